@@ -1,0 +1,22 @@
+"""Automatic differentiation: PyTorch's `torch.autograd`, and the engine below it.
+
+engine.py     the graph and the walk back through it
+op.py         what an operation is, and the table of all of them
+compiler.py   the plumbing of each op, written out once
+versions.py   what makes an overwritten value an error
+modes.py      no_grad, detect_anomaly and their relatives
+"""
+
+from .engine import backward, grad
+from .modes import (
+    detect_anomaly,
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+
+__all__ = ["backward", "grad", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
+           "is_grad_enabled", "is_inference_mode_enabled", "detect_anomaly"]

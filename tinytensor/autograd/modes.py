@@ -1,0 +1,145 @@
+"""What is recorded, and what is checked: no_grad and its relatives, detect_anomaly."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ..device import array_module, is_array
+from .versions import place_of
+
+CHECKED = "checked"  # recorded, and every result is checked for NaN and inf
+
+
+class Mode(threading.local):
+    """Whether calls of ops are recorded: True, False or CHECKED; each thread has its own."""
+
+    enabled: bool | str = True
+    inference = False
+
+
+mode = Mode()
+
+
+class _Switch:
+    """A context manager, and a decorator, that sets `mode` and puts it back."""
+
+    def __enter__(self) -> None:
+        self.previous = mode.enabled, mode.inference
+        self.switch()
+
+    def __exit__(self, *exception: object) -> None:
+        mode.enabled, mode.inference = self.previous
+
+    def switch(self) -> None:
+        raise NotImplementedError
+
+    def copy(self) -> _Switch:
+        return type(self)()
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with self.copy():  # one each call, so that a function may call itself
+                return function(*args, **kwargs)
+
+        return inside
+
+
+class no_grad(_Switch):  # noqa: N801 - PyTorch's name
+    """Nothing inside is recorded: `with no_grad():` or `@no_grad()`."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        """`@no_grad` without brackets decorates too."""
+        switch = super().__new__(cls)
+        return switch if function is None else switch(function)
+
+    def switch(self) -> None:
+        mode.enabled = False
+
+
+class enable_grad(no_grad):  # noqa: N801
+    """Operations inside are recorded, also within no_grad."""
+
+    def switch(self) -> None:
+        mode.enabled = mode.enabled or True
+
+
+class inference_mode(_Switch):  # noqa: N801
+    """As no_grad; `is_inference_mode_enabled()` tells the two apart."""
+
+    def __init__(self, mode: bool = True):
+        self.inference = mode
+
+    def switch(self) -> None:
+        if self.inference:
+            mode.enabled, mode.inference = False, True
+
+    def copy(self) -> inference_mode:
+        return inference_mode(self.inference)
+
+
+class set_grad_enabled(_Switch):  # noqa: N801
+    """Sets whether operations are recorded, at once; as a context manager, also back."""
+
+    def __init__(self, mode: bool):
+        self.wanted = mode
+        self.previous = _current()
+        self.switch()
+
+    def __enter__(self) -> None:
+        self.switch()
+
+    def switch(self) -> None:
+        mode.enabled = (mode.enabled or True) if self.wanted else False
+
+    def copy(self) -> set_grad_enabled:
+        return set_grad_enabled(self.wanted)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        mode.enabled, mode.inference = self.previous  # a decorator changes nothing by itself
+        return super().__call__(function)
+
+
+class detect_anomaly(_Switch):  # noqa: N801
+    """Raises at the first recorded operation, or derivative, that produces NaN or inf.
+
+    The error names the operation and the line that called it.
+    """
+
+    def __init__(self, check_nan: bool = True):
+        self.check_nan = check_nan
+
+    def switch(self) -> None:
+        if self.check_nan and mode.enabled:
+            mode.enabled = CHECKED
+
+    def copy(self) -> detect_anomaly:
+        return detect_anomaly(self.check_nan)
+
+
+def _current() -> tuple[bool | str, bool]:
+    return mode.enabled, mode.inference
+
+
+def is_grad_enabled() -> bool:
+    return bool(mode.enabled)
+
+
+def is_inference_mode_enabled() -> bool:
+    return mode.inference
+
+
+def check_finite(node: Any, results: tuple[Any, ...], phase: str) -> None:
+    """Raises if the op of `node` produced NaN or inf."""
+    for result in results:
+        array = getattr(result, "_array", result)
+        if not is_array(array) or array.dtype.kind != "f":
+            continue
+        xp = array_module(array)
+        if not bool(xp.isfinite(array).all()):
+            kind = "NaN" if bool(xp.isnan(array).any()) else "inf"
+            raise RuntimeError(f"detect_anomaly: the {phase} of {node.op.name}, called at "
+                               f"{place_of(node)}, produced {kind}")

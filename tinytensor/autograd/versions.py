@@ -1,0 +1,93 @@
+"""How often memory was written, and where: what makes an overwritten value an error.
+
+A version belongs to memory, not to a Tensor: views share it because they share memory. Ops
+record nothing for it. Every node knows its time, every write is noted with the time of its own,
+and what a node saved is stale if its memory was written later.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import weakref
+from typing import Any
+
+from ..device import is_array
+
+clock = itertools.count(1)  # ticks at every recorded op and at every write to memory
+
+
+class Write:
+    """How often a piece of memory was written, and when, by what and where the last time."""
+
+    def __init__(self, memory: Any):
+        key = id(memory)
+        self.count, self.time, self.name, self.place = 0, 0, "", ""
+        self.memory = weakref.ref(memory, lambda _: writes.pop(key, None))
+
+
+writes: dict[int, Write] = {}  # by the id of the array that owns the memory
+last_write = 0
+
+
+def owner(array: Any) -> Any:
+    """The array whose memory `array` is a view of."""
+    while is_array(array.base):
+        array = array.base
+    return array
+
+
+def note_write(array: Any, name: str) -> None:
+    """Remembers that the op `name` has just written to the memory of `array`."""
+    global last_write
+    memory = owner(array)
+    write = writes.get(id(memory))
+    if write is None:
+        write = writes[id(memory)] = Write(memory)
+    write.count += 1
+    write.time = last_write = next(clock)
+    write.name, write.place = name, caller()
+
+
+def version(array: Any) -> int:
+    write = writes.get(id(owner(array)))
+    return write.count if write else 0
+
+
+
+def check_unwritten(order: list[Any]) -> None:
+    """Raises if a node saved memory that was written since; `order` goes from young to old.
+
+    Raises:
+        RuntimeError: naming the op, what it saved, and both places.
+    """
+    for node in reversed(order):
+        if node.time > last_write:
+            return  # and all that follow are younger still
+        for name, value in zip(node.op.save_list, node.saved or (), strict=False):
+            for array in value if isinstance(value, list | tuple) else (value,):
+                write = writes.get(id(owner(array))) if is_array(array) else None
+                if write and write.time > node.time:
+                    what = "its result" if name == "out" else f"its `{name}`"
+                    raise RuntimeError(
+                        f"backward: {node.op.name} ({place_of(node)}) needs {what} of shape "
+                        f"{tuple(array.shape)}, but {write.name} ({write.place}) has overwritten "
+                        "it in place since; use the out-of-place form there, or clone() before it")
+
+
+PACKAGE = __name__.partition(".")[0]
+
+
+def caller() -> str:
+    """The line outside of this package that is being executed."""
+    frame: Any = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (PACKAGE, ""):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def place_of(node: Any) -> str:
+    """file:line of the call that left `node` behind."""
+    code, offset = node.code, node.offset
+    line = next((ln for start, end, ln in code.co_lines() if start <= offset < end), None)
+    return f"{code.co_filename}:{line or code.co_firstlineno}"

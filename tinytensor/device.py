@@ -1,0 +1,221 @@
+"""Which array module, and which device: the only file that imports CuPy.
+
+An array knows where it lives by its type: NumPy's on the CPU, CuPy's on a GPU. Everything else
+in the project asks here, and never for a module by name.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy
+
+
+class device:  # noqa: N801 - PyTorch's name
+    """`device("cpu")`, `device("cuda")`, `device("cuda:1")`, `device("cuda", 1)`."""
+
+    __slots__ = ("type", "index")
+
+    def __init__(self, type: str | int | device, index: int | None = None):
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        elif isinstance(type, int) and not isinstance(type, bool):
+            type, index = "cuda", type
+        elif isinstance(type, str):
+            type, _, number = type.partition(":")
+            if number:
+                if index is not None or not number.isdigit():
+                    raise RuntimeError(f"device: cannot read {type + ':' + number!r}; "
+                                       "write 'cpu', 'cuda' or 'cuda:0'")
+                index = int(number)
+        if type not in ("cpu", "cuda"):
+            raise RuntimeError(f"device: unknown device {type!r}; there are 'cpu' and 'cuda'")
+        if type == "cpu" and index not in (None, 0):
+            raise RuntimeError(f"device: 'cpu:{index}' does not exist, there is one 'cpu'")
+        self.type: str = type
+        self.index: int | None = index
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type={self.type!r}{index})"
+
+
+CPU = device("cpu")
+
+
+# ---------------------------------------------------------------- CuPy, if it is there
+
+
+@functools.cache
+def _load_cupy() -> tuple[ModuleType | None, str]:
+    """CuPy, if it is installed and a GPU answers; otherwise None and what is missing."""
+    try:
+        import cupy
+    except ImportError:
+        return None, ("CuPy is not installed: pip install 'tinytensor[cuda]' "
+                      "(or cupy-cuda12x / cupy-cuda13x for your CUDA version)")
+    if int(cupy.__version__.partition(".")[0]) < 14:
+        return None, (f"CuPy {cupy.__version__} is too old: version 14 or newer follows NumPy 2's "
+                      "rules for dtypes (pip install -U 'tinytensor[cuda]')")
+    try:  # the import succeeds on a machine without a GPU, a computation does not
+        cupy.ones(2).sum().item()
+    except Exception as error:
+        return None, f"no usable GPU was found ({type(error).__name__}: {error})"
+    return cupy, ""
+
+
+def cupy() -> Any:
+    """The array module of the GPU.
+
+    Raises:
+        RuntimeError: CuPy or a GPU is missing; the message says which, and what to install.
+    """
+    module, missing = _load_cupy()
+    if module is None:
+        raise RuntimeError(f"device 'cuda' is not available: {missing}")
+    return module
+
+
+def cuda_is_available() -> bool:
+    return _load_cupy()[0] is not None
+
+
+_gpu_arrays: tuple[type, ...] = ()  # filled when the first GPU array is made or met
+
+
+def is_array(x: Any) -> bool:
+    """Whether `x` is an array of NumPy or of CuPy."""
+    return isinstance(x, numpy.ndarray) or isinstance(x, _gpu_arrays)
+
+
+def is_gpu_array(x: Any) -> bool:
+    return isinstance(x, _gpu_arrays)
+
+
+def array_module(*arrays: Any) -> Any:
+    """The module that computes on these arrays; Python numbers and None are passed over."""
+    for array in arrays:
+        if isinstance(array, _gpu_arrays):
+            return cupy()
+    return numpy
+
+
+def as_array(x: Any) -> Any:
+    """NumPy's reductions give scalars; this makes them arrays again. Others stay."""
+    return numpy.asarray(x) if isinstance(x, numpy.generic) else x
+
+
+def module_for(where: device) -> Any:
+    """The array module of a device, made ready."""
+    global _gpu_arrays
+    if where.type == "cpu":
+        return numpy
+    module = cupy()
+    if not _gpu_arrays:
+        _gpu_arrays = (module.ndarray,)
+    if where.index is not None and where.index >= device_count():
+        raise RuntimeError(f"device: {str(where)!r} does not exist, there are {device_count()} GPUs")
+    return module
+
+
+def device_of(array: Any) -> device:
+    """The device that holds an array."""
+    if isinstance(array, _gpu_arrays):
+        return device("cuda", int(array.device.id))
+    return CPU
+
+
+def resolve(where: Any) -> device:
+    """The device that a user means: None is the CPU, "cuda" the current GPU."""
+    where = CPU if where is None else device(where)
+    if where.type == "cuda" and where.index is None:
+        return device("cuda", current_device())
+    return CPU if where.type == "cpu" else where
+
+
+# ---------------------------------------------------------------- moving data
+
+
+def to_device(array: Any, where: device) -> Any:
+    """`array` on another device; itself if it is there already."""
+    if device_of(array) == where:
+        return array
+    if where.type == "cpu":
+        return cupy().asnumpy(array)
+    module = module_for(where)
+    with module.cuda.Device(where.index):
+        return module.asarray(array)
+
+
+def to_numpy(array: Any) -> numpy.ndarray[Any, Any]:
+    """A NumPy array with the same content: the same memory on the CPU, a copy from a GPU."""
+    return cupy().asnumpy(array) if isinstance(array, _gpu_arrays) else numpy.asarray(array)
+
+
+def on(where: device, make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Calls `make(module, ...)` with the array module of `where`, and that device current."""
+    module = module_for(where)
+    if where.type == "cpu":
+        return make(module, *args, **kwargs)
+    with module.cuda.Device(where.index):
+        return make(module, *args, **kwargs)
+
+
+def ones_like(array: Any) -> Any:
+    return array_module(array).ones_like(array)
+
+
+# ---------------------------------------------------------------- the GPU's state
+
+
+def device_count() -> int:
+    """How many GPUs there are; 0 without CuPy."""
+    return int(cupy().cuda.runtime.getDeviceCount()) if cuda_is_available() else 0
+
+
+def current_device() -> int:
+    return int(cupy().cuda.Device().id)
+
+
+def set_device(index: int) -> None:
+    cupy().cuda.Device(index).use()
+
+
+def synchronize(where: device | None = None) -> None:
+    """Waits until the GPU has done what was asked of it; nothing to do on the CPU."""
+    if cuda_is_available() and (where is None or where.type == "cuda"):
+        cupy().cuda.Stream.null.synchronize()
+        cupy().cuda.get_current_stream().synchronize()
+
+
+def get_device_name(index: int | None = None) -> str:
+    index = current_device() if index is None else index
+    name = cupy().cuda.runtime.getDeviceProperties(index)["name"]
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def memory_allocated() -> int:
+    """Bytes that GPU arrays use now (CuPy's pool, not what the driver shows)."""
+    return int(cupy().get_default_memory_pool().used_bytes())
+
+
+def memory_reserved() -> int:
+    """Bytes that CuPy's pool holds, in use or ready for reuse."""
+    return int(cupy().get_default_memory_pool().total_bytes())
+
+
+def empty_cache() -> None:
+    """Gives the pool's free blocks back to the driver."""
+    cupy().get_default_memory_pool().free_all_blocks()

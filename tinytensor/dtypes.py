@@ -1,0 +1,183 @@
+"""The dtypes, under PyTorch's names, and the rules by which they are promoted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2, "O": 2}  # bool < integer < floating point
+
+
+class dtype:  # noqa: N801 - PyTorch's name
+    """What the elements of a Tensor are; `numpy` is the NumPy dtype behind it."""
+
+    __slots__ = ("name", "numpy")
+
+    def __init__(self, name: str, of: Any):
+        self.name = name
+        self.numpy = numpy.dtype(of)
+
+    @property
+    def is_floating_point(self) -> bool:
+        return self.numpy.kind in "fO"
+
+    @property
+    def is_complex(self) -> bool:
+        return False
+
+    @property
+    def is_signed(self) -> bool:
+        return self.numpy.kind in "ifO"
+
+    @property
+    def itemsize(self) -> int:
+        return self.numpy.itemsize
+
+    def __repr__(self) -> str:
+        return f"tinytensor.{self.name}"
+
+    def __reduce__(self) -> Any:
+        return from_name, (self.name,)
+
+
+bool_ = dtype("bool", numpy.bool_)
+uint8 = dtype("uint8", numpy.uint8)
+int8 = dtype("int8", numpy.int8)
+int16 = short = dtype("int16", numpy.int16)
+int32 = int_ = dtype("int32", numpy.int32)
+int64 = long = dtype("int64", numpy.int64)
+float16 = half = dtype("float16", numpy.float16)
+float32 = float_ = dtype("float32", numpy.float32)
+float64 = double = dtype("float64", numpy.float64)
+# Tensors whose elements are `scalar.Value`: every op on them builds the graph of single numbers.
+scalar_value = dtype("scalar_value", object)
+
+ALL = (bool_, uint8, int8, int16, int32, int64, float16, float32, float64, scalar_value)
+BY_NUMPY = {d.numpy: d for d in ALL}
+BY_NAME = {d.name: d for d in ALL} | {"float": float32, "double": float64, "half": float16,
+                                      "int": int32, "long": int64, "short": int16}
+_default = float32
+
+
+def from_name(name: str) -> dtype:
+    return BY_NAME[name]
+
+
+def of_array(array: Any) -> dtype:
+    """The dtype of an array.
+
+    Raises:
+        TypeError: NumPy has it, Tensors do not.
+    """
+    try:
+        return BY_NUMPY[array.dtype]
+    except KeyError:
+        raise _unknown(array.dtype) from None
+
+
+def resolve(given: Any) -> dtype:
+    """A dtype from what users write: a dtype, NumPy's, or Python's bool, int, float."""
+    if isinstance(given, dtype):
+        return given
+    if given is float:
+        return _default
+    try:
+        return BY_NUMPY[numpy.dtype(int64.numpy if given is int else given)]
+    except (KeyError, TypeError):
+        raise _unknown(given) from None
+
+
+def _unknown(given: Any) -> TypeError:
+    names = ", ".join(d.name for d in ALL[:-1])
+    return TypeError(f"unknown dtype {given!r}; a Tensor may have {names}")
+
+
+def get_default_dtype() -> dtype:
+    return _default
+
+
+def set_default_dtype(d: Any) -> None:
+    """Sets the dtype of Tensors made from Python floats.
+
+    Raises:
+        TypeError: not a floating point dtype.
+    """
+    global _default
+    given = resolve(d)
+    if not given.is_floating_point:
+        raise TypeError(f"set_default_dtype: only floating point dtypes, got {given}")
+    _default = given
+
+
+def promote_types(a: Any, b: Any) -> dtype:
+    """The smallest dtype that holds both; a floating point one wins over every integer."""
+    first, second = resolve(a).numpy, resolve(b).numpy
+    if CATEGORIES[first.kind] != CATEGORIES[second.kind]:
+        return BY_NUMPY[max(first, second, key=lambda d: CATEGORIES[d.kind])]
+    return BY_NUMPY[numpy.promote_types(first, second)]
+
+
+def can_cast(from_: Any, to: Any) -> bool:
+    """Whether a result of dtype `from_` may be written into a Tensor of dtype `to`."""
+    return CATEGORIES[resolve(from_).numpy.kind] <= CATEGORIES[resolve(to).numpy.kind] and not (
+        resolve(to) is bool_ and resolve(from_) is not bool_)
+
+
+def of_number(x: Any) -> dtype:
+    """The dtype that a Python number has among Tensors."""
+    if isinstance(x, bool):
+        return bool_
+    return int64 if isinstance(x, int) else _default
+
+
+def result_dtype(values: tuple[Any, ...]) -> numpy.dtype[Any]:
+    """What arrays and numbers become together.
+
+    Arrays with axes decide; arrays without any, and then Python numbers, only if theirs is a
+    higher category (bool < integer < floating point). `values` holds raw arrays and numbers.
+    """
+    groups: tuple[list[dtype], ...] = ([], [], [])
+    for value in values:
+        if isinstance(value, bool | int | float):
+            groups[2].append(of_number(value))
+        else:
+            groups[0 if value.ndim else 1].append(of_array(value))
+    result: dtype | None = None
+    for group in groups:
+        if not group:
+            continue
+        together = group[0]
+        for other in group[1:]:
+            together = promote_types(together, other)
+        if result is None:
+            result = together
+        elif CATEGORIES[together.numpy.kind] > CATEGORIES[result.numpy.kind]:
+            result = promote_types(result, together)
+    assert result is not None
+    return result.numpy
+
+
+class finfo:  # noqa: N801
+    """The limits of a floating point dtype: bits, eps, max, min, tiny, smallest_normal."""
+
+    def __init__(self, type: Any = None):
+        self.dtype = resolve(_default if type is None else type)
+        if not self.dtype.is_floating_point:
+            raise TypeError(f"finfo: needs a floating point dtype, got {self.dtype}; use iinfo")
+        info = numpy.finfo(self.dtype.numpy)
+        self.bits = int(info.bits)
+        self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
+        self.tiny = self.smallest_normal = float(info.tiny)
+        self.resolution = float(info.resolution)
+
+
+class iinfo:  # noqa: N801
+    """The limits of an integer dtype: bits, max, min."""
+
+    def __init__(self, type: Any):
+        self.dtype = resolve(type)
+        if self.dtype.numpy.kind not in "iu":
+            raise TypeError(f"iinfo: needs an integer dtype, got {self.dtype}; use finfo")
+        info = numpy.iinfo(self.dtype.numpy)
+        self.bits, self.max, self.min = int(info.bits), int(info.max), int(info.min)

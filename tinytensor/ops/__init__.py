@@ -1,0 +1,229 @@
+"""The operations. One file a family; each operation is defined once, and entered in a table.
+
+From the table follow the functions of the package, the methods, operators and in-place forms of
+Tensor, and the array language in which a backward pass is recorded. This file draws them.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from .. import device as devices
+from .. import dtypes, tensor
+from ..autograd.engine import tensors
+from ..autograd.modes import mode
+from ..autograd.op import TABLE, Entry
+from ..tensor import Tensor
+from . import (  # noqa: F401 - each enters its operations into the table
+    activation,
+    compare,
+    elementwise,
+    index,
+    linalg,
+    loss,
+    normalization,
+    reduce,
+    shape,
+)
+
+REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__",
+             "__matmul__", "__and__", "__or__", "__xor__", "__lshift__", "__rshift__"}
+
+
+def _attach(entry: Entry) -> None:
+    """Puts an operation everywhere it goes by the table."""
+    function = entry.function
+    for name in entry.array_names:
+        vars(tensors)[name] = entry.op.function if entry.op else function
+    if entry.method:
+        method = _with_pieces(function, entry.varargs) if entry.varargs else function
+        for name in (entry.name, *entry.aliases):
+            setattr(Tensor, name, method)
+            if entry.inplace:
+                setattr(Tensor, f"{name}_", in_place(function, f"{name}_"))
+    if entry.operator:
+        _attach_operator(entry)
+
+
+def _attach_operator(entry: Entry) -> None:
+    operator = entry.op.function if entry.op else entry.function
+    name = entry.operator.strip("_")
+    if name in ("eq", "ne"):
+        operator = _or_not_implemented(operator)
+    setattr(Tensor, entry.operator, operator)
+    if entry.operator in REFLECTED:
+        setattr(Tensor, f"__r{name}__",
+                operator if entry.commutative else _swapped(operator, entry.operator))
+        setattr(Tensor, f"__i{name}__", in_place(operator, f"__i{name}__"))
+
+
+def _swapped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def reflected(self: Any, other: Any) -> Any:
+        return function(other, self)
+
+    reflected.__name__ = name
+    return reflected
+
+
+def _or_not_implemented(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`tensor == "text"` is False, as between any two things of different kinds."""
+    def compare(self: Any, other: Any) -> Any:
+        if isinstance(other, Tensor | bool | int | float) or devices.is_array(other):
+            return function(self, other)
+        return NotImplemented
+
+    return compare
+
+
+def _with_pieces(function: Callable[..., Any], parameter: str) -> Callable[..., Any]:
+    """x.reshape(2, 3) beside x.reshape((2, 3))."""
+    def method(self: Any, *pieces: Any, **options: Any) -> Any:
+        if parameter in options or not pieces and options:
+            return function(self, **options)
+        whole = len(pieces) == 1 and not isinstance(pieces[0], int)
+        return function(self, pieces[0] if whole else pieces, **options)
+
+    method.__doc__ = function.__doc__
+    method.__name__ = getattr(function, "__name__", "method")
+    return method
+
+
+def in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The form of an operation that writes its result into the Tensor itself."""
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self._check_write(name)
+        recorded = mode.enabled and builtins.any(
+            isinstance(x, Tensor) and x._node is not None for x in (self, *args, *kwargs.values()))
+        source = self._snapshot() if recorded else self
+        return self._write(name, function(source, *args, **kwargs))
+
+    method.__name__ = name
+    method.__doc__ = f"As `{name.strip('_')}`, in place: writes into this Tensor and returns it."
+    return method
+
+
+# ---------------------------------------------------------------- what Tensors do beside the table
+
+
+def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False,
+       non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+    """This Tensor as another dtype, on another device, or like another Tensor.
+
+    Itself if nothing changes and `copy` is not set. Gradients flow back through it.
+    """
+    for arg in args:
+        if isinstance(arg, Tensor):
+            dtype, device = arg.dtype, arg.device
+        elif isinstance(arg, str | devices.device) or isinstance(arg, int) and not isinstance(
+                arg, bool):
+            device = arg
+        elif isinstance(arg, bool):
+            copy = copy or arg
+        elif arg is not None:
+            dtype = arg
+    result = self
+    if device is not None:
+        where = devices.resolve(device)
+        if where != self.device:
+            result = shape.move(result, where)
+    if dtype is not None and dtypes.resolve(dtype) is not self.dtype:
+        wanted = dtypes.resolve(dtype)
+        source = result if wanted.is_floating_point else result.detach()
+        result = shape.cast(source, wanted.numpy)
+    return result.clone() if copy and result is self else result  # type: ignore[attr-defined]
+
+
+def _conversion(name: str, **target: Any) -> Callable[[Tensor], Tensor]:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return to(self, **target)
+
+    method.__name__ = name
+    method.__doc__ = f"This Tensor as {', '.join(map(str, target.values()))}."
+    return method
+
+
+for _name in ("float", "double", "half", "int", "long", "short", "bool"):
+    setattr(Tensor, _name, _conversion(_name, dtype=dtypes.BY_NAME[_name]))
+Tensor.cpu = _conversion("cpu", device="cpu")  # type: ignore[attr-defined]
+Tensor.to = to  # type: ignore[attr-defined]
+
+
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
+    """This Tensor on a GPU: the current one, or that of a number."""
+    return to(self, device="cuda" if device is None else device)
+
+
+Tensor.cuda = cuda  # type: ignore[attr-defined]
+
+
+def copy_(self: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
+    """Writes the values of `source`, broadcast, into this Tensor, whatever their dtype."""
+    self._check_write("copy_")
+    source = source.to(device=self.device, dtype=self.dtype)
+    return self._write("copy_", source.expand(tuple(self.shape)))
+
+
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Writes one value into every element."""
+    index.write(self, Ellipsis, value)
+    return self
+
+
+def zero_(self: Tensor) -> Tensor:
+    """Writes 0 into every element."""
+    return fill_(self, 0)
+
+
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """This Tensor with the dtype and device of another."""
+    return to(self, other)
+
+
+for _function in (copy_, fill_, zero_, type_as):
+    setattr(Tensor, _function.__name__, _function)
+Tensor.__getitem__ = index.read  # type: ignore[attr-defined]
+Tensor.__setitem__ = index.write  # type: ignore[attr-defined]
+
+
+def _transposed(self: Any) -> Tensor:
+    """The dims in reverse order; of a matrix, the transpose."""
+    return shape.permute(self, tuple(range(self.ndim))[::-1])
+
+
+def _matrix_transposed(self: Any) -> Tensor:
+    """The last two dims exchanged."""
+    if self.ndim < 2:
+        raise RuntimeError(f"mT: needs at least 2 dimensions, got shape {tuple(self.shape)}")
+    return shape.transpose(self, -1, -2)
+
+
+Tensor.T = property(_transposed)  # type: ignore[attr-defined]
+Tensor.mT = property(_matrix_transposed)  # type: ignore[attr-defined]
+Tensor.__pos__ = lambda self: self  # type: ignore[attr-defined]
+
+
+def names_for(home: str) -> dict[str, Callable[..., Any]]:
+    """The functions that a module offers: "" for the package, "nn.functional", "linalg"."""
+    found = {}
+    for entry in TABLE.values():
+        if entry.home == home:
+            found |= dict.fromkeys((entry.name, *entry.aliases), entry.function)
+    return found
+
+
+def load() -> None:
+    """Draws everything that follows from the table."""
+    from .. import creation
+
+    for entry in TABLE.values():
+        _attach(entry)
+    for name in ("zeros", "ones", "zeros_like", "ones_like", "arange"):
+        vars(tensors)[name] = getattr(creation, name)
+    tensor.ops = ModuleType("ops_for_tensor")
+    vars(tensor.ops).update(tensor=creation.tensor, write_view=shape.write_view)
+
+
+load()

@@ -1,0 +1,92 @@
+"""What an operation is tried on: the tests generate their inputs from these.
+
+    samples=[S(t(2, 3), dim=1), S(t(3, low=0.1), t(2, 3))]
+
+An `S` holds the arguments of one call, a `t` stands for a Tensor of random values in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+
+@dataclass(frozen=True)
+class TensorSample:
+    """A Tensor of random values: its shape, range and kind."""
+
+    shape: tuple[int, ...]
+    low: float = -2.0
+    high: float = 2.0
+    kind: str = "float"  # "float", "int" or "bool"
+    grad: bool = True  # whether its gradient is checked
+    distinct: bool = False  # no two values closer than 0.1: for sorting, maxima, medians
+
+    def make(self, rng: numpy.random.Generator) -> numpy.ndarray[Any, Any]:
+        """Draws the values; floats as float64."""
+        if self.kind == "bool":
+            return rng.random(self.shape) < 0.5
+        if self.kind == "int":
+            return rng.integers(int(self.low), int(self.high), self.shape)
+        if self.distinct:
+            count = int(numpy.prod(self.shape))
+            return (rng.permutation(count).reshape(self.shape) - count / 2 + 0.3) * 0.2
+        return rng.uniform(self.low, self.high, self.shape)
+
+
+class S:
+    """The arguments of one call."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        self.args, self.kwargs = args, kwargs
+
+    def __repr__(self) -> str:
+        given = [*map(_show, self.args), *(f"{k}={_show(v)}" for k, v in self.kwargs.items())]
+        return ", ".join(given)
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, TensorSample):
+        kind = "" if value.kind == "float" else value.kind
+        return kind + "x".join(map(str, value.shape)) if value.shape else kind + "0d"
+    return repr(value).replace(" ", "")
+
+
+def t(*shape: int, low: float = -2.0, high: float = 2.0, kind: str = "float", grad: bool = True,
+      distinct: bool = False) -> TensorSample:
+    """A Tensor of floating point values in [low, high)."""
+    return TensorSample(shape, low, high, kind, grad and kind == "float", distinct)
+
+
+def ints(*shape: int, low: int = 0, high: int = 5) -> TensorSample:
+    """A Tensor of integers in [low, high)."""
+    return TensorSample(shape, low, high, "int", False)
+
+
+def bools(*shape: int) -> TensorSample:
+    """A Tensor of truth values."""
+    return TensorSample(shape, kind="bool", grad=False)
+
+
+def unary(low: float = -2.0, high: float = 2.0) -> list[S]:
+    """One Tensor: matrix, 0-d, empty."""
+    return [S(t(*shape, low=low, high=high)) for shape in ((3, 4), (), (0, 3))]
+
+
+def binary(low: float = -2.0, high: float = 2.0, numbers: bool = True) -> list[S]:
+    """Two Tensors: equal shapes, every kind of broadcasting, 0-d, empty; a Tensor and a number."""
+    shapes = [((3, 4), (3, 4)), ((2, 3), (3,)), ((3, 1), (1, 4)), ((), (2, 2)), ((2, 1, 3), (4, 1)),
+              ((), ()), ((0, 3), (1, 3))]
+    samples = [S(t(*a, low=low, high=high), t(*b, low=low, high=high)) for a, b in shapes]
+    number = (low + 2 * high) / 3
+    return samples + [S(t(2, 3, low=low, high=high), number)] * numbers
+
+
+def reductions(low: float = -2.0, high: float = 2.0, distinct: bool = False,
+               several: bool = True) -> list[S]:
+    """One Tensor reduced over everything, one dim, and (if it may be) several dims."""
+    x = t(2, 3, 4, low=low, high=high, distinct=distinct)
+    one = [S(x), S(x, 1), S(x, -1, True), S(t(low=low, high=high)), S(t(3, low=low, high=high), 0)]
+    return one + [S(x, (0, 2)), S(x, dim=(0, -1), keepdim=True)] * several

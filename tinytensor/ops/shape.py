@@ -1,0 +1,333 @@
+"""Operations that move elements without changing them: reshaping, permuting, joining."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .. import device as devices
+from .. import dtypes
+from ..autograd.engine import tensor_of, tensors
+from ..autograd.op import composed, op
+from .reduce import axes
+from .samples import S, ints, t
+
+Array = Any
+
+
+@op(view=True, method=False, array_names=("alias",), reference="view_as", samples=[])
+def alias(input: Array):
+    """The same memory as another node of the graph. Shapes: (*) -> (*)."""
+    return input
+
+
+alias.vjp(input=lambda g: g)
+
+
+@op(array_names=("copy",), samples=[S(t(2, 3)), S(t())])
+def clone(input: Array, *, memory_format: Any = None):
+    """A copy with memory of its own; gradients flow back to the input. Shapes: (*) -> (*)."""
+    return input.copy()
+
+
+clone.vjp(input=lambda g: g)
+
+
+@op(samples=[S(t(2, 3)), S(t())], method=True)
+def contiguous(xp, input: Array, memory_format: Any = None):
+    """The input itself if its elements lie in order, or a copy where they do.
+
+    Shapes: (*) -> (*).
+    """
+    return xp.ascontiguousarray(input) if input.ndim else input
+
+
+contiguous.vjp(input=lambda g: g)
+
+
+@contiguous.public
+def contiguous_or_same(input, memory_format=None):
+    """The input itself if its elements lie in order, or a copy where they do.
+
+    Shapes: (*) -> (*).
+    """
+    return input if input.is_contiguous() else contiguous(input)
+
+
+@op(method=False, array_names=("astype",), samples=[])
+def cast(input: Array, dtype: Any):
+    """The values as another dtype (a NumPy dtype). Shapes: (*) -> (*)."""
+    return input.astype(dtype)
+
+
+@cast.vjp("input")
+def _(xp, g, input_dtype):
+    return cast.run(xp, g, input_dtype)
+
+
+@op(method=False, samples=[])
+def move(input: Array, where: Any):
+    """The values on another device. Shapes: (*) -> (*)."""
+    return devices.to_device(input, where)
+
+
+@move.vjp("input")
+def _(g, input):
+    target = devices.device_of(input if devices.is_array(input) else input._array)
+    return devices.to_device(g, target) if devices.is_array(g) else move(g, target)
+
+
+def unknown_size(shape: Sequence[Any], size: int) -> tuple[int, ...]:
+    """A shape of which one size may be -1, filled in.
+
+    Raises:
+        RuntimeError: the sizes do not make `size` elements, or two of them are -1.
+    """
+    shape = tuple(int(n) for n in shape)
+    if shape.count(-1) > 1 or any(n < -1 for n in shape):
+        raise RuntimeError(f"shape {shape}: only one size may be left open, as -1")
+    known = math.prod(n for n in shape if n != -1)
+    if -1 in shape and known and size % known == 0:
+        return tuple(size // known if n == -1 else n for n in shape)
+    if -1 in shape and not known and not size:
+        raise RuntimeError(f"shape {shape}: -1 could be any size, since there are no elements")
+    if -1 in shape or known != size:
+        raise RuntimeError(f"shape {shape} does not fit {size} elements")
+    return shape
+
+
+@op(view=True, varargs="shape", array_names=("reshape",), samples=[
+    S(t(2, 6), (3, 4)), S(t(2, 6), (-1,)), S(t(2, 3, 2), (2, -1)), S(t(), (1, 1)),
+    S(t(0, 3), (3, 0))])
+def reshape(input: Array, shape: Any):
+    """The same elements in another shape, of which one size may be -1; a view where possible.
+
+    Shapes: (*) -> shape.
+    """
+    return input.reshape(unknown_size((shape,) if isinstance(shape, int) else shape, input.size))
+
+
+@reshape.vjp("input")
+def _(xp, g, input_shape):
+    return xp.reshape(g, input_shape)
+
+
+@composed(varargs="shape", reference="Tensor.view", samples=[
+    S(t(2, 6), (3, 4)), S(t(2, 6), (-1,))])
+def view(input, shape):
+    """The same memory in another shape, of which one size may be -1. Shapes: (*) -> shape.
+
+    Raises:
+        RuntimeError: the elements do not lie so that a view of that shape exists.
+    """
+    if isinstance(shape, dtypes.dtype):
+        return tensor_of(input._array.view(shape.numpy), None)
+    result = reshape(input, shape)
+    if result._base is None and input._array.size:
+        raise RuntimeError(
+            f"view: a Tensor of shape {tuple(input.shape)} and strides {input.stride()} has no "
+            f"view of shape {tuple(result.shape)}; use reshape(), which copies where it must")
+    return result
+
+
+@composed(samples=[S(t(2, 6), t(3, 4, grad=False))], reference="Tensor.view_as")
+def view_as(input, other):
+    """A view in the shape of `other`. Shapes: (*), (+) -> (+)."""
+    return view(input, other.shape)
+
+
+@composed(samples=[S(t(2, 6), t(3, 4, grad=False))], reference="Tensor.reshape_as")
+def reshape_as(input, other):
+    """The elements in the shape of `other`. Shapes: (*), (+) -> (+)."""
+    return reshape(input, other.shape)
+
+
+@op(view=True, varargs="dims", array_names=("transpose",), samples=[
+    S(t(2, 3, 4), (2, 0, 1)), S(t(2, 3), (-1, 0)), S(t(), ())])
+def permute(xp, input: Array, dims: Any):
+    """The dims in another order, as a view. Shapes: (d0, ..., dn) -> (d[dims[0]], ...)."""
+    if len(dims) != input.ndim:
+        raise RuntimeError(f"permute: {len(dims)} dims {tuple(dims)} for a Tensor of "
+                           f"{input.ndim} dimensions")
+    return xp.transpose(input, axes(dims, input.ndim))
+
+
+@permute.vjp("input")
+def _(xp, g, dims):
+    order = axes(dims, len(dims))
+    return xp.transpose(g, tuple(order.index(i) for i in range(len(order))))
+
+
+@composed(aliases=("swapaxes", "swapdims"), array_names=("swapaxes",), samples=[
+    S(t(2, 3, 4), 0, 2), S(t(2, 3), -1, -2), S(t(), 0, -1)])
+def transpose(input, dim0, dim1):
+    """Two dims exchanged, as a view. Shapes: (.., n, .., m, ..) -> (.., m, .., n, ..)."""
+    order = list(range(input.ndim))
+    if not order:
+        axes(dim0, 0), axes(dim1, 0)
+        return permute(input, ())
+    (a,), (b,) = axes(dim0, input.ndim), axes(dim1, input.ndim)
+    order[a], order[b] = order[b], order[a]
+    return permute(input, tuple(order))
+
+
+@composed(samples=[S(t(2, 3)), S(t(3)), S(t())])
+def t_(input):
+    """A matrix with its dims exchanged; fewer dims stay. Shapes: (n, m) -> (m, n).
+
+    Raises:
+        RuntimeError: more than two dims.
+    """
+    if input.ndim > 2:
+        raise RuntimeError(f"t: expects at most 2 dimensions, got shape {tuple(input.shape)}; "
+                           "use transpose(dim0, dim1), or mT")
+    return permute(input, tuple(range(input.ndim))[::-1])
+
+
+@composed(samples=[S(t(2, 1, 3), 1), S(t(2, 1, 3)), S(t(2, 3), 1), S(t(1, 2, 1), (0, 2))],
+          array_names=("squeeze",))
+def squeeze(input, dim=None, **aliases):
+    """Without the dims of size 1: all, or those given, as a view. Shapes: (n, 1, m) -> (n, m)."""
+    over = axes(aliases.get("axis", dim), input.ndim)
+    return reshape(input, tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in over))
+
+
+@composed(samples=[S(t(2, 3), 0), S(t(2, 3), -1), S(t(), 0)], array_names=("expand_dims",))
+def unsqueeze(input, dim):
+    """With a dim of size 1 put in at `dim`, as a view. Shapes: (n, m) -> (n, 1, m)."""
+    (at,) = axes(dim, input.ndim + 1)
+    return reshape(input, (*input.shape[:at], 1, *input.shape[at:]))
+
+
+@composed(samples=[S(t(2, 3, 4)), S(t(2, 3, 4), 1), S(t(2, 3, 4), 0, 1), S(t())])
+def flatten(input, start_dim=0, end_dim=-1):
+    """Dims start_dim to end_dim as one. Shapes: (a, b, c) -> (a, b * c)."""
+    if not input.ndim:
+        return reshape(input, (1,))
+    (first,), (last,) = axes(start_dim, input.ndim), axes(end_dim, input.ndim)
+    if first > last:
+        raise RuntimeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+    merged = math.prod(input.shape[first:last + 1])
+    return reshape(input, (*input.shape[:first], merged, *input.shape[last + 1:]))
+
+
+@composed(samples=[S(t(2, 6), 1, (2, 3)), S(t(2, 6), -1, (-1, 2))])
+def unflatten(input, dim, sizes):
+    """One dim as several, of which one size may be -1. Shapes: (a, b * c) -> (a, b, c)."""
+    (at,) = axes(dim, input.ndim)
+    sizes = unknown_size(sizes, input.shape[at])
+    return reshape(input, (*input.shape[:at], *sizes, *input.shape[at + 1:]))
+
+
+@op(view=True, array_names=("broadcast_to",), samples=[
+    S(t(3, 1), (3, 4)), S(t(3), (2, 3)), S(t(), (2, 2)), S(t(1, 3), (0, 3))])
+def broadcast_to(xp, input: Array, shape: Any):
+    """The elements repeated to `shape`, as a read-only view. Shapes: (*) -> shape."""
+    return xp.broadcast_to(input, tuple(shape))
+
+
+@broadcast_to.vjp("input")
+def _(xp, g, input_shape):
+    extra = len(g.shape) - len(input_shape)
+    over = tuple(i for i, n in enumerate(g.shape)
+                 if i < extra or input_shape[i - extra] == 1 and n != 1)
+    return xp.reshape(xp.sum(g, axis=over), input_shape) if over else g
+
+
+@composed(varargs="sizes", reference="Tensor.expand", samples=[
+    S(t(3, 1), (3, 4)), S(t(3), (2, -1)), S(t(), (2,))])
+def expand(input, sizes):
+    """Dims of size 1 repeated to `sizes`, where -1 keeps a size; a view. Shapes: (n, 1) -> (n, m).
+
+    Raises:
+        RuntimeError: a size other than 1 would change.
+    """
+    extra = len(sizes) - input.ndim
+    if extra < 0:
+        raise RuntimeError(f"expand: {len(sizes)} sizes {tuple(sizes)} for a Tensor of shape "
+                           f"{tuple(input.shape)}")
+    old = (1,) * extra + tuple(input.shape)
+    new = tuple(n if s == -1 and i >= extra else s
+                for i, (s, n) in enumerate(zip(sizes, old, strict=True)))
+    for i, (wanted, n) in enumerate(zip(new, old, strict=True)):
+        if wanted != n and n != 1 or wanted < 0:
+            raise RuntimeError(f"expand: {tuple(input.shape)} to {tuple(sizes)}: size {n} at "
+                               f"dimension {i} cannot become {wanted}")
+    return broadcast_to(input, new)
+
+
+@composed(samples=[S(t(3, 1), t(3, 4, grad=False))], reference="Tensor.expand_as")
+def expand_as(input, other):
+    """Expanded to the shape of `other`. Shapes: (n, 1), (n, m) -> (n, m)."""
+    return expand(input, other.shape)
+
+
+@op(promotes="common", method=False, aliases=("concat", "concatenate"),
+    array_names=("concatenate",), samples=[
+        S([t(2, 3), t(4, 3)]), S([t(2, 3), t(2, 1), t(2, 2)], 1), S([t(3)], 0),
+        S([t(2, 3), t(0, 3)]), S([t(2, 2), ints(2, 2)], -1)])
+def cat(xp, tensors: Sequence[Array], dim: int = 0):
+    """Tensors joined along a dim in which they may differ. Shapes: (n, *), (m, *) -> (n + m, *)."""
+    shapes = [tuple(a.shape) for a in tensors]
+    tensors = [a for a in tensors if a.shape != (0,)] or tensors[:1]  # PyTorch passes these over
+    (axis,) = axes(dim, tensors[0].ndim) or (0,)
+    if not tensors[0].ndim:
+        raise RuntimeError("cat: 0-d Tensors cannot be joined; use stack()")
+    for a in tensors:
+        rest = [n for i, n in enumerate(a.shape) if i != axis]
+        first = [n for i, n in enumerate(tensors[0].shape) if i != axis]
+        if a.ndim != tensors[0].ndim or rest != first:
+            raise RuntimeError(f"cat: shapes {', '.join(map(str, shapes))} differ in more than "
+                               f"dim {dim}")
+    return xp.concatenate(tensors, axis=axis)
+
+
+@cat.vjp("tensors")
+def _(g, tensors_shape, dim, needs):
+    shapes = [s if s != (0,) else None for s in tensors_shape]
+    (axis,) = axes(dim, len(g.shape))
+    pieces, start = [], 0
+    for shape, needed in zip(shapes, needs, strict=True):
+        stop = start + (shape[axis] if shape else 0)
+        where = (slice(None),) * axis + (slice(start, stop),)
+        pieces.append(g[where] if needed and shape else None)
+        start = stop
+    return pieces
+
+
+@composed(method=False, array_names=("stack",), samples=[
+    S([t(2, 3), t(2, 3)]), S([t(3), t(3)], 1), S([t(), t()], -1)])
+def stack(tensors, dim=0):
+    """Tensors of one shape joined along a new dim. Shapes: k times (*) -> (k, *)."""
+    tensors = tuple(tensors)
+    shapes = {tuple(x.shape) for x in tensors}
+    if len(shapes) > 1:
+        raise RuntimeError("stack: the shapes must be equal, got "
+                           + ", ".join(map(str, (tuple(x.shape) for x in tensors))))
+    return cat([unsqueeze(x, dim) for x in tensors], dim)
+
+
+@op(method=False, samples=[])
+def write_view(xp, base: Array, value: Array, recipe: Any):
+    """`base` with `value` written into the view of it that the calls in `recipe` make.
+
+    Shapes: (*), (+) -> (*). It stands in the graph for a write in place through a view.
+    """
+    from ..tensor import replay
+
+    out = base.copy()
+    replay(tensor_of(out, None), recipe)._array[...] = value
+    return out
+
+
+@write_view.vjp("base")
+def _(xp, g, recipe):
+    return write_view.run(xp, g, xp.zeros((), dtype=g.dtype), recipe)
+
+
+@write_view.vjp("value")
+def _(xp, g, recipe):
+    from ..tensor import replay
+
+    return replay(g, recipe) if xp is tensors else replay(tensor_of(g, None), recipe)._array

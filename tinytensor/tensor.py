@@ -1,0 +1,495 @@
+"""Tensor: an array, its gradient, and its place in the graph. No derivative is written here.
+
+What a Tensor can do comes from the table of operations: `ops/` attaches every operation to this
+class as a method, an operator and an in-place form. Here stands what a Tensor is.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy
+
+from . import device as devices
+from . import dtypes
+from .autograd import engine, versions
+from .autograd.engine import Leaf, Node, tensor_of
+from .autograd.modes import mode
+from .printing import tensor_str
+
+# Filled by `ops/`: functions that the class below needs and that stand above it.
+ops: Any = None
+
+
+class Size(tuple[int, ...]):
+    """A shape: a tuple of ints that can count its elements."""
+
+    def numel(self) -> int:
+        count = 1
+        for size in self:
+            count *= size
+        return count
+
+    def __repr__(self) -> str:
+        return f"tinytensor.Size({list(self)})"
+
+
+class Tensor:
+    """An array that remembers how it was computed.
+
+    `Tensor(data)` makes one of the default dtype, `Tensor(2, 3)` an uninitialised one of that
+    shape, as in PyTorch; `tensor(data)` keeps the dtype of the data and is what to use.
+
+    data            the same values without a graph, in the same memory
+    grad            the gradient that backward() has added up, or None
+    requires_grad   whether operations on it are recorded
+    grad_fn         the node that made it, or None for a leaf
+    """
+
+    _array: Any
+    _node: Node | Leaf | None = None
+    _grad: Tensor | None = None
+    _base: Tensor | None = None  # of a view: the Tensor whose memory it shows
+    _recipe: tuple[Any, ...] = ()  # of a view: the calls that make it from its base
+    _views: weakref.WeakSet[Tensor] | None = None  # of a base: the views that are alive
+
+    # NumPy and CuPy leave `array * tensor` to Tensor.__rmul__.
+    __array_priority__ = 1000
+
+    def __init__(self, *data: Any, device: Any = None):
+        where = devices.resolve(device)
+        d = dtypes.get_default_dtype().numpy
+        if len(data) == 1 and not isinstance(data[0], int):
+            source = ops.tensor(data[0]).to(dtypes.get_default_dtype())._array
+            self._array = devices.to_device(source, where)
+        else:
+            self._array = devices.on(where, lambda xp: xp.empty(data if data else (0,), d))
+
+    # ------------------------------------------------------------ what it is
+
+    @property
+    def data(self) -> Tensor:
+        """The values, sharing memory, outside of the graph. May be assigned."""
+        return tensor_of(self._array, None)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"data must be a Tensor, got {type(value).__name__}")
+        if isinstance(self._node, Node):
+            raise RuntimeError("data: only a leaf's can be replaced; this Tensor was computed by "
+                               f"{self._node.name()}")
+        self._array = value._array
+        if self._node is not None:
+            self._node = Leaf(self)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward() has added up: None before the first, and after set to."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"grad must be a Tensor or None, got {type(value).__name__}")
+            if value.shape != self.shape:
+                raise RuntimeError(f"grad of shape {tuple(value.shape)} does not fit a Tensor of "
+                                   f"shape {tuple(self.shape)}")
+            if value.dtype is not self.dtype or value.device != self.device:
+                raise RuntimeError(f"grad of {value.dtype} on {value.device} does not fit a "
+                                   f"Tensor of {self.dtype} on {self.device}")
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if isinstance(self._node, Node):
+            if not wanted:
+                raise RuntimeError("requires_grad can be switched off on leaves only; to leave "
+                                   "the graph, use detach()")
+        elif not wanted:
+            self._node = None
+        elif not self.dtype.is_floating_point:
+            raise RuntimeError(f"only Tensors of floating point dtype can require gradients, "
+                               f"this one is {self.dtype}; convert it with .float() first")
+        elif self._node is None:
+            self._node = Leaf(self)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Sets `requires_grad` and returns this Tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def grad_fn(self) -> Node | None:
+        return self._node if isinstance(self._node, Node) else None
+
+    @property
+    def is_leaf(self) -> bool:
+        return not isinstance(self._node, Node)
+
+    @property
+    def shape(self) -> Size:
+        return Size(self._array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size along one dim."""
+        if dim is None:
+            return self.shape
+        if not -self.ndim <= dim < self.ndim:
+            raise IndexError(f"size: dim {dim} is out of range for shape {tuple(self.shape)}")
+        return self._array.shape[dim]
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self._array.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return int(self._array.size)
+
+    nelement = numel
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        return dtypes.BY_NUMPY[self._array.dtype]
+
+    @property
+    def device(self) -> devices.device:
+        return devices.device_of(self._array)
+
+    @property
+    def is_cuda(self) -> bool:
+        return devices.is_gpu_array(self._array)
+
+    is_sparse = False
+    is_quantized = False
+    layout = "strided"
+
+    def get_device(self) -> int:
+        """The number of the GPU, or -1 on the CPU."""
+        return self.device.index if self.is_cuda and self.device.index is not None else -1
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        return False
+
+    def is_signed(self) -> bool:
+        return self.dtype.is_signed
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return int(self._array.nbytes)
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Elements to step over for the next one along each dim, or along one."""
+        steps = tuple(s // self.dtype.itemsize for s in self._array.strides)
+        return steps if dim is None else steps[dim]
+
+    def is_contiguous(self) -> bool:
+        return bool(self._array.flags.c_contiguous)
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        if self.is_cuda:
+            return int(self._array.data.ptr)
+        return int(self._array.__array_interface__["data"][0])
+
+    @property
+    def _version(self) -> int:
+        """How often the memory behind this Tensor was written in place."""
+        return versions.version(self._array)
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    # ------------------------------------------------------------ the graph
+
+    def backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None,
+                 create_graph: bool = False, inputs: Any = None) -> None:
+        """Adds the derivative of this Tensor to the `grad` of every leaf it was computed from.
+
+        Args:
+            gradient: the weight of each element; may be left out for one element (it is 1).
+            retain_graph: keep what the graph saved, for another backward through it.
+            create_graph: record the backward too, so that gradients can be differentiated.
+            inputs: the only Tensors whose `grad` is to change; they need not be leaves.
+
+        Raises:
+            RuntimeError: see `autograd.backward`.
+        """
+        engine.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def detach(self) -> Tensor:
+        """The same values, in the same memory, outside of the graph."""
+        return tensor_of(self._array, None)
+
+    def detach_(self) -> Tensor:
+        """Takes this Tensor out of the graph."""
+        if self._base is not None:
+            raise RuntimeError("detach_: a view cannot be detached in place; use detach()")
+        self._node = None
+        return self
+
+    def retain_grad(self) -> None:
+        """Lets backward() leave the gradient of this computed Tensor in `grad` too."""
+        if self._node is None:
+            raise RuntimeError("retain_grad: this Tensor does not require grad")
+        if isinstance(self._node, Node) and not self.retains_grad:
+            self._node.hooks += (_Retain(self),)
+
+    @property
+    def retains_grad(self) -> bool:
+        return isinstance(self._node, Node) and any(
+            isinstance(h, _Retain) and h.tensor() is self for h in self._node.hooks)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Calls `hook(gradient)` when the gradient of this Tensor is known.
+
+        A Tensor that it returns replaces the gradient. `remove()` on the result ends it.
+        """
+        if self._node is None:
+            raise RuntimeError("register_hook: this Tensor does not require grad")
+        self._node.hooks += (hook,)
+        return RemovableHandle(self._node, hook)
+
+    # ------------------------------------------------------------ writing in place
+
+    def _write(self, name: str, result: Tensor) -> Tensor:
+        """Puts `result` into the memory of this Tensor, and itself into its place in the graph.
+
+        Raises:
+            RuntimeError: a leaf that requires grad, while operations are recorded; another
+                shape; a dtype that this one cannot hold. Nothing has changed then.
+        """
+        self._check_write(name)
+        if result._array.shape != self._array.shape:
+            raise RuntimeError(f"{name}: the result has shape {tuple(result.shape)}, which does "
+                               f"not fit into {tuple(self.shape)} in place")
+        if not dtypes.can_cast(result.dtype, self.dtype):
+            raise RuntimeError(f"{name}: a result of {result.dtype} cannot be written into a "
+                               f"Tensor of {self.dtype}")
+        result = result.to(self.dtype)
+        base = self if self._base is None else self._base
+        self._array[...] = result._array
+        versions.note_write(self._array, name)
+        if mode.enabled and (result._node is not None or base._node is not None):
+            if self is base:
+                self._node = result._node
+            else:
+                base._node = ops.write_view(base, result, self._recipe)._node
+            for view in base._views or ():
+                view._node = replay(base, view._recipe)._node
+        return self
+
+    def _check_write(self, name: str) -> None:
+        if not mode.enabled:
+            return
+        base = self if self._base is None else self._base
+        if isinstance(base._node, Leaf):
+            view = "a view of " if base is not self else ""
+            raise RuntimeError(
+                f"{name}: {view}a leaf that requires grad would be changed in place while "
+                "operations are recorded; do it under no_grad(), or use the out-of-place form")
+
+    def _snapshot(self) -> Tensor:
+        """The values of now, at the same place in the graph, safe from later writes."""
+        return tensor_of(self._array.copy(), self._node)
+
+    def set_(self, source: Tensor) -> Tensor:
+        """Shares the memory of `source` from now on."""
+        self.data = source
+        return self
+
+    # ------------------------------------------------------------ crossing over
+
+    def numpy(self, *, force: bool = False) -> numpy.ndarray[Any, Any]:
+        """The values as a NumPy array that shares memory with this Tensor.
+
+        Raises:
+            TypeError: the Tensor is on a GPU, or it requires grad, and `force` is not set (it
+                detaches, and copies to the CPU).
+        """
+        if not force:
+            if self._node is not None:
+                raise RuntimeError("numpy: this Tensor requires grad; use .detach().numpy()")
+            if self.is_cuda:
+                raise TypeError(f"numpy: this Tensor is on {self.device}; use .cpu().numpy()")
+        return devices.to_numpy(self._array)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray[Any, Any]:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """`numpy.exp(tensor)` and `array * tensor` are the ops of that name, and recorded."""
+        function = getattr(engine.tensors, ufunc.__name__, None)
+        if method != "__call__" or options or function is None:
+            return NotImplemented
+        return function(*inputs)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self._node is not None:
+            raise BufferError("__dlpack__: this Tensor requires grad; use .detach()")
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._array.__dlpack_device__()
+
+    @property
+    def __cuda_array_interface__(self) -> Any:
+        if not self.is_cuda:
+            raise AttributeError("__cuda_array_interface__: this Tensor is on the CPU")
+        return self._array.__cuda_array_interface__
+
+    def item(self) -> Any:
+        """The only element, as a Python number.
+
+        Raises:
+            RuntimeError: there is not exactly one.
+        """
+        if self._array.size != 1:
+            raise RuntimeError(f"item: a Tensor of shape {tuple(self.shape)} has "
+                               f"{self.numel()} elements; only one can become a number")
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers, or one number."""
+        return devices.to_numpy(self._array).tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.is_floating_point:
+            raise TypeError(f"only integer Tensors of one element can be an index, got {self.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self._array.size != 1:
+            raise RuntimeError(
+                f"the truth value of a Tensor of shape {tuple(self.shape)} is ambiguous; "
+                "use .any() or .all()")
+        return bool(self._array.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.ndim == 0 and spec else format(str(self), spec)
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len() of a 0-d Tensor")
+        return self._array.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d Tensor")
+        return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self == element).any())
+
+    __hash__ = object.__hash__  # `==` compares elements, sets and dicts go by identity
+
+    def __repr__(self) -> str:
+        return tensor_str(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A leaf with its own memory.
+
+        Raises:
+            RuntimeError: the Tensor was computed: its graph cannot be copied.
+        """
+        if isinstance(self._node, Node):
+            raise RuntimeError("deepcopy: only leaves can be copied; this Tensor was computed by "
+                               f"{self._node.name()}; use .detach().clone()")
+        copy = object.__new__(type(self))
+        memo[id(self)] = copy
+        copy.__dict__.update({k: v for k, v in vars(self).items() if k[0] != "_"})
+        copy._array = self._array.copy()
+        copy._grad = None if self._grad is None else self._grad.detach().clone()
+        copy._node = None if self._node is None else Leaf(copy)
+        return copy
+
+    def __reduce__(self) -> Any:
+        if isinstance(self._node, Node):
+            raise RuntimeError("pickle: only leaves can be pickled, graphs cannot; use .detach()")
+        return _rebuild, (type(self), devices.to_numpy(self._array), self.requires_grad)
+
+
+class _Retain:
+    """The hook behind retain_grad: it must not keep the Tensor alive."""
+
+    def __init__(self, tensor: Tensor):
+        self.tensor = weakref.ref(tensor)
+
+    def __call__(self, g: Tensor) -> None:
+        tensor = self.tensor()
+        if tensor is not None:
+            tensor._grad = g.clone() if tensor._grad is None else tensor._grad + g
+
+
+class RemovableHandle:
+    """What registering a hook returns; `remove()` takes it off again."""
+
+    def __init__(self, node: Node | Leaf, hook: Callable[..., Any]):
+        self.node, self.hook = weakref.ref(node), hook
+
+    def remove(self) -> None:
+        node = self.node()
+        if node is not None:
+            node.hooks = tuple(h for h in node.hooks if h is not self.hook)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+
+def replay(base: Tensor, recipe: tuple[Any, ...]) -> Tensor:
+    """The view of `base` that the calls in `recipe` make."""
+    view = base
+    for function, parameters in recipe:
+        view = function(view, **parameters)
+    return view
+
+
+def _rebuild(kind: type, array: Any, requires_grad: bool) -> Tensor:
+    tensor = object.__new__(kind)
+    tensor._array = array
+    tensor.requires_grad = requires_grad
+    return tensor
+
+
+engine.Tensor = Tensor
