@@ -60,57 +60,33 @@ class Value:
         for i, derivative in enumerate(self._local):
             self._prev[i].grad += derivative * grad
 
-    # Arithmetic: a number beside a Value becomes a constant; any other type may act itself
+    # Operators y = f(a, b), each with its derivatives by a and by b
 
-    def __add__(self, other: Value | float) -> Value:
-        if not isinstance(other, Value):
-            return self + Value(other) if isinstance(other, Real) else NotImplemented
-        return Value(self.data + other.data, (self, other), "+", "", (1.0, 1.0))
+    @staticmethod
+    def _operator(name: str, f: Binary, derivatives: Derivatives) -> tuple[Operator, Operator]:
+        def apply(self: Value, other: Value | float) -> Value:
+            if not isinstance(other, Value):
+                if not isinstance(other, Real):
+                    return NotImplemented  # so that the other operand may act
+                other = Value(other)
+            a, b = self.data, other.data
+            y = f(a, b)
+            return Value(y, (self, other), name, "", derivatives(a, b, y))
 
-    def __sub__(self, other: Value | float) -> Value:
-        if not isinstance(other, Value):
-            return self - Value(other) if isinstance(other, Real) else NotImplemented
-        return Value(self.data - other.data, (self, other), "-", "", (1.0, -1.0))
+        def reflected(self: Value, other: Value | float) -> Value:
+            return apply(Value(other), self) if isinstance(other, Real) else NotImplemented
 
-    def __mul__(self, other: Value | float) -> Value:
-        if not isinstance(other, Value):
-            return self * Value(other) if isinstance(other, Real) else NotImplemented
-        return Value(self.data * other.data, (self, other), "*", "", (other.data, self.data))
+        return apply, reflected
 
-    def __truediv__(self, other: Value | float) -> Value:
-        if not isinstance(other, Value):
-            return self / Value(other) if isinstance(other, Real) else NotImplemented
-        y = divide(self.data, other.data)
-        local = divide(1.0, other.data), -divide(y, other.data)
-        return Value(y, (self, other), "/", "", local)
-
-    def __pow__(self, other: Value | float) -> Value:
-        if not isinstance(other, (Value, Real)):
-            return NotImplemented
-        x, n = self.data, float(other)
-        y = power(x, n)
-        by_base = n * power(x, n - 1.0) if n else 0.0  # x ** 0 is 1 everywhere, also at 0
-        if not isinstance(other, Value):
-            return Value(y, (self,), f"**{other}", "", (by_base,))
-        by_exponent = 0.0 if x == 0 and n >= 0 else y * log(x)
-        return Value(y, (self, other), "**", "", (by_base, by_exponent))
-
-    def __neg__(self) -> Value:
-        return Value(-self.data, (self,), "neg", "", (-1.0,))
-
-    def __pos__(self) -> Value:
-        return self
-
-    def __rsub__(self, other: float) -> Value:
-        return Value(other) - self if isinstance(other, Real) else NotImplemented
-
-    def __rtruediv__(self, other: float) -> Value:
-        return Value(other) / self if isinstance(other, Real) else NotImplemented
-
-    def __rpow__(self, other: float) -> Value:
-        return Value(other) ** self if isinstance(other, Real) else NotImplemented
-
-    __radd__, __rmul__ = __add__, __mul__
+    __add__, __radd__ = _operator("+", operator.add, lambda a, b, y: (1.0, 1.0))
+    __sub__, __rsub__ = _operator("-", operator.sub, lambda a, b, y: (1.0, -1.0))
+    __mul__, __rmul__ = _operator("*", operator.mul, lambda a, b, y: (b, a))
+    __truediv__, __rtruediv__ = _operator(
+        "/", lambda a, b: divide(a, b), lambda a, b, y: (divide(1.0, b), -divide(y, b))
+    )
+    _power, __rpow__ = _operator(
+        "**", lambda a, b: power(a, b), lambda a, b, y: (_pow_by_base(a, b), _pow_by_exponent(a, b, y))
+    )
 
     # Functions y = f(x), each with its derivative
 

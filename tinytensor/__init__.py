@@ -1,10 +1,47 @@
-"""tinytensor: a deep-learning framework to learn on and to stay with."""
+"""tinytensor: a deep-learning framework to learn on and to stay with.
 
-from . import autograd, device as _device, dtypes as _dtypes, ops as _ops
-from .creation import *
-from .tensor import Size, Tensor
-from .autograd import *
-from .random import *
+Tensors are NumPy arrays (on a GPU, CuPy arrays) that remember how they were computed, so that
+`backward()` can give the derivative of a result by everything it was computed from. Names,
+arguments and semantics are PyTorch's. `scalar`, beside this package, is the same engine on single
+numbers, to be read first.
+"""
+
+from __future__ import annotations
+
+import warnings as _warnings
+from typing import Any
+
+from . import autograd, dtypes, ops
+from .autograd import versions as _versions
+from .autograd.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .creation import *  # noqa: F403
 from .device import device
-float32=_dtypes.float32; float64=_dtypes.float64; int64=_dtypes.int64; int32=_dtypes.int32
-globals().update(_ops.names_for(""))
+from .dtypes import (
+    can_cast,
+    dtype,
+    finfo,
+    get_default_dtype,
+    iinfo,
+    promote_types,
+    set_default_dtype,
+)
+from .printing import set_printoptions
+from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from .tensor import Size, Tensor
+
+__version__ = "0.1.0"
+
+globals().update(ops.names_for(""))  # the functions of the table of operations
+globals().update(dtypes.BY_NAME)  # float32, int64, ... and their short names
+
+# Dividing by zero gives inf or NaN, as in PyTorch, and no warning. Only for lines of this
+# package: what NumPy tells users about their own code stays.
+_warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tinytensor\.")
+_versions.mark_own_modules(__name__)

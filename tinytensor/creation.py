@@ -12,6 +12,11 @@ from . import dtypes, random
 from .autograd.engine import tensor_of
 from .tensor import Tensor
 
+__all__ = ["tensor", "as_tensor", "asarray", "from_numpy", "from_dlpack", "zeros", "ones", "empty",
+           "full", "zeros_like", "ones_like", "empty_like", "full_like", "arange", "linspace",
+           "eye", "rand", "randn", "randint", "randperm", "rand_like", "randn_like",
+           "randint_like"]
+
 
 def _finish(array: Any, requires_grad: bool) -> Tensor:
     tensor: Tensor = tensor_of(array, None)

@@ -304,7 +304,7 @@ class Tensor:
                 self._node = result._node
             else:
                 base._node = ops.write_view(base, result, self._recipe)._node
-            for view in base._views or ():
+            for view in list(base._views or ()):
                 view._node = replay(base, view._recipe)._node
         return self
 

@@ -22,7 +22,7 @@ import numpy
 from .. import device
 from . import engine
 from .modes import check_finite, mode
-from .versions import clock, owner
+from .versions import OWN, clock, owner
 
 ARRAY, OPTIONAL, VARIADIC = "Array", "Array | None", "Sequence[Array]"
 ALIASES = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's words, which PyTorch accepts too
@@ -186,12 +186,11 @@ def _take_inputs(source: _Source, op: Any) -> None:
                    f"    {b}_ = number",
                    "    ready = True",
                    "else:")
-    else:
-        source.add(1, "if True:")
-    source.add(2, "try:")
-    source.add(3, *[f"{i}_ = {array}" for i, array in arrays.items()],
-               f"ready = {' and '.join(checks) or 'True'}")
-    source.add(2, "except AttributeError:",
+    indent = 2 if source.lines[-1].strip() == "else:" else 1
+    source.add(indent, "try:",
+               *[f"    {i}_ = {array}" for i, array in arrays.items()],
+               f"    ready = {' and '.join(checks) or True}",
+               "except AttributeError:",
                "    ready = False")
     source.add(1, "if not ready:", f"    {prepared}",
                *[f"    {i}_ = {array}" for i, array in arrays.items()])
@@ -239,6 +238,8 @@ def _leave_node(source: _Source, op: Any) -> None:
         "node.shape = shape",
         "node.time = next(clock)",
         "frame = getframe(1)",
+        f"while {OWN!r} in frame.f_globals and frame.f_back:",
+        "    frame = frame.f_back",
         "node.code = frame.f_code",
         "node.offset = frame.f_lasti",
         "if recording is not True:",

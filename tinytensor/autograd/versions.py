@@ -75,13 +75,20 @@ def check_unwritten(order: list[Any]) -> None:
                         "it in place since; use the out-of-place form there, or clone() before it")
 
 
-PACKAGE = __name__.partition(".")[0]
+OWN = "__tinytensor__"  # a global of the package's modules: it tells their frames from others'
+
+
+def mark_own_modules(package: str) -> None:
+    """Marks the modules of the package, so that errors can name the line outside of it."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == package:
+            vars(module)[OWN] = True
 
 
 def caller() -> str:
     """The line outside of this package that is being executed."""
     frame: Any = sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (PACKAGE, ""):
+    while OWN in frame.f_globals and frame.f_back:
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 

@@ -19,14 +19,26 @@ from ..autograd.op import TABLE, Entry
 from ..tensor import Tensor
 from . import (  # noqa: F401 - each enters its operations into the table
     activation,
+    arrange,
+    attention,
     compare,
+    convolution,
+    decomposition,
+    distance,
+    dropout,
     elementwise,
+    gather,
     index,
     linalg,
     loss,
     normalization,
+    pooling,
     reduce,
+    resampling,
+    scan,
     shape,
+    sorting,
+    special,
 )
 
 REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__",

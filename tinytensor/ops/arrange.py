@@ -1,0 +1,7 @@
+"""Tiling, rolling, padding, triangles, diagonals, windows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Array = Any

@@ -1,0 +1,7 @@
+"""Attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Array = Any
