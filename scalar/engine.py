@@ -7,12 +7,16 @@ one line, in `Value._backward`; the order in which it has to run is `topological
 
 from __future__ import annotations
 
-import builtins
 import math
 import operator
 from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Any, SupportsFloat
+
+from . import ieee
+from .ieee import divide
+
+Operator = Callable[["Value", "Value | float"], "Value"]
 
 
 class Value:
@@ -21,14 +25,8 @@ class Value:
     Raises TypeError where data is not one number.
     """
 
-    def __init__(
-        self,
-        data: SupportsFloat,
-        _children: Iterable[Value] = (),
-        _op: str = "",
-        label: str = "",
-        _local: tuple[float, ...] = (),
-    ) -> None:
+    def __init__(self, data: SupportsFloat, _children: Iterable[Value] = (), _op: str = "",
+                 label: str = "", _local: tuple[float, ...] = ()) -> None:
         self.data = data if type(data) is float else _as_float(data)
         self.grad = 0.0
         self.label = label
@@ -36,12 +34,12 @@ class Value:
         self._op = _op
         self._local = _local
 
-    # The graph
+    # ---------------------------------------------------------------- backward
 
     def backward(self) -> None:
-        """Gives every node below this one its grad: the derivative of this Value by that node.
+        """Gives every node of this Value's graph its grad: d self / d node.
 
-        Leaves add up from call to call, until zero_grad, as in PyTorch; all others start anew.
+        The grads of leaves add up from call to call, until zero_grad; the others start anew.
         """
         order = topological_order(self)
         for node in order:
@@ -54,26 +52,30 @@ class Value:
     def _backward(self) -> None:
         """The chain rule: parent.grad += local derivative · self.grad.
 
-        An operation made by hand may replace it by a function: `out._backward = rule`.
+        An operation made by hand may put a function in its place: `out._backward = rule`.
         """
         grad = self.grad
         for i, derivative in enumerate(self._local):
             self._prev[i].grad += derivative * grad
 
-    # Operators y = f(a, b), each with its derivatives by a and by b
+    # ---------------------------------------------------------------- y = f(a, b)
 
     @staticmethod
-    def _operator(name: str, f: Binary, derivatives: Derivatives) -> tuple[Operator, Operator]:
-        def apply(self: Value, other: Value | float) -> Value:
+    def _operator(name: str, f: Callable[[float, float], float],
+                  local: Callable[[float, float, float], tuple[float, float]],
+                  ) -> tuple[Operator, Operator]:
+        """The operator and its reflection, from f and its derivatives by a and by b."""
+
+        def apply(self: Value, other: Value | float) -> Any:
             if not isinstance(other, Value):
                 if not isinstance(other, Real):
-                    return NotImplemented  # so that the other operand may act
+                    return NotImplemented  # Python then asks the other operand
                 other = Value(other)
             a, b = self.data, other.data
             y = f(a, b)
-            return Value(y, (self, other), name, "", derivatives(a, b, y))
+            return Value(y, (self, other), name, "", local(a, b, y))
 
-        def reflected(self: Value, other: Value | float) -> Value:
+        def reflected(self: Value, other: Value | float) -> Any:
             return apply(Value(other), self) if isinstance(other, Real) else NotImplemented
 
         return apply, reflected
@@ -82,58 +84,80 @@ class Value:
     __sub__, __rsub__ = _operator("-", operator.sub, lambda a, b, y: (1.0, -1.0))
     __mul__, __rmul__ = _operator("*", operator.mul, lambda a, b, y: (b, a))
     __truediv__, __rtruediv__ = _operator(
-        "/", lambda a, b: divide(a, b), lambda a, b, y: (divide(1.0, b), -divide(y, b))
-    )
-    _power, __rpow__ = _operator(
-        "**", lambda a, b: power(a, b), lambda a, b, y: (_pow_by_base(a, b), _pow_by_exponent(a, b, y))
-    )
+        "/", divide, lambda a, b, y: (divide(1.0, b), -divide(y, b)))
+    _power, __rpow__ = _operator("**", ieee.power, lambda a, b, y: (
+        b * ieee.power(a, b - 1) if b else 0.0,  # a ** 0 is 1 everywhere, also at a = 0
+        0.0 if a == 0 and b >= 0 else y * ieee.log(a)))  # 0 ** b is 0 for every b > 0
 
-    # Functions y = f(x), each with its derivative
+    def __pow__(self, other: Value | float) -> Value:
+        y = self._power(other)
+        if isinstance(other, Value) or y is NotImplemented:
+            return y
+        return Value(y.data, (self,), f"**{other}", "", y._local[:1])  # as in micrograd: one parent
+
+    # ---------------------------------------------------------------- y = f(x)
 
     @staticmethod
-    def _function(name: str, f: Function, derivative: Derivative) -> Callable[[Value], Value]:
+    def _function(name: str, f: Callable[[float], float],
+                  derivative: Callable[[float, float], float]) -> Callable[[Value], Value]:
+        """The method, from f and its derivative, which may be written in x and in y = f(x)."""
+
         def apply(self: Value) -> Value:
             x = self.data
-            y = ieee(f, x)
-            return Value(y, (self,), name, "", (ieee(derivative, x, y),))
+            y = f(x)
+            return Value(y, (self,), name, "", (derivative(x, y),))
 
         return apply
 
-    exp = _function("exp", math.exp, lambda x, y: y)
-    log = _function("log", lambda x: log(x), lambda x, y: divide(1, x))
-    sqrt = _function("sqrt", math.sqrt, lambda x, y: divide(0.5, y))
-    sin = _function("sin", math.sin, lambda x, y: math.cos(x))
-    cos = _function("cos", math.cos, lambda x, y: -math.sin(x))
+    __pos__ = _function("pos", operator.pos, lambda x, y: 1.0)
+    __neg__ = _function("neg", operator.neg, lambda x, y: -1.0)
+    __abs__ = abs = _function("abs", math.fabs, lambda x, y: float(x > 0) - float(x < 0))
+    exp = _function("exp", ieee.exp, lambda x, y: y)
+    log = _function("log", ieee.log, lambda x, y: divide(1.0, x))
+    sqrt = _function("sqrt", ieee.sqrt, lambda x, y: divide(0.5, y))
+    sin = _function("sin", ieee.sin, lambda x, y: ieee.cos(x))
+    cos = _function("cos", ieee.cos, lambda x, y: -ieee.sin(x))
     tanh = _function("tanh", math.tanh, lambda x, y: 1 - y * y)
-    sigmoid = _function("sigmoid", lambda x: 1 / (1 + ieee(math.exp, -x)), lambda x, y: y * (1 - y))
-    abs = _function("abs", math.fabs, lambda x, y: float((x > 0) - (x < 0)))
-    __abs__ = abs
+    sigmoid = _function("sigmoid", lambda x: 1 / (1 + ieee.exp(-x)), lambda x, y: y * (1 - y))
+    # The rest of NumPy's elementary functions, which it calls by these names on arrays of Values.
+    exp2 = _function("exp2", ieee.exp2, lambda x, y: y * math.log(2))
+    expm1 = _function("expm1", ieee.expm1, lambda x, y: y + 1)
+    log2 = _function("log2", ieee.log2, lambda x, y: divide(1 / math.log(2), x))
+    log10 = _function("log10", ieee.log10, lambda x, y: divide(1 / math.log(10), x))
+    log1p = _function("log1p", ieee.log1p, lambda x, y: divide(1.0, 1 + x))
+    tan = _function("tan", ieee.tan, lambda x, y: 1 + y * y)
+    arcsin = _function("arcsin", ieee.arcsin, lambda x, y: divide(1.0, ieee.sqrt(1 - x * x)))
+    arccos = _function("arccos", ieee.arccos, lambda x, y: -divide(1.0, ieee.sqrt(1 - x * x)))
+    arctan = _function("arctan", math.atan, lambda x, y: 1 / (1 + x * x))
+    sinh = _function("sinh", ieee.sinh, lambda x, y: ieee.cosh(x))
+    cosh = _function("cosh", ieee.cosh, lambda x, y: ieee.sinh(x))
+    arcsinh = _function("arcsinh", math.asinh, lambda x, y: 1 / math.hypot(x, 1.0))
+    arccosh = _function("arccosh", ieee.arccosh, lambda x, y: divide(1.0, ieee.sqrt(x * x - 1)))
+    arctanh = _function("arctanh", ieee.arctanh, lambda x, y: divide(1.0, 1 - x * x))
 
     def relu(self) -> Value:
+        """max(0, x). Where it is flat it has no derivative: 0 · inf would give a grad of nan."""
         x = self.data
-        local = () if x <= 0 else (1.0,)  # none where it is flat: 0 · an infinite grad is nan
-        return Value(0.0 if x < 0 else x, (self,), "ReLU", "", local)
+        return Value(0.0 if x < 0 else x, (self,), "ReLU", "", () if x <= 0 else (1.0,))
 
-    # Comparisons are by value; in sets and dicts a Value stands for itself
+    # ---------------------------------------------------------------- as a number
 
     @staticmethod
     def _comparison(holds: Callable[[Any, Any], bool]) -> Callable[[Value, object], bool]:
-        def compare(self: Value, other: object) -> bool:
-            if isinstance(other, Value):
-                return holds(self.data, other.data)
-            return holds(self.data, other) if isinstance(other, Real) else NotImplemented
+        def compare(self: Value, other: object) -> Any:
+            if not isinstance(other, (Value, Real)):
+                return NotImplemented
+            return bool(holds(self.data, other.data if isinstance(other, Value) else other))
 
         return compare
 
     __eq__ = _comparison(operator.eq)
-    __lt__ = _comparison(operator.lt)
-    __le__ = _comparison(operator.le)
-    __gt__ = _comparison(operator.gt)
-    __ge__ = _comparison(operator.ge)
-    __hash__ = object.__hash__
+    __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
+    __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
+    __hash__ = object.__hash__  # in sets and dicts a Value stands for itself, not for its data
 
     def __bool__(self) -> bool:
-        return self.data != 0.0
+        return bool(self.data)
 
     def __float__(self) -> float:
         return float(self.data)
@@ -148,5 +172,29 @@ class Value:
         return f"Value(data={self.data}, grad={self.grad}{label})"
 
 
-Function = Callable[[float], float]
-Derivative = Callable[[float, float], float]
+def topological_order(root: Value) -> list[Value]:
+    """The nodes of root's graph, each once and after its parents; root comes last.
+
+    Depth first, with a stack of its own: recursion would fail at a thousand operations.
+    """
+    order: list[Value] = []
+    seen: set[Value] = set()
+    path: list[Value] = []
+    stack: list[Value | None] = [root]
+    while stack:
+        node = stack.pop()
+        if node is None:  # all parents of the last node on the path are placed
+            order.append(path.pop())
+        elif node not in seen:
+            seen.add(node)
+            path.append(node)
+            stack.append(None)
+            stack.extend(node._prev)
+    return order
+
+
+def _as_float(data: SupportsFloat) -> float:
+    if isinstance(data, Value) or not hasattr(data, "__float__"):
+        raise TypeError(f"Value: data must be one number, got {type(data).__name__} {data!r}: use "
+                        "a Value as it is, or its .data; convert anything else with float()")
+    return float(data)

@@ -1,0 +1,220 @@
+"""Drawings of graphs: as a picture by Graphviz, and as text where there is no Graphviz.
+
+    draw_dot(loss)                      shows itself in a notebook
+    draw_dot(loss).render("loss.svg")   writes a file
+    print(draw_dot(loss))               a tree of text
+
+`Graph` knows nothing of Values: `tinytensor` draws its graphs with it too.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .engine import Value, topological_order
+
+FORMATS = ("svg", "png", "pdf", "jpg", "gif", "eps", "ps", "dot", "json")
+RANKDIRS = ("LR", "RL", "TB", "BT")
+LARGEST = 2000  # nodes and operations that a notebook draws unasked: for more, dot may take minutes
+DEEPEST = 20  # levels of indentation in a tree of text
+WITHOUT = "; .source and print(graph) work without"
+NO_PACKAGE = f"drawing needs the package graphviz (pip install graphviz){WITHOUT}"
+NO_DOT = ("drawing needs the program dot (apt install graphviz | brew install graphviz | "
+          f"winget install graphviz){WITHOUT}")
+
+
+def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Graph:
+    """The graph that computed root: each number with its data and grad, each operation.
+
+    Before root.backward() there are no grads to show, and the drawing says so.
+
+    Raises:
+        TypeError: root is not a Value.
+        ValueError: an unknown format or rankdir.
+    """
+    if not isinstance(root, Value):
+        raise TypeError(f"draw_dot: root should be a Value, got {type(root).__name__}")
+    graph = Graph(format, rankdir)
+    for value in topological_order(root):
+        grad = "no gradient yet" if value.grad == root.grad == 0 else f"grad {value.grad:.4f}"
+        label = [value.label] if value.label else []
+        graph.node(value, [*label, f"data {value.data:.4f}", grad])
+        if value._op:
+            operation = (value, value._op)
+            graph.operation(operation, value._op)
+            graph.edge(operation, value)
+            for parent in value._prev:
+                graph.edge(parent, operation)
+    return graph
+
+
+class Graph:
+    """Nodes (boxes of fields), operations (ellipses) and edges from what is used to what uses it.
+
+    Any hashable object may be the key of a node or an operation, and stands for it in edges.
+    format is what pipe and render make if not told otherwise; rankdir is where the edges point:
+    "LR" from left to right, "TB" from top to bottom, "RL", "BT".
+
+    Raises ValueError at an unknown format or rankdir.
+    """
+
+    def __init__(self, format: str = "svg", rankdir: str = "LR") -> None:
+        self.format = _one_of("format", format, FORMATS)
+        self.rankdir = _one_of("rankdir", rankdir, RANKDIRS)
+        self._vertices: dict[Hashable, _Vertex] = {}
+
+    def node(self, key: Hashable, fields: Sequence[str]) -> None:
+        """Adds a box with the fields side by side."""
+        self._vertices[key] = _Vertex(f"n{len(self._vertices)}", tuple(fields), False)
+
+    def operation(self, key: Hashable, text: str) -> None:
+        """Adds an ellipse."""
+        self._vertices[key] = _Vertex(f"n{len(self._vertices)}", (text,), True)
+
+    def edge(self, tail: Hashable, head: Hashable) -> None:
+        """Adds an arrow between two that are there already."""
+        self._vertices[head].parents.append(self._vertices[tail])
+
+    # ---------------------------------------------------------------- as a picture
+
+    @property
+    def source(self) -> str:
+        """The graph in Graphviz's language, DOT."""
+        lines = ["digraph {", f"    rankdir={self.rankdir}"]
+        for vertex in self._vertices.values():
+            if vertex.is_operation:
+                label = f'label="{_escape(vertex.fields[0], _IN_LABELS)}"'
+            else:
+                fields = " | ".join(_escape(field, _IN_RECORDS) for field in vertex.fields)
+                label = f'label="{{ {fields} }}" shape=record'
+            lines.append(f"    {vertex.name} [{label}]")
+            lines += [f"    {parent.name} -> {vertex.name}" for parent in vertex.parents]
+        return "\n".join([*lines, "}"]) + "\n"
+
+    def pipe(self, format: str | None = None) -> bytes:
+        """The picture itself.
+
+        Raises:
+            ValueError: an unknown format.
+            ImportError: the package graphviz is missing.
+            RuntimeError: its program dot is missing, or fails.
+        """
+        format = _one_of("format", format or self.format, FORMATS)
+        try:
+            graphviz: Any = importlib.import_module("graphviz")
+        except ImportError as error:
+            raise ImportError(NO_PACKAGE) from error
+        try:
+            picture: bytes = graphviz.Source(self.source).pipe(format=format)
+        except graphviz.ExecutableNotFound as error:
+            raise RuntimeError(NO_DOT) from error
+        except graphviz.CalledProcessError as error:
+            raise RuntimeError(f"dot could not draw the graph as {format}: {error}") from error
+        return picture
+
+    def render(self, filename: str | Path = "graph", format: str | None = None) -> str:
+        """Writes the picture to a file, whose name gets the format as its ending, and names it.
+
+        A filename that ends in a format decides on it. Raises as pipe does.
+        """
+        path = Path(filename)
+        ending = path.suffix.removeprefix(".")
+        format = format or (ending if ending in FORMATS else self.format)
+        if ending != format:
+            path = path.with_name(f"{path.name}.{format}")
+        path.write_bytes(self.pipe(format))
+        return str(path)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        if len(self._vertices) > LARGEST:
+            return {"text/plain": f"{self!r}: large; .render() draws it, print(graph) lists it"}
+        try:
+            return {"image/svg+xml": self.pipe("svg").decode()}
+        except (ImportError, RuntimeError, OSError) as error:
+            return {"text/plain": f"{self}\n\n{error}"}
+
+    # ---------------------------------------------------------------- as text
+
+    def tree(self) -> str:
+        """What nobody uses first, and under each node, indented, what it was made of.
+
+        What is used in several places has a number, #1, and is listed once; so is what lies too
+        deep, in a tree of its own further down.
+        """
+        on_a_nodes_line = {_operation_of(vertex) for vertex in self._vertices.values()}
+        vertices = [v for v in self._vertices.values() if v not in on_a_nodes_line]
+        uses = Counter(used for vertex in vertices for used in _inputs(vertex))
+        trees = [vertex for vertex in vertices if not uses[vertex]]
+        number: dict[_Vertex, int] = {}
+        listed: set[_Vertex] = set()
+        lines: list[str] = []
+        for tree in trees:  # grows while it is walked
+            stack = [] if tree in listed else [(tree, "", "", 0)]
+            while stack:
+                vertex, branch, indent, depth = stack.pop()
+                inputs = _inputs(vertex)
+                is_too_deep = depth == DEEPEST and bool(inputs)
+                if is_too_deep or uses[vertex] > 1:
+                    number.setdefault(vertex, len(number) + 1)
+                reference = f"#{number[vertex]}: " if vertex in number else ""
+                if vertex in listed or is_too_deep:
+                    lines.append(f"{branch}see {reference}{_described(vertex)}")
+                    trees.append(vertex)
+                    continue
+                listed.add(vertex)
+                lines.append(f"{branch}{reference}{_described(vertex)}")
+                for i, parent in enumerate(reversed(inputs)):
+                    rail = "   " if i == 0 else "|  "
+                    stack.append((parent, f"{indent}+- ", indent + rail, depth + 1))
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.tree()
+
+    def __repr__(self) -> str:
+        operations = sum(vertex.is_operation for vertex in self._vertices.values())
+        return f"<Graph: {len(self._vertices) - operations} nodes, {operations} operations>"
+
+
+@dataclass(eq=False)
+class _Vertex:
+    name: str
+    fields: tuple[str, ...]
+    is_operation: bool
+    parents: list[_Vertex] = field(default_factory=list)
+
+
+def _operation_of(vertex: _Vertex) -> _Vertex | None:
+    """The operation that made a node, which a tree shows on the node's own line."""
+    made_by = vertex.parents[0] if len(vertex.parents) == 1 else None
+    return made_by if made_by and made_by.is_operation and not vertex.is_operation else None
+
+
+def _inputs(vertex: _Vertex) -> list[_Vertex]:
+    return (_operation_of(vertex) or vertex).parents
+
+
+def _described(vertex: _Vertex) -> str:
+    operation = _operation_of(vertex)
+    text = " | ".join(vertex.fields) + (f"  <- {operation.fields[0]}" if operation else "")
+    return text.replace("\n", " ")
+
+
+_IN_LABELS = r'["\\]'
+_IN_RECORDS = r'["\\{}|<>]'
+
+
+def _escape(text: str, special: str) -> str:
+    return re.sub(special, r"\\\g<0>", text.replace("&", "&amp;")).replace("\n", "\\n")
+
+
+def _one_of(what: str, given: str, known: Sequence[str]) -> str:
+    if given not in known:
+        raise ValueError(f"draw: {what} {given!r} is none of {', '.join(known)}")
+    return given

@@ -1,0 +1,234 @@
+"""Functions of Values: choices, activations, softmax and the losses.
+
+Names, arguments and defaults are PyTorch's. Where PyTorch takes an array, these take a Value or a
+number, a list of them, or lists of lists; NumPy arrays will do as well.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from . import ieee
+from .engine import Value
+
+# ---------------------------------------------------------------- choices
+
+
+def max(*operands: Any) -> Value:
+    """The largest of several Values or numbers, or of one list; equal ones share its grad.
+
+    One nan makes it nan. Raises ValueError without operands.
+    """
+    return _extremum("max", builtins.max, operands)
+
+
+def min(*operands: Any) -> Value:
+    """The smallest of several Values or numbers, or of one list; otherwise as max."""
+    return _extremum("min", builtins.min, operands)
+
+
+def _extremum(name: str, choose: Callable[[list[float]], float], operands: Any) -> Value:
+    candidates = as_lists(operands[0] if len(operands) == 1 else operands)
+    if not isinstance(candidates, list) or not candidates:
+        raise ValueError(f"{name}: needs several operands, or one list of them, got {candidates!r}")
+    values = [as_value(x) for x in candidates]
+    numbers = [v.data for v in values]
+    y = math.nan if any(math.isnan(x) for x in numbers) else choose(numbers)
+    winners = [float(x == y) for x in numbers]
+    return Value(y, values, name, "", tuple(ieee.divide(w, sum(winners)) for w in winners))
+
+
+# ---------------------------------------------------------------- activations
+
+
+def relu(input: Any) -> Any:
+    """max(0, input), elementwise."""
+    return _elementwise("relu", Value.relu, input)
+
+
+def tanh(input: Any) -> Any:
+    """The hyperbolic tangent, elementwise."""
+    return _elementwise("tanh", Value.tanh, input)
+
+
+def sigmoid(input: Any) -> Any:
+    """1 / (1 + e ** -input), elementwise."""
+    return _elementwise("sigmoid", Value.sigmoid, input)
+
+
+def softmax(logits: Any) -> list[Any]:
+    """e ** z_i / Σ_j e ** z_j, for one sample (a list of Values) or for each in a list of them."""
+    logits = as_lists(logits)
+    if is_batch(logits):
+        return [softmax(row) for row in logits]
+    powers = [z.exp() for z in _shifted("softmax", logits)]
+    total = _sum(powers)
+    return [power / total for power in powers]
+
+
+def log_softmax(logits: Any) -> list[Any]:
+    """z_i - log Σ_j e ** z_j, for one sample (a list of Values) or for each in a list of them."""
+    logits = as_lists(logits)
+    if is_batch(logits):
+        return [log_softmax(row) for row in logits]
+    shifted = _shifted("log_softmax", logits)
+    log_total = _sum([z.exp() for z in shifted]).log()
+    return [z - log_total for z in shifted]
+
+
+def _shifted(name: str, logits: Any) -> list[Value]:
+    """The logits less their largest: softmax stays the same, and no power of e overflows."""
+    if not isinstance(logits, list) or not logits:
+        raise ValueError(f"{name}: needs a list of logits, one for each class, got {logits!r}")
+    values = [as_value(z) for z in logits]
+    largest = Value(builtins.max(z.data for z in values))  # a constant: its grad cancels out
+    return [z - largest for z in values]
+
+
+# ---------------------------------------------------------------- losses
+
+
+def cross_entropy(logits: Any, target: Any, reduction: str = "mean") -> Any:
+    """-log softmax(logits)[target], the loss of a classifier.
+
+    One sample is a list of logits and the index of its class; a batch is a list of such lists and
+    a list of indices. reduction is "mean", "sum" or "none".
+
+    Raises:
+        ValueError: the numbers of samples and targets differ; an unknown reduction.
+        TypeError, IndexError: a target that is no whole number, or no class.
+    """
+    reduce = _reduction("cross_entropy", reduction)
+    logits, target = as_lists(logits), as_lists(target)
+    if not is_batch(logits):
+        return _cross_entropy_of_one(logits, target)
+    targets = target if isinstance(target, list) else [target]
+    if len(targets) != len(logits):
+        raise ValueError(f"cross_entropy: {len(logits)} samples, but {len(targets)} targets")
+    return reduce([_cross_entropy_of_one(z, t) for z, t in zip(logits, targets, strict=True)])
+
+
+def _cross_entropy_of_one(logits: Any, target: Any) -> Value:
+    if not isinstance(target, int):
+        raise TypeError(f"cross_entropy: a target is the index of a class, an int, not {target!r}")
+    log_probabilities: list[Value] = log_softmax(logits)
+    if not 0 <= target < len(log_probabilities):
+        raise IndexError(f"cross_entropy: target {target} is out of bounds: there are "
+                         f"{len(log_probabilities)} classes, counted from 0")
+    return -log_probabilities[target]
+
+
+def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """(input - target)², the squared error.
+
+    Raises ValueError where the lengths of input and target differ, or reduction is unknown.
+    """
+    reduce = _reduction("mse_loss", reduction)
+    return reduce(_elementwise("mse_loss", lambda x, t: (x - t) ** 2, input, target))
+
+
+def hinge_loss(scores: Any, targets: Any, reduction: str = "mean") -> Any:
+    """max(0, 1 - target · score), the loss of a support vector machine; targets are -1 or 1.
+
+    Raises ValueError at other targets, where the lengths differ, or reduction is unknown.
+    """
+
+    def hinge(score: Value, target: Value) -> Value:
+        if target not in (-1, 1):
+            raise ValueError(f"hinge_loss: a target is -1 or 1, not {target:g}; labels y that are "
+                             "0 or 1 become 2 * y - 1")
+        return (1 - target * score).relu()
+
+    return _reduction("hinge_loss", reduction)(_elementwise("hinge_loss", hinge, scores, targets))
+
+
+def binary_cross_entropy(probabilities: Any, targets: Any, reduction: str = "mean") -> Any:
+    """-(t log p + (1 - t) log(1 - p)), where no log is less than -100, so no loss is infinite.
+
+    As in PyTorch the derivative by p is (p - t) / max(p (1 - p), 1e-12).
+
+    Raises ValueError outside [0, 1], where the lengths differ, or reduction is unknown.
+    """
+
+    def entropy(probability: Value, target: Value) -> Value:
+        p, t = probability.data, target.data
+        if not (0 <= p <= 1 and 0 <= t <= 1):
+            raise ValueError("binary_cross_entropy: probabilities and targets lie between 0 and 1, "
+                             f"got {p:g} and {t:g}; turn logits into probabilities by sigmoid")
+        log_p, log_q = (builtins.max(ieee.log(x), -100.0) for x in (p, 1 - p))
+        local = (p - t) / builtins.max(p * (1 - p), 1e-12), log_q - log_p
+        return Value(-(t * log_p + (1 - t) * log_q), (probability, target), "BCE", "", local)
+
+    reduce = _reduction("binary_cross_entropy", reduction)
+    return reduce(_elementwise("binary_cross_entropy", entropy, probabilities, targets))
+
+
+def squared_norm(parameters: Iterable[Value]) -> Value:
+    """Σ p², the penalty of L2 regularization before its factor."""
+    return _sum([p * p for p in parameters])
+
+
+# ---------------------------------------------------------------- lists of Values
+
+
+def as_lists(x: Any) -> Any:
+    """x with arrays, tuples and iterators turned into lists; a Value or a number stays itself."""
+    if isinstance(x, Value):
+        return x
+    if hasattr(x, "tolist"):
+        return x.tolist()
+    return [as_lists(row) for row in x] if hasattr(x, "__iter__") and not isinstance(x, str) else x
+
+
+def as_value(x: Value | float) -> Value:
+    """x itself, or a constant if it is a number."""
+    return x if isinstance(x, Value) else Value(x)
+
+
+def is_batch(x: Any) -> bool:
+    """Whether x, after as_lists, is a list of samples rather than one sample."""
+    return isinstance(x, list) and len(x) > 0 and isinstance(x[0], list)
+
+
+def _elementwise(name: str, f: Callable[..., Value], *operands: Any) -> Any:
+    """f of each element, or of each pair of elements, in lists of the same form as the operands."""
+    operands = tuple(as_lists(x) for x in operands)
+    if not any(isinstance(x, list) for x in operands):
+        return f(*map(as_value, operands))
+    lengths = [len(x) if isinstance(x, list) else None for x in operands]
+    if len(set(lengths)) > 1:
+        # PyTorch would stretch the shorter one, which in a loss is hardly ever meant.
+        described = " and ".join("one number" if n is None else f"a list of {n}" for n in lengths)
+        raise ValueError(f"{name}: input and target must have the same form, got {described}")
+    return [_elementwise(name, f, *row) for row in zip(*operands, strict=True)]
+
+
+def _reduction(name: str, reduction: str) -> Callable[[Any], Any]:
+    """The function that reduces the losses of the elements, in lists, to the loss."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{name}: reduction {reduction!r} is none of 'mean', 'sum', 'none'")
+
+    def reduce(losses: Any) -> Any:
+        if reduction == "none":
+            return losses
+        flat = list(_flatten(losses))
+        return _sum(flat) / len(flat) if reduction == "mean" else _sum(flat)
+
+    return reduce
+
+
+def _flatten(losses: Any) -> Iterator[Value]:
+    if isinstance(losses, list):
+        for row in losses:
+            yield from _flatten(row)
+    else:
+        yield losses
+
+
+def _sum(values: list[Value]) -> Value:
+    return functools.reduce(operator.add, values) if values else Value(0.0)

@@ -1,0 +1,226 @@
+"""scalar.functional against torch.nn.functional: values, gradients, errors."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as reference
+
+import scalar
+from scalar import Value, functional
+
+REDUCTIONS = ["mean", "sum", "none"]
+
+
+def tree(x, f):
+    """f of each element of nested lists."""
+    return [tree(row, f) for row in x] if isinstance(x, list) else f(x)
+
+
+def flat(x):
+    return [y for row in x for y in flat(row)] if isinstance(x, list) else [x]
+
+
+def check(f, torch_f, x, rel=1e-12):
+    """f on nested lists of Values, and torch_f on a tensor: same results, same gradients."""
+    operand, t = tree(x, Value), torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    out, want = f(operand), torch_f(t)
+    assert np.shape(tree(out, float)) == tuple(want.shape)
+    np.testing.assert_allclose(tree(out, float), want.detach().numpy(), rtol=rel, atol=1e-300)
+    weights = [random.Random(i).uniform(0.5, 2) for i in range(len(flat(out)))]
+    sum(o * w for o, w in zip(flat(out), weights, strict=True)).backward()
+    (want.reshape(-1) * torch.tensor(weights, dtype=torch.float64)).sum().backward()
+    np.testing.assert_allclose(tree(operand, lambda v: v.grad), t.grad.numpy(), rtol=rel,
+                               atol=1e-15)
+
+
+def table(*shape, low=-3.0, high=3.0, seed=0):
+    return np.random.default_rng(seed).uniform(low, high, shape).tolist()
+
+
+# ---------------------------------------------------------------- choices
+
+
+@pytest.mark.parametrize("name, torch_f", [("max", torch.amax), ("min", torch.amin)])
+@pytest.mark.parametrize("x", [[1.0, 3.0, 2.0], [2.0, 1.0, 2.0], [1.0, 1.0], [-math.inf, 0.0],
+                               [math.inf, math.inf], [math.nan, 1.0, 2.0], [1.0, math.nan], [4.0]])
+def test_max_and_min(name, torch_f, x):
+    check(getattr(scalar, name), torch_f, x)
+    values = [Value(y) for y in x]
+    if len(x) > 1:
+        out = getattr(scalar, name)(*values)
+        assert out._op == name and out._prev == tuple(values)
+
+
+def test_max_of_two_shares_as_torch_maximum():
+    check(lambda x: scalar.max(x[0], x[1]), lambda t: torch.maximum(t[0], t[1]), [2.0, 2.0])
+    check(lambda x: scalar.min(x[0], 2), lambda t: torch.minimum(t[0], torch.tensor(2)), [2.0])
+
+
+def test_max_takes_numbers_iterators_and_arrays():
+    a = Value(2.0)
+    assert scalar.max(a, 3) == 3.0 and scalar.min(1, a) == 1.0
+    assert scalar.max(v for v in (a, Value(5.0))) == 5.0
+    assert scalar.min(np.array([4.0, 2.5])) == 2.5
+
+
+@pytest.mark.parametrize("operands", [(), ([],), (Value(1.0),)])
+def test_max_of_nothing_to_choose_from(operands):
+    with pytest.raises(ValueError, match="max: needs several operands"):
+        scalar.max(*operands)
+
+
+# ---------------------------------------------------------------- activations
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+def test_activations(name, shape):
+    check(getattr(functional, name), getattr(torch, name), table(*shape))
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("logits", [
+    table(4), table(3, 4), [0.0], [1000.0, 0.0, 1000.0], [-1000.0, -1001.0],
+    [-math.inf, 0.0, 1.0]])
+def test_softmax(name, logits):
+    check(getattr(functional, name), lambda t: getattr(reference, name)(t, dim=-1), logits)
+
+
+def test_softmax_of_arrays_and_of_nothing():
+    assert [v.data for v in functional.softmax(np.zeros(4))] == [0.25] * 4
+    for bad in ([], 3.0):
+        with pytest.raises(ValueError, match="softmax: needs a list of logits"):
+            functional.softmax(bad)
+
+
+# ---------------------------------------------------------------- losses
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_cross_entropy(reduction):
+    target = [2, 0, 3]
+    for given in (target, tuple(target), np.array(target), torch.tensor(target)):
+        check(lambda z, given=given: functional.cross_entropy(z, given, reduction),
+              lambda t: reference.cross_entropy(t, torch.tensor(target), reduction=reduction),
+              table(3, 4))
+    check(lambda z: functional.cross_entropy(z, np.int64(1), reduction),
+          lambda t: reference.cross_entropy(t, torch.tensor(1), reduction=reduction), table(4))
+
+
+def test_cross_entropy_of_large_logits():
+    check(lambda z: functional.cross_entropy(z, [0, 1]),
+          lambda t: reference.cross_entropy(t, torch.tensor([0, 1])), [[1e4, 0.0], [1e4, 0.0]])
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("shape", [(), (5,), (2, 3)])
+def test_mse_loss(reduction, shape):
+    target = table(*shape, seed=1)
+    check(lambda x: functional.mse_loss(x, np.array(target), reduction),
+          lambda t: reference.mse_loss(t, torch.tensor(target, dtype=torch.float64),
+                                       reduction=reduction), table(*shape))
+
+
+def test_mse_loss_reaches_its_target():
+    a, b = Value(3.0), Value(1.0)
+    functional.mse_loss([a], [b]).backward()
+    assert (a.grad, b.grad) == (4.0, -4.0)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_hinge_loss(reduction):
+    targets = [1, -1, 1, -1, 1]
+
+    def torch_hinge(t):
+        losses = torch.relu(1 - torch.tensor(targets, dtype=torch.float64) * t)
+        return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
+
+    for given in (targets, np.array(targets), np.array(targets, dtype=float)):
+        check(lambda x, given=given: functional.hinge_loss(x, given, reduction), torch_hinge,
+              [0.5, 0.5, -2.0, 3.0, 1.0])
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_binary_cross_entropy(reduction):
+    targets = [1.0, 0.0, 0.3, 1.0]
+    check(lambda p: functional.binary_cross_entropy(p, targets, reduction),
+          lambda t: reference.binary_cross_entropy(t, torch.tensor(targets, dtype=torch.float64),
+                                                   reduction=reduction),
+          table(4, low=0.05, high=0.95))
+
+
+def test_binary_cross_entropy_where_a_probability_is_0_or_1():
+    targets = [1.0, 0.0, 0.0, 1.0]
+    check(lambda p: functional.binary_cross_entropy(p, targets),
+          lambda t: reference.binary_cross_entropy(t, torch.tensor(targets, dtype=torch.float64)),
+          [0.0, 1.0, 0.0, 1.0], rel=1e-7)  # PyTorch has its 1e-12 in single precision
+
+
+def test_binary_cross_entropy_reaches_its_target():
+    p, t = Value(0.3), Value(0.6)
+    functional.binary_cross_entropy(p, t).backward()
+    assert t.grad == pytest.approx(math.log(0.7) - math.log(0.3), rel=1e-12)
+
+
+def test_squared_norm():
+    check(functional.squared_norm, lambda t: (t * t).sum(), table(5))
+    assert functional.squared_norm(iter([Value(3.0), Value(4.0)])) == 25.0
+    assert functional.squared_norm([]) == 0.0
+
+
+def test_losses_of_nothing_are_pytorchs():
+    assert math.isnan(functional.mse_loss([], []).data)
+    assert functional.mse_loss([], [], "sum") == 0.0
+    assert functional.mse_loss([], [], "none") == []
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize("call", [
+    lambda r: functional.cross_entropy([[1.0, 2.0]], [0], r),
+    lambda r: functional.mse_loss([1.0], [1.0], r),
+    lambda r: functional.hinge_loss([1.0], [1.0], r),
+    lambda r: functional.binary_cross_entropy([0.5], [1.0], r)])
+def test_an_unknown_reduction(call):
+    with pytest.raises(ValueError, match="reduction 'average' is none of 'mean', 'sum', 'none'"):
+        call("average")
+
+
+@pytest.mark.parametrize("loss", [functional.mse_loss, functional.hinge_loss,
+                                  functional.binary_cross_entropy])
+def test_lengths_that_differ(loss):
+    with pytest.raises(ValueError, match=f"{loss.__name__}: .*a list of 2 and a list of 3"):
+        loss([0.5, 0.5], [1, 1, 1])
+    with pytest.raises(ValueError, match=f"{loss.__name__}: .*a list of 2 and one number"):
+        loss([0.5, 0.5], 1)
+    with pytest.raises(ValueError, match=f"{loss.__name__}: .*a list of 1 and one number"):
+        loss([[0.5], [0.5]], [1, 1])
+
+
+def test_cross_entropy_targets_that_do_not_fit():
+    logits = [[0.0, 1.0], [1.0, 0.0]]
+    with pytest.raises(ValueError, match="2 samples, but 3 targets"):
+        functional.cross_entropy(logits, [0, 1, 0])
+    with pytest.raises(ValueError, match="2 samples, but 1 targets"):
+        functional.cross_entropy(logits, 0)
+    for target in (2, -1):
+        with pytest.raises(IndexError, match=f"target {target} is out of bounds.* 2 classes"):
+            functional.cross_entropy(logits, [0, target])
+    for target in (1.0, [1], "1"):
+        with pytest.raises(TypeError, match="index of a class"):
+            functional.cross_entropy(logits[0], target)
+
+
+def test_hinge_targets_of_0_and_1():
+    with pytest.raises(ValueError, match=r"-1 or 1, not 0; labels .* 2 \* y - 1"):
+        functional.hinge_loss([0.5, 0.5], [1, 0])
+
+
+@pytest.mark.parametrize("p, t", [(1.5, 1), (-0.1, 0), (0.5, -1), (0.5, 2), (math.nan, 1)])
+def test_binary_cross_entropy_outside_of_0_to_1(p, t):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        functional.binary_cross_entropy([p], [t])

@@ -1,0 +1,43 @@
+"""What PyTorch has and this does not: left out on purpose, each with its reason.
+
+`tinytensor.NAME` for one of these, or for a misspelt name, raises an AttributeError that says
+which it is, and names what comes closest.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "complex numbers would double every rule, and no network here needs them": (
+        "complex64", "complex128", "cfloat", "cdouble", "complex", "view_as_real",
+        "view_as_complex", "real", "imag", "angle", "conj", "polar", "fft", "stft", "istft"),
+    "sparse and nested layouts need an engine of their own": (
+        "sparse", "sparse_coo_tensor", "sparse_csr_tensor", "nested", "to_sparse"),
+    "NumPy has no such dtype; float16 and float32 are there": ("bfloat16", "float8_e4m3fn"),
+    "quantised arithmetic is not for training": ("quantize_per_tensor", "quantization", "ao"),
+    "programs are run as they are written, nothing is compiled or traced": (
+        "compile", "jit", "export", "fx", "_dynamo", "onnx"),
+    "one process, one or no GPU": ("distributed", "multiprocessing", "futures"),
+    "function transforms: autograd.functional has jacobian, hessian, vjp, jvp and hvp": (
+        "vmap", "func"),
+    "results are new Tensors: write x = f(x), or use the in-place form f_": ("out",),
+}
+REASONS = {name: reason for reason, names in GROUPS.items() for name in names}
+
+
+class AbsentName(AttributeError):
+    """A name that is not there. What comes closest is looked for only when somebody reads it."""
+
+    def __init__(self, owner: str, name: str, known: Callable[[], Iterable[str]]):
+        super().__init__(owner, name)
+        self.owner, self.absent, self.known = owner, name, known
+
+    def __str__(self) -> str:
+        if self.absent in REASONS:
+            return f"{self.owner} has no {self.absent!r}, on purpose: {REASONS[self.absent]}"
+        known = [k for k in self.known() if k[:1] != "_"]
+        close = difflib.get_close_matches(self.absent, known, 3, 0.6)
+        hint = f"; close to it: {', '.join(close)}" if close else ""
+        return f"{self.owner} has no {self.absent!r}{hint}"
