@@ -9,9 +9,9 @@ numbers, to be read first.
 from __future__ import annotations
 
 import warnings as _warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import autograd, dtypes, ops
+from . import absent, autograd, cuda, dtypes, linalg, ops, random
 from .autograd import versions as _versions
 from .autograd.modes import (
     enable_grad,
@@ -34,12 +34,26 @@ from .dtypes import (
 )
 from .printing import set_printoptions
 from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from .sampling import *  # noqa: F403
 from .tensor import Size, Tensor
+from .viz import draw_dot
+
+if TYPE_CHECKING:
+    from .table import *  # noqa: F403
 
 __version__ = "0.1.0"
 
 globals().update(ops.names_for(""))  # the functions of the table of operations
 globals().update(dtypes.BY_NAME)  # float32, int64, ... and their short names
+
+from . import nn, optim  # noqa: E402 - built on all of the above
+from .names import *  # noqa: E402, F403
+from .nn import functional  # noqa: E402 - the word that `scalar` has for it too
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor", name, lambda: globals())
+
 
 # Dividing by zero gives inf or NaN, as in PyTorch, and no warning. Only for lines of this
 # package: what NumPy tells users about their own code stays.

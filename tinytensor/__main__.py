@@ -1,6 +1,7 @@
 """`python -m tinytensor ops`: the table of operations, as it is in the code.
 
-`python -m tinytensor ops --markdown` prints it as the page that the documentation holds.
+`python -m tinytensor ops --markdown` prints it for a page; `python -m tinytensor stubs` prints what
+type checkers are told about it (tinytensor/table.pyi).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy
 
 import tinytensor
 
+from . import stubs
 from .autograd.op import TABLE, Entry
 from .ops.samples import concrete
 
@@ -59,14 +61,14 @@ def text(markdown: bool) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tinytensor", description=__doc__)
-    parser.add_argument("command", choices=["ops", "version"],
-                        help="ops: the table of operations; version: this package and NumPy")
+    parser.add_argument("command", choices=["ops", "stubs"],
+                        help="ops: the table of operations; stubs: what table.pyi must contain")
     parser.add_argument("--markdown", action="store_true", help="as a Markdown table")
     given = parser.parse_args()
     if given.command == "ops":
         print(text(given.markdown))
     else:
-        print(f"tinytensor {tinytensor.__version__}")
+        print(stubs.text(), end="")
 
 
 if __name__ == "__main__":

@@ -1,46 +1,85 @@
-"""Functions that make Tensors: from data, filled, counted, random."""
+"""Functions that make Tensors: from data, filled, counted. (Random ones stand in sampling.py.)"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy
 
 from . import device as devices
-from . import dtypes, random
+from . import dtypes
 from .autograd.engine import tensor_of
+from .autograd.versions import warn
 from .tensor import Tensor
 
-__all__ = ["tensor", "as_tensor", "asarray", "from_numpy", "from_dlpack", "zeros", "ones", "empty",
-           "full", "zeros_like", "ones_like", "empty_like", "full_like", "arange", "linspace",
-           "eye", "rand", "randn", "randint", "randperm", "rand_like", "randn_like",
-           "randint_like"]
+__all__ = [
+    "arange",
+    "as_tensor",
+    "asarray",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_dlpack",
+    "from_numpy",
+    "frombuffer",
+    "full",
+    "full_like",
+    "linspace",
+    "logspace",
+    "ones",
+    "ones_like",
+    "tensor",
+    "tril_indices",
+    "triu_indices",
+    "zeros",
+    "zeros_like",
+]
 
 
-def _finish(array: Any, requires_grad: bool) -> Tensor:
+def finish(array: Any, requires_grad: bool) -> Tensor:
+    """A leaf around an array."""
     tensor: Tensor = tensor_of(array, None)
     if requires_grad:
         tensor.requires_grad = True
     return tensor
 
 
-def _wanted(dtype: Any) -> Any:
-    return (dtypes.get_default_dtype() if dtype is None else dtypes.resolve(dtype)).numpy
+def wanted_dtype(dtype: Any, otherwise: Any = None) -> Any:
+    """The NumPy dtype that `dtype` means; the default one, or `otherwise`, for None."""
+    if dtype is None:
+        dtype = dtypes.get_default_dtype() if otherwise is None else otherwise
+    return dtypes.resolve(dtype).numpy
 
 
 def shape_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """The shape in zeros(2, 3), zeros((2, 3)) and zeros(torch_size).
+    """The shape in zeros(2, 3), zeros((2, 3)) and zeros(x.shape).
 
     Raises:
-        TypeError, RuntimeError: not integers, or negative ones.
+        TypeError, RuntimeError: no sizes, not integers, or negative ones.
     """
+    if not sizes:
+        raise TypeError("a shape is missing: write zeros(2, 3), or zeros(()) for 0 dimensions")
     if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
         sizes = tuple(sizes[0])
+    if not all(hasattr(n, "__index__") for n in sizes):
+        raise TypeError(f"a shape consists of integers, got {sizes}")
     shape = tuple(n.__index__() for n in sizes)
     if any(n < 0 for n in shape):
         raise RuntimeError(f"a shape has no negative sizes: {shape}")
     return shape
+
+
+def size_of(name: str, size: Any) -> tuple[int, ...]:
+    """The shape given as one argument, a tuple."""
+    if not isinstance(size, tuple | list):
+        raise TypeError(f"{name}: size must be a tuple of integers, got {type(size).__name__}; "
+                        f"write ({size},)")
+    return shape_of((size,))
+
+
+# ---------------------------------------------------------------- from data
 
 
 def from_data(data: Any, dtype: Any = None) -> Any:
@@ -53,66 +92,166 @@ def from_data(data: Any, dtype: Any = None) -> Any:
     elif hasattr(data, "__array__") or hasattr(data, "__dlpack__"):
         array = numpy.array(data)
     else:
-        array = _from_lists(data)
+        array = _from_lists(data, wanted)
+    if array.dtype.kind == "O":
+        _check_values(array)
     if wanted is not None:
         array = array.astype(wanted, copy=False)
     dtypes.of_array(array)
     return array
 
 
-def _from_lists(data: Any) -> Any:
-    def plain(x: Any) -> Any:
-        if isinstance(x, Tensor):
-            return x.tolist()
-        return [plain(e) for e in x] if isinstance(x, list | tuple | range) else x
-
+def _from_lists(data: Any, wanted: Any) -> Any:
+    """Numbers and nested sequences of them, of the dtype that they have together."""
+    kinds = _kinds(data)
     try:
-        array = numpy.array(plain(data))
+        if kinds <= {bool, int, float}:  # read by NumPy, without a loop of our own
+            array = numpy.array(data)
+            together = dtypes.get_default_dtype().numpy if array.dtype.kind == "f" else None
+        else:
+            leaves = [_dtype_of(leaf) for leaf in _leaves(data)]
+            array = numpy.array(_plain(data))
+            together = leaves[0]
+            for other in leaves[1:]:
+                together = dtypes.promote_types(together, other)
+            together = together.numpy
     except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
         raise ValueError(f"tensor: the nested lists are not rectangular ({error})") from None
-    if array.dtype == object and not array.size:
-        array = array.astype(numpy.float64)
-    if array.dtype.kind not in "biufO":
-        raise TypeError(f"tensor: cannot make a Tensor of {type(data).__name__} data of "
-                        f"dtype {array.dtype}; give numbers, or nested lists of them")
-    first = data
-    while isinstance(first, list | tuple) and first:
-        first = first[0]
-    if isinstance(first, numpy.generic | numpy.ndarray | Tensor):
+    if kinds <= {bool, int, float} and array.dtype.kind in "Ou" and array.size:
+        raise ValueError("tensor: an integer is too large for int64")
+    if wanted is not None:
+        _check_range(array, wanted)
         return array
-    return array.astype(dtypes.get_default_dtype().numpy) if array.dtype.kind == "f" else array
+    return array if together is None else array.astype(together)
+
+
+def _kinds(data: Any) -> set[type]:
+    """The types of the elements of nested sequences."""
+    if not isinstance(data, list | tuple | range):
+        return {type(data)}
+    kinds = set(map(type, data))
+    if kinds & {list, tuple, range}:
+        return set().union(*map(_kinds, data))
+    return kinds
+
+
+def _leaves(data: Any) -> Iterator[Any]:
+    if isinstance(data, list | tuple | range):
+        for element in data:
+            yield from _leaves(element)
+    else:
+        yield data
+
+
+def _plain(data: Any) -> Any:
+    """The same nested lists with numbers in place of Tensors of one element."""
+    if isinstance(data, list | tuple | range):
+        return [_plain(element) for element in data]
+    if isinstance(data, Tensor):
+        if data.numel() != 1:
+            raise ValueError(f"tensor: a list of Tensors must hold Tensors of one element, got "
+                             f"shape {tuple(data.shape)}; use stack() or cat()")
+        return data.item()
+    return data
+
+
+def _dtype_of(leaf: Any) -> dtypes.dtype:
+    if isinstance(leaf, Tensor):
+        return leaf.dtype
+    if isinstance(leaf, numpy.generic | numpy.ndarray):
+        return dtypes.of_array(leaf)
+    if isinstance(leaf, bool | int | float):
+        return dtypes.of_number(leaf)
+    if _is_value(leaf):
+        return dtypes.scalar_value
+    kind = RuntimeError if leaf is None or isinstance(leaf, dict | set) else TypeError
+    raise kind(f"tensor: cannot make a Tensor of {type(leaf).__name__} data; give numbers, nested "
+               "lists of them, or an array")
+
+
+def _is_value(x: Any) -> bool:
+    """Whether `x` is a node of a graph of single numbers, as `scalar.Value` is."""
+    return hasattr(type(x), "backward")
+
+
+def _check_values(array: Any) -> None:
+    for x in array.flat:
+        if not isinstance(x, bool | int | float | numpy.generic) and not _is_value(x):
+            raise TypeError(f"tensor: cannot make a Tensor of an array of dtype object that holds "
+                            f"a {type(x).__name__}; give numbers")
+
+
+def _check_range(array: Any, wanted: Any) -> None:
+    """Raises if a number does not fit into an integer dtype; negative ones may wrap around."""
+    if wanted.kind not in "iu" or array.dtype.kind not in "iuf" or not array.size:
+        return
+    limits = numpy.iinfo(wanted)
+    low = -int(limits.max) if wanted.kind == "u" else int(limits.min)
+    if not (array.min() >= low and array.max() <= int(limits.max)):
+        raise RuntimeError(f"tensor: values from {array.min()} to {array.max()} do not fit into "
+                           f"{wanted.name}")
 
 
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
            pin_memory: bool = False) -> Tensor:
     """A leaf Tensor with a copy of `data`: numbers, nested lists, arrays.
 
-    Python floats become the default dtype, ints int64, bools bool; arrays keep theirs.
+    Python floats become the default dtype, ints int64, bools bool; arrays keep theirs. Warns of
+    a Tensor, whose graph is left behind: clone() and detach() say what is meant.
 
     Raises:
-        ValueError: lists that are not rectangular.
-        TypeError: a dtype that Tensors do not have.
-        RuntimeError: requires_grad on integers; a device that is not there.
+        ValueError: lists that are not rectangular; an integer that int64 cannot hold.
+        TypeError: data that are not numbers; a dtype that Tensors do not have.
+        RuntimeError: requires_grad on integers; values that do not fit into the dtype; a device
+            that is not there.
     """
+    if isinstance(data, Tensor):
+        warn("tensor: to copy a Tensor write x.detach().clone(), or "
+             "x.detach().clone().requires_grad_(True), rather than tensor(x)")
+    return _new_leaf(data, dtype, device, requires_grad)
+
+
+def _new_leaf(data: Any, dtype: Any, device: Any, requires_grad: bool = False) -> Tensor:
     array = from_data(data, dtype)
     where = devices.device_of(array) if device is None else devices.resolve(device)
-    return _finish(devices.to_device(array, where), requires_grad)
+    return finish(devices.to_device(array, where), requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """`data` as a Tensor that shares its memory where it can."""
+    """`data` as a Tensor that shares its memory where it can, and its graph if it is one."""
     if isinstance(data, Tensor):
         return data.to(device=device, dtype=dtype)
-    if isinstance(data, numpy.ndarray) or devices.is_gpu_array(data):
+    if devices.is_array(data):
         return from_numpy(data).to(device=device, dtype=dtype)
-    return tensor(data, dtype=dtype, device=device)
+    return _new_leaf(data, dtype, device)
 
 
-asarray = as_tensor
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
+            requires_grad: bool = False) -> Tensor:
+    """`obj` as a Tensor: sharing its memory where it can, always (copy=False) or never (True).
+
+    Raises:
+        ValueError: copy=False, and the memory cannot be shared.
+    """
+    shared = isinstance(obj, Tensor) or devices.is_array(obj)
+    made = from_dlpack(obj) if hasattr(obj, "__dlpack__") and not shared else obj
+    result = as_tensor(made, dtype, device)
+    if copy and shared:
+        result = result.clone()  # type: ignore[attr-defined]
+    source = getattr(made, "_array", made)
+    if copy is False and not (devices.is_array(source)
+                              and result.data_ptr() == finish(source, False).data_ptr()):
+        raise ValueError(f"asarray: {type(obj).__name__} data cannot become a Tensor of that dtype "
+                         "and device without a copy; leave copy=False out")
+    return result.requires_grad_() if requires_grad else result
 
 
 def from_numpy(array: Any) -> Tensor:
     """A Tensor in the memory of a NumPy (or CuPy) array: what one writes, the other sees.
+
+    In memory that is read-only, writing raises.
 
     Raises:
         TypeError: not an array, or of a dtype that Tensors do not have.
@@ -121,27 +260,52 @@ def from_numpy(array: Any) -> Tensor:
         raise TypeError(f"from_numpy: expected an ndarray, got {type(array).__name__}; "
                         "tensor(...) takes other data")
     dtypes.of_array(array)
-    return _finish(array, False)
+    return finish(array, False)
 
 
 def from_dlpack(other: Any) -> Tensor:
-    """A Tensor in the memory of another library's array (PyTorch, CuPy, JAX), through DLPack."""
-    kind = other.__dlpack_device__()[0]
-    module = numpy if int(kind) == 1 else devices.module_for(devices.device("cuda"))
-    array = module.from_dlpack(other)
-    if not array.flags.writeable if module is numpy else False:
-        pass
-    dtypes.of_array(array)
-    return _finish(array, False)
+    """A Tensor in the memory of another library's array (PyTorch, CuPy, JAX), through DLPack.
+
+    In memory that the other library marks as read-only, writing raises.
+
+    Raises:
+        TypeError: not an array; a dtype that Tensors do not have.
+    """
+    if not hasattr(other, "__dlpack__"):
+        raise TypeError(f"from_dlpack: expected an array with __dlpack__, got "
+                        f"{type(other).__name__}; tensor(...) takes other data")
+    on_cpu = int(other.__dlpack_device__()[0]) == 1
+    module = numpy if on_cpu else devices.module_for(devices.device("cuda"))
+    return from_numpy(module.from_dlpack(other))
+
+
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0,
+               requires_grad: bool = False) -> Tensor:
+    """A Tensor of one dim in the memory of bytes: `count` elements, or all, from `offset` bytes on.
+
+    In memory that is read-only, writing raises.
+
+    Raises:
+        ValueError: the bytes are too few, or do not make whole elements.
+    """
+    array = numpy.frombuffer(buffer, wanted_dtype(dtype), count, offset)
+    return finish(array, requires_grad)
+
+
+# ---------------------------------------------------------------- filled
 
 
 def _filled(name: str, doc: str) -> Any:
-    def make(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-             **ignored: Any) -> Tensor:
-        shape = shape_of((ignored.pop("size"),) if "size" in ignored else size)
+    def make(*size: Any, dtype: Any = None, layout: Any = None, device: Any = None,
+             requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
+             **keyword: Any) -> Tensor:
+        if set(keyword) - {"size"} or (keyword and size):
+            raise TypeError(f"{name}() got an unexpected keyword argument "
+                            f"{next(iter(keyword))!r}")
+        shape = shape_of(size or tuple(keyword.values()))
         array = devices.on(devices.resolve(device),
-                           lambda xp: getattr(xp, name)(shape, dtype=_wanted(dtype)))
-        return _finish(array, requires_grad)
+                           lambda xp: getattr(xp, name)(shape, dtype=wanted_dtype(dtype)))
+        return finish(array, requires_grad)
 
     make.__name__, make.__doc__ = name, doc
     return make
@@ -152,22 +316,24 @@ ones = _filled("ones", "A Tensor of ones: ones(2, 3) or ones((2, 3)).")
 empty = _filled("empty", "A Tensor whose values are whatever was in memory.")
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None,
-         requires_grad: bool = False) -> Tensor:
+def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+         requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """A Tensor of one value, whose dtype follows the value: full((2, 3), 7)."""
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
-    wanted = dtypes.of_number(fill_value).numpy if dtype is None else _wanted(dtype)
-    array = devices.on(devices.resolve(device),
-                       lambda xp: xp.full(shape_of((size,)), fill_value, dtype=wanted))
-    return _finish(array, requires_grad)
+    wanted = wanted_dtype(dtype, dtypes.of_number(fill_value))
+    shape = size_of("full", size)
+    array = devices.on(devices.resolve(device), lambda xp: xp.full(shape, fill_value, dtype=wanted))
+    return finish(array, requires_grad)
 
 
-def _like(make: Any, name: str) -> Any:
-    def function(input: Tensor, *args: Any, dtype: Any = None, device: Any = None,
-                 requires_grad: bool = False, memory_format: Any = None) -> Tensor:
+def like(make: Any, name: str) -> Any:
+    """The form of a function that takes shape, dtype and device from a Tensor."""
+    def function(input: Tensor, *args: Any, dtype: Any = None, layout: Any = None,
+                 device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+                 memory_format: Any = None, **options: Any) -> Tensor:
         return make(tuple(input.shape), *args, dtype=dtype or input.dtype,
-                    device=device or input.device, requires_grad=requires_grad)
+                    device=device or input.device, requires_grad=requires_grad, **options)
 
     function.__name__ = f"{name}_like"
     function.__doc__ = f"As `{name}`, with the shape, dtype and device of the input."
@@ -175,24 +341,25 @@ def _like(make: Any, name: str) -> Any:
 
 
 def _new(make: Any, name: str) -> Any:
-    def method(self: Tensor, *args: Any, dtype: Any = None, device: Any = None,
-               requires_grad: bool = False) -> Tensor:
+    def method(self: Tensor, *args: Any, dtype: Any = None, layout: Any = None,
+               device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+               **size: Any) -> Tensor:
         return make(*args, dtype=dtype or self.dtype, device=device or self.device,
-                    requires_grad=requires_grad)
+                    requires_grad=requires_grad, **size)
 
     method.__name__ = f"new_{name}"
     method.__doc__ = f"As `{name}`, with the dtype and device of this Tensor."
     return method
 
 
-zeros_like, ones_like, empty_like = (_like(f, f.__name__) for f in (zeros, ones, empty))
-full_like = _like(full, "full")
+zeros_like, ones_like, empty_like = (like(f, f.__name__) for f in (zeros, ones, empty))
+full_like = like(full, "full")
 for _make in (zeros, ones, empty, full):
     setattr(Tensor, f"new_{_make.__name__}", _new(_make, _make.__name__))
 
 
 def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None,
-               requires_grad: bool = False) -> Tensor:
+               requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
     """As `tensor`, with the dtype and device of this Tensor."""
     return tensor(data, dtype=dtype or self.dtype, device=device or self.device,
                   requires_grad=requires_grad)
@@ -201,107 +368,110 @@ def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None
 Tensor.new_tensor = new_tensor  # type: ignore[attr-defined]
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
-           requires_grad: bool = False) -> Tensor:
+# ---------------------------------------------------------------- counted
+
+
+def _number(x: Any) -> Any:
+    return x.item() if isinstance(x, Tensor | numpy.generic) else x
+
+
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None,
+           layout: Any = None, device: Any = None, requires_grad: bool = False,
+           pin_memory: bool = False) -> Tensor:
     """start, start + step, ... before end: int64 from integers, else the default dtype.
 
+    With a step of floating point, rounding may decide whether the last value is there: use
+    linspace for a fixed number of values.
+
     Raises:
-        RuntimeError: a step of 0, or away from the end.
+        RuntimeError: a step of 0, or away from the end; a bound that is not finite.
     """
     if end is None:
         start, end = 0, start
-    start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
+    start, end, step = _number(0 if start is None else start), _number(end), _number(step)
+    if not all(isinstance(x, bool | int | float) for x in (start, end, step)):
+        raise TypeError("arange: start, end and step must be numbers")
+    if not all(math.isfinite(x) for x in (start, end, step)):
+        raise RuntimeError(f"arange: from {start} to {end} by {step} is not a finite range")
+    floating = any(isinstance(x, float) for x in (start, end, step))
+    wanted = wanted_dtype(dtype, None if floating else dtypes.int64)
+    if wanted == numpy.int64:
+        start, end, step, floating = int(start), int(end), int(step), False
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: from {start} to {end} there is no step {step}")
-    floating = any(isinstance(x, float) for x in (start, end, step))
-    wanted = (_wanted(None) if floating else dtypes.int64.numpy) if dtype is None \
-        else _wanted(dtype)
-    count = math.ceil((end - start) / step)
+    count = math.ceil((end - start) / step) if floating else -(-(end - start) // step)
     array = devices.on(devices.resolve(device), lambda xp: (
         xp.arange(count) * step + start).astype(wanted))
-    return _finish(array, requires_grad)
+    return finish(array, requires_grad)
 
 
-def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None,
-             requires_grad: bool = False) -> Tensor:
-    """`steps` values at equal distances from start to end, both included."""
+def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any = None,
+             device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """`steps` values at equal distances from start to end, both included.
+
+    Raises:
+        RuntimeError: a negative number of steps.
+    """
     if steps < 0:
         raise RuntimeError(f"linspace: the number of steps must not be negative, got {steps}")
     array = devices.on(devices.resolve(device), lambda xp: xp.linspace(
-        float(start), float(end), steps).astype(_wanted(dtype)))
-    return _finish(array, requires_grad)
+        float(start), float(end), steps).astype(wanted_dtype(dtype)))
+    return finish(array, requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None,
-        requires_grad: bool = False) -> Tensor:
-    """Ones on the diagonal of an (n, m) matrix of zeros; m is n by default."""
-    array = devices.on(devices.resolve(device),
-                       lambda xp: xp.eye(n, n if m is None else m, dtype=_wanted(dtype)))
-    return _finish(array, requires_grad)
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None,
+             layout: Any = None, device: Any = None, requires_grad: bool = False,
+             pin_memory: bool = False) -> Tensor:
+    """`steps` values in equal proportions from base ** start to base ** end, both included.
+
+    Raises:
+        RuntimeError: a negative number of steps.
+    """
+    if steps < 0:
+        raise RuntimeError(f"logspace: the number of steps must not be negative, got {steps}")
+    array = devices.on(devices.resolve(device), lambda xp: (
+        float(base) ** xp.linspace(float(start), float(end), steps)).astype(wanted_dtype(dtype)))
+    return finish(array, requires_grad)
 
 
-# ---------------------------------------------------------------- random
+def eye(n: int, m: int | None = None, *, dtype: Any = None, layout: Any = None,
+        device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """Ones on the diagonal of an (n, m) matrix of zeros; m is n by default.
+
+    Raises:
+        RuntimeError: a negative size.
+    """
+    m = n if m is None else m
+    if n < 0 or m < 0:
+        raise RuntimeError(f"eye: the sizes must not be negative, got {n} and {m}")
+    array = devices.on(devices.resolve(device), lambda xp: xp.eye(n, m, dtype=wanted_dtype(dtype)))
+    return finish(array, requires_grad)
 
 
-def _random(draw: Any, shape: tuple[int, ...], dtype: Any, device: Any, generator: Any,
-            requires_grad: bool) -> Tensor:
-    """Values that `draw(numpy generator, shape)` gives, on a device."""
-    where = devices.resolve(device)
-    stream = generator or random.default_generator(where)
-    array = numpy.asarray(draw(stream.numpy, shape)).astype(dtype, copy=False)
-    return _finish(devices.to_device(array, where), requires_grad)
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None,
+                 device: Any = None) -> Tensor:
+    """The positions on and below a diagonal of a (row, col) matrix, as two rows: (2, k), int64.
+
+    Raises:
+        RuntimeError: a negative size.
+    """
+    return _triangle("tril", row, col, offset, dtype, device)
 
 
-def rand(*size: Any, generator: Any = None, dtype: Any = None, device: Any = None,
-         requires_grad: bool = False) -> Tensor:
-    """Uniformly distributed values in [0, 1)."""
-    wanted = _wanted(dtype)
-    single = wanted == numpy.float32
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None,
+                 device: Any = None) -> Tensor:
+    """The positions on and above a diagonal of a (row, col) matrix, as two rows: (2, k), int64.
 
-    def draw(stream: Any, shape: Any) -> Any:
-        return stream.random(shape, dtype=numpy.float32 if single else numpy.float64)
-
-    return _random(draw, shape_of(size), wanted, device, generator, requires_grad)
+    Raises:
+        RuntimeError: a negative size.
+    """
+    return _triangle("triu", row, col, offset, dtype, device)
 
 
-def randn(*size: Any, generator: Any = None, dtype: Any = None, device: Any = None,
-          requires_grad: bool = False) -> Tensor:
-    """Normally distributed values, mean 0 and variance 1."""
-    wanted = _wanted(dtype)
-    single = wanted == numpy.float32
-
-    def draw(stream: Any, shape: Any) -> Any:
-        return stream.standard_normal(shape, dtype=numpy.float32 if single else numpy.float64)
-
-    return _random(draw, shape_of(size), wanted, device, generator, requires_grad)
-
-
-def randint(low: int, high: Any = None, size: Any = None, *, generator: Any = None,
-            dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Uniformly distributed integers in [low, high): randint(high, size) or with low first."""
-    if size is None or isinstance(high, tuple | list):
-        low, high, size = 0, low, high if size is None else size
-    if not low < high:
-        raise RuntimeError(f"randint: there is no integer in [{low}, {high})")
-    wanted = dtypes.int64.numpy if dtype is None else _wanted(dtype)
-    return _random(lambda stream, shape: stream.integers(low, high, shape), shape_of((size,)),
-                   wanted, device, generator, requires_grad)
-
-
-def randperm(n: int, *, generator: Any = None, dtype: Any = None, device: Any = None,
-             requires_grad: bool = False) -> Tensor:
-    """The integers 0 to n - 1 in random order."""
-    wanted = dtypes.int64.numpy if dtype is None else _wanted(dtype)
-    return _random(lambda stream, shape: stream.permutation(n), (n,), wanted, device, generator,
-                   requires_grad)
-
-
-rand_like, randn_like = _like(rand, "rand"), _like(randn, "randn")
-
-
-def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None,
-                 device: Any = None, requires_grad: bool = False) -> Tensor:
-    """As `randint`, with the shape, dtype and device of the input."""
-    low, high = (0, low) if high is None else (low, high)
-    return randint(low, high, tuple(input.shape), dtype=dtype or input.dtype,
-                   device=device or input.device, requires_grad=requires_grad)
+def _triangle(name: str, row: int, col: int, offset: int, dtype: Any, device: Any) -> Tensor:
+    if row < 0 or col < 0:
+        raise RuntimeError(f"{name}_indices: sizes must not be negative, got {row} and {col}")
+    wanted = wanted_dtype(dtype, dtypes.int64)
+    array = devices.on(devices.resolve(device), lambda xp: xp.stack(xp.nonzero(
+        getattr(xp, name)(xp.ones((row, col), dtype=bool), offset))).astype(wanted))
+    return finish(array, False)

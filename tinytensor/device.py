@@ -19,24 +19,27 @@ class device:  # noqa: N801 - PyTorch's name
 
     __slots__ = ("type", "index")
 
+    type: str
+    index: int | None
+
     def __init__(self, type: str | int | device, index: int | None = None):
-        if isinstance(type, device):
-            type, index = type.type, type.index
-        elif isinstance(type, int) and not isinstance(type, bool):
-            type, index = "cuda", type
-        elif isinstance(type, str):
-            type, _, number = type.partition(":")
+        name: Any = type
+        if isinstance(name, device):
+            name, index = name.type, name.index
+        elif isinstance(name, int) and not isinstance(name, bool):
+            name, index = "cuda", name
+        elif isinstance(name, str):
+            name, _, number = name.partition(":")
             if number:
                 if index is not None or not number.isdigit():
-                    raise RuntimeError(f"device: cannot read {type + ':' + number!r}; "
+                    raise RuntimeError(f"device: cannot read {name + ':' + number!r}; "
                                        "write 'cpu', 'cuda' or 'cuda:0'")
                 index = int(number)
-        if type not in ("cpu", "cuda"):
-            raise RuntimeError(f"device: unknown device {type!r}; there are 'cpu' and 'cuda'")
-        if type == "cpu" and index not in (None, 0):
+        if name not in ("cpu", "cuda"):
+            raise RuntimeError(f"device: unknown device {name!r}; there are 'cpu' and 'cuda'")
+        if name == "cpu" and index not in (None, 0):
             raise RuntimeError(f"device: 'cpu:{index}' does not exist, there is one 'cpu'")
-        self.type: str = type
-        self.index: int | None = index
+        self.type, self.index = name, index
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
@@ -117,6 +120,15 @@ def as_array(x: Any) -> Any:
     return numpy.asarray(x) if isinstance(x, numpy.generic) else x
 
 
+def result_array(x: Any) -> Any:
+    """The result of a forward as an array; of an array of Values it may be a single one."""
+    if isinstance(x, numpy.generic) or is_array(x):
+        return as_array(x)
+    array = numpy.empty((), dtype=object)
+    array[()] = x
+    return array
+
+
 def module_for(where: device) -> Any:
     """The array module of a device, made ready."""
     global _gpu_arrays
@@ -126,7 +138,7 @@ def module_for(where: device) -> Any:
     if not _gpu_arrays:
         _gpu_arrays = (module.ndarray,)
     if where.index is not None and where.index >= device_count():
-        raise RuntimeError(f"device: {str(where)!r} does not exist, there are {device_count()} GPUs")
+        raise RuntimeError(f"device: there is no {str(where)!r}, but {device_count()} GPUs")
     return module
 
 

@@ -41,6 +41,20 @@ class dtype:  # noqa: N801 - PyTorch's name
         return from_name, (self.name,)
 
 
+class _Unsupported(dtype):
+    """A dtype that programs name, if only to pass it over; to use it is an error."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str):
+        self.name = name
+
+    @property
+    def numpy(self) -> Any:  # type: ignore[override]
+        raise TypeError(f"{self.name}: NumPy has no such dtype; use float32, or float16 to save "
+                        "memory")
+
+
 bool_ = dtype("bool", numpy.bool_)
 uint8 = dtype("uint8", numpy.uint8)
 int8 = dtype("int8", numpy.int8)
@@ -50,13 +64,15 @@ int64 = long = dtype("int64", numpy.int64)
 float16 = half = dtype("float16", numpy.float16)
 float32 = float_ = dtype("float32", numpy.float32)
 float64 = double = dtype("float64", numpy.float64)
+bfloat16 = _Unsupported("bfloat16")
 # Tensors whose elements are `scalar.Value`: every op on them builds the graph of single numbers.
 scalar_value = dtype("scalar_value", object)
 
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, float32, float64, scalar_value)
 BY_NUMPY = {d.numpy: d for d in ALL}
 BY_NAME = {d.name: d for d in ALL} | {"float": float32, "double": float64, "half": float16,
-                                      "int": int32, "long": int64, "short": int16}
+                                      "int": int32, "long": int64, "short": int16,
+                                      "bfloat16": bfloat16}
 _default = float32
 
 

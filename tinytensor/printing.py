@@ -109,11 +109,11 @@ def _formatter(array: numpy.ndarray[Any, Any]) -> Callable[[Any], str]:
         return f"{v:.{digits}f}"
 
     finite = [write(v) for v in array.ravel() if math.isfinite(v) and v != 0]
-    return _padded(finite or [write(v) for v in array.ravel()], write)
+    return _padded(finite, write)
 
 
 def _padded(texts: list[str], write: Callable[[Any], str]) -> Callable[[Any], str]:
-    width = max(map(len, texts), default=0)
+    width = max(map(len, texts), default=1)
 
     def formatted(v: Any) -> str:
         return write(v).rjust(width)

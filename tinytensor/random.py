@@ -6,6 +6,9 @@ every device.
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy
@@ -24,15 +27,20 @@ class Generator:
         self.seed()
 
     def manual_seed(self, seed: int) -> Generator:
-        """Starts the stream anew from a seed."""
-        self._seed = int(seed)
-        self.numpy = numpy.random.Generator(numpy.random.PCG64(self._seed % 2**64))
+        """Starts the stream anew from a seed; a negative one counts from 2**64 down.
+
+        Raises:
+            ValueError: a seed outside of [-2**63, 2**64 - 1].
+        """
+        if not -2**63 <= int(seed) < 2**64:
+            raise ValueError(f"manual_seed: the seed must be in [-2**63, 2**64 - 1], got {seed}")
+        self._seed = int(seed) % 2**64
+        self.numpy = numpy.random.Generator(numpy.random.PCG64(self._seed))
         return self
 
     def seed(self) -> int:
         """Starts the stream anew from a seed that the operating system chooses, and returns it."""
-        self.manual_seed(numpy.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]
-        return self._seed
+        return self.manual_seed(_entropy())._seed
 
     def initial_seed(self) -> int:
         """The seed that the stream started from."""
@@ -49,27 +57,61 @@ class Generator:
         return self
 
 
-_generators: dict[str, Generator] = {}
+def _entropy() -> int:
+    """A seed that the operating system chooses."""
+    return int(numpy.random.SeedSequence().entropy) % 2**63  # type: ignore[arg-type]
+
+
+class Streams:
+    """The generators of all devices; `seed` is what those start from that are first used later."""
+
+    def __init__(self, seed: int | None = None):
+        self.seed = seed
+        self.generators: dict[str, Generator] = {}
+
+
+class _Thread(threading.local):
+    """The streams that functions draw from: the program's, except in a block of `using`."""
+
+    streams = Streams()  # an attribute of the class: all threads share it
+
+
+_thread = _Thread()
+
+
+@contextlib.contextmanager
+def using(streams: Streams) -> Iterator[None]:
+    """What this thread draws inside comes from `streams`, and leaves the program's as they are."""
+    before, _thread.streams = _thread.streams, streams
+    try:
+        yield
+    finally:
+        _thread.streams = before
 
 
 def default_generator(where: Any = "cpu") -> Generator:
     """The generator of a device, which functions use that are given none."""
-    name = str(where)
-    if name not in _generators:
-        _generators[name] = Generator(where)
-    return _generators[name]
+    name, streams = str(where), _thread.streams
+    if name not in streams.generators:
+        generator = Generator(where)
+        if streams.seed is not None:
+            generator.manual_seed(streams.seed)
+        streams.generators[name] = generator
+    return streams.generators[name]
 
 
 def manual_seed(seed: int) -> Generator:
     """Starts the generators of all devices anew from a seed."""
-    for name in {"cpu", *_generators}:
-        default_generator(name).manual_seed(seed)
-    return default_generator()
+    generator, streams = default_generator().manual_seed(seed), _thread.streams
+    streams.seed = generator.initial_seed()
+    for other in streams.generators.values():
+        other.manual_seed(seed)
+    return generator
 
 
 def seed() -> int:
     """Starts the generators of all devices anew from a seed that the operating system chooses."""
-    return manual_seed(numpy.random.SeedSequence().entropy % 2**63).initial_seed()  # type: ignore[operator]
+    return manual_seed(_entropy()).initial_seed()
 
 
 def initial_seed() -> int:
@@ -83,3 +125,18 @@ def get_rng_state() -> dict[str, Any]:
 
 def set_rng_state(state: dict[str, Any]) -> None:
     default_generator().set_state(state)
+
+
+@contextlib.contextmanager
+def fork_rng(devices: Iterable[Any] | None = None, enabled: bool = True) -> Iterator[None]:
+    """What is drawn inside leaves the generators as they were before: of all devices, or of the
+    CPU and those given."""
+    names = None if devices is None else {"cpu", *map(str, devices)}
+    generators = _thread.streams.generators
+    states = {name: generator.get_state() for name, generator in generators.items()
+              if enabled and (names is None or name in names)}
+    try:
+        yield
+    finally:
+        for name, state in states.items():
+            generators[name].set_state(state)

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from . import absent, dtypes
 from . import device as devices
-from . import dtypes
-from .autograd import engine, versions
+from .autograd import engine, gradients, versions
 from .autograd.engine import Leaf, Node, tensor_of
 from .autograd.modes import mode
 from .printing import tensor_str
+
+if TYPE_CHECKING:  # the methods that the table of operations gives to Tensor
+    from .table import Methods
+else:
+    Methods = object
 
 # Filled by `ops/`: functions that the class below needs and that stand above it.
 ops: Any = None
@@ -36,7 +41,7 @@ class Size(tuple[int, ...]):
         return f"tinytensor.Size({list(self)})"
 
 
-class Tensor:
+class Tensor(Methods):
     """An array that remembers how it was computed.
 
     `Tensor(data)` makes one of the default dtype, `Tensor(2, 3)` an uninitialised one of that
@@ -53,9 +58,10 @@ class Tensor:
     _grad: Tensor | None = None
     _base: Tensor | None = None  # of a view: the Tensor whose memory it shows
     _recipe: tuple[Any, ...] = ()  # of a view: the calls that make it from its base
-    _views: weakref.WeakSet[Tensor] | None = None  # of a base: the views that are alive
+    _views: set[weakref.ref[Tensor]] | None = None  # of a base: the views that are alive
 
-    # NumPy and CuPy leave `array * tensor` to Tensor.__rmul__.
+    # `array * tensor` is left to `__array_ufunc__` below. There is no __cuda_array_interface__,
+    # by which CuPy would take a Tensor for an array of its own and drop the gradient: DLPack it is.
     __array_priority__ = 1000
 
     def __init__(self, *data: Any, device: Any = None):
@@ -244,7 +250,7 @@ class Tensor:
         Raises:
             RuntimeError: see `autograd.backward`.
         """
-        engine.backward(self, gradient, retain_graph, create_graph, inputs)
+        gradients.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """The same values, in the same memory, outside of the graph."""
@@ -276,7 +282,9 @@ class Tensor:
         """
         if self._node is None:
             raise RuntimeError("register_hook: this Tensor does not require grad")
-        self._node.hooks += (hook,)
+        hooks = self._node.hooks
+        last = tuple(h for h in hooks if isinstance(h, _Retain))  # it sees what hooks have made
+        self._node.hooks = (*(h for h in hooks if h not in last), hook, *last)
         return RemovableHandle(self._node, hook)
 
     # ------------------------------------------------------------ writing in place
@@ -304,11 +312,16 @@ class Tensor:
                 self._node = result._node
             else:
                 base._node = ops.write_view(base, result, self._recipe)._node
-            for view in list(base._views or ()):
-                view._node = replay(base, view._recipe)._node
+            for reference in list(base._views or ()):
+                view = reference()
+                if view is not None:
+                    view._node = replay(base, view._recipe)._node
         return self
 
     def _check_write(self, name: str) -> None:
+        if not getattr(self._array.flags, "writeable", True):  # CuPy's arrays all are
+            raise RuntimeError(f"{name}: this memory is read-only: an expanded view, or an array "
+                               "that is not writable; clone() it first")
         if not mode.enabled:
             return
         base = self if self._base is None else self._base
@@ -364,12 +377,6 @@ class Tensor:
     def __dlpack_device__(self) -> Any:
         return self._array.__dlpack_device__()
 
-    @property
-    def __cuda_array_interface__(self) -> Any:
-        if not self.is_cuda:
-            raise AttributeError("__cuda_array_interface__: this Tensor is on the CPU")
-        return self._array.__cuda_array_interface__
-
     def item(self) -> Any:
         """The only element, as a Python number.
 
@@ -393,7 +400,7 @@ class Tensor:
 
     def __index__(self) -> int:
         if self.dtype.is_floating_point:
-            raise TypeError(f"only integer Tensors of one element can be an index, got {self.dtype}")
+            raise TypeError(f"an index must be an integer Tensor of one element, got {self.dtype}")
         return int(self.item())
 
     def __bool__(self) -> bool:
@@ -418,6 +425,9 @@ class Tensor:
 
     def __contains__(self, element: Any) -> bool:
         return bool((self == element).any())
+
+    def __getattr__(self, name: str) -> Any:
+        raise absent.AbsentName("Tensor", name, lambda: dir(type(self)))
 
     __hash__ = object.__hash__  # `==` compares elements, sets and dicts go by identity
 
@@ -486,7 +496,7 @@ def replay(base: Tensor, recipe: tuple[Any, ...]) -> Tensor:
 
 
 def _rebuild(kind: type, array: Any, requires_grad: bool) -> Tensor:
-    tensor = object.__new__(kind)
+    tensor: Any = object.__new__(kind)
     tensor._array = array
     tensor.requires_grad = requires_grad
     return tensor

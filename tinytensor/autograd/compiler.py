@@ -4,7 +4,7 @@ A general call would build lists at every step, and a small array operation, a t
 microsecond, would be buried under them. So for each op two functions are written out as one
 would write them by hand: the call that users make, and the node's `backward`. To read them:
 
-    >>> print(tinytensor.mul.source)
+    >>> print(tinytensor.ops.elementwise.mul.source)
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import linecache
 import sys
 import weakref
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy
@@ -85,6 +86,37 @@ class _Source:
         return function
 
 
+def _placeholder(*args: Any, **kwargs: Any) -> Any:
+    return become()(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+
+
+class Deferred:
+    """A function that is written when it is first called: there are hundreds, and few are used.
+
+    `function` is one object from the start, so that it can be handed out under many names; its
+    first call gives it the code that `write` builds.
+    """
+
+    def __init__(self, name: str, write: Callable[[], Any]):
+        self.write = write
+        self.function: Any = FunctionType(_placeholder.__code__, {
+            "become": self.become, OWN: True}, name)
+
+    def become(self) -> Any:
+        """Writes the function, and returns it."""
+        written, function = self.write(), self.function
+        function.__globals__.update(written.__globals__)
+        function.__code__ = written.__code__
+        function.__defaults__, function.__kwdefaults__ = written.__defaults__, \
+            written.__kwdefaults__
+        return function
+
+    def reset(self) -> None:
+        """Forgets what was written, because what it was written from has changed."""
+        self.function.__code__ = _placeholder.__code__
+        self.function.__defaults__ = self.function.__kwdefaults__ = None
+
+
 def _tuple(items: Any) -> str:
     return "(" + "".join(f"{item}, " for item in items).strip() + ")"
 
@@ -105,9 +137,9 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     source = _Source()
     source.namespace |= {
         "op": op, "forward": op.forward, "NodeType": op.node_type, "Tensor": engine.Tensor,
-        "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed, "numpy": numpy,
-        "ndarray": numpy.ndarray, "array_module": device.array_module, "mode": mode,
-        "as_array": device.as_array, "new": object.__new__, "clock": clock,
+        "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
+        "numpy": numpy, "ndarray": numpy.ndarray, "array_module": device.array_module, "graph_mode": mode,
+        "as_array": device.result_array, "new": object.__new__, "clock": clock,
         "getframe": sys._getframe, "mark_view": mark_view, "check_finite": check_finite,
     }
     header, arguments, keyword_only = [], [], False
@@ -148,18 +180,17 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
                    "shape = None")
         source.namespace["tensor_of"] = engine.tensor_of
     else:
-        source.add(1, "shape = out.shape", "if not shape:", "    out = as_array(out)",
+        source.add(1, "try:", "    shape = out.shape",
+                   "except AttributeError:  # a single Value, out of an array of them",
+                   "    shape = ()",
+                   "if not shape:", "    out = as_array(out)",
                    "result = new(Tensor)", "result._array = out")
     if op.view:
         source.add(1, f"mark_view(result, {signature.inputs[0]}, {op.name}, dict({parameters}))")
     if op.rules:
         _leave_node(source, op)
     source.add(1, "return Results(*result)" if op.outputs else "return result")
-    function = source.build(op, op.name)
-    function.__doc__ = op.forward.__doc__
-    function.__module__ = op.forward.__module__
-    function.__signature__ = inspect.Signature(signature.all)
-    return function
+    return source.build(op, op.name)
 
 
 def _take_inputs(source: _Source, op: Any) -> None:
@@ -173,7 +204,7 @@ def _take_inputs(source: _Source, op: Any) -> None:
         unless = f"{i}_ is None or " * (i in optional)
         if i != promoted[0]:
             checks.append(f"({unless}{i}_.dtype is {promoted[0]}_.dtype)")
-        elif op.promotes == "float":
+        elif op.promotes in ("float", "floating"):
             checks.append(f"{unless}{i}_.dtype.kind == 'f'")
     prepared = f"{', '.join(inputs)}, = prepare(op, {', '.join(inputs)})"
     if len(inputs) == 2 and op.promotes in ("common", "float"):  # tensor * 2.0 is frequent
@@ -221,14 +252,14 @@ def _leave_node(source: _Source, op: Any) -> None:
     ruled = [i for i in inputs if any(i in names for names in op.rules)]
     if op.signature.variadic:
         source.add(1, f"parents = tuple([t._node for t in {inputs[0]}])",
-                   "if any(parents) and (recording := mode.enabled):")
+                   "if any(parents) and (recording := graph_mode.enabled):")
         parents = "parents"
     else:
         for i in inputs:
             node = f"{i}._node" if i not in optional else f"None if {i} is None else {i}._node"
             source.add(1, f"{i}_node = {node if i in ruled else None}")
         wanted = " or ".join(f"{i}_node is not None" for i in ruled)
-        source.add(1, f"if ({wanted}) and (recording := mode.enabled):")
+        source.add(1, f"if ({wanted}) and (recording := graph_mode.enabled):")
         parents = _tuple(f"{i}_node" for i in inputs)
     source.add(
         2,
@@ -343,6 +374,7 @@ def mark_view(result: Any, source: Any, function: Any, parameters: dict[str, Any
     if owner(result._array) is owner(source._array):
         result._base = base = source if source._base is None else source._base
         result._recipe = (*source._recipe, (function, parameters))
-        if base._views is None:
-            base._views = weakref.WeakSet()
-        base._views.add(result)
+        views = base._views
+        if views is None:
+            views = base._views = set()
+        views.add(weakref.ref(result, views.discard))

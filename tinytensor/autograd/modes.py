@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..device import array_module, is_array
+from ..device import array_module, as_array, is_array
 from .versions import place_of
 
 CHECKED = "checked"  # recorded, and every result is checked for NaN and inf
@@ -18,6 +19,7 @@ class Mode(threading.local):
 
     enabled: bool | str = True
     inference = False
+    device: Any = None  # of the gradients, while a backward is recorded: where rules make Tensors
 
 
 mode = Mode()
@@ -40,12 +42,38 @@ class _Switch:
         return type(self)()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isgeneratorfunction(function):
+            return self._around_steps(function)
+
         @functools.wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
             with self.copy():  # one each call, so that a function may call itself
                 return function(*args, **kwargs)
 
         return inside
+
+
+    def _around_steps(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A generator whose steps run inside, while its caller's code between them does not."""
+        @functools.wraps(function)
+        def steps(*args: Any, **kwargs: Any) -> Any:
+            generator = function(*args, **kwargs)
+            step, given = generator.send, None
+            try:
+                while True:
+                    with self.copy():
+                        item = step(given)
+                    try:
+                        step, given = generator.send, (yield item)
+                    except GeneratorExit:
+                        generator.close()
+                        raise
+                    except BaseException as error:
+                        step, given = generator.throw, error
+            except StopIteration as stop:
+                return stop.value
+
+        return steps
 
 
 class no_grad(_Switch):  # noqa: N801 - PyTorch's name
@@ -135,7 +163,7 @@ def is_inference_mode_enabled() -> bool:
 def check_finite(node: Any, results: tuple[Any, ...], phase: str) -> None:
     """Raises if the op of `node` produced NaN or inf."""
     for result in results:
-        array = getattr(result, "_array", result)
+        array = as_array(getattr(result, "_array", result))
         if not is_array(array) or array.dtype.kind != "f":
             continue
         xp = array_module(array)

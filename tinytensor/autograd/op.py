@@ -28,6 +28,8 @@ What is a combination of other ops is a plain function under `@composed`.
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +38,15 @@ import numpy
 
 from .. import device, dtypes
 from . import engine
-from .compiler import Constant, Signature, compile_backward, compile_call, parameter_names, save_list
+from .compiler import (
+    Constant,
+    Deferred,
+    Signature,
+    compile_backward,
+    compile_call,
+    parameter_names,
+    save_list,
+)
 
 
 @dataclass
@@ -57,6 +67,7 @@ class Entry:
     samples: Sequence[Any] = field(default_factory=list)
     reference: Any = None  # PyTorch's name where it differs, or a function of the module torch
     public: bool = False  # `function` is not the op's own
+    internal: bool = False  # a part of others: no module offers it
     scalar: str = ""  # why the scalar engine cannot be its reference, if it cannot
 
     @property
@@ -91,7 +102,14 @@ class Op:
         self.rules: dict[tuple[str, ...], Callable[..., Any]] = {}
         self.entry: Entry | None = None
         title = "".join(part.capitalize() for part in self.name.split("_"))
-        self.node_type: Any = type(f"{title}Backward0", (engine.Node,), {"op": self})
+        self._call = Deferred(self.name, lambda: compile_call(self, prepare, recover))
+        self._backward = Deferred("backward", lambda: compile_backward(self))
+        self.function = self._call.function
+        self.function.__doc__ = forward.__doc__
+        self.function.__module__ = forward.__module__
+        self.function.__signature__ = inspect.Signature(self.signature.all)
+        self.node_type: Any = type(f"{title}Backward0", (engine.Node,), {
+            "op": self, "backward": staticmethod(self._backward.function)})
         self._compile()
 
     def vjp(self, *names: str, **rules: Callable[..., Any]) -> Any:
@@ -127,12 +145,19 @@ class Op:
         self.rules[names] = rule
         self._compile()
 
+    @property
+    def source(self) -> str:
+        """The text of the call and of the node's backward, as the compiler writes them."""
+        return f"{self._call.write().source}\n\n{self._backward.write().source}"
+
     def _compile(self) -> None:
+        """Takes note of the rules; the functions are written anew when they are next called."""
         self.save_list = save_list(self)
-        self.function = compile_call(self, prepare, recover)
-        self.node_type.backward = staticmethod(compile_backward(self))
-        if self.entry and not self.entry.public:
-            self.entry.function = self.function
+        results = self.outputs or ("out",)
+        arrays = {*self.signature.inputs, *results, *self.residuals}
+        self.node_type.keeps = not arrays.isdisjoint(self.save_list)
+        self._call.reset()
+        self._backward.reset()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -160,12 +185,14 @@ class Op:
 
 
 def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
-       residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (), **entry: Any) -> Callable[[Callable[..., Any]], Op]:
+       residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (),
+       **entry: Any) -> Callable[[Callable[..., Any]], Op]:
     """Defines an operation from its forward.
 
     Args:
         promotes: "common": inputs become of one dtype, as PyTorch's arithmetic does; "float":
-            moreover integers become the default dtype; "same": differing dtypes are an error;
+            moreover integers become the default dtype; "floating": moreover integers are an
+            error; "same": differing dtypes are an error;
             "": each stays what it is.
         promoted: the inputs that take part in that; all of them by default.
         view: the result may share memory with the first input.
@@ -205,6 +232,10 @@ def constant(number: Any) -> Constant:
 
 def prepare(op: Op, *inputs: Any) -> list[Any]:
     """The inputs of a call as Tensors and Constants of the dtype in which the op computes."""
+    if len(inputs) == 2 and op.promotes in ("common", "float"):
+        ready = _with_number(*inputs)
+        if ready is not None:
+            return ready
     names = op.signature.inputs if not op.signature.variadic else op.signature.inputs * len(inputs)
     values = [_as_input(op, name, x) for name, x in zip(names, inputs, strict=True)]
     if not op.promotes:
@@ -221,6 +252,9 @@ def prepare(op: Op, *inputs: Any) -> list[Any]:
                                f"{' and '.join(kinds)}; convert with .to(...)")
         return values
     together = dtypes.result_dtype(tuple(arrays))
+    if op.promotes == "floating" and together.kind not in "fO":
+        raise RuntimeError(f"{op.name}: needs floating point, got "
+                           f"{dtypes.BY_NUMPY[together].name}; convert it with .float() first")
     if op.promotes == "float" and together.kind not in "fO":
         together = dtypes.get_default_dtype().numpy
     weak = any(device.is_array(a) for a in arrays)
@@ -231,6 +265,16 @@ def prepare(op: Op, *inputs: Any) -> list[Any]:
         elif value._array.dtype is not together:
             values[i] = value.to(dtypes.BY_NUMPY[together])
     return values
+
+
+def _with_number(a: Any, b: Any) -> list[Any] | None:
+    """The inputs if they are a floating point Tensor and a Python number: by far the most calls."""
+    for number, tensor in ((a, b), (b, a)):
+        if number.__class__ in (float, int) and isinstance(tensor, engine.Tensor) \
+                and tensor._array.dtype.kind == "f":
+            ready = constant(float(number))
+            return [ready, tensor] if number is a else [tensor, ready]
+    return None
 
 
 def _as_input(op: Op, name: str, x: Any) -> Any:
@@ -257,9 +301,9 @@ def _number(number: Any, together: Any, weak: bool) -> Any:
     if together.kind in "iu":
         limits = numpy.iinfo(together)
         if not limits.min <= number <= limits.max:  # wraps around, as PyTorch's does
-            return numpy.asarray(number).astype(together)
-    if not weak:
-        return numpy.asarray(number, dtype=together)
+            return numpy.asarray(number).astype(together)[()]
+    if not weak:  # NumPy's scalar of that dtype, which arrays of a GPU take too
+        return numpy.asarray(number, dtype=together)[()]
     return {"f": float, "b": bool}.get(together.kind, int)(number)
 
 
@@ -284,6 +328,10 @@ def recover(op: Op, error: Exception, inputs: tuple[Any, ...], parameters: dict[
     shapes = [tuple(t._array.shape) for t in tensors]
     if isinstance(error, ValueError) and "broadcast" in str(error):
         raise RuntimeError(f"{op.name}: {broadcast_problem(shapes)}") from None
+    if isinstance(error, TypeError) and re.search("not supported|Wrong type", str(error)):
+        kinds = " and ".join(dict.fromkeys(t._array.dtype.name for t in tensors))
+        raise RuntimeError(f"{op.name}: is not defined for {kinds}; convert with .to(...)"
+                           ) from None  # as NumPy, and in other words CuPy, says it
     error.add_note(f"in {op.name}, on inputs of shape {', '.join(map(str, shapes))}")
     raise error
 

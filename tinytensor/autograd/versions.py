@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import warnings
 import weakref
 from typing import Any
 
@@ -34,7 +35,8 @@ def owner(array: Any) -> Any:
     """The array whose memory `array` is a view of."""
     while is_array(array.base):
         array = array.base
-    return array
+    behind = getattr(array.base, "base", None)  # NumPy's as_strided puts an object between
+    return owner(behind) if is_array(behind) else array
 
 
 def note_write(array: Any, name: str) -> None:
@@ -91,6 +93,15 @@ def caller() -> str:
     while OWN in frame.f_globals and frame.f_back:
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warns, at the line outside of this package that is being executed."""
+    frame: Any = sys._getframe(0)
+    level = 1
+    while OWN in frame.f_globals and frame.f_back:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def place_of(node: Any) -> str:

@@ -17,7 +17,7 @@ from ..autograd.engine import tensors
 from ..autograd.modes import mode
 from ..autograd.op import TABLE, Entry
 from ..tensor import Tensor
-from . import (  # noqa: F401 - each enters its operations into the table
+from . import (  # each enters its operations into the table
     activation,
     arrange,
     attention,
@@ -33,6 +33,7 @@ from . import (  # noqa: F401 - each enters its operations into the table
     loss,
     normalization,
     pooling,
+    recurrent,
     reduce,
     resampling,
     scan,
@@ -82,12 +83,12 @@ def _swapped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 def _or_not_implemented(function: Callable[..., Any]) -> Callable[..., Any]:
     """`tensor == "text"` is False, as between any two things of different kinds."""
-    def compare(self: Any, other: Any) -> Any:
+    def method(self: Any, other: Any) -> Any:
         if isinstance(other, Tensor | bool | int | float) or devices.is_array(other):
             return function(self, other)
         return NotImplemented
 
-    return compare
+    return method
 
 
 def _with_pieces(function: Callable[..., Any], parameter: str) -> Callable[..., Any]:
@@ -148,7 +149,7 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
     return result.clone() if copy and result is self else result  # type: ignore[attr-defined]
 
 
-def _conversion(name: str, **target: Any) -> Callable[[Tensor], Tensor]:
+def conversion(name: str, **target: Any) -> Callable[[Tensor], Tensor]:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return to(self, **target)
 
@@ -158,8 +159,8 @@ def _conversion(name: str, **target: Any) -> Callable[[Tensor], Tensor]:
 
 
 for _name in ("float", "double", "half", "int", "long", "short", "bool"):
-    setattr(Tensor, _name, _conversion(_name, dtype=dtypes.BY_NAME[_name]))
-Tensor.cpu = _conversion("cpu", device="cpu")  # type: ignore[attr-defined]
+    setattr(Tensor, _name, conversion(_name, dtype=dtypes.BY_NAME[_name]))
+Tensor.cpu = conversion("cpu", device="cpu")  # type: ignore[attr-defined]
 Tensor.to = to  # type: ignore[attr-defined]
 
 
@@ -194,10 +195,28 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
     return to(self, other)
 
 
-for _function in (copy_, fill_, zero_, type_as):
-    setattr(Tensor, _function.__name__, _function)
-Tensor.__getitem__ = index.read  # type: ignore[attr-defined]
-Tensor.__setitem__ = index.write  # type: ignore[attr-defined]
+for _name, _function in {
+        "copy_": copy_, "fill_": fill_, "zero_": zero_, "type_as": type_as, "where":
+        index.where_method, "__getitem__": index.read, "__setitem__": index.write}.items():
+    setattr(Tensor, _name, _function)
+
+
+def _in_shape(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The in-place form of an operation that changes the shape and no element."""
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self._check_write(name)
+        result = function(self, *args, **kwargs)
+        self._array, self._node = result._array, result._node
+        return self
+
+    method.__name__ = name
+    method.__doc__ = f"As `{name.strip('_')}`, in place: this Tensor gets the new shape."
+    return method
+
+
+for _name in ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t"):
+    setattr(Tensor, f"{_name}_", _in_shape(getattr(shape, {"t": "t_"}.get(
+        _name, "transpose" if _name[:4] == "swap" else _name)), f"{_name}_"))
 
 
 def _transposed(self: Any) -> Tensor:
@@ -214,16 +233,24 @@ def _matrix_transposed(self: Any) -> Tensor:
 
 Tensor.T = property(_transposed)  # type: ignore[attr-defined]
 Tensor.mT = property(_matrix_transposed)  # type: ignore[attr-defined]
-Tensor.__pos__ = lambda self: self  # type: ignore[attr-defined]
+Tensor.mH = property(_matrix_transposed)  # type: ignore[attr-defined]
 
 
 def names_for(home: str) -> dict[str, Callable[..., Any]]:
     """The functions that a module offers: "" for the package, "nn.functional", "linalg"."""
     found = {}
     for entry in TABLE.values():
-        if entry.home == home:
+        if entry.home == home and not entry.internal:
             found |= dict.fromkeys((entry.name, *entry.aliases), entry.function)
     return found
+
+
+def _beside(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function that makes a Tensor, as rules call it: on the device of their gradients."""
+    def made(*args: Any, **kwargs: Any) -> Tensor:
+        return make(*args, device=mode.device, **kwargs)
+
+    return made
 
 
 def load() -> None:
@@ -232,7 +259,9 @@ def load() -> None:
 
     for entry in TABLE.values():
         _attach(entry)
-    for name in ("zeros", "ones", "zeros_like", "ones_like", "arange"):
+    for name in ("zeros", "ones", "arange"):
+        vars(tensors)[name] = _beside(getattr(creation, name))
+    for name in ("zeros_like", "ones_like"):
         vars(tensors)[name] = getattr(creation, name)
     tensor.ops = ModuleType("ops_for_tensor")
     vars(tensor.ops).update(tensor=creation.tensor, write_view=shape.write_view)

@@ -1,15 +1,377 @@
-"""Softmax and its logarithm. (relu, sigmoid and tanh stand among the elementwise functions.)"""
+"""Activation functions, and softmax with its relatives.
+
+(sigmoid, tanh and relu themselves stand among the elementwise functions.)
+"""
 
 from __future__ import annotations
 
+import inspect
+import math
+from collections.abc import Callable
 from typing import Any
 
-from .. import dtypes
-from ..autograd.op import op
+from .. import device, dtypes, random
+from ..autograd import engine
+from ..autograd.op import Op, composed, op
+from . import elementwise
+from .elementwise import need_floating, refuse_bool, sigmoid, tanh
+from .index import where
 from .reduce import axes
-from .samples import S, t
+from .samples import S, ints, t, unary
+from .special import erf
 
 Array = Any
+FUNCTIONAL = "nn.functional"
+WIDE = [*unary(), S(t(9, low=-30, high=30))]
+
+
+def written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The form of a function that writes its result into its input."""
+    from . import in_place
+
+    return in_place(function, f"{function.__name__}_")
+
+
+def with_inplace(made: Op) -> Op:
+    """Users may give the op `inplace` last, as in nn.functional: it then writes into its input."""
+    given = list(made.function.__signature__.parameters.values())
+
+    def activation(input: Any, *parameters: Any, inplace: bool = False, **named: Any) -> Any:
+        if len(parameters) == len(given):  # given counts the input
+            parameters, inplace = parameters[:-1], parameters[-1]
+        function = written(made.function) if inplace else made.function
+        return function(input, *parameters, **named)
+
+    activation.__name__, activation.__doc__ = made.name, made.forward.__doc__
+    last = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)
+    activation.__signature__ = inspect.Signature([*given, last])  # type: ignore[attr-defined]
+    made.public(activation)
+    return made
+
+
+# ---------------------------------------------------------------- rectifiers: bent or cut lines
+
+
+@composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(t(3), inplace=False)])
+def relu(input, inplace=False):
+    """max(0, input); its derivative at 0 is 0. Shapes: (*) -> (*)."""
+    return input.relu_() if inplace else elementwise.relu(input)
+
+
+@with_inplace
+@op(promotes="floating", home=FUNCTIONAL, method=False, samples=[*unary(), S(t(3), 0.3)])
+def leaky_relu(xp, input: Array, negative_slope: float = 0.01):
+    """x for x > 0, negative_slope * x otherwise. Shapes: (*) -> (*). Maas et al. 2013."""
+    return xp.where(input > 0, input, input * negative_slope)
+
+
+@leaky_relu.vjp("input")
+def _(xp, g, input, negative_slope):
+    return xp.where(input > 0, g, g * negative_slope)
+
+
+@op(promotes="floating", samples=[
+    S(t(3, 4), t(1)), S(t(3, 4), t(4)), S(t(2, 3, 4), t(3)), S(t(3), t(1)), S(t(), t())])
+def prelu(xp, input: Array, weight: Array):
+    """x for x > 0, weight * x otherwise: a slope for all, or one for each channel (dim 1).
+
+    Shapes: (N, C, *), (C) or (1) -> (N, C, *). He et al. 2015.
+
+    Raises:
+        RuntimeError: neither one slope nor as many as channels.
+    """
+    return xp.where(input > 0, input, input * _per_channel(xp, weight, input.shape))
+
+
+def _per_channel(xp, weight, shape):
+    """The slopes in a shape that meets dim 1 of the input."""
+    channels = shape[1] if len(shape) > 1 else 1
+    slopes = math.prod(weight.shape)
+    if len(weight.shape) > 1 or slopes not in (1, channels):
+        raise RuntimeError(f"prelu: weight of shape {tuple(weight.shape)} for an input of shape "
+                           f"{tuple(shape)}; it must have 1 element, or {channels} for dim 1")
+    return xp.reshape(weight, (slopes, *(1,) * (len(shape) - 2)) if len(shape) else ())
+
+
+@prelu.vjp("input")
+def _(xp, g, input, weight):
+    return xp.where(input > 0, g, g * _per_channel(xp, weight, input.shape))
+
+
+@prelu.vjp("weight")
+def _(xp, g, input, weight_shape):
+    d = xp.where(input > 0, 0.0, g * input)
+    shape = tuple(input.shape)
+    if math.prod(weight_shape) == 1 or len(shape) < 2:
+        return xp.reshape(xp.sum(d), weight_shape)
+    over = tuple(i for i in range(len(shape)) if i != 1)
+    return xp.reshape(xp.sum(d, axis=over), weight_shape)
+
+
+@composed(method=False, samples=[S(t(3, 4)), S(t(3, 4), 0.2, 0.6), S(t(3), training=False)])
+def rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
+    """x for x > 0, a * x otherwise; in training with a drawn from [lower, upper] for each x.
+
+    Shapes: (*) -> (*). Xu et al. 2015. Otherwise a is the middle of the two.
+    """
+    if inplace:
+        return written(rrelu)(input, lower, upper, training)
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2)
+    drawn = random.default_generator(input.device).numpy.uniform(lower, upper, tuple(input.shape))
+    return input * where(input.detach() > 0, 1.0, _like(drawn, input))
+
+
+def _like(drawn: Any, tensor: Any) -> Any:
+    """Numbers drawn on the host as a Tensor of the dtype and on the device of another."""
+    drawn = device.as_array(drawn).astype(tensor.dtype.numpy)
+    return engine.tensor_of(device.to_device(drawn, tensor.device), None)
+
+
+@with_inplace
+@op(home=FUNCTIONAL, method=False, samples=[
+    *unary(), S(t(9), -0.5, 1.5), S(ints(5, low=-3))])
+def hardtanh(xp, input: Array, min_val: float = -1.0, max_val: float = 1.0):
+    """x cut off at min_val and max_val. Shapes: (*) -> (*).
+
+    Raises:
+        ValueError: min_val > max_val.
+        RuntimeError: bool; an unsigned dtype and a negative bound.
+    """
+    refuse_bool("hardtanh", input)
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val {min_val} is greater than max_val {max_val}")
+    if input.dtype.kind in "iu":
+        min_val, max_val = int(min_val), int(max_val)
+        if input.dtype.kind == "u" and min_val < 0:
+            raise RuntimeError(f"hardtanh: {input.dtype} has no negative numbers, but min_val is "
+                               f"{min_val}")
+    return xp.clip(input, min_val, max_val)
+
+
+@hardtanh.vjp("input")
+def _(g, input, min_val, max_val):
+    return g * ((input > min_val) & (input < max_val))
+
+
+@composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(t(9, low=-9, high=9)), S(ints(5))])
+def relu6(input, inplace=False):
+    """min(max(0, x), 6). Shapes: (*) -> (*). Howard et al. 2017."""
+    return written(relu6)(input) if inplace else hardtanh(input, 0.0, 6.0)
+
+
+@with_inplace
+@op(home="", method=False, samples=[S(t(3, 4), 0.5, 7.0), S(t(3, 4), -0.5, 0.0),
+                                    S(ints(5), 1, 0)])
+def threshold(xp, input: Array, threshold: float, value: float):
+    """x where x > threshold, `value` elsewhere. Shapes: (*) -> (*)."""
+    if input.dtype.kind in "iu":
+        value = int(value)
+    return xp.where(input <= threshold, value, input)
+
+
+threshold.vjp(input=lambda g, input, threshold: g * ~(input <= threshold))
+
+
+@op(promotes="floating", home=FUNCTIONAL, method=False, samples=[*unary(), S(t(3, 4), 1.0)])
+def softshrink(xp, input: Array, lambd: float = 0.5):
+    """x moved by lambd towards 0, and 0 where |x| <= lambd. Shapes: (*) -> (*).
+
+    Raises:
+        RuntimeError: a negative lambd.
+    """
+    if lambd < 0:
+        raise RuntimeError(f"softshrink: lambd must not be negative, got {lambd}")
+    return input - xp.clip(input, -lambd, lambd)
+
+
+@op(promotes="floating", samples=[*unary(), S(t(3, 4), 1.0)])
+def hardshrink(xp, input: Array, lambd: float = 0.5):
+    """x, or 0 where |x| <= lambd. Shapes: (*) -> (*)."""
+    return xp.where((input >= -lambd) & (input <= lambd), 0.0, input)
+
+
+softshrink.vjp(input=lambda g, input, lambd: g * ((input > lambd) | (input < -lambd)))
+hardshrink.vjp(input=lambda g, input, lambd: g * ((input > lambd) | (input < -lambd)))
+
+
+# ---------------------------------------------------------------- exponential units
+
+
+@with_inplace
+@op(promotes="floating", home=FUNCTIONAL, method=False, samples=[*WIDE, S(t(3, 4), 0.5)])
+def elu(xp, input: Array, alpha: float = 1.0):
+    """x for x > 0, alpha * (e**x - 1) otherwise. Shapes: (*) -> (*). Clevert et al. 2016."""
+    below = input * (input <= 0)  # above, expm1 could overflow
+    return xp.where(input > 0, input, alpha * xp.expm1(below))
+
+
+@elu.vjp("input")
+def _(xp, g, input, alpha):  # out + alpha would lose the digits of e**x
+    return xp.where(input > 0, g, g * (alpha * xp.exp(input * (input <= 0))))
+
+
+@composed(method=False, samples=WIDE)
+def selu(input, inplace=False):
+    """scale * elu(x, alpha) that keeps means at 0 and variances at 1. Shapes: (*) -> (*).
+
+    Klambauer et al. 2017.
+    """
+    alpha, scale = 1.6732632423543772, 1.0507009873554805
+    return written(selu)(input) if inplace else elu(input, alpha) * scale
+
+
+@composed(method=False, samples=[*WIDE, S(t(3, 4), 0.5)])
+def celu(input, alpha=1.0, inplace=False):
+    """x for x > 0, alpha * (e**(x / alpha) - 1) otherwise. Shapes: (*) -> (*). Barron 2017.
+
+    Raises:
+        RuntimeError: alpha is 0.
+    """
+    if alpha == 0:
+        raise RuntimeError("celu: alpha must not be 0")
+    need_floating("celu", input)
+    return written(celu)(input, alpha) if inplace else elu(input / alpha) * alpha
+
+
+# ---------------------------------------------------------------- gates: x times a part of 1
+#
+# Their rules keep the gate: without it each backward would compute an erf or an exp again.
+
+
+@op(promotes="floating", home=FUNCTIONAL, method=False, residuals=("gate",), samples=[
+    S(t(3, 4)), S(t(0, 3)), S(t(9, low=-30, high=30)), S(t(3, 4), approximate="tanh")])
+def gelu(xp, input: Array, approximate: str = "none"):
+    """x Φ(x), with the normal distribution's Φ, or with its approximation by tanh.
+
+    Shapes: (*) -> (*). Hendrycks and Gimpel 2016.
+
+    Raises:
+        RuntimeError: approximate is neither "none" nor "tanh".
+    """
+    if approximate == "none":
+        gate = erf.run(xp, input * math.sqrt(0.5))
+    elif approximate == "tanh":
+        gate = xp.tanh(input * (1 + 0.044715 * (input * input)) * math.sqrt(2 / math.pi))
+    else:
+        raise RuntimeError(f"gelu: approximate {approximate!r} is neither 'none' nor 'tanh'")
+    gate = (gate + 1) * 0.5
+    return input * gate, gate
+
+
+@gelu.vjp("input")
+def _(xp, g, input, gate, approximate):
+    if approximate == "none":
+        return g * (gate + input * (xp.exp(input * input * -0.5) * math.sqrt(0.5 / math.pi)))
+    slope = (1 + 3 * 0.044715 * (input * input)) * (2 * math.sqrt(2 / math.pi))
+    return g * (gate + input * (gate * (1 - gate) * slope))
+
+
+@with_inplace
+@op(promotes="floating", home=FUNCTIONAL, method=False, residuals=("gate",), samples=WIDE)
+def silu(xp, input: Array):
+    """x sigmoid(x), also called swish. Shapes: (*) -> (*). Elfwing et al. 2018."""
+    gate = sigmoid.run(xp, input)
+    return input * gate, gate
+
+
+silu.vjp(input=lambda g, input, gate: g * (gate * (1 + input * (1 - gate))))
+
+
+@composed(home=FUNCTIONAL, method=False, samples=WIDE)
+def mish(input, inplace=False):
+    """x tanh(softplus(x)). Shapes: (*) -> (*). Misra 2019."""
+    return written(mish)(input) if inplace else input * tanh(softplus(input))
+
+
+@with_inplace
+@op(promotes="floating", home=FUNCTIONAL, method=False, samples=[
+    *unary(), S(t(9, low=-9, high=9))])
+def hardswish(xp, input: Array):
+    """x min(max(0, x + 3), 6) / 6. Shapes: (*) -> (*). Howard et al. 2019."""
+    return input * (xp.clip(input + 3, 0, 6) / 6)
+
+
+@hardswish.vjp("input")
+def _(xp, g, input):
+    inner = xp.where(input >= 3, g, g * (input / 3 + 0.5))
+    return xp.where(input <= -3, 0.0, inner)
+
+
+@composed(home=FUNCTIONAL, method=False, samples=[S(t(3, 4)), S(t(4, 3), 0), S(t(2, 6, 3), dim=1)])
+def glu(input, dim=-1):
+    """a sigmoid(b), a and b the two halves of the input along a dim.
+
+    Shapes: (*, 2n, *) -> (*, n, *). Dauphin et al. 2017.
+
+    Raises:
+        RuntimeError: an odd size along the dim.
+    """
+    need_floating("glu", input)
+    (axis,) = axes(dim, input.ndim)
+    size = input.shape[axis]
+    if size % 2:
+        raise RuntimeError(f"glu: shape {tuple(input.shape)} cannot be halved along dim {dim}: "
+                           f"its size {size} is odd")
+    a, b = input.split(size // 2, axis)
+    return a * sigmoid(b)
+
+
+# ---------------------------------------------------------------- sigmoid's relatives
+
+
+@op(promotes="floating", home=FUNCTIONAL, method=False, samples=[
+    *WIDE, S(t(9, low=-9, high=9), 2.0), S(t(9, low=-9, high=9), 0.5, 2.0)])
+def softplus(xp, input: Array, beta: float = 1, threshold: float = 20):
+    """log(1 + e**(beta x)) / beta, and x itself where beta x > threshold. Shapes: (*) -> (*)."""
+    scaled = input * beta
+    below = scaled * (scaled <= threshold)  # above, exp could overflow
+    return xp.where(scaled > threshold, input, xp.log1p(xp.exp(below)) / beta)
+
+
+@softplus.vjp("input")
+def _(xp, g, input, beta, threshold):
+    scaled = input * beta
+    return xp.where(scaled > threshold, g, g * sigmoid.run(xp, scaled))
+
+
+@op(promotes="floating", home=FUNCTIONAL, method=False, samples=WIDE)
+def logsigmoid(xp, input: Array):
+    """log sigmoid(x) without overflow. Shapes: (*) -> (*)."""
+    return xp.minimum(input, 0) - xp.log1p(xp.exp(-xp.absolute(input)))
+
+
+logsigmoid.vjp(input=lambda xp, g, input: g * sigmoid.run(xp, -input))
+
+
+@with_inplace
+@op(promotes="floating", home=FUNCTIONAL, method=False, samples=[
+    *unary(), S(t(9, low=-9, high=9))],  # in PyTorch's own a sixth has but float32's digits
+    reference=lambda torch: lambda x: torch.nn.functional.relu6(x + 3) / 6)
+def hardsigmoid(xp, input: Array):
+    """min(max(0, x + 3), 6) / 6. Shapes: (*) -> (*). Courbariaux et al. 2016."""
+    return xp.clip(input + 3, 0, 6) / 6
+
+
+hardsigmoid.vjp(input=lambda g, input: g * ((input > -3) & (input < 3)) * (1 / 6))
+
+
+@composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(ints(3))])
+def softsign(input):
+    """x / (1 + |x|). Shapes: (*) -> (*)."""
+    return input / (1 + input.abs())
+
+
+@composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(ints(3))])
+def tanhshrink(input):
+    """x - tanh(x). Shapes: (*) -> (*)."""
+    refuse_bool("tanhshrink", input._array)
+    return input - tanh(input)
+
+
+# ---------------------------------------------------------------- softmax
+
+
 SAMPLES = [S(t(3, 4), 1), S(t(2, 3, 4), 0), S(t(2, 3, 4), -1), S(t(), 0), S(t(0, 3), 1)]
 
 
@@ -19,7 +381,7 @@ def _exponentials(xp, input, dim):
     return xp.exp(input - xp.max(input, axis=over, keepdims=True)) if input.size else xp.exp(input)
 
 
-@op(promotes="float", samples=SAMPLES)
+@op(promotes="floating", samples=[*SAMPLES, S(ints(2, 3), 1, dtype="float64")])
 def softmax(xp, input: Array, dim: int):
     """e**x / Σ e**x along a dim. Shapes: (*) -> (*)."""
     powers = _exponentials(xp, input, dim)
@@ -32,7 +394,7 @@ def _(xp, g, out, dim):
     return weighted - out * xp.sum(weighted, axis=axes(dim, len(out.shape)), keepdims=True)
 
 
-@op(promotes="float", samples=SAMPLES)
+@op(promotes="floating", samples=[*SAMPLES, S(ints(2, 3), 1, dtype="float64")])
 def log_softmax(xp, input: Array, dim: int):
     """x - log Σ e**x along a dim, without overflow. Shapes: (*) -> (*)."""
     if not input.size:
@@ -47,19 +409,46 @@ def _(xp, g, out, dim):
     return g - xp.exp(out) * xp.sum(g, axis=axes(dim, len(out.shape)), keepdims=True)
 
 
-def _with_dtype(function):
-    def public(input, dim=None, dtype=None, **aliases):
+def _with_dtype(function: Op) -> None:
+    def public(input, dim=None, _stacklevel=3, dtype=None, **aliases):
+        if isinstance(_stacklevel, dtypes.dtype):  # torch.softmax(input, dim, dtype)
+            dtype = _stacklevel
         if dtype is not None:
             input = input.to(dtypes.resolve(dtype))
-        dim = aliases.get("axis", dim)
-        if dim is None:
-            raise TypeError(f"{function.name}: say along which dim, for scores of shape "
-                            f"(batch, classes) write dim=1")
-        return function(input, dim)
+        return function(input, _given_dim(function.name, aliases.get("axis", dim)))
 
     public.__name__, public.__doc__ = function.name, function.forward.__doc__
-    return function.public(public)
+    function.public(public)
+
+
+def _given_dim(name: str, dim: int | None) -> int:
+    if dim is None:
+        raise TypeError(f"{name}: say along which dim; for scores of shape (batch, classes) "
+                        "write dim=1")
+    return dim
 
 
 _with_dtype(softmax)
 _with_dtype(log_softmax)
+
+
+@composed(home=FUNCTIONAL, method=False, samples=SAMPLES)
+def softmin(input, dim=None, _stacklevel=3, dtype=None):
+    """softmax(-x) along a dim. Shapes: (*) -> (*)."""
+    return softmax.entry.function(-input, dim, dtype=dtype)
+
+
+@composed(home=FUNCTIONAL, method=False, samples=[], scalar="random")
+def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
+    """softmax((logits + noise) / tau): a differentiable draw from the classes along a dim.
+
+    Shapes: (*) -> (*). With `hard` the result is one-hot, its gradient that of the soft draw.
+    Jang, Gu and Poole 2017. `eps` is without effect, as in PyTorch.
+    """
+    drawn = random.default_generator(logits.device).numpy.standard_exponential(
+        tuple(logits.shape))
+    soft = softmax((logits - _like(drawn, logits).log()) / tau, dim)
+    if not hard:
+        return soft
+    one_hot = soft.new_zeros(soft.shape).scatter(dim, soft.argmax(dim, keepdim=True), 1.0)
+    return one_hot - soft.detach() + soft

@@ -2,6 +2,122 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from .. import device as devices
+from .. import dtypes
+from ..autograd.engine import tensor_of
+from ..autograd.op import composed
+from .activation import softmax
+from .dropout import dropout
+from .index import where
+from .linalg import matmul
+from .samples import S, bools, t
+from .shape import broadcast_to, transpose
+
 Array = Any
+
+
+def _reference(torch):
+    """PyTorch's, by the kernel whose derivative can be differentiated."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    def attention(*args, **kwargs):
+        with sdpa_kernel(SDPBackend.MATH):
+            return torch.nn.functional.scaled_dot_product_attention(*args, **kwargs)
+
+    return attention
+
+
+@composed(home="nn.functional", method=False, reference=_reference, samples=[
+    S(t(3, 4), t(3, 4), t(3, 4)), S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 2)),
+    S(t(2, 1, 3, 4), t(3, 5, 4), t(2, 3, 5, 4), is_causal=True),
+    S(t(2, 3, 4), t(2, 2, 4), t(2, 2, 4), is_causal=True, scale=0.3),
+    S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 4), t(3, 5)),
+    S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 4), t(2, 1, 5)),
+    S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 4), bools(3, 5)), S(t(3, 2), t(1, 2), t(1, 2), bools(3, 1)),
+    S(t(1, 4, 3, 2), t(1, 2, 3, 2), t(1, 2, 3, 2), enable_gqa=True), S(t(2, 3), t(0, 3), t(0, 4))])
+def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0,
+                                 is_causal=False, scale=None, enable_gqa=False):
+    """softmax(query @ key.T * scale + mask) @ value, with a scale of 1 / sqrt(E) unless given.
+
+    Shapes: (*, L, E), (*, S, E), (*, S, V), mask (*, L, S) -> (*, L, V); batch dims broadcast.
+    A mask of bools is True where a query may look, one of numbers is added. `is_causal` lets
+    query i look at keys up to i. A query that may look nowhere gives 0. `dropout_p` applies
+    whenever it is not 0: in evaluation pass 0. With enable_gqa every key and value head serves
+    several query heads, dim -3. Vaswani et al. 2017; Ainslie et al. 2023 for the last.
+
+    Raises:
+        RuntimeError: shapes or dtypes that do not fit; a mask together with is_causal.
+    """
+    _check(query, key, value, attn_mask, is_causal)
+    if enable_gqa:
+        key, value = (_heads_for(query, x, what) for x, what in ((key, "key"), (value, "value")))
+    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
+    # The scale goes to the queries, of which there are fewer than scores.
+    scores = matmul(query * scale, transpose(key, -2, -1))
+    blind = None
+    if is_causal:
+        scores = scores + _causal(query, key)
+    elif attn_mask is not None:
+        mask, blind = _additive(attn_mask, query.dtype)
+        scores = scores + mask
+    weights = softmax(scores, -1)
+    if dropout_p:
+        weights = dropout(weights, dropout_p)
+    out = matmul(weights, value)
+    return out if blind is None else out * ~blind
+
+
+def _check(query, key, value, attn_mask, is_causal):
+    name = "scaled_dot_product_attention"
+    shapes = ", ".join(f"{what} {tuple(x.shape)}" for what, x in
+                       (("query", query), ("key", key), ("value", value)))
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise RuntimeError(f"{name}: needs at least 2 dims, got {shapes}")
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise RuntimeError(f"{name}: {shapes}: the last dims of query and key must be equal, and "
+                           "so must dim -2 of key and value")
+    if len({query.dtype, key.dtype, value.dtype}) > 1:
+        raise RuntimeError(f"{name}: query, key and value must have one dtype, got {query.dtype}, "
+                           f"{key.dtype} and {value.dtype}")
+    if attn_mask is None:
+        return
+    if is_causal:
+        raise RuntimeError(f"{name}: give either attn_mask or is_causal=True, not both")
+    if attn_mask.dtype not in (dtypes.bool_, dtypes.float32, query.dtype):
+        raise RuntimeError(f"{name}: the mask must be bool or {query.dtype}, got "
+                           f"{attn_mask.dtype}")
+
+
+def _heads_for(query, x, what):
+    """Each head of `x` repeated for the query heads that share it."""
+    heads, own = query.shape[-3], x.shape[-3]
+    if not own or heads % own:
+        raise RuntimeError(f"scaled_dot_product_attention: {heads} query heads cannot share {own} "
+                           f"{what} heads: the number does not divide")
+    *batch, _, length, size = x.shape
+    repeated = broadcast_to(x.unsqueeze(-3), (*batch, own, heads // own, length, size))
+    return repeated.reshape((*batch, heads, length, size))
+
+
+def _causal(query, key):
+    """-inf where a query may not look: at keys after it."""
+    shape, dtype = (query.shape[-2], key.shape[-2]), query.dtype.numpy
+    return tensor_of(devices.on(query.device, lambda xp: xp.triu(
+        xp.full(shape, -math.inf, dtype=dtype), 1)), None)
+
+
+def _additive(mask, dtype):
+    """The mask as numbers to add, and which queries may look nowhere, if any.
+
+    Those get a row of zeros: -inf everywhere would make their softmax NaN.
+    """
+    if mask.dtype is dtypes.bool_:
+        mask = where(mask, 0.0, -math.inf)
+    mask = mask.to(dtype)
+    blind = (mask == -math.inf).all(-1, keepdim=True)
+    if not bool(blind.any()):
+        return mask, None
+    return where(blind, 0.0, mask), blind

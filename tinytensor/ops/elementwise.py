@@ -1,4 +1,8 @@
-"""Operations on each element: arithmetic and the elementary functions."""
+"""Operations on each element: arithmetic, powers, the elementary functions, rounding, choices.
+
+Integers become the default dtype where PyTorch's do (`sqrt`), and stay integers where they can
+(`neg`, `floor`, `clamp`).
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,12 @@ from typing import Any
 
 from .. import dtypes
 from ..autograd.op import Op, composed, op
-from .samples import S, binary, ints, t, unary
+from .masking import masked
+from .samples import S, binary, bools, ints, t, unary
 
 Array = Any
+STEP = "a step, without gradient"
+INTEGERS = [S(ints(5, low=-9, high=9), 4), S(ints(5, low=-9), ints(1, low=2))]
 
 
 def is_number(x: Any) -> bool:
@@ -18,11 +25,46 @@ def is_number(x: Any) -> bool:
     return isinstance(x, bool | int | float)
 
 
+def is_floating(x: Any) -> bool:
+    """Whether a number, a Tensor or an array is of floating point."""
+    return isinstance(x, float) if is_number(x) else dtypes.resolve(x.dtype).is_floating_point
+
+
+def refuse_bool(name: str, *arrays: Any) -> None:
+    """
+    Raises:
+        RuntimeError: an array of truth values, which have no arithmetic.
+    """
+    if all(is_number(a) or a.dtype.kind == "b" for a in arrays):
+        raise RuntimeError(f"{name}: is not defined for bool; convert with .int(), or use the "
+                           "logical operations ~ & | ^")
+
+
+def need_floating(name: str, tensor: Any) -> None:
+    """
+    Raises:
+        RuntimeError: a Tensor of integers.
+    """
+    if not tensor.dtype.is_floating_point:
+        raise RuntimeError(f"{name}: needs floating point, got {tensor.dtype.name}; convert it "
+                           "with .float() first")
+
+
 # ---------------------------------------------------------------- arithmetic
 
 
+def _times_alpha(name, input, other, alpha):
+    """alpha * other, which a float may scale only if one of the operands is one."""
+    if alpha == 1:
+        return other
+    if isinstance(alpha, float) and not is_floating(input) and not is_floating(other):
+        raise RuntimeError(f"{name}: alpha={alpha} is a float, the operands are integers; "
+                           "convert one of them with .float()")
+    return other * alpha
+
+
 @op(promotes="common", operator="__add__", commutative=True, inplace=True, array_names=("add",),
-    samples=[*binary(), S(t(2, 3), t(3), alpha=0.5)])
+    samples=[*binary(), S(t(2, 3), t(3), alpha=0.5), S(bools(3), bools(3)), S(t(3), 2, alpha=3)])
 def add(input: Array, other: Array):
     """input + alpha * other. Shapes: (*), (*) -> the broadcast shape."""
     return input + other
@@ -36,9 +78,12 @@ add.vjp(
 
 @add.public
 def add_with_alpha(input, other, *, alpha=1):
-    """input + alpha * other. Shapes: (*), (*) -> the broadcast shape."""
-    return add(input, other if alpha == 1 else mul(other, alpha) if not is_number(other)
-               else other * alpha)
+    """input + alpha * other. Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: integers, and an alpha that is none.
+    """
+    return add(input, _times_alpha("add", input, other, alpha))
 
 
 @op(promotes="common", operator="__sub__", inplace=True, array_names=("subtract",),
@@ -56,13 +101,22 @@ sub.vjp(
 
 @sub.public
 def sub_with_alpha(input, other, *, alpha=1):
-    """input - alpha * other. Shapes: (*), (*) -> the broadcast shape."""
-    return sub(input, other if alpha == 1 else mul(other, alpha) if not is_number(other)
-               else other * alpha)
+    """input - alpha * other. Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: integers, and an alpha that is none; two Tensors of bool (use `^`).
+    """
+    return sub(input, _times_alpha("sub", input, other, alpha))
+
+
+@composed(method=False, samples=[S(t(2, 3), t(3)), S(t(2, 3), 1.5, alpha=2)])
+def rsub(input, other, *, alpha=1):
+    """other - alpha * input. Shapes: (*), (*) -> the broadcast shape."""
+    return sub(other, _times_alpha("rsub", other, input, alpha))
 
 
 @op(promotes="common", operator="__mul__", commutative=True, inplace=True,
-    aliases=("multiply",), array_names=("multiply",), samples=binary())
+    aliases=("multiply",), array_names=("multiply",), samples=[*binary(), S(bools(3), bools(3))])
 def mul(input: Array, other: Array):
     """input * other. Shapes: (*), (*) -> the broadcast shape."""
     return input * other
@@ -76,8 +130,10 @@ mul.vjp(
 
 @op(promotes="float", operator="__truediv__", inplace=True, array_names=("divide", "true_divide"),
     aliases=("divide", "true_divide"), samples=[
-        *binary(0.3, 2), S(t(3, 4), t(4, low=0.5), rounding_mode="floor"),
-        S(t(3, 4), t(4, low=0.5), rounding_mode="trunc")])
+        *binary(0.3, 2), S(ints(3), ints(3, low=1)),
+        S(t(3, 4, grad=False), t(4, low=0.5, grad=False), rounding_mode="floor"),
+        S(t(3, 4, grad=False), t(4, low=0.5, grad=False), rounding_mode="trunc"),
+        S(ints(5, low=-9, high=9), ints(1, low=2), rounding_mode="trunc")])
 def div(input: Array, other: Array):
     """input / other; with rounding_mode "floor" or "trunc", rounded down or towards zero.
 
@@ -99,59 +155,125 @@ def div_with_rounding(input, other, *, rounding_mode=None):
     Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: another rounding_mode.
+        RuntimeError: another rounding_mode; integers rounded, and a divisor that is 0.
     """
     if rounding_mode is None:
         return div(input, other)
-    if rounding_mode not in ("floor", "trunc"):
-        raise RuntimeError(f"div: rounding_mode {rounding_mode!r} is none of None, 'floor', 'trunc'")
-    integers = not any((dtypes.of_number(x) if is_number(x) else x.dtype).is_floating_point
-                       for x in (input, other))
     if rounding_mode == "floor":
         return floor_divide(input, other)
-    if integers:  # exact, where a float could not hold the quotient
-        return (input - fmod(input, other)) // other
-    return trunc(div(input, other))
+    if rounding_mode != "trunc":
+        raise RuntimeError(f"div: rounding_mode {rounding_mode!r} is none of None, 'floor', "
+                           "'trunc'")
+    if is_floating(input) or is_floating(other):
+        return trunc(div(input, other))
+    return (input - fmod(input, other)) // other  # a float might not hold the quotient
+
+
+def _check_divisor(name, xp, input, other):
+    """
+    Raises:
+        RuntimeError: integers divided by 0, which no integer could be the result of; bool.
+    """
+    if (input if is_number(other) else other).dtype.kind in "biu":
+        refuse_bool(name, input, other)
+        if not (other if is_number(other) else xp.all(other)):
+            raise RuntimeError(f"{name}: ZeroDivisionError: integers are divided by 0")
 
 
 @op(promotes="common", operator="__floordiv__", inplace=True, array_names=("floor_divide",),
-    samples=[S(t(3, 4, grad=False), t(4, low=0.3, grad=False)), S(ints(5, low=-9, high=9), 4),
-             S(ints(5, low=-9), ints(1, low=2)), S(t(3, grad=False), -0.7)],
-    scalar="a step, without gradient")
-def floor_divide(input: Array, other: Array):
-    """input / other rounded down. Shapes: (*), (*) -> the broadcast shape."""
+    samples=[S(t(3, 4, grad=False), t(4, low=0.3, grad=False)), S(t(3, grad=False), -0.7),
+             *INTEGERS], scalar=STEP)
+def floor_divide(xp, input: Array, other: Array):
+    """input / other rounded down; its derivative is 0. Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: integers divided by 0; bool.
+    """
+    _check_divisor("floor_divide", xp, input, other)
     return input // other
 
 
-floor_divide.vjp(input=lambda g: g * 0.0, other=lambda g: g * 0.0)
+@op(promotes="common", operator="__mod__", inplace=True, array_names=("remainder",), samples=[
+    *binary(0.3, 2), S(t(3, 4), t(4, low=0.3)), S(t(3, 4), -0.7),
+    S(2.5, t(3, low=0.3, grad=False)), *INTEGERS], scalar="Value has no remainder")
+def remainder(xp, input: Array, other: Array):
+    """input - other * floor(input / other), with the sign of `other`: Python's %.
+
+    Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: integers divided by 0; bool.
+    """
+    _check_divisor("remainder", xp, input, other)
+    return xp.remainder(input, other)
 
 
 @op(promotes="common", inplace=True, array_names=("fmod",), samples=[
-    *binary(0.3, 2), S(ints(5, low=-9, high=9), 4)], scalar="Value has no fmod")
+    *binary(0.3, 2), S(t(3, 4), t(4, low=0.3)), *INTEGERS], scalar="Value has no fmod")
 def fmod(xp, input: Array, other: Array):
-    """The remainder with the sign of the input. Shapes: (*), (*) -> the broadcast shape."""
+    """input - other * trunc(input / other), with the sign of `input`: C's fmod.
+
+    Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: integers divided by 0; bool.
+    """
+    _check_divisor("fmod", xp, input, other)
     return xp.fmod(input, other)
 
 
+floor_divide.vjp(
+    input=lambda xp, g: xp.zeros_like(g),
+    other=lambda xp, g: xp.zeros_like(g),
+)
+remainder.vjp(
+    input=lambda g: g,
+    other=lambda xp, g, input, other: -g * xp.floor_divide(input, other),
+)
 fmod.vjp(
     input=lambda g: g,
     other=lambda xp, g, input, other: -g * xp.trunc(input / other),
 )
 
 
+# ---------------------------------------------------------------- powers
+
+
 @op(promotes="common", operator="__pow__", inplace=True, array_names=("power",), samples=[
-    *binary(0.3, 2), S(t(3), 3), S(t(3, low=0.5), -0.5), S(t(3), 0), S(2.5, t(3))])
+    *binary(0.3, 2), S(t(3), 3), S(t(3, low=0.5), -0.5), S(t(3), 0), S(t(3), 1), S(2.5, t(3)),
+    S(ints(4, low=-3), 3), S(ints(4, low=1), ints(4)), S(3, ints(4)), S(ints(3, low=1), 0.5)])
 def pow(input: Array, other: Array):
-    """input ** other. Shapes: (*), (*) -> the broadcast shape."""
-    return input ** other
+    """input ** other; 0 ** 0 is 1. Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: integers to a negative number; bool to bool.
+    """
+    if other.__class__ is float or (input if is_number(other) else other).dtype.kind in "fO":
+        return input ** other
+    return _integer_power(input, other)
+
+
+def _integer_power(input, other):
+    """Integers to integers; where the exponent is negative, 1 / input ** -other rounded."""
+    refuse_bool("pow", input, other)
+    if is_number(other):
+        if other < 0:
+            raise RuntimeError("pow: integers to a negative integer power are no integers; "
+                               "convert the base with .float()")
+        return input ** other
+    if other.dtype.kind == "u":
+        return input ** other
+    power = input ** (other * (other > 0))
+    # 1 and -1 have a reciprocal; an even exponent makes both of them 1.
+    return power * (other >= 0) + (other < 0) * ((input == 1) + (input == -1) * (1 - other % 2 * 2))
 
 
 @pow.vjp("input")
 def _(xp, g, input, other):
     if is_number(other):
-        return g * (other * input ** (other - 1)) if other != 0 else g * 0.0
+        return g * (other * input ** (other - 1)) if other != 0 else xp.zeros_like(g)
     # x ** 0 is 1 everywhere: its derivative is 0 also where x ** -1 is infinite.
-    return g * xp.where(other == 0, 0.0, other * input ** (other - 1))
+    return xp.where(other == 0, 0.0, g * (other * input ** (other - 1)))
 
 
 @pow.vjp("other")
@@ -159,9 +281,20 @@ def _(xp, g, input, other, out):
     # 0 ** y is 0 for every y > 0, so its derivative is 0 although log 0 is infinite.
     if is_number(input):
         if input == 0:
-            return g * xp.where(other >= 0, 0.0, -math.inf)
+            return xp.where(other >= 0, 0.0, g * (out * -math.inf))
         return g * (out * (math.log(input) if input > 0 else math.nan))
-    return g * xp.where((input == 0) & (other >= 0), 0.0, out * xp.log(input))
+    return xp.where((input == 0) & (other >= 0), 0.0, g * (out * xp.log(input)))
+
+
+@composed(inplace=True, scalar="computes in float64", samples=[
+    S(t(3, low=0.3), t(3)), S(t(2, 3), 2), S(ints(3, low=1), -0.5), S(2, t(3))])
+def float_power(input, exponent):
+    """input ** exponent computed in float64. Shapes: (*), (*) -> the broadcast shape, float64."""
+    return pow(float(input) if is_number(input) else input.to(dtypes.float64),
+               float(exponent) if is_number(exponent) else exponent.to(dtypes.float64))
+
+
+# ---------------------------------------------------------------- elementary functions
 
 
 def elementwise(name: str, rule: Callable[..., Any], doc: str, low: float = -2.0,
@@ -182,25 +315,66 @@ def elementwise(name: str, rule: Callable[..., Any], doc: str, low: float = -2.0
 
 neg = elementwise("neg", lambda g: -g, "-input", array_name="negative", promotes="common",
                   aliases=("negative",), operator="__neg__")
-abs = elementwise("abs", lambda xp, g, input: g * xp.sign(input), "|input|", promotes="common",
-                  aliases=("absolute",), array_name="absolute", operator="__abs__")
+
 exp = elementwise("exp", lambda g, out: g * out, "e ** input")
+exp2 = elementwise("exp2", lambda g, out: g * (out * math.log(2)), "2 ** input")
+expm1 = elementwise("expm1", lambda g, out: g * (out + 1), "e ** input - 1, exact near 0")
 log = elementwise("log", lambda g, input: g / input, "The natural logarithm", 0.2)
+log2 = elementwise("log2", lambda g, input: g / (input * math.log(2)), "The logarithm to base 2",
+                   0.2)
+log10 = elementwise("log10", lambda g, input: g / (input * math.log(10)),
+                    "The logarithm to base 10", 0.2)
+log1p = elementwise("log1p", lambda g, input: g / (input + 1), "log(1 + input), exact near 0",
+                    -0.8)
 sqrt = elementwise("sqrt", lambda g, out: g / (2 * out), "The square root", 0.2)
-square = elementwise("square", lambda g, input: g * (2 * input), "input ** 2", promotes="common")
+
 sin = elementwise("sin", lambda xp, g, input: g * xp.cos(input), "The sine")
 cos = elementwise("cos", lambda xp, g, input: -g * xp.sin(input), "The cosine")
+tan = elementwise("tan", lambda g, out: g * (1 + out * out), "The tangent", -1.4, 1.4)
+asin = elementwise("asin", lambda xp, g, input: g / xp.sqrt(1 - input * input), "The inverse sine",
+                   -0.9, 0.9, array_name="arcsin", aliases=("arcsin",))
+acos = elementwise("acos", lambda xp, g, input: -g / xp.sqrt(1 - input * input),
+                   "The inverse cosine", -0.9, 0.9, array_name="arccos", aliases=("arccos",))
+atan = elementwise("atan", lambda g, input: g / (1 + input * input), "The inverse tangent",
+                   array_name="arctan", aliases=("arctan",))
+sinh = elementwise("sinh", lambda xp, g, input: g * xp.cosh(input), "The hyperbolic sine")
+cosh = elementwise("cosh", lambda xp, g, input: g * xp.sinh(input), "The hyperbolic cosine")
 tanh = elementwise("tanh", lambda g, out: g - g * (out * out), "The hyperbolic tangent")
+asinh = elementwise("asinh", lambda xp, g, input: g / xp.sqrt(input * input + 1),
+                    "The inverse hyperbolic sine", array_name="arcsinh", aliases=("arcsinh",))
+acosh = elementwise("acosh", lambda xp, g, input: g / xp.sqrt(input * input - 1),
+                    "The inverse hyperbolic cosine", 1.2, 4, array_name="arccosh",
+                    aliases=("arccosh",))
+atanh = elementwise("atanh", lambda g, input: g / (1 - input * input),
+                    "The inverse hyperbolic tangent", -0.9, 0.9, array_name="arctanh",
+                    aliases=("arctanh",))
 
 
-sign = elementwise("sign", lambda g: g * 0.0, "-1, 0 or 1 by the sign", promotes="common",
-                   scalar="a step, without gradient")
-floor = elementwise("floor", lambda g: g * 0.0, "Rounded down", promotes="common",
-                    scalar="a step, without gradient")
-ceil = elementwise("ceil", lambda g: g * 0.0, "Rounded up", promotes="common",
-                   scalar="a step, without gradient")
-trunc = elementwise("trunc", lambda g: g * 0.0, "Rounded towards zero", promotes="common",
-                    scalar="a step, without gradient")
+@op(promotes="common", inplace=True, array_names=("square",), samples=[*unary(), S(bools(3))])
+def square(input: Array):
+    """input ** 2, elementwise. Shapes: (*) -> (*); bool gives int64."""
+    return input * input if input.dtype.kind != "b" else input.astype(dtypes.int64.numpy)
+
+
+square.vjp(input=lambda g, input: g * (2 * input))
+
+
+@op(promotes="float", inplace=True, samples=unary(0.2))
+def rsqrt(xp, input: Array):
+    """1 / √input, elementwise. Shapes: (*) -> (*)."""
+    return 1 / xp.sqrt(input)
+
+
+rsqrt.vjp(input=lambda g, out: g * (-0.5 * (out * out * out)))
+
+
+@op(promotes="float", inplace=True, array_names=("reciprocal",), samples=unary(0.2))
+def reciprocal(input: Array):
+    """1 / input, elementwise. Shapes: (*) -> (*)."""
+    return 1 / input
+
+
+reciprocal.vjp(input=lambda g, out: -g * (out * out))
 
 
 @op(promotes="float", inplace=True, array_names=("sigmoid",), samples=unary())
@@ -214,60 +388,373 @@ sigmoid.vjp(input=lambda g, out: g * (out - out * out))
 
 @op(promotes="common", inplace=True, samples=unary())
 def relu(xp, input: Array):
-    """max(0, input), elementwise; its derivative at 0 is 0. Shapes: (*) -> (*)."""
+    """max(0, input), elementwise; its derivative at 0 is 0. Shapes: (*) -> (*).
+
+    Raises:
+        RuntimeError: bool.
+    """
+    if input.dtype.kind == "b":
+        refuse_bool("relu", input)
     return xp.maximum(input, 0)
 
 
-relu.vjp(input=lambda g, out: g * (out > 0))
+# `out > 0` would lose the gradient of NaN.
+relu.vjp(input=lambda xp, g, out: masked(xp, g, out != 0))
+
+
+@composed(inplace=True, samples=[S(t(3, 4)), S(ints(3))])
+def deg2rad(input):
+    """Degrees as radians. Shapes: (*) -> (*)."""
+    return input * (math.pi / 180)
+
+
+@composed(inplace=True, samples=[S(t(3, 4)), S(ints(3))])
+def rad2deg(input):
+    """Radians as degrees. Shapes: (*) -> (*)."""
+    return input * (180 / math.pi)
+
+
+@op(promotes="float", inplace=True, aliases=("arctan2",), array_names=("arctan2",),
+    samples=binary(numbers=False), scalar="Value has no arctan2")
+def atan2(xp, input: Array, other: Array):
+    """The angle of the point (other, input), in [-π, π]. Shapes: (*), (*) -> the broadcast shape.
+
+    At the origin, where it has no derivative, its gradients are 0.
+    """
+    return xp.arctan2(input, other)
+
+
+def _per_squared_radius(xp, g, input, other):
+    squares = input * input + other * other
+    return xp.where(squares == 0, 0.0, g / squares)
+
+
+atan2.vjp(
+    input=lambda xp, g, input, other: other * _per_squared_radius(xp, g, input, other),
+    other=lambda xp, g, input, other: -input * _per_squared_radius(xp, g, input, other),
+)
+
+
+@op(promotes="floating", inplace=True, array_names=("hypot",), samples=binary(numbers=False),
+    scalar="Value has no hypot")
+def hypot(xp, input: Array, other: Array):
+    """√(input² + other²) without overflow. Shapes: (*), (*) -> the broadcast shape."""
+    return xp.hypot(input, other)
+
+
+hypot.vjp(
+    input=lambda g, input, out: g * (input / out),
+    other=lambda g, other, out: g * (other / out),
+)
+
+
+# ---------------------------------------------------------------- signs and rounding
+
+
+@op(promotes="common", inplace=True, aliases=("sgn",), array_names=("sign",), scalar=STEP,
+    samples=[*unary(), S(ints(3, low=-3)), S(bools(3))])
+def sign(input: Array):
+    """-1, 0 or 1 by the sign, elementwise; 0 for NaN, unlike NumPy's. Shapes: (*) -> (*)."""
+    if input.dtype.kind == "b":
+        return input.copy()
+    return (input > 0).astype(input.dtype) - (input < 0)
+
+
+sign.vjp(input=lambda xp, g: xp.zeros_like(g))
+
+
+@op(promotes="common", inplace=True, aliases=("absolute",), array_names=("absolute", "abs"),
+    operator="__abs__", samples=[*unary(), S(ints(3, low=-3))])
+def abs(xp, input: Array):
+    """|input|, elementwise; its derivative at 0 is 0. Shapes: (*) -> (*).
+
+    Raises:
+        RuntimeError: bool.
+    """
+    refuse_bool("abs", input)
+    return xp.absolute(input)
+
+
+abs.vjp(input=lambda xp, g, input: g * sign.run(xp, input))
+
+
+@op(samples=[S(t(3, 4, grad=False)), S(ints(3, low=-3)), S(bools(2))], scalar="no numbers")
+def signbit(xp, input: Array):
+    """Whether each element has a minus, -0.0 included. Shapes: (*) -> (*), bool."""
+    return xp.signbit(input) if input.dtype.kind == "f" else input < 0
+
+
+@op(promotes="float", inplace=True, samples=[
+    S(t(3, 4), t(4, grad=False)), S(t(3, 4), -2.0), S(ints(3, low=1), ints(3, low=-5, high=-1))],
+    scalar="Value has no copysign")
+def copysign(xp, input: Array, other: Array):
+    """|input| with the sign of `other`; no gradient flows to `other`.
+
+    Shapes: (*), (*) -> the broadcast shape.
+    """
+    return xp.copysign(input, other)
+
+
+copysign.vjp(
+    input=lambda xp, g, input, out: xp.where(input == 0, 0.0, g * (out / input)),
+    other=lambda xp, g: xp.zeros_like(g),
+)
+
+
+def _step(name: str, array_name: str, doc: str, **entry: Any) -> Op:
+    """A function that rounds: integers stay as they are, and its derivative is 0."""
+    def forward(xp, input: Array):
+        refuse_bool(name, input)
+        return getattr(xp, array_name)(input) if input.dtype.kind == "f" else input.copy()
+
+    forward.__name__, forward.__module__ = name, __name__
+    forward.__doc__ = (f"{doc}, elementwise; integers stay. Shapes: (*) -> (*).\n\n"
+                       "    Raises:\n        RuntimeError: bool.\n    ")
+    made = op(promotes="common", array_names=(array_name,), scalar=STEP,
+              samples=[*unary(), S(ints(3, low=-3))], **entry)(forward)
+    return made.vjp(input=lambda xp, g: xp.zeros_like(g))
+
+
+floor = _step("floor", "floor", "Rounded down", inplace=True)
+ceil = _step("ceil", "ceil", "Rounded up", inplace=True)
+trunc = _step("trunc", "trunc", "Rounded towards zero", inplace=True, aliases=("fix",))
+rint = _step("rint", "rint", "Rounded to the nearest integer, to the even one of two",
+             method=False, internal=True, reference="round")
+
+
+@composed(inplace=True, scalar=STEP, samples=[
+    *unary(), S(t(3, 4), decimals=1), S(t(3, low=-900, high=900), decimals=-2), S(ints(3))])
+def round_(input, *, decimals=0):
+    """Rounded to so many decimals, halfway cases to the even digit; integers stay.
+
+    Shapes: (*) -> (*).
+
+    Raises:
+        RuntimeError: bool; integers, and decimals that are not 0.
+    """
+    refuse_bool("round", input._array)
+    if decimals == 0:
+        return rint(input)
+    if not is_floating(input):
+        raise RuntimeError(f"round: decimals={decimals} needs floating point, got {input.dtype}; "
+                           "convert it with .float() first")
+    scale = 10.0 ** math.fabs(decimals)
+    return rint(input * scale) / scale if decimals > 0 else rint(input / scale) * scale
+
+
+@op(promotes="floating", inplace=True, samples=unary(), scalar="Value has no trunc")
+def frac(xp, input: Array):
+    """input - trunc(input), elementwise. Shapes: (*) -> (*)."""
+    return input - xp.trunc(input)
+
+
+frac.vjp(input=lambda g: g)
+
+
+@composed(operator="__pos__", samples=unary())
+def positive(input):
+    """+input: the input itself. Shapes: (*) -> (*).
+
+    Raises:
+        RuntimeError: bool.
+    """
+    refuse_bool("positive", input._array)
+    return input
 
 
 # ---------------------------------------------------------------- choices
 
 
-def _share(g, mine, theirs):
-    """`g` where `mine` won, half of it at a tie."""
-    return g * (mine > theirs) + g * (mine == theirs) * 0.5
+def _share(xp, g, mine, theirs):
+    """`g` where `mine` is not the smaller one, half of it at a tie."""
+    return masked(xp, g, ~(mine < theirs)) - masked(xp, g, mine == theirs) * 0.5
 
 
-@op(promotes="common", array_names=("maximum",), samples=binary(numbers=False))
+@op(promotes="common", array_names=("maximum",), samples=[*binary(numbers=False), S(bools(3),
+                                                          bools(3)), S(ints(3), t(3))])
 def maximum(xp, input: Array, other: Array):
-    """The larger of two; a tie shares its gradient. Shapes: (*), (*) -> the broadcast shape."""
+    """The larger of two, NaN if one is NaN; a tie shares its gradient.
+
+    Shapes: (*), (*) -> the broadcast shape.
+    """
     return xp.maximum(input, other)
 
 
-maximum.vjp(
-    input=lambda g, input, other: _share(g, input, other),
-    other=lambda g, input, other: _share(g, other, input),
-)
-
-
-@op(promotes="common", array_names=("minimum",), samples=binary(numbers=False))
+@op(promotes="common", array_names=("minimum",), samples=[*binary(numbers=False), S(bools(3),
+                                                          bools(3)), S(ints(3), t(3))])
 def minimum(xp, input: Array, other: Array):
-    """The smaller of two; a tie shares its gradient. Shapes: (*), (*) -> the broadcast shape."""
+    """The smaller of two, NaN if one is NaN; a tie shares its gradient.
+
+    Shapes: (*), (*) -> the broadcast shape.
+    """
     return xp.minimum(input, other)
 
 
+@op(promotes="common", array_names=("fmax",), samples=binary(numbers=False))
+def fmax(xp, input: Array, other: Array):
+    """The larger of two, the other one if one is NaN; at a tie the gradient is the input's.
+
+    Shapes: (*), (*) -> the broadcast shape.
+    """
+    return xp.fmax(input, other)
+
+
+@op(promotes="common", array_names=("fmin",), samples=binary(numbers=False))
+def fmin(xp, input: Array, other: Array):
+    """The smaller of two, the other one if one is NaN; at a tie the gradient is the input's.
+
+    Shapes: (*), (*) -> the broadcast shape.
+    """
+    return xp.fmin(input, other)
+
+
+maximum.vjp(
+    input=lambda xp, g, input, other: _share(xp, g, input, other),
+    other=lambda xp, g, input, other: _share(xp, g, other, input),
+)
 minimum.vjp(
-    input=lambda g, input, other: _share(g, other, input),
-    other=lambda g, input, other: _share(g, input, other),
+    input=lambda xp, g, input, other: _share(xp, g, other, input),
+    other=lambda xp, g, input, other: _share(xp, g, input, other),
+)
+fmax.vjp(
+    input=lambda g, input, other: g * ((input >= other) | (other != other)),
+    other=lambda g, input, other: g * ~((input >= other) | (other != other)),
+)
+fmin.vjp(
+    input=lambda g, input, other: g * ((input <= other) | (other != other)),
+    other=lambda g, input, other: g * ~((input <= other) | (other != other)),
 )
 
 
-@composed(inplace=True, aliases=("clip",), array_names=("clip",), samples=[
-    S(t(3, 4), -0.5, 0.5), S(t(3, 4), min=0.1), S(t(3, 4), max=0.1),
-    S(t(3, 4), t(4, high=0), t(3, 1, low=0))])
-def clamp(input, min=None, max=None):
+@op(promotes="common", inplace=True, aliases=("clip",), array_names=("clip",), samples=[
+    S(t(3, 4), -0.5, 0.5), S(t(3, 4), min=0.1), S(t(3, 4), max=0.1), S(t(3, 4), 1.0, -1.0),
+    S(t(3, 4), t(4, high=0), t(3, 1, low=0)), S(t(3), max=t()), S(ints(5), 1, 3),
+    S(ints(5), max=2.5), S(bools(3), 0, 1)])
+def clamp(xp, input: Array, min: Array | None = None, max: Array | None = None):
     """min(max(input, min), max), for bounds that are numbers, Tensors or None.
 
-    Shapes: (*), bounds that broadcast -> (*). At a bound the gradient is the input's.
+    Shapes: (*), bounds that broadcast -> the broadcast shape. At a bound the gradient is the
+    input's.
 
     Raises:
         RuntimeError: neither bound is given.
     """
     if min is None and max is None:
         raise RuntimeError("clamp: give at least one of min and max")
-    from .index import where
-
     if min is not None:
-        input = where(input < min, min, input)
-    return input if max is None else where(input > max, max, input)
+        input = xp.maximum(input, min)
+    return input if max is None else xp.minimum(input, max)
+
+
+@clamp.vjp("input")
+def _(xp, g, input, min, max):
+    if min is None or max is None:
+        return masked(xp, g, input <= max if min is None else input >= min)
+    return masked(xp, g, (input >= min) & (input <= max))
+
+
+clamp.vjp(
+    min=lambda xp, g, input, min, max: masked(
+        xp, g, input < min if max is None else (input < min) & (min < max)),
+    max=lambda xp, g, input, min, max: masked(
+        xp, g, input > max if min is None else (input > max) | (max < min)),
+)
+
+
+@composed(inplace=True, samples=[S(t(3, 4), 0.1), S(t(3, 4), t(4)), S(ints(4), 2)])
+def clamp_min(input, min):
+    """max(input, min). Shapes: (*), (*) -> the broadcast shape."""
+    return clamp(input, min)
+
+
+@composed(inplace=True, samples=[S(t(3, 4), 0.1), S(t(3, 4), t(4)), S(ints(4), 2)])
+def clamp_max(input, max):
+    """min(input, max). Shapes: (*), (*) -> the broadcast shape."""
+    return clamp(input, None, max)
+
+
+@op(inplace=True, samples=[*unary(), S(t(3), 1.0, 2.0, 3.0), S(ints(3))])
+def nan_to_num(xp, input: Array, nan: float | None = 0.0, posinf: float | None = None,
+               neginf: float | None = None):
+    """NaN, inf and -inf replaced: by 0 and the largest and smallest number of the dtype.
+
+    Shapes: (*) -> (*). No gradient flows through what was replaced.
+    """
+    return xp.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+
+
+nan_to_num.vjp(input=lambda xp, g, input: g * xp.isfinite(input))
+
+
+@op(promotes="same", inplace=True, samples=[S(t(3, 4, grad=False), t(4, grad=False)),
+                                            S(ints(5, low=-2), ints(1))], scalar=STEP)
+def heaviside(xp, input: Array, values: Array):
+    """0 below 0 and for NaN, `values` at 0, 1 above it; without gradient.
+
+    Shapes: (*), (*) -> the broadcast shape.
+    """
+    return xp.where(input == 0, values, (input > 0).astype(values.dtype))
+
+
+# ---------------------------------------------------------------- combinations
+
+
+@op(promotes="same", inplace=True, samples=[
+    S(t(3, 4), t(3, 4), 0.3), S(t(3, 4), t(4), 0.7), S(t(3), t(3), t(3, low=0, high=1)),
+    S(t(2, 3), t(3), t())])
+def lerp(xp, input: Array, end: Array, weight: Array):
+    """input + weight * (end - input), exact at both ends; `weight` is a Tensor or a number.
+
+    Shapes: (*), (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: the dtypes differ, or are no floating point.
+    """
+    step = end - input
+    return xp.where(weight < 0.5, input + weight * step, end - step * (1 - weight))
+
+
+lerp.vjp(
+    input=lambda g, weight: g * (1 - weight),
+    end=lambda g, weight: g * weight,
+    weight=lambda g, input, end: g * (end - input),
+)
+
+
+@lerp.public
+def lerp_with_number(input, end, weight):
+    """input + weight * (end - input), exact at both ends; `weight` is a Tensor or a number.
+
+    Shapes: (*), (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: the dtypes differ, or are no floating point.
+    """
+    need_floating("lerp", input)
+    return lerp(input, end, input.new_tensor(weight) if is_number(weight) else weight)
+
+
+@composed(inplace=True, samples=[S(t(2, 3), t(2, 3), t(3)), S(t(2, 3), t(3), t(2, 1), value=0.5),
+                                 S(ints(3), ints(3), ints(3), value=2)])
+def addcmul(input, tensor1, tensor2, *, value=1):
+    """input + value * tensor1 * tensor2. Shapes: (*), (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: all three are of bool; integers, and a value that is none.
+    """
+    refuse_bool("addcmul", input._array, tensor1._array, tensor2._array)
+    return add_with_alpha(input, tensor1 * tensor2, alpha=value)
+
+
+@composed(inplace=True, samples=[S(t(2, 3), t(2, 3), t(3, low=0.3)),
+                                 S(t(2, 3), t(3), t(2, 1, low=0.3), value=0.5)])
+def addcdiv(input, tensor1, tensor2, *, value=1):
+    """input + value * tensor1 / tensor2. Shapes: (*), (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: integers are divided.
+    """
+    if not is_floating(tensor1) and not is_floating(tensor2):
+        raise RuntimeError(f"addcdiv: divides floating point, got {tensor1.dtype} and "
+                           f"{tensor2.dtype}; convert one of them with .float()")
+    return add_with_alpha(input, tensor1 / tensor2, alpha=value)

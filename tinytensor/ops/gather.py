@@ -1,7 +1,531 @@
-"""Reading and writing by positions along a dim: gather, scatter and their relatives."""
+"""Reading and writing by positions along a dim: gather, scatter and their relatives.
+
+All are made of three operations: `getitem`, `put_zeros`, which adds, and `setitem`. Positions
+are checked on the host before anything is written. Where several writes meet at one position,
+sums take them all, on the CPU always in the same order; of plain writes the last one stays.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy
+
+from .. import device
+from ..autograd.engine import tensor_of
+from ..autograd.op import composed, op
+from .index import (
+    WHOLE,
+    along,
+    as_index,
+    as_value,
+    check_labels,
+    check_positions,
+    fill_value,
+    getitem,
+    positions,
+    put_zeros,
+    setitem,
+    where,
+)
+from .reduce import axes
+from .samples import S, bools, ints, t
+from .shape import broadcast_to, reshape
+
 Array = Any
+
+
+def _integers(name, index):
+    """The array of positions."""
+    if index._array.dtype.kind not in "iu":
+        raise RuntimeError(f"{name}: positions must be integers, got {index.dtype}; convert them "
+                           "with .long()")
+    return index._array
+
+
+def _same_dtype(name, input, source):
+    if input.dtype is not source.dtype:
+        raise RuntimeError(f"{name}: the input is {input.dtype} and what is written {source.dtype};"
+                           " they must be equal: convert with .to(...)")
+
+
+def _with_a_dim(x):
+    """A 0-d Tensor as one of one element."""
+    return x if x.ndim else reshape(x, (1,))
+
+
+# ---------------------------------------------------------------- a position for each element
+
+
+def _places(name, input, dim, index, source_shape):
+    """The full index that scatter writes to, gather reads from; checked.
+
+    Raises:
+        RuntimeError: the ranks differ; the index is larger than the input (except along `dim`)
+            or than the source.
+        IndexError: a position that does not exist.
+    """
+    array = _integers(name, index)
+    array = array if array.ndim else array.reshape(1)
+    if array.ndim != max(input.ndim, 1) or len(source_shape) != array.ndim:
+        raise RuntimeError(f"{name}: input {tuple(input.shape)}, index {tuple(index.shape)} and "
+                           f"source {tuple(source_shape)} must have equally many dimensions")
+    (axis,) = axes(dim, input.ndim) or (0,)
+    shape = tuple(input.shape) or (1,)
+    for i, n in enumerate(array.shape):
+        for what, limit in (("input", shape), ("source", source_shape)):
+            if array.size and n > limit[i] and not (what == "input" and i == axis):
+                raise RuntimeError(f"{name}: the index of shape {tuple(index.shape)} is larger at "
+                                   f"dimension {i} than the {what} of shape {tuple(limit)}")
+    check_positions(name, array, shape, axis, negative=False)
+    return along(array, array.shape, axis)
+
+
+@composed(samples=[
+    S(t(3, 4), 1, ints(3, 2, high=4)), S(t(3, 4), 0, ints(2, 3, high=3)),
+    S(t(2, 3, 4), -2, ints(1, 5, 2, high=3)), S(t(3), 0, ints(4, high=3)), S(t(), 0, ints(high=1)),
+    S(t(), 0, ints(3, high=1)), S(t(3, 4), 1, ints(3, 0)), S(ints(3), 0, ints(2, high=3))])
+def gather(input, dim, index, *, sparse_grad=False):
+    """out[i][j][k] = input[i][index[i][j][k]][k] for dim 1, and so on.
+
+    Unlike `take_along_dim` it does not broadcast: a smaller index reads a part of the input.
+
+    Shapes: (*, n, *), (+, k, +) no larger elsewhere -> (+, k, +).
+
+    Raises:
+        RuntimeError: other ranks or sizes.
+        IndexError: a position outside of [0, n - 1].
+    """
+    sizes = tuple(index.shape) or (1,)
+    found = getitem(_with_a_dim(input), _places("gather", input, dim, index, sizes))
+    return reshape(found, index.shape)
+
+
+@composed(inplace=True, samples=[
+    S(t(3, 4), 1, ints(3, 1, high=4), t(3, 1)),
+    S(t(2, 3), -1, ints(2, 1, high=3), 1.5), S(t(3), 0, ints(1, high=3), value=2.0),
+    S(t(3, 4, grad=False), 1, ints(3, 2, high=4), 0.5, reduce="add"),
+    S(t(3, 4, grad=False), 1, ints(3, 5, high=4), 2.0, reduce="multiply"),
+    S(t(), 0, ints(high=1), t()), S(t(3), 0, ints(0), t(0))])
+def scatter(input, dim, index, src=None, *, value=None, reduce=None):
+    """A copy of the input with out[i][index[i][j][k]][k] = src[i][j][k] for dim 1, and so on.
+
+    `src` is a Tensor or a number; with reduce "add" or "multiply" it is added or multiplied.
+
+    Shapes: (*, n, *), (+, k, +), (+, k, +) or larger -> (*, n, *).
+
+    Raises:
+        RuntimeError: other ranks, sizes or dtypes; another `reduce`.
+        IndexError: a position outside of [0, n - 1].
+    """
+    src = value if src is None else src
+    if isinstance(src, int | float):
+        src = as_value(fill_value("scatter", input, src), input).to(input.device)
+        src = broadcast_to(src, index.shape)
+    if reduce is not None:
+        if reduce not in ("add", "multiply"):
+            raise RuntimeError(f"scatter: reduce {reduce!r} is neither 'add' nor 'multiply'")
+        return scatter_reduce(input, dim, index, src, {"add": "sum", "multiply": "prod"}[reduce])
+    _same_dtype("scatter", input, src)
+    at, values = _scattered("scatter", input, dim, index, src)
+    return reshape(setitem(_with_a_dim(input), values, at), input.shape)
+
+
+def _scattered(name, input, dim, index, src):
+    """Where to write, and the part of `src` to write."""
+    src = _with_a_dim(src)
+    at = _places(name, input, dim, index, tuple(src.shape))
+    return at, getitem(src, tuple(slice(n) for n in index.shape or (1,)))
+
+
+@composed(inplace=True, samples=[
+    S(t(3, 4), 1, ints(3, 6, high=4), t(3, 6)),
+    S(t(3), -1, ints(5, high=3), t(5)), S(t(), 0, ints(high=1), t()),
+    S(ints(3), 0, ints(5, high=3), ints(5))])
+def scatter_add(input, dim, index, src):
+    """The input with src[i][j][k] added to out[i][index[i][j][k]][k] for dim 1, and so on.
+
+    Shapes: (*, n, *), (+, k, +), (+, k, +) or larger -> (*, n, *).
+
+    Raises:
+        RuntimeError: other ranks, sizes or dtypes.
+        IndexError: a position outside of [0, n - 1].
+    """
+    _same_dtype("scatter_add", input, src)
+    at, values = _scattered("scatter_add", input, dim, index, src)
+    return input + reshape(put_zeros(values, tuple(input.shape) or (1,), at), input.shape)
+
+
+REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
+
+
+@composed(inplace=True, samples=[
+    *(S(t(3, 4), 1, ints(3, 6, high=4), t(3, 6), how) for how in REDUCTIONS),
+    *(S(t(4), 0, ints(3, high=4), t(3), how, include_self=False) for how in REDUCTIONS),
+    S(ints(4), 0, ints(6, high=4), ints(6, low=-5), "mean"),
+    S(ints(4), 0, ints(6, high=4), ints(6, low=-5), "amax", include_self=False),
+    S(t(), 0, ints(1, high=1), t(1), "prod")])
+def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
+    """Each element of the input with all those that `scatter` would write there, as one number:
+    their "sum", "prod", "mean", "amax" or "amin".
+
+    `include_self=False` leaves the input's own out where at least one is written. Equal extrema
+    share the gradient evenly. The second derivative of a product is right where none is 0.
+
+    Shapes: (*, n, *), (+, k, +), (+, k, +) or larger -> (*, n, *).
+
+    Raises:
+        RuntimeError: other ranks, sizes or dtypes; another `reduce`.
+        IndexError: a position outside of [0, n - 1].
+    """
+    if reduce not in REDUCTIONS:
+        raise RuntimeError(f"scatter_reduce: reduce {reduce!r} is none of {', '.join(REDUCTIONS)}")
+    _same_dtype("scatter_reduce", input, src)
+    at, values = _scattered("scatter_reduce", input, dim, index, src)
+    start, shape = _with_a_dim(input), tuple(input.shape) or (1,)
+    written = put_zeros(values.new_ones(tuple(values.shape)), shape, at)
+    if not include_self:
+        start = where(written > 0, start.new_full((), _neutral(reduce, start)), start)
+    if reduce in ("sum", "mean"):
+        out = start + put_zeros(values, shape, at)
+        if reduce == "mean":
+            counts = (written + include_self).clamp(min=1)
+            out = out / counts if out.dtype.is_floating_point else out // counts
+    else:
+        out = combine_at(start, values, at, reduce)
+    return reshape(out, input.shape)
+
+
+def _neutral(reduce, x):
+    """What changes nothing in a reduction of elements like those of `x`."""
+    if reduce in ("sum", "mean", "prod"):
+        return 1 if reduce == "prod" else 0
+    if x.dtype.is_floating_point:
+        return -math.inf if reduce == "amax" else math.inf
+    limits = numpy.iinfo(x._array.dtype)
+    return int(limits.min if reduce == "amax" else limits.max)
+
+
+COMBINED = {"prod": "multiply", "amax": "maximum", "amin": "minimum"}
+DUPLICATES = numpy.array([0, 2, 0, 0, 2])
+
+
+@op(promotes="same", method=False, internal=True, samples=[
+    S(t(4), t(5), (DUPLICATES,), how) for how in COMBINED],
+    reference=lambda torch: lambda x, src, index, how: x.scatter_reduce(
+        0, torch.from_numpy(index[0]), src, how))
+def combine_at(xp, input: Array, src: Array, index: Any, how: str):
+    """The input with `src` multiplied into it, or its extremum with it, at full index arrays.
+
+    Shapes: (*), (+) -> (*).
+    """
+    combine = getattr(xp, COMBINED[how])
+    where_ = positions(xp, input.shape, index)
+    values = xp.reshape(xp.broadcast_to(src, where_.shape), (-1,))
+    order = xp.argsort(xp.reshape(where_, (-1,)), kind="stable")
+    where_, values = xp.reshape(where_, (-1,))[order], values[order]
+    # Equal positions now stand side by side. Each value takes in the one before it, then the one
+    # two before, four before: the last of a run has them all.
+    step = 1
+    while step < where_.size and bool((same := where_[step:] == where_[:-step]).any()):
+        joined = xp.where(same, combine(values[step:], values[:-step]), values[step:])
+        values = xp.concatenate([values[:step], joined])
+        step *= 2
+    last = xp.concatenate([where_[1:] != where_[:-1], xp.ones(min(where_.size, 1), dtype=bool)])
+    out = xp.reshape(input, (-1,)).copy()
+    out[where_[last]] = combine(out[where_[last]], values[last])
+    return xp.reshape(out, input.shape)
+
+
+def _share(xp, g, input, src, out, index):
+    """Of an extremum: the gradient for each of the equal ones, and which of the two have it."""
+    mine = xp.ones_like(input) * (input == out)
+    written = xp.ones_like(src) * (src == getitem.run(xp, out, index))
+    return g / (mine + put_zeros.run(xp, written, input.shape, index)), mine, written
+
+
+@combine_at.vjp("input")
+def _(xp, g, input, src, out, index, how):
+    if how == "prod":
+        return g * combine_at.run(xp, xp.ones_like(input), src, index, how)
+    share, mine, _ = _share(xp, g, input, src, out, index)
+    return share * mine
+
+
+@combine_at.vjp("src")
+def _(xp, g, input, src, out, index, how):
+    if how != "prod":
+        share, _, written = _share(xp, g, input, src, out, index)
+        return getitem.run(xp, share, index) * written
+    # The product of the others: that of all nonzero ones without this one, where no other is 0.
+    zero = src == 0
+    rest = getitem.run(xp, combine_at.run(xp, input, src + zero, index, how), index)
+    zeros = getitem.run(xp, put_zeros.run(xp, xp.ones_like(src) * zero, input.shape, index), index)
+    return getitem.run(xp, g, index) * rest * (zeros == zero) / (src + zero)
+
+
+# ---------------------------------------------------------------- whole slices along a dim
+
+
+def _slices(name, input, dim, index, negative=False):
+    """The index of the slices at positions along a dim; checked."""
+    array = _integers(name, index).reshape(-1)
+    if index.ndim > 1:
+        raise RuntimeError(f"{name}: the index must have one dimension, got shape "
+                           f"{tuple(index.shape)}")
+    (axis,) = axes(dim, input.ndim) or (0,)
+    check_positions(name, array, tuple(input.shape) or (1,), axis, negative)
+    return (*[WHOLE] * axis, array)
+
+
+@composed(samples=[
+    S(t(3, 4), 1, ints(5, high=4)), S(t(3, 4), 0, ints(2, high=3)), S(t(3, 4), -1, ints(high=4)),
+    S(t(3), 0, ints(0)), S(t(), 0, ints(1, high=1)), S(ints(3), 0, ints(2, high=3))])
+def index_select(input, dim, index):
+    """The slices at the positions `index` along `dim`. Shapes: (*, n, *), (k) -> (*, k, *).
+
+    Raises:
+        IndexError: a position outside of [0, n - 1].
+    """
+    found = getitem(_with_a_dim(input), _slices("index_select", input, dim, index))
+    return found if input.ndim else reshape(found, ())
+
+
+def _as_slices(name, input, at, source):
+    """The source of index_add and index_copy, as what `at` selects."""
+    _same_dtype(name, input, source)
+    selected = list(input.shape) or [1]
+    selected[len(at) - 1] = len(at[-1])
+    if source.numel() != math.prod(selected) or source.ndim > len(selected):
+        raise RuntimeError(f"{name}: the source of shape {tuple(source.shape)} must have the "
+                           f"shape {tuple(selected)}: the input's, with a slice for each position")
+    return reshape(source, selected)
+
+
+@composed(inplace=True, samples=[
+    S(t(3, 4), 0, ints(5, high=3), t(5, 4)), S(t(3, 4), -1, ints(2, high=4), t(3, 2), alpha=-0.5),
+    S(t(3), 0, ints(2, high=3), t(2)), S(t(), 0, ints(high=1), t()),
+    S(ints(3), 0, ints(4, high=3), ints(4), alpha=2)])
+def index_add(input, dim, index, source, *, alpha=1):
+    """The input with alpha * source added to the slices at `index` along `dim`.
+
+    Shapes: (*, n, *), (k), (*, k, *) -> (*, n, *).
+
+    Raises:
+        RuntimeError: another shape or dtype of the source.
+        IndexError: a position outside of [0, n - 1].
+    """
+    at = _slices("index_add", input, dim, index)
+    source = _as_slices("index_add", input, at, source)
+    added = put_zeros(source if alpha == 1 else source * alpha, tuple(input.shape) or (1,), at)
+    return input + reshape(added, input.shape)
+
+
+@composed(inplace=True, samples=[
+    S(t(3, 4), 0, ints(1, high=3), t(1, 4)), S(t(3, 4), 1, ints(1, high=4), t(3, 1)),
+    S(t(3), 0, ints(0), t(0)), S(t(), 0, ints(1, high=1), t(1))])
+def index_copy(input, dim, index, source):
+    """The input with the slices at `index` along `dim` replaced by those of the source.
+
+    Shapes: (*, n, *), (k), (*, k, *) -> (*, n, *).
+
+    Raises:
+        RuntimeError: another shape or dtype of the source.
+        IndexError: a position outside of [0, n - 1].
+    """
+    at = _slices("index_copy", input, dim, index)
+    source = _as_slices("index_copy", input, at, source)
+    return reshape(setitem(_with_a_dim(input), source, at), input.shape)
+
+
+@composed(inplace=True, samples=[
+    S(t(3, 4), 0, ints(2, high=3), -1.0), S(t(3, 4), 1, ints(2, high=4), t()),
+    S(ints(4), 0, ints(2, high=4), 7), S(t(), 0, ints(1, high=1), 2)])
+def index_fill(input, dim, index, value):
+    """The input with one value, a number or 0-d Tensor, in the slices at `index` along `dim`.
+
+    Shapes: (*, n, *), (k), () -> (*, n, *).
+
+    Raises:
+        IndexError: a position outside of [-n, n - 1].
+    """
+    at = _slices("index_fill", input, dim, index, negative=True)
+    value = fill_value("index_fill", input, value)
+    if not hasattr(value, "ndim"):
+        value = as_value(value, input).to(input.device)
+    return reshape(setitem(_with_a_dim(input), value, at), input.shape)
+
+
+# ---------------------------------------------------------------- any index
+
+
+@composed(inplace=True, samples=[
+        S(t(3, 4), (ints(1, high=3),), t(4)), S(t(3, 4), (bools(3, 4),), t()),
+        S(t(3, 4), (ints(5, high=3), ints(5, high=4)), t(5), accumulate=True),
+        S(t(3, 4), (ints(2, 1, low=-3, high=3), ints(3, high=4)), t(3), accumulate=True),
+        S(t(3, 4), (bools(3),), t(4), accumulate=True),
+        S(ints(3), (ints(5, high=3),), ints(5), True)])
+def index_put(input, indices, values, accumulate=False):
+    """A copy with `values` at input[indices], or added there, each of repeated positions counted.
+
+    Shapes: (*), index Tensors as in input[indices], what they select -> (*).
+
+    Raises:
+        RuntimeError: another dtype; values that do not fit.
+        IndexError: a position that does not exist.
+    """
+    _same_dtype("index_put", input, values)
+    keys = tuple(WHOLE if k is None else _with_a_dim(k) for k in indices)
+    _, at = as_index(input, keys)
+    if not accumulate:
+        return setitem(input, values, at)
+    selected = input._array[at].shape
+    return input + put_zeros(broadcast_to(values, selected), tuple(input.shape), at)
+
+
+@composed(samples=[S(t(3, 4), ints(2, 3, low=-12, high=12)), S(t(3), ints()), S(t(), ints(high=1)),
+                   S(ints(2, 3), ints(2, high=6))])
+def take(input, index):
+    """The elements at positions of the flattened input. Shapes: (*), (+) -> (+).
+
+    Raises:
+        IndexError: a position outside of [-n, n - 1] for n elements.
+    """
+    array = _integers("take", index)
+    check_positions("take", array, (input.numel(),), 0)
+    return getitem(reshape(input, (-1,)), (array, Ellipsis))
+
+
+@composed(inplace=True, method=True, reference="Tensor.put", samples=[
+    S(t(3, 4), ints(1, low=-12, high=12), t(1)), S(t(2, 3), ints(2, 4, high=6), t(2, 4), True),
+    S(t(2, 3), ints(8, high=6), t(2, 4), accumulate=True)])
+def put(input, index, source, accumulate=False):
+    """A copy with the source at positions of the flattened input, or added there.
+
+    Shapes: (*), (+), (as many) -> (*).
+
+    Raises:
+        RuntimeError: another dtype; the source has not as many elements as the index.
+        IndexError: a position outside of [-n, n - 1] for n elements.
+    """
+    _same_dtype("put", input, source)
+    array = _integers("put", index).reshape(-1)
+    if source.numel() != array.size:
+        raise RuntimeError(f"put: {array.size} positions, but {source.numel()} elements to write")
+    check_positions("put", array, (input.numel(),), 0)
+    flat, values = reshape(input, (-1,)), reshape(source, (-1,))
+    out = flat + put_zeros(values, (input.numel(),), (array,)) if accumulate \
+        else setitem(flat, values, (array,))
+    return reshape(out, input.shape)
+
+
+# ---------------------------------------------------------------- by masks
+
+
+def _mask(name, input, mask):
+    """Input and mask, which must be bool, broadcast to one shape."""
+    if mask._array.dtype.kind != "b":
+        raise RuntimeError(f"{name}: the mask must be bool, got {mask.dtype}; compare, or convert "
+                           "it with .bool()")
+    try:
+        shape = numpy.broadcast_shapes(input.shape, mask.shape)
+    except ValueError:
+        raise RuntimeError(f"{name}: the input of shape {tuple(input.shape)} and the mask of "
+                           f"shape {tuple(mask.shape)} do not broadcast") from None
+    xp = device.array_module(mask._array)
+    return input if tuple(input.shape) == shape else broadcast_to(input, shape), \
+        xp.broadcast_to(mask._array, shape)
+
+
+@composed(samples=[S(t(3, 4), bools(3, 4)), S(t(3, 4), bools(4)), S(t(4), bools(3, 1)),
+                   S(t(), bools()), S(t(0, 3), bools(3)), S(ints(4), bools(4))])
+def masked_select(input, mask):
+    """The elements where the mask holds, in order. Shapes: (*), (*) that broadcast -> (n).
+
+    Raises:
+        RuntimeError: a mask that is not bool, or does not fit.
+    """
+    input, array = _mask("masked_select", input, mask)
+    return getitem(_with_a_dim(input), (array if array.ndim else array.reshape(1),))
+
+
+@composed(inplace=True, samples=[S(t(3, 4), bools(3, 4), t(12)), S(t(3, 4), bools(4), t(3, 5)),
+                                 S(t(), bools(), t(2)), S(ints(4), bools(4), ints(4))])
+def masked_scatter(input, mask, source):
+    """The input with the first elements of the source, in order, where the mask holds.
+
+    Shapes: (*), (*), (at least as many elements as the mask has True) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: a mask that is not bool; a source of another dtype, or of too few elements.
+    """
+    _same_dtype("masked_scatter", input, source)
+    input, array = _mask("masked_scatter", input, mask)
+    count = int(array.sum())
+    if source.numel() < count:
+        raise RuntimeError(f"masked_scatter: the mask has {count} True, the source only "
+                           f"{source.numel()} elements")
+    values = getitem(reshape(source, (-1,)), (slice(count),))
+    array = array if array.ndim else array.reshape(1)
+    return reshape(setitem(_with_a_dim(input), values, (array,)), input.shape)
+
+
+# ---------------------------------------------------------------- bags of rows
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(ints(2, 3, high=5), t(5, 4)), S(ints(2, 3, high=5), t(5, 4), mode="sum",
+                                      per_sample_weights=t(2, 3, grad=False)),
+    S(ints(2, 3, high=5), t(5, 4, distinct=True), mode="max"),
+    S(ints(2, 4, high=5), t(5, 4), padding_idx=1),
+    *(S(ints(6, high=5), t(5, 4, distinct=True), numpy.array([0, 2, 2]), mode=mode)
+      for mode in ("sum", "mean", "max")),
+    S(ints(6, high=5), t(5, 4), numpy.array([0, 2, 6]), mode="sum", include_last_offset=True)],
+    reference=lambda torch: lambda input, weight, offsets=None, **options: (
+        torch.nn.functional.embedding_bag(
+            input, weight, None if offsets is None else torch.from_numpy(offsets), **options)))
+def embedding_bag(input, weight, offsets=None, *, mode="mean", per_sample_weights=None,
+                  include_last_offset=False, padding_idx=None):
+    """The sum, mean or max of the rows of `weight` that each bag of positions names.
+
+    A bag is a row of the input or, if that has one dim, what stands from one offset to the next.
+    An empty bag gives zeros; positions equal to `padding_idx` do not count.
+
+    Shapes: (B, N) or (M) with offsets (B), (V, D) -> (B, D).
+
+    Raises:
+        ValueError: offsets for two dims, none for one; another mode.
+        IndexError: a position outside of [0, V - 1].
+    """
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError(f"embedding_bag: mode {mode!r} is none of 'sum', 'mean', 'max'")
+    if input.ndim not in (1, 2) or (input.ndim == 1) != (offsets is not None):
+        raise ValueError("embedding_bag: give bags as rows of two dims, or one dim and offsets; "
+                         f"got shape {tuple(input.shape)} and offsets {offsets}")
+    if per_sample_weights is not None and mode != "sum":
+        raise NotImplementedError("embedding_bag: per_sample_weights go with mode 'sum' only")
+    check_labels("embedding_bag", input, weight.shape[0])
+    if offsets is None:
+        ends = numpy.arange(input.shape[0] + 1) * input.shape[1]
+    else:
+        starts = device.to_numpy(getattr(offsets, "_array", offsets))
+        ends = starts if include_last_offset else numpy.append(starts, input.numel())
+    bags = numpy.repeat(numpy.arange(len(ends) - 1), numpy.diff(ends))
+    array = input._array.reshape(-1)
+    weights = None if per_sample_weights is None else reshape(per_sample_weights, (-1, 1))
+    if padding_idx is not None:
+        kept = device.to_numpy(array) != padding_idx % weight.shape[0]
+        array, bags = array[kept], bags[kept]
+        weights = None if weights is None else getitem(weights, (kept,))
+    rows = getitem(weight, (array,))
+    bags = tensor_of(device.to_device(bags, weight.device), None)
+    out = weight.new_zeros((len(ends) - 1, weight.shape[1]))
+    if mode == "max":
+        index = broadcast_to(bags.unsqueeze(1), rows.shape)
+        return scatter_reduce(out, 0, index, rows, "amax", include_self=False)
+    total = index_add(out, 0, bags, rows if weights is None else rows * weights)
+    if mode == "sum":
+        return total
+    counts = index_add(out.new_zeros(len(ends) - 1), 0, bags, rows.new_ones(bags.numel()))
+    return total / counts.clamp(min=1).unsqueeze(1)

@@ -1,8 +1,16 @@
-"""Reading and writing by index. `getitem` and `put_zeros` are each other's derivative."""
+"""Reading and writing by index. `getitem` and `put_zeros` are each other's derivative.
+
+What users write between brackets is taken in two steps, as PyTorch does: numbers, slices, None
+and ... give a view; arrays of positions and masks then select from that view. (NumPy, which
+counts a number among the arrays, puts the dims of x[0, :, [1, 2]] the other way round.)
+"""
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
+import warnings
 from typing import Any
 
 import numpy
@@ -11,98 +19,153 @@ from .. import device, dtypes
 from ..autograd import engine, versions
 from ..autograd.modes import mode
 from ..autograd.op import composed, op
+from .masking import masked
 from .reduce import axes
 from .samples import S, bools, ints, t
 
 Array = Any
+WHOLE = slice(None)
 
 
-# ---------------------------------------------------------------- basic and advanced indexing
+# ---------------------------------------------------------------- what stands between brackets
 
 
 def as_index(tensor, key):
-    """What users write between brackets, with raw arrays in place of Tensors and lists.
+    """The two steps of tensor[key]: an index of a view, and one with arrays; None for no step.
 
     Raises:
-        IndexError: a position that does not exist, a mask of another shape, a floating point
-            index. (CuPy would wrap a position around silently.)
+        IndexError: a position that does not exist, a mask of another shape, an index that is
+            not of integers or bools. (CuPy would wrap a position around silently.)
     """
-    keys = key if isinstance(key, tuple) else (key,)
-    converted = tuple(_as_key(tensor, k) for k in keys)
-    _check_positions(tensor, converted)
-    return converted
+    keys = [_as_key(tensor, k) for k in _as_tuple(key)]
+    basic, advanced = _steps(tensor._array, keys)
+    arrays = [k for k in advanced if device.is_array(k)]
+    if not arrays:
+        return (*basic, Ellipsis), None  # with ... even a single element comes as a view
+    if len(arrays) > 1:  # a mask among others counts as the positions where it holds
+        advanced = [k for key in advanced for k in (key.nonzero() if _is_mask(key) else (key,))]
+    return None if all(k == WHOLE for k in basic) else tuple(basic), tuple(advanced)
+
+
+def _as_tuple(key):
+    if isinstance(key, tuple):
+        return key
+    if isinstance(key, list) and any(
+            k is None or k is Ellipsis or isinstance(k, slice | list | tuple | range)
+            or isinstance(k, engine.Tensor) or device.is_array(k) for k in key):
+        warnings.warn("x[[a, b]] with more than numbers in the list means x[a, b], as in "
+                      "PyTorch, which will change that: write x[a, b], or x[tensor([a, b])]",
+                      stacklevel=4)
+        return tuple(key)
+    return (key,)
 
 
 def _as_key(tensor, key):
-    if isinstance(key, list):
-        key = numpy.asarray([_as_key(tensor, k) for k in key], dtype=None if key else numpy.int64)
-    if isinstance(key, engine.Tensor):
-        key = key._array
-    if isinstance(key, numpy.generic):
-        key = key.item()
-    if not device.is_array(key):
+    """One part of an index: an int, bool, slice, None or ..., or an array of integers or bools."""
+    if isinstance(key, slice):
+        key = slice(*(None if k is None else operator.index(k)
+                      for k in (key.start, key.stop, key.step)))
+        if key.step is not None and key.step < 1:
+            raise ValueError("the step of a slice must be at least 1; use flip()")
         return key
-    if key.dtype.kind not in "biu":
-        raise IndexError(f"an index must be of integers, bools or slices, got {key.dtype}; "
-                         "convert it with .long()")
+    if key is None or key is Ellipsis or isinstance(key, bool | int):
+        return key
+    if isinstance(key, list | tuple | range):
+        values = [k._array if isinstance(k, engine.Tensor) else k for k in key]
+        key = numpy.asarray(values, dtype=None if values else numpy.int64)
+    key = key._array if isinstance(key, engine.Tensor) else device.as_array(key)
+    if not device.is_array(key):
+        raise IndexError(f"an index must be of integers, bools, slices, None or ..., got "
+                         f"{type(key).__name__}")
     if key.dtype == numpy.uint8:
-        raise IndexError("a uint8 index could mean positions or a mask: use .long() or .bool()")
-    if key.ndim == 0 and key.dtype.kind in "iu":
-        return int(key)
+        warnings.warn("an index of dtype uint8 is a mask, as in PyTorch, which will drop it: use "
+                      ".bool() for a mask, .long() for positions", stacklevel=4)
+        key = key.astype(bool)
+    if key.dtype not in (numpy.int64, numpy.int32, numpy.bool_):
+        raise IndexError(f"an index must be of dtype int64, int32 or bool, got {key.dtype}; "
+                         "convert it with .long()")
+    if not key.ndim:
+        return key.item()
     return device.to_device(key, device.device_of(tensor._array))
 
 
-def _check_positions(tensor, keys):
-    shape = tensor._array.shape
-    used = sum(k.ndim if device.is_array(k) and k.dtype.kind == "b" else 1 for k in keys
+def _is_mask(key):
+    return device.is_array(key) and key.dtype.kind == "b"
+
+
+def _steps(array, keys):
+    """The index of a view, and the index of what is then selected from it."""
+    shape = tuple(array.shape)
+    used = sum(k.ndim if _is_mask(k) else 1 for k in keys
                if k is not None and k is not Ellipsis and not isinstance(k, bool))
     if used > len(shape):
-        raise IndexError(f"too many indices: {used} for a Tensor of shape {tuple(shape)}")
-    axis = 0
+        hint = "; item() gives its number" if not shape else ""
+        raise IndexError(f"too many indices: {used} for a Tensor of shape {shape}{hint}")
+    basic, advanced, axis, left = [], [], 0, len(shape) - used
     for key in keys:
-        if key is None or isinstance(key, bool):
-            continue
+        taken = 1
         if key is Ellipsis:
-            axis += len(shape) - used
-        elif device.is_array(key) and key.dtype.kind == "b":
-            if key.shape != shape[axis:axis + key.ndim]:
-                raise IndexError(f"a mask of shape {tuple(key.shape)} does not fit a Tensor of "
-                                 f"shape {tuple(shape)} at dimension {axis}")
-            axis += key.ndim
+            taken, left = left, 0  # a second ... stands for nothing
+            basic += [WHOLE] * taken
+            advanced += [WHOLE] * taken
+        elif key is None or isinstance(key, bool):  # True and False select from a dim of their own
+            taken = 0
+            basic.append(None)
+            advanced.append(WHOLE if key is None else device.array_module(array).zeros(
+                int(key), dtype=numpy.int64))
+        elif isinstance(key, slice):
+            basic.append(key)
+            advanced.append(WHOLE)
+        elif isinstance(key, int):
+            check_positions("x[...]", key, shape, axis)
+            basic.append(key)
         else:
-            _check_range(key, shape[axis], axis)
-            axis += 1
+            if _is_mask(key):
+                taken = key.ndim
+                if key.shape != shape[axis:axis + taken]:
+                    raise IndexError(f"a mask of shape {tuple(key.shape)} does not fit a Tensor "
+                                     f"of shape {shape} at dimension {axis}")
+            else:
+                check_positions("x[...]", key, shape, axis)
+            basic += [WHOLE] * taken
+            advanced.append(key)
+        axis += taken
+    return basic, advanced
 
 
-def _check_range(key, size, axis):
-    if device.is_array(key) and key.size:
-        low, high = int(key.min()), int(key.max())
-    elif isinstance(key, int):
-        low = high = key
+def check_positions(name, index, shape, axis, negative=True):
+    """Raises IndexError unless every position exists along the axis of an array of that shape."""
+    if isinstance(index, int):
+        low = high = index
+    elif index.size:
+        low, high = int(index.min()), int(index.max())
     else:
-        if isinstance(key, slice) and key.step is not None and key.step < 1:
-            raise ValueError("the step of a slice must be at least 1; use flip()")
         return
-    if low < -size or high >= size:
-        wrong = low if low < -size else high
-        raise IndexError(f"index {wrong} is out of range for dimension {axis} of size {size}")
+    size = shape[axis] if shape else 1
+    first = -size if negative else 0
+    if low < first or high >= size:
+        raise IndexError(f"{name}: position {low if low < first else high} is out of range for "
+                         f"dimension {axis} of size {size}"
+                         + ("" if size else ", which is empty"))
 
 
-def _is_basic(index):
-    """Whether an index selects a view: numbers, slices, None and ... only."""
-    return not any(device.is_array(k) or isinstance(k, bool) for k in index)
+# ---------------------------------------------------------------- reading
 
 
-@op(view=True, method=False, samples=[
-    S(t(3, 4), (1,)), S(t(3, 4), (slice(None), slice(1, 3))), S(t(3, 4), (Ellipsis, 0)),
+def _with_arrays(torch, index):
+    return tuple(torch.from_numpy(k) if isinstance(k, numpy.ndarray) else k for k in index)
+
+
+@op(view=True, method=False, internal=True, samples=[
+    S(t(3, 4), (1,)), S(t(3, 4), (WHOLE, slice(1, 3))), S(t(3, 4), (Ellipsis, 0)),
     S(t(3, 4), (None, slice(0, 3, 2))), S(t(3, 4), (numpy.array([0, 2, 0]),)),
     S(t(3, 4), (numpy.array([0, 1]), numpy.array([3, 3]))),
-    S(t(3, 4), (slice(None), numpy.array([[0, 1], [1, -1]]))),
+    S(t(3, 4), (WHOLE, numpy.array([[0, 1], [1, -1]]))),
+    S(t(2, 3, 2), (numpy.array([1, 1]), WHOLE, numpy.array([[0], [1]]))),
     S(t(3, 4), (numpy.array([True, False, True]),))],
-    reference=lambda torch: lambda x, index: x[tuple(
-        torch.from_numpy(k) if isinstance(k, numpy.ndarray) else k for k in index)])
+    reference=lambda torch: lambda x, index: x[_with_arrays(torch, index)])
 def getitem(input: Array, index: Any):
-    """input[index], with every index that NumPy knows; a view for basic ones.
+    """input[index], as `as_index` makes it; a view if there are no arrays in it.
 
     Shapes: (*) -> what the index selects.
     """
@@ -114,55 +177,101 @@ def _(xp, g, input_shape, index):
     return put_zeros.run(xp, g, input_shape, index)
 
 
-@op(method=False, samples=[
-    S(t(2), (3, 2), (1,)), S(t(3, 2), (3, 4), (slice(None), slice(1, 3))),
+@op(method=False, internal=True, samples=[
+    S(t(2), (3, 2), (1,)), S(t(3, 2), (3, 4), (WHOLE, slice(1, 3))),
     S(t(3, 2), (4, 2), (numpy.array([0, 2, 0]),)),
-    S(t(3), (2, 4), (numpy.array([0, 1, 0]), numpy.array([3, 3, 3])))],
-    reference=lambda torch: lambda g, shape, index: torch.zeros(
-        shape, dtype=g.dtype).index_put(tuple(
-            torch.from_numpy(k) if isinstance(k, numpy.ndarray)
-            else torch.arange(n)[k].reshape(-1, *[1] * (len(index) - 1 - i))
-            for i, (k, n) in enumerate(zip(index, shape))), g, accumulate=True),
-    scalar="zeros of the dtype of Values are not Values")
+    S(t(3), (2, 4), (numpy.array([0, 1, 0]), numpy.array([3, 3, 3]))),
+    S(t(2, 2, 3), (2, 3, 2), (numpy.array([1, 1]), WHOLE, numpy.array([[0], [1]]))),
+    S(t(2, 3), (2, 4), (WHOLE, numpy.array([-1, 0, 3])))],
+    reference=lambda torch: lambda g, shape, index: torch.func.vjp(
+        lambda x: x[_with_arrays(torch, index)], torch.zeros(shape, dtype=g.dtype))[1](g)[0])
 def put_zeros(xp, input: Array, shape: Any, index: Any):
     """Zeros of `shape`, with `input` added at `index`, where a position may come repeatedly.
+
+    On the CPU the order of the additions is always the same; CuPy's is not.
 
     Shapes: (what the index selects) -> shape.
     """
     out = xp.zeros(shape, dtype=input.dtype)
-    if _is_basic(index) or len(index) == 1 and index[0].dtype.kind == "b":
-        out[index] = input
-    elif len(index) == 1 and hasattr(xp.add, "reduceat"):
-        add_rows(xp, out, index[0], input)
+    if any(device.is_array(k) and k.dtype.kind != "b" for k in index):
+        add_at(xp, out, index, input)
     else:
-        xp.add.at(out, index, input)
+        out[index] = input
     return out
 
 
 put_zeros.vjp(input=lambda xp, g, index: getitem.run(xp, g, index))
 
 
-def add_rows(xp, out, index, rows):
-    """out[index] += rows for a first-dim index with repeats: sorted, then summed in runs.
+def add_at(xp, out, index, values):
+    """out[index] += values, each of the positions that repeat counted.
 
-    Faster than `add.at` on rows, and the order of addition is always the same.
+    In one dimension: there `add.at` is several times as fast as with several indices, and
+    faster than sorting the positions and adding in runs.
     """
-    flat = xp.reshape(index, (-1,)) % max(out.shape[0], 1)
-    if not flat.size:
-        return
-    order = xp.argsort(flat, kind="stable")
-    flat = flat[order]
-    rows = xp.reshape(rows, (flat.size, *out.shape[1:]))[order]
-    starts = xp.flatnonzero(xp.concatenate([xp.ones(1, dtype=bool), flat[1:] != flat[:-1]]))
-    out[flat[starts]] = xp.add.reduceat(rows, starts, axis=0)
+    where = positions(xp, out.shape, index)
+    values = xp.broadcast_to(values, where.shape)
+    xp.add.at(xp.reshape(out, (-1,)), xp.reshape(where, (-1,)), xp.reshape(values, (-1,)))
 
 
-@op(method=False, samples=[], promotes="")
+def positions(xp, shape, index):
+    """Where the elements that arrays and whole slices select lie in a flattened array."""
+    steps = [math.prod(shape[i + 1:]) for i in range(len(shape))]
+    arrays = [i for i, k in enumerate(index) if device.is_array(k)]
+    sliced = [i for i in range(len(shape)) if i not in arrays]
+    adjacent = arrays[-1] - arrays[0] == len(arrays) - 1
+    before = [i for i in sliced if adjacent and i < arrays[0]]
+    after = [i for i in sliced if i not in before]
+    found = sum(xp.asarray(index[i]) % max(shape[i], 1) * steps[i] for i in arrays)
+    found = xp.reshape(found, (*found.shape, *[1] * len(after)))
+    for behind, i in enumerate(reversed(after)):
+        found = found + xp.reshape(xp.arange(shape[i]) * steps[i], (-1, *[1] * behind))
+    for i in reversed(before):
+        found = found + xp.reshape(xp.arange(shape[i]) * steps[i], (-1, *[1] * found.ndim))
+    return found
+
+
+def read(tensor, key):
+    """tensor[key]."""
+    if key.__class__ is int and tensor._array.ndim:  # the most frequent one
+        check_positions("x[...]", key, tensor._array.shape, 0)
+        return getitem(tensor, (key, Ellipsis))
+    basic, advanced = as_index(tensor, key)
+    view = tensor if basic is None else getitem(tensor, basic)
+    return view if advanced is None else getitem(view, advanced)
+
+
+# ---------------------------------------------------------------- writing
+
+
+@op(method=False, internal=True, samples=[
+    S(t(3, 4), t(4), (1,)), S(t(3, 4), t(3, 1), (WHOLE, slice(1, 3))), S(t(3, 4), t(), (0,)),
+    S(t(3, 4), t(2, 4), (numpy.array([2, 0]),)), S(t(3), t(1, 1, 2), (slice(0, 2),)),
+    S(t(3, 4), t(), (numpy.array([True, False, True]),))],
+    reference=lambda torch: lambda x, value, index: (
+        out := x.clone(), out.__setitem__(_with_arrays(torch, index), value))[0])
 def setitem(xp, input: Array, value: Array, index: Any):
-    """A copy of `input` with `value` written at `index`. Shapes: (*), (+) -> (*)."""
-    out = input.copy()
-    out[index] = value
-    return out
+    """A copy of `input` with `value` written at `index`. Shapes: (*), (+) -> (*).
+
+    Where a position comes repeatedly, the last value stays, and each takes the gradient of it.
+
+    Raises:
+        RuntimeError: the value does not fit into what the index selects.
+    """
+    return _written(xp.array(input), index, value)
+
+
+def _written(array, index, value):
+    leading = next((i for i, n in enumerate(value.shape[:-1]) if n != 1), len(value.shape) - 1)
+    if leading > 0:  # as in every broadcasting they do not count; NumPy's masks would object
+        value = value.reshape(value.shape[leading:])
+    try:
+        array[index] = value
+    except ValueError:
+        raise RuntimeError(
+            f"x[...] = value: a value of shape {tuple(value.shape)} does not fit the selected "
+            f"shape {tuple(array[index].shape)}") from None
+    return array
 
 
 @setitem.vjp("input")
@@ -175,31 +284,25 @@ def _(xp, g, index, value_shape):
     d = getitem.run(xp, g, index)
     if len(value_shape) > len(d.shape):  # leading dims of size 1
         d = xp.reshape(d, (1,) * (len(value_shape) - len(d.shape)) + tuple(d.shape))
-    return d
-
-
-def read(tensor, key):
-    """tensor[key]."""
-    return getitem(tensor, as_index(tensor, key))
+    # The value was broadcast to what was selected, not to the result, as the engine would assume.
+    return d if tuple(d.shape) == tuple(value_shape) else engine.unbroadcast(d, value_shape)
 
 
 def write(tensor, key, value):
     """tensor[key] = value, in place."""
-    index = as_index(tensor, key)
+    basic, advanced = as_index(tensor, key)
     tensor._check_write("__setitem__")
     if not isinstance(value, engine.Tensor):
         value = as_value(value, tensor)
     value = value.to(device=tensor.device, dtype=tensor.dtype)
+    if basic is not None and advanced is not None:
+        tensor = getitem(tensor, basic)
+    index = basic if advanced is None else advanced
     if mode.enabled and (tensor._node is not None or value._node is not None
-                         or tensor._base is not None and tensor._base._node is not None):
-        tensor._write("__setitem__", setitem(tensor._snapshot(), value, index))
+                         or (tensor._base is not None and tensor._base._node is not None)):
+        tensor._write("__setitem__", setitem(tensor, value, index))
         return
-    try:
-        tensor._array[index] = value._array
-    except ValueError:
-        raise RuntimeError(
-            f"x[...] = value: a value of shape {tuple(value.shape)} does not fit the selected "
-            f"shape {tuple(tensor._array[index].shape)}") from None
+    _written(tensor._array, index, value._array)
     versions.note_write(tensor._array, "__setitem__")
 
 
@@ -224,75 +327,181 @@ def check_labels(name, index, size):
                              f"it must be in [0, {size - 1}]")
 
 
-@op(samples=[S(t(3, 4), ints(3, 2, high=4), 1), S(t(3, 4), ints(2, 4, high=3), 0),
-             S(t(3), ints(5, high=3), 0)], array_names=("take_along_axis",),
-    scalar="NumPy finds the shape of object arrays only")
+def raw(index):
+    """The array of an index that is a Tensor while a backward pass is recorded."""
+    return index._array if isinstance(index, engine.Tensor) else index
+
+
+def along(index, shape, dim):
+    """The full index of an array that `index`, of as many dims, stands for along one of them.
+
+    Along the other dims it counts from 0, to the size that `shape` and `index` have together.
+    """
+    (axis,) = axes(dim, len(shape))
+    xp = device.array_module(index)
+    return tuple(
+        index if i == axis else xp.reshape(xp.arange(n), (-1, *[1] * (len(shape) - 1 - i)))
+        for i, n in enumerate(shape))
+
+
+@op(samples=[
+    S(t(3, 4), ints(3, 2, high=4), 1), S(t(3, 4), ints(2, 4, high=3), 0),
+    S(t(3), ints(5, high=3), 0), S(t(3, 4), ints(6, high=12)), S(t(3, 4), ints(1, 2, high=4), -1),
+    S(t(1, 4), ints(3, 2, high=4), 1), S(t(2, 3), ints(2, 0), 1)],
+    array_names=("take_along_axis",))
 def take_along_dim(xp, input: Array, indices: Array, dim: int | None = None):
     """The elements at `indices` along `dim`, of the flattened input if it is None.
 
     Shapes: (*, n, *), (*, k, *) -> (*, k, *); the other dims broadcast.
+
+    Raises:
+        IndexError: a position that does not exist.
+        RuntimeError: the ranks differ; indices that are not integers.
     """
+    if indices.dtype.kind not in "iu":
+        raise RuntimeError(f"take_along_dim: positions must be integers, got {indices.dtype}; "
+                           "convert them with .long()")
     if dim is None:
-        return xp.reshape(input, (-1,))[xp.reshape(indices, (-1,))]
-    return input[along(xp, indices, input.shape, dim)]
-
-
-def along(xp, indices, shape, dim):
-    """The full index that `indices` along one dim stand for."""
-    (axis,) = axes(dim, len(shape))
-    return tuple(
-        indices if i == axis else xp.reshape(
-            xp.arange(n), tuple(-1 if j == i else 1 for j in range(len(shape))))
-        for i, n in enumerate(shape))
+        input, indices, dim = xp.reshape(input, (-1,)), xp.reshape(indices, (-1,)), 0
+    if len(indices.shape) != len(input.shape):
+        raise RuntimeError(f"take_along_dim: input {tuple(input.shape)} and indices "
+                           f"{tuple(indices.shape)} must have equally many dimensions")
+    (axis,) = axes(dim, len(input.shape)) or (0,)
+    check_positions("take_along_dim", indices, input.shape, axis)
+    return input[along(indices, input.shape, dim)]
 
 
 @take_along_dim.vjp("input")
 def _(xp, g, indices, input_shape, dim):
-    raw = indices._array if isinstance(indices, engine.Tensor) else indices
-    module = device.array_module(raw)
+    indices = raw(indices)
     if dim is None:
-        flat = put_zeros.run(xp, g, (math.prod(input_shape),), (module.reshape(raw, (-1,)),))
+        flat = put_zeros.run(xp, g, (math.prod(input_shape),), (indices.reshape(-1),))
         return xp.reshape(flat, input_shape)
-    return put_zeros.run(xp, g, input_shape, along(module, raw, input_shape, dim))
+    return put_zeros.run(xp, g, input_shape, along(indices, input_shape, dim))
+
+
+# ---------------------------------------------------------------- by masks
 
 
 @op(promotes="common", promoted=("input", "other"), array_names=("where",), method=False, samples=[
     S(bools(2, 3), t(2, 3), t(2, 3)), S(bools(2, 1), t(3), t()), S(bools(3), t(3), 1.5),
-    S(bools(3), 0.5, t(3))])
+    S(bools(3), 0.5, t(3)), S(bools(3), 0.5, 1), S(bools(0, 3), t(3), t(1, 3)),
+    S(bools(3), ints(3), t(3))])
 def where(xp, condition: Array, input: Array, other: Array):
-    """`input` where the condition holds, `other` elsewhere. Shapes: three (*) -> the broadcast."""
+    """`input` where the condition holds, `other` elsewhere; alone, where(condition) gives the
+    positions of what is not 0, a Tensor for each dim.
+
+    Shapes: three (*) -> the broadcast shape.
+    """
     return xp.where(condition, input, other)
 
 
 where.vjp(
-    input=lambda xp, g, condition: g * condition,
-    other=lambda xp, g, condition: g * (condition == False),  # noqa: E712 - an array
+    input=lambda xp, g, condition: masked(xp, g, condition),
+    other=lambda xp, g, condition: masked(xp, g, xp.logical_not(condition)),
 )
 
 
-@composed(inplace=True, samples=[S(t(2, 3), bools(2, 3), 1.5), S(t(2, 3), bools(3), -1.0)])
-def masked_fill(input, mask, value):
-    """`value` where the mask holds, the input elsewhere. Shapes: (*), (*) -> the broadcast."""
+@where.public
+def where_or_positions(condition, input=None, other=None):
+    """`input` where the condition holds, `other` elsewhere; alone, where(condition) gives the
+    positions of what is not 0, a Tensor for each dim.
+
+    Shapes: three (*) -> the broadcast shape; alone (*) -> as many (n) as it has dims, int64.
+
+    Raises:
+        RuntimeError: a condition that is not bool.
+        TypeError: only one of input and other.
+    """
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    if input is None or other is None:
+        raise TypeError("where: give both input and other, or neither")
+    if condition.dtype is not dtypes.bool_:
+        raise RuntimeError(f"where: the condition must be bool, got {condition.dtype}; compare, "
+                           "or convert it with .bool()")
+    if isinstance(input, int | float) and isinstance(other, int | float):
+        input = condition.new_full((), input, dtype=dtypes.of_number(input))
+    return where(condition, input, other)
+
+
+def where_method(input, condition, other):
+    """The input where the condition holds, `other` elsewhere: x.where(condition, other)."""
+    return where_or_positions(condition, input, other)
+
+
+@op(promotes="common", promoted=("input", "value"), inplace=True, samples=[
+    S(t(2, 3), bools(2, 3), 1.5), S(t(2, 3), bools(3), -1.0), S(t(3), bools(2, 3), 1),
+    S(t(2, 3), bools(2, 1), t()), S(ints(4), bools(4), 2), S(ints(4), bools(4), 2.7),
+    S(t(), bools(), -1.0), S(bools(3), bools(3), True), S(t(0, 3), bools(3), 0.0)])
+def masked_fill(xp, input: Array, mask: Array, value: Array):
+    """`value`, a number or a 0-d Tensor, where the mask holds, the input elsewhere.
+
+    Shapes: (*), (*), () -> the broadcast shape.
+
+    Raises:
+        RuntimeError: a mask that is not bool, a value with dims.
+    """
+    # A masked copy takes half the time of `where`.
+    out = xp.broadcast_to(input, numpy.broadcast_shapes(input.shape, mask.shape)).copy()
+    xp.copyto(out, value, where=mask)
+    return out
+
+
+masked_fill.vjp(
+    input=lambda xp, g, mask: masked(xp, g, xp.logical_not(mask)),
+    value=lambda xp, g, mask: masked(xp, g, mask),
+)
+
+
+@masked_fill.public
+def masked_fill_as(input, mask, value):
+    """`value`, a number or a 0-d Tensor, where the mask holds, the input elsewhere.
+
+    Shapes: (*), (*), () -> the broadcast shape; the dtype is the input's.
+
+    Raises:
+        RuntimeError: a mask that is not bool, a value with dims.
+    """
     if mask.dtype is not dtypes.bool_:
         raise RuntimeError(f"masked_fill: the mask must be bool, got {mask.dtype}; "
-                           "compare, or convert with .bool()")
-    return where(mask, value, input)
+                           "compare, or convert it with .bool()")
+    return masked_fill(input, mask, fill_value("masked_fill", input, value))
+
+
+def fill_value(name, input, value):
+    """A number or 0-d Tensor that leaves the dtype of `input` as it is."""
+    if isinstance(value, engine.Tensor):
+        if value.ndim:
+            raise RuntimeError(f"{name}: the value must be a number or a 0-d Tensor, got shape "
+                               f"{tuple(value.shape)}; where(mask, value, input) takes others")
+        return value.to(device=input.device, dtype=input.dtype)
+    kind = input._array.dtype.kind
+    return bool(value) if kind == "b" else int(value) if kind in "iu" else value
 
 
 # ---------------------------------------------------------------- in pieces
+
+
+def _axis(name, dim, input):
+    """The axis to cut along, in brackets as `axes` gives it."""
+    if not input.ndim:
+        raise IndexError(f"{name}: a 0-d Tensor has no dim to cut along")
+    return axes(dim, input.ndim)
 
 
 def _sections(size, chunk):
     return [slice(start, min(start + chunk, size)) for start in range(0, max(size, 1), chunk)]
 
 
-@composed(samples=[S(t(5, 2), 2), S(t(5, 2), [1, 4]), S(t(2, 6), 3, dim=1)])
+@composed(samples=[S(t(5, 2), 2), S(t(5, 2), [1, 4]), S(t(2, 6), 3, dim=1),
+                   S(t(2, 6), (2, 0, 4), -1), S(t(0, 2), 0), S(t(3), 5)])
 def split(input, split_size_or_sections, dim=0):
     """Pieces of one size (the last may be smaller), or of the sizes given, as views.
 
     Shapes: (n, *) -> (n1, *), (n2, *), ...
     """
-    (axis,) = axes(dim, input.ndim)
+    (axis,) = _axis("split", dim, input)
     size, wanted = input.shape[axis], split_size_or_sections
     if isinstance(wanted, int):
         if wanted < 1 and not (wanted == size == 0):
@@ -300,13 +509,14 @@ def split(input, split_size_or_sections, dim=0):
         slices = _sections(size, max(wanted, 1))
     else:
         if sum(wanted) != size or min(wanted, default=0) < 0:
-            raise RuntimeError(f"split: sizes {list(wanted)} do not add up to {size}")
+            raise RuntimeError(f"split: sizes {list(wanted)} do not add up to {size}, the size of "
+                               f"dim {dim} of {tuple(input.shape)}")
         ends = numpy.cumsum([0, *wanted]).tolist()
-        slices = [slice(a, b) for a, b in zip(ends, ends[1:], strict=False)]
-    return tuple(getitem(input, (slice(None),) * axis + (s,)) for s in slices)
+        slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
+    return tuple(getitem(input, (*[WHOLE] * axis, s)) for s in slices)
 
 
-@composed(samples=[S(t(5, 2), 2), S(t(2, 6), 3, dim=1), S(t(2), 5)])
+@composed(samples=[S(t(5, 2), 2), S(t(2, 6), 3, dim=1), S(t(2), 5), S(t(0, 2), 3)])
 def chunk(input, chunks, dim=0):
     """At most `chunks` pieces of equal size (the last may be smaller), as views.
 
@@ -314,21 +524,26 @@ def chunk(input, chunks, dim=0):
     """
     if chunks < 1:
         raise RuntimeError(f"chunk: the number of chunks must be positive, got {chunks}")
-    (axis,) = axes(dim, input.ndim)
-    return split(input, max(-(-input.shape[axis] // chunks), 1), dim)
+    (axis,) = _axis("chunk", dim, input)
+    if not input.shape[axis]:
+        return split(input, [0] * chunks, dim)
+    return split(input, -(-input.shape[axis] // chunks), dim)
 
 
-@composed(samples=[S(t(3, 2)), S(t(2, 3), 1)])
+@composed(samples=[S(t(3, 2)), S(t(2, 3), 1), S(t(3), -1), S(t(0, 3))])
 def unbind(input, dim=0):
     """The slices along a dim, without it, as views. Shapes: (n, *) -> n times (*)."""
-    (axis,) = axes(dim, input.ndim)
-    return tuple(getitem(input, (slice(None),) * axis + (i,)) for i in range(input.shape[axis]))
+    (axis,) = _axis("unbind", dim, input)
+    return tuple(getitem(input, (*[WHOLE] * axis, i, Ellipsis)) for i in range(input.shape[axis]))
 
 
-@op(array_names=("flip",), varargs="dims", samples=[S(t(2, 3), (0,)), S(t(2, 3), (0, -1))])
+@op(array_names=("flip",), varargs="dims", samples=[S(t(2, 3), (0,)), S(t(2, 3), (0, -1)),
+                                                               S(t(2, 3), ())])
 def flip(xp, input: Array, dims: Any):
     """The order along `dims` reversed, as a copy. Shapes: (*) -> (*)."""
-    return xp.flip(input, axis=axes((dims,) if isinstance(dims, int) else dims, input.ndim)).copy()
+    dims = (dims,) if isinstance(dims, int) else tuple(dims)
+    over = axes(dims, input.ndim) if dims else ()  # to `axes`, no dims are all of them
+    return xp.flip(input, axis=over).copy()
 
 
 flip.vjp(input=lambda xp, g, dims: flip.run(xp, g, dims))

@@ -1,11 +1,25 @@
-"""Products of matrices."""
+"""Products of vectors and matrices: matmul, its relatives of fixed rank, einsum.
+
+`matmul` and `linear` have rules of their own, for speed; the others are made of them.
+"""
 
 from __future__ import annotations
 
+import collections
+import functools
+import itertools
+import math
+import string
 from typing import Any
 
+import numpy
+
+from .. import device
 from ..autograd.op import composed, op
-from .samples import S, t
+from .index import getitem
+from .reduce import axes
+from .samples import S, ints, t
+from .shape import permute, reshape
 
 Array = Any
 
@@ -17,20 +31,40 @@ def _check_inner(name, a, b):
     if inner != other:
         raise RuntimeError(f"{name}: {tuple(a.shape)} @ {tuple(b.shape)}: the inner sizes "
                            f"{inner} and {other} differ")
+    if a.ndim > 2 < b.ndim:
+        for i, (n, m) in enumerate(zip(a.shape[-3::-1], b.shape[-3::-1], strict=False)):
+            if n != m and 1 not in (n, m):
+                raise RuntimeError(f"{name}: {tuple(a.shape)} @ {tuple(b.shape)}: the batch sizes "
+                                   f"{n} and {m} differ at dimension {-3 - i}")
 
 
 @op(promotes="same", operator="__matmul__", array_names=("matmul",), samples=[
     S(t(3, 4), t(4, 2)), S(t(4), t(4)), S(t(4), t(4, 2)), S(t(3, 4), t(4)),
     S(t(2, 3, 4), t(4, 2)), S(t(3, 4), t(2, 4, 2)), S(t(2, 1, 3, 4), t(5, 4, 2)),
-    S(t(2, 3, 4), t(4)), S(t(4), t(2, 4, 3)), S(t(0, 3), t(3, 2)), S(t(2, 0), t(0, 3))])
+    S(t(2, 3, 4), t(4)), S(t(4), t(2, 4, 3)), S(t(0, 3), t(3, 2)), S(t(2, 0), t(0, 3)),
+    S(t(2, 0, 3), t(3, 2)), S(t(2, 3, 0), t(0, 2)), S(ints(2, 3), ints(3, 2))])
 def matmul(xp, input: Array, other: Array):
     """The matrix product; dims before the last two are a batch and broadcast.
 
     Shapes: (*, n, k), (*, k, m) -> (*, n, m); a vector (k) is a row on the left, a column on
     the right, and its dim is not in the result.
+
+    Raises:
+        RuntimeError: sizes that do not fit, 0-d inputs, differing dtypes.
     """
     _check_inner("matmul", input, other)
-    return xp.matmul(input, other)
+    return _product(xp, input, other)
+
+
+def _product(xp, a, b):
+    """a @ b; of a batch with one shared matrix or vector, as one large product.
+
+    NumPy would multiply the matrices of a batch one after the other.
+    """
+    if len(a.shape) > 2 and len(b.shape) <= 2:
+        flat = xp.matmul(xp.reshape(a, (math.prod(a.shape[:-1]), a.shape[-1])), b)
+        return xp.reshape(flat, (*a.shape[:-1], *b.shape[1:]))
+    return xp.matmul(a, b)
 
 
 def _rows(xp, x):
@@ -59,7 +93,7 @@ def _to_vector(xp, d, shape):
 @matmul.vjp("input")
 def _(xp, g, other, input_shape):
     g = _as_product(xp, g, len(input_shape), len(other.shape))
-    d = xp.matmul(g, xp.swapaxes(_columns(xp, other), -1, -2))
+    d = _product(xp, g, xp.swapaxes(_columns(xp, other), -1, -2))
     return _to_vector(xp, d, input_shape) if len(input_shape) == 1 else d
 
 
@@ -67,20 +101,499 @@ def _(xp, g, other, input_shape):
 def _(xp, g, input, other_shape):
     g = _as_product(xp, g, len(input.shape), len(other_shape))
     rows = _rows(xp, input)
-    if len(other_shape) == 2 and len(rows.shape) > 2:  # one large product, not a sum of small
-        rows = xp.reshape(rows, (-1, rows.shape[-1]))
-        g = xp.reshape(g, (-1, g.shape[-1]))
+    if len(other_shape) <= 2 < len(rows.shape):  # one large product, not a sum of small ones
+        rows = xp.reshape(rows, (math.prod(rows.shape[:-1]), rows.shape[-1]))
+        g = xp.reshape(g, (math.prod(g.shape[:-1]), g.shape[-1]))
     d = xp.matmul(xp.swapaxes(rows, -1, -2), g)
     return _to_vector(xp, d, other_shape) if len(other_shape) == 1 else d
 
 
-@composed(samples=[S(t(3, 4), t(4, 2))])
+# ---------------------------------------------------------------- of fixed rank
+
+
+def _check_ranks(name, ranks, *tensors):
+    """Raises RuntimeError unless the Tensors have these numbers of dims."""
+    if any(x.ndim != n for x, n in zip(tensors, ranks, strict=True)):
+        shapes = " and ".join(str(tuple(x.shape)) for x in tensors)
+        wanted = " and ".join(map(str, ranks))
+        raise RuntimeError(f"{name}: expects Tensors of {wanted} dimensions, got shapes {shapes}; "
+                           "matmul takes every rank")
+
+
+@composed(samples=[S(t(3, 4), t(4, 2)), S(t(0, 4), t(4, 2))])
 def mm(input, mat2):
-    """The product of two matrices, without broadcasting. Shapes: (n, k), (k, m) -> (n, m)."""
-    if input.ndim != 2 or mat2.ndim != 2:
-        raise RuntimeError(f"mm: expects two matrices, got shapes {tuple(input.shape)} and "
-                           f"{tuple(mat2.shape)}; matmul takes every rank")
+    """The product of two matrices, without broadcasting. Shapes: (n, k), (k, m) -> (n, m).
+
+    Raises:
+        RuntimeError: not two matrices, or of sizes that do not fit.
+    """
+    _check_ranks("mm", (2, 2), input, mat2)
     return matmul(input, mat2)
+
+
+@composed(samples=[S(t(2, 3, 4), t(2, 4, 2)), S(t(0, 3, 4), t(0, 4, 2))])
+def bmm(input, mat2):
+    """The products of two batches of matrices. Shapes: (b, n, k), (b, k, m) -> (b, n, m).
+
+    Raises:
+        RuntimeError: not two batches of one size, or of matrices that do not fit.
+    """
+    _check_ranks("bmm", (3, 3), input, mat2)
+    if input.shape[0] != mat2.shape[0]:
+        raise RuntimeError(f"bmm: the batches of shapes {tuple(input.shape)} and "
+                           f"{tuple(mat2.shape)} must be of one size; matmul broadcasts")
+    return matmul(input, mat2)
+
+
+@composed(samples=[S(t(3, 4), t(4))])
+def mv(input, vec):
+    """The product of a matrix and a vector. Shapes: (n, k), (k) -> (n).
+
+    Raises:
+        RuntimeError: not a matrix and a vector, or of sizes that do not fit.
+    """
+    _check_ranks("mv", (2, 1), input, vec)
+    return matmul(input, vec)
+
+
+@composed(aliases=("vdot",), samples=[S(t(4), t(4)), S(t(0), t(0)), S(ints(3), ints(3))])
+def dot(input, tensor):
+    """Σ input * tensor of two vectors. Shapes: (n), (n) -> ().
+
+    Raises:
+        RuntimeError: not two vectors of one size.
+    """
+    _check_ranks("dot", (1, 1), input, tensor)
+    return matmul(input, tensor)
+
+
+@composed(home="linalg", method=False, samples=[
+    S(t(3, 4), t(3, 4)), S(t(3, 4), t(3, 1), dim=0), S(t(2, 1, 4), t(3, 4))])
+def vecdot(x, y, *, dim=-1):
+    """Σ x * y along a dim. Shapes: (*, n, *), (*, n, *) that broadcast -> (*)."""
+    return (x * y).sum(dim)
+
+
+@composed(samples=[S(t(4), t(4)), S(t(2, 3, 4), t(5, 4)), S(t(), t(2, 3)), S(t(4), t(2, 4))])
+def inner(input, other):
+    """Sums of products over the last dims. Shapes: (*, n), (+, n) -> (*, +); a 0-d one scales.
+
+    Raises:
+        RuntimeError: the last sizes differ.
+    """
+    if not input.ndim or not other.ndim:
+        return input * other
+    return tensordot(input, other, ([-1], [-1]))
+
+
+@composed(aliases=("ger",), samples=[S(t(3), t(4)), S(t(0), t(4))])
+def outer(input, vec2):
+    """All the products of the elements of two vectors. Shapes: (n), (m) -> (n, m).
+
+    Raises:
+        RuntimeError: not two vectors.
+    """
+    _check_ranks("outer", (1, 1), input, vec2)
+    return reshape(input, (input.numel(), 1)) * vec2
+
+
+@composed(method=False, samples=[
+    S(t(2, 3, 4), t(3, 4, 5)), S(t(2, 3), t(4, 5), 0), S(t(2, 3, 4), t(4, 3), ([1, 2], [1, 0])),
+    S(t(2, 3), t(3), dims=1), S(t(2, 3), t(2, 3), 2)])
+def tensordot(a, b, dims=2):
+    """Sums of products over `dims`: the last of `a` with the first of `b`, or two lists of dims.
+
+    Shapes: (*, k), (k, +) -> (*, +).
+
+    Raises:
+        RuntimeError: dims of different sizes.
+    """
+    if isinstance(dims, int):
+        if not 0 <= dims <= min(a.ndim, b.ndim):
+            raise RuntimeError(f"tensordot: {dims} dims of shapes {tuple(a.shape)} and "
+                               f"{tuple(b.shape)}")
+        over_a, over_b = range(a.ndim - dims, a.ndim), range(dims)
+    else:
+        over_a, over_b = (axes(tuple(d) if not isinstance(d, int) else d, x.ndim) if d != [] else ()
+                          for d, x in zip(dims, (a, b), strict=True))
+    sizes_a, sizes_b = [a.shape[i] for i in over_a], [b.shape[i] for i in over_b]
+    if sizes_a != sizes_b:
+        raise RuntimeError(f"tensordot: {tuple(a.shape)} and {tuple(b.shape)}: the sizes "
+                           f"{sizes_a} and {sizes_b} of the summed dims differ")
+    left = [i for i in range(a.ndim) if i not in over_a]
+    right = [i for i in range(b.ndim) if i not in over_b]
+    inner_size = math.prod(sizes_a)
+    rows = reshape(permute(a, (*left, *over_a)),
+                   (math.prod(a.shape[i] for i in left), inner_size))
+    columns = reshape(permute(b, (*over_b, *right)),
+                      (inner_size, math.prod(b.shape[i] for i in right)))
+    return reshape(matmul(rows, columns),
+                   (*(a.shape[i] for i in left), *(b.shape[i] for i in right)))
+
+
+def _scaled_sum(input, product, beta, alpha):
+    """beta * input + alpha * product; beta = 0 leaves the input out, NaN and all."""
+    if input.ndim > product.ndim or any(
+            n not in (1, m) for n, m in zip(input.shape[::-1], product.shape[::-1], strict=False)):
+        raise RuntimeError(f"the input of shape {tuple(input.shape)} does not broadcast to the "
+                           f"product's {tuple(product.shape)}")
+    product = product if alpha == 1 else product * alpha
+    if beta == 0:
+        return product
+    return product + (input if beta == 1 else input * beta)
+
+
+ADDED = {"beta": 0.5, "alpha": -2}
+
+
+@composed(inplace=True, samples=[S(t(3, 2), t(3, 4), t(4, 2)), S(t(2), t(3, 4), t(4, 2), **ADDED),
+                                 S(t(), t(3, 4), t(4, 2), beta=2)])
+def addmm(input, mat1, mat2, *, beta=1, alpha=1):
+    """beta * input + alpha * mat1 @ mat2. With beta = 0 the input does not count, not even NaN.
+
+    Shapes: (n, m) or what broadcasts to it, (n, k), (k, m) -> (n, m).
+    """
+    return _scaled_sum(input, mm(mat1, mat2), beta, alpha)
+
+
+@composed(inplace=True, samples=[S(t(3), t(3, 4), t(4)), S(t(1), t(3, 4), t(4), **ADDED)])
+def addmv(input, mat, vec, *, beta=1, alpha=1):
+    """beta * input + alpha * mat @ vec. Shapes: (n) or what broadcasts, (n, k), (k) -> (n)."""
+    return _scaled_sum(input, mv(mat, vec), beta, alpha)
+
+
+@composed(inplace=True, samples=[S(t(3, 4), t(3), t(4)), S(t(4), t(3), t(4), **ADDED)])
+def addr(input, vec1, vec2, *, beta=1, alpha=1):
+    """beta * input + alpha * outer(vec1, vec2). Shapes: (n, m), (n), (m) -> (n, m)."""
+    return _scaled_sum(input, outer(vec1, vec2), beta, alpha)
+
+
+@composed(inplace=True, samples=[S(t(2, 3, 2), t(2, 3, 4), t(2, 4, 2)),
+                                 S(t(3, 2), t(2, 3, 4), t(2, 4, 2), **ADDED)])
+def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * batch1 @ batch2.
+
+    Shapes: (b, n, m) or what broadcasts to it, (b, n, k), (b, k, m) -> (b, n, m).
+    """
+    return _scaled_sum(input, bmm(batch1, batch2), beta, alpha)
+
+
+@composed(inplace=True, samples=[S(t(3, 2), t(2, 3, 4), t(2, 4, 2)),
+                                 S(t(2), t(2, 3, 4), t(2, 4, 2), **ADDED)])
+def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * Σ_b batch1[b] @ batch2[b].
+
+    Shapes: (n, m), (b, n, k), (b, k, m) -> (n, m).
+    """
+    _check_ranks("addbmm", (3, 3), batch1, batch2)
+    if batch1.shape[0] != batch2.shape[0] or batch1.shape[2] != batch2.shape[1]:
+        raise RuntimeError(f"addbmm: batches of shapes {tuple(batch1.shape)} and "
+                           f"{tuple(batch2.shape)} do not fit")
+    return _scaled_sum(input, tensordot(batch1, batch2, ([0, 2], [0, 1])), beta, alpha)
+
+
+# ---------------------------------------------------------------- chains and blocks
+
+
+def _best_order(sizes):
+    """Where to split each chain of products of (sizes[i], sizes[i + 1]) matrices.
+
+    The order of the fewest multiplications, by dynamic programming over growing chains
+    (Cormen et al., Introduction to Algorithms, section 15.2).
+    """
+    n = len(sizes) - 1
+    cost, split = {(i, i): 0 for i in range(n)}, {}
+    for length in range(1, n):
+        for i in range(n - length):
+            j = i + length
+            choices = [(cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                       for k in range(i, j)]
+            cost[i, j], split[i, j] = min(choices)
+    return split
+
+
+@composed(home="linalg", method=False, samples=[
+    S([t(2, 5), t(5, 3), t(3, 4), t(4, 2)]), S([t(4), t(4, 3), t(3)]), S([t(2, 3), t(3)])])
+def multi_dot(tensors):
+    """The product of several matrices in the cheapest order; the first and last may be vectors.
+
+    Shapes: (n, k), (k, l), ..., (p, m) -> (n, m), without the dim of a vector.
+
+    Raises:
+        RuntimeError: fewer than two, other ranks, sizes that do not fit.
+    """
+    tensors = list(tensors)
+    if len(tensors) < 2:
+        raise RuntimeError(f"multi_dot: expects at least 2 Tensors, got {len(tensors)}")
+    row, column = tensors[0].ndim == 1, tensors[-1].ndim == 1
+    if row:
+        tensors[0] = reshape(tensors[0], (1, -1))
+    if column:
+        tensors[-1] = reshape(tensors[-1], (-1, 1))
+    _check_ranks("multi_dot", [2] * len(tensors), *tensors)
+    for a, b in itertools.pairwise(tensors):
+        _check_inner("multi_dot", a, b)
+    split = _best_order([x.shape[0] for x in tensors] + [tensors[-1].shape[1]])
+
+    def product(i, j):
+        return tensors[i] if i == j else \
+            matmul(product(i, split[i, j]), product(split[i, j] + 1, j))
+
+    out = product(0, len(tensors) - 1)
+    return reshape(out, out.shape[row:2 - column])
+
+
+@composed(method=False, samples=[S(t(2, 5), t(5, 3), t(3, 4))],
+          reference=lambda torch: lambda *matrices: torch.linalg.multi_dot(matrices))
+def chain_matmul(*matrices):
+    """The product of several matrices in the cheapest order. Shapes: (n, k), ..., (p, m) -> (n, m).
+
+    Raises:
+        RuntimeError: not all are matrices, or sizes that do not fit.
+    """
+    _check_ranks("chain_matmul", [2] * len(matrices), *matrices)
+    return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
+
+
+@composed(samples=[S(t(2, 3), t(3, 2)), S(t(2), t(3, 4)), S(t(2, 1, 3), t(2, 2)), S(t(), t(3))])
+def kron(input, other):
+    """The Kronecker product: the blocks input[i, j] * other. Shapes: (n, m), (k, l) -> (nk, ml)."""
+    rank = max(input.ndim, other.ndim)
+    a = (1,) * (rank - input.ndim) + tuple(input.shape)
+    b = (1,) * (rank - other.ndim) + tuple(other.shape)
+    apart = reshape(input, [n for pair in zip(a, [1] * rank, strict=True) for n in pair]) \
+        * reshape(other, [n for pair in zip([1] * rank, b, strict=True) for n in pair])
+    return reshape(apart, tuple(n * m for n, m in zip(a, b, strict=True)))
+
+
+def _cross(name, input, other, axis):
+    if input.ndim != other.ndim or input.shape[axis] != 3 or other.shape[axis] != 3:
+        raise RuntimeError(f"{name}: vectors of 3 elements are needed at dimension {axis} of as "
+                           f"many dims, got shapes {tuple(input.shape)} and {tuple(other.shape)}")
+    before = (slice(None),) * axis
+    one, two = ((*before, device.to_device(numpy.array(places), input.device))
+                for places in ([1, 2, 0], [2, 0, 1]))
+    return getitem(input, one) * getitem(other, two) - getitem(input, two) * getitem(other, one)
+
+
+@composed(home="linalg", method=False, samples=[
+    S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 1), dim=0), S(t(1, 3), t(4, 3))])
+def cross(input, other, *, dim=-1):
+    """The vector at right angles to two of 3 elements. Shapes: (*, 3), (*, 3) -> (*, 3).
+
+    Raises:
+        RuntimeError: other than 3 elements along `dim`.
+    """
+    (axis,) = axes(dim, input.ndim)
+    return _cross("linalg.cross", input, other, axis)
+
+
+def _first_cross(input, other, dim=None):
+    """As `linalg.cross`, along the first dim of 3 elements unless `dim` is given.
+
+    Shapes: (*, 3, *), (*, 3, *) -> (*, 3, *).
+
+    Raises:
+        RuntimeError: other than 3 elements along `dim`.
+    """
+    (axis,) = axes(dim, input.ndim) if dim is not None else \
+        [i for i, n in enumerate(input.shape) if n == 3][:1] or (0,)
+    return _cross("cross", input, other, axis)
+
+
+_first_cross.__name__ = "cross"
+composed(samples=[S(t(2, 3), t(2, 3), dim=1), S(t(3, 3), t(3, 3), 0)])(_first_cross)
+
+
+@composed(samples=[S(t(3, 3)), S(t(2, 4)), S(t(0, 3)), S(ints(3, 3))])
+def trace(input):
+    """The sum of the diagonal of a matrix. Shapes: (n, m) -> ().
+
+    Raises:
+        RuntimeError: not a matrix.
+    """
+    _check_ranks("trace", (2,), input)
+    return input.diagonal().sum()
+
+
+# ---------------------------------------------------------------- einsum
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(equation, ranks):
+    """The labels of each operand and of the result: what does not depend on the sizes."""
+    return _spelled_out(*_parse(equation, len(ranks)), ranks)
+
+
+def _parse(equation, count):
+    """The subscripts of each operand and of the result as lists, in which ... is Ellipsis.
+
+    Raises:
+        RuntimeError: letters that are none; a missing dot; not one term for each operand.
+    """
+    inputs, arrow, output = equation.replace(" ", "").partition("->")
+    terms = [_letters(term, equation) for term in inputs.split(",")]
+    if len(terms) != count:
+        raise RuntimeError(f"einsum: {equation!r} has {len(terms)} terms for {count} "
+                           "operands")
+    return terms, _letters(output, equation) if arrow else None
+
+
+def _letters(term, equation):
+    parts = term.split("...")
+    if len(parts) > 2 or not all(c in string.ascii_letters for c in "".join(parts)):
+        raise RuntimeError(f"einsum: cannot read {term!r} in {equation!r}: subscripts are letters, "
+                           "and ... at most once")
+    found = list(parts[0])
+    return [*found, Ellipsis, *parts[1]] if len(parts) == 2 else found
+
+
+def _spelled_out(terms, output, ranks):
+    """The same with a label of its own for each dim that ... stands for; and the result's.
+
+    Raises:
+        RuntimeError: subscripts that do not fit the dims, or name what is not there.
+    """
+    hidden = [rank - len(term) + term.count(Ellipsis)
+              for term, rank in zip(terms, ranks, strict=True)]
+    for i, (term, rank, more) in enumerate(zip(terms, ranks, hidden, strict=True)):
+        if more < 0 or (more and Ellipsis not in term):
+            raise RuntimeError(f"einsum: operand {i} has {rank} dims for "
+                               f"{len(term) - term.count(Ellipsis)} subscripts")
+    dots = [("...", i) for i in range(max(hidden, default=0))]  # aligned at the right
+    counts = collections.Counter(c for term in terms for c in term)
+    terms = [[label for c in term
+              for label in (dots[len(dots) - more:] if c is Ellipsis else [c])]
+             for term, more in zip(terms, hidden, strict=True)]
+    if output is None:
+        output = [Ellipsis, *sorted(c for c, n in counts.items() if c is not Ellipsis and n == 1)]
+    for c in output:
+        if c is not Ellipsis and (c not in counts or output.count(c) > 1):
+            raise RuntimeError(f"einsum: the output subscript {c!r} must come once in the output, "
+                               "and in some operand")
+    return terms, [label for c in output for label in (dots if c is Ellipsis else [c])]
+
+
+def _without_repeats(x, term):
+    """An operand with the diagonal in place of the dims that one label names repeatedly."""
+    for label in term if len(set(term)) < len(term) else ():
+        while term.count(label) > 1:
+            first = term.index(label)
+            second = term.index(label, first + 1)
+            if x.shape[first] != x.shape[second]:
+                raise RuntimeError(f"einsum: the subscript {label!r} is repeated in an operand of "
+                                   f"shape {tuple(x.shape)}, for sizes that differ")
+            x = x.diagonal(0, first, second)  # stands last then
+            term = [c for i, c in enumerate(term) if i not in (first, second)] + [label]
+    return x, term
+
+
+def _sizes(terms, tensors):
+    """The size that each label stands for, broadcast over the operands."""
+    sizes = {}
+    for i, (term, x) in enumerate(zip(terms, tensors, strict=True)):
+        for label, n in zip(term, x.shape, strict=True):
+            known = sizes.get(label, 1)
+            if n != known and 1 not in (n, known):
+                raise RuntimeError(f"einsum: the subscript {label!r} has size {n} in operand {i}, "
+                                   f"but size {known} in one before it")
+            sizes[label] = known if n == 1 else n
+    return sizes
+
+
+def _keep(x, term, wanted, sizes):
+    """An operand summed over the labels that nothing else has, without those it repeats."""
+    alone = tuple(i for i, label in enumerate(term) if label not in wanted)
+    if alone:
+        x, term = x.sum(alone), [label for label in term if label in wanted]
+    broadcast = [i for i, label in enumerate(term) if x.shape[i] != sizes[label]]
+    if broadcast:
+        x = reshape(x, [n for i, n in enumerate(x.shape) if i not in broadcast])
+    return x, [label for i, label in enumerate(term) if i not in broadcast]
+
+
+def _ordered(x, term, labels):
+    """An operand with its dims in the order of `labels`."""
+    return x if term == labels else permute(x, [term.index(label) for label in labels])
+
+
+def _pair(a, term_a, b, term_b, wanted):
+    """Two operands as one, summed over the labels that both have and nothing else wants."""
+    both = [label for label in term_a if label in term_b]
+    summed = [label for label in both if label not in wanted]
+    batch = [label for label in both if label in wanted]
+    left = [label for label in term_a if label not in both]
+    right = [label for label in term_b if label not in both]
+    sizes = dict(zip([*term_a, *term_b], [*a.shape, *b.shape], strict=True))
+    a = _ordered(a, term_a, [*batch, *left, *summed])
+    b = _ordered(b, term_b, [*batch, *summed, *right])
+    lengths = [[sizes[label] for label in labels] for labels in (batch, left, summed, right)]
+    if not summed:  # nothing to add up: elementwise
+        a = reshape(a, lengths[0] + lengths[1] + [1] * len(right))
+        b = reshape(b, lengths[0] + [1] * len(left) + lengths[3])
+        return a * b, [*batch, *left, *right]
+    n, k, m = (math.prod(part) for part in lengths[1:])
+    product = matmul(reshape(a, (*lengths[0], n, k)), reshape(b, (*lengths[0], k, m)))
+    return reshape(product, lengths[0] + lengths[1] + lengths[3]), [*batch, *left, *right]
+
+
+@composed(method=False, samples=[
+    S("ij,jk->ik", t(2, 3), t(3, 4)), S("ij,jk", t(2, 3), t(3, 4)), S("bA", t(2, 3)),
+    S("ii", t(3, 3)), S("ii->i", t(3, 3)), S("iij->ji", t(3, 3, 2)), S("iji->j", t(2, 3, 2)),
+    S("i,j->ij", t(2), t(3)), S("i,i->i", t(3), t(3)), S("ij->", t(2, 3)), S("ij->j", t(2, 3)),
+    S("bij,bjk->bik", t(2, 3, 4), t(2, 4, 2)), S("bqhd,bkhd->bhqk", t(2, 3, 2, 4), t(2, 5, 2, 4)),
+    S("...ij,...jk->...ik", t(5, 1, 2, 3), t(4, 3, 2)), S("...ij->...", t(2, 3, 4)),
+    S("...i,i", t(2, 3), t(3)), S("i...,i...->...", t(3, 2), t(3, 4, 1)),
+    S("...i->i", t(2, 4, 3)), S("ij,jk,kl->il", t(2, 3), t(3, 4), t(4, 2)),
+    S("ik,jkl,il->ij", t(2, 3), t(4, 3, 2), t(2, 2)), S("a,a,a->", t(3), t(3), t(3)),
+    S("ij,jk->ik", t(2, 1), t(3, 4)), S("ij,ij->j", t(2, 3), t(1, 3)), S(",i->i", t(), t(3)),
+    S("ij,kl->k", t(2, 3), t(4, 5)), S(" i j , j k -> k i ", t(2, 3), t(3, 4)),
+    S("ij,jk", [t(2, 3), t(3, 4)]), S("ij,jk->ik", t(0, 3), t(3, 4)), S("ij,jk", t(2, 0), t(0, 3)),
+    S(t(2, 3), [0, 1], t(3, 4), [1, 2], [0, 2]), S(t(5, 2, 3), [Ellipsis, 1], t(3, 4), [1, 2]),
+    S(t(3, 3), [7, 7])])
+def einsum(equation, *operands):
+    """Sums of products by Einstein's convention: a subscript that is not in the result is summed.
+
+    "ij,jk->ik" is a matrix product, "ii->i" a diagonal, "...i" any dims and one more; without
+    "->" the result has the subscripts that come once, in alphabetical order. Subscripts may also
+    be lists of numbers: einsum(a, [0, 1], b, [1, 2], [0, 2]). Several operands are taken from left
+    to right, two at a time, each time as one (batched) matrix product.
+
+    Shapes: as the subscripts say; dims of size 1 broadcast.
+
+    Raises:
+        RuntimeError: subscripts that cannot be read, or do not fit the operands.
+    """
+    if isinstance(equation, str):
+        if len(operands) == 1 and isinstance(operands[0], list | tuple):
+            operands = operands[0]
+        tensors = list(operands)
+        terms, output = _read(equation, tuple(x.ndim for x in tensors))
+    else:
+        given = (equation, *operands)
+        tensors = list(given[:len(given) // 2 * 2:2])
+        terms = [list(labels) for labels in given[1::2]]
+        output = list(given[-1]) if len(given) % 2 else None
+        terms, output = _spelled_out(terms, output, [x.ndim for x in tensors])
+    terms = list(terms)
+    for i, (x, term) in enumerate(zip(tensors, terms, strict=True)):
+        tensors[i], terms[i] = _without_repeats(x, term)
+    sizes = _sizes(terms, tensors)
+    for i, (x, term) in enumerate(zip(tensors, terms, strict=True)):
+        others = {label for j, other in enumerate(terms) if j != i for label in other}
+        tensors[i], terms[i] = _keep(x, term, {*output, *others}, sizes)
+    out, term = tensors[0], terms[0]
+    for i in range(1, len(tensors)):
+        wanted = {*output, *(label for other in terms[i + 1:] for label in other)}
+        # A label may have been left to one of the operands only, whose other had size 1 there.
+        out, term = _keep(out, term, {*wanted, *terms[i]}, sizes)
+        x, labels = _keep(tensors[i], terms[i], {*wanted, *term}, sizes)
+        out, term = _pair(out, term, x, labels, wanted)
+    out, term = _keep(out, term, output, sizes)
+    return _ordered(out, term, output)
+
+
+# ---------------------------------------------------------------- the layer
 
 
 @op(promotes="same", home="nn.functional", method=False, samples=[
@@ -92,23 +605,49 @@ def linear(xp, input: Array, weight: Array, bias: Array | None = None):
     One op rather than three: it is the most frequent call of all.
     """
     _check_inner("linear", input, weight.T)
-    out = xp.matmul(input, weight.T)
+    out = _product(xp, input, weight.T)
     return out if bias is None else out + bias
 
 
 @linear.vjp("input")
 def _(xp, g, weight):
-    return xp.matmul(g, weight)
+    return _product(xp, g, weight)
 
 
 @linear.vjp("weight")
 def _(xp, g, input):
-    rows = xp.reshape(g, (-1, g.shape[-1]))
-    return xp.matmul(xp.swapaxes(rows, 0, 1), xp.reshape(input, (-1, input.shape[-1])))
+    rows = xp.reshape(g, (math.prod(g.shape[:-1]), g.shape[-1]))
+    columns = xp.reshape(input, (math.prod(input.shape[:-1]), input.shape[-1]))
+    return xp.matmul(xp.swapaxes(rows, 0, 1), columns)
 
 
 @linear.vjp("bias")
 def _(xp, g):
     # A product with ones sums columns faster, and in float32 better, than sum(axis=0) does.
-    rows = xp.reshape(g, (-1, g.shape[-1]))
-    return xp.matmul(xp.ones(rows.shape[0], dtype=g.dtype), rows)
+    rows = xp.reshape(g, (math.prod(g.shape[:-1]), g.shape[-1]))
+    if 0 in rows.shape:
+        return xp.sum(rows, axis=0)
+    return xp.matmul(xp.ones_like(rows[:, 0]), rows)
+
+
+@composed(method=False, samples=[
+    S(t(5, 3), t(5, 4), t(2, 3, 4)), S(t(5, 3), t(5, 4), t(2, 3, 4), t(2)),
+    S(t(2, 5, 3), t(2, 5, 4), t(6, 3, 4), t(6)), S(t(0, 3), t(0, 4), t(2, 3, 4), t(2))])
+def bilinear(input1, input2, weight, bias=None):
+    """input1ᵀ weight[k] input2 + bias[k], for each output k.
+
+    Shapes: (*, n), (*, m), (K, n, m), (K) -> (*, K).
+
+    Raises:
+        RuntimeError: shapes that do not fit.
+    """
+    if (weight.ndim != 3 or input1.shape[:-1] != input2.shape[:-1]
+            or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:])):
+        raise RuntimeError(
+            f"bilinear: inputs {tuple(input1.shape)} and {tuple(input2.shape)} do not fit a "
+            f"weight of shape {tuple(weight.shape)}; they must be (*, n), (*, m) and (K, n, m)")
+    outputs, n, m = weight.shape
+    products = matmul(input1, permute(weight, (1, 0, 2)).reshape(n, outputs * m))
+    products = products.reshape(*input1.shape[:-1], outputs, m)
+    out = (products * input2.unsqueeze(-2)).sum(-1)
+    return out if bias is None else out + bias

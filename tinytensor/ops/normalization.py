@@ -1,49 +1,287 @@
-"""Normalisation."""
+"""Normalisation: by the statistics of a batch, of a sample, of a group of channels."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from ..autograd.op import op
+from .. import dtypes
+from ..autograd.modes import no_grad
+from ..autograd.op import composed, op
+from .reduce import mean
 from .samples import S, t
 
 Array = Any
 
 
-@op(promotes="same", home="nn.functional", method=False, residuals=("normalized", "scale"),
-    samples=[S(t(3, 4), (4,)), S(t(2, 3, 4), (4,), t(4), t(4)), S(t(2, 3, 4), (3, 4), t(3, 4)),
-             S(t(2, 5), (5,), t(5), t(5), eps=0.1)])
-def layer_norm(xp, input: Array, normalized_shape: Any, weight: Array | None = None,
-               bias: Array | None = None, eps: float = 1e-05):
+# ---------------------------------------------------------------- the op behind most of them
+
+
+@op(promotes="same", method=False, internal=True, outputs=("out", "mean", "var"), samples=[
+    S(t(3, 4), None, None, (1,), 1e-5), S(t(2, 3, 4), t(3, 1), t(3, 1), (0, 2), 1e-5),
+    S(t(2, 3, 4), t(4), t(4), (2,), 0.1), S(t(2, 3, 4), t(3, 4), None, (1, 2), 1e-5)],
+    reference=lambda torch: lambda x, weight, bias, dims, eps: (
+        (x - x.mean(dims, True)) / (x.var(dims, correction=0, keepdim=True) + eps).sqrt()
+        * (1 if weight is None else weight) + (0 if bias is None else bias),
+        x.mean(dims, True), x.var(dims, correction=0, keepdim=True)))
+def standardize(xp, input: Array, weight: Array | None, bias: Array | None, dims: Any,
+                eps: float):
+    """(x - mean) / sqrt(var + eps) * weight + bias, and the mean and var over `dims`.
+
+    Shapes: (*), weight and bias that broadcast -> (*), and (*) with 1 for `dims` twice. The mean
+    and var are results rather than residuals: their own gradients make second derivatives right.
+    """
+    centre = _mean(xp, input, dims)
+    centred = input - centre
+    var = _mean(xp, centred * centred, dims)
+    out = centred * (1 / xp.sqrt(var + eps))
+    if weight is not None:
+        out = out * weight
+    return out if bias is None else out + bias, centre, var
+
+
+def _mean(xp, x, dims):
+    # The sum of nothing is 0 where NumPy would warn of its mean.
+    average = xp.mean if math.prod(x.shape) else xp.sum
+    return average(x, axis=dims, keepdims=True)
+
+
+@standardize.vjp("input", "weight", "bias")
+def _(xp, g, needs, input, weight, bias, mean, var, dims, eps):
+    g, g_mean, g_var = g
+    n = max(math.prod(input.shape[d] for d in dims), 1)
+    centred = input - mean
+    d = d_weight = d_bias = None
+    if g is not None:
+        scale = 1 / xp.sqrt(var + eps)
+        normalized = centred * scale
+        product = g * normalized
+        shapes = [() if x is None else x.shape for x in (weight, bias)]
+        if all(_is_constant(shape, len(input.shape), dims) for shape in shapes):
+            # One for each channel: the same two sums serve all three gradients.
+            d_bias = xp.sum(g, axis=dims, keepdims=True)
+            d_weight = xp.sum(product, axis=dims, keepdims=True)
+            if needs[0]:
+                d = (g - d_bias * (1 / n) - normalized * (d_weight * (1 / n))) \
+                    * (scale if weight is None else scale * weight)
+        else:
+            d_weight, d_bias = product, g
+            if needs[0]:
+                if weight is not None:
+                    g, product = g * weight, product * weight
+                d = (g - _mean(xp, g, dims) - normalized * _mean(xp, product, dims)) * scale
+    if g_mean is not None:
+        each = g_mean * (1 / n)
+        d = xp.broadcast_to(each, input.shape) if d is None else d + each
+    if g_var is not None:
+        d = g_var * centred * (2 / n) + (0.0 if d is None else d)
+    return d, d_weight if needs[1] else None, d_bias if needs[2] else None
+
+
+def _is_constant(shape, ndim, dims):
+    """Whether a weight of `shape` is the same along all of `dims`."""
+    missing = ndim - len(shape)
+    return all(d < missing or shape[d - missing] == 1 for d in dims)
+
+
+# ---------------------------------------------------------------- over the dims of a sample
+
+
+def _trailing(name, input, normalized_shape, **affine):
+    """The dims that a normalized_shape stands for.
+
+    Raises:
+        RuntimeError: the input does not end in it; a weight or bias has another shape.
+    """
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or tuple(input.shape[-len(shape):]) != shape:
+        raise RuntimeError(f"{name}: an input of shape {tuple(input.shape)} does not end in "
+                           f"normalized_shape {shape}")
+    for what, x in affine.items():
+        if x is not None and tuple(x.shape) != shape:
+            raise RuntimeError(f"{name}: the {what} has shape {tuple(x.shape)}, it must have "
+                               f"normalized_shape {shape}")
+    return tuple(range(input.ndim - len(shape), input.ndim))
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(t(3, 4), (4,)), S(t(2, 3, 4), (4,), t(4), t(4)), S(t(2, 3, 4), (3, 4), t(3, 4)),
+    S(t(2, 5), (5,), t(5), t(5), eps=0.1), S(t(4), (4,), t(4)),
+    S(t(0, 3), (3,), t(3), t(3)), S(t(2, 1, 3), [1, 3], t(1, 3), t(1, 3))])
+def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
     """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims, those of normalized_shape.
 
     Shapes: (*, S), weight and bias (S) -> (*, S). Ba, Kiros and Hinton 2016.
 
     Raises:
-        RuntimeError: the input does not end in `normalized_shape`.
+        RuntimeError: the input does not end in `normalized_shape`; a weight or bias has another
+            shape.
     """
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if tuple(input.shape[-len(shape):]) != shape:
-        raise RuntimeError(f"layer_norm: an input of shape {tuple(input.shape)} does not end in "
-                           f"normalized_shape {shape}")
-    over = tuple(range(-len(shape), 0))
-    centred = input - xp.mean(input, axis=over, keepdims=True)
-    scale = 1 / xp.sqrt(xp.mean(centred * centred, axis=over, keepdims=True) + eps)
-    normalized = centred * scale
-    out = normalized if weight is None else normalized * weight
-    return out if bias is None else out + bias, normalized, scale
+    dims = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    return standardize(input, weight, bias, dims, eps).out
 
 
-@layer_norm.vjp("input", "weight", "bias")
-def _(xp, g, needs, normalized, scale, normalized_shape, weight):
-    d_weight = g * normalized if needs[1] else None
-    d_bias = g if needs[2] else None
-    if not needs[0]:
-        return None, d_weight, d_bias
-    count = 1 if isinstance(normalized_shape, int) else len(normalized_shape)
-    over = tuple(range(-count, 0))
-    if weight is not None:
-        g = g * weight
-    mean = xp.mean(g, axis=over, keepdims=True)
-    projection = xp.mean(g * normalized, axis=over, keepdims=True)
-    return (g - mean - normalized * projection) * scale, d_weight, d_bias
+@composed(home="nn.functional", method=False, samples=[
+    S(t(3, 4), (4,)), S(t(2, 3, 4), (4,), t(4)), S(t(2, 3, 4), (3, 4), t(3, 4), 0.1),
+    S(t(0, 3), (3,), t(3))])
+def rms_norm(input, normalized_shape, weight=None, eps=None):
+    """x / sqrt(mean x² + eps) * weight, over the last dims, those of normalized_shape.
+
+    Shapes: (*, S), weight (S) -> (*, S). Without `eps`, it is that of the dtype. Zhang and
+    Sennrich 2019.
+
+    Raises:
+        RuntimeError: the input does not end in `normalized_shape`; a weight of another shape.
+    """
+    dims = _trailing("rms_norm", input, normalized_shape, weight=weight)
+    if eps is None:  # Values are floats of double precision
+        values = input.dtype is dtypes.scalar_value
+        eps = dtypes.finfo(dtypes.float64 if values else input.dtype).eps
+    out = input * (1 / (mean(input * input, dims, True) + eps).sqrt())
+    return out if weight is None else out * weight
+
+
+# ---------------------------------------------------------------- over the samples of a batch
+
+
+def _channels(name, input, **given):
+    """The number of channels, and the shape in which a value for each meets the input.
+
+    Raises:
+        IndexError: there is no dim of channels.
+        RuntimeError: something given does not have one value for each.
+    """
+    if input.ndim < 2:
+        raise IndexError(f"{name}: expects an input of shape (N, C, *), got {tuple(input.shape)}")
+    channels = input.shape[1]
+    for what, x in given.items():
+        if x is not None and tuple(x.shape) != (channels,):
+            raise RuntimeError(f"{name}: {what} has shape {tuple(x.shape)}, but the input of shape "
+                               f"{tuple(input.shape)} has {channels} channels")
+    return channels, (channels,) + (1,) * (input.ndim - 2)
+
+
+def _shaped(x, shape):
+    return None if x is None else x.reshape(shape)
+
+
+def _update(running, value, momentum):
+    """Moves a running statistic towards its value in this batch, in place."""
+    if running is not None:
+        running.mul_(1 - momentum).add_(value.to(running.dtype) * momentum)
+
+
+def _fixed(input, running_mean, running_var, weight, bias, eps, shape):
+    """Normalised by given statistics: one factor and one shift for each channel."""
+    factor = 1 / (running_var + eps).sqrt()
+    factor = factor if weight is None else factor * weight
+    shift = -running_mean * factor if bias is None else bias - running_mean * factor
+    return input * factor.reshape(shape) + shift.reshape(shape)
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(t(4, 3), None, None, training=True), S(t(3, 2, 2), None, None, t(2), t(2), True),
+    S(t(4, 3), t(3, grad=False), t(3, low=0.1, grad=False), t(3), t(3), True, 0.3, 0.01),
+    S(t(2, 3, 2, 2), None, None, t(3), t(3), training=True),
+    S(t(3, 2), t(2, grad=False), t(2, low=0.1, grad=False), t(2), t(2)),
+    S(t(3, 2, 2), t(2, grad=False), t(2, low=0.1, grad=False)),
+    S(t(1, 2), t(2, grad=False), t(2, low=0.1, grad=False), t(2)),
+    S(t(0, 3), t(3, grad=False), t(3, low=0.1, grad=False))])
+def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False,
+               momentum=0.1, eps=1e-05):
+    """(x - mean) / sqrt(var + eps) * weight + bias for each channel. Ioffe and Szegedy 2015.
+
+    Shapes: (N, C, *), four (C) -> (N, C, *). In training the statistics are those of the batch,
+    and the running ones, where given, become (1 - momentum) * running + momentum * batch, in
+    place; the running variance takes the unbiased one. Otherwise the running ones are used.
+
+    Raises:
+        ValueError: only one value for each channel in training: it has no variance.
+        RuntimeError: statistics that are missing or do not fit.
+    """
+    channels, shape = _channels("batch_norm", input, running_mean=running_mean,
+                                running_var=running_var, weight=weight, bias=bias)
+    if not training:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("batch_norm: running_mean and running_var are needed unless "
+                               "training=True")
+        return _fixed(input, running_mean, running_var, weight, bias, eps, shape)
+    n = input.numel() // max(channels, 1)
+    if n == 1:
+        raise ValueError("batch_norm: training needs more than 1 value per channel, got an input "
+                         f"of shape {tuple(input.shape)}")
+    dims = (0, *range(2, input.ndim))
+    out, average, var = standardize(input, _shaped(weight, shape), _shaped(bias, shape), dims, eps)
+    if n:
+        with no_grad():
+            _update(running_mean, average.reshape((-1,)), momentum)
+            _update(running_var, var.reshape((-1,)) * (n / (n - 1)), momentum)
+    return out
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(t(2, 3, 4)), S(t(2, 3, 2, 2), weight=t(3), bias=t(3)), S(t(2, 3, 4), weight=t(3), eps=0.1),
+    S(t(2, 3, 4), t(3, grad=False), t(3, low=0.1, grad=False), t(3), t(3)),
+    S(t(2, 3, 1), t(3, grad=False), t(3, low=0.1, grad=False), t(3), t(3), False)])
+def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None,
+                  use_input_stats=True, momentum=0.1, eps=1e-05):
+    """(x - mean) / sqrt(var + eps) * weight + bias for each channel of each sample.
+
+    Shapes: (N, C, *), four (C) -> (N, C, *). The running statistics, where given, move towards
+    the average of the samples'; without use_input_stats they are used. Ulyanov et al. 2016.
+
+    Raises:
+        ValueError: only one value for each channel of a sample: it has no variance.
+        RuntimeError: statistics that are missing or do not fit.
+    """
+    _, shape = _channels("instance_norm", input, running_mean=running_mean,
+                         running_var=running_var, weight=weight, bias=bias)
+    if not use_input_stats:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("instance_norm: running_mean and running_var are needed unless "
+                               "use_input_stats=True")
+        return _fixed(input, running_mean, running_var, weight, bias, eps, shape)
+    n = math.prod(input.shape[2:])
+    if n == 1:
+        raise ValueError("instance_norm: needs more than 1 value per channel and sample, got an "
+                         f"input of shape {tuple(input.shape)}")
+    out, average, var = standardize(input, _shaped(weight, shape), _shaped(bias, shape),
+                                    tuple(range(2, input.ndim)), eps)
+    if input.numel() and (running_mean is not None or running_var is not None):
+        with no_grad():
+            per_sample = tuple(input.shape[:2])
+            _update(running_mean, average.reshape(per_sample).mean(0), momentum)
+            _update(running_var, var.reshape(per_sample).mean(0) * (n / (n - 1)), momentum)
+    return out
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(t(2, 4, 3), 2), S(t(2, 4, 3), 2, t(4), t(4)), S(t(2, 6), 3, t(6)),
+    S(t(2, 4, 2, 2), 1, t(4), t(4)),
+    S(t(2, 3, 4), 3, t(3), t(3)), S(t(2, 4), 2, eps=0.1)])
+def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
+    """(x - mean) / sqrt(var + eps) * weight + bias, by groups of channels of each sample.
+
+    Shapes: (N, C, *), weight and bias (C) -> (N, C, *). Wu and He 2018.
+
+    Raises:
+        RuntimeError: fewer than 2 dims; channels that num_groups does not divide; a weight or
+            bias without one value for each channel.
+        ValueError: only one value in all: it has no variance.
+    """
+    shape = tuple(input.shape)
+    if len(shape) < 2:
+        raise RuntimeError(f"group_norm: expects an input of shape (N, C, *), got {shape}")
+    channels, _ = _channels("group_norm", input, weight=weight, bias=bias)
+    if num_groups < 1 or channels % num_groups:
+        raise RuntimeError(f"group_norm: {channels} channels, of an input of shape {shape}, cannot "
+                           f"be divided into {num_groups} groups")
+    members = channels // num_groups
+    if shape[0] * members * math.prod(shape[2:]) == 1:
+        raise ValueError("group_norm: needs more than 1 value per group, got an input of shape "
+                         f"{shape}")
+    grouped = (shape[0], num_groups, members, math.prod(shape[2:]))
+    affine = (num_groups, members, 1)
+    out = standardize(input.reshape(grouped), _shaped(weight, affine), _shaped(bias, affine),
+                      (2, 3), eps).out
+    return out.reshape(shape)

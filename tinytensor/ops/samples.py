@@ -7,6 +7,7 @@ An `S` holds the arguments of one call, a `t` stands for a Tensor of random valu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,8 @@ def _show(value: Any) -> str:
     if isinstance(value, TensorSample):
         kind = "" if value.kind == "float" else value.kind
         return kind + "x".join(map(str, value.shape)) if value.shape else kind + "0d"
+    if callable(value):
+        return value.__name__
     return repr(value).replace(" ", "")
 
 
@@ -90,3 +93,16 @@ def reductions(low: float = -2.0, high: float = 2.0, distinct: bool = False,
     x = t(2, 3, 4, low=low, high=high, distinct=distinct)
     one = [S(x), S(x, 1), S(x, -1, True), S(t(low=low, high=high)), S(t(3, low=low, high=high), 0)]
     return one + [S(x, (0, 2)), S(x, dim=(0, -1), keepdim=True)] * several
+
+
+def concrete(sample: S, rng: numpy.random.Generator,
+             make: Callable[[numpy.ndarray[Any, Any], TensorSample], Any]) -> S:
+    """The same arguments with `make(values, spec)` in place of every `t`, nested ones too."""
+    def convert(x: Any) -> Any:
+        if isinstance(x, TensorSample):
+            return make(x.make(rng), x)
+        if isinstance(x, dict):
+            return {k: convert(v) for k, v in x.items()}
+        return type(x)(map(convert, x)) if type(x) in (list, tuple) else x
+
+    return S(*convert(sample.args), **convert(sample.kwargs))

@@ -9,14 +9,15 @@ from typing import Any
 from .. import device as devices
 from .. import dtypes
 from ..autograd.engine import tensor_of, tensors
-from ..autograd.op import composed, op
+from ..autograd.op import broadcast_problem, composed, op
+from ..tensor import Size
 from .reduce import axes
 from .samples import S, ints, t
 
 Array = Any
 
 
-@op(view=True, method=False, array_names=("alias",), reference="view_as", samples=[])
+@op(view=True, method=False, internal=True, array_names=("alias",), reference="view_as", samples=[])
 def alias(input: Array):
     """The same memory as another node of the graph. Shapes: (*) -> (*)."""
     return input
@@ -55,7 +56,7 @@ def contiguous_or_same(input, memory_format=None):
     return input if input.is_contiguous() else contiguous(input)
 
 
-@op(method=False, array_names=("astype",), samples=[])
+@op(method=False, internal=True, array_names=("astype",), samples=[])
 def cast(input: Array, dtype: Any):
     """The values as another dtype (a NumPy dtype). Shapes: (*) -> (*)."""
     return input.astype(dtype)
@@ -66,7 +67,7 @@ def _(xp, g, input_dtype):
     return cast.run(xp, g, input_dtype)
 
 
-@op(method=False, samples=[])
+@op(method=False, internal=True, samples=[])
 def move(input: Array, where: Any):
     """The values on another device. Shapes: (*) -> (*)."""
     return devices.to_device(input, where)
@@ -159,6 +160,43 @@ def _(xp, g, dims):
     return xp.transpose(g, tuple(order.index(i) for i in range(len(order))))
 
 
+@composed(aliases=("moveaxis",), array_names=("moveaxis",), samples=[
+    S(t(2, 3, 4), 0, -1), S(t(2, 3, 4), (0, 1), (-1, 0)), S(t(2, 3), 1, 1), S(t(), 0, -1)])
+def movedim(input, source, destination):
+    """Dims moved to other places, the rest in their order, as a view.
+
+    Shapes: (n, m, k) -> (m, k, n) for 0 to -1.
+
+    Raises:
+        RuntimeError: as many sources as destinations are needed, none of them twice.
+    """
+    sources = (source,) if isinstance(source, int) else tuple(source)
+    destinations = (destination,) if isinstance(destination, int) else tuple(destination)
+    if len(sources) != len(destinations):
+        raise RuntimeError(f"movedim: {len(sources)} dims {sources} to {len(destinations)} places "
+                           f"{destinations}; there must be a place for each")
+    moved = axes(sources, input.ndim) if sources else ()
+    places = axes(destinations, input.ndim) if destinations else ()
+    order = [i for i in range(input.ndim) if i not in moved]
+    for place, dim in sorted(zip(places, moved, strict=True)):
+        order.insert(place, dim)
+    return permute(input, tuple(order))
+
+
+@composed(samples=[S(t(2, 3, 4)), S(t(2, 3))])
+def adjoint(input):
+    """The last two dims exchanged, as a view: for real numbers the transpose.
+
+    Shapes: (*, n, m) -> (*, m, n).
+
+    Raises:
+        RuntimeError: a vector.
+    """
+    if input.ndim == 1:
+        raise RuntimeError("adjoint: a vector has none; it needs at least 2 dimensions")
+    return transpose(input, -1, -2) if input.ndim else permute(input, ())
+
+
 @composed(aliases=("swapaxes", "swapdims"), array_names=("swapaxes",), samples=[
     S(t(2, 3, 4), 0, 2), S(t(2, 3), -1, -2), S(t(), 0, -1)])
 def transpose(input, dim0, dim1):
@@ -185,11 +223,14 @@ def t_(input):
     return permute(input, tuple(range(input.ndim))[::-1])
 
 
-@composed(samples=[S(t(2, 1, 3), 1), S(t(2, 1, 3)), S(t(2, 3), 1), S(t(1, 2, 1), (0, 2))],
-          array_names=("squeeze",))
+@composed(samples=[S(t(2, 1, 3), 1), S(t(2, 1, 3)), S(t(2, 3), 1), S(t(1, 2, 1), (0, 2)),
+                   S(t(1, 2), ()), S(t(), 0), S(t(1, 1))], array_names=("squeeze",))
 def squeeze(input, dim=None, **aliases):
     """Without the dims of size 1: all, or those given, as a view. Shapes: (n, 1, m) -> (n, m)."""
-    over = axes(aliases.get("axis", dim), input.ndim)
+    dim = aliases.pop("axis", dim)
+    if aliases:
+        raise TypeError(f"squeeze: unexpected arguments {', '.join(aliases)}")
+    over = () if dim in ((), []) else axes(dim, input.ndim)
     return reshape(input, tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in over))
 
 
@@ -204,6 +245,7 @@ def unsqueeze(input, dim):
 def flatten(input, start_dim=0, end_dim=-1):
     """Dims start_dim to end_dim as one. Shapes: (a, b, c) -> (a, b * c)."""
     if not input.ndim:
+        axes(start_dim, 0), axes(end_dim, 0)
         return reshape(input, (1,))
     (first,), (last,) = axes(start_dim, input.ndim), axes(end_dim, input.ndim)
     if first > last:
@@ -212,9 +254,20 @@ def flatten(input, start_dim=0, end_dim=-1):
     return reshape(input, (*input.shape[:first], merged, *input.shape[last + 1:]))
 
 
+@composed(samples=[S(t(2, 3)), S(t()), S(t(0, 3))], array_names=("ravel",))
+def ravel(input):
+    """All dims as one, as a view where possible. Shapes: (a, b) -> (a * b)."""
+    return reshape(input, (-1,) if input.numel() else (0,))
+
+
 @composed(samples=[S(t(2, 6), 1, (2, 3)), S(t(2, 6), -1, (-1, 2))])
 def unflatten(input, dim, sizes):
     """One dim as several, of which one size may be -1. Shapes: (a, b * c) -> (a, b, c)."""
+    if isinstance(sizes, int):
+        raise TypeError(f"unflatten: `sizes` must be a tuple of ints, got {sizes}")
+    if not input.ndim or not len(sizes):
+        raise RuntimeError(f"unflatten: shape {tuple(input.shape)} to sizes {tuple(sizes)}: both "
+                           "must have at least 1 dimension")
     (at,) = axes(dim, input.ndim)
     sizes = unknown_size(sizes, input.shape[at])
     return reshape(input, (*input.shape[:at], *sizes, *input.shape[at + 1:]))
@@ -231,7 +284,7 @@ def broadcast_to(xp, input: Array, shape: Any):
 def _(xp, g, input_shape):
     extra = len(g.shape) - len(input_shape)
     over = tuple(i for i, n in enumerate(g.shape)
-                 if i < extra or input_shape[i - extra] == 1 and n != 1)
+                 if i < extra or (input_shape[i - extra] == 1 and n != 1))
     return xp.reshape(xp.sum(g, axis=over), input_shape) if over else g
 
 
@@ -251,10 +304,57 @@ def expand(input, sizes):
     new = tuple(n if s == -1 and i >= extra else s
                 for i, (s, n) in enumerate(zip(sizes, old, strict=True)))
     for i, (wanted, n) in enumerate(zip(new, old, strict=True)):
-        if wanted != n and n != 1 or wanted < 0:
+        if (wanted != n and n != 1) or wanted < 0:
             raise RuntimeError(f"expand: {tuple(input.shape)} to {tuple(sizes)}: size {n} at "
                                f"dimension {i} cannot become {wanted}")
     return broadcast_to(input, new)
+
+
+@broadcast_to.public
+def broadcast_to_size(input, size):
+    """The elements repeated to `size`, where -1 keeps a size; a view. Shapes: (*) -> size.
+
+    Raises:
+        RuntimeError: a size other than 1 would change.
+    """
+    return expand(input, size)
+
+
+@composed(method=False, samples=[S((2, 1), (3,))])
+def broadcast_shapes(*shapes):
+    """The shape that Tensors of these shapes have together, without making any.
+
+    Shapes: (n, 1), (m) as tuples or ints -> (n, m), a Size.
+
+    Raises:
+        RuntimeError: they do not broadcast.
+        ValueError: a negative size.
+    """
+    shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    if any(n < 0 for s in shapes for n in s):
+        raise ValueError(f"broadcast_shapes: sizes must not be negative: {shapes}")
+    result = []
+    for back in range(1, max(map(len, shapes), default=0) + 1):
+        sizes = {s[-back] for s in shapes if len(s) >= back} - {1}
+        if len(sizes) > 1:
+            raise RuntimeError(f"broadcast_shapes: {broadcast_problem(shapes)}")
+        result.insert(0, sizes.pop() if sizes else 1)
+    return Size(result)
+
+
+@composed(method=False, samples=[S(t(3, 1), t(4)), S(t(2, 3), t()), S(t(3))])
+def broadcast_tensors(*tensors):
+    """The Tensors expanded to the shape that they have together, as views.
+
+    Shapes: (n, 1), (m) -> (n, m), (n, m).
+
+    Raises:
+        RuntimeError: they do not broadcast.
+    """
+    if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
+        (tensors,) = tensors
+    shape = broadcast_shapes(*(x.shape for x in tensors))
+    return tuple(x if x.shape == shape else expand(x, shape) for x in tensors)
 
 
 @composed(samples=[S(t(3, 1), t(3, 4, grad=False))], reference="Tensor.expand_as")
@@ -270,10 +370,10 @@ def expand_as(input, other):
 def cat(xp, tensors: Sequence[Array], dim: int = 0):
     """Tensors joined along a dim in which they may differ. Shapes: (n, *), (m, *) -> (n + m, *)."""
     shapes = [tuple(a.shape) for a in tensors]
-    tensors = [a for a in tensors if a.shape != (0,)] or tensors[:1]  # PyTorch passes these over
-    (axis,) = axes(dim, tensors[0].ndim) or (0,)
-    if not tensors[0].ndim:
+    if not all(map(len, shapes)):
         raise RuntimeError("cat: 0-d Tensors cannot be joined; use stack()")
+    axis = _joined_axis(shapes, dim)
+    tensors = [a for a in tensors if a.shape != (0,)] or tensors[:1]
     for a in tensors:
         rest = [n for i, n in enumerate(a.shape) if i != axis]
         first = [n for i, n in enumerate(tensors[0].shape) if i != axis]
@@ -283,15 +383,20 @@ def cat(xp, tensors: Sequence[Array], dim: int = 0):
     return xp.concatenate(tensors, axis=axis)
 
 
+def _joined_axis(shapes, dim):
+    """The axis to join along. Tensors of shape (0,) fit to all others, as PyTorch has it."""
+    whole = next((s for s in shapes if s != (0,)), None)
+    return 0 if whole is None else axes(dim, len(whole))[0]
+
+
 @cat.vjp("tensors")
-def _(g, tensors_shape, dim, needs):
-    shapes = [s if s != (0,) else None for s in tensors_shape]
-    (axis,) = axes(dim, len(g.shape))
+def _(xp, g, tensors_shape, dim, needs):
+    axis = _joined_axis([tuple(s) for s in tensors_shape], dim)
     pieces, start = [], 0
-    for shape, needed in zip(shapes, needs, strict=True):
-        stop = start + (shape[axis] if shape else 0)
-        where = (slice(None),) * axis + (slice(start, stop),)
-        pieces.append(g[where] if needed and shape else None)
+    for shape, needed in zip(tensors_shape, needs, strict=True):
+        stop = start + (shape[axis] if shape != (0,) else 0)
+        piece = g[(slice(None),) * axis + (slice(start, stop),)] if needed else None
+        pieces.append(xp.reshape(piece, (0,)) if needed and shape == (0,) else piece)
         start = stop
     return pieces
 
@@ -301,6 +406,8 @@ def _(g, tensors_shape, dim, needs):
 def stack(tensors, dim=0):
     """Tensors of one shape joined along a new dim. Shapes: k times (*) -> (k, *)."""
     tensors = tuple(tensors)
+    if not tensors:
+        raise RuntimeError("stack: expected at least one Tensor, got an empty sequence")
     shapes = {tuple(x.shape) for x in tensors}
     if len(shapes) > 1:
         raise RuntimeError("stack: the shapes must be equal, got "
@@ -308,7 +415,7 @@ def stack(tensors, dim=0):
     return cat([unsqueeze(x, dim) for x in tensors], dim)
 
 
-@op(method=False, samples=[])
+@op(method=False, internal=True, samples=[])
 def write_view(xp, base: Array, value: Array, recipe: Any):
     """`base` with `value` written into the view of it that the calls in `recipe` make.
 
@@ -316,7 +423,7 @@ def write_view(xp, base: Array, value: Array, recipe: Any):
     """
     from ..tensor import replay
 
-    out = base.copy()
+    out = xp.array(base)  # an array also where NumPy hands on a scalar
     replay(tensor_of(out, None), recipe)._array[...] = value
     return out
 

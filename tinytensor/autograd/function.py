@@ -1,0 +1,346 @@
+"""Function: an operation with a forward and a backward of the user's own.
+
+    class Cube(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x ** 3
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return g * 3 * x ** 2
+
+    y = Cube.apply(x)
+
+The forward runs unrecorded, and one node stands for all of it. The backward computes on Tensors:
+while it is recorded (`create_graph=True`) its operations leave nodes of their own, so that a
+backward written in operations of this package can be differentiated again.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+from ..device import as_array, on
+from . import engine
+from .engine import Node, Pick, accumulate, tensor_of
+from .modes import CHECKED, check_finite, is_grad_enabled, mode, no_grad
+from .versions import OWN, clock, note_write, owner
+
+
+class Context:
+    """What forward hands on to backward. Plain values go into attributes of any name.
+
+    needs_input_grad    for each argument of apply, whether its gradient is wanted
+    """
+
+    needs_input_grad: tuple[bool, ...] = ()
+    materialize_grads = True
+    _given: tuple[Any, ...] = ()  # to save_for_backward
+    _dirty: tuple[Any, ...] = ()
+    _fixed: tuple[Any, ...] = ()  # marked as not differentiable
+    _node: Node | None = None  # while backward runs, and only then: a cycle otherwise
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keeps Tensors (or None) for backward, which raises if they are overwritten until then."""
+        for x in tensors:
+            if x is not None and not isinstance(x, engine.Tensor):
+                raise TypeError(f"save_for_backward: only Tensors and None, got "
+                                f"{type(x).__name__}; keep others as attributes of ctx")
+        self._given = tensors
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What save_for_backward was given.
+
+        Raises:
+            RuntimeError: outside of backward; a saved Tensor would keep its own graph alive.
+        """
+        if self._node is None:
+            raise RuntimeError("saved_tensors: there are none outside of backward()")
+        return tuple(self._node.saved_tensors())
+
+    def mark_dirty(self, *tensors: Any) -> None:
+        """Says that forward changed these inputs in place; it must return them."""
+        self._dirty = tensors
+        for x in tensors:
+            note_write(x._array, "mark_dirty")
+
+    def mark_non_differentiable(self, *tensors: Any) -> None:
+        """Says that these results have no gradient."""
+        self._fixed = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether backward gets zeros (the default) or None for a result nobody used."""
+        self.materialize_grads = value
+
+
+class FunctionNode(Node):
+    """The node of one `apply`.
+
+    inputs     shape and dtype of each Tensor among the arguments, None for the others
+    results    shape, dtype and device of each Tensor among the results, None for the others
+    tied       for each saved array, where in the graph it stands: a node, or True for this one
+    """
+
+    function: type[Function]
+    context: Context
+    inputs: tuple[Any, ...]
+    results: tuple[Any, ...]
+    tied: tuple[Any, ...]
+
+    def saved_tensors(self) -> list[Any]:
+        assert self.saved is not None
+        return [tensor_of(array, self._place(tie))
+                for array, tie in zip(self.saved, self.tied, strict=True)]
+
+    def _place(self, tie: Any) -> Any:
+        if not isinstance(tie, int):
+            return tie
+        shape, dtype, _ = self.results[tie]
+        return self if not self.op.outputs else Pick(self, tie, SimpleNamespace(
+            shape=shape, dtype=dtype.numpy))
+
+    def backward(self, xp: Any, g: Any, saved: Any, parents: Any, shape: Any,
+                 grads: dict[Any, Any], owned: Any) -> None:
+        gradients = g if self.op.outputs else [g]
+        found = self._call(parents, [self._as_gradient(d, i) for i, d in enumerate(gradients)])
+        recorded = xp is engine.tensors
+        for i, (parent, d) in enumerate(zip(parents, found, strict=True)):
+            if d is not None and parent is not None:
+                d = self._checked(i, d)
+                accumulate(parent, d if recorded else d._array, grads, owned)
+
+    def _as_gradient(self, g: Any, i: int) -> Any:
+        """What backward gets for result `i`: a Tensor, or None."""
+        if isinstance(g, engine.Tensor):
+            return g
+        if g is not None:
+            return tensor_of(as_array(g), None)
+        if not self.context.materialize_grads or self.results[i] is None:
+            return None
+        shape, dtype, where = self.results[i]
+        return tensor_of(on(where, lambda xp: xp.zeros(shape, dtype=dtype.numpy)), None)
+
+    def _call(self, parents: Any, gradients: list[Any]) -> tuple[Any, ...]:
+        """The gradients that the user's backward returns, one for each argument of apply."""
+        context, name = self.context, self.function.__name__
+        context._node, context.needs_input_grad = self, tuple(p is not None for p in parents)
+        try:
+            found = self.function.backward(context, *gradients)
+        finally:
+            context._node = None
+        found = tuple(found) if isinstance(found, tuple | list) else (found,)
+        while len(found) > len(parents) and found[-1] is None:
+            found = found[:-1]
+        if len(found) != len(parents):
+            raise RuntimeError(f"{name}: backward returned {len(found)} gradients for the "
+                               f"{len(parents)} arguments of forward; return one for each, None "
+                               "where there is no gradient")
+        return found
+
+    def _checked(self, i: int, d: Any) -> Any:
+        """A gradient that fits argument `i`, apart from repeats, which the engine sums."""
+        name = self.function.__name__
+        if not isinstance(d, engine.Tensor):
+            raise TypeError(f"{name}: backward returned {type(d).__name__} as gradient {i}; "
+                            "it must be a Tensor or None")
+        shape, dtype = self.inputs[i]
+        got = tuple(d.shape)
+        fits = len(got) >= len(shape) and all(
+            n in (1, m) for n, m in zip(shape[::-1], got[::-1], strict=False))
+        if not fits:
+            raise RuntimeError(f"{name}: backward returned a gradient of shape {got} for argument "
+                               f"{i} of shape {shape}; a gradient has the shape of its input")
+        return d.to(dtype)
+
+
+class Function:
+    """Base of operations with a backward of their own; `apply` calls them.
+
+    forward(ctx, *args) gives a Tensor or a tuple, and backward(ctx, *grads), which gets a gradient
+    for each result, returns one for each argument of forward, None where there is none. Instead
+    of taking ctx, forward(*args) may leave saving to setup_context(ctx, inputs, output).
+    """
+
+    node_type: type[FunctionNode] = FunctionNode
+
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        cls.node_type = type(f"{cls.__name__}Backward", (FunctionNode,), {"function": cls})
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("a Function needs a static method forward(ctx, *args)")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        raise NotImplementedError("setup_context(ctx, inputs, output) is not defined")
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        raise NotImplementedError("a Function needs a static method backward(ctx, *grads)")
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Calls forward on `args` and records the call.
+
+        Raises:
+            RuntimeError: a Tensor marked dirty that is a leaf or a view, or was not returned.
+        """
+        context = Context()
+        nodes = tuple(x._node if isinstance(x, engine.Tensor) else None for x in args)
+        context.needs_input_grad = tuple(n is not None for n in nodes)
+        with no_grad():
+            if cls.setup_context is Function.setup_context:
+                output = cls.forward(context, *args)
+            else:
+                output = cls.forward(*args)
+                cls.setup_context(context, args, output)
+        several = isinstance(output, tuple | list)
+        results = list(output) if several else [output]
+        _check_dirty(cls, context, results, recording=any(nodes) and bool(mode.enabled))
+        results = [_result(x, args, context) for x in results]
+        if any(nodes) and mode.enabled:
+            _record(cls, context, args, nodes, results, output, several)
+        return tuple(results) if several else results[0]
+
+
+def _is_among(x: Any, those: Any) -> bool:
+    return any(x is y for y in those)
+
+
+def _check_dirty(cls: type[Function], context: Context, results: list[Any],
+                 recording: bool) -> None:
+    for x in context._dirty:
+        if not _is_among(x, results):
+            raise RuntimeError(f"{cls.__name__}: a Tensor of shape {tuple(x.shape)} was marked "
+                               "dirty but not returned; forward must return what it changed")
+        if recording:
+            x._check_write(cls.__name__)
+            if x._base is not None:
+                raise RuntimeError(f"{cls.__name__}: a view was marked dirty, whose base would not "
+                                   "learn of it; clone() it before, or change it by operations")
+
+
+def _result(x: Any, args: tuple[Any, ...], context: Context) -> Any:
+    """A result as a Tensor of its own, except for a changed input, which stays itself.
+
+    One that shows the memory of an input is copied: the graph would not learn of a later write.
+    """
+    if not isinstance(x, engine.Tensor) or _is_among(x, context._dirty):
+        return x
+    memory = owner(x._array)
+    shared = any(isinstance(y, engine.Tensor) and owner(y._array) is memory for y in args)
+    return tensor_of(x._array.copy() if shared else x._array, None)
+
+
+def _record(cls: type[Function], context: Context, args: tuple[Any, ...], nodes: tuple[Any, ...],
+            results: list[Any], output: Any, several: bool) -> None:
+    """Leaves the node of one call, and ties the results to it."""
+    originals = list(output) if several else [output]
+    node = object.__new__(cls.node_type)
+    node.parents, node.context = nodes, context
+    node.inputs = tuple((tuple(x.shape), x.dtype) if isinstance(x, engine.Tensor) else None
+                        for x in args)
+    node.results = tuple((tuple(x.shape), x.dtype, x.device) if isinstance(x, engine.Tensor)
+                         else None for x in results)
+    node.shape = () if several else results[0]._array.shape
+    node.time = next(clock)
+    frame: Any = sys._getframe(1)
+    while OWN in frame.f_globals and frame.f_back:
+        frame = frame.f_back
+    node.code, node.offset = frame.f_code, frame.f_lasti
+    outputs = tuple(f"result {i}" for i in range(len(results))) if several else ()
+    fixed = [_is_among(x, context._fixed) or not isinstance(x, engine.Tensor)
+             or not x.dtype.is_floating_point for x in originals]
+    saved, names, ties = [], [], []
+    for i, x in enumerate(context._given):
+        name, tie, x = _tie(cls, i, x, args, nodes, originals, results, fixed)
+        names.append(name)
+        ties.append(tie)
+        saved.append(None if x is None else x._array)
+    node.saved, node.tied = tuple(saved), tuple(ties)
+    node.op = SimpleNamespace(name=cls.__name__, save_list=tuple(names), residuals=(),
+                              outputs=outputs)
+    node.keeps = bool(names)
+    context._given = context._dirty = context._fixed = ()
+    for i, tensor in enumerate(results):
+        if not fixed[i]:
+            tensor._node = Pick(node, i, tensor._array) if several else node
+    if mode.enabled is CHECKED:
+        check_finite(node, tuple(results), "forward")
+
+
+def _tie(cls: type[Function], i: int, x: Any, args: tuple[Any, ...], nodes: tuple[Any, ...],
+         originals: list[Any], results: list[Any], fixed: list[bool]) -> tuple[str, Any, Any]:
+    """Of a saved Tensor: its name in errors, where it stands in the graph, and itself.
+
+    It stands at the node of an argument, is the result of some number, or is a constant (None).
+    """
+    if x is not None:
+        for number, original in enumerate(originals):
+            if x is original:
+                return "out", None if fixed[number] else number, results[number]
+        for number, argument in enumerate(args):
+            if x is argument:
+                skipped = cls.setup_context is Function.setup_context
+                names = list(inspect.signature(cls.forward).parameters)[skipped:]
+                name = names[number] if number < len(names) else f"argument {number}"
+                return name, nodes[number], x
+    return f"saved_tensors[{i}]", None, x
+
+
+# ---------------------------------------------------------------- once_differentiable
+
+
+class _Refusal(Node):
+    """Stands for a gradient that must not be differentiated again."""
+
+    keeps = False
+
+    def __init__(self, name: str, parents: tuple[Any, ...], shape: tuple[int, ...]):
+        self.op = SimpleNamespace(name=name, save_list=(), residuals=(), outputs=())
+        self.parents, self.saved, self.shape = parents, (), shape
+        self.code, self.offset, self.time = once_differentiable.__code__, 0, next(clock)
+
+    def saved_tensors(self) -> list[Any]:
+        return []
+
+    def backward(self, *args: Any) -> NoReturn:
+        raise RuntimeError(f"{self.op.name}: its backward is marked @once_differentiable and "
+                           "cannot be differentiated again; write it in operations on Tensors "
+                           "and take the mark off")
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates a Function's backward that computes outside of the graph (in NumPy, say).
+
+    Differentiating its gradients again then raises instead of giving zero.
+    """
+    @functools.wraps(backward)
+    def once(ctx: Any, *gradients: Any) -> Any:
+        with no_grad():
+            found = backward(ctx, *gradients)
+        if not is_grad_enabled():
+            return found
+        nodes = (*ctx._node.parents, *(g._node for g in gradients if g is not None))
+        parents = tuple(n for n in nodes if n is not None)
+        refused = [_refused(d, ctx, parents)
+                   for d in (found if isinstance(found, tuple | list) else (found,))]
+        return tuple(refused) if isinstance(found, tuple | list) else refused[0]
+
+    return once
+
+
+def _refused(d: Any, ctx: Context, parents: tuple[Any, ...]) -> Any:
+    if d is None or not parents:
+        return d
+    name = ctx._node.function.__name__  # type: ignore[union-attr]
+    return tensor_of(d._array, _Refusal(name, parents, tuple(d._array.shape)))

@@ -1,0 +1,23 @@
+"""Linear algebra, under PyTorch's names: `tinytensor.linalg.svd(A)`, `.solve(A, B)`, `.norm(A)`.
+
+The functions are operations like all others, batched and differentiable to any order; their
+definitions stand in `ops/decomposition.py` and `ops/linalg.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import absent, ops
+from .ops.decomposition import LinAlgError as LinAlgError
+
+# What stands at the top level too, under the same name.
+SHARED = ("det", "matmul", "matrix_exp", "matrix_power", "slogdet")
+
+_everywhere = ops.names_for("")
+globals().update({name: _everywhere[name] for name in SHARED})
+globals().update(ops.names_for("linalg"))
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor.linalg", name, lambda: globals())

@@ -1,0 +1,357 @@
+"""Functions that draw random numbers: Tensors of them, samples of distributions, fills in place.
+
+All are drawn on the host from the generator of the device, or the one given, and moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+from . import dtypes, random
+from .autograd.engine import tensor_of
+from .creation import finish, like, shape_of, size_of, wanted_dtype
+from .device import device as device_type
+from .device import resolve, to_device, to_numpy
+from .tensor import Tensor
+
+__all__ = [
+    "bernoulli",
+    "multinomial",
+    "normal",
+    "poisson",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+]
+
+Stream = numpy.random.Generator
+PRECISION = {numpy.dtype("float16"): 11, numpy.dtype("float32"): 24, numpy.dtype("float64"): 53}
+
+
+def stream_of(generator: random.Generator | None, where: device_type) -> Stream:
+    """NumPy's generator behind the one given, or behind that of the device.
+
+    Raises:
+        RuntimeError: a generator of another kind of device.
+    """
+    generator = random.default_generator(where) if generator is None else generator
+    if generator.device.type != where.type:
+        raise RuntimeError(f"a generator of device {generator.device} cannot draw for {where}; "
+                           f"make it with Generator({where.type!r})")
+    return generator.numpy
+
+
+def _drawn(draw: Callable[[Stream], Any], dtype: Any, device: Any,
+           generator: random.Generator | None, requires_grad: bool = False) -> Tensor:
+    where = resolve(device)
+    array = numpy.asarray(draw(stream_of(generator, where))).astype(dtype, copy=False)
+    return finish(to_device(array, where), requires_grad)
+
+
+def _check_floating(name: str, dtype: Any) -> None:
+    if dtype.kind != "f":
+        raise NotImplementedError(f"{name}: draws floating point numbers, not {dtype.name}")
+
+
+def _uniform(stream: Stream, shape: Any, dtype: Any) -> Any:
+    """Values in [0, 1) that stay below 1 in the dtype."""
+    if dtype == numpy.float16:
+        return stream.integers(0, 2 ** 11, shape) / 2 ** 11
+    return stream.random(shape, dtype=dtype.type)
+
+
+def _normal(stream: Stream, shape: Any, dtype: Any) -> Any:
+    single = dtype == numpy.float32
+    return stream.standard_normal(shape, dtype=numpy.float32 if single else numpy.float64)
+
+
+def _check_std(name: str, std: float) -> None:
+    if std < 0:
+        raise RuntimeError(f"{name}: the standard deviation must not be negative, got {std}")
+
+
+# ---------------------------------------------------------------- Tensors of random numbers
+
+
+def rand(*size: Any, generator: Any = None, dtype: Any = None, layout: Any = None,
+         device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """Uniformly distributed values in [0, 1)."""
+    wanted, shape = wanted_dtype(dtype), shape_of(size)
+    _check_floating("rand", wanted)
+    return _drawn(lambda s: _uniform(s, shape, wanted), wanted, device, generator, requires_grad)
+
+
+def randn(*size: Any, generator: Any = None, dtype: Any = None, layout: Any = None,
+          device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """Normally distributed values, mean 0 and variance 1."""
+    wanted, shape = wanted_dtype(dtype), shape_of(size)
+    _check_floating("randn", wanted)
+    return _drawn(lambda s: _normal(s, shape, wanted), wanted, device, generator, requires_grad)
+
+
+def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: Any = None,
+            dtype: Any = None, layout: Any = None, device: Any = None,
+            requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """Uniformly distributed integers in [low, high): randint(high, size) or with low first.
+
+    Raises:
+        RuntimeError: there are no integers in the range, or the dtype cannot hold them.
+    """
+    if isinstance(high, tuple | list):
+        low, high, size = None, low, high
+    elif high is None:
+        low, high = None, low
+    if high is None or size is None:
+        raise TypeError("randint: write randint(high, size) or randint(low, high, size), with a "
+                        "tuple as the size")
+    low, wanted = 0 if low is None else low, wanted_dtype(dtype, dtypes.int64)
+    shape = size_of("randint", size)
+    _check_integers("randint", low, high, wanted)
+    return _drawn(lambda s: s.integers(low, high, shape), wanted, device, generator, requires_grad)
+
+
+def _check_integers(name: str, low: int, high: int, dtype: Any) -> None:
+    if not low < high:
+        raise RuntimeError(f"{name}: there is no integer in [{low}, {high})")
+    least, most = _integers_of(dtype)
+    if low < least or high - 1 > most:
+        raise RuntimeError(f"{name}: {dtype.name} cannot hold the integers in [{low}, {high})")
+
+
+def _integers_of(dtype: Any) -> tuple[int, int]:
+    """The smallest and largest integer that a dtype holds; all between are exact in it."""
+    if dtype.kind == "b":
+        return 0, 1
+    if dtype.kind == "f":
+        return -2 ** PRECISION[dtype], 2 ** PRECISION[dtype]
+    return int(numpy.iinfo(dtype).min), int(numpy.iinfo(dtype).max)
+
+
+def randperm(n: int, *, generator: Any = None, dtype: Any = None, layout: Any = None,
+             device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """The integers 0 to n - 1 in random order.
+
+    Raises:
+        RuntimeError: a negative n, or one that the dtype cannot hold.
+    """
+    wanted = wanted_dtype(dtype, dtypes.int64)
+    if n < 0:
+        raise RuntimeError(f"randperm: n must not be negative, got {n}")
+    if n:
+        _check_integers("randperm", 0, n, wanted)
+    return _drawn(lambda s: s.permutation(n), wanted, device, generator, requires_grad)
+
+
+rand_like, randn_like = like(rand, "rand"), like(randn, "randn")
+
+
+def randint_like(input: Tensor, low: Any = None, high: Any = None, *, generator: Any = None,
+                 dtype: Any = None, layout: Any = None, device: Any = None,
+                 requires_grad: bool = False, memory_format: Any = None) -> Tensor:
+    """As `randint`, with the shape, dtype and device of the input."""
+    return randint(low, high, tuple(input.shape), generator=generator, dtype=dtype or input.dtype,
+                   device=device or input.device, requires_grad=requires_grad)
+
+
+def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None,
+           dtype: Any = None, layout: Any = None, device: Any = None,
+           requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """Normally distributed values: normal(mean, std, size), or mean and std Tensors or one of them.
+
+    No gradient flows to Tensors: mean + std * randn_like(std) lets it.
+
+    Raises:
+        TypeError: two numbers without a size.
+        RuntimeError: a negative standard deviation.
+    """
+    tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
+    if not tensors:
+        if size is None:
+            raise TypeError("normal: with numbers for mean and std the size must be given")
+        _check_std("normal", std)
+        wanted, shape = wanted_dtype(dtype), size_of("normal", size)
+        _check_floating("normal", wanted)
+        return _drawn(lambda s: _normal(s, shape, wanted) * float(std) + float(mean), wanted,
+                      device, generator, requires_grad)
+    if size is not None:
+        raise TypeError("normal: the size follows from the Tensors; leave it out")
+    wanted = dtypes.result_dtype(tuple(x._array for x in tensors))
+    _check_floating("normal", wanted)
+    low = std if not isinstance(std, Tensor) else float(std._array.min()) if std.numel() else 0.0
+    _check_std("normal", low)
+    where = tensors[0].device
+    centre, scale = (to_numpy(x._array) if isinstance(x, Tensor) else float(x)
+                     for x in (mean, std))
+    shape = numpy.broadcast_shapes(numpy.shape(centre), numpy.shape(scale))
+    return _drawn(lambda s: _normal(s, shape, wanted) * scale + centre, wanted, where, generator)
+
+
+# ---------------------------------------------------------------- samples of distributions
+
+
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None) -> Tensor:
+    """1 with the probability in each element (or with p), else 0. Shapes: (*) -> (*).
+
+    Raises:
+        RuntimeError: a probability outside of [0, 1].
+    """
+    return input.new_empty(tuple(input.shape)).bernoulli_(  # type: ignore[attr-defined]
+        input if p is None else p, generator=generator)
+
+
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
+                generator: Any = None) -> Tensor:
+    """Positions drawn with probabilities in proportion to the weights in each row.
+
+    Shapes: (C) -> (S), (N, C) -> (N, S), int64. Without replacement no position comes twice
+    (Efraimidis and Spirakis 2006: the largest of weight / exponential).
+
+    Raises:
+        RuntimeError: other numbers of dims; weights that are not floating point, negative, not
+            finite, or all 0; more samples than weights without replacement.
+    """
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"multinomial: expects weights (C) or (N, C), got shape "
+                           f"{tuple(input.shape)}")
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(f"multinomial: weights must be floating point, got {input.dtype}; "
+                           "convert them with .float()")
+    if num_samples < 1 or (not replacement and num_samples > input.shape[-1]):
+        raise RuntimeError(f"multinomial: cannot draw {num_samples} of {input.shape[-1]} positions"
+                           + (" without replacement" if num_samples > 0 else ""))
+    weights = to_numpy(input._array).astype(numpy.float64).reshape(-1, input.shape[-1])
+    if not (numpy.isfinite(weights) & (weights >= 0)).all():
+        raise RuntimeError("multinomial: weights must be finite and not negative")
+    if not (weights.sum(1) > 0).all():
+        raise RuntimeError("multinomial: some weight of every row must be positive")
+    draw = _with_replacement if replacement else _without_replacement
+    return _drawn(lambda s: draw(s, weights, num_samples).reshape(*input.shape[:-1], num_samples),
+                  numpy.int64, input.device, generator)
+
+
+def _without_replacement(stream: Stream, weights: Any, count: int) -> Any:
+    keys = weights / stream.standard_exponential(weights.shape)
+    return numpy.argsort(-keys, axis=1)[:, :count]
+
+
+def _with_replacement(stream: Stream, weights: Any, count: int) -> Any:
+    found = numpy.empty((len(weights), count), dtype=numpy.int64)
+    for row, w in zip(found, weights, strict=True):
+        total = numpy.cumsum(w)
+        # Never a position of weight 0: its sum is not greater than the one before it.
+        row[:] = numpy.searchsorted(total, stream.random(count) * total[-1], side="right")
+    return found
+
+
+def poisson(input: Tensor, generator: Any = None) -> Tensor:
+    """Counts of events that come at the rates in the input. Shapes: (*) -> (*).
+
+    Raises:
+        RuntimeError: a negative rate.
+    """
+    _check_floating("poisson", input.dtype.numpy)
+    rates = to_numpy(input._array)
+    if rates.size and not rates.min() >= 0:
+        raise RuntimeError(f"poisson: rates must not be negative, got {rates.min()}")
+    return _drawn(lambda s: s.poisson(rates), rates.dtype, input.device, generator)
+
+
+# ---------------------------------------------------------------- in place
+
+
+def _fill(name: str, self: Tensor, generator: Any, draw: Callable[[Stream, Any, Any], Any],
+          integers: bool = False) -> Tensor:
+    """Writes what `draw(stream, shape, dtype)` gives into a Tensor."""
+    dtype = self.dtype.numpy
+    if not integers:
+        _check_floating(name, dtype)
+    self._check_write(name)
+    values = draw(stream_of(generator, self.device), tuple(self.shape), dtype)
+    array = to_device(numpy.asarray(values).astype(dtype), self.device)
+    return self._write(name, tensor_of(array, None))
+
+
+def uniform_(self: Tensor, from_: float = 0, to: float = 1, *, generator: Any = None) -> Tensor:
+    """Writes uniformly distributed values in [from_, to)."""
+    if from_ > to:
+        raise RuntimeError(f"uniform_: [{from_}, {to}) is no range")
+    return _fill("uniform_", self, generator,
+                 lambda s, shape, d: _uniform(s, shape, d) * (to - from_) + from_)
+
+
+def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Any = None) -> Tensor:
+    """Writes normally distributed values."""
+    _check_std("normal_", std)
+    return _fill("normal_", self, generator,
+                 lambda s, shape, d: _normal(s, shape, d) * std + mean)
+
+
+def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *, generator: Any = None) -> Tensor:
+    """Writes e ** x for normally distributed x of this mean and standard deviation."""
+    if std <= 0:
+        raise RuntimeError(f"log_normal_: std must be positive, got {std}")
+    return _fill("log_normal_", self, generator,
+                 lambda s, shape, d: numpy.exp(_normal(s, shape, d) * std + mean))
+
+
+def cauchy_(self: Tensor, median: float = 0, sigma: float = 1, *,
+            generator: Any = None) -> Tensor:
+    """Writes values of the Cauchy distribution."""
+    if sigma <= 0:
+        raise RuntimeError(f"cauchy_: sigma must be positive, got {sigma}")
+    return _fill("cauchy_", self, generator,
+                 lambda s, shape, d: s.standard_cauchy(shape) * sigma + median)
+
+
+def exponential_(self: Tensor, lambd: float = 1, *, generator: Any = None) -> Tensor:
+    """Writes exponentially distributed values of rate lambd."""
+    if lambd <= 0:
+        raise RuntimeError(f"exponential_: the rate must be positive, got {lambd}")
+    return _fill("exponential_", self, generator,
+                 lambda s, shape, d: s.standard_exponential(shape) / lambd)
+
+
+def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
+    """Writes how many trials it takes, at probability p each, until one succeeds: 1, 2, ..."""
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_: p must be in (0, 1), got {p}")
+    return _fill("geometric_", self, generator, lambda s, shape, d: s.geometric(p, shape),
+                 integers=True)
+
+
+def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+    """Writes 1 with probability p (a number, or a Tensor that broadcasts), else 0."""
+    chance = to_numpy(p._array) if isinstance(p, Tensor) else p
+    if isinstance(p, Tensor):
+        _check_floating("bernoulli", p.dtype.numpy)
+    if not numpy.all((chance >= 0) & (chance <= 1)):
+        raise RuntimeError("bernoulli: probabilities must be in [0, 1]"
+                           + ("" if isinstance(p, Tensor) else f", got {p}"))
+    return _fill("bernoulli_", self, generator, lambda s, shape, d: s.random(shape) < chance,
+                 integers=True)
+
+
+def random_(self: Tensor, from_: int | None = None, to: int | None = None, *,
+            generator: Any = None) -> Tensor:
+    """Writes integers in [from_, to), in [0, to) if one is given, or in all that the dtype counts.
+
+    Floating point dtypes count as far as every integer is exact.
+    """
+    if to is None:
+        from_, to = 0, _integers_of(self.dtype.numpy)[1] + 1 if from_ is None else from_
+    low, high = from_ or 0, to
+    _check_integers("random_", low, high, self.dtype.numpy)
+    return _fill("random_", self, generator, lambda s, shape, d: s.integers(low, high, shape),
+                 integers=True)
+
+
+for _function in (uniform_, normal_, log_normal_, cauchy_, exponential_, geometric_, bernoulli_,
+                  random_, bernoulli, multinomial):
+    setattr(Tensor, _function.__name__, _function)

@@ -1,0 +1,98 @@
+"""Drawings of the graphs of Tensors, in the form in which `scalar` draws those of Values.
+
+    draw_dot(loss)                      shows itself in a notebook
+    draw_dot(loss, w=w, h=h)            with names, and with data and gradient where they are kept
+    draw_dot(loss).render("loss.svg")   writes a file
+    print(draw_dot(loss))               a tree of text
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scalar.draw import Graph
+
+from .autograd.engine import Leaf, Node, Pick, topological_order
+from .device import is_array, to_numpy
+from .tensor import Tensor
+
+SHOWN = 6  # elements: a Tensor of more is described by its range
+
+
+def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR", **names: Tensor) -> Graph:
+    """The graph that computed `root`: each Tensor with shape, data and gradient, each operation.
+
+    A graph keeps neither the data nor the gradient of a computed Tensor unless a rule needs it or
+    `retain_grad()` asks for it. Give such Tensors by name to see them: `draw_dot(loss, h=h)`.
+
+    Raises:
+        TypeError: `root` or a named argument is not a Tensor.
+        ValueError: an unknown format or rankdir.
+        RuntimeError: `root` was not recorded.
+    """
+    for name, tensor in {"root": root, **names}.items():
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"draw_dot: {name} should be a Tensor, got {type(tensor).__name__}")
+    if root._node is None:
+        raise RuntimeError("draw_dot: root has no graph, since it does not require grad; were its "
+                           "inputs made with requires_grad=True, outside of no_grad()?")
+    order = topological_order([root._node])[::-1]
+    tensors: dict[Any, Any] = {leaf: leaf.tensor() for leaf in order if isinstance(leaf, Leaf)}
+    labels = {tensor._node: name for name, tensor in names.items()}
+    tensors |= {tensor._node: tensor for tensor in names.values()} | {root._node: root}
+    values = _saved_values(order)
+    backward_ran = any(t is not None and t._grad is not None for t in tensors.values())
+    graph = Graph(format, rankdir)
+    for node in order:
+        if getattr(node.op, "outputs", ()):
+            continue  # its results have nodes of their own, below
+        tensor = tensors.get(node)
+        fields = [labels[node]] if node in labels else []
+        fields.append(f"shape {tuple(node.shape)}")
+        array = values.get(node) if tensor is None else tensor._array
+        if array is not None:
+            fields.append(f"data {_described(array)}")
+        graph.node(node, [*fields, _gradient(tensor, backward_ran)])
+        if isinstance(node, Node):
+            source: Any = node.parents[0] if isinstance(node, Pick) else node
+            operation = (node, "operation")
+            graph.operation(operation, node.op.name)
+            graph.edge(operation, node)
+            for parent in source.parents:
+                if parent is not None:
+                    graph.edge(parent, operation)
+    return graph
+
+
+def _saved_values(order: list[Any]) -> dict[Any, Any]:
+    """The arrays that the graph still holds, each under the node whose result it is."""
+    values: dict[Any, Any] = {}
+    for node in order:
+        inputs = getattr(getattr(node.op, "signature", None), "inputs", ())
+        for name, value in zip(node.op.save_list, node.saved or (), strict=False):
+            if name == "out":
+                values[node] = value
+            elif name in inputs and is_array(value):
+                parent = node.parents[inputs.index(name)]
+                if parent is not None:
+                    values[parent] = value
+    return values
+
+
+def _gradient(tensor: Tensor | None, backward_ran: bool) -> str:
+    """The gradient field of a node."""
+    if tensor is not None and tensor._grad is not None:
+        return f"grad {_described(tensor._grad._array)}"
+    return "grad not kept" if backward_ran else "no gradient yet"
+
+
+def _described(array: Any) -> str:
+    """A few numbers, or the range of many."""
+    host = to_numpy(array)
+    if host.size == 1:
+        return f"{host.item():.4f}"
+    if host.size == 0:
+        return "[]"
+    if host.size <= SHOWN:
+        return str([round(v, 4) for v in host.ravel().tolist()])
+    return f"{host.min():.4f} to {host.max():.4f}"
