@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +12,8 @@ import numpy
 import torch
 
 import tinytensor
+from scalar import Value
+from tinytensor.autograd import engine
 from tinytensor.autograd.op import TABLE, Entry
 from tinytensor.ops.samples import S, TensorSample
 
@@ -50,18 +54,19 @@ def is_drawn(x: Any) -> bool:
     return isinstance(x, Drawn)
 
 
-def ours(arguments: Any, dtype: Any = numpy.float64, grad: bool = True) -> tuple[Any, list[Any]]:
+def ours(arguments: Any, dtype: Any = numpy.float64, grad: bool = True,
+         make: Callable[[Any], Any] = tinytensor.tensor) -> tuple[Any, list[Any]]:
     """The arguments with our Tensors, and those of them that require grad."""
     leaves = []
 
-    def make(x: Drawn) -> Any:
+    def convert(x: Drawn) -> Any:
         array = x.array.astype(dtype) if x.array.dtype.kind == "f" else x.array
-        tensor = tinytensor.tensor(array, requires_grad=grad and x.grad)
+        tensor = make(array)
         if x.grad:
-            leaves.append(tensor)
+            leaves.append(tensor.requires_grad_(grad))
         return tensor
 
-    return replace(arguments, is_drawn, make), leaves
+    return replace(arguments, is_drawn, convert), leaves
 
 
 def theirs(arguments: Any, dtype: Any = numpy.float64) -> tuple[Any, list[Any]]:
@@ -79,12 +84,23 @@ def theirs(arguments: Any, dtype: Any = numpy.float64) -> tuple[Any, list[Any]]:
         return make(x) if is_drawn(x) else getattr(torch, x)
 
     names = ("float64", "float32", "float16", "int64", "int32", "bool")
-    return replace(arguments, lambda x: is_drawn(x) or isinstance(x, str) and x in names,
+    return replace(arguments, lambda x: is_drawn(x) or (isinstance(x, str) and x in names),
                    convert), leaves
 
 
 def reference(entry: Entry) -> Callable[..., Any]:
-    """PyTorch's function of the same meaning."""
+    """PyTorch's function of the same meaning, without its warnings."""
+    function = _torch_function(entry)
+
+    def silent(*args: Any, **kwargs: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(*args, **kwargs)
+
+    return silent
+
+
+def _torch_function(entry: Entry) -> Callable[..., Any]:
     if callable(entry.reference):
         return entry.reference(torch)
     places = [torch, torch.nn.functional, torch.linalg, torch.Tensor]
@@ -97,6 +113,11 @@ def reference(entry: Entry) -> Callable[..., Any]:
     for part in filter(None, entry.home.split(".")):
         home = getattr(home, part)
     return next(getattr(p, entry.name) for p in [home, *places] if hasattr(p, entry.name))
+
+
+def key_of(entry: Entry) -> str:
+    """The name under which the table has it."""
+    return f"{entry.home}.{entry.name}" if entry.home else entry.name
 
 
 def outputs(result: Any) -> list[Any]:
@@ -117,3 +138,155 @@ def values(x: Any) -> Any:
     if isinstance(x, torch.Tensor):
         return x.detach().resolve_neg().clone().numpy(force=True)
     return x.detach().numpy() if hasattr(x, "detach") else x
+
+
+def weights(tensors: list[Any], seed: int) -> list[Any]:
+    """What to multiply results with to make one number of them: fixed, not symmetric."""
+    rng = numpy.random.default_rng(seed)
+    return [rng.uniform(0.5, 1.5, tuple(t.shape)) for t in tensors]
+
+
+def total(tensors: list[Any], library: Any, seed: int) -> Any:
+    """Σ w · result over all results."""
+    pairs = zip(tensors, weights(tensors, seed), strict=True)
+    return sum((t * library.tensor(w, dtype=t.dtype, device=t.device)).sum() for t, w in pairs)
+
+
+# ---------------------------------------------------------------- the scalar engine
+
+
+def array_of_values(array: Any) -> Any:
+    """The same numbers, each as a Value."""
+    made_of = numpy.empty(array.shape, dtype=object)
+    for at, number in numpy.ndenumerate(array):
+        made_of[at] = Value(float(number))
+    return made_of
+
+
+def by_single_values(entry: Entry, arguments: Any,
+                     chosen: list[bool]) -> tuple[list[Any], list[Any]]:
+    """The chosen results, and the gradients of their weighted sum, by the scalar engine."""
+    leaves = []
+
+    def convert(x: Drawn) -> Any:
+        if x.array.dtype.kind != "f":
+            return tinytensor.tensor(x.array)
+        array = array_of_values(x.array)
+        if x.grad:
+            leaves.append(array)
+        return engine.tensor_of(array, None)
+
+    args, kwargs = replace(arguments, is_drawn, convert)
+    results = [r._array for r, c in zip(outputs(entry.function(*args, **kwargs)), chosen,
+                                        strict=True) if c]
+    assert all(r.dtype == object for r in results), "a result is not of Values"
+    sum_of_all = Value(0.0)
+    for result, w in zip(results, weights(results, 0), strict=True):
+        for value, weight in zip(result.ravel(), w.ravel(), strict=True):
+            sum_of_all = sum_of_all + value * float(weight)
+    sum_of_all.backward()
+    return ([_numbers(r, float) for r in results],
+            [_numbers(leaf, lambda value: value.grad) for leaf in leaves])
+
+
+def _numbers(array: Any, of: Callable[[Any], float]) -> Any:
+    return numpy.array([of(v) for v in array.ravel()], dtype=float).reshape(array.shape)
+
+
+# ---------------------------------------------------------------- operations without samples
+
+# Parts of others, which no user calls with arguments that a sample could hold: each is covered by
+# a program that uses it, run on both libraries.
+DEVICE_MODULE = sys.modules["tinytensor.device"]
+
+
+def _mutate_base(library: Any, x: Any, v: Any) -> Any:
+    y = x.clone()
+    view = y[1]
+    y.mul_(x)
+    return view * v
+
+
+def _write_through_view(library: Any, x: Any, v: Any) -> Any:
+    y = x * 2
+    y.t()[0].mul_(3.0)
+    y[1] *= v
+    return y * x
+
+
+def _assign(library: Any, x: Any, v: Any) -> Any:
+    y = x * x
+    y[1:] = v * v
+    return y * x
+
+
+def _to_gpu_and_back(library: Any, x: Any, v: Any) -> Any:
+    if library is torch:
+        return x * x * v
+    there = x.to("cuda")
+    return (there * there).cpu() * v
+
+
+def _cast(library: Any, x: Any, v: Any) -> Any:
+    return (x.to(library.float32) * 2).to(library.float64) * v
+
+
+def _recomputed(library: Any, x: Any, v: Any) -> Any:
+    return library.nn.functional.cross_entropy(x * x, library.tensor([0, 1, 1]),
+                                               reduction="none").mean() * v
+
+
+def _max_pool(library: Any, x: Any, v: Any) -> Any:
+    pooled = library.nn.functional.max_pool1d((x * library.tensor([[1.0, 3.0]])).t()[None], 2)
+    return pooled ** 3 * v[0]
+
+
+def _weighted_positives(library: Any, x: Any, v: Any) -> Any:
+    """PyTorch has no derivative by pos_weight, so there the loss is written out."""
+    target = library.tensor([[0.0, 1.0], [1.0, 0.0], [0.5, 0.25]], dtype=library.float64)
+    if library is tinytensor:
+        return library.nn.functional.binary_cross_entropy_with_logits(x, target, pos_weight=v)
+    return ((1 - target) * x + (1 + (v - 1) * target) * library.nn.functional.softplus(-x)).mean()
+
+
+def _floored(library: Any, x: Any, v: Any) -> Any:
+    """PyTorch has no derivative of its floor_divide, so the same is written in two steps."""
+    return (x // v if library is tinytensor else (x / v).floor()) + x * v
+
+
+PROGRAMS: dict[str, Callable[..., Any]] = {
+    "views of a base that changed": _mutate_base,
+    "writing through views": _write_through_view,
+    "item assignment": _assign,
+    "moving": _to_gpu_and_back,
+    "another dtype": _cast,
+    "a forward that is run again": _recomputed,
+    "max pooling": _max_pool,
+    "weights of positives": _weighted_positives,
+    "rounded quotients": _floored,
+    "signs": lambda library, x, v: library.copysign(x, v) * x,
+    "in order": lambda library, x, v: (x.t().contiguous() * x.t()) @ (x * v),
+}
+# The rules of these no sample can reach (it needs Tensors that lie otherwise, or a derivative that
+# PyTorch lacks); the second group has no samples at all.
+ALSO_BY_PROGRAMS = {
+    "contiguous": "in order", "copysign": "signs", "floor_divide": "rounded quotients",
+    "logit_cross_entropy": "weights of positives", "setitem": "item assignment",
+}
+WITHOUT_SAMPLES = {
+    "alias": "a forward that is run again", "cast": "another dtype", "move": "moving",
+    "write_view": "writing through views", "internal.winner": "max pooling",
+    "internal.pick": "max pooling", "internal.put": "max pooling",
+}
+# Where finite differences along one direction are not what the derivative is defined to be.
+SYMMETRIC = {"cholesky", "linalg.cholesky", "linalg.cholesky_ex", "cholesky_factor", "linalg.eigh",
+             "linalg.eigvalsh", "eigh"}  # of symmetric matrices: moved symmetrically
+NO_FINITE_DIFFERENCES = {
+    "nn.functional.embedding": "the row at padding_idx gets no gradient, and max_norm rescales",
+    "nn.functional.gaussian_nll_loss": "the variance is clamped without a derivative",
+    "nn.functional.poisson_nll_loss": "Stirling's term counts as a constant where it is cut off",
+    "linalg.svd": "the vectors that complete a basis are arbitrary",
+    "standardize": "its mean and variance are statistics, without gradient",
+}
+# Results that PyTorch's random numbers differ from: their families' tests look at them.
+RANDOM = {"nn.functional.gumbel_softmax"}

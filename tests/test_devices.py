@@ -1,0 +1,299 @@
+"""Devices: every operation on arrays that are not NumPy's, and data that moves between them.
+
+Each test runs on the strict stand-in for CuPy, and with `pytest -m cuda` on CuPy itself.
+"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+
+import numpy
+import pytest
+import strict_cupy
+from operations import differentiable, made, ours, outputs, replace, samples, weights
+
+import tinytensor
+from tinytensor import tensor
+from tinytensor.autograd import grad
+
+device_module = sys.modules["tinytensor.device"]
+CASES = [c for c in samples() if c[1].name != "move"]
+
+
+def numpy_of(x):
+    return None if x is None else x.detach().cpu().numpy()
+
+
+def total(tensors, seed):
+    pairs = zip(tensors, weights(tensors, seed), strict=True)
+    return sum((t * tensor(w, dtype=t.dtype, device=t.device)).sum() for t, w in pairs)
+
+
+def derivatives(entry, arguments, where):
+    """The results of a call, its gradients by arrays, by Tensors, and their gradients."""
+    def make(array):
+        return tensor(array, device=where)
+
+    arguments = replace(arguments, lambda x: isinstance(x, numpy.ndarray),
+                        lambda x: device_module.to_device(x, device_module.resolve(where)))
+    (args, kwargs), leaves = ours(arguments, make=make)
+    results = outputs(entry.function(*args, **kwargs))
+    for r in results:
+        assert r.device.type == where, f"a result is on {r.device}"
+    found = [*results]
+    results = differentiable(results)
+    if results and leaves:
+        found += grad(total(results, 0), leaves, allow_unused=True, retain_graph=True)
+        first = grad(total(results, 0), leaves, allow_unused=True, create_graph=True)
+        for g in first:
+            assert g is None or g.device.type == where
+        again = differentiable([g for g in first if g is not None])
+        found += [*first]
+        if again:
+            found += grad(total(again, 1), leaves, allow_unused=True)
+    return [*map(numpy_of, found)]
+
+
+@pytest.mark.parametrize(("entry", "sample"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_operations_give_the_same_on_both_devices(gpu, entry, sample):
+    arguments = made(sample, entry.name)
+    on_cpu, on_gpu = (derivatives(entry, arguments, where) for where in ("cpu", "cuda"))
+    assert len(on_cpu) == len(on_gpu)
+    for i, (a, b) in enumerate(zip(on_cpu, on_gpu, strict=True)):
+        assert (a is None) == (b is None)
+        if a is not None:
+            assert a.dtype == b.dtype
+            numpy.testing.assert_allclose(b, a, 1e-9, 1e-9, err_msg=f"value {i}")
+
+
+# ---------------------------------------------------------------- moving
+
+
+def test_data_moves_and_gradients_move_back(gpu):
+    x = tensor([1.0, 2.0], requires_grad=True)
+    y = x.cuda()
+    assert y.is_cuda and str(y.device) == "cuda:0" and y.get_device() == 0
+    assert isinstance(y._array, gpu.ndarray) and not x.is_cuda
+    (y * y).sum().cpu().backward()
+    assert x.grad.tolist() == [2, 4] and x.grad.device.type == "cpu"
+    for there in (x.to("cuda"), x.to("cuda:0"), x.to(tinytensor.device("cuda")), x.to(y), x.to(0)):
+        assert there.device == y.device
+    assert y.to("cuda") is y and x.to("cpu") is x and y.cpu().tolist() == [1, 2]
+    assert y.to("cpu", tinytensor.float64).dtype is tinytensor.float64
+
+
+def test_a_copy_is_no_view(gpu):
+    x = tensor([1.0, 2.0])
+    y = x.cuda()
+    x[0] = 9
+    assert y.tolist() == [1, 2]
+    y[1] = 5
+    assert x.tolist() == [9, 2] and y.tolist() == [1, 5]
+
+
+@pytest.mark.parametrize("make", [
+    lambda d: tinytensor.zeros(2, 3, device=d), lambda d: tinytensor.ones((2,), device=d),
+    lambda d: tinytensor.full((2,), 7.0, device=d), lambda d: tinytensor.arange(5, device=d),
+    lambda d: tinytensor.linspace(0, 1, 5, device=d), lambda d: tinytensor.eye(3, device=d),
+    lambda d: tensor([[1, 2], [3, 4]], device=d), lambda d: tensor(True, device=d),
+    lambda d: tinytensor.zeros(2, device=d).new_ones(3),
+    lambda d: tinytensor.ones_like(tinytensor.zeros(2, device=d)),
+    lambda d: tinytensor.randn(3, device=d).new_tensor([1, 2])])
+def test_creation_on_a_device(gpu, make):
+    here, there = make("cpu"), make("cuda")
+    assert there.device == tinytensor.device("cuda", 0)
+    assert here.dtype is there.dtype and here.tolist() == there.tolist()
+
+
+def test_random_numbers_are_the_same_on_every_device(gpu):
+    draws = [lambda d, g: tinytensor.rand(5, device=d, generator=g),
+             lambda d, g: tinytensor.randn(2, 3, device=d, generator=g),
+             lambda d, g: tinytensor.randint(0, 100, (7,), device=d, generator=g),
+             lambda d, g: tinytensor.randperm(9, device=d, generator=g)]
+    for draw in draws:
+        tinytensor.manual_seed(3)
+        here, there = draw("cpu", None), draw("cuda", None)
+        assert here.tolist() == there.tolist() and there.is_cuda
+        a, b = (draw(d, tinytensor.Generator(d).manual_seed(5)) for d in ("cpu", "cuda"))
+        assert a.tolist() == b.tolist()
+
+
+def test_writing_in_place_and_views(gpu):
+    x = tensor([[1.0, 2.0], [3.0, 4.0]], device="cuda", requires_grad=True)
+    y = x * 1
+    view = y[0]
+    view.mul_(2)
+    y[1] = 5.0
+    y[:, 1] += x[:, 0]
+    assert view.tolist() == [2, 5] and y._version == view._version > 0
+    (y * y).sum().backward()  # y is [[2 a, 2 b + a], [5, 5 + c]]
+    assert x.grad.tolist() == [[2 * 2 * 2 + 2 * 5, 2 * 5 * 2], [2 * 8, 0]]
+    z = y.detach()
+    z[tensor([0, 1], device="cuda"), tensor([0, 0])] = 0.0  # an index may lie on the CPU
+    z.add_(tensor(1.0))
+    assert z.tolist() == [[1, 6], [1, 9]]
+
+
+def test_an_overwritten_value_is_noticed(gpu):
+    x = tensor([1.0, 2.0], device="cuda", requires_grad=True)
+    y = x * 1
+    z = (y * y).sum()
+    y[0] = 3.0
+    with pytest.raises(RuntimeError, match="__setitem__"):
+        z.backward()
+
+
+def test_positions_that_do_not_exist_are_refused(gpu):
+    """The GPU would wrap them around without a word."""
+    x = tensor([1.0, 2.0, 3.0], device="cuda")
+    for index in (tensor([0, 3], device="cuda"), tensor([-4]), [5]):
+        with pytest.raises(IndexError, match="out of range"):
+            x[index]
+    with pytest.raises(IndexError):
+        tinytensor.nn.functional.embedding(tensor([7], device="cuda"), x.reshape(3, 1))
+
+
+def test_crossing_over(gpu):
+    x = tensor([1.0, 2.0], device="cuda")
+    with pytest.raises(TypeError, match=r"on cuda:0; use \.cpu\(\)\.numpy\(\)"):
+        x.numpy()
+    with pytest.raises(TypeError, match="cuda:0"):
+        numpy.asarray(x)
+    assert x.numpy(force=True).tolist() == [1, 2] and x.tolist() == [1, 2]
+    assert x.sum().item() == 3 and float(x[0]) == 1 and bool(x[1]) and 2.0 in x
+    assert f"{x[0]:.1f}" == "1.0" and [*map(float, x)] == [1, 2]
+    assert tinytensor.as_tensor(x._array)._array is x._array
+
+
+def test_arrays_of_the_gpu_and_tensors_give_tensors(gpu):
+    array = gpu.asarray(numpy.array([3.0, 4.0]))
+    x = tensor([1.0, 2.0], dtype=tinytensor.float64, device="cuda", requires_grad=True)
+    for f in (lambda a, b: a * b, lambda a, b: b * a, lambda a, b: a - b, lambda a, b: a / b):
+        y = f(array, x)
+        assert isinstance(y, tinytensor.Tensor) and y.requires_grad and y.is_cuda
+        numpy.testing.assert_allclose(numpy_of(y), f(array.get(), numpy_of(x)))
+
+
+def test_copies_stay_on_their_device(gpu):
+    x = tensor([1.0, 2.0], device="cuda", requires_grad=True)
+    twin = copy.deepcopy(x)
+    assert twin.is_cuda and twin.requires_grad and twin.tolist() == [1, 2]
+    back = pickle.loads(pickle.dumps(x))
+    assert back.tolist() == [1, 2] and back.requires_grad
+
+
+def test_printing_names_the_device(gpu):
+    assert repr(tensor([1.0, 2.0], device="cuda")) == "tensor([1., 2.], device='cuda:0')"
+    assert repr(tensor([1], device="cuda").int()) == \
+        "tensor([1], device='cuda:0', dtype=tinytensor.int32)"
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize("f", [
+    lambda a, b: a + b, lambda a, b: a @ b, lambda a, b: tinytensor.cat([a, b]),
+    lambda a, b: tinytensor.maximum(b, a), lambda a, b: tinytensor.where(a > 0, a, b)])
+def test_mixed_devices_are_refused(gpu, f):
+    a, b = tinytensor.ones(2, 2), tinytensor.ones(2, 2, device="cuda")
+    with pytest.raises(RuntimeError, match=r"different devices, .*cuda:0.*\.to\(\.\.\.\)|"
+                                           r"different devices, cuda:0 and cpu"):
+        f(a, b)
+
+
+def test_a_single_number_on_the_cpu_may_meet_the_gpu(gpu):
+    x = tensor([1.0, 2.0], device="cuda", requires_grad=True)
+    scale = tensor(3.0, requires_grad=True)
+    for y in (x * scale, scale * x):
+        assert y.is_cuda and y.tolist() == [3, 6]
+        y.sum().backward()
+    assert scale.grad.device.type == "cpu" and scale.grad.item() == 6
+    assert x.grad.tolist() == [6, 6]
+    assert (x > tensor(1.5)).tolist() == [False, True]
+
+
+def test_devices_that_do_not_exist(gpu):
+    with pytest.raises(RuntimeError, match=r"device: .*'cuda:99'.* \d+ GPUs"):
+        tinytensor.zeros(2, device="cuda:99")
+    for wrong in ("tpu", "cuda:x", "cpu:1"):
+        with pytest.raises(RuntimeError, match="device: "):
+            tinytensor.zeros(2, device=wrong)
+
+
+def test_without_cupy_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    device_module._load_cupy.cache_clear()
+    try:
+        with pytest.raises(RuntimeError) as error:
+            tinytensor.zeros(2, device="cuda")
+        message = str(error.value)
+        assert message == ("device 'cuda' is not available: CuPy is not installed: pip install "
+                           "'tinytensor[cuda]' (or cupy-cuda12x / cupy-cuda13x for your CUDA "
+                           "version)")
+        assert not device_module.cuda_is_available() and device_module.device_count() == 0
+        device_module.synchronize()  # nothing to wait for
+    finally:
+        monkeypatch.undo()
+        device_module._load_cupy.cache_clear()
+
+
+def test_too_old_a_cupy_and_no_gpu_are_told_apart(monkeypatch):
+    from types import SimpleNamespace
+
+    def no_driver(n):
+        raise OSError("no driver")
+
+    for module, message in ((SimpleNamespace(__version__="13.6.0"), "CuPy 13.6.0 is too old"),
+                            (SimpleNamespace(__version__="14.2.0", ones=no_driver),
+                             r"no usable GPU was found \(OSError: no driver\)")):
+        monkeypatch.setitem(sys.modules, "cupy", module)
+        device_module._load_cupy.cache_clear()
+        try:
+            with pytest.raises(RuntimeError, match=message):
+                tensor([1.0]).cuda()
+        finally:
+            device_module._load_cupy.cache_clear()
+
+
+# ---------------------------------------------------------------- the stand-in itself
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda cp, x, n: x + n, lambda cp, x, n: n + x, lambda cp, x, n: cp.maximum(x, n),
+    lambda cp, x, n: cp.maximum(x, [1.0, 2.0]), lambda cp, x, n: cp.concatenate([x, n]),
+    lambda cp, x, n: cp.sum(n), lambda cp, x, n: numpy.asarray(x), lambda cp, x, n: cp.sum([1.0]),
+    lambda cp, x, n: cp.exp(n), lambda cp, x, n: cp.where(n > 0, x, x)])
+def test_what_the_gpu_refuses_is_refused(gpu, wrong):
+    with pytest.raises((TypeError, AttributeError, ValueError)):
+        wrong(gpu, gpu.asarray(numpy.array([1.0, 2.0])), numpy.array([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("name", ["unstack", "vecdot", "insert", "block", "errstate"])
+def test_what_the_gpu_lacks_is_missing(gpu, name):
+    assert not hasattr(gpu, name) and hasattr(numpy, name)
+
+
+def test_the_gpus_arrays_behave_as_the_stand_ins(gpu):
+    x = gpu.asarray(numpy.arange(6.0).reshape(2, 3))
+    assert x.sum().shape == () and isinstance(x.sum(), gpu.ndarray)
+    assert x[0].base is x and x.T.base is x and (x + 1).base is None
+    assert x[0, 1:].base is x and gpu.reshape(x, (3, 2)).base is x
+    x[0] = 7
+    assert x.get().tolist() == [[7, 7, 7], [3, 4, 5]] and x.device.id == 0
+    with pytest.raises(ValueError):
+        x[0] = numpy.array([1.0, 2.0, 3.0])
+    assert x[gpu.asarray([3])].get().tolist() == x[gpu.asarray([1])].get().tolist()
+    assert isinstance(x.data.ptr, int) and x.item is not None
+    with pytest.raises(NotImplementedError):
+        gpu.multiply.reduceat(x, gpu.asarray([0]))
+
+
+def test_numpy_inside_an_operation_is_caught():
+    with strict_cupy.installed(device_module):
+        x = tensor([1.0], device="cuda")
+        with pytest.raises(TypeError, match=r"numpy\.exp on an array of a GPU"):
+            numpy.exp(x._array)
+        with pytest.raises(TypeError, match=r"numpy\.sum on an array of a GPU"):
+            numpy.sum(x._array)

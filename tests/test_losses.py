@@ -1,0 +1,285 @@
+"""Losses: reductions, weights, ignored labels, warnings, and errors that say what to write."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy
+import pytest
+import torch
+
+import tinytensor
+from tinytensor.nn import functional as F  # noqa: N812
+
+RNG = numpy.random.default_rng(0)
+T = torch.nn.functional
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def compare(name, arrays, grad=(0,), tolerance=1e-11, **options):
+    """A loss and its gradients on both sides, NaN in the same places."""
+    found = []
+    for library, functional in ((tinytensor, F), (torch, T)):
+        given = [library.tensor(a, requires_grad=i in grad) for i, a in enumerate(arrays)]
+        more = {k: library.tensor(v) if isinstance(v, numpy.ndarray) else v
+                for k, v in options.items()}
+        out = getattr(functional, name)(*given, **more)
+        out.sum().backward()
+        found.append([out.detach().numpy(), *(given[i].grad.numpy() for i in grad)])
+    for mine, theirs in zip(*found, strict=True):
+        assert mine.shape == theirs.shape and mine.dtype == theirs.dtype
+        numpy.testing.assert_allclose(mine, theirs, tolerance, tolerance)
+    return found[0]
+
+
+# ---------------------------------------------------------------- labels
+
+
+SCORES, LABELS = RNG.normal(size=(6, 4)), numpy.array([0, 3, 1, 1, 2, 0])
+WEIGHT = numpy.array([0.5, 0.0, 2.0, 1.0])
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("ignore_index", [-100, 1, 3])
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.3])
+def test_cross_entropy(reduction, ignore_index, weight, label_smoothing):
+    labels = LABELS.copy()
+    labels[4] = ignore_index if ignore_index < 0 else labels[4]
+    options = {"reduction": reduction, "ignore_index": ignore_index, "weight": weight}
+    compare("cross_entropy", (SCORES, labels), label_smoothing=label_smoothing, **options)
+    compare("nll_loss", (SCORES, labels), **options)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
+def test_cross_entropy_over_dims_after_the_classes(reduction, label_smoothing):
+    scores, labels = RNG.normal(size=(2, 4, 3, 2)), RNG.integers(0, 4, (2, 3, 2))
+    labels[0, 0] = -100
+    compare("cross_entropy", (scores, labels), reduction=reduction, weight=WEIGHT,
+            label_smoothing=label_smoothing)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("labels", [numpy.full(6, -100), numpy.full(6, 1)])
+def test_nothing_counts(reduction, labels):
+    """All labels ignored, or of weight 0: the mean is 0 / 0."""
+    (found, *_) = compare("cross_entropy", (SCORES, labels), reduction=reduction, weight=WEIGHT)
+    assert numpy.isnan(found).all() == (reduction == "mean")
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_empty_batches(reduction):
+    nothing, probabilities = numpy.zeros((0, 4)), numpy.zeros((0, 4))
+    compare("cross_entropy", (nothing, numpy.zeros(0, numpy.int64)), reduction=reduction)
+    compare("cross_entropy", (nothing, probabilities), reduction=reduction)
+    compare("mse_loss", (nothing, probabilities), reduction=reduction)
+
+
+def test_an_infinite_loss_that_is_ignored():
+    logs = numpy.array([[-numpy.inf, 0.0], [-1.0, -2.0]])
+    for label in (0, 1):
+        compare("nll_loss", (logs, numpy.array([label, 1])), ignore_index=label)
+
+
+def test_large_scores_do_not_overflow():
+    compare("cross_entropy", (SCORES * 1e4, LABELS))
+    compare("binary_cross_entropy_with_logits", (SCORES * 1e4, (SCORES > 0) * 1.0))
+
+
+def test_a_single_sample():
+    compare("cross_entropy", (SCORES[0], numpy.array(2)))
+
+
+def test_labels_of_uint8():
+    compare("cross_entropy", (SCORES, LABELS.astype(numpy.uint8)))
+
+
+def test_the_probabilities_of_the_target_take_gradients():
+    compare("cross_entropy", (SCORES, RNG.random((6, 4))), grad=(0, 1), weight=WEIGHT)
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), [
+    (lambda x, y: F.cross_entropy(x, y + 9), IndexError, "label 12 is out of range for 4 classes"),
+    (lambda x, y: F.cross_entropy(x, y - 3), IndexError, "label -3 is out of range for 4 classes"),
+    (lambda x, y: F.nll_loss(x, y + 9), IndexError, "label 12"),
+    (lambda x, y: F.cross_entropy(x, y[:5]), ValueError, "do not fit"),
+    (lambda x, y: F.cross_entropy(x.reshape(3, 4, 2), y), RuntimeError, "without dim 1"),
+    (lambda x, y: F.cross_entropy(x, y.float()), RuntimeError, r"\.long\(\), or give prob"),
+    (lambda x, y: F.nll_loss(x, y.double()), RuntimeError, r"convert them with \.long\(\)"),
+    (lambda x, y: F.cross_entropy(x, y.int()), RuntimeError, "int64"),
+    (lambda x, y: F.cross_entropy(x, y, label_smoothing=1.5), RuntimeError, r"\[0, 1\]"),
+    (lambda x, y: F.cross_entropy(x, y, weight=tinytensor.ones(3)), RuntimeError, "4 classes"),
+    (lambda x, y: F.cross_entropy(x, x, weight=tinytensor.ones(3)), RuntimeError, "4 classes"),
+    (lambda x, y: F.cross_entropy(x, x, ignore_index=2), RuntimeError, "ignore_index"),
+    (lambda x, y: F.cross_entropy(x, y, reduction="avg"), ValueError, "'avg' is none of"),
+])
+def test_errors_of_labels(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call(tinytensor.tensor(SCORES), tinytensor.tensor(LABELS))
+
+
+def test_softmax_before_cross_entropy_warns():
+    scores = tinytensor.tensor(SCORES, requires_grad=True)
+    labels = tinytensor.tensor(LABELS)
+    with pytest.warns(UserWarning, match="before the softmax") as caught:
+        F.cross_entropy(scores.softmax(1), labels)
+    assert caught[0].filename == __file__
+    F.cross_entropy(scores.log_softmax(1), labels)
+    F.cross_entropy(scores.softmax(1) * 5, labels)
+
+
+# ---------------------------------------------------------------- probabilities
+
+
+def test_binary_cross_entropy_at_0_and_1():
+    p, y = numpy.array([0.0, 1.0, 0.0, 1.0, 0.5]), numpy.array([0.0, 1.0, 1.0, 0.0, 0.3])
+    for reduction in REDUCTIONS:
+        # PyTorch's bound of the denominator, 1e-12, is one of single precision.
+        compare("binary_cross_entropy", (p, y), reduction=reduction, tolerance=1e-8)
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), [
+    (lambda p: F.binary_cross_entropy(p, p[:, None]), ValueError, "must be equal"),
+    (lambda p: F.binary_cross_entropy(p + 1, p), RuntimeError, "with_logits"),
+    (lambda p: F.binary_cross_entropy(p, p - 1), RuntimeError, "target must be in"),
+    (lambda p: F.binary_cross_entropy_with_logits(p, p[:, None]), ValueError, "must be equal"),
+    (lambda p: F.gaussian_nll_loss(p, p, p - 1), ValueError, "negative"),
+    (lambda p: F.gaussian_nll_loss(p, p, -1.0), ValueError, "negative"),
+    (lambda p: F.gaussian_nll_loss(p, p, p[:2]), ValueError, "shape"),
+    (lambda p: F.gaussian_nll_loss(p, p, p, reduction="avg"), ValueError, "avg"),
+])
+def test_errors_of_probabilities(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call(tinytensor.tensor([0.2, 0.7, 0.5]))
+
+
+def test_kl_div_of_a_zero_and_its_mean():
+    logs, p = numpy.log(RNG.random((2, 3))), numpy.array([[0.0, 0.4, 0.6], [1.0, 0.0, 0.0]])
+    compare("kl_div", (logs, p), reduction="none")
+    with pytest.warns(UserWarning, match="batchmean"):
+        found = F.kl_div(tinytensor.tensor(logs), tinytensor.tensor(p))
+    with pytest.warns(UserWarning, match="batchmean"):
+        theirs = T.kl_div(torch.tensor(logs), torch.tensor(p))
+    numpy.testing.assert_allclose(found.item(), theirs.item(), 1e-12)
+
+
+def test_gaussian_nll_passes_the_gradient_of_a_bounded_variance():
+    x, y, var = RNG.normal(size=(3, 4)), RNG.normal(size=(3, 4)), RNG.random((3, 4))
+    compare("gaussian_nll_loss", (x, y, var), grad=(0, 2), eps=0.5)
+
+
+# ---------------------------------------------------------------- distances
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"])
+def test_shapes_that_broadcast_warn_at_the_line_of_the_caller(name):
+    x, y = tinytensor.ones(3, 1), tinytensor.zeros(3)
+    with pytest.warns(UserWarning, match=r"\(3, 1\), the target \(3,\).*squeeze") as caught:
+        getattr(F, name)(x, y)
+    assert caught[0].filename == __file__ and len(caught) == 1
+
+
+def test_equal_shapes_do_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        F.mse_loss(tinytensor.ones(3), tinytensor.zeros(3))
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss"])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_weights_of_zero(name, reduction):
+    x, y = RNG.normal(size=5), RNG.normal(size=5)
+    compare(name, (x, y), grad=(0, 1), weight=numpy.zeros(5), reduction=reduction)
+    compare(name, (x, y), grad=(0, 1), weight=numpy.arange(5.0), reduction=reduction)
+    with pytest.raises(ValueError, match="weight has shape"):
+        getattr(F, name)(tinytensor.tensor(x), tinytensor.tensor(y), weight=tinytensor.ones(1))
+
+
+@pytest.mark.parametrize("name", ["l1_loss", "smooth_l1_loss", "huber_loss"])
+def test_at_a_kink_and_at_no_distance(name):
+    compare(name, (numpy.array([0.0, 1.0, -1.0, 2.0]), numpy.zeros(4)), reduction="none")
+
+
+def test_refused_parameters():
+    x = tinytensor.ones(3)
+    with pytest.raises(RuntimeError, match="beta"):
+        F.smooth_l1_loss(x, x, beta=-1.0)
+    with pytest.raises(RuntimeError, match="delta"):
+        F.huber_loss(x, x, delta=0.0)
+    with pytest.raises(ValueError, match="margin"):
+        F.triplet_margin_loss(x, x, x, margin=0.0)
+    with pytest.raises(RuntimeError, match="number of dims"):
+        F.triplet_margin_loss(x, x, x[None])
+    with pytest.raises(RuntimeError, match="number of dims"):
+        F.margin_ranking_loss(x, x[None], x)
+    with pytest.raises(RuntimeError, match=r"\(N, D\)"):
+        F.cosine_embedding_loss(x[None], x[None], tinytensor.tensor(1))
+    with pytest.raises(ValueError, match="p must be"):
+        F.multi_margin_loss(SCORES_32, tinytensor.tensor(LABELS), p=3)
+    with pytest.raises(RuntimeError, match="label 9"):
+        F.multi_margin_loss(SCORES_32, tinytensor.tensor(LABELS + 6))
+    with pytest.raises(RuntimeError, match="need a target of shape"):
+        F.multilabel_margin_loss(SCORES_32, tinytensor.tensor(LABELS))
+    with pytest.raises(ValueError, match="no parameters"):
+        F.squared_norm([])
+
+
+SCORES_32 = tinytensor.tensor(SCORES, dtype=tinytensor.float32)
+
+
+# ---------------------------------------------------------------- the deprecated arguments
+
+
+@pytest.mark.parametrize(("size_average", "reduce", "reduction"), [
+    (True, None, "mean"), (False, None, "sum"), (None, True, "mean"), (True, False, "none"),
+    (None, False, "none"), (False, True, "sum")])
+@pytest.mark.parametrize("name", ["mse_loss", "cross_entropy", "nll_loss",
+                                  "soft_margin_loss", "triplet_margin_loss"])
+def test_size_average_and_reduce(name, size_average, reduce, reduction):
+    x, signs = tinytensor.tensor(SCORES), tinytensor.tensor(numpy.sign(SCORES))
+    others = {"cross_entropy": [tinytensor.tensor(LABELS)], "nll_loss": [tinytensor.tensor(LABELS)],
+              "triplet_margin_loss": [x + 1, x * 2]}.get(name, [signs])
+    loss = getattr(F, name)
+    with pytest.warns(UserWarning, match=f"{name}: .*reduction='{reduction}'"):
+        found = loss(x, *others, size_average=size_average, reduce=reduce)
+    assert found.tolist() == loss(x, *others, reduction=reduction).tolist()
+
+
+# ---------------------------------------------------------------- embedding and one_hot
+
+
+POSITIONS = numpy.array([[0, 2, 2], [1, 2, 0]])
+
+
+@pytest.mark.parametrize("padding_idx", [None, 2, -2])
+@pytest.mark.parametrize("scale_grad_by_freq", [False, True])
+def test_the_gradient_of_embedding(padding_idx, scale_grad_by_freq):
+    compare("embedding", (POSITIONS, RNG.normal(size=(4, 3))), grad=(1,), padding_idx=padding_idx,
+            scale_grad_by_freq=scale_grad_by_freq)
+
+
+@pytest.mark.parametrize("norm_type", [1.0, 2.0])
+def test_embedding_bounds_the_norm_of_the_rows_it_uses(norm_type):
+    rows = RNG.normal(size=(4, 3)) * 2
+    mine, theirs = tinytensor.tensor(rows, requires_grad=True), torch.tensor(rows)
+    F.embedding(tinytensor.tensor([0, 2, 2]), mine, max_norm=1.0, norm_type=norm_type)
+    T.embedding(torch.tensor([0, 2, 2]), theirs, max_norm=1.0, norm_type=norm_type)
+    numpy.testing.assert_allclose(mine.detach().numpy(), theirs.numpy(), 1e-6)
+    assert (mine.detach().numpy()[[1, 3]] == rows[[1, 3]]).all()
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), [
+    (lambda i, w: F.embedding(i + 3, w), IndexError, "out of range"),
+    (lambda i, w: F.embedding(i - 3, w), IndexError, "out of range"),
+    (lambda i, w: F.embedding(i.float(), w), RuntimeError, "int64 or int32"),
+    (lambda i, w: F.embedding(i, w[0]), RuntimeError, r"\(V, D\)"),
+    (lambda i, w: F.embedding(i, w, padding_idx=4), ValueError, "padding_idx 4"),
+    (lambda i, w: F.one_hot(i, 2), RuntimeError, "position 2 is out of range for 2 classes"),
+    (lambda i, w: F.one_hot(i - 1), RuntimeError, "position -1"),
+    (lambda i, w: F.one_hot(i.int()), RuntimeError, "int64"),
+    (lambda i, w: F.one_hot(i[:0]), RuntimeError, "num_classes"),
+])
+def test_errors_of_positions(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call(tinytensor.tensor(POSITIONS), tinytensor.ones(4, 3))

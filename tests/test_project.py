@@ -1,0 +1,133 @@
+"""The house itself: which way imports point, what is generated, how long the engines are."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tinytensor import __main__ as command
+from tinytensor import stubs
+
+ROOT = Path(__file__).parent.parent
+
+# Each floor may import from itself and from those before it.
+FLOORS = [
+    ("scalar",),
+    ("tinytensor.device", "tinytensor.dtypes", "tinytensor.absent"),
+    ("tinytensor.autograd.versions", "tinytensor.autograd.modes"),
+    ("tinytensor.autograd",),
+    ("tinytensor.printing", "tinytensor.tensor", "tinytensor.random"),
+    ("tinytensor.creation", "tinytensor.sampling"),
+    ("tinytensor.ops",),
+    ("tinytensor.linalg", "tinytensor.cuda", "tinytensor.stubs", "tinytensor.viz"),
+    ("tinytensor.nn", "tinytensor.optim"),
+    ("tinytensor.names", "tinytensor.utils", "tinytensor.files", "tinytensor.distributions"),
+    ("tinytensor", "tinytensor.__main__"),
+]
+
+
+def floor_of(module: str) -> int:
+    """The floor of the longest prefix that is listed."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        prefix = ".".join(parts[:length])
+        for floor, names in enumerate(FLOORS):
+            if prefix in names and (prefix != "tinytensor" or len(parts) == 1):
+                return floor
+    raise AssertionError(f"{module} stands on no floor: add it to FLOORS")
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for package in ("scalar", "tinytensor"):
+        for path in (ROOT / package).rglob("*.py"):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def imports(name: str, path: Path) -> set[str]:
+    """The modules of this project that a module imports when it is imported itself."""
+    known = modules()
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found = set()
+    tree = ast.parse(path.read_text())
+    for node in tree.body:  # what stands inside of functions runs later
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[:len(package.split(".")) - node.level + 1]
+            base = ".".join([*above, *([node.module] if node.module else [])]) \
+                if node.level else node.module or ""
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                found.add(inner if inner in known else base)
+    return {m for m in found if m in known}
+
+
+@pytest.mark.parametrize(("name", "path"), modules().items(), ids=str)
+def test_imports_point_one_way(name, path):
+    above = {m for m in imports(name, path) if floor_of(m) > floor_of(name)}
+    assert not above, f"{name} imports from a floor above its own: {above}"
+
+
+def test_only_device_imports_cupy():
+    users = {name for name, path in modules().items()
+             if re.search(r"^\s*(import|from) cupy", path.read_text(), re.MULTILINE)}
+    assert users == {"tinytensor.device"}
+
+
+def test_operations_do_not_call_numpy_by_name():
+    """What is given an `xp` computes with that: NumPy by name would fail on a GPU.
+
+    Shapes and types are not data, and may be asked about.
+    """
+    harmless = {"broadcast_shapes", "ndarray", "generic", "dtype", "iinfo", "finfo"}
+    for name, path in modules().items():
+        if not name.startswith("tinytensor.ops."):
+            continue
+        functions = [node for node in ast.walk(ast.parse(path.read_text()))
+                     if isinstance(node, ast.FunctionDef | ast.Lambda)
+                     and "xp" in [a.arg for a in node.args.args]]
+        for node in (inner for function in functions for inner in ast.walk(function)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) \
+                    and node.value.id in ("numpy", "np") and node.attr not in harmless:
+                raise AssertionError(f"{path.name}:{node.lineno}: numpy.{node.attr}")
+
+
+def test_engines_are_short():
+    def lines(path: str) -> int:
+        return len((ROOT / path).read_text().splitlines())
+
+    assert lines("scalar/engine.py") <= 200
+    assert lines("tinytensor/autograd/engine.py") < 400
+
+
+def test_importing_loads_nothing_heavy():
+    heavy = ["torch", "cupy", "numba", "matplotlib", "graphviz", "sklearn", "tqdm", "scipy"]
+    code = f"import sys, tinytensor; print([m for m in {heavy} if m in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                            check=True, cwd=ROOT)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_stub_of_the_table_is_up_to_date():
+    assert (ROOT / "tinytensor/table.pyi").read_text() == stubs.text(), \
+        "run: python -m tinytensor stubs > tinytensor/table.pyi"
+
+
+def test_page_of_operations_is_up_to_date():
+    assert command.text(markdown=True) in (ROOT / "tinytensor/OPERATIONS.md").read_text(), \
+        "run: python -m tinytensor ops --markdown > tinytensor/OPERATIONS.md"
+
+
+def test_readme_commands_are_one_line_each():
+    readme = (ROOT / "README.md").read_text()
+    for mark in ("set-up and main example", "tests"):
+        block = re.search(rf"<!-- ci: {mark} -->\n```sh\n(.*?)```", readme, re.DOTALL)
+        assert block and len(block.group(1).strip().splitlines()) == 1, mark
