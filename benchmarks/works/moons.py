@@ -1,0 +1,78 @@
+"""One training step on two moons: MLP 2-16-16-1, 100 samples, max-margin loss with L2."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+SAMPLES = 100
+
+
+def data() -> tuple[list[list[float]], list[int]]:
+    """Two interleaved half circles with noise, labelled -1 and 1."""
+    rng = numpy.random.default_rng(0)
+    angles = rng.uniform(0, numpy.pi, SAMPLES)
+    outer = numpy.arange(SAMPLES) % 2 == 0
+    x = numpy.where(outer, numpy.cos(angles), 1 - numpy.cos(angles))
+    y = numpy.where(outer, numpy.sin(angles), 0.5 - numpy.sin(angles))
+    points = numpy.stack([x, y], 1) + rng.normal(0, 0.1, (SAMPLES, 2))
+    return points.tolist(), numpy.where(outer, -1, 1).tolist()
+
+
+def training_step(value: Any, nn: Any) -> Callable[[], None]:
+    """The step as micrograd's users write it; `value` and `nn` are those of an engine."""
+    random.seed(1337)
+    points, labels = data()
+    model = nn.MLP(2, [16, 16, 1])
+    parameters = model.parameters()
+
+    def step() -> None:
+        scores = [model([value(v) for v in point]) for point in points]
+        losses = [(1 + -label * score).relu() for label, score in zip(labels, scores, strict=True)]
+        loss = sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in parameters)
+        model.zero_grad()
+        loss.backward()
+        for p in parameters:
+            p.data -= 0.01 * p.grad
+
+    return step
+
+
+def with_scalar() -> Callable[[], None]:
+    import scalar
+
+    return training_step(scalar.Value, scalar.nn)
+
+
+def with_micrograd() -> Callable[[], None]:
+    import micrograd.engine
+    import micrograd.nn
+
+    return training_step(micrograd.engine.Value, micrograd.nn)
+
+
+def with_tinytensor() -> Callable[[], None]:
+    import tinytensor
+    from tinytensor.nn import functional
+
+    points, labels = data()
+    x, y = tinytensor.tensor(points), tinytensor.tensor(labels)
+    model = tinytensor.nn.MLP(2, [16, 16, 1])
+    optimizer = tinytensor.optim.SGD(model.parameters(), lr=0.01)
+
+    def step() -> None:
+        loss = functional.hinge_loss(model(x), y)
+        loss = loss + 1e-4 * functional.squared_norm(model.parameters())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+ROWS = {"scalar moons: training step": {"tinytensor (scalar)": with_scalar,
+                                        "micrograd": with_micrograd,
+                                        "tinytensor (tensor)": with_tinytensor}}
