@@ -1,4 +1,4 @@
-"""One neuron, tanh(w·x + b): its graph before and after backward, and every chain-rule step.
+"""One neuron, tanh(w·x + b): its graph before and after backward, every chain-rule step, training.
 
     python examples/01_one_neuron.py                  # single numbers: every step is visible
     python examples/01_one_neuron.py --mode tensor    # the same neuron on arrays
@@ -14,28 +14,51 @@ from typing import Any
 import support
 
 
-def scalar_neuron() -> Any:
+class ScalarNeuron:
     """The neuron on `scalar.Value`: one node for every number."""
-    from scalar import Value
 
-    w = [Value(0.5, label="w0"), Value(-1.0, label="w1")]
-    x = [Value(2.0, label="x0"), Value(1.0, label="x1")]
-    b = Value(0.3, label="b")
-    n = w[0] * x[0] + w[1] * x[1] + b
-    n.label = "n"
-    out = n.tanh()
-    out.label = "out"
-    return out
+    def __init__(self) -> None:
+        from scalar import Value
+
+        self.w = [Value(0.5, label="w0"), Value(-1.0, label="w1")]
+        self.x = [Value(2.0, label="x0"), Value(1.0, label="x1")]
+        self.b = Value(0.3, label="b")
+        self.parameters = [*self.w, self.b]
+        self.names: dict[str, Any] = {}  # Values carry their labels themselves
+
+    def __call__(self) -> Any:
+        n = self.w[0] * self.x[0] + self.w[1] * self.x[1] + self.b
+        n.label = "n"
+        out = n.tanh()
+        out.label = "out"
+        return out
 
 
-def tensor_neuron() -> tuple[Any, dict[str, Any]]:
-    """The same neuron on `tinytensor.Tensor`, one node for every array operation, and its parts."""
-    import tinytensor as tt
+class TensorNeuron:
+    """The same neuron on `tinytensor.Tensor`: one node for every array operation."""
 
-    w = tt.tensor([0.5, -1.0], dtype=tt.float64, requires_grad=True)
-    x = tt.tensor([2.0, 1.0], dtype=tt.float64, requires_grad=True)
-    b = tt.tensor(0.3, dtype=tt.float64, requires_grad=True)
-    return (w @ x + b).tanh(), {"w": w, "x": x, "b": b}
+    def __init__(self) -> None:
+        import tinytensor as tt
+
+        self.w = tt.tensor([0.5, -1.0], dtype=tt.float64, requires_grad=True)
+        self.x = tt.tensor([2.0, 1.0], dtype=tt.float64, requires_grad=True)
+        self.b = tt.tensor(0.3, dtype=tt.float64, requires_grad=True)
+        self.parameters = [self.w, self.b]
+        self.names = {"w": self.w, "x": self.x, "b": self.b}
+
+    def __call__(self) -> Any:
+        return (self.w @ self.x + self.b).tanh()
+
+
+def train(neuron: Any, optim: Any, target: float, steps: int) -> float:
+    """Moves w and b until the neuron answers `target`: the text is the same in both modes."""
+    optimizer = optim.SGD(neuron.parameters, lr=0.1)
+    for _ in support.progress(range(steps), desc="training"):
+        loss = (neuron() - target) ** 2
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return neuron().item()
 
 
 def explain_scalar(out: Any) -> None:
@@ -77,25 +100,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mode", choices=["scalar", "tensor"], default="scalar")
-    mode = parser.parse_args().mode
-    names: dict[str, Any] = {}
-    if mode == "scalar":
-        from scalar import draw_dot
+    parser.add_argument("--steps", type=int, default=50, help="of training at the end")
+    given = parser.parse_args()
+    if given.mode == "scalar":
+        import scalar as engine
 
-        out, explain = scalar_neuron(), explain_scalar
+        neuron, explain = ScalarNeuron(), explain_scalar
     else:
-        from tinytensor import draw_dot
+        import tinytensor as engine
 
-        (out, names), explain = tensor_neuron(), explain_tensor
+        neuron, explain = TensorNeuron(), explain_tensor
+    out = neuron()
     print(f"forward: out = tanh(w·x + b) = {out.item():.4f}\n")
-    draw(draw_dot(out, **names), f"01_{mode}_before")
+    draw(engine.draw_dot(out, **neuron.names), f"01_{given.mode}_before")
     out.backward()
     print()
     explain(out)
     print()
-    draw(draw_dot(out, **names), f"01_{mode}_after")
+    draw(engine.draw_dot(out, **neuron.names), f"01_{given.mode}_after")
+    slope = 1 - out.item() ** 2
     print("\nCheck by hand: d tanh(n)/dn = 1 - tanh(n)², and d n/d w0 = x0 = 2, so\n"
-          f"  d out/d w0 = {1 - out.item() ** 2:.4f} * 2 = {2 * (1 - out.item() ** 2):.4f}")
+          f"  d out/d w0 = {slope:.4f} * 2 = {2 * slope:.4f}\n")
+    answer = train(neuron, engine.optim, 0.8, given.steps)
+    print(f"after {given.steps} steps towards 0.8 the neuron answers {answer:.4f}")
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return reduce(_elementwise("mse_loss", lambda x, t: (x - t) ** 2, input, target))
 
 
-def hinge_loss(scores: Any, targets: Any, reduction: str = "mean") -> Any:
+def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """max(0, 1 - target · score), the loss of a support vector machine; targets are -1 or 1.
 
     Raises ValueError at other targets, where the lengths differ, or reduction is unknown.
@@ -144,7 +144,7 @@ def hinge_loss(scores: Any, targets: Any, reduction: str = "mean") -> Any:
                              "0 or 1 become 2 * y - 1")
         return (1 - target * score).relu()
 
-    return _reduction("hinge_loss", reduction)(_elementwise("hinge_loss", hinge, scores, targets))
+    return _reduction("hinge_loss", reduction)(_elementwise("hinge_loss", hinge, input, target))
 
 
 def binary_cross_entropy(probabilities: Any, targets: Any, reduction: str = "mean") -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -28,9 +29,50 @@ ADAM_OPTIONS: list[dict[str, Any]] = [
     {"lr": 0.1, "amsgrad": True}, {"lr": 0.1, "maximize": True, "weight_decay": 0.1},
     {"lr": 0.1, "betas": (0.0, 0.0), "amsgrad": True}, {"lr": 0.1, "weight_decay": 0.0},
 ]
+COMMON: list[dict[str, Any]] = [
+    {}, {"lr": 0.0}, {"lr": 0.1}, {"lr": 0.05, "weight_decay": 0.1},
+    {"lr": 0.05, "weight_decay": 0.1, "maximize": True}, {"lr": 0.1, "eps": 1e-3},
+]
+OTHER_OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "RMSprop": [
+        {"lr": 0.05, "alpha": 0.8}, {"lr": 0.02, "momentum": 0.9},
+        {"lr": 0.02, "centered": True, "eps": 1e-3},
+        {"lr": 0.02, "alpha": 0.7, "centered": True, "momentum": 0.5, "weight_decay": 0.1,
+         "eps": 1e-2}],
+    "Adagrad": [
+        {"lr": 0.5, "lr_decay": 0.1}, {"lr": 0.3, "initial_accumulator_value": 0.5},
+        {"lr": 0.3, "lr_decay": 0.05, "weight_decay": 0.1, "initial_accumulator_value": 1.0,
+         "maximize": True}],
+    "Adadelta": [{"rho": 0.5}, {"rho": 1.0}, {"rho": 0.0, "eps": 1e-2, "lr": 0.5}],
+    "Adamax": [
+        {"lr": 0.1, "betas": (0.5, 0.9)}, {"lr": 0.1, "betas": (0.0, 0.0), "weight_decay": 0.1}],
+    "NAdam": [
+        {"lr": 0.1, "betas": (0.5, 0.9)}, {"lr": 0.1, "momentum_decay": 0.5},
+        {"lr": 0.1, "momentum_decay": 0.0, "weight_decay": 0.1},
+        {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True},
+        {"lr": 0.1, "betas": (0.0, 0.0), "maximize": True}],
+    "RAdam": [
+        {"lr": 0.1, "betas": (0.5, 0.9)}, {"lr": 0.1, "betas": (0.9, 0.5)},
+        {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True},
+        {"lr": 0.1, "betas": (0.0, 0.8), "weight_decay": 0.1, "maximize": True}],
+}
 CASES = [("SGD", o) for o in SGD_OPTIONS] + [(name, o) for name in ("Adam", "AdamW")
                                             for o in ADAM_OPTIONS]
 CASES.append(("Adam", {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True}))
+CASES += [(name, o) for name, special in OTHER_OPTIONS.items() for o in COMMON + special]
+# One of each where a test is about something else than the formula.
+EACH: list[tuple[str, dict[str, Any]]] = [
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    ("SGD", {"lr": 0.1, "maximize": True}), ("Adam", {"lr": 0.1}),
+    ("Adam", {"lr": 0.1, "amsgrad": True, "weight_decay": 0.1, "maximize": True}),
+    ("AdamW", {"lr": 0.1}), ("RMSprop", {"lr": 0.1, "weight_decay": 0.1}),
+    ("RMSprop", {"lr": 0.1, "momentum": 0.9, "centered": True, "eps": 1e-3}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1}),
+    ("Adadelta", {"lr": 0.5, "weight_decay": 0.1}), ("Adamax", {"lr": 0.1, "weight_decay": 0.1}),
+    ("NAdam", {"lr": 0.1, "weight_decay": 0.1}), ("RAdam", {"lr": 0.1, "weight_decay": 0.1}),
+]
+each = pytest.mark.parametrize(("name", "options"), EACH, ids=[f"{n}-{o}" for n, o in EACH])
 cases = pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{n}-{o}" for n, o in CASES])
 
 
@@ -70,9 +112,7 @@ def test_follows_pytorch(name: str, options: dict[str, Any], dtype: str, toleran
     assert ([p.tolist() for p in mine] == before) == (options.get("lr") == 0.0)
 
 
-@pytest.mark.parametrize(("name", "options"), [
-    ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}),
-    ("Adam", {"lr": 0.1, "weight_decay": 0.1, "amsgrad": True}), ("AdamW", {"lr": 0.1})])
+@each
 def test_large_and_strided_parameters(name: str, options: dict[str, Any]) -> None:
     """What is updated in pieces, and what cannot be."""
     mine, theirs = parameters("float64", [(300, 250), (300, 200)])
@@ -156,6 +196,142 @@ def test_zero_grad() -> None:
     assert p.grad is None
 
 
+@pytest.mark.parametrize("name", [*OTHER_OPTIONS, "SGD", "Adam", "AdamW", "LBFGS"])
+def test_arguments_are_pytorchs(name: str) -> None:
+    """With their order and defaults, those that choose an implementation among them."""
+    ours, theirs = (inspect.signature(getattr(lib.optim, name)).parameters
+                    for lib in (tinytensor, torch))
+    assert [(p.name, p.default, p.kind) for p in ours.values()] == [
+        (p.name, p.default, p.kind) for p in theirs.values()]
+
+
+# ---------------------------------------------------------------- LBFGS
+
+
+def descend(lib: Any, optimizer: Any, steps: int = 1, calls: list[Any] | None = None) -> Any:
+    """Steps on Rosenbrock's valley of the parameters taken as one vector."""
+    def closure() -> Any:
+        optimizer.zero_grad()
+        w = lib.cat([p.reshape(-1) for p in optimizer.param_groups[0]["params"]])
+        loss = ((1 - w[:-1]) ** 2).sum() + 10 * ((w[1:] - w[:-1] ** 2) ** 2).sum()
+        loss.backward()
+        if calls is not None:
+            calls.append(None)
+        return loss
+    return [optimizer.step(closure).item() for _ in range(steps)]
+
+
+@pytest.mark.parametrize("options", [
+    {"lr": 0.1}, {"lr": 0.02, "max_iter": 5, "history_size": 3}, {"lr": 0.01, "max_eval": 4},
+    {"lr": 0.1, "max_iter": 1}, {"lr": 0.1, "tolerance_grad": 1.0},
+    {"lr": 0.1, "tolerance_change": 0.01},
+    *[{"line_search_fn": "strong_wolfe", **o} for o in (
+        {}, {"history_size": 2}, {"max_iter": 4}, {"max_eval": 3}, {"max_eval": 1}, {"lr": 20},
+        {"lr": 1e-3}, {"max_iter": 50})]], ids=str)
+def test_lbfgs_follows_pytorch(options: dict[str, Any]) -> None:
+    """The same losses and evaluations, as long as rounding does not decide."""
+    mine, theirs = parameters("float64")
+    calls: Any = ([], [])
+    a, b = optim.LBFGS(mine, **options), torch.optim.LBFGS(theirs, **options)
+    for _ in range(4):
+        assert descend(tinytensor, a, 1, calls[0]) == pytest.approx(
+            descend(torch, b, 1, calls[1]), rel=1e-9, abs=1e-12)
+        assert_equal(mine, theirs, 1e-8)
+    assert len(calls[0]) == len(calls[1])
+    ours, reference = a.state[mine[0]], b.state[theirs[0]]
+    for name in ("func_evals", "n_iter"):
+        assert ours[name] == reference[name]
+    assert len(ours["old_dirs"]) == len(reference["old_dirs"])
+    assert set(reference) - set(ours) <= {"al"}  # memory to compute in
+    assert list(a.state) == mine[:1]
+
+
+def test_lbfgs_finds_the_minimum() -> None:
+    for dtype, tolerance in (("float64", 1e-6), ("float32", 2e-3)):
+        mine, _ = parameters(dtype)
+        optimizer = optim.LBFGS(mine, line_search_fn="strong_wolfe")
+        losses = descend(tinytensor, optimizer, 10)
+        assert losses == sorted(losses, reverse=True)
+        for p in mine:
+            assert p.dtype.name == dtype
+            numpy.testing.assert_allclose(p.detach().numpy(), numpy.ones(tuple(p.shape)),
+                                          atol=tolerance)
+
+
+def test_lbfgs_state_crosses_over() -> None:
+    options = {"lr": 0.5, "history_size": 4, "line_search_fn": "strong_wolfe", "max_iter": 6}
+    mine, theirs = parameters("float64")
+    a, b = optim.LBFGS(mine, **options), torch.optim.LBFGS(theirs, **options)
+    descend(tinytensor, a, 2)
+    descend(torch, b, 2)
+    fresh = [nn.Parameter(p.detach().clone()) for p in mine]
+    there = [torch.nn.Parameter(q.detach().clone()) for q in theirs]
+    c, d = optim.LBFGS(fresh), torch.optim.LBFGS(there)
+    c.load_state_dict(converted(b.state_dict(), tinytensor.tensor))
+    d.load_state_dict(converted(a.state_dict(), torch.tensor))
+    assert all(old is not new for old, new in zip(a.state[mine[0]]["old_dirs"],
+                                                  c.state[fresh[0]]["old_dirs"], strict=True))
+    expected = descend(torch, b, 2)
+    assert descend(tinytensor, c, 2) == pytest.approx(expected, rel=1e-9)
+    assert descend(torch, d, 2) == pytest.approx(expected, rel=1e-9)
+    assert_equal(fresh, theirs, 1e-9)
+
+
+def test_lbfgs_state_takes_the_dtype_of_the_parameters() -> None:
+    mine, _ = parameters("float64")
+    a = optim.LBFGS(mine)
+    descend(tinytensor, a)
+    single = [nn.Parameter(p.detach().float()) for p in mine]
+    b = optim.LBFGS(single)
+    b.load_state_dict(a.state_dict())
+    state = b.state[single[0]]
+    assert state["old_dirs"] and state["d"].dtype is tinytensor.float32
+    assert {y.dtype for y in state["old_dirs"]} == {tinytensor.float32}
+    descend(tinytensor, b)
+    assert all(p.dtype is tinytensor.float32 for p in single)
+
+
+def test_lbfgs_parameters_without_gradient_and_at_a_minimum() -> None:
+    for lib in (tinytensor, torch):
+        p, unused = lib.nn.Parameter(lib.tensor([3.0])), lib.nn.Parameter(lib.ones(2))
+        optimizer = lib.optim.LBFGS([p, unused], line_search_fn="strong_wolfe")
+        losses = [optimizer.step(lambda p=p: backward_of((p * p).sum())).item()
+                  for _ in range(2)]
+        assert losses == [9.0, 0.0] and unused.tolist() == [1.0, 1.0]
+        p.grad = None
+        with lib.no_grad():
+            p.zero_()
+        before = optimizer.state[p]["n_iter"]
+        optimizer.step(lambda p=p: backward_of((p * p).sum()))
+        assert optimizer.state[p]["n_iter"] == before
+
+
+def backward_of(loss: Any) -> Any:
+    loss.backward()
+    return loss
+
+
+def test_lbfgs_writes_are_noted() -> None:
+    p = nn.Parameter(tinytensor.tensor([1.0, 2.0]))
+    loss = (p * p).sum()
+    descend(tinytensor, optim.LBFGS([p]))
+    with pytest.raises(RuntimeError, match=r"LBFGS\.step"):
+        loss.backward()
+
+
+@pytest.mark.parametrize("search", [None, "strong_wolfe"])
+def test_lbfgs_on_a_gpu(gpu: Any, search: str | None) -> None:
+    results = []
+    for device in ("cpu", "cuda", "cuda:1")[:3 if hasattr(gpu, "MISSING") else 2]:
+        mine = [nn.Parameter(p.detach().to(device)) for p in parameters("float64")[0]]
+        optimizer = optim.LBFGS(mine, lr=0.1, line_search_fn=search)
+        results.append(descend(tinytensor, optimizer, 3))
+        other = optim.LBFGS(mine)
+        other.load_state_dict(optimizer.state_dict())
+        assert other.state[mine[0]]["d"].device == mine[0].device
+    assert results[1] == pytest.approx(results[0], rel=1e-9)
+
+
 # ---------------------------------------------------------------- groups and errors
 
 
@@ -172,6 +348,25 @@ def test_zero_grad() -> None:
     (lambda lib, p: lib.optim.Adam([p], betas=(1.0, 0.9)), ValueError),
     (lambda lib, p: lib.optim.AdamW([p], betas=(0.9, -0.1)), ValueError),
     (lambda lib, p: lib.optim.AdamW([p], weight_decay=-0.1), ValueError),
+    (lambda lib, p: lib.optim.RMSprop([p], alpha=-0.1), ValueError),
+    (lambda lib, p: lib.optim.RMSprop([p], momentum=-0.1), ValueError),
+    (lambda lib, p: lib.optim.RMSprop([p], eps=-0.1), ValueError),
+    (lambda lib, p: lib.optim.Adagrad([p], lr_decay=-0.1), ValueError),
+    (lambda lib, p: lib.optim.Adagrad([p], initial_accumulator_value=-0.1), ValueError),
+    (lambda lib, p: lib.optim.Adadelta([p], rho=1.1), ValueError),
+    (lambda lib, p: lib.optim.Adadelta([p], rho=-0.1), ValueError),
+    (lambda lib, p: lib.optim.Adamax([p], betas=(0.9, 1.0)), ValueError),
+    (lambda lib, p: lib.optim.NAdam([p], momentum_decay=-0.1), ValueError),
+    (lambda lib, p: lib.optim.NAdam([p], betas=(-0.1, 0.9)), ValueError),
+    (lambda lib, p: lib.optim.RAdam([p], betas=(0.9, 2.0)), ValueError),
+    (lambda lib, p: lib.optim.LBFGS([p], lr=-1.0), ValueError),
+    (lambda lib, p: lib.optim.LBFGS([{"params": [p]}, {"params": [lib.ones(1)]}]), ValueError),
+    (lambda lib, p: lib.optim.LBFGS([p]).step(), TypeError),
+    (lambda lib, p: descend(lib, lib.optim.LBFGS([p], line_search_fn="armijo")), RuntimeError),
+    *[(lambda lib, p, name=name: getattr(lib.optim, name)([p], lr=-0.1), ValueError)
+      for name in OTHER_OPTIONS],
+    *[(lambda lib, p, name=name: getattr(lib.optim, name)([p], weight_decay=-0.1), ValueError)
+      for name in OTHER_OPTIONS],
     (lambda lib, p: lib.optim.SGD([3]), TypeError),
     (lambda lib, p: lib.optim.SGD([p * 2]), ValueError),
     (lambda lib, p: lib.optim.SGD([{"params": {p}}]), TypeError),
@@ -220,12 +415,12 @@ def converted(state: Any, tensor: Any) -> Any:
     """A state_dict with the Tensors of the other library."""
     if isinstance(state, dict):
         return {k: converted(v, tensor) for k, v in state.items()}
+    if isinstance(state, list):
+        return [converted(v, tensor) for v in state]
     return tensor(state.numpy()) if hasattr(state, "detach") else state
 
 
-@pytest.mark.parametrize(("name", "options"), [
-    ("SGD", {"lr": 0.1}), ("SGD", {"lr": 0.1, "momentum": 0.9}), ("Adam", {"lr": 0.1}),
-    ("Adam", {"lr": 0.1, "amsgrad": True}), ("AdamW", {"lr": 0.1})])
+@each
 def test_state_dict_has_pytorchs_layout_and_crosses_over(name: str, options: Any) -> None:
     mine, theirs = parameters("float64")
     a, b = getattr(optim, name)(mine, **options), getattr(torch.optim, name)(theirs, **options)
@@ -287,10 +482,7 @@ def test_copies(again: Any) -> None:
     assert optimizer.state[model.weight]["step"].item() == 2.0
 
 
-@pytest.mark.parametrize(("name", "options"), [
-    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
-    ("SGD", {"lr": 0.1, "maximize": True}), ("AdamW", {"lr": 0.1}),
-    ("Adam", {"lr": 0.1, "amsgrad": True, "weight_decay": 0.1, "maximize": True})])
+@each
 def test_the_same_on_a_gpu(gpu: Any, name: str, options: Any) -> None:
     results = []
     for device in ("cpu", "cuda"):

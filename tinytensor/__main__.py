@@ -46,6 +46,20 @@ def derivatives_of(entry: Entry) -> str:
     return "none"
 
 
+def families() -> str:
+    """The names of all operations, a row of a Markdown table for each file of `ops/`."""
+    found: dict[str, set[str]] = {}
+    for entry in TABLE.values():
+        if not entry.internal:
+            module = (entry.op.forward if entry.op else entry.function).__module__
+            found.setdefault(module, set()).add(f"`{entry.name}`")
+    lines = ["| family | operations |", "|---|---|"]
+    for module in sorted(found):
+        name = module.rpartition(".")[2]
+        lines.append(f"| [{name}](tinytensor/ops/{name}.py) | {' '.join(sorted(found[module]))} |")
+    return "\n".join(lines)
+
+
 def text(markdown: bool) -> str:
     """The whole table."""
     table = rows()
@@ -64,9 +78,10 @@ def main() -> None:
     parser.add_argument("command", choices=["ops", "stubs"],
                         help="ops: the table of operations; stubs: what table.pyi must contain")
     parser.add_argument("--markdown", action="store_true", help="as a Markdown table")
+    parser.add_argument("--families", action="store_true", help="only the names, by family")
     given = parser.parse_args()
     if given.command == "ops":
-        print(text(given.markdown))
+        print(families() if given.families else text(given.markdown))
     else:
         print(stubs.text(), end="")
 

@@ -56,7 +56,7 @@ class Entry:
     name: str
     function: Callable[..., Any]
     op: Op | None = None
-    home: str = ""  # "", "nn.functional" or "linalg"
+    home: str = ""  # "", "nn.functional", "linalg"; "internal" keeps names apart from theirs
     aliases: tuple[str, ...] = ()  # further names, in the same places
     method: bool = True  # also x.name(...)
     operator: str = ""  # "__add__": also x + y, y + x and x += y
@@ -69,6 +69,9 @@ class Entry:
     public: bool = False  # `function` is not the op's own
     internal: bool = False  # a part of others: no module offers it
     scalar: str = ""  # why the scalar engine cannot be its reference, if it cannot
+
+    def __post_init__(self) -> None:
+        self.internal = self.internal or self.home == "internal"
 
     @property
     def doc(self) -> str:

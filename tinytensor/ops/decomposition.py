@@ -11,6 +11,7 @@ stand, and where the factors are unique: two equal singular or eigenvalues give 
 
 from __future__ import annotations
 
+import math
 from collections import namedtuple
 from dataclasses import dataclass
 from typing import Any
@@ -786,7 +787,7 @@ def matrix_exp(xp, A: Array):
     if not A.size:
         return A.copy()
     size = float(xp.abs(A).sum(axis=-2).max())
-    squarings = max(0, int(numpy.ceil(numpy.log2(size / PADE_NORM)))) if size > 0 else 0
+    squarings = max(0, math.ceil(math.log2(size / PADE_NORM))) if size > 0 else 0
     A = A / 2.0 ** squarings
     one = xp.broadcast_to(xp.eye(A.shape[-1], dtype=A.dtype), A.shape)
     A2 = xp.matmul(A, A)

@@ -1,0 +1,86 @@
+"""The names that the packages offer: PyTorch's, and what is said about those that are missing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import tinytensor
+from tinytensor.absent import REASONS
+
+MODULES = [(tinytensor, torch), (tinytensor.nn, torch.nn),
+           (tinytensor.nn.functional, torch.nn.functional), (tinytensor.linalg, torch.linalg),
+           (tinytensor.autograd, torch.autograd), (tinytensor.optim, torch.optim)]
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_what_is_listed_as_absent_is_absent_and_the_error_gives_the_reason(name):
+    pairs = [*MODULES, (tinytensor.ones(1), torch.ones(1))]
+    owners = [ours for ours, theirs in pairs if name in dir(theirs)] or [tinytensor]
+    for owner in owners:
+        with pytest.raises(AttributeError) as error:
+            getattr(owner, name)
+        assert REASONS[name] in str(error.value)
+
+
+@pytest.mark.parametrize(("owner", "misspelt", "meant"), [
+    (tinytensor, "reshpe", "reshape"), (tinytensor.nn, "Liner", "Linear"),
+    (tinytensor.nn.functional, "cros_entropy", "cross_entropy"),
+    (tinytensor.linalg, "choleski", "cholesky"), (tinytensor.ones(2), "unsqeeze", "unsqueeze")])
+def test_a_misspelt_name_is_told_what_is_close(owner, misspelt, meant):
+    with pytest.raises(AttributeError, match=f"has no '{misspelt}'.*{meant}"):
+        getattr(owner, misspelt)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), MODULES, ids=lambda m: m.__name__)
+def test_functions_of_the_same_name_take_their_arguments_in_the_same_order(ours, theirs):
+    """Checked where PyTorch's function tells its signature: those that are written in Python."""
+    import inspect
+
+    for name in dir(theirs):
+        mine, other = getattr(ours, name, None), getattr(theirs, name)
+        if name[0] == "_" or not inspect.isfunction(other) or not callable(mine):
+            continue
+        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
+        wanted = [p.name for p in inspect.signature(other).parameters.values() if p.kind in named]
+        got = [p.name for p in inspect.signature(mine).parameters.values() if p.kind in named]
+        common = [p for p in wanted if p in got]
+        assert [p for p in got if p in wanted] == common, f"{name}: {got} for PyTorch's {wanted}"
+
+
+def test_old_type_names():
+    assert tinytensor.LongTensor([1, 2]).dtype is tinytensor.int64
+    assert tuple(tinytensor.FloatTensor(2, 3).shape) == (2, 3)
+    assert tinytensor.ones(1).type() == torch.ones(1).type().replace("torch", "tinytensor")
+    assert tinytensor.ones(1).type("torch.LongTensor").dtype is tinytensor.int64
+    assert tinytensor.ones(1).type(tinytensor.float64).dtype is tinytensor.float64
+    with pytest.raises(ValueError, match="unknown type 'torch.NoTensor'"):
+        tinytensor.ones(1).type("torch.NoTensor")
+
+
+def test_a_dtype_that_numpy_lacks_has_a_name_but_cannot_be_used():
+    assert repr(tinytensor.bfloat16) == "tinytensor.bfloat16"
+    with pytest.raises(TypeError, match="NumPy has no such dtype; use float32"):
+        tinytensor.ones(2, dtype=tinytensor.bfloat16)
+
+
+@pytest.mark.parametrize("name", ["squeeze_", "unsqueeze_", "transpose_", "t_", "swapaxes_"])
+def test_in_place_changes_of_shape(name):
+    arguments = {"unsqueeze_": (1,), "transpose_": (0, 1), "swapaxes_": (0, 1)}.get(name, ())
+    found = []
+    for library in (tinytensor, torch):
+        leaf = library.tensor([[1.0, 2.0, 3.0]], requires_grad=True)
+        x = leaf * 2
+        assert getattr(x, name)(*arguments) is x
+        (x * x).sum().backward()
+        found.append((tuple(x.shape), x.tolist(), leaf.grad.tolist()))
+    assert found[0] == found[1]
+
+
+def test_questions_about_tensors_and_dtypes():
+    x = tinytensor.ones(2, 3)
+    assert tinytensor.is_tensor(x) and not tinytensor.is_tensor(1.0)
+    assert tinytensor.numel(x) == 6 and tinytensor.is_floating_point(x)
+    assert tinytensor.result_type(tinytensor.ones(2, dtype=tinytensor.int32), 1.5) \
+        is tinytensor.float32
+    assert tinytensor.inf == torch.inf and tinytensor.pi == torch.pi

@@ -1,0 +1,27 @@
+"""The functions behind the layers: those of the table of operations that PyTorch keeps here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import absent, ops
+
+# What stands at the top level too, under the same name.
+SHARED = (
+    "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d", "batch_norm",
+    "bilinear", "binary_cross_entropy_with_logits", "celu", "channel_shuffle", "conv1d", "conv2d",
+    "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_embedding_loss",
+    "cosine_similarity", "ctc_loss", "dropout", "embedding", "embedding_bag",
+    "feature_alpha_dropout", "group_norm", "hardshrink", "hinge_embedding_loss", "instance_norm",
+    "kl_div", "layer_norm", "log_softmax", "margin_ranking_loss", "max_pool1d", "max_pool2d",
+    "max_pool3d", "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle",
+    "poisson_nll_loss", "prelu", "relu", "rms_norm", "rrelu", "selu", "sigmoid", "softmax", "tanh",
+    "threshold", "triplet_margin_loss")
+
+_everywhere = ops.names_for("")
+globals().update({name: _everywhere[name] for name in SHARED if name in _everywhere})
+globals().update(ops.names_for("nn.functional"))
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor.nn.functional", name, lambda: globals())

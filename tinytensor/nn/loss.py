@@ -1,0 +1,254 @@
+"""Losses as modules: one row each. The formulas stand with the functions in `nn.functional`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..tensor import Tensor
+from .function_module import FunctionModule
+
+
+class Loss(FunctionModule, not_passed=("size_average", "reduce"), shown=()):
+    """A loss. The older `size_average` and `reduce`, if given, decide the reduction."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        options = vars(self)
+        average, reduce = options.pop("size_average", None), options.pop("reduce", None)
+        if average is not None or reduce is not None:
+            self.reduction = "none" if reduce is False else "sum" if average is False else "mean"
+
+
+class L1Loss(Loss, function="l1_loss"):
+    """abs(input - target). Shapes: (*), (*) -> (), or (*) for reduction "none"."""
+
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class MSELoss(Loss, function="mse_loss"):
+    """(input - target)². Shapes: (*), (*) -> (), or (*) for reduction "none"."""
+
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class SmoothL1Loss(Loss, function="smooth_l1_loss"):
+    """error² / (2 beta) where abs(error) < beta, abs(error) - beta / 2 elsewhere.
+
+    Shapes: (*), (*) -> (), or (*) for reduction "none". Girshick 2015.
+    """
+
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+    beta: float = 1.0
+
+
+class HuberLoss(Loss, function="huber_loss"):
+    """error² / 2 where abs(error) < delta, delta (abs(error) - delta / 2) elsewhere.
+
+    Shapes: (*), (*) -> (), or (*) for reduction "none". Huber 1964.
+    """
+
+    reduction: str = "mean"
+    delta: float = 1.0
+
+
+class CrossEntropyLoss(Loss, function="cross_entropy"):
+    """-log softmax(input)[target], for scores: there is no softmax before it.
+
+    Shapes: (N, C, *), (N, *) labels or (N, C, *) probabilities -> (), or (N, *) for reduction
+    "none".
+    """
+
+    weight: Tensor | None = None
+    size_average: bool | None = None
+    ignore_index: int = -100
+    reduce: bool | None = None
+    reduction: str = "mean"
+    label_smoothing: float = 0.0
+
+
+class NLLLoss(Loss, function="nll_loss"):
+    """-input[target], for log-probabilities.
+
+    Shapes: (N, C, *), (N, *) labels -> (), or (N, *) for reduction "none".
+    """
+
+    weight: Tensor | None = None
+    size_average: bool | None = None
+    ignore_index: int = -100
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class BCELoss(Loss, function="binary_cross_entropy"):
+    """-(y log p + (1 - y) log(1 - p)), for probabilities.
+
+    Shapes: (*), (*) -> (), or (*) for reduction "none".
+    """
+
+    weight: Tensor | None = None
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class BCEWithLogitsLoss(Loss, function="binary_cross_entropy_with_logits"):
+    """BCELoss of sigmoid(input), without overflow: for scores.
+
+    Shapes: (*), (*) -> (), or (*) for reduction "none".
+    """
+
+    weight: Tensor | None = None
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+    pos_weight: Tensor | None = None
+
+
+class KLDivLoss(Loss, function="kl_div"):
+    """target (log target - input), for an input of log-probabilities.
+
+    Shapes: (*), (*) -> (), or (*) for reduction "none". reduction="batchmean" is the divergence.
+    """
+
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+    log_target: bool = False
+
+
+class PoissonNLLLoss(Loss, function="poisson_nll_loss"):
+    """e**input - target input, for the logarithm of a rate; input - target log input otherwise.
+
+    Shapes: (*), (*) -> (), or (*) for reduction "none".
+    """
+
+    log_input: bool = True
+    full: bool = False
+    size_average: bool | None = None
+    eps: float = 1e-8
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class GaussianNLLLoss(Loss, function="gaussian_nll_loss", keyword_only=True):
+    """(log var + (input - target)² / var) / 2. Shapes: (*), (*), var (*) -> (), or (*).
+
+    Nix and Weigend 1994.
+    """
+
+    full: bool = False
+    eps: float = 1e-6
+    reduction: str = "mean"
+
+
+class HingeEmbeddingLoss(Loss, function="hinge_embedding_loss"):
+    """input where the target is 1, max(0, margin - input) where it is -1.
+
+    Shapes: (*), (*) -> (), or (*) for reduction "none".
+    """
+
+    margin: float = 1.0
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class SoftMarginLoss(Loss, function="soft_margin_loss"):
+    """log(1 + e**(-target input)), for targets of -1 and 1.
+
+    Shapes: (*), (*) -> (), or (*) for reduction "none".
+    """
+
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class MarginRankingLoss(Loss, function="margin_ranking_loss"):
+    """max(0, -target (input1 - input2) + margin). Shapes: (N), (N), (N) -> (), or (N)."""
+
+    margin: float = 0.0
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class CosineEmbeddingLoss(Loss, function="cosine_embedding_loss"):
+    """1 - cos where the target is 1, max(0, cos - margin) where it is -1.
+
+    Shapes: (N, D), (N, D), (N) -> (), or (N) for reduction "none".
+    """
+
+    margin: float = 0.0
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class MultiMarginLoss(Loss, function="multi_margin_loss"):
+    """Σ max(0, margin - input[target] + input[i])**p / C over the other classes i.
+
+    Shapes: (N, C), (N) labels -> (), or (N) for reduction "none".
+    """
+
+    p: int = 1
+    margin: float = 1.0
+    weight: Tensor | None = None
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class MultiLabelMarginLoss(Loss, function="multilabel_margin_loss"):
+    """Σ max(0, 1 - input[j] + input[i]) / C over labels j and other classes i.
+
+    Shapes: (N, C), (N, C) labels, ended by -1 -> (), or (N) for reduction "none".
+    """
+
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class MultiLabelSoftMarginLoss(Loss, function="multilabel_soft_margin_loss"):
+    """The mean over the classes of BCEWithLogitsLoss. Shapes: (N, C), (N, C) -> (), or (N)."""
+
+    weight: Tensor | None = None
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class TripletMarginLoss(Loss, function="triplet_margin_loss"):
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm.
+
+    Shapes: (N, D), (N, D), (N, D) -> (), or (N) for reduction "none". Balntas et al. 2016.
+    """
+
+    margin: float = 1.0
+    p: float = 2.0
+    eps: float = 1e-6
+    swap: bool = False
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class TripletMarginWithDistanceLoss(Loss, function="triplet_margin_with_distance_loss",
+                                    keyword_only=True):
+    """TripletMarginLoss with any distance function, by default the Euclidean one.
+
+    Shapes: (N, D), (N, D), (N, D) -> (), or (N) for reduction "none".
+    """
+
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None
+    margin: float = 1.0
+    swap: bool = False
+    reduction: str = "mean"

@@ -1,0 +1,552 @@
+"""Module: parameters, buffers and other modules under names, and all that follows from names."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from .. import dtypes
+from ..autograd.modes import no_grad
+from ..creation import tensor
+from ..device import device as device_type
+from ..tensor import Tensor
+from .hooks import BackwardHooks, Hook, Hooks, RemovableHandle
+from .parameter import Buffer, Parameter
+
+Self = TypeVar("Self", bound="Module")
+
+
+class IncompatibleKeys(NamedTuple):
+    """What load_state_dict(strict=False) passed over."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return (f"IncompatibleKeys(missing_keys={self.missing_keys}, "
+                f"unexpected_keys={self.unexpected_keys})")
+
+
+class Module:
+    """The base class of all layers and models.
+
+    A subclass calls `super().__init__()` first, assigns Parameters, Buffers and other Modules as
+    attributes, which registers them under that name, and defines `forward`. Calling the module
+    calls `forward`, with the hooks around it.
+    """
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+
+    def __init__(self) -> None:
+        vars(self).update(
+            training=True, _parameters={}, _buffers={}, _modules={},
+            _non_persistent_buffers_set=set(), _forward_hooks=Hooks(), _forward_pre_hooks=Hooks(),
+            _backward_hooks=Hooks(), _backward_pre_hooks=Hooks())
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes: to be defined by every subclass."""
+        raise NotImplementedError(f"{type(self).__name__} is missing the required `forward` method")
+
+    # ------------------------------------------------------------ registering
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Adds a parameter; None reserves the name.
+
+        Raises:
+            KeyError: a name that is empty, has a dot, or is an attribute already.
+            TypeError: a name that is no string, a value that is no Parameter.
+        """
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(f"register_parameter: {name!r} must be a Parameter or None, got "
+                            f"{type(param).__name__}; write Parameter(...) around it")
+        self._register("_parameters", name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Adds a Tensor that is moved and, if persistent, saved with the module, but not trained.
+
+        Raises:
+            KeyError, TypeError: as `register_parameter`.
+        """
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"register_buffer: {name!r} must be a Tensor or None, got "
+                            f"{type(tensor).__name__}")
+        self._register("_buffers", name, tensor)
+        if persistent:
+            self._non_persistent_buffers_set.discard(name)
+        else:
+            self._non_persistent_buffers_set.add(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Adds a submodule.
+
+        Raises:
+            KeyError, TypeError: as `register_parameter`.
+        """
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"add_module: {name!r} must be a Module or None, got "
+                            f"{type(module).__name__}")
+        self._register("_modules", name, module)
+
+    register_module = add_module
+
+    def _register(self, registry: str, name: str, value: Any) -> None:
+        what = REGISTRIES[registry][1]
+        if registry not in vars(self):
+            raise AttributeError(f"cannot assign the {what} {name!r} before Module.__init__() was "
+                                 f"called: begin {type(self).__name__}.__init__ with "
+                                 "super().__init__()")
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a {what} must be a string, got {type(name).__name__}")
+        if "." in name or not name:
+            raise KeyError(f"the name of a {what} must have letters and no dot, got {name!r}")
+        if hasattr(self, name) and name not in vars(self)[registry]:
+            raise KeyError(f"{what} {name!r}: {type(self).__name__} has an attribute of that name")
+        vars(self)[registry][name] = value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        for registry, (kind, _) in REGISTRIES.items():
+            if isinstance(value, kind):
+                self._forget(name, keep=registry)
+                self._register(registry, name, value)
+                if isinstance(value, Buffer) and not value.persistent:
+                    self._non_persistent_buffers_set.add(name)
+                return
+        for registry, (_, what) in REGISTRIES.items():
+            if name in vars(self).get(registry, ()):
+                if value is not None and not (what == "buffer" and isinstance(value, Tensor)):
+                    raise TypeError(f"cannot assign a {type(value).__name__} as {what} {name!r}; "
+                                    f"it takes a {what} or None")
+                vars(self)[registry][name] = value
+                return
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        """Called for what is no ordinary attribute."""
+        attributes = self.__dict__
+        for registry in REGISTRIES:
+            found = attributes.get(registry)
+            if found is not None and name in found:
+                return found[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        if any(name in vars(self)[registry] for registry in REGISTRIES):
+            self._forget(name)
+        else:
+            super().__delattr__(name)
+
+    def _forget(self, name: str, keep: str = "") -> None:
+        """Takes a name out of everything but the registry `keep`, where it has its place."""
+        self.__dict__.pop(name, None)
+        self.__dict__.get("_non_persistent_buffers_set", set()).discard(name)
+        for registry in REGISTRIES:
+            if registry != keep:
+                self.__dict__.get(registry, {}).pop(name, None)
+
+    def __dir__(self) -> list[str]:
+        names = {*super().__dir__(), *self._parameters, *self._buffers, *self._modules}
+        return sorted(name for name in names if not name[0].isdigit())
+
+    # ------------------------------------------------------------ walking
+
+    def children(self) -> Iterator[Module]:
+        """The direct submodules, each once."""
+        for _, module in self.named_children():
+            yield module
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, submodule) for the direct submodules, each once."""
+        seen = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once."""
+        for _, module in self.named_modules():
+            yield module
+
+    def named_modules(self, memo: set[Module] | None = None, prefix: str = "",
+                      remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """(name with dots, module) for this module, whose name is the prefix, and all below it."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module.named_modules(memo, _joined(prefix, name), remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters of this module and, unless recurse=False, of those below; each once."""
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True,
+                         remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """(name with dots, parameter); see `parameters`."""
+        yield from self._named("_parameters", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers of this module and, unless recurse=False, of those below; each once."""
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True,
+                      remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """(name with dots, buffer); see `buffers`."""
+        yield from self._named("_buffers", prefix, recurse, remove_duplicate)
+
+    def _named(self, registry: str, prefix: str, recurse: bool,
+               remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+        seen: set[Any] = set()
+        modules = self.named_modules(None, prefix, remove_duplicate) if recurse \
+            else [(prefix, self)]
+        for path, module in modules:
+            for name, value in vars(module)[registry].items():
+                if value is None or value in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(value)
+                yield _joined(path, name), value
+
+    def get_submodule(self, target: str) -> Module:
+        """The module below this one at a name with dots; "" is this one.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        module: Any = self
+        for name in target.split(".") if target else ():
+            below = getattr(module, name, None)
+            if not isinstance(below, Module):
+                raise AttributeError(f"{target!r}: {type(module).__name__} has no submodule "
+                                     f"{name!r}")
+            module = below
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a name with dots.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        return self._get("_parameters", target)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a name with dots.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        return self._get("_buffers", target)
+
+    def _get(self, registry: str, target: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if vars(module)[registry].get(name) is None:
+            raise AttributeError(f"{target!r}: {type(module).__name__} has no "
+                                 f"{REGISTRIES[registry][1]} {name!r}")
+        return vars(module)[registry][name]
+
+    # ------------------------------------------------------------ changing all at once
+
+    def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
+        """Calls `fn` on every module below, then on this one: for initialising weights."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Sets `training`, which dropout and batch normalisation heed, here and below."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"train: the mode must be a bool, got {type(mode).__name__}")
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
+        return self
+
+    def eval(self: Self) -> Self:
+        """train(False)."""
+        return self.train(False)
+
+    def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
+        """Sets `requires_grad` of every parameter: False freezes them."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets the gradients of all parameters, or sets them to zero."""
+        for parameter in self.parameters():
+            clear_grad(parameter, set_to_none)
+
+    def _apply(self: Self, convert: Callable[[Tensor], Tensor]) -> Self:
+        """Replaces the values of parameters and buffers; Parameters stay the same objects."""
+        with no_grad():
+            for module in self.modules():
+                for parameter in module._parameters.values():
+                    if parameter is not None:
+                        _convert_parameter(parameter, convert)
+                for name, buffer in module._buffers.items():
+                    if buffer is not None:
+                        module._buffers[name] = convert(buffer)
+        return self
+
+    def to(self: Self, *args: Any, dtype: Any = None, device: Any = None,
+           non_blocking: bool = False) -> Self:
+        """Moves parameters and buffers: to(device), to(dtype), to(device, dtype), to(tensor).
+
+        A dtype applies to those of floating point; Parameters stay the same objects.
+
+        Raises:
+            TypeError: a dtype that is not of floating point.
+        """
+        for arg in args:
+            if isinstance(arg, Tensor):
+                dtype, device = arg.dtype, arg.device
+            elif isinstance(arg, str | int | device_type) and not isinstance(arg, bool):
+                device = arg
+            elif arg is not None and not isinstance(arg, bool):
+                dtype = arg
+        if dtype is not None and not dtypes.resolve(dtype).is_floating_point:
+            raise TypeError(f"Module.to: only floating point dtypes, got {dtype}")
+        return self._apply(lambda t: t.to(  # type: ignore[attr-defined]
+            device=device, dtype=dtype if t.is_floating_point() else None))
+
+    def type(self: Self, dst_type: Any) -> Self:
+        """Converts all parameters and buffers to a dtype, those of integers too."""
+        return self._apply(lambda t: t.to(dtype=dst_type))  # type: ignore[attr-defined]
+
+    def float(self: Self) -> Self:
+        """to(float32)."""
+        return self.to(dtypes.float32)
+
+    def double(self: Self) -> Self:
+        """to(float64)."""
+        return self.to(dtypes.float64)
+
+    def half(self: Self) -> Self:
+        """to(float16)."""
+        return self.to(dtypes.float16)
+
+    def cpu(self: Self) -> Self:
+        """to("cpu")."""
+        return self.to("cpu")
+
+    def cuda(self: Self, device: Any = None) -> Self:
+        """to("cuda"): the current GPU, or that of a number."""
+        return self.to("cuda" if device is None else device_type(device))
+
+    # ------------------------------------------------------------ state
+
+    def state_dict(self, *, destination: Any = None, prefix: str = "",
+                   keep_vars: bool = False) -> Any:
+        """Parameters and persistent buffers by name, sharing their memory.
+
+        They are detached unless `keep_vars`. `destination` is a dict to add them to.
+        """
+        destination = OrderedDict() if destination is None else destination
+        for name, values in self._own_state():
+            value = values[name]
+            destination[prefix + name] = value if keep_vars else value.detach()
+        for name, module in self._modules.items():
+            if module is not None:
+                module.state_dict(destination=destination, prefix=f"{prefix}{name}.",
+                                  keep_vars=keep_vars)
+        return destination
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True,
+                        assign: bool = False) -> IncompatibleKeys:
+        """Copies values into parameters and buffers of the same names.
+
+        Values are Tensors, arrays or nested lists, as another engine's state_dict has them.
+
+        Args:
+            strict: every name must be there, and no other.
+            assign: put the Tensors themselves in place of the module's own, with their dtype.
+
+        Raises:
+            TypeError: `state_dict` is no mapping.
+            RuntimeError: names that are missing or unknown, shapes that differ: all of them are
+                listed, and nothing has changed.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict: expected a dict, got {type(state_dict).__name__}")
+        places = {_joined(path, name): (values, name)
+                  for path, module in self.named_modules(remove_duplicate=False)
+                  for name, values in module._own_state()}
+        missing = [name for name in places if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in places]
+        loaded, problems = {}, []
+        if strict and missing:
+            problems.append(f"Missing key(s) in state_dict: {_quoted(missing)}. ")
+        if strict and unexpected:
+            problems.append(f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
+        for name, (values, own) in places.items():
+            if name in state_dict:
+                loaded[name] = _as_tensor(state_dict[name], values[own])
+                if loaded[name].shape != values[own].shape:
+                    problems.append(
+                        f"size mismatch for {name}: copying a param with shape "
+                        f"{loaded[name].shape} from checkpoint, the shape in current model is "
+                        f"{values[own].shape}.")
+        if problems:
+            raise RuntimeError("\n\t".join([
+                f"Error(s) in loading state_dict for {type(self).__name__}:", *problems]))
+        with no_grad():
+            for name, value in loaded.items():
+                values, own = places[name]
+                if not assign:
+                    values[own].copy_(value)
+                elif isinstance(values[own], Parameter):
+                    values[own] = Parameter(value, values[own].requires_grad)
+                else:
+                    values[own] = value
+        return IncompatibleKeys(missing, unexpected)
+
+    def _own_state(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(name, the dict that has it) for what belongs to the state of this module alone."""
+        for values in (self._parameters, self._buffers):
+            for name, value in values.items():
+                if value is not None and not (
+                        values is self._buffers and name in self._non_persistent_buffers_set):
+                    yield name, values  # type: ignore[misc]
+
+    # ------------------------------------------------------------ calling, and hooks
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks
+                or self._backward_pre_hooks):
+            return self._call_with_hooks(args, kwargs)
+        return self.forward(*args, **kwargs)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                                  with_kwargs: bool = False) -> RemovableHandle:
+        """Calls hook(module, args) before forward; what it returns replaces the args.
+
+        With `with_kwargs`: hook(module, args, kwargs), which returns None or (args, kwargs).
+        """
+        return RemovableHandle(self._forward_pre_hooks, Hook(hook, with_kwargs), prepend)
+
+    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                              with_kwargs: bool = False,
+                              always_call: bool = False) -> RemovableHandle:
+        """Calls hook(module, args, output) after forward; what it returns replaces the output.
+
+        With `with_kwargs`: hook(module, args, kwargs, output). With `always_call` it runs, with
+        None for the output, also if forward raised.
+        """
+        return RemovableHandle(self._forward_hooks, Hook(hook, with_kwargs, always_call), prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any],
+                                        prepend: bool = False) -> RemovableHandle:
+        """Calls hook(module, grad_output) in backward; what it returns replaces grad_output."""
+        return RemovableHandle(self._backward_pre_hooks, Hook(hook), prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any],
+                                    prepend: bool = False) -> RemovableHandle:
+        """Calls hook(module, grad_input, grad_output) when the gradients of the inputs are known.
+
+        Both are tuples with None for what has no gradient; what it returns replaces grad_input.
+        """
+        return RemovableHandle(self._backward_hooks, Hook(hook), prepend)
+
+    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for hook in list(self._forward_pre_hooks.values()):
+            if hook.with_kwargs:
+                args, kwargs = hook.function(self, args, kwargs) or (args, kwargs)
+            else:
+                replaced = hook.function(self, args)
+                if replaced is not None:
+                    args = replaced if isinstance(replaced, tuple) else (replaced,)
+        backward = BackwardHooks(self) if self._backward_hooks or self._backward_pre_hooks else None
+        pending = list(self._forward_hooks.values())
+        try:
+            output = self.forward(*(backward.enter(args) if backward else args), **kwargs)
+            while pending:
+                replaced = _call_forward_hook(pending.pop(0), self, args, kwargs, output)
+                output = output if replaced is None else replaced
+        except Exception:
+            for hook in pending:
+                if hook.always_call:
+                    _call_forward_hook(hook, self, args, kwargs, None)
+            raise
+        return backward.leave(output) if backward else output
+
+    # ------------------------------------------------------------ printing
+
+    def extra_repr(self) -> str:
+        """What stands between the brackets of the repr: to be defined by subclasses."""
+        return ""
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr().split("\n") if self.extra_repr() else []
+        children = [f"({name}): " + indented(repr(module))
+                    for name, module in self._modules.items()]
+        if len(extra) == 1 and not children:
+            return f"{self._get_name()}({extra[0]})"
+        lines = [*extra, *children]
+        body = "\n  " + "\n  ".join(lines) + "\n" if lines else ""
+        return f"{self._get_name()}({body})"
+
+
+# Where attributes of a kind are kept, and what that kind is called.
+REGISTRIES: dict[str, tuple[type, str]] = {
+    "_parameters": (Parameter, "parameter"),
+    "_buffers": (Buffer, "buffer"),
+    "_modules": (Module, "module"),
+}
+
+
+def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
+    """Forgets the gradient of a Tensor, or sets it to zero."""
+    if set_to_none:
+        parameter.grad = None
+    elif parameter.grad is not None:
+        parameter.grad = parameter.grad.detach()
+        parameter.grad.zero_()  # type: ignore[attr-defined]
+
+
+def indented(text: str) -> str:
+    """The lines after the first moved in by two."""
+    return text.replace("\n", "\n  ")
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _as_tensor(value: Any, like: Tensor) -> Tensor:
+    return value.detach() if isinstance(value, Tensor) else tensor(value, dtype=like.dtype)
+
+
+def _convert_parameter(parameter: Parameter, convert: Callable[[Tensor], Tensor]) -> None:
+    data = convert(parameter.data)
+    grad = None if parameter.grad is None else convert(parameter.grad.detach())
+    parameter.grad = None
+    parameter.data = data
+    parameter.grad = grad
+
+
+def _call_forward_hook(hook: Hook, module: Module, args: Any, kwargs: Any, output: Any) -> Any:
+    if hook.with_kwargs:
+        return hook.function(module, args, kwargs, output)
+    return hook.function(module, args, output)

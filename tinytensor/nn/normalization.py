@@ -1,0 +1,274 @@
+"""Normalisation layers; batch and instance normalisation with running statistics."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from .. import dtypes
+from ..creation import empty, ones, tensor, zeros
+from ..tensor import Tensor
+from . import functional, init
+from .module import Module
+from .parameter import Parameter
+
+
+class LayerNorm(Module):
+    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims. Shapes: (*, S) -> (*, S).
+
+    Ba, Kiros and Hinton 2016.
+    """
+
+    def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True,
+                 bias: bool = True, device: Any = None, dtype: Any = None):
+        super().__init__()
+        self.normalized_shape = _as_shape(normalized_shape)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        _add_affine(self, self.normalized_shape, elementwise_affine, bias, device, dtype)
+
+    def reset_parameters(self) -> None:
+        """Sets weight 1 and bias 0."""
+        _reset_affine(self)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.layer_norm(input, self.normalized_shape, self.weight, self.bias,
+                                     self.eps)
+
+    def extra_repr(self) -> str:
+        return (f"{self.normalized_shape}, eps={self.eps}, "
+                f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}")
+
+
+class RMSNorm(Module):
+    """x / sqrt(mean of x² + eps) * weight, over the last dims. Shapes: (*, S) -> (*, S).
+
+    eps=None is the machine epsilon of the input's dtype. Zhang and Sennrich 2019.
+    """
+
+    def __init__(self, normalized_shape: Any, eps: float | None = None,
+                 elementwise_affine: bool = True, device: Any = None, dtype: Any = None):
+        super().__init__()
+        self.normalized_shape = _as_shape(normalized_shape)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        self.register_parameter("weight", Parameter(
+            ones(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine
+            else None)
+
+    def reset_parameters(self) -> None:
+        """Sets the weight 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        return (f"{self.normalized_shape}, eps={self.eps}, "
+                f"elementwise_affine={self.elementwise_affine}")
+
+
+class GroupNorm(Module):
+    """Normalises groups of channels of each sample. Shapes: (N, C, *) -> (N, C, *).
+
+    Wu and He 2018.
+
+    Raises:
+        ValueError: groups that do not divide the channels.
+    """
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
+                 device: Any = None, dtype: Any = None, *, bias: bool = True):
+        super().__init__()
+        if num_channels % num_groups:
+            raise ValueError(f"GroupNorm: {num_groups} groups do not divide {num_channels} "
+                             "channels")
+        self.num_groups = num_groups
+        self.num_channels = num_channels
+        self.eps = eps
+        self.affine = affine
+        _add_affine(self, (num_channels,), affine, bias, device, dtype)
+
+    def reset_parameters(self) -> None:
+        """Sets weight 1 and bias 0."""
+        _reset_affine(self)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return (f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+                f"bias={self.bias is not None}")
+
+
+class LocalResponseNorm(Module):
+    """x / (k + alpha mean of x² over `size` neighbouring channels)**beta.
+
+    Shapes: (N, C, *) -> (N, C, *). Krizhevsky, Sutskever and Hinton 2012.
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):
+        super().__init__()
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class RunningNorm(Module):
+    """What batch and instance normalisation share: weights, running statistics, checks."""
+
+    dims: ClassVar[tuple[int, ...]]  # how many the input may have
+    layout: ClassVar[str]
+
+    def _build(self, num_features: int, eps: float, momentum: float | None, affine: bool,
+               track_running_stats: bool, bias: bool, device: Any, dtype: Any) -> None:
+        self.num_features = num_features
+        self.eps = eps
+        self.momentum = momentum
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        _add_affine(self, (num_features,), affine, bias, device, dtype)
+        track, kind = track_running_stats, {"device": device, "dtype": dtype}
+        self.register_buffer("running_mean", zeros(num_features, **kind) if track else None)
+        self.register_buffer("running_var", ones(num_features, **kind) if track else None)
+        self.register_buffer("num_batches_tracked", tensor(
+            0, dtype=dtypes.int64, device=device) if track else None)
+
+    def reset_running_stats(self) -> None:
+        """Forgets the running statistics: mean 0, variance 1."""
+        if self.track_running_stats:
+            init.zeros_(self.running_mean)
+            init.ones_(self.running_var)
+            init.zeros_(self.num_batches_tracked)
+
+    def reset_parameters(self) -> None:
+        """Forgets the running statistics, sets weight 1 and bias 0."""
+        self.reset_running_stats()
+        _reset_affine(self)
+
+    def _check(self, input: Tensor) -> None:
+        if input.ndim not in self.dims:
+            raise ValueError(f"{type(self).__name__}: expected {self.layout}, got shape "
+                             f"{tuple(input.shape)}")
+
+    def extra_repr(self) -> str:
+        return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+                f"affine={self.affine}, bias={self.bias is not None}, "
+                f"track_running_stats={self.track_running_stats}")
+
+
+class BatchNorm(RunningNorm):
+    """Normalises each channel by the mean and variance of the batch.
+
+    While training the statistics of the batch are used, and the running ones move towards them
+    by `momentum` (None: they are the average over all batches); in evaluation the running ones
+    are used. Ioffe and Szegedy 2015.
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
+                 affine: bool = True, track_running_stats: bool = True, device: Any = None,
+                 dtype: Any = None, *, bias: bool = True):
+        super().__init__()
+        self._build(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        self._check(input)
+        momentum = self.momentum
+        if self.training and self.track_running_stats:
+            init.constant_(self.num_batches_tracked, self.num_batches_tracked.item() + 1)
+            if momentum is None:
+                momentum = 1 / self.num_batches_tracked.item()
+        of_batch = self.training or self.running_mean is None
+        used = not self.training or self.track_running_stats
+        return functional.batch_norm(
+            input, self.running_mean if used else None, self.running_var if used else None,
+            self.weight, self.bias, of_batch, momentum or 0.0, self.eps)
+
+
+class BatchNorm1d(BatchNorm):
+    """Batch normalisation. Shapes: (N, C) or (N, C, L) -> the same.
+
+    While training by the statistics of the batch, in evaluation by the running ones, which move
+    by `momentum` (None: the average over all batches). Ioffe and Szegedy 2015.
+    """
+
+    dims, layout = (2, 3), "(N, C) or (N, C, L)"
+
+
+class BatchNorm2d(BatchNorm):
+    """Batch normalisation, as `BatchNorm1d`. Shapes: (N, C, H, W) -> the same."""
+
+    dims, layout = (4,), "(N, C, H, W)"
+
+
+class BatchNorm3d(BatchNorm):
+    """Batch normalisation, as `BatchNorm1d`. Shapes: (N, C, D, H, W) -> the same."""
+
+    dims, layout = (5,), "(N, C, D, H, W)"
+
+
+class InstanceNorm(RunningNorm):
+    """Normalises each channel of each sample by its own mean and variance.
+
+    With track_running_stats, evaluation uses running statistics. Ulyanov et al. 2016.
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1,
+                 affine: bool = False, track_running_stats: bool = False, device: Any = None,
+                 dtype: Any = None, *, bias: bool = True):
+        super().__init__()
+        self._build(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        self._check(input)
+        single = input.ndim == self.dims[0]
+        batch: Any = input.unsqueeze(0) if single else input  # type: ignore[attr-defined]
+        out = functional.instance_norm(
+            batch, self.running_mean, self.running_var, self.weight, self.bias,
+            self.training or not self.track_running_stats, self.momentum or 0.0, self.eps)
+        return out.squeeze(0) if single else out
+
+
+class InstanceNorm1d(InstanceNorm):
+    """Instance normalisation. Shapes: (N, C, L) or (C, L) -> the same. Ulyanov et al. 2016."""
+
+    dims, layout = (2, 3), "(N, C, L) or (C, L)"
+
+
+class InstanceNorm2d(InstanceNorm):
+    """Instance normalisation. Shapes: (N, C, H, W) or (C, H, W) -> the same."""
+
+    dims, layout = (3, 4), "(N, C, H, W) or (C, H, W)"
+
+
+class InstanceNorm3d(InstanceNorm):
+    """Instance normalisation. Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same."""
+
+    dims, layout = (4, 5), "(N, C, D, H, W) or (C, D, H, W)"
+
+
+def _as_shape(shape: Any) -> tuple[int, ...]:
+    return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
+def _add_affine(module: Module, shape: tuple[int, ...], affine: bool, bias: bool, device: Any,
+                dtype: Any) -> None:
+    """Gives a module weight and bias, or None under these names."""
+    for name, wanted in (("weight", affine), ("bias", affine and bias)):
+        module.register_parameter(
+            name, Parameter(empty(shape, device=device, dtype=dtype)) if wanted else None)
+    _reset_affine(module)
+
+
+def _reset_affine(module: Module) -> None:
+    if module.weight is not None:
+        init.ones_(module.weight)
+    if module.bias is not None:
+        init.zeros_(module.bias)

@@ -1,0 +1,94 @@
+"""Gradients that are too large are made smaller, in place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from ...autograd import versions
+from ...autograd.engine import tensor_of
+from ...creation import tensor
+from ...device import array_module, as_array, to_device
+from ...tensor import Tensor
+
+
+def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
+                    norm_type: float = 2.0, error_if_nonfinite: bool = False,
+                    foreach: bool | None = None) -> Tensor:
+    """Scales all gradients by one factor, so that together their norm is at most max_norm.
+
+    Returns the norm before. Pascanu, Mikolov and Bengio 2013. `foreach` has no effect.
+
+    Raises:
+        RuntimeError: the norm is inf or NaN and `error_if_nonfinite`; nothing has changed then.
+    """
+    parameters = _listed(parameters)
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(parameters, max_norm, total)
+    return total
+
+
+def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0,
+                   error_if_nonfinite: bool = False, foreach: bool | None = None) -> Tensor:
+    """The norm of all elements of all Tensors: (Σ abs(x)**p)**(1/p), or the largest for inf.
+
+    Raises:
+        RuntimeError: the norm is inf or NaN and `error_if_nonfinite`.
+    """
+    tensors = _listed(tensors)
+    if not tensors:
+        return tensor(0.0)
+    p = float(norm_type)
+    xp = array_module(tensors[0]._array)
+    norms = xp.stack([_norm(xp, to_device(t._array, tensors[0].device), p)
+                      for t in tensors])
+    total = tensor_of(as_array(_norm(xp, norms, p)), None)
+    if error_if_nonfinite and not math.isfinite(total.item()):
+        raise RuntimeError(f"the norm of order {p} of the gradients is {total.item()}, so they "
+                           "cannot be clipped; error_if_nonfinite=False scales them all the same")
+    return total
+
+
+def _norm(xp: Any, array: Any, p: float) -> Any:
+    """The p-norm of the elements of one array."""
+    if array.dtype == "float16":  # whose squares soon overflow
+        return _norm(xp, array.astype("float32"), p).astype("float16")
+    flat = array.reshape(-1)
+    if p == 2:
+        return xp.sqrt(xp.dot(flat, flat))
+    if math.isinf(p):
+        sizes = xp.abs(flat)
+        return sizes.max() if p > 0 else sizes.min()
+    if p == 0:
+        return (flat != 0).sum().astype(array.dtype)
+    return (xp.abs(flat) ** p).sum() ** (1 / p)
+
+
+def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
+                          total_norm: Tensor, foreach: bool | None = None) -> None:
+    """Scales all gradients by max_norm / total_norm where that is less than 1."""
+    factor = float(max_norm) / (total_norm._array + 1e-6)
+    factor = array_module(factor).minimum(factor, 1.0)
+    for parameter in _listed(parameters):
+        if parameter.grad is not None:
+            array = parameter.grad._array
+            array *= to_device(as_array(factor), parameter.grad.device).astype(
+                array.dtype)
+            versions.note_write(array, "clip_grad_norm_")
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float,
+                     foreach: bool | None = None) -> None:
+    """Keeps every element of every gradient between -clip_value and clip_value."""
+    limit = float(clip_value)
+    for parameter in _listed(parameters):
+        if parameter.grad is not None:
+            array = parameter.grad._array
+            array_module(array).clip(array, -limit, limit, out=array)
+            versions.note_write(array, "clip_grad_value_")
+
+
+def _listed(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors)

@@ -1,0 +1,37 @@
+"""All parameters as one vector, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ... import ops
+from ...tensor import Tensor
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All elements of all Tensors, one after the other. Gradients flow back through it."""
+    flat: list[Any] = [p.reshape(-1) for p in parameters]  # type: ignore[attr-defined]
+    return ops.shape.cat(flat)
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Makes the Tensors show pieces of `vec`, one after the other, in its memory.
+
+    Raises:
+        TypeError: `vec` is no Tensor.
+        RuntimeError: `vec` has too few elements. Nothing has changed then.
+    """
+    if not isinstance(vec, Tensor):
+        raise TypeError(f"vector_to_parameters: expected a Tensor, got {type(vec).__name__}")
+    parameters = list(parameters)
+    needed = sum(p.numel() for p in parameters)
+    if vec.numel() < needed:
+        raise RuntimeError(f"vector_to_parameters: {vec.numel()} elements for parameters of "
+                           f"{needed}")
+    values: Any = vec.detach()
+    start = 0
+    for parameter in parameters:
+        end = start + parameter.numel()
+        parameter.data = values[start:end].view(tuple(parameter.shape))
+        start = end

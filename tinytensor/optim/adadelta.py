@@ -1,0 +1,66 @@
+"""Adadelta."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..device import array_module
+from ..tensor import Tensor
+from .optimizer import (
+    Optimizer,
+    average_square,
+    blocks,
+    check_at_least_zero,
+    count_step,
+    direction,
+    state_arrays,
+)
+
+
+class Adadelta(Optimizer):
+    """Steps in the units of the parameters: their size follows that of the steps before.
+
+        g ← gradient + weight_decay p                 (its negative with maximize)
+        v ← ρ v + (1 - ρ) g²                          the mean of the squared gradients
+        Δ ← sqrt(u + eps) / sqrt(v + eps) g
+        u ← ρ u + (1 - ρ) Δ²                          the mean of the squared steps
+        p ← p - lr Δ
+
+    Zeiler 2012, algorithm 1, where lr is 1.
+
+    Raises:
+        ValueError: a negative option, rho above 1; no parameters.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1.0, rho: float = 0.9,
+                 eps: float = 1e-6, weight_decay: float = 0, foreach: bool | None = None, *,
+                 capturable: bool = False, maximize: bool = False, differentiable: bool = False):
+        """`foreach`, `capturable` and `differentiable` choose among implementations in PyTorch;
+        here there is one, and a step is no part of a graph."""
+        check_at_least_zero(**{"learning rate": float(lr), "epsilon value": eps,
+                               "weight_decay value": weight_decay})
+        if not 0.0 <= rho <= 1.0:
+            raise ValueError(f"Invalid rho value: {rho}; it must be in [0, 1]")
+        super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay,
+                                  "maximize": maximize})
+
+    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
+                group: dict[str, Any]) -> None:
+        array = parameter._array
+        xp = array_module(array)
+        count_step(state)
+        lr, rho, eps = float(group["lr"]), group["rho"], group["eps"]
+        arrays = state_arrays(state, array, "square_avg", "acc_delta")
+        for p, g, v, u in blocks(array, grad, *arrays):
+            g = direction(p, g, group)
+            work = xp.empty_like(p)
+            average_square(v, g, rho, work)
+            delta = u + eps
+            xp.add(v, eps, out=work)
+            delta /= work
+            xp.sqrt(delta, out=delta)
+            delta *= g
+            average_square(u, delta, rho, work)
+            delta *= lr
+            p -= delta

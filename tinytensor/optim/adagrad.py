@@ -1,0 +1,65 @@
+"""Adagrad."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..autograd.engine import tensor_of
+from ..creation import tensor
+from ..device import array_module, on
+from ..tensor import Tensor
+from .optimizer import Optimizer, blocks, check_at_least_zero, count_step, direction
+
+
+class Adagrad(Optimizer):
+    """Gradients divided by the root of the sum of all their squares so far:
+
+        g ← gradient + weight_decay p   (its negative with maximize)
+        s ← s + g²                      which starts at initial_accumulator_value
+        p ← p - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)   in step t
+
+    Duchi, Hazan and Singer 2011, figure 1 with diagonal matrices.
+
+    Raises:
+        ValueError: a negative option; no parameters.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-2, lr_decay: float = 0,
+                 weight_decay: float = 0, initial_accumulator_value: float = 0,
+                 eps: float = 1e-10, foreach: bool | None = None, *, maximize: bool = False,
+                 differentiable: bool = False, fused: bool | None = None):
+        """`foreach`, `differentiable` and `fused` choose among implementations in PyTorch; here
+        there is one, and a step is no part of a graph."""
+        check_at_least_zero(**{
+            "learning rate": float(lr), "lr_decay value": lr_decay,
+            "weight_decay value": weight_decay,
+            "initial_accumulator_value value": initial_accumulator_value, "epsilon value": eps})
+        super().__init__(params, {
+            "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value, "maximize": maximize})
+        for group in self.param_groups:  # PyTorch's state exists before the first step, too
+            for parameter in group["params"]:
+                on(parameter.device, self._start, self.state[parameter], parameter._array)
+
+    def _start(self, xp: Any, state: dict[str, Any], array: Any) -> None:
+        initial = self.defaults["initial_accumulator_value"]
+        state["step"] = tensor(0.0)
+        state["sum"] = tensor_of(xp.full_like(array, initial), None)
+
+    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
+                group: dict[str, Any]) -> None:
+        array = parameter._array
+        xp = array_module(array)
+        if not state:
+            self._start(xp, state, array)
+        rate = float(group["lr"]) / (1 + (count_step(state) - 1) * group["lr_decay"])
+        for p, g, s in blocks(array, grad, state["sum"]._array):
+            g = direction(p, g, group)
+            work = g * g
+            s += work
+            xp.sqrt(s, out=work)
+            work += group["eps"]
+            xp.divide(g, work, out=work)
+            work *= rate
+            p -= work

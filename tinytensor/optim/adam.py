@@ -1,0 +1,96 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from ..device import array_module
+from ..tensor import Tensor
+from .optimizer import (
+    Optimizer,
+    average,
+    average_square,
+    blocks,
+    check_at_least_zero,
+    check_betas,
+    count_step,
+    direction,
+    state_arrays,
+)
+
+
+class Adam(Optimizer):
+    """Steps of about lr in each direction, whatever the size of the gradient:
+
+        g ← gradient + weight_decay p   (its negative with maximize)
+        m ← β₁ m + (1 - β₁) g           the mean of the gradients
+        v ← β₂ v + (1 - β₂) g²          the mean of their squares
+        p ← p - lr m̂ / (sqrt(v̂) + eps)  with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) in step t
+
+    With amsgrad, v̂ takes the largest v so far in place of v. With decoupled_weight_decay,
+    p ← (1 - lr weight_decay) p in place of the first line.
+
+    Kingma and Ba 2015, algorithm 1; Reddi, Kale and Kumar 2018 (amsgrad).
+
+    Raises:
+        ValueError: a negative option, betas outside of [0, 1); no parameters.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3,
+                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0, amsgrad: bool = False, *, foreach: bool | None = None,
+                 maximize: bool = False, capturable: bool = False, differentiable: bool = False,
+                 fused: bool | None = None, decoupled_weight_decay: bool = False):
+        """`foreach`, `capturable`, `differentiable` and `fused` choose among implementations in
+        PyTorch; here there is one, and a step is no part of a graph."""
+        check_at_least_zero(**{"learning rate": float(lr), "epsilon value": eps,
+                               "weight_decay value": weight_decay})
+        check_betas(betas)
+        super().__init__(params, {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+            "amsgrad": amsgrad, "maximize": maximize,
+            "decoupled_weight_decay": decoupled_weight_decay})
+
+    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
+                group: dict[str, Any]) -> None:
+        array = parameter._array
+        xp = array_module(array)
+        step = count_step(state)
+        arrays = state_arrays(state, array, "exp_avg", "exp_avg_sq",
+                              *["max_exp_avg_sq"] * group["amsgrad"])
+        beta1, beta2 = map(float, group["betas"])
+        # m̂ / (sqrt(v̂) + eps) = scale m / (sqrt(v) + eps correction): fewer walks over memory.
+        correction = math.sqrt(1 - beta2**step)
+        scale = correction / (1 - beta1**step)
+        for p, g, m, v, *largest in blocks(array, grad, *arrays):
+            g = direction(p, g, group)
+            work = xp.empty_like(p)  # the one temporary of the update
+            average(m, g, beta1, work)
+            average_square(v, g, beta2, work)
+            if largest:
+                xp.maximum(largest[0], v, out=largest[0])
+                v = largest[0]
+            xp.sqrt(v, out=work)
+            work += group["eps"] * correction
+            xp.divide(m, work, out=work)
+            work *= float(group["lr"]) * scale
+            p -= work
+
+
+class AdamW(Adam):
+    """Adam whose weight decay acts on the parameters, not through the gradient:
+
+        p ← (1 - lr weight_decay) p     before the rest, which is Adam's without its first line
+
+    Loshchilov and Hutter 2019. Arguments and errors as `Adam`, with another default.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3,
+                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False,
+                 foreach: bool | None = None, capturable: bool = False,
+                 differentiable: bool = False, fused: bool | None = None):
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize,
+                         decoupled_weight_decay=True)

@@ -1,0 +1,65 @@
+"""Adamax."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..device import array_module
+from ..tensor import Tensor
+from .optimizer import (
+    Optimizer,
+    average,
+    blocks,
+    check_at_least_zero,
+    check_betas,
+    count_step,
+    direction,
+    state_arrays,
+)
+
+
+class Adamax(Optimizer):
+    """Adam with the largest gradient in place of the root of the mean square:
+
+        g ← gradient + weight_decay p   (its negative with maximize)
+        m ← β₁ m + (1 - β₁) g           the mean of the gradients
+        u ← max(β₂ u, |g| + eps)        the largest, which fades
+        p ← p - lr / (1 - β₁ᵗ) m / u    in step t
+
+    Kingma and Ba 2015, algorithm 2; eps is PyTorch's addition.
+
+    Raises:
+        ValueError: a negative option, betas outside of [0, 1); no parameters.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 2e-3,
+                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0, foreach: bool | None = None, *, maximize: bool = False,
+                 differentiable: bool = False, capturable: bool = False):
+        """`foreach`, `differentiable` and `capturable` choose among implementations in PyTorch;
+        here there is one, and a step is no part of a graph."""
+        check_at_least_zero(**{"learning rate": float(lr), "epsilon value": eps,
+                               "weight_decay value": weight_decay})
+        check_betas(betas)
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps,
+                                  "weight_decay": weight_decay, "maximize": maximize})
+
+    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
+                group: dict[str, Any]) -> None:
+        array = parameter._array
+        xp = array_module(array)
+        step = count_step(state)
+        beta1, beta2 = map(float, group["betas"])
+        arrays = state_arrays(state, array, "exp_avg", "exp_inf")
+        for p, g, m, u in blocks(array, grad, *arrays):
+            g = direction(p, g, group)
+            work = xp.empty_like(p)
+            average(m, g, beta1, work)
+            xp.absolute(g, out=work)
+            work += group["eps"]
+            u *= beta2
+            xp.maximum(u, work, out=u)
+            xp.divide(m, u, out=work)
+            work *= float(group["lr"]) / (1 - beta1**step)
+            p -= work

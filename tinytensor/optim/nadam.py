@@ -1,0 +1,84 @@
+"""NAdam."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..creation import tensor
+from ..device import array_module
+from ..tensor import Tensor
+from .optimizer import (
+    Optimizer,
+    average,
+    average_square,
+    blocks,
+    check_at_least_zero,
+    check_betas,
+    count_step,
+    direction,
+    state_arrays,
+)
+
+
+class NAdam(Optimizer):
+    """Adam with Nesterov's momentum, which grows from β₁ / 2 to β₁:
+
+        g ← gradient + weight_decay p                   (its negative with maximize)
+        m ← β₁ m + (1 - β₁) g
+        v ← β₂ v + (1 - β₂) g²
+        μₜ = β₁ (1 - 0.96^(t momentum_decay) / 2)       in step t
+        m̂ = μₜ₊₁ m / (1 - μ₁ ⋯ μₜ₊₁) + (1 - μₜ) g / (1 - μ₁ ⋯ μₜ)
+        p ← p - lr m̂ / (sqrt(v / (1 - β₂ᵗ)) + eps)
+
+    With decoupled_weight_decay, p ← (1 - lr weight_decay) p in place of the first line.
+
+    Dozat 2016, algorithm 2.
+
+    Raises:
+        ValueError: a negative option, betas outside of [0, 1); no parameters.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 2e-3,
+                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0, momentum_decay: float = 4e-3,
+                 decoupled_weight_decay: bool = False, *, foreach: bool | None = None,
+                 maximize: bool = False, capturable: bool = False, differentiable: bool = False):
+        """`foreach`, `capturable` and `differentiable` choose among implementations in PyTorch;
+        here there is one, and a step is no part of a graph."""
+        check_at_least_zero(**{"learning rate": float(lr), "epsilon value": eps,
+                               "weight_decay value": weight_decay,
+                               "momentum_decay value": momentum_decay})
+        check_betas(betas)
+        super().__init__(params, {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+            "momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize})
+
+    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
+                group: dict[str, Any]) -> None:
+        array = parameter._array
+        xp = array_module(array)
+        step = count_step(state)
+        lr, eps = float(group["lr"]), group["eps"]
+        beta1, beta2 = map(float, group["betas"])
+        mu, next_mu = (beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"]))
+                       for t in (step, step + 1))
+        if "mu_product" not in state:
+            state["mu_product"] = tensor(1.0)
+        state["mu_product"]._array *= mu
+        product = float(state["mu_product"]._array)
+        of_g, of_m = lr * (1 - mu) / (1 - product), lr * next_mu / (1 - product * next_mu)
+        arrays = state_arrays(state, array, "exp_avg", "exp_avg_sq")
+        for p, g, m, v in blocks(array, grad, *arrays):
+            g = direction(p, g, group)
+            root = xp.empty_like(p)
+            average(m, g, beta1, root)
+            average_square(v, g, beta2, root)
+            xp.divide(v, 1 - beta2**step, out=root)
+            xp.sqrt(root, out=root)
+            root += eps
+            work = m * of_m
+            work += of_g * g
+            work /= root
+            p -= work

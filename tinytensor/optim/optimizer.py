@@ -1,0 +1,274 @@
+"""Optimizer: parameters in groups, options for each group, state for each parameter."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..autograd import versions
+from ..autograd.engine import tensor_of
+from ..autograd.modes import enable_grad, no_grad
+from ..creation import tensor
+from ..device import array_module, is_gpu_array, on
+from ..nn.module import clear_grad
+from ..tensor import Tensor
+
+REQUIRED = object()  # the default of an option that every group must give
+BLOCK = 1 << 15  # elements that are updated at a time: with what belongs to them they fit a cache
+
+
+class Optimizer:
+    """The base class of all optimisers. A subclass defines `_update`, the step of one parameter.
+
+    Args:
+        params: Tensors, (name, Tensor) pairs, or dicts with such "params" and options for them.
+        defaults: the options of groups that do not give their own.
+
+    param_groups    the groups, each a dict of its parameters and options
+    state           what the updates remember, for each parameter
+    """
+
+    steps_taken = 0  # calls of `step` on this object: schedulers ask whether there were any
+
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if "step" in vars(cls):
+            cls.step = _counted(cls.step)  # type: ignore[method-assign]
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
+        if isinstance(params, Tensor):
+            raise TypeError("the parameters must be given as a list or another iterable of "
+                            "Tensors or dicts, not as one Tensor")
+        self.defaults = defaults
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list; does the model have "
+                             "parameters, and was parameters() an iterator already used up?")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds parameters, with options of their own.
+
+        Raises:
+            TypeError: not a dict, parameters in a set (which has no order), not Tensors.
+            ValueError: a Tensor that was computed, one that is in a group already, an option
+                that is missing.
+        """
+        if not isinstance(param_group, dict):
+            raise TypeError(f"a parameter group must be a dict, got {type(param_group).__name__}")
+        group = dict(param_group)
+        params = group["params"]
+        if isinstance(params, set):
+            raise TypeError("parameters must be in an order that stays the same: give a list, "
+                            "not a set")
+        params = [params] if isinstance(params, Tensor) else list(params)
+        named = [p for p in params if isinstance(p, tuple)]
+        if named and len(named) < len(params):
+            raise ValueError("either all parameters have names, or none")
+        if any(("param_names" in g) != bool(named) for g in self.param_groups):
+            raise ValueError("either the parameters of all groups have names, or none")
+        if named:
+            group["param_names"] = [name for name, _ in named]
+            params = [parameter for _, parameter in named]
+        for parameter in params:
+            if not isinstance(parameter, Tensor):
+                raise TypeError(f"an optimizer changes Tensors, got {type(parameter).__name__}")
+            if not parameter.is_leaf:
+                raise ValueError("an optimizer changes leaves only; this Tensor was computed by "
+                                 f"{parameter.grad_fn.name()}")  # type: ignore[union-attr]
+        for name, default in self.defaults.items():
+            if default is REQUIRED and name not in group:
+                raise ValueError(f"a parameter group gives no value for the option {name}")
+            group.setdefault(name, default)
+        if len(set(params)) != len(params):
+            warnings.warn("a parameter group has a parameter twice; it would be updated twice",
+                          stacklevel=3)
+        present = {p for g in self.param_groups for p in g["params"]}
+        if not present.isdisjoint(params):
+            raise ValueError("some parameters appear in more than one parameter group")
+        group["params"] = params
+        self.param_groups.append(group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets the gradients of all parameters, or sets them to zero."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                clear_grad(parameter, set_to_none)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Updates every parameter that has a gradient.
+
+        Args:
+            closure: computes the loss anew and calls backward on it; its result is returned.
+        """
+        self.steps_taken += 1
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        on(parameter.device, self._update_there, parameter, group)
+        return loss
+
+    def _update_there(self, _: Any, parameter: Tensor, group: dict[str, Any]) -> None:
+        self._update(parameter, parameter.grad._array, self.state[parameter], group)
+        versions.note_write(parameter._array, f"{type(self).__name__}.step")
+
+    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
+                group: dict[str, Any]) -> None:
+        """Changes one parameter, given the array of its gradient, its state and the options."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------ state
+
+    def state_dict(self) -> dict[str, Any]:
+        """Options and state, with parameters numbered in the order of the groups.
+
+        Tensors in it share their memory with the optimizer.
+        """
+        numbers: dict[Tensor, int] = {}
+        groups = []
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                numbers.setdefault(parameter, len(numbers))
+            groups.append({**{k: v for k, v in group.items() if k != "params"},
+                           "params": [numbers[p] for p in group["params"]]})
+        return {"state": {numbers[p]: dict(s) for p, s in self.state.items()},
+                "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over options and a copy of the state, in the dtypes of the parameters.
+
+        Raises:
+            ValueError: the groups differ in number or size. Nothing has changed then.
+        """
+        saved = state_dict["param_groups"]
+        if len(saved) != len(self.param_groups):
+            raise ValueError(f"load_state_dict: the state has {len(saved)} parameter groups, the "
+                             f"optimizer {len(self.param_groups)}")
+        sizes = [(len(s["params"]), len(g["params"]))
+                 for s, g in zip(saved, self.param_groups, strict=True)]
+        if any(theirs != ours for theirs, ours in sizes):
+            raise ValueError("load_state_dict: a parameter group of the state has another size "
+                             f"than the optimizer's: {sizes}")
+        parameters = {number: parameter for s, g in zip(saved, self.param_groups, strict=True)
+                      for number, parameter in zip(s["params"], g["params"], strict=True)}
+        state = {parameters[number]: {name: _loaded(name, value, parameters[number])
+                                      for name, value in values.items()}
+                 for number, values in state_dict["state"].items()}
+        groups = [{**copy.deepcopy(s), "params": g["params"]}
+                  for s, g in zip(saved, self.param_groups, strict=True)]
+        self.state = defaultdict(dict, state)
+        self.param_groups = groups
+
+    def __repr__(self) -> str:
+        lines = []
+        for i, group in enumerate(self.param_groups):
+            lines += [f"Parameter Group {i}", *(
+                f"    {name}: {group[name]}" for name in sorted(group) if name != "params")]
+        return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"
+
+
+def _counted(step: Callable[..., Any]) -> Callable[..., Any]:
+    """The `step` that a subclass defines in place of the one above, counted as that one is."""
+    @functools.wraps(step)
+    def counted(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        self.steps_taken += 1
+        return step(self, *args, **kwargs)
+    return counted
+
+
+def _loaded(name: str, value: Any, parameter: Tensor) -> Any:
+    """A copy of a piece of state where its parameter is, in its dtype; steps stay as they are."""
+    if isinstance(value, list):
+        return [_loaded(name, item, parameter) for item in value]
+    if not isinstance(value, Tensor):
+        return copy.deepcopy(value)
+    copied: Any = value.detach().clone()  # type: ignore[attr-defined]
+    return copied if name == "step" else copied.to(parameter)
+
+
+def count_step(state: dict[str, Any]) -> int:
+    """One step more; how many there have been with it."""
+    if "step" not in state:
+        state["step"] = tensor(0.0)
+    state["step"]._array += 1
+    return int(state["step"]._array)
+
+
+def state_arrays(state: dict[str, Any], array: Any, *names: str) -> list[Any]:
+    """The arrays of the state with these names; those that are missing start as zeros."""
+    for name in names:
+        if name not in state:
+            state[name] = tensor_of(array_module(array).zeros_like(array), None)
+    return [state[name]._array for name in names]
+
+
+def direction(p: Any, g: Any, group: dict[str, Any]) -> Any:
+    """The gradient of what is minimised, with the penalty on the weights.
+
+    Decoupled weight decay is no part of it: it acts on p here and now.
+    """
+    decay = group["weight_decay"]
+    if group["maximize"]:
+        g = -g
+    if decay and group.get("decoupled_weight_decay"):
+        p *= 1 - float(group["lr"]) * decay
+    elif decay:
+        g = g + decay * p
+    return g
+
+
+def average(mean: Any, g: Any, decay: float, work: Any) -> None:
+    """mean ← decay mean + (1 - decay) g, in place; work is memory to compute in."""
+    array_module(g).subtract(g, mean, out=work)
+    work *= 1 - decay
+    mean += work
+
+
+def average_square(mean: Any, g: Any, decay: float, work: Any) -> None:
+    """mean ← decay mean + (1 - decay) g², in place; work is memory to compute in."""
+    array_module(g).multiply(g, g, out=work)
+    work *= 1 - decay
+    mean *= decay
+    mean += work
+
+
+def blocks(*arrays: Any) -> Iterator[tuple[Any, ...]]:
+    """The arrays in pieces that fit a cache, as flat views, so that temporaries stay small.
+
+    On a GPU, where every call costs a launch, and for arrays that are not contiguous: whole.
+    """
+    if not all(a.flags.c_contiguous for a in arrays):
+        yield arrays
+        return
+    flat = [a.reshape(-1) for a in arrays]
+    block = flat[0].size if is_gpu_array(flat[0]) else BLOCK
+    for start in range(0, flat[0].size, max(block, 1)):
+        yield tuple([a[start:start + block] for a in flat])
+
+
+def check_at_least_zero(**options: float) -> None:
+    """Raises ValueError for an option that is negative or NaN."""
+    for name, value in options.items():
+        if not value >= 0.0:
+            raise ValueError(f"Invalid {name}: {value}; it must be at least 0")
+
+
+def check_betas(betas: tuple[float, float]) -> None:
+    """Raises ValueError unless both decays of averages are in [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}; it must be in [0, 1)")

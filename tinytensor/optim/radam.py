@@ -1,0 +1,84 @@
+"""RAdam."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from ..device import array_module
+from ..tensor import Tensor
+from .optimizer import (
+    Optimizer,
+    average,
+    average_square,
+    blocks,
+    check_at_least_zero,
+    check_betas,
+    count_step,
+    direction,
+    state_arrays,
+)
+
+
+class RAdam(Optimizer):
+    """Adam that trusts its mean of squares only when enough gradients are in it:
+
+        g ← gradient + weight_decay p             (its negative with maximize)
+        m ← β₁ m + (1 - β₁) g
+        v ← β₂ v + (1 - β₂) g²
+        ρ∞ = 2 / (1 - β₂) - 1,  ρₜ = ρ∞ - 2 t β₂ᵗ / (1 - β₂ᵗ)   how many are in v, in step t
+        p ← p - lr m̂                              with m̂ = m / (1 - β₁ᵗ), while ρₜ <= 5
+        p ← p - lr r m̂ sqrt(1 - β₂ᵗ) / (sqrt(v) + eps)          from then on, with
+        r² = (ρₜ - 4) (ρₜ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρₜ)
+
+    With decoupled_weight_decay, p ← (1 - lr weight_decay) p in place of the first line.
+
+    Liu et al. 2020, algorithm 2.
+
+    Raises:
+        ValueError: a negative option, betas outside of [0, 1); no parameters.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3,
+                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0, decoupled_weight_decay: bool = False, *,
+                 foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
+                 differentiable: bool = False):
+        """`foreach`, `capturable` and `differentiable` choose among implementations in PyTorch;
+        here there is one, and a step is no part of a graph."""
+        check_at_least_zero(**{"learning rate": float(lr), "epsilon value": eps,
+                               "weight_decay value": weight_decay})
+        check_betas(betas)
+        super().__init__(params, {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+            "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize})
+
+    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
+                group: dict[str, Any]) -> None:
+        array = parameter._array
+        xp = array_module(array)
+        step = count_step(state)
+        beta1, beta2 = map(float, group["betas"])
+        rate = float(group["lr"]) / (1 - beta1**step)
+        correction = 1 - beta2**step
+        longest = 2 / (1 - beta2) - 1
+        length = longest - 2 * step * beta2**step / correction
+        trusted = length > 5
+        if trusted:
+            rate *= math.sqrt((length - 4) * (length - 2) * longest * correction
+                              / ((longest - 4) * (longest - 2) * length))
+        arrays = state_arrays(state, array, "exp_avg", "exp_avg_sq")
+        for p, g, m, v in blocks(array, grad, *arrays):
+            g = direction(p, g, group)
+            work = xp.empty_like(p)
+            average(m, g, beta1, work)
+            average_square(v, g, beta2, work)
+            if trusted:
+                xp.sqrt(v, out=work)
+                work += group["eps"]
+                xp.divide(m, work, out=work)
+                work *= rate
+            else:
+                xp.multiply(m, rate, out=work)
+            p -= work
