@@ -99,7 +99,8 @@ class RNNBase(Module):
         directions, rows = 2 if bidirectional else 1, GATES[mode] * hidden_size
         for layer, suffix in self._places():
             columns = input_size if layer == 0 else directions * hidden_size
-            shapes = {"weight_ih": (rows, columns), "weight_hh": (rows, hidden_size)}
+            shapes: dict[str, tuple[int, ...]] = {
+                "weight_ih": (rows, columns), "weight_hh": (rows, hidden_size)}
             if bias:
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
             for name, shape in shapes.items():

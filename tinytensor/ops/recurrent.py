@@ -97,6 +97,11 @@ def _transposed(xp, x):
     return xp.swapaxes(x, 0, 1)
 
 
+def _across(xp, weight):
+    """The weight as steps multiply with it: a copy, with which each small product is faster."""
+    return xp.ascontiguousarray(_transposed(xp, weight))
+
+
 def _weight_gradient(xp, d, before):
     return xp.matmul(_transposed(xp, d), before)
 
@@ -137,7 +142,7 @@ def rnn_sequence(xp, input: Array, weight: Array, h0: Array, steps: Any, nonline
 
     Shapes: (rows, H), (H, H), (N, H) -> (rows, H).
     """
-    across = _transposed(xp, weight)
+    across = _across(xp, weight)
     f = xp.tanh if nonlinearity == "tanh" else lambda x: relu.run(xp, x)
     return _run(xp, steps, [h0], lambda rows, h: (f(input[rows] + xp.matmul(h, across)),))[0]
 
@@ -183,7 +188,7 @@ def lstm_sequence(xp, input: Array, weight: Array, h0: Array, c0: Array, steps: 
     result rather than a residual: their own gradient makes second derivatives right.
     Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000.
     """
-    size, across = weight.shape[1], _transposed(xp, weight)
+    size, across = weight.shape[1], _across(xp, weight)
 
     def step(rows, h, c):
         z = input[rows] + xp.matmul(h, across)
@@ -248,7 +253,7 @@ def gru_sequence(xp, input: Array, weight: Array, bias: Array | None, h0: Array,
     rather than a residual: their own gradient makes second derivatives right. Cho et al. 2014,
     with r applied behind the product.
     """
-    size, across = weight.shape[1], _transposed(xp, weight)
+    size, across = weight.shape[1], _across(xp, weight)
 
     def step(rows, h):
         x, recurrent = input[rows], xp.matmul(h, across)
