@@ -11,7 +11,7 @@ import strict_cupy
 @pytest.fixture(params=["strict", pytest.param("cupy", marks=pytest.mark.cuda)])
 def gpu(request):
     """The array module of device="cuda": the strict stand-in, and CuPy where there is a GPU."""
-    device = sys.modules["tinytensor.device"]
+    device = sys.modules["tinytensor.devices"]
     if request.param == "cupy":
         if not device.cuda_is_available():
             pytest.skip(device._load_cupy()[1])

@@ -18,7 +18,7 @@ import tinytensor
 from tinytensor import tensor
 from tinytensor.autograd import grad
 
-device_module = sys.modules["tinytensor.device"]
+device_module = sys.modules["tinytensor.devices"]
 CASES = [c for c in samples() if c[1].name != "move"]
 
 

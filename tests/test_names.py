@@ -54,7 +54,7 @@ def test_old_type_names():
     assert tinytensor.ones(1).type() == torch.ones(1).type().replace("torch", "tinytensor")
     assert tinytensor.ones(1).type("torch.LongTensor").dtype is tinytensor.int64
     assert tinytensor.ones(1).type(tinytensor.float64).dtype is tinytensor.float64
-    with pytest.raises(ValueError, match="unknown type 'torch.NoTensor'"):
+    with pytest.raises(ValueError, match=r"unknown type 'torch\.NoTensor'"):
         tinytensor.ones(1).type("torch.NoTensor")
 
 

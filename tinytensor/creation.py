@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy
 
-from . import device as devices
-from . import dtypes
+from . import devices, dtypes
 from .autograd.engine import tensor_of
 from .autograd.versions import warn
 from .tensor import Tensor

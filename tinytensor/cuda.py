@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import random
-from .device import (
+from .devices import (
     cuda_is_available,
     current_device,
     device_count,
@@ -16,7 +16,7 @@ from .device import (
     resolve,
     set_device,
 )
-from .device import synchronize as _synchronize
+from .devices import synchronize as _synchronize
 
 __all__ = ["is_available", "device_count", "current_device", "set_device", "get_device_name",
            "memory_allocated", "memory_reserved", "empty_cache", "synchronize", "manual_seed",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from . import device, dtypes
+from . import devices, dtypes
 
 options: dict[str, Any] = {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80,
                            "sci_mode": None}
@@ -38,7 +38,7 @@ def set_printoptions(precision: int | None = None, threshold: int | None = None,
 
 def tensor_str(tensor: Any) -> str:
     """What `repr(tensor)` shows: values, and what differs from the defaults."""
-    array = device.to_numpy(tensor._array)
+    array = devices.to_numpy(tensor._array)
     suffixes = []
     if tensor.device.type != "cpu":
         suffixes.append(f"device='{tensor.device}'")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from . import device as devices
+from . import devices
 
 
 class Generator:

@@ -13,8 +13,8 @@ import numpy
 from . import dtypes, random
 from .autograd.engine import tensor_of
 from .creation import finish, like, shape_of, size_of, wanted_dtype
-from .device import device as device_type
-from .device import resolve, to_device, to_numpy
+from .devices import device as device_type
+from .devices import resolve, to_device, to_numpy
 from .tensor import Tensor
 
 __all__ = [

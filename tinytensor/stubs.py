@@ -68,7 +68,8 @@ def signature(function: Callable[..., Any], method: bool, varargs: str = "") -> 
 
 def methods() -> list[str]:
     """The lines of the class that Tensor takes its methods from."""
-    lines: dict[str, str] = {}
+    lines = {"__getitem__": "def __getitem__(self, key: Any) -> Tensor: ...",
+             "__setitem__": "def __setitem__(self, key: Any, value: Any) -> None: ..."}
     for entry in TABLE.values():
         given = result_type(entry)
         if entry.method:

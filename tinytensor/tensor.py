@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from . import absent, dtypes
-from . import device as devices
+from . import absent, devices, dtypes
 from .autograd import engine, gradients, versions
 from .autograd.engine import Leaf, Node, tensor_of
 from .autograd.modes import mode
@@ -24,8 +24,10 @@ if TYPE_CHECKING:  # the methods that the table of operations gives to Tensor
 else:
     Methods = object
 
+NumPyArray = numpy.ndarray[Any, Any]
+
 # Filled by `ops/`: functions that the class below needs and that stand above it.
-ops: Any = None
+ops: Any = SimpleNamespace()
 
 
 class Size(tuple[int, ...]):
@@ -342,7 +344,7 @@ class Tensor(Methods):
 
     # ------------------------------------------------------------ crossing over
 
-    def numpy(self, *, force: bool = False) -> numpy.ndarray[Any, Any]:
+    def numpy(self, *, force: bool = False) -> NumPyArray:
         """The values as a NumPy array that shares memory with this Tensor.
 
         Raises:
@@ -356,7 +358,7 @@ class Tensor(Methods):
                 raise TypeError(f"numpy: this Tensor is on {self.device}; use .cpu().numpy()")
         return devices.to_numpy(self._array)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray[Any, Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NumPyArray:
         array = self.numpy()
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)

@@ -13,7 +13,7 @@ from typing import Any
 from scalar.draw import Graph
 
 from .autograd.engine import Leaf, Node, Pick, topological_order
-from .device import is_array, to_numpy
+from .devices import is_array, to_numpy
 from .tensor import Tensor
 
 SHOWN = 6  # elements: a Tensor of more is described by its range
@@ -46,13 +46,13 @@ def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR", **names: Te
     for node in order:
         if getattr(node.op, "outputs", ()):
             continue  # its results have nodes of their own, below
-        tensor = tensors.get(node)
+        shown = tensors.get(node)
         fields = [labels[node]] if node in labels else []
         fields.append(f"shape {tuple(node.shape)}")
-        array = values.get(node) if tensor is None else tensor._array
+        array = values.get(node) if shown is None else shown._array
         if array is not None:
             fields.append(f"data {_described(array)}")
-        graph.node(node, [*fields, _gradient(tensor, backward_ran)])
+        graph.node(node, [*fields, _gradient(shown, backward_ran)])
         if isinstance(node, Node):
             source: Any = node.parents[0] if isinstance(node, Pick) else node
             operation = (node, "operation")

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy
 
-from .. import device
+from .. import devices
 from . import engine
 from .modes import check_finite, mode
 from .versions import OWN, clock, owner
@@ -138,8 +138,9 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     source.namespace |= {
         "op": op, "forward": op.forward, "NodeType": op.node_type, "Tensor": engine.Tensor,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
-        "numpy": numpy, "ndarray": numpy.ndarray, "array_module": device.array_module, "graph_mode": mode,
-        "as_array": device.result_array, "new": object.__new__, "clock": clock,
+        "numpy": numpy, "ndarray": numpy.ndarray, "array_module": devices.array_module,
+        "graph_mode": mode,
+        "as_array": devices.result_array, "new": object.__new__, "clock": clock,
         "getframe": sys._getframe, "mark_view": mark_view, "check_finite": check_finite,
     }
     header, arguments, keyword_only = [], [], False

@@ -22,7 +22,7 @@ from operator import attrgetter
 from types import CodeType, SimpleNamespace
 from typing import Any
 
-from ..device import array_module, as_array, is_array
+from ..devices import array_module, as_array, is_array
 from .modes import CHECKED, check_finite, mode
 from .versions import check_unwritten, clock, place_of
 
@@ -189,7 +189,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
     """
     order = topological_order(roots)
     check_unwritten(order)
-    wanted = None if targets is None else set(targets)
+    wanted: Any = None if targets is None else set(targets)
     useful = None if wanted is None else ancestors_of(wanted, order)
     grads, results = dict(roots), {}
     owned: Any = _Never() if create_graph else set()

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
-from ..device import as_array, on
+from ..devices import as_array, on
 from . import engine
 from .engine import Node, Pick, accumulate, tensor_of
 from .modes import CHECKED, check_finite, is_grad_enabled, mode, no_grad

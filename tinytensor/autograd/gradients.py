@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..device import as_array, ones_like
+from ..devices import as_array, ones_like
 from . import engine
 from .engine import tensor_of, walk
 from .versions import note_write

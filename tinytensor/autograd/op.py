@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy
 
-from .. import device, dtypes
+from .. import devices, dtypes
 from . import engine
 from .compiler import (
     Constant,
@@ -260,7 +260,7 @@ def prepare(op: Op, *inputs: Any) -> list[Any]:
                            f"{dtypes.BY_NUMPY[together].name}; convert it with .float() first")
     if op.promotes == "float" and together.kind not in "fO":
         together = dtypes.get_default_dtype().numpy
-    weak = any(device.is_array(a) for a in arrays)
+    weak = any(devices.is_array(a) for a in arrays)
     for i in chosen:
         value = values[i]
         if isinstance(value, Constant):
@@ -287,7 +287,7 @@ def _as_input(op: Op, name: str, x: Any) -> Any:
         return None
     if isinstance(x, numpy.generic):
         x = numpy.asarray(x)
-    if device.is_array(x):
+    if devices.is_array(x):
         dtypes.of_array(x)
         return engine.tensor_of(x, None)
     if isinstance(x, bool | int | float) and op.promotes in ("common", "float") \
@@ -317,12 +317,12 @@ def recover(op: Op, error: Exception, inputs: tuple[Any, ...], parameters: dict[
     """What to do when a forward failed: an error that a user understands, or another try."""
     if op.signature.variadic:
         inputs = tuple(inputs[0])
-    tensors = [x for x in inputs if x is not None and device.is_array(x._array)]
-    places = list(dict.fromkeys(device.device_of(t._array) for t in tensors))
+    tensors = [x for x in inputs if x is not None and devices.is_array(x._array)]
+    places = list(dict.fromkeys(devices.device_of(t._array) for t in tensors))
     if len(places) > 1:
         gpu = next(p for p in places if p.type == "cuda")
         if len(places) == 2 and all(
-                t._array.ndim == 0 for t in tensors if device.device_of(t._array) != gpu):
+                t._array.ndim == 0 for t in tensors if devices.device_of(t._array) != gpu):
             moved = [x.to(gpu) if isinstance(x, engine.Tensor) else x for x in inputs]
             named = dict(zip(op.signature.inputs, moved, strict=True))
             return op.function(**{n: {**named, **parameters}[n] for n in op.signature.order})

@@ -13,7 +13,7 @@ import warnings
 import weakref
 from typing import Any
 
-from ..device import is_array
+from ..devices import is_array
 
 clock = itertools.count(1)  # ticks at every recorded op and at every write to memory
 

@@ -13,7 +13,7 @@ from ..autograd import engine, versions
 from ..autograd.engine import Node, accumulate, pick, tensor_of
 from ..autograd.modes import mode
 from ..creation import zeros
-from ..device import as_array
+from ..devices import as_array
 from ..tensor import Tensor
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from .. import dtypes
 from ..autograd.modes import no_grad
 from ..creation import tensor
-from ..device import device as device_type
+from ..devices import device as device_type
 from ..tensor import Tensor
 from .hooks import BackwardHooks, Hook, Hooks, RemovableHandle
 from .parameter import Buffer, Parameter

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
-from .. import device as devices
-from .. import dtypes, tensor
+from .. import devices, dtypes
 from ..autograd.engine import tensors
 from ..autograd.modes import mode
 from ..autograd.op import TABLE, Entry
 from ..tensor import Tensor
+from ..tensor import ops as wanted_by_tensor
 from . import (  # each enters its operations into the table
     activation,
     arrange,
@@ -238,7 +237,7 @@ Tensor.mH = property(_matrix_transposed)  # type: ignore[attr-defined]
 
 def names_for(home: str) -> dict[str, Callable[..., Any]]:
     """The functions that a module offers: "" for the package, "nn.functional", "linalg"."""
-    found = {}
+    found: dict[str, Callable[..., Any]] = {}
     for entry in TABLE.values():
         if entry.home == home and not entry.internal:
             found |= dict.fromkeys((entry.name, *entry.aliases), entry.function)
@@ -263,8 +262,7 @@ def load() -> None:
         vars(tensors)[name] = _beside(getattr(creation, name))
     for name in ("zeros_like", "ones_like"):
         vars(tensors)[name] = getattr(creation, name)
-    tensor.ops = ModuleType("ops_for_tensor")
-    vars(tensor.ops).update(tensor=creation.tensor, write_view=shape.write_view)
+    vars(wanted_by_tensor).update(tensor=creation.tensor, write_view=shape.write_view)
 
 
 load()

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .. import device, dtypes, random
+from .. import devices, dtypes, random
 from ..autograd import engine
 from ..autograd.op import Op, composed, op
 from . import elementwise
@@ -124,8 +124,8 @@ def rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
 
 def _like(drawn: Any, tensor: Any) -> Any:
     """Numbers drawn on the host as a Tensor of the dtype and on the device of another."""
-    drawn = device.as_array(drawn).astype(tensor.dtype.numpy)
-    return engine.tensor_of(device.to_device(drawn, tensor.device), None)
+    drawn = devices.as_array(drawn).astype(tensor.dtype.numpy)
+    return engine.tensor_of(devices.to_device(drawn, tensor.device), None)
 
 
 @with_inplace

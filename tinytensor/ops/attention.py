@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import device as devices
-from .. import dtypes
+from .. import devices, dtypes
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed
 from .activation import softmax

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..autograd.op import composed, op
-from ..device import is_gpu_array
+from ..devices import is_gpu_array
 from .samples import S, TensorSample, t
 
 Array = Any

@@ -19,7 +19,7 @@ from typing import Any
 import numpy
 from numpy.linalg import LinAlgError as NotSolvable  # CuPy raises it too
 
-from .. import device
+from .. import devices
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed, op
 from .index import raw
@@ -98,13 +98,13 @@ def _mask(x, upper=False, strict=False):
     """Where a triangle of the matrices in `x` is: an array, also for Tensors."""
     array = raw(x)
     n, m = array.shape[-2:]
-    lower = device.array_module(array).tri(n, m, -1 if strict != upper else 0, dtype=bool)
+    lower = devices.array_module(array).tri(n, m, -1 if strict != upper else 0, dtype=bool)
     return ~lower if upper else lower
 
 
 def _diagonal_mask(x):
     array = raw(x)
-    return device.array_module(array).eye(array.shape[-1], dtype=bool)
+    return devices.array_module(array).eye(array.shape[-1], dtype=bool)
 
 
 def _as_diagonal(xp, d, mask):
@@ -115,7 +115,7 @@ def _as_diagonal(xp, d, mask):
 def _identity(A):
     """The identity matrix of the size, dtype and device of square matrices."""
     array = A._array
-    return tensor_of(device.array_module(array).eye(array.shape[-1], dtype=array.dtype), None)
+    return tensor_of(devices.array_module(array).eye(array.shape[-1], dtype=array.dtype), None)
 
 
 # ---------------------------------------------------------------- samples
@@ -300,7 +300,7 @@ def _(xp, g, A, out):
 def _cofactors(xp, A):
     """det(A) A⁻ᵀ without the division: from A = U S Vᵀ, with the products of the other S."""
     U, values, Vh = svd.run(xp, A, False)
-    array = device.array_module(raw(A)).linalg
+    array = devices.array_module(raw(A)).linalg
     sign = array.det(raw(U)) * array.det(raw(Vh))
     n = A.shape[-1]
     others = [xp.prod(xp.concatenate([values[..., :i], values[..., i + 1:]], axis=-1), axis=-1)
@@ -558,7 +558,7 @@ def _(xp, g, U, S, Vh):
     gU = None if g[0] is None else g[0][..., :k]
     gVh = None if g[2] is None else g[2][..., :k, :]
     columns, rows = xp.expand_dims(S, -2), xp.expand_dims(S, -1)
-    diagonal = device.array_module(raw(S)).eye(k, dtype=bool)
+    diagonal = devices.array_module(raw(S)).eye(k, dtype=bool)
     gaps = (columns - rows) * (columns + rows) + diagonal
     inner = 0.0 if g[1] is None else _as_diagonal(xp, g[1], diagonal)
     if gU is not None:

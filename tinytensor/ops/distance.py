@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from .. import device
+from .. import devices
 from ..autograd.op import composed, op
 from .index import getitem
 from .reduce import vector_norm
@@ -121,6 +121,6 @@ def pdist(input, p=2.0):
     """
     if input.ndim != 2:
         raise RuntimeError(f"pdist: expects 2 dimensions, got shape {tuple(input.shape)}")
-    first, second = (device.to_device(places, input.device)
+    first, second = (devices.to_device(places, input.device)
                      for places in numpy.triu_indices(input.shape[0], 1))
     return vector_norm(getitem(input, (first,)) - getitem(input, (second,)), p, -1)

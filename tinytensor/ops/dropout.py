@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy
 
-from .. import device as devices
-from .. import random
+from .. import devices, random
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed
 from ..autograd.versions import warn

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from .. import device
+from .. import devices
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed, op
 from .index import (
@@ -433,7 +433,7 @@ def _mask(name, input, mask):
     except ValueError:
         raise RuntimeError(f"{name}: the input of shape {tuple(input.shape)} and the mask of "
                            f"shape {tuple(mask.shape)} do not broadcast") from None
-    xp = device.array_module(mask._array)
+    xp = devices.array_module(mask._array)
     return input if tuple(input.shape) == shape else broadcast_to(input, shape), \
         xp.broadcast_to(mask._array, shape)
 
@@ -509,17 +509,17 @@ def embedding_bag(input, weight, offsets=None, *, mode="mean", per_sample_weight
     if offsets is None:
         ends = numpy.arange(input.shape[0] + 1) * input.shape[1]
     else:
-        starts = device.to_numpy(getattr(offsets, "_array", offsets))
+        starts = devices.to_numpy(getattr(offsets, "_array", offsets))
         ends = starts if include_last_offset else numpy.append(starts, input.numel())
     bags = numpy.repeat(numpy.arange(len(ends) - 1), numpy.diff(ends))
     array = input._array.reshape(-1)
     weights = None if per_sample_weights is None else reshape(per_sample_weights, (-1, 1))
     if padding_idx is not None:
-        kept = device.to_numpy(array) != padding_idx % weight.shape[0]
+        kept = devices.to_numpy(array) != padding_idx % weight.shape[0]
         array, bags = array[kept], bags[kept]
         weights = None if weights is None else getitem(weights, (kept,))
     rows = getitem(weight, (array,))
-    bags = tensor_of(device.to_device(bags, weight.device), None)
+    bags = tensor_of(devices.to_device(bags, weight.device), None)
     out = weight.new_zeros((len(ends) - 1, weight.shape[1]))
     if mode == "max":
         index = broadcast_to(bags.unsqueeze(1), rows.shape)

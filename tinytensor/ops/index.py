@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy
 
-from .. import device, dtypes
+from .. import devices, dtypes
 from ..autograd import engine, versions
 from ..autograd.modes import mode
 from ..autograd.op import composed, op
@@ -39,7 +39,7 @@ def as_index(tensor, key):
     """
     keys = [_as_key(tensor, k) for k in _as_tuple(key)]
     basic, advanced = _steps(tensor._array, keys)
-    arrays = [k for k in advanced if device.is_array(k)]
+    arrays = [k for k in advanced if devices.is_array(k)]
     if not arrays:
         return (*basic, Ellipsis), None  # with ... even a single element comes as a view
     if len(arrays) > 1:  # a mask among others counts as the positions where it holds
@@ -52,7 +52,7 @@ def _as_tuple(key):
         return key
     if isinstance(key, list) and any(
             k is None or k is Ellipsis or isinstance(k, slice | list | tuple | range)
-            or isinstance(k, engine.Tensor) or device.is_array(k) for k in key):
+            or isinstance(k, engine.Tensor) or devices.is_array(k) for k in key):
         warnings.warn("x[[a, b]] with more than numbers in the list means x[a, b], as in "
                       "PyTorch, which will change that: write x[a, b], or x[tensor([a, b])]",
                       stacklevel=4)
@@ -73,8 +73,8 @@ def _as_key(tensor, key):
     if isinstance(key, list | tuple | range):
         values = [k._array if isinstance(k, engine.Tensor) else k for k in key]
         key = numpy.asarray(values, dtype=None if values else numpy.int64)
-    key = key._array if isinstance(key, engine.Tensor) else device.as_array(key)
-    if not device.is_array(key):
+    key = key._array if isinstance(key, engine.Tensor) else devices.as_array(key)
+    if not devices.is_array(key):
         raise IndexError(f"an index must be of integers, bools, slices, None or ..., got "
                          f"{type(key).__name__}")
     if key.dtype == numpy.uint8:
@@ -86,11 +86,11 @@ def _as_key(tensor, key):
                          "convert it with .long()")
     if not key.ndim:
         return key.item()
-    return device.to_device(key, device.device_of(tensor._array))
+    return devices.to_device(key, devices.device_of(tensor._array))
 
 
 def _is_mask(key):
-    return device.is_array(key) and key.dtype.kind == "b"
+    return devices.is_array(key) and key.dtype.kind == "b"
 
 
 def _steps(array, keys):
@@ -111,7 +111,7 @@ def _steps(array, keys):
         elif key is None or isinstance(key, bool):  # True and False select from a dim of their own
             taken = 0
             basic.append(None)
-            advanced.append(WHOLE if key is None else device.array_module(array).zeros(
+            advanced.append(WHOLE if key is None else devices.array_module(array).zeros(
                 int(key), dtype=numpy.int64))
         elif isinstance(key, slice):
             basic.append(key)
@@ -193,7 +193,7 @@ def put_zeros(xp, input: Array, shape: Any, index: Any):
     Shapes: (what the index selects) -> shape.
     """
     out = xp.zeros(shape, dtype=input.dtype)
-    if any(device.is_array(k) and k.dtype.kind != "b" for k in index):
+    if any(devices.is_array(k) and k.dtype.kind != "b" for k in index):
         add_at(xp, out, index, input)
     else:
         out[index] = input
@@ -217,7 +217,7 @@ def add_at(xp, out, index, values):
 def positions(xp, shape, index):
     """Where the elements that arrays and whole slices select lie in a flattened array."""
     steps = [math.prod(shape[i + 1:]) for i in range(len(shape))]
-    arrays = [i for i, k in enumerate(index) if device.is_array(k)]
+    arrays = [i for i, k in enumerate(index) if devices.is_array(k)]
     sliced = [i for i in range(len(shape)) if i not in arrays]
     adjacent = arrays[-1] - arrays[0] == len(arrays) - 1
     before = [i for i in sliced if adjacent and i < arrays[0]]
@@ -308,7 +308,7 @@ def write(tensor, key, value):
 
 def as_value(value, tensor):
     """A number, list or array as a Tensor of the dtype of `tensor`."""
-    array = numpy.asarray(value, dtype=None if device.is_array(value) else tensor.dtype.numpy)
+    array = numpy.asarray(value, dtype=None if devices.is_array(value) else tensor.dtype.numpy)
     return engine.tensor_of(array, None)
 
 
@@ -338,7 +338,7 @@ def along(index, shape, dim):
     Along the other dims it counts from 0, to the size that `shape` and `index` have together.
     """
     (axis,) = axes(dim, len(shape))
-    xp = device.array_module(index)
+    xp = devices.array_module(index)
     return tuple(
         index if i == axis else xp.reshape(xp.arange(n), (-1, *[1] * (len(shape) - 1 - i)))
         for i, n in enumerate(shape))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy
 
-from .. import device
+from .. import devices
 from ..autograd.op import composed, op
 from .index import getitem
 from .reduce import axes
@@ -371,7 +371,7 @@ def _cross(name, input, other, axis):
         raise RuntimeError(f"{name}: vectors of 3 elements are needed at dimension {axis} of as "
                            f"many dims, got shapes {tuple(input.shape)} and {tuple(other.shape)}")
     before = (slice(None),) * axis
-    one, two = ((*before, device.to_device(numpy.array(places), input.device))
+    one, two = ((*before, devices.to_device(numpy.array(places), input.device))
                 for places in ([1, 2, 0], [2, 0, 1]))
     return getitem(input, one) * getitem(other, two) - getitem(input, two) * getitem(other, one)
 

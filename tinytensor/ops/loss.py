@@ -14,7 +14,7 @@ from ..autograd import engine
 from ..autograd.modes import no_grad
 from ..autograd.op import composed, op
 from ..autograd.versions import warn
-from ..device import array_module
+from ..devices import array_module
 from . import distance
 from .activation import log_softmax, softmax
 from .elementwise import exp, log, minimum, relu, square

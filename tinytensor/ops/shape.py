@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import device as devices
-from .. import dtypes
+from .. import devices, dtypes
 from ..autograd.engine import tensor_of, tensors
 from ..autograd.op import broadcast_problem, composed, op
 from ..tensor import Size

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..autograd.engine import tensor_of
 from ..creation import tensor
-from ..device import array_module, on
+from ..devices import array_module, on
 from ..tensor import Tensor
 from .optimizer import Optimizer, blocks, check_at_least_zero, count_step, direction
 

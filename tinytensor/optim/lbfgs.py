@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..autograd import versions
 from ..autograd.engine import tensor_of
 from ..autograd.modes import enable_grad, no_grad
-from ..device import array_module, on
+from ..devices import array_module, on
 from ..tensor import Tensor
 from .optimizer import Optimizer, check_at_least_zero
 
@@ -230,7 +230,7 @@ def strong_wolfe(at: Callable[[float], Trial], start: Trial, t: float, size: flo
         left, right = sorted(end.t for end in bracket)
         if (right - left) * size < tolerance:
             break
-        t, margin = cubic_minimum(*bracket, left, right), 0.1 * (right - left)
+        t, margin = cubic_minimum(bracket[0], bracket[1], left, right), 0.1 * (right - left)
         close = min(right - t, t - left) < margin
         if close and (slow or not left < t < right):
             t = right - margin if right - t < t - left else left + margin

@@ -334,9 +334,9 @@ class _ByFunction(LRScheduler):
 
 def attributes_of(function: Any) -> dict[str, Any] | None:
     """A copy of the attributes of an object that can be called; None for a plain function."""
-    attributes = getattr(function, "__dict__", None)
-    plain = attributes is None or isinstance(function, types.FunctionType)
-    return None if plain else dict(attributes)
+    if isinstance(function, types.FunctionType) or not hasattr(function, "__dict__"):
+        return None
+    return dict(vars(function))
 
 
 class LambdaLR(_ByFunction):

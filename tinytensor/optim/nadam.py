@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..creation import tensor
-from ..device import array_module
+from ..devices import array_module
 from ..tensor import Tensor
 from .optimizer import (
     Optimizer,

@@ -13,7 +13,7 @@ from ..autograd import versions
 from ..autograd.engine import tensor_of
 from ..autograd.modes import enable_grad, no_grad
 from ..creation import tensor
-from ..device import array_module, is_gpu_array, on
+from ..devices import array_module, is_gpu_array, on
 from ..nn.module import clear_grad
 from ..tensor import Tensor
 
@@ -123,7 +123,8 @@ class Optimizer:
         return loss
 
     def _update_there(self, _: Any, parameter: Tensor, group: dict[str, Any]) -> None:
-        self._update(parameter, parameter.grad._array, self.state[parameter], group)
+        grad: Any = parameter.grad
+        self._update(parameter, grad._array, self.state[parameter], group)
         versions.note_write(parameter._array, f"{type(self).__name__}.step")
 
     def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ..device import array_module
+from ..devices import array_module
 from ..tensor import Tensor
 from .optimizer import (
     Optimizer,

@@ -9,7 +9,7 @@ from typing import Any
 from ...autograd import versions
 from ...autograd.engine import tensor_of
 from ...creation import tensor
-from ...device import array_module, as_array, to_device
+from ...devices import array_module, as_array, to_device
 from ...tensor import Tensor
 
 

@@ -95,15 +95,17 @@ def cuda_is_available() -> bool:
     return _load_cupy()[0] is not None
 
 
-_gpu_arrays: tuple[type, ...] = ()  # filled when the first GPU array is made or met
+_gpu_arrays: tuple[Any, ...] = ()  # CuPy's array type, from the first one that is made or met
 
 
 def is_array(x: Any) -> bool:
     """Whether `x` is an array of NumPy or of CuPy."""
-    return isinstance(x, numpy.ndarray) or isinstance(x, _gpu_arrays)
+    return isinstance(x, numpy.ndarray) or is_gpu_array(x)
 
 
 def is_gpu_array(x: Any) -> bool:
+    if not _gpu_arrays and type(x).__module__.partition(".")[0] == "cupy":
+        module_for(device("cuda"))  # made by somebody else, and the first that is met
     return isinstance(x, _gpu_arrays)
 
 
