@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-import pytest
-import strict_cupy
+# The tests run in several processes on small arrays: threads of BLAS would only get in each
+# other's way. To be set before NumPy is imported.
+for _library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
+import strict_cupy  # noqa: E402
 
 
 @pytest.fixture(params=["strict", pytest.param("cupy", marks=pytest.mark.cuda)])

@@ -22,7 +22,7 @@ from .autograd.modes import (
     set_grad_enabled,
 )
 from .creation import *  # noqa: F403
-from .device import device
+from .devices import device
 from .dtypes import (
     can_cast,
     dtype,
@@ -46,7 +46,8 @@ __version__ = "0.1.0"
 globals().update(ops.names_for(""))  # the functions of the table of operations
 globals().update(dtypes.BY_NAME)  # float32, int64, ... and their short names
 
-from . import nn, optim  # noqa: E402 - built on all of the above
+from . import distributions, nn, optim, utils  # noqa: E402 - built on all of the above
+from .files import load, save  # noqa: E402
 from .names import *  # noqa: E402, F403
 from .nn import functional  # noqa: E402 - the word that `scalar` has for it too
 

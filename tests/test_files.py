@@ -1,0 +1,588 @@
+"""Files: round trips, PyTorch through the safetensors library both ways, damage, crashes."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import math
+import os
+import pickle
+import random
+import stat
+import struct
+import sys
+import warnings
+from collections import OrderedDict
+from typing import Any
+
+import numpy
+import pytest
+import safetensors
+import safetensors.numpy
+import safetensors.torch
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinytensor
+from tinytensor import load, nn, optim, save
+
+files = sys.modules["tinytensor.files"]
+DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equal to the bit, with equal types (a dict for any dict, a Tensor for any Tensor)."""
+    if isinstance(a, tinytensor.Tensor):
+        return (isinstance(b, tinytensor.Tensor) and a.dtype is b.dtype and a.shape == b.shape
+                and a.detach().numpy().tobytes() == b.detach().numpy().tobytes())
+    if isinstance(a, dict):
+        return isinstance(b, dict) and len(a) == len(b) and all(
+            same(k, m) and same(v, w)
+            for (k, v), (m, w) in zip(a.items(), b.items(), strict=True))
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return struct.pack("<d", a) == struct.pack("<d", b) if isinstance(a, float) else a == b
+
+
+def array_of(dtype: str, *shape: int) -> Any:
+    values = numpy.random.default_rng(5).integers(0, 2 if dtype == "bool" else 100, shape)
+    return numpy.asarray(values).astype(dtype)
+
+
+def checkpoint() -> dict[str, Any]:
+    """What a training program saves."""
+    tinytensor.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    optimizer = optim.AdamW(model.parameters(), lr=0.1, betas=(0.8, 0.99))
+    model(tinytensor.randn(5, 3)).sum().backward()
+    optimizer.step()
+    return {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3,
+            "rng": tinytensor.get_rng_state(), "losses": [0.1, 1e-300, math.inf], "best": None,
+            "name": "näme\n\"\\", "done": False, "shape": (2, (3, 4.0))}
+
+
+# ---------------------------------------------------------------- what was saved is loaded
+
+
+def test_checkpoint(tmp_path: Any) -> None:
+    saved = checkpoint()
+    save(saved, tmp_path / "c.safetensors")
+    loaded = load(tmp_path / "c.safetensors", map_location="cpu")
+    assert same(saved, loaded)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    model.load_state_dict(loaded["model"])
+    optimizer = optim.AdamW(model.parameters())
+    optimizer.load_state_dict(loaded["optimizer"])
+    assert same(optimizer.state_dict(), saved["optimizer"])
+    tinytensor.set_rng_state(loaded["rng"])
+
+
+leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(-2**130, 2**130), st.floats(), st.text(max_size=4),
+    st.sampled_from(DTYPES).flatmap(lambda d: st.builds(
+        lambda *shape: tinytensor.tensor(array_of(d, *shape)), st.integers(0, 2),
+        st.integers(1, 3))))
+keys = st.one_of(st.text(max_size=3), st.integers(), st.none(), st.booleans(),
+                 st.tuples(st.integers(), st.text(max_size=2)))
+trees = st.recursive(leaves, lambda inner: st.one_of(
+    st.lists(inner, max_size=3), st.lists(inner, max_size=3).map(tuple),
+    st.dictionaries(keys, inner, max_size=3)), max_leaves=10)
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(trees)
+def test_any_plain_data(tree: Any) -> None:
+    file = io.BytesIO()
+    save(tree, file)
+    file.seek(0)
+    assert same(tree, load(file))
+
+
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(st.dictionaries(st.text(max_size=5), leaves, max_size=4))
+def test_names_that_collide(content: dict[str, Any]) -> None:
+    """Paths that read alike, and names that the format has for itself."""
+    t = tinytensor.ones(1)
+    tree = {**content, "a.b": t * 1, "a": {"b": t * 2}, "__metadata__": t * 3, "": t * 4,
+            "a.b#2": t * 5, 1: t * 6, "1": t * 7}
+    file = io.BytesIO()
+    save(tree, file)
+    assert same(tree, load(io.BytesIO(file.getvalue())))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_layouts(dtype: str) -> None:
+    """What is not contiguous is written in the order of its dims."""
+    base = tinytensor.tensor(array_of(dtype, 4, 6))
+    views = {"transposed": base.t(), "strided": base[::2, 1::3], "row": base[1],
+             "column": base[:, 2], "scalar": base[0, 0], "expanded": base[:1].expand(5, 6),
+             "empty": base[:0], "reversed": tinytensor.from_numpy(base.numpy()[::-1])}
+    file = io.BytesIO()
+    save(views, file)
+    loaded = load(io.BytesIO(file.getvalue()))
+    reference = safetensors.torch.load(file.getvalue())
+    assert list(loaded) == list(views) and reference.keys() == views.keys()
+    for name, view in views.items():
+        assert same(view, loaded[name])
+        numpy.testing.assert_array_equal(reference[name].numpy(), view.numpy(), strict=True)
+
+
+def test_tied_tensors_are_stored_once_and_tied_again(tmp_path: Any) -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding, self.head = nn.Embedding(50, 8), nn.Linear(8, 50, bias=False)
+            self.head.weight = self.embedding.weight
+
+    model, path = Tied(), tmp_path / "tied.safetensors"
+    save(model.state_dict(), path)
+    assert path.stat().st_size < 50 * 8 * 4 + 1000
+    loaded = load(path)
+    assert list(loaded) == ["embedding.weight", "head.weight"]
+    assert loaded["embedding.weight"] is loaded["head.weight"]
+    assert same(loaded["head.weight"], model.head.weight)
+    w = tinytensor.ones(2, 2)
+    save([w, w.detach(), w.clone(), w.t(), w[0], w.view(4)], path)
+    a, b, *others = load(path)
+    assert a is b and all(o.data_ptr() != a.data_ptr() for o in others)
+
+
+def test_loaded_tensors_are_leaves_with_memory_of_their_own(tmp_path: Any) -> None:
+    parameter = nn.Parameter(tinytensor.ones(2))
+    save({"p": parameter, "computed": parameter * 2}, tmp_path / "f")
+    loaded = load(tmp_path / "f")
+    assert type(loaded["p"]) is tinytensor.Tensor
+    assert not loaded["p"].requires_grad and loaded["computed"].is_leaf
+    loaded["p"].add_(1)
+    assert loaded["computed"].tolist() == [2.0, 2.0] and parameter.tolist() == [1.0, 1.0]
+    assert same(load(tmp_path / "f")["p"], parameter)
+
+
+def test_one_tensor_alone_and_no_tensor(tmp_path: Any) -> None:
+    for content in (tinytensor.ones(2), {}, [], {"a": 1}, 3, None, {"a": tinytensor.zeros(0)}):
+        save(content, tmp_path / "f")
+        assert same(load(tmp_path / "f"), content)
+
+
+def test_shared_containers_may_stand_in_several_places(tmp_path: Any) -> None:
+    part = [1, 2]
+    save({"a": part, "b": part}, tmp_path / "f")
+    assert load(tmp_path / "f") == {"a": [1, 2], "b": [1, 2]}
+
+
+# ---------------------------------------------------------------- other programs
+
+
+def test_pytorch_reads_what_is_saved_here(tmp_path: Any) -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    save(model.state_dict(), tmp_path / "m.safetensors")
+    theirs = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
+    theirs.load_state_dict(safetensors.torch.load_file(tmp_path / "m.safetensors"))
+    safetensors.torch.load_model(theirs, tmp_path / "m.safetensors")
+    x = numpy.ones((2, 3), numpy.float32)
+    numpy.testing.assert_allclose(model(tinytensor.tensor(x)).detach().numpy(),
+                                  theirs(torch.tensor(x)).detach().numpy(), rtol=1e-6)
+
+
+def test_other_programs_see_the_tensors_of_a_checkpoint(tmp_path: Any) -> None:
+    saved = checkpoint()
+    save(saved, tmp_path / "c.safetensors")
+    with safetensors.safe_open(tmp_path / "c.safetensors", "np") as f:
+        assert f.metadata()["format"] == "pt"
+        for name, value in saved["model"].items():
+            numpy.testing.assert_array_equal(f.get_tensor(f"model.{name}"), value.numpy())
+        assert "optimizer.state.0.exp_avg" in f.keys()
+
+
+@pytest.mark.parametrize("library", ["torch", "numpy"])
+def test_files_of_the_safetensors_library(library: str, tmp_path: Any) -> None:
+    arrays = {f"{dtype}.{i}": array_of(dtype, *shape) for dtype in DTYPES
+              for i, shape in enumerate([(), (3,), (2, 3), (0, 2)])}
+    path = tmp_path / "t.safetensors"
+    if library == "torch":
+        content = {name: torch.tensor(a) for name, a in arrays.items()}
+        safetensors.torch.save_file(content, path, metadata={"note": "x"})
+    else:
+        safetensors.numpy.save_file(arrays, path)
+    loaded = load(path)
+    assert loaded.keys() == arrays.keys()
+    for name, array in arrays.items():
+        numpy.testing.assert_array_equal(loaded[name].numpy(), array, strict=True)
+
+
+def test_rewritten_by_the_library_with_its_metadata(tmp_path: Any) -> None:
+    """The checksum is of the content: another order in the file is no damage."""
+    saved = checkpoint()
+    save(saved, tmp_path / "a")
+    with safetensors.safe_open(tmp_path / "a", "pt") as f:
+        tensors, metadata = {k: f.get_tensor(k) for k in f.keys()}, f.metadata()
+    safetensors.torch.save_file(tensors, tmp_path / "b", metadata=metadata)
+    loaded = load(tmp_path / "b")
+    assert same(loaded["optimizer"], saved["optimizer"]) and same(loaded["shape"], saved["shape"])
+
+
+def test_bfloat16_becomes_float32(tmp_path: Any) -> None:
+    values = torch.tensor([1.5, -0.0, math.inf, 3e38, 1e-40]).bfloat16()
+    safetensors.torch.save_file({"x": values}, tmp_path / "b.safetensors")
+    with pytest.warns(UserWarning, match=r"b\.safetensors: 1 bfloat16 .* float32") as caught:
+        loaded = load(tmp_path / "b.safetensors")
+    assert caught[0].filename == __file__
+    assert loaded["x"].dtype is tinytensor.float32
+    assert loaded["x"].numpy().tobytes() == values.float().numpy().tobytes()
+
+
+def test_dtypes_that_tensors_do_not_have(tmp_path: Any) -> None:
+    safetensors.torch.save_file({"x": torch.ones(2, dtype=torch.uint16)}, tmp_path / "f")
+    with pytest.raises(RuntimeError, match=r"f: 'x' has the dtype U16"):
+        load(tmp_path / "f")
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def other_files() -> dict[str, bytes]:
+    zipped, legacy, numpys, npz = io.BytesIO(), io.BytesIO(), io.BytesIO(), io.BytesIO()
+    torch.save({"x": torch.ones(2)}, zipped)
+    torch.save({"x": torch.ones(2)}, legacy, _use_new_zipfile_serialization=False)
+    numpy.save(numpys, numpy.ones(2))
+    numpy.savez(npz, x=numpy.ones(2))
+    return {"zip": zipped.getvalue(), "pickle": legacy.getvalue(), "npz": npz.getvalue(),
+            "NumPy": numpys.getvalue(), "gzip": gzip.compress(b"x" * 1000, mtime=0),
+            "small pickle": pickle.dumps(1), "text": b"hello, this is just some text" * 10,
+            "empty": b"", "short": b"\x08\0\0"}
+
+
+@pytest.mark.parametrize(("kind", "content"), other_files().items(), ids=list(other_files()))
+def test_other_formats_are_refused(kind: str, content: bytes, tmp_path: Any) -> None:
+    (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(RuntimeError, match=r"model\.pt: ") as caught:
+        load(tmp_path / "model.pt")
+    if kind in ("zip", "pickle", "npz", "small pickle"):
+        assert "safetensors.torch.save_file(model.state_dict()" in str(caught.value)
+        assert ("zip" if kind in ("zip", "npz") else "pickle") in str(caught.value)
+
+
+class Trap:
+    def __reduce__(self) -> Any:
+        return os.mkdir, ("trapped",)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_nothing_is_unpickled(protocol: int, tmp_path: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f").write_bytes(pickle.dumps([Trap()] * 40, protocol))
+    with pytest.raises(RuntimeError):
+        load(tmp_path / "f")
+    assert not (tmp_path / "trapped").exists()
+
+
+@pytest.mark.parametrize(("content", "error", "message"), [
+    (nn.Linear(1, 1), TypeError, r"obj is a Linear\. Save its state_dict\(\)"),
+    ({"a": [1, nn.Linear(1, 1)]}, TypeError, r"obj\['a'\]\[1\] is a Linear"),
+    ({"a": {1, 2}}, TypeError, r"obj\['a'\] is a set"),
+    ({"a": numpy.ones(2)}, TypeError, "from_numpy"),
+    ({"a": numpy.float32(2)}, TypeError, r"item\(\)"),
+    ({"a": 1j}, TypeError, "complex"),
+    ({"a": print}, TypeError, "function"),
+    ({nn.Linear: 1}, TypeError, "key"),
+    ({(1, nn.Linear): 1}, TypeError, "key"),
+    ({b"a": 1}, TypeError, "key"),
+])
+def test_what_is_no_plain_data_is_refused(content: Any, error: Any, message: str,
+                                          tmp_path: Any) -> None:
+    with pytest.raises(error, match=message):
+        save(content, tmp_path / "f")
+    assert os.listdir(tmp_path) == []
+
+
+def test_containers_in_themselves_are_refused(tmp_path: Any) -> None:
+    content: dict[str, Any] = {"a": []}
+    content["a"].append(content)
+    with pytest.raises(ValueError, match=r"obj\['a'\]\[0\] contains itself"):
+        save(content, tmp_path / "f")
+
+
+def test_too_much_plain_data_is_refused(tmp_path: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(files, "HEADER_LIMIT", 1000)
+    (tmp_path / "f").write_bytes(b"before")
+    with pytest.raises(ValueError, match="put what is large into Tensors"):
+        save({"a": "x" * 1000}, tmp_path / "f")
+    assert os.listdir(tmp_path) == ["f"] and (tmp_path / "f").read_bytes() == b"before"
+
+
+# ---------------------------------------------------------------- damage
+
+
+def packed(header: Any, data: bytes = b"") -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def entry(dtype: Any = "F32", shape: Any = (1,), offsets: Any = (0, 4)) -> dict[str, Any]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    ((1 << 40).to_bytes(8, "little") + b"{}", "announce a header"),
+    (packed({})[:-1], "announce a header"),
+    (packed(b"[]"), "no header follows"),
+    (packed(b"{]"), "no JSON"),
+    (packed(b'{"\xff": 1}'), "no JSON"),
+    (packed(b'{"a": ' * 100_000), "no JSON"),
+    (packed(b'{"x": 1, "x": 1}'), "twice"),
+    (packed({"x": 1}), "must have dtype"),
+    (packed({"x": {"dtype": "F32"}}), "must have dtype"),
+    (packed({"x": {**entry(), "more": 1}}), "must have dtype"),
+    (packed({"x": entry(dtype="X32")}, b"1234"), "dtype X32"),
+    (packed({"x": entry(dtype=None)}, b"1234"), "dtype None"),
+    (packed({"x": entry(dtype=["F32"])}, b"1234"), "dtype"),
+    (packed({"x": entry(shape=[-1])}, b"1234"), r"shape \[-1\]"),
+    (packed({"x": entry(shape=[True])}, b"1234"), r"shape \[True\]"),
+    (packed({"x": entry(shape=[1.0])}, b"1234"), r"shape \[1.0\]"),
+    (packed({"x": entry(shape=1)}, b"1234"), "shape 1"),
+    (packed({"x": entry(shape=[2])}, b"1234"), "needs 8 bytes"),
+    (packed({"x": entry(shape=[1] * 65)}, b"1234"), "1, 1"),
+    (packed({"x": entry(shape=[0, 2**70], offsets=[0, 0])}), "1180591620717411303424"),
+    (packed({"x": entry(offsets=[4, 0])}, b"1234"), "span -4"),
+    (packed({"x": entry(offsets=[0])}, b"1234"), "offsets"),
+    (packed({"x": entry(offsets=[4, 8])}, b"12345678"), "gap"),
+    (packed({"x": entry(), "y": entry()}, b"1234"), "overlaps"),
+    (packed({"x": entry(shape=[2], offsets=[0, 8]), "y": entry(offsets=[4, 8])}, b"12345678"),
+     "overlaps"),
+    (packed({"x": entry()}, b"123"), "cut off: 4 bytes"),
+    (packed({"x": entry()}, b"12345"), "1 bytes follow"),
+    (packed({"x": entry("BOOL", [4])}, b"\0\1\2\0"), "neither 0 nor 1"),
+    (packed({"__metadata__": []}), "__metadata__"),
+    (packed({"__metadata__": {"a": 1}}), "__metadata__"),
+    (packed({"__metadata__": {"tinytensor.version": "1"}}), "no JSON"),
+    (packed({"__metadata__": {"tinytensor": "{}"}}), "incomplete"),
+    (packed({"__metadata__": {"tinytensor.version": "2", "tinytensor": "{}"}}), "version '2'"),
+    (packed({"__metadata__": {"tinytensor.version": "1", "tinytensor": "[]"}}), "incomplete"),
+    (packed({"__metadata__": {"tinytensor.version": "1",
+                              "tinytensor": '{"crc32": 0, "tree": 1}'}}), "checksum"),
+])
+def test_every_fault_of_a_header_is_named(content: bytes, message: str, tmp_path: Any) -> None:
+    (tmp_path / "f.safetensors").write_bytes(content)
+    with pytest.raises(RuntimeError, match=rf"f\.safetensors: .*{message}"):
+        load(tmp_path / "f.safetensors")
+
+
+@pytest.mark.parametrize("tree", [
+    {"tensor": "absent"}, {"tensor": 1}, {"tensor": []}, {"what": 1}, {}, {"a": 1, "b": 2},
+    {"tuple": 1}, {"dict": [[1]]}, {"dict": [[[], 1]]}, {"dict": 1}, {"float": "x"},
+    {"float": None},
+])
+def test_trees_that_are_made_up(tree: Any, tmp_path: Any) -> None:
+    """Even with the right checksum."""
+    text = json.dumps({"crc32": files._checksum({}, tree), "tree": tree})
+    content = packed({"__metadata__": {"tinytensor.version": "1", "tinytensor": text}})
+    (tmp_path / "f").write_bytes(content)
+    with pytest.raises(RuntimeError, match="f: damaged: its tree of plain data"):
+        load(tmp_path / "f")
+
+
+def saved_bytes() -> tuple[Any, bytes]:
+    content = {"w": tinytensor.arange(6).reshape(2, 3), "flag": tinytensor.tensor([True, False]),
+               "nested": [tinytensor.ones(2, dtype=tinytensor.float64), (1, "text", 0.5)]}
+    file = io.BytesIO()
+    save(content, file)
+    return content, file.getvalue()
+
+
+def loads_right_or_not_at_all(content: Any, damaged: bytes, path: Any) -> bool:
+    """Whether it was refused; a wrong result, or another error, fails the test."""
+    path.write_bytes(damaged)
+    try:
+        loaded = load(path)
+    except RuntimeError as error:
+        assert str(path) in str(error)
+        return True
+    assert same(content, loaded)
+    return False
+
+
+def test_every_truncation_is_noticed(tmp_path: Any) -> None:
+    content, whole = saved_bytes()
+    for length in range(len(whole)):
+        assert loads_right_or_not_at_all(content, whole[:length], tmp_path / "f")
+    assert loads_right_or_not_at_all(content, whole + b"\0", tmp_path / "f")
+
+
+def test_every_changed_byte_is_noticed(tmp_path: Any) -> None:
+    """Except where it means nothing: blanks behind the header, the word for other programs."""
+    content, whole = saved_bytes()
+    chance = random.Random(0)
+    refused = [loads_right_or_not_at_all(
+        content, whole[:i] + bytes([whole[i] ^ chance.randrange(1, 256)]) + whole[i + 1:],
+        tmp_path / "f") for i in range(len(whole))]
+    assert refused.count(False) <= len('"format":"pt"') + 7
+    end_of_header = 8 + int.from_bytes(whole[:8], "little")
+    assert all(refused[:8]) and all(refused[end_of_header:])
+
+
+def test_random_damage_is_noticed(tmp_path: Any) -> None:
+    content, whole = saved_bytes()
+    chance = random.Random(1)
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for _ in range(chance.randrange(1, 6)):
+            start = chance.randrange(len(damaged))
+            match chance.randrange(4):
+                case 0:
+                    damaged[start] = chance.randrange(256)
+                case 1:
+                    del damaged[start:start + chance.randrange(1, 20)]
+                case 2:
+                    damaged[start:start] = chance.randbytes(chance.randrange(1, 20))
+                case _:
+                    damaged[start:start + 8] = damaged[:8]
+        loads_right_or_not_at_all(content, bytes(damaged), tmp_path / "f")
+
+
+def test_random_damage_of_other_programs_files_never_crashes(tmp_path: Any) -> None:
+    """Those have no checksum: values may be wrong, but nothing else."""
+    whole = safetensors.torch.save({"a": torch.ones(2, 2), "b": torch.arange(3)})
+    chance, refused = random.Random(2), 0
+    for _ in range(200):
+        damaged = bytearray(whole)
+        damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        (tmp_path / "f").write_bytes(damaged)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                loaded = load(tmp_path / "f")
+        except RuntimeError as error:
+            assert str(tmp_path / "f") in str(error)
+            refused += 1
+        else:
+            assert sorted(t.numel() for t in loaded.values()) == [3, 4]
+    assert refused > 50
+
+
+# ---------------------------------------------------------------- crashes while writing
+
+
+class FullDisk:
+    """A file that fails after some bytes."""
+
+    def __init__(self, file: Any, room: int, error: BaseException):
+        self.file, self.room, self.error = file, room, error
+
+    def write(self, data: Any) -> int:
+        self.room -= len(data)
+        if self.room < 0:
+            self.file.write(bytes(data)[:self.room])
+            raise self.error
+        return self.file.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+    def __enter__(self) -> FullDisk:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.file.close()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("room", [0, 8, 100, 1000])
+def test_a_crash_leaves_the_earlier_file(room: int, error: Any, tmp_path: Any,
+                                         monkeypatch: Any) -> None:
+    path = tmp_path / "model.safetensors"
+    save({"w": tinytensor.ones(3)}, path)
+    before = path.read_bytes()
+    monkeypatch.setattr(files, "open", lambda *a: FullDisk(open(*a), room, error), raising=False)
+    with pytest.raises(type(error)):
+        save({"w": tinytensor.zeros(1000)}, path)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_failure_at_the_end_leaves_the_earlier_file(step: str, tmp_path: Any,
+                                                      monkeypatch: Any) -> None:
+    path = tmp_path / "model.safetensors"
+    save(1, path)
+
+    def fail(*args: Any) -> None:
+        raise OSError("no")
+
+    monkeypatch.setattr(files.os, step, fail)
+    with pytest.raises(OSError, match="no"):
+        save(2, path)
+    monkeypatch.undo()
+    assert load(path) == 1 and os.listdir(tmp_path) == ["model.safetensors"]
+
+
+def test_all_is_on_the_disk_before_it_takes_the_name(tmp_path: Any, monkeypatch: Any) -> None:
+    calls: list[str] = []
+    for step in ("fsync", "replace"):
+        original = getattr(os, step)
+        monkeypatch.setattr(files.os, step, lambda *a, s=step, o=original: (calls.append(s), o(*a)))
+    save({"w": tinytensor.ones(3)}, tmp_path / "f")
+    assert calls == ["fsync", "replace"]
+
+
+def test_permissions_and_links_stay(tmp_path: Any) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    save(1, real)
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE(real.stat().st_mode) == 0o666 & ~mask
+    real.chmod(0o600)
+    link.symlink_to(real)
+    save(2, link)
+    assert link.is_symlink() and load(real) == 2
+    assert stat.S_IMODE(real.stat().st_mode) == 0o600
+
+
+# ---------------------------------------------------------------- where, and from what
+
+
+def test_paths(tmp_path: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in ("f", b"f", tmp_path / "f"):
+        save({"a": 1}, path)
+        assert load(path) == {"a": 1}
+    with pytest.raises(FileNotFoundError, match="absent"):
+        load("absent")
+    with pytest.raises(FileNotFoundError, match=r"no folder .*absent' for the file 'f'"):
+        save(1, "absent/f")
+    with pytest.raises(IsADirectoryError):
+        save(1, tmp_path)
+    with pytest.raises(TypeError):
+        load(None)
+
+
+def test_file_objects(tmp_path: Any) -> None:
+    with open(tmp_path / "f", "wb") as f:
+        save(OrderedDict(a=tinytensor.ones(2)), f)
+    with open(tmp_path / "f", "rb") as f:
+        assert same(load(f), {"a": tinytensor.ones(2)})
+    with pytest.raises(RuntimeError, match="the file object: cut off"):
+        load(io.BytesIO(b"1"))
+    with gzip.open(tmp_path / "g", "wb") as g:
+        save([1], g)
+    with gzip.open(tmp_path / "g") as g:
+        assert load(g) == [1]
+
+
+def test_map_location(tmp_path: Any) -> None:
+    save({"a": tinytensor.ones(2)}, tmp_path / "f")
+    loaded = load(tmp_path / "f", tinytensor.device("cpu"), weights_only=True)
+    assert loaded["a"].device.type == "cpu"
+    with pytest.raises(RuntimeError, match="unknown device"):
+        load(tmp_path / "f", map_location="tpu")
+    with pytest.raises(TypeError, match="map_location"):
+        load(tmp_path / "f", map_location={"cuda": "cpu"})
+
+
+def test_to_and_from_a_gpu(gpu: Any, tmp_path: Any) -> None:
+    save({"a": tinytensor.arange(6, device="cuda").reshape(2, 3).t()}, tmp_path / "f")
+    assert load(tmp_path / "f")["a"].tolist() == [[0, 3], [1, 4], [2, 5]]
+    loaded = load(tmp_path / "f", map_location="cuda")["a"]
+    assert loaded.is_cuda and loaded.tolist() == [[0, 3], [1, 4], [2, 5]]

@@ -1,0 +1,93 @@
+"""The Bernoulli distribution: 1 or 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import ops
+from ..creation import arange, full_like
+from ..sampling import bernoulli
+from ..tensor import Tensor
+from .distribution import (
+    BOOLEAN,
+    PROBABILITY,
+    REAL,
+    Constraint,
+    Derived,
+    Distribution,
+    broadcast_all,
+    clamp_probs,
+    functions,
+    one_of,
+)
+
+where = functions["where"]
+binary_cross_entropy_with_logits: Any = ops.names_for("nn.functional")[
+    "binary_cross_entropy_with_logits"]
+
+
+class Bernoulli(Distribution):
+    """1 with probability `probs`, else 0; `logits` are log(probs / (1 - probs))."""
+
+    arg_constraints = {"probs": PROBABILITY, "logits": REAL}  # noqa: RUF012
+    has_enumerate_support = True
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
+        one_of("Bernoulli", probs, logits)
+        self._given = "logits" if probs is None else "probs"
+        (parameter,) = broadcast_all("Bernoulli", logits if probs is None else probs)
+        vars(self)[self._given] = parameter
+        super().__init__(parameter.shape, validate_args=validate_args)
+
+    @Derived
+    def probs(self) -> Any:
+        return self.logits.sigmoid()
+
+    @Derived
+    def logits(self) -> Any:
+        probs = clamp_probs(self.probs)
+        return probs.log() - (-probs).log1p()
+
+    @property
+    def param_shape(self) -> Any:
+        return getattr(self, self._given).shape
+
+    @property
+    def support(self) -> Constraint:
+        return BOOLEAN
+
+    @property
+    def mean(self) -> Tensor:
+        return self.probs
+
+    @property
+    def mode(self) -> Tensor:
+        mode = (self.probs >= 0.5).to(self.probs.dtype)
+        return where(self.probs == 0.5, full_like(mode, float("nan")), mode)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.probs * (1 - self.probs)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Bernoulli:
+        new = self._expanded(batch_shape, **{self._given: getattr(self, self._given)})
+        new._given = self._given
+        return new
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return bernoulli(self.probs.detach().expand(self._extended_shape(sample_shape)))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        logits, value = broadcast_all("Bernoulli", self.logits, value)
+        return -binary_cross_entropy_with_logits(logits, value, reduction="none")
+
+    def entropy(self) -> Tensor:
+        return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        parameter = getattr(self, self._given)
+        values: Any = arange(2, dtype=parameter.dtype, device=parameter.device)
+        values = values.reshape((2, *[1] * len(self._batch_shape)))
+        return values.expand((2, *self._batch_shape)) if expand else values

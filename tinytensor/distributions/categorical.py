@@ -1,0 +1,112 @@
+"""The categorical distribution: one of several classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import dtypes
+from ..creation import arange, full
+from ..sampling import multinomial
+from ..tensor import Size, Tensor
+from .distribution import (
+    REAL,
+    Constraint,
+    Derived,
+    Distribution,
+    broadcast_tensors,
+    clamp_probs,
+    one_of,
+)
+
+SIMPLEX: Constraint = (
+    "at least 0 and add up to 1 along the last dim",
+    lambda x: (x >= 0).all(-1) & ((x.sum(-1) - 1).abs() < 1e-6))
+
+
+class Categorical(Distribution):
+    """The number of a class, 0 to C - 1, with the probabilities along the last dim of `probs`.
+
+    `probs` (*, C) need not add up to 1, `logits` are their logarithms up to a constant; both are
+    normalised. Values have the shape (*).
+    """
+
+    arg_constraints = {"probs": SIMPLEX, "logits": REAL}  # noqa: RUF012
+    has_enumerate_support = True
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
+        one_of("Categorical", probs, logits)
+        self._given = "logits" if probs is None else "probs"
+        parameter = logits if probs is None else probs
+        if not isinstance(parameter, Tensor) or parameter.ndim < 1:
+            raise ValueError(f"Categorical: `{self._given}` parameter must be at least "
+                             "one-dimensional: a Tensor with the classes along its last dim")
+        weights: Any = parameter
+        vars(self)[self._given] = (
+            weights - weights.logsumexp(-1, keepdim=True) if probs is None
+            else weights / weights.sum(-1, keepdim=True))
+        super().__init__(parameter.shape[:-1], validate_args=validate_args)
+
+    @Derived
+    def probs(self) -> Any:
+        return self.logits.softmax(-1)
+
+    @Derived
+    def logits(self) -> Any:
+        return clamp_probs(self.probs).log()
+
+    @property
+    def param_shape(self) -> Size:
+        return getattr(self, self._given).shape
+
+    @property
+    def _num_events(self) -> int:
+        return self.param_shape[-1]
+
+    @property
+    def support(self) -> Constraint:
+        last = self._num_events - 1
+        return (f"integers from 0 to {last}",
+                lambda x: (x >= 0) & (x <= last) & (x == x.floor()))
+
+    @property
+    def mean(self) -> Tensor:
+        """NaN: classes are no numbers."""
+        return full(self._extended_shape(), float("nan"), dtype=self.probs.dtype,
+                    device=self.probs.device)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.probs.argmax(-1)
+
+    @property
+    def variance(self) -> Tensor:
+        """NaN: classes are no numbers."""
+        return self.mean
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Categorical:
+        new = self._expanded(batch_shape, (self._num_events,),
+                             **{self._given: getattr(self, self._given)})
+        new._given = self._given
+        return new
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        sample_shape = Size(sample_shape)
+        rows: Any = self.probs.detach().reshape(-1, self._num_events)
+        drawn: Any = multinomial(rows, sample_shape.numel(), True)
+        return drawn.T.reshape(self._extended_shape(sample_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        positions: Any = value.long()  # type: ignore[attr-defined]
+        positions, logits = broadcast_tensors(positions.unsqueeze(-1), self.logits)
+        return logits.gather(-1, positions[..., :1]).squeeze(-1)
+
+    def entropy(self) -> Tensor:
+        lowest = dtypes.finfo(self.logits.dtype).min  # 0 · -inf would be NaN
+        return -(self.logits.clamp(min=lowest) * self.probs).sum(-1)
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        values: Any = arange(self._num_events, device=self.probs.device)
+        values = values.reshape((-1, *[1] * len(self._batch_shape)))
+        return values.expand((-1, *self._batch_shape)) if expand else values

@@ -1,0 +1,199 @@
+"""Distribution: shapes, the checks of parameters and values, what all distributions have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from .. import dtypes, ops
+from ..autograd.modes import enable_grad, no_grad
+from ..creation import tensor
+from ..tensor import Size, Tensor
+
+functions: Any = ops.names_for("")
+broadcast_tensors = functions["broadcast_tensors"]
+
+# What a parameter or a value may be: the words for it, and the test of each element.
+Constraint = tuple[str, Callable[[Any], Any]]
+REAL: Constraint = ("real", lambda x: x == x)
+POSITIVE: Constraint = ("greater than 0", lambda x: x > 0)
+PROBABILITY: Constraint = ("in [0, 1]", lambda x: (x >= 0) & (x <= 1))
+BOOLEAN: Constraint = ("0 or 1", lambda x: (x == 0) | (x == 1))
+
+
+class Distribution:
+    """The base class of all distributions.
+
+    batch_shape is the shape of independent distributions side by side, event_shape that of one
+    value. `sample(shape)` has shape + batch_shape + event_shape, log_prob(value) the shape of
+    value and batch_shape broadcast together.
+
+    Args:
+        validate_args: whether parameters and values are checked; on unless told otherwise.
+    """
+
+    arg_constraints: ClassVar[dict[str, Constraint]] = {}
+    has_rsample = False
+    has_enumerate_support = False
+    _validate_args = __debug__
+
+    @staticmethod
+    def set_default_validate_args(value: bool) -> None:
+        """Sets whether distributions check their arguments that are not told."""
+        if value not in (True, False):
+            raise ValueError(f"set_default_validate_args: expected a bool, got {value!r}")
+        Distribution._validate_args = value
+
+    def __init__(self, batch_shape: Any = (), event_shape: Any = (),
+                 validate_args: bool | None = None):
+        self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
+        if validate_args is not None:
+            self._validate_args = validate_args
+        if self._validate_args:
+            for name, (words, holds) in self.arg_constraints.items():
+                if name in vars(self) and not bool(holds(getattr(self, name)).all()):
+                    raise ValueError(f"{type(self).__name__}: {name} must be {words}, got "
+                                     f"{getattr(self, name)}")
+
+    @property
+    def batch_shape(self) -> Size:
+        return self._batch_shape
+
+    @property
+    def event_shape(self) -> Size:
+        return self._event_shape
+
+    @property
+    def support(self) -> Constraint:
+        """What values are possible."""
+        raise NotImplementedError
+
+    @property
+    def mean(self) -> Tensor:
+        raise NotImplementedError
+
+    @property
+    def mode(self) -> Tensor:
+        """The most probable value."""
+        raise NotImplementedError
+
+    @property
+    def variance(self) -> Tensor:
+        raise NotImplementedError
+
+    @property
+    def stddev(self) -> Tensor:
+        return self.variance.sqrt()
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Values drawn at random, outside of the graph."""
+        with no_grad():
+            return self.rsample(sample_shape)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        """Values drawn at random, as a function of the parameters that can be differentiated."""
+        raise NotImplementedError(f"{type(self).__name__}.rsample: a draw from it is no smooth "
+                                  "function of its parameters; use log_prob(sample) in the loss")
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density, or of the probability, at a value."""
+        raise NotImplementedError
+
+    def entropy(self) -> Tensor:
+        raise NotImplementedError
+
+    def perplexity(self) -> Tensor:
+        """e ** entropy."""
+        return self.entropy().exp()
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All values that are possible, along the first dim."""
+        raise NotImplementedError
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """The same distribution, repeated to a batch shape that this one broadcasts to."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------ for subclasses
+
+    def _extended_shape(self, sample_shape: Any = ()) -> Size:
+        return Size((*sample_shape, *self._batch_shape, *self._event_shape))
+
+    def _validate_sample(self, value: Any) -> None:
+        """Raises ValueError for a value that is impossible or has a shape that does not fit."""
+        name = type(self).__name__
+        if not isinstance(value, Tensor):
+            raise ValueError(f"{name}: the value argument to log_prob must be a Tensor, got "
+                             f"{type(value).__name__}")
+        expected = self._extended_shape()
+        for i, j in zip(reversed(value.shape), reversed(expected), strict=False):
+            if i != 1 and j != 1 and i != j:
+                raise ValueError(f"{name}: a value of shape {tuple(value.shape)} does not "
+                                 f"broadcast with batch_shape + event_shape {tuple(expected)}")
+        words, holds = self.support
+        if not bool(holds(value).all()):
+            raise ValueError(f"{name}: values must be {words}, got {value}")
+
+    def _expanded(self, batch_shape: Any, event_shape: Any = (), **parameters: Tensor) -> Any:
+        """Another of this type with these parameters expanded, not checked again."""
+        new = object.__new__(type(self))
+        for name, parameter in parameters.items():
+            vars(new)[name] = parameter.expand((*batch_shape, *event_shape))
+        Distribution.__init__(new, batch_shape, (), validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    def __repr__(self) -> str:
+        given = [(name, vars(self)[name]) for name in self.arg_constraints if name in vars(self)]
+        return f"{type(self).__name__}({', '.join(f'{n}: {_brief(t)}' for n, t in given)})"
+
+
+class Derived:
+    """An attribute that is computed from the others when it is first asked for, and recorded."""
+
+    def __init__(self, compute: Callable[[Any], Tensor]):
+        self.compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        with enable_grad():
+            value = self.compute(instance)
+        vars(instance)[self.name] = value  # found before this from now on
+        return value
+
+
+def one_of(name: str, probs: Any, logits: Any) -> None:
+    """Raises ValueError unless exactly one is given."""
+    if (probs is None) == (logits is None):
+        raise ValueError(f"{name}: Either `probs` or `logits` must be specified, but not both.")
+
+
+def broadcast_all(name: str, *values: Any) -> tuple[Tensor, ...]:
+    """Numbers and Tensors as Tensors of one shape; numbers get the dtype of the first Tensor.
+
+    Raises:
+        ValueError: something else.
+    """
+    wrong = [type(v).__name__ for v in values if not isinstance(v, Tensor | int | float)]
+    if wrong:
+        raise ValueError(f"{name}: parameters must be numbers or Tensors, got {', '.join(wrong)}")
+    like = next((v for v in values if isinstance(v, Tensor)), None)
+    dtype = dtypes.get_default_dtype() if like is None else like.dtype
+    where = None if like is None else like.device
+    return broadcast_tensors(*[v if isinstance(v, Tensor) else tensor(v, dtype=dtype, device=where)
+                               for v in values])
+
+
+def clamp_probs(probs: Tensor) -> Tensor:
+    """Probabilities moved away from 0 and 1, so that logarithms are finite."""
+    eps = dtypes.finfo(probs.dtype).eps
+    return probs.clamp(min=eps, max=1 - eps)
+
+
+def _brief(parameter: Tensor) -> Any:
+    return parameter if parameter.numel() == 1 else parameter.shape

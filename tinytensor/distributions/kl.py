@@ -1,0 +1,70 @@
+"""The Kullback-Leibler divergence between two distributions of one type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import ops
+from ..creation import full_like, zeros_like
+from ..tensor import Tensor
+from .bernoulli import Bernoulli
+from .categorical import Categorical
+from .distribution import Distribution, broadcast_all, functions
+from .normal import Normal
+
+Rule = Callable[[Any, Any], Tensor]
+
+softplus: Any = ops.names_for("nn.functional")["softplus"]
+where = functions["where"]
+RULES: dict[tuple[type, type], Rule] = {}
+
+
+def register_kl(type_p: type, type_q: type) -> Callable[[Rule], Rule]:
+    """Decorates the function that computes kl_divergence for two types and their subclasses."""
+    def register(rule: Rule) -> Rule:
+        RULES[type_p, type_q] = rule
+        return rule
+    return register
+
+
+def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
+    """KL(p ‖ q) = E_p[log p(x) - log q(x)], for each element of the batch.
+
+    Raises:
+        NotImplementedError: there is no rule for these types.
+    """
+    for one in type(p).__mro__:
+        for other in type(q).__mro__:
+            if (one, other) in RULES:
+                return RULES[one, other](p, q)
+    known = ", ".join(f"({a.__name__}, {b.__name__})" for a, b in RULES)
+    raise NotImplementedError(f"kl_divergence: no rule for ({type(p).__name__}, "
+                              f"{type(q).__name__}); there are {known}; register_kl adds others")
+
+
+@register_kl(Normal, Normal)
+def _normal(p: Normal, q: Normal) -> Tensor:
+    ratio = (p.scale / q.scale) ** 2
+    return 0.5 * (ratio + ((p.loc - q.loc) / q.scale) ** 2 - 1 - ratio.log())
+
+
+@register_kl(Bernoulli, Bernoulli)
+def _bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
+    ones = p.probs * (softplus(-q.logits) - softplus(-p.logits))
+    zeros = (1 - p.probs) * (softplus(q.logits) - softplus(p.logits))
+    return (_with_limits(ones, p.probs == 0, q.probs == 0)
+            + _with_limits(zeros, p.probs == 1, q.probs == 1))
+
+
+@register_kl(Categorical, Categorical)
+def _categorical(p: Categorical, q: Categorical) -> Tensor:
+    terms = p.probs * (p.logits - q.logits)
+    return _with_limits(terms, p.probs == 0, q.probs == 0).sum(-1)
+
+
+def _with_limits(terms: Tensor, never_in_p: Tensor, never_in_q: Tensor) -> Tensor:
+    """The terms p log(p / q): 0 where p is 0, and else infinite where q is 0."""
+    terms, never_in_p, never_in_q = broadcast_all("kl_divergence", terms, never_in_p, never_in_q)
+    terms = where(never_in_q, full_like(terms, float("inf")), terms)
+    return where(never_in_p, zeros_like(terms), terms)

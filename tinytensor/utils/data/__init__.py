@@ -1,0 +1,33 @@
+"""Data: sets of samples, the order in which they come, and loading them in batches."""
+
+from . import dataloader, dataset, readers, sampler
+from .collate import default_collate, default_convert
+from .dataloader import DataLoader
+from .dataset import (
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
+from .readers import read_csv, read_idx, read_text
+from .sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+from .worker import WorkerInfo, get_worker_info
+
+__all__ = [
+    "Dataset", "IterableDataset", "TensorDataset", "StackDataset", "ConcatDataset",
+    "ChainDataset", "Subset", "random_split", "Sampler", "SequentialSampler", "RandomSampler",
+    "SubsetRandomSampler", "WeightedRandomSampler", "BatchSampler", "DataLoader",
+    "default_collate", "default_convert", "get_worker_info", "WorkerInfo", "read_idx", "read_csv",
+    "read_text",
+]

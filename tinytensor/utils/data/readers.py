@@ -1,0 +1,145 @@
+"""Readers of files that data comes in: IDX (MNIST's format), CSV, text."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from ... import dtypes
+from ...creation import from_numpy, tensor
+from ...tensor import Tensor
+
+GZIP = b"\x1f\x8b"
+IDX_DTYPES = {0x08: "uint8", 0x09: "int8", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def read_idx(path: str | os.PathLike[str]) -> Tensor:
+    """The Tensor in an IDX file, the format of MNIST; a gzipped one is unpacked.
+
+    The format: two zero bytes, a byte for the dtype, one for the number of dims, each size as four
+    bytes, the elements; numbers have their high byte first.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: another format, or a file that is cut off or too long.
+    """
+    content = _read(path)
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_DTYPES:
+        raise ValueError(f"{path}: expected an IDX file, which begins with 00 00 and a dtype from "
+                         f"08 to 0e; this one begins with {content[:4].hex(' ') or 'nothing'}")
+    dtype, dims = numpy.dtype(IDX_DTYPES[content[2]]), content[3]
+    header = 4 + 4 * dims
+    if len(content) < header:
+        raise ValueError(f"{path}: an IDX file of {dims} dims has a header of {header} bytes, but "
+                         f"this file ends after {len(content)}: it is cut off")
+    shape = struct.unpack(f">{dims}I", content[4:header])
+    expected = header + math.prod(shape) * dtype.itemsize
+    if len(content) != expected:
+        fault = "it is cut off" if len(content) < expected else "something follows it"
+        raise ValueError(f"{path}: an IDX file of shape {shape} has {expected} bytes, this one "
+                         f"{len(content)}: {fault}")
+    elements = numpy.frombuffer(content, dtype, offset=header).reshape(shape)
+    return from_numpy(elements.astype(dtype.newbyteorder("=")))
+
+
+def read_csv(path: str | os.PathLike[str], header: bool = False, delimiter: str = ",",
+             dtype: Any = None) -> Any:
+    """The numbers in a CSV file as a Tensor (rows, columns); with `header`, (column names, Tensor).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: no rows, rows of different lengths, a cell that is no number; the message
+            names the line.
+    """
+    text = _text(path, "utf-8-sig")
+    reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
+    rows: list[list[float]] = []
+    names: list[str] | None = None
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            if header and names is None:
+                names = [cell.strip() for cell in cells]
+                continue
+            width = len(names or (rows[0] if rows else cells))
+            if len(cells) != width:
+                raise ValueError(f"{path}, line {reader.line_num}: expected {width} columns, found "
+                                 f"{len(cells)}")
+            rows.append([_number(cell, path, reader.line_num) for cell in cells])
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: expected CSV: {error}") from None
+    if not rows:
+        raise ValueError(f"{path}: expected rows of numbers, found none")
+    values = tensor(rows, dtype=dtypes.get_default_dtype() if dtype is None else dtype)
+    return (names, values) if header else values
+
+
+def _number(cell: str, path: Any, line: int) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        hint = "; a first line of names is read with header=True" if line == 1 else ""
+        raise ValueError(f"{path}, line {line}: expected a number, found {cell!r}{hint}") from None
+
+
+def read_text(path: str | os.PathLike[str], characters: str | None = None) -> tuple[Tensor, str]:
+    """A text as positions (length,) int64 in its sorted characters, and these characters.
+
+    Args:
+        characters: those of another text, so that both are encoded alike.
+
+    `"".join(characters[i] for i in positions)` is the text again.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not UTF-8, empty, or a character that is not among those given.
+    """
+    text = _text(path, "utf-8")
+    if not text:
+        raise ValueError(f"{path}: expected text, the file is empty")
+    codes = numpy.frombuffer(text.encode("utf-32-le"), numpy.uint32)
+    known = "".join(sorted(set(text))) if characters is None else characters
+    alphabet = numpy.frombuffer(known.encode("utf-32-le"), numpy.uint32)
+    order = numpy.argsort(alphabet, kind="stable")
+    places = numpy.searchsorted(alphabet[order], codes)
+    found = places < len(alphabet)
+    found[found] = alphabet[order][places[found]] == codes[found]
+    if not found.all():
+        first = int(numpy.argmin(found))
+        raise ValueError(f"{path}: expected the characters {known!r}, found {text[first]!r} at "
+                         f"position {first}")
+    return from_numpy(order[places].astype(numpy.int64)), known
+
+
+def _text(path: Any, encoding: str) -> str:
+    try:
+        return _read(path).decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected text in UTF-8, found the byte "
+                         f"{error.object[error.start]:02x} at position {error.start}") from None
+
+
+def _read(path: Any) -> bytes:
+    """The bytes of a file, unpacked if it is gzipped.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: it cannot be read.
+        ValueError: gzipped, and damaged.
+    """
+    content = Path(path).read_bytes()
+    if not content.startswith(GZIP):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path}: expected gzipped data, but it is damaged or cut off: "
+                         f"{error}") from None

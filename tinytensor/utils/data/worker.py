@@ -1,0 +1,93 @@
+"""Workers: threads that load batches ahead of the one who uses them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from typing import Any
+
+END = object()  # the result of a worker that has nothing more to give
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """Which worker this is: `id` of `num_workers`, its `seed`, and the dataset (a shared one)."""
+
+    id: int
+    num_workers: int
+    seed: int
+    dataset: Any
+
+
+class _Thread(threading.local):
+    info: WorkerInfo | None = None
+
+
+_thread = _Thread()
+
+
+def get_worker_info() -> WorkerInfo | None:
+    """About the worker that calls this; None outside of workers."""
+    return _thread.info
+
+
+class Worker:
+    """A thread that does one job after the other; `init(id)` is called in it before the first."""
+
+    def __init__(self, info: WorkerInfo, do: Callable[[Any], Any],
+                 init: Callable[[int], None] | None):
+        self.info, self.do, self.init = info, do, init
+        self.thread = ThreadPoolExecutor(1, f"DataLoader worker {info.id}")
+
+    def submit(self, job: Any) -> Future[Any]:
+        return self.thread.submit(self._run, job)
+
+    def _run(self, job: Any) -> Any:
+        if _thread.info is None:
+            _thread.info = self.info
+            if self.init is not None:
+                self.init(self.info.id)
+        return self.do(job)
+
+    def stop(self) -> None:
+        """Drops the jobs that have not begun; the thread ends after the one that has."""
+        self.thread.shutdown(wait=False, cancel_futures=True)
+
+
+def prefetched(workers: list[Worker], jobs: Iterator[Any], ahead: int,
+               timeout: float) -> Iterator[Any]:
+    """The results of the jobs, in their order, of which up to `ahead` are done in advance.
+
+    The workers take turns. One that gives END takes none any more.
+
+    Raises:
+        RuntimeError: a result takes longer than `timeout` seconds (0: no limit).
+        Exception: whatever a worker raises, with the worker's traceback.
+    """
+    turns, pending = deque(workers), deque[tuple[Worker, Future[Any]]]()
+    try:
+        while True:
+            while turns and len(pending) < ahead and (job := next(jobs, END)) is not END:
+                pending.append((turns[0], turns[0].submit(job)))
+                turns.rotate(-1)
+            if not pending:
+                return
+            worker, future = pending.popleft()
+            try:
+                result = future.result(timeout or None)
+            except FutureTimeoutError:
+                if future.done():  # the worker raised it
+                    raise
+                raise RuntimeError(f"DataLoader timed out after {timeout} seconds: worker "
+                                   f"{worker.info.id} is still loading its batch") from None
+            if result is not END:
+                yield result
+            elif worker in turns:
+                turns.remove(worker)
+    finally:
+        for worker in workers:
+            worker.stop()
