@@ -72,8 +72,8 @@ def explain_scalar(out: Any) -> None:
         parents = [name[p] for p in node._prev]
         formula = f" {node._op} ".join(parents) if len(parents) == 2 \
             else f"{node._op}({', '.join(parents)})"
-        for parent, local in zip(node._prev, node._local, strict=True):
-            print(f"  {name[node]} = {formula:9s} so d out / d {name[parent]:3s} += "
+        for parent, local in zip(node._prev, node._local, strict=False):  # a flat relu has none
+            print(f"  {f'{name[node]} = {formula}':14s} so d out / d {name[parent]:3s} += "
                   f"{local:+.4f} * {node.grad:+.4f} = {local * node.grad:+.4f}")
 
 
@@ -102,6 +102,8 @@ def main() -> None:
     parser.add_argument("--mode", choices=["scalar", "tensor"], default="scalar")
     parser.add_argument("--steps", type=int, default=50, help="of training at the end")
     given = parser.parse_args()
+    if given.steps < 1:
+        parser.error("--steps must be at least 1")
     if given.mode == "scalar":
         import scalar as engine
 

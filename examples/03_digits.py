@@ -1,10 +1,10 @@
 """Handwritten digits (scikit-learn's 1,797 real images, 8 by 8): an MLP, cross-entropy, Adam.
 
-    python examples/03_digits.py                  # tensor mode: about 97 to 98 % on held-out images
+    python examples/03_digits.py                  # tensor mode: about 98 % on held-out images
     python examples/03_digits.py --mode scalar    # the same program on a few images
     python examples/03_digits.py --device cuda
 
-What to look at: the loss falls, and the held-out accuracy stops rising long before it reaches 0.
+What to look at: the loss curve; it falls by a factor of a hundred, steadily.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="default: 30, in scalar mode 20")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    if given.epochs is not None and given.epochs < 1:
+        parser.error("--epochs must be at least 1")
 
     x, y, x_held_out, y_held_out = load(given.seed)
     rng = numpy.random.default_rng(given.seed)

@@ -18,7 +18,7 @@ def need(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         sys.exit(f"This example needs {module.partition('.')[0]}: "
-                 "pip install 'tinytensor[examples]'")
+                 "pip install -e '.[examples]' in the project's folder")
 
 
 def progress(steps: Iterable[Any], **options: Any) -> Any:

@@ -119,7 +119,7 @@ class Value:
     cos = _function("cos", ieee.cos, lambda x, y: -ieee.sin(x))
     tanh = _function("tanh", math.tanh, lambda x, y: 1 - y * y)
     sigmoid = _function("sigmoid", lambda x: 1 / (1 + ieee.exp(-x)), lambda x, y: y * (1 - y))
-    # The rest of NumPy's elementary functions, which it calls by these names on arrays of Values.
+    # More of NumPy's elementary functions, which it calls by these names on arrays of Values.
     exp2 = _function("exp2", ieee.exp2, lambda x, y: y * math.log(2))
     expm1 = _function("expm1", ieee.expm1, lambda x, y: y + 1)
     log2 = _function("log2", ieee.log2, lambda x, y: divide(1 / math.log(2), x))

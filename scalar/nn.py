@@ -162,6 +162,9 @@ class MLP(Module):
     """A multi-layer perceptron: Layers of nouts neurons each, the last one linear."""
 
     def __init__(self, nin: int, nouts: list[int], nonlin: bool | str = "relu") -> None:
+        if not isinstance(nouts, (list, tuple)) or not nouts:
+            raise TypeError(f"MLP: the layers' sizes must be a list, as in MLP(2, [16, 1]), "
+                            f"got {nouts!r}")
         sizes = [nin, *nouts]
         last = len(nouts) - 1
         self.layers = [Layer(sizes[i], sizes[i + 1], nonlin=nonlin if i < last else False)

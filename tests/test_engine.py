@@ -1032,3 +1032,46 @@ def test_recording_costs_little():
     run(1000)
     once = min(run(2000) for _ in range(3))
     assert min(run(8000) for _ in range(3)) < 16 * once
+
+
+# ---------------------------------------------------------------- definitions that are refused
+
+
+def test_a_rule_that_returns_something_else_than_g_is_not_taken_for_the_identity():
+    from tinytensor.autograd.op import Op
+
+    def triple(input: Array):  # noqa: F821 - annotations are not evaluated
+        return input * 3
+
+    op = Op(triple)
+    op.vjp(input=lambda out, g: out)
+    x = tinytensor.tensor([1.0, 2.0], requires_grad=True)
+    op(x).sum().backward()
+    assert x.grad.tolist() == [3.0, 6.0]
+
+
+@pytest.mark.parametrize(("returned", "told"), [
+    (lambda g: tinytensor.ones(5), r"returned \(5,\) for a gradient of shape \(3,\)"),
+    (lambda g: 3, "returned int for a gradient")])
+def test_a_hook_that_returns_no_fitting_gradient_is_refused(returned, told):
+    x = tinytensor.ones(3, requires_grad=True)
+    x.register_hook(returned)
+    with pytest.raises(RuntimeError, match=told):
+        (x * 2).sum().backward()
+    assert x.grad is None
+
+
+def test_messages_for_what_is_no_tensor():
+    a = tinytensor.ones(2)
+    with pytest.raises(TypeError, match=r"takes one sequence of Tensors: cat\(\[a, b\]\)"):
+        tinytensor.cat(a, a)
+    with pytest.raises(TypeError, match="a dim must be an int"):
+        a.sum(dim="a")
+    with pytest.raises(TypeError, match="the target must be a Tensor, got list"):
+        tinytensor.nn.functional.cross_entropy(tinytensor.ones(2, 3), [0, 1])
+    with pytest.raises(RuntimeError, match=r"input has shape \(4,\), the target \(3,\); they must"):
+        tinytensor.nn.functional.mse_loss(tinytensor.ones(4), tinytensor.ones(3))
+    with pytest.raises(TypeError, match=r"item 1 is the class ReLU; write ReLU\(\)"):
+        tinytensor.nn.Sequential(tinytensor.nn.Linear(2, 2), tinytensor.nn.ReLU)
+    with pytest.raises(TypeError, match=r"got a Linear; pass its parameters"):
+        tinytensor.optim.Adam(tinytensor.nn.Linear(2, 2))

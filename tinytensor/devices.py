@@ -67,11 +67,11 @@ def _load_cupy() -> tuple[ModuleType | None, str]:
     try:
         import cupy
     except ImportError:
-        return None, ("CuPy is not installed: pip install 'tinytensor[cuda]' "
-                      "(or cupy-cuda12x / cupy-cuda13x for your CUDA version)")
+        return None, ("CuPy is not installed: pip install cupy-cuda12x, or "
+                      "cupy-cuda13x, whichever is your CUDA version")
     if int(cupy.__version__.partition(".")[0]) < 14:
         return None, (f"CuPy {cupy.__version__} is too old: version 14 or newer follows NumPy 2's "
-                      "rules for dtypes (pip install -U 'tinytensor[cuda]')")
+                      "rules for dtypes (pip install -U cupy-cuda12x)")
     try:  # the import succeeds on a machine without a GPU, a computation does not
         cupy.ones(2).sum().item()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Writes the plumbing of each op from its signature, once, when the op is defined.
+"""Writes the plumbing of each op from its signature, once, when it is first called.
 
 A general call would build lists at every step, and a small array operation, a third of a
 microsecond, would be buried under them. So for each op two functions are written out as one
@@ -208,7 +208,9 @@ def _take_inputs(source: _Source, op: Any) -> None:
         elif op.promotes in ("float", "floating"):
             checks.append(f"{unless}{i}_.dtype.kind == 'f'")
     prepared = f"{', '.join(inputs)}, = prepare(op, {', '.join(inputs)})"
+    indent = 1
     if len(inputs) == 2 and op.promotes in ("common", "float"):  # tensor * 2.0 is frequent
+        indent = 2
         a, b = inputs
         source.add(1, f"if {b}.__class__ is float and isinstance({a}, Tensor) "
                       f"and {a}._array.dtype.kind == 'f':",
@@ -218,7 +220,6 @@ def _take_inputs(source: _Source, op: Any) -> None:
                    f"    {b}_ = number",
                    "    ready = True",
                    "else:")
-    indent = 2 if source.lines[-1].strip() == "else:" else 1
     source.add(indent, "try:",
                *[f"    {i}_ = {array}" for i, array in arrays.items()],
                f"    ready = {' and '.join(checks) or True}",
@@ -237,6 +238,8 @@ def _take_sequence(source: _Source, op: Any) -> None:
     name = op.signature.inputs[0]
     source.add(
         1,
+        f"if isinstance({name}, Tensor):",
+        f"    raise TypeError('{op.name}: takes one sequence of Tensors: {op.name}([a, b])')",
         f"{name} = tuple({name})",
         f"if not {name}:",
         f"    raise RuntimeError('{op.name}: expected at least one Tensor, got an empty sequence')",
@@ -335,9 +338,9 @@ def compile_backward(op: Any) -> Callable[..., None]:
 
 
 def _is_identity(rule: Callable[..., Any]) -> bool:
-    """Whether a rule is `lambda g: g`, as that of a sum or a reshape to the same shape."""
-    return getattr(rule, "__code__", None) is not None and \
-        rule.__code__.co_code == (lambda g: g).__code__.co_code
+    """Whether a rule is `lambda g: g`, as those of addition are."""
+    return parameter_names(rule) == ("g",) and \
+        getattr(rule, "__code__", _is_identity.__code__).co_code == (lambda g: g).__code__.co_code
 
 
 def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool) -> None:

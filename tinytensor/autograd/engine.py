@@ -4,7 +4,7 @@ The story is the one of `scalar/engine.py`, told for whole arrays:
 
     op            a forward, and a vector-Jacobian rule for each argument (defined in `ops/`)
     node          what one call of an op leaves behind: its parents and what its rules need
-    leaf          where the walk ends: it hands the gradient to the Tensor that asked for it
+    leaf          where the walk ends: it names the Tensor that asked for the gradient
     backward      nodes in reverse topological order; each turns the gradient of its output
                   into gradients of its parents; what arrives at the same place is added up
 
@@ -44,7 +44,7 @@ class Node:
 
     parents   for each input: the Node that made it, its Leaf, or None where no gradient goes
     saved     the values that the op's rules name; None once they are released
-    shape     the shape of the output, hence of its gradient
+    shape     the shape of the output, hence of its gradient; None if there are several
     time      when it was made; a node is younger than its parents, so falling time is a
               reverse topological order
     code      the code that called the op, and
@@ -74,10 +74,10 @@ class Node:
         assert self.saved is not None
         signature, tied = self.op.signature, []
         for name, value in zip(self.op.save_list, self.saved, strict=True):
-            if name == "out":
-                value = tensor_of(value, self)
-            elif name in self.op.outputs:
+            if name in self.op.outputs:
                 value = tensor_of(value, pick(self, self.op.outputs.index(name), value))
+            elif name == "out":
+                value = tensor_of(value, self)
             elif name in signature.inputs and signature.variadic:
                 value = [tensor_of(v, p) for v, p in zip(value, self.parents, strict=True)]
             elif name in signature.inputs:
@@ -281,7 +281,7 @@ def recompute(op: Any, xp: Any, g: Any, saved: list[Any], parents: tuple[Any, ..
               shape: tuple[int, ...], grads: dict[Any, Any], owned: Any) -> None:
     """The recorded backward of an op that keeps residuals.
 
-    Its rules treat a residual (a mean, a reciprocal deviation) as a constant, which would make
+    Its rules treat a residual (say the powers in a softmax) as a constant, which would make
     second derivatives silently wrong. So the forward runs again, on Tensors, and the walk goes
     back through that.
     """
@@ -310,6 +310,11 @@ def run_hooks(node: Any, g: Any) -> Any:
     tensor = g if isinstance(g, Tensor) else tensor_of(as_array(g), None)
     for hook in node.hooks:
         replaced = hook(tensor)
-        if replaced is not None:
-            tensor = replaced
+        if replaced is None:
+            continue
+        if not isinstance(replaced, Tensor) or replaced.shape != tensor.shape:
+            got = tuple(replaced.shape) if isinstance(replaced, Tensor) else type(replaced).__name__
+            raise RuntimeError(f"hook: returned {got} for a gradient of shape "
+                               f"{tuple(tensor.shape)}; return a Tensor of that shape, or None")
+        tensor = replaced
     return tensor if isinstance(g, Tensor) else tensor._array

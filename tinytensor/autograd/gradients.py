@@ -147,6 +147,8 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
 
 
 def _node_of(tensor: Any, name: str) -> Any:
+    if not isinstance(tensor, engine.Tensor):
+        raise TypeError(f"{name}: an input must be a Tensor, got {type(tensor).__name__}")
     if tensor._node is None:
         raise RuntimeError(f"{name}: an input of shape {tuple(tensor.shape)} does not require "
                            "grad; call requires_grad_() on it before the forward")

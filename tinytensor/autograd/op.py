@@ -3,7 +3,7 @@
 An op is written once, in array language over `xp` (NumPy, CuPy, or the ops themselves on
 Tensors, which is what makes the backward pass differentiable):
 
-    @op(promotes="common", operator="__mul__", inplace=True, samples=BINARY)
+    @op(promotes="common", operator="__mul__", commutative=True, inplace=True, samples=binary())
     def mul(input: Array, other: Array):
         \"\"\"input * other. Shapes: (*), (*) -> the broadcast shape.\"\"\"
         return input * other
@@ -141,6 +141,8 @@ class Op:
             if any(name in known for known in self.rules):
                 raise TypeError(f"{self.name}: a second rule for {name!r}")
         known = self.signature.known_names((*(self.outputs or ("out",)), *self.residuals))
+        if len(names) == 1 and not self.signature.variadic:
+            known.discard("needs")  # of a single gradient it is known that it is needed
         for name in parameter_names(rule):
             if name not in known:
                 raise TypeError(f"{self.name}: the rule for {' and '.join(names)} names "
@@ -293,8 +295,8 @@ def _as_input(op: Op, name: str, x: Any) -> Any:
     if isinstance(x, bool | int | float) and op.promotes in ("common", "float") \
             and name in op.promoted:
         return constant(x)
-    raise TypeError(f"{op.name}: `{name}` must be a Tensor, got {type(x).__name__}; "
-                    "write tensor(...) around it")
+    hint = "; write tensor(...) around it" if isinstance(x, list | tuple | int | float) else ""
+    raise TypeError(f"{op.name}: `{name}` must be a Tensor, got {type(x).__name__}{hint}")
 
 
 def _number(number: Any, together: Any, weak: bool) -> Any:

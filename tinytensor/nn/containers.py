@@ -109,6 +109,11 @@ class Sequential(ListOfModules):
         named = args[0].items() if len(args) == 1 and isinstance(args[0], Mapping) \
             else ((str(i), module) for i, module in enumerate(args))
         for name, module in named:
+            if isinstance(module, type):
+                raise TypeError(f"Sequential: item {name} is the class {module.__name__}; "
+                                f"write {module.__name__}()")
+            if isinstance(module, list):
+                raise TypeError("Sequential: takes the modules one by one: Sequential(*layers)")
             self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:

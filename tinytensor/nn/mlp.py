@@ -77,6 +77,9 @@ class MLP(Module):
 
     def __init__(self, nin: int, nouts: Sequence[int], nonlin: bool | str = "relu"):
         super().__init__()
+        if not isinstance(nouts, list | tuple) or not nouts:
+            raise TypeError("MLP: the layers' sizes must be a list, as in MLP(2, [16, 1]), "
+                            f"got {nouts!r}")
         sizes = [nin, *nouts]
         last = len(nouts) - 1
         self.layers = ModuleList(

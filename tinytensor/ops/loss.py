@@ -20,6 +20,7 @@ from .activation import log_softmax, softmax
 from .elementwise import exp, log, minimum, relu, square
 from .index import check_labels, put_zeros, take_along_dim, where
 from .samples import S, ints, t
+from .shape import broadcast_shapes
 
 Array = Any
 
@@ -54,15 +55,30 @@ def legacy_reduction(name, size_average, reduce):
     return reduction
 
 
+def check_tensors(name, **given):
+    """Raises TypeError for what is not a Tensor, naming it."""
+    for word, x in given.items():
+        if not isinstance(x, engine.Tensor):
+            raise TypeError(f"{name}: the {word} must be a Tensor, got {type(x).__name__}; "
+                            "write tensor(...) around it")
+
+
 def warn_if_broadcast(name, input, target):
     """Warns of the mistake that trains wrongly without failing: (N, 1) against (N,)."""
+    check_tensors(name, input=input, target=target)
     if input.shape != target.shape:
+        try:
+            broadcast_shapes(input.shape, target.shape)
+        except RuntimeError:
+            raise RuntimeError(f"{name}: the input has shape {tuple(input.shape)}, the target "
+                               f"{tuple(target.shape)}; they must be equal") from None
         warn(f"{name}: the input has shape {tuple(input.shape)}, the target "
              f"{tuple(target.shape)}; they are broadcast against each other, which is seldom "
              "meant: make the shapes equal, with input.squeeze(-1) or target.unsqueeze(-1)")
 
 
 def check_same_shape(name, input, target):
+    check_tensors(name, input=input, target=target)
     if input.shape != target.shape:
         raise ValueError(f"{name}: the target has shape {tuple(target.shape)}, the input "
                          f"{tuple(input.shape)}; they must be equal")
@@ -315,6 +331,7 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
         ValueError, RuntimeError, IndexError: as `nll_loss`.
         RuntimeError: label_smoothing outside of [0, 1].
     """
+    check_tensors("cross_entropy", input=input, target=target)
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"cross_entropy: label_smoothing must be in [0, 1], got "
                            f"{label_smoothing}")

@@ -27,7 +27,9 @@ def axes(dim: Dim, ndim: int) -> tuple[int, ...]:
     if dim is None or (isinstance(dim, tuple | list) and not dim):
         return tuple(range(ndim))
     found = []
-    for d in (dim,) if isinstance(dim, int) else dim:
+    for d in dim if isinstance(dim, tuple | list) else (dim,):
+        if not isinstance(d, int):
+            raise TypeError(f"a dim must be an int, or a tuple of ints, got {d!r}")
         if not -max(ndim, 1) <= d < max(ndim, 1):
             raise IndexError(f"dim {d} is out of range for {ndim} dimensions: it must be in "
                              f"[{-max(ndim, 1)}, {max(ndim, 1) - 1}]")

@@ -43,6 +43,9 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise TypeError("the parameters must be given as a list or another iterable of "
                             "Tensors or dicts, not as one Tensor")
+        if callable(getattr(params, "parameters", None)):
+            raise TypeError(f"{type(self).__name__}: got a {type(params).__name__}; pass its "
+                            "parameters: model.parameters()")
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
