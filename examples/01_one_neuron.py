@@ -27,8 +27,11 @@ class ScalarNeuron:
         self.names: dict[str, Any] = {}  # Values carry their labels themselves
 
     def __call__(self) -> Any:
-        n = self.w[0] * self.x[0] + self.w[1] * self.x[1] + self.b
-        n.label = "n"
+        p0, p1 = self.w[0] * self.x[0], self.w[1] * self.x[1]
+        p0.label, p1.label = "p0", "p1"
+        s = p0 + p1
+        n = s + self.b
+        s.label, n.label = "s", "n"
         out = n.tanh()
         out.label = "out"
         return out
