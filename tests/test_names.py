@@ -84,3 +84,34 @@ def test_questions_about_tensors_and_dtypes():
     assert tinytensor.result_type(tinytensor.ones(2, dtype=tinytensor.int32), 1.5) \
         is tinytensor.float32
     assert tinytensor.inf == torch.inf and tinytensor.pi == torch.pi
+
+
+def test_pythons_float_is_float64_as_a_dtype():
+    assert tinytensor.ones(2, dtype=float).dtype is tinytensor.float64
+    assert tinytensor.tensor([1.0]).to(float).dtype is tinytensor.float64
+
+
+@pytest.mark.parametrize("value", [2.5, 3, True])
+def test_a_single_number_is_formatted_as_a_number(value):
+    assert f"{tinytensor.tensor(value)}" == f"{torch.tensor(value)}"
+    assert "{}".format(tinytensor.ones(2, requires_grad=True).sum()) == "2.0"  # noqa: UP032
+
+
+def test_words_of_older_programs():
+    x = tinytensor.autograd.Variable(tinytensor.ones(2), requires_grad=True)
+    (x * x).sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+    assert tuple(x.new(1, 4).zero_().shape) == (1, 4) and x.new([1, 2]).tolist() == [1.0, 2.0]
+    y = (x ** 2).sum()
+    found = tinytensor.autograd.grad(outputs=y, inputs=x, create_graph=True, only_inputs=True)
+    assert found[0].tolist() == [2.0, 2.0]
+    with pytest.raises(ValueError, match="only_inputs=False"):
+        tinytensor.autograd.grad(y, x, only_inputs=False)
+    tinytensor.cuda.empty_cache()  # nothing to give back without a GPU
+
+
+def test_an_unknown_argument_is_refused_under_the_functions_own_name():
+    x = tinytensor.zeros(2)
+    for function in (tinytensor.add, tinytensor.mul):
+        with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) got an unexpected"):
+            function(x, 1, out=x)

@@ -460,3 +460,14 @@ def test_momentum_that_the_optimizer_does_not_have(make: Any) -> None:
         with pytest.raises(ValueError, match="momentum"):
             make(lib, optimizer)
     assert optim.Adagrad([tinytensor.ones(1)]).defaults.keys().isdisjoint({"momentum", "betas"})
+
+
+def test_a_second_scheduler_after_training_is_no_reason_to_warn():
+    for lib in (tinytensor, torch):
+        optimizer = lib.optim.SGD([lib.nn.Parameter(lib.ones(1))], lr=1.0)
+        first = lib.optim.lr_scheduler.StepLR(optimizer, 1)
+        optimizer.step()
+        first.step()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            lib.optim.lr_scheduler.StepLR(optimizer, 1).step()

@@ -231,5 +231,6 @@ def memory_reserved() -> int:
 
 
 def empty_cache() -> None:
-    """Gives the pool's free blocks back to the driver."""
-    cupy().get_default_memory_pool().free_all_blocks()
+    """Gives the pool's free blocks back to the driver; without a GPU there are none."""
+    if cuda_is_available():
+        cupy().get_default_memory_pool().free_all_blocks()

@@ -96,8 +96,6 @@ def resolve(given: Any) -> dtype:
     """A dtype from what users write: a dtype, NumPy's, or Python's bool, int, float."""
     if isinstance(given, dtype):
         return given
-    if given is float:
-        return _default
     try:
         return BY_NUMPY[numpy.dtype(int64.numpy if given is int else given)]
     except (KeyError, TypeError):

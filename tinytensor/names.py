@@ -32,6 +32,13 @@ def is_floating_point(input: Tensor) -> bool:
     return input.is_floating_point()
 
 
+def new(self: Tensor, *data: Any) -> Tensor:
+    """A Tensor of this one's dtype and device: x.new(2, 3) uninitialised, x.new([1, 2]) of data."""
+    if len(data) == 1 and not isinstance(data[0], int):
+        return creation.tensor(data[0], dtype=self.dtype, device=self.device)
+    return creation.empty(*(data or (0,)), dtype=self.dtype, device=self.device)
+
+
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return input.numel()
@@ -78,7 +85,7 @@ def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 
 def _attach() -> None:
     setters: dict[str, Any] = {
-        "type": type_of, "char": ops.conversion("char", dtype=dtypes.int8),
+        "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
         "byte": ops.conversion("byte", dtype=dtypes.uint8)}
     for name, method in setters.items():
         setattr(Tensor, name, method)

@@ -413,7 +413,7 @@ class Tensor(Methods):
         return bool(self._array.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.ndim == 0 and spec else format(str(self), spec)
+        return format(self.item(), spec) if self.ndim == 0 else format(str(self), spec)
 
     def __len__(self) -> int:
         if not self.ndim:

@@ -11,6 +11,8 @@ functional.py  Jacobians, Hessians and their products with vectors
 gradcheck.py   derivatives against finite differences
 """
 
+from typing import Any
+
 from . import functional
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
@@ -27,4 +29,10 @@ from .modes import (
 
 __all__ = ["backward", "grad", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
            "is_grad_enabled", "is_inference_mode_enabled", "detect_anomaly",
-           "Function", "functional", "gradcheck", "gradgradcheck"]
+           "Function", "functional", "gradcheck", "gradgradcheck",
+           "Variable"]
+
+
+def Variable(data: Any, requires_grad: bool = False) -> Any:  # noqa: N802 - PyTorch's name
+    """A leaf in the memory of a Tensor: what programs wrote before Tensors had gradients."""
+    return data.detach().requires_grad_(requires_grad)

@@ -101,6 +101,7 @@ class Deferred:
         self.write = write
         self.function: Any = FunctionType(_placeholder.__code__, {
             "become": self.become, OWN: True}, name)
+        self.function.__qualname__ = name  # what Python's errors about arguments say
 
     def become(self) -> Any:
         """Writes the function, and returns it."""

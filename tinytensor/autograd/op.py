@@ -174,6 +174,7 @@ class Op:
         """
         assert self.entry is not None
         self.entry.function, self.entry.public = function, True
+        function.__name__ = function.__qualname__ = self.name
         return function
 
     def run(self, xp: Any, *args: Any, **kwargs: Any) -> Any:

@@ -54,9 +54,10 @@ class LRScheduler:
                                "the optimizer's state before a scheduler that goes on, or leave "
                                "last_epoch at -1")
         self.optimizer = optimizer
+        # What was stepped before the first scheduler came is no part of a schedule.
+        vars(optimizer).setdefault("steps_before_schedules", optimizer.steps_taken)
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
-        self._optimizer_steps = optimizer.steps_taken
         self._initial_step()
 
     def _initial_step(self) -> None:
@@ -77,7 +78,8 @@ class LRScheduler:
 
     def step(self, epoch: int | None = None) -> None:
         """Goes on to the next epoch, or to the one that is given, and sets its rates."""
-        if self._step_count == 1 and self.optimizer.steps_taken == self._optimizer_steps:
+        optimizer: Any = self.optimizer
+        if self._step_count == 1 and optimizer.steps_taken == optimizer.steps_before_schedules:
             warn("lr_scheduler.step() was called before optimizer.step(): the first learning rate "
                  "of the schedule is skipped; step the optimizer first")
         self._step_count += 1
