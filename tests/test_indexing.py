@@ -423,3 +423,13 @@ def test_pieces_are_views():
     for piece in (*x.split(3), *x.chunk(2), *x.unbind(1)):
         piece += 1
     assert x.tolist() == [[3, 3]] * 4
+
+
+def test_a_product_is_not_differentiated_twice_where_a_source_is_zero():
+    x, index = tt.ones(2, requires_grad=True), tt.tensor([0, 0, 1])
+    src = tt.tensor([0.0, 2.0, 3.0], requires_grad=True)
+    out = x.scatter_reduce(0, index, src, "prod").sum()
+    first, = tt.autograd.grad(out, src, retain_graph=True)
+    assert first.tolist() == [2.0, 0.0, 1.0]
+    with pytest.raises(RuntimeError, match="cannot be differentiated again where a source is 0"):
+        tt.autograd.grad(out, src, create_graph=True)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 
 from .. import devices
+from ..autograd import engine
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed, op
 from .index import (
@@ -171,7 +172,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     their "sum", "prod", "mean", "amax" or "amin".
 
     `include_self=False` leaves the input's own out where at least one is written. Equal extrema
-    share the gradient evenly. The second derivative of a product is right where none is 0.
+    share the gradient evenly. A product has no second derivative where a source is 0.
 
     Shapes: (*, n, *), (+, k, +), (+, k, +) or larger -> (*, n, *).
 
@@ -260,6 +261,9 @@ def _(xp, g, input, src, out, index, how):
         return getitem.run(xp, share, index) * written
     # The product of the others: that of all nonzero ones without this one, where no other is 0.
     zero = src == 0
+    if xp is engine.tensors and bool(zero.any()):
+        raise RuntimeError("scatter_reduce: the gradient of 'prod' cannot be differentiated again "
+                           "where a source is 0; call backward without create_graph")
     rest = getitem.run(xp, combine_at.run(xp, input, src + zero, index, how), index)
     zeros = getitem.run(xp, put_zeros.run(xp, xp.ones_like(src) * zero, input.shape, index), index)
     return getitem.run(xp, g, index) * rest * (zeros == zero) / (src + zero)
