@@ -34,9 +34,8 @@ def standardize(xp, input: Array, weight: Array | None, bias: Array | None, dims
     centre = _mean(xp, input, dims)
     centred = input - centre
     var = _mean(xp, centred * centred, dims)
-    out = centred * (1 / xp.sqrt(var + eps))
-    if weight is not None:
-        out = out * weight
+    scale = 1 / xp.sqrt(var + eps)
+    out = centred * (scale if weight is None else scale * weight)
     return out if bias is None else out + bias, centre, var
 
 
@@ -54,22 +53,22 @@ def _(xp, g, needs, input, weight, bias, mean, var, dims, eps):
     d = d_weight = d_bias = None
     if g is not None:
         scale = 1 / xp.sqrt(var + eps)
-        normalized = centred * scale
-        product = g * normalized
-        shapes = [() if x is None else x.shape for x in (weight, bias)]
-        if all(_is_constant(shape, len(input.shape), dims) for shape in shapes):
-            # One for each channel: the same two sums serve all three gradients.
-            d_bias = xp.sum(g, axis=dims, keepdims=True)
-            d_weight = xp.sum(product, axis=dims, keepdims=True)
-            if needs[0]:
-                d = (g - d_bias * (1 / n) - normalized * (d_weight * (1 / n))) \
-                    * (scale if weight is None else scale * weight)
-        else:
-            d_weight, d_bias = product, g
-            if needs[0]:
-                if weight is not None:
-                    g, product = g * weight, product * weight
-                d = (g - _mean(xp, g, dims) - normalized * _mean(xp, product, dims)) * scale
+        # Summed first where neither weight nor bias vary: these sums, small if that is more than
+        # nowhere, serve all three gradients.
+        inner = tuple(d for d in dims if all(
+            _is_constant(x, d - len(input.shape)) for x in (weight, bias)))
+        d_bias, d_weight = g, g * centred
+        if inner:
+            d_bias = xp.sum(d_bias, axis=inner, keepdims=True)
+            d_weight = xp.sum(d_weight, axis=inner, keepdims=True)
+        d_weight = d_weight * scale
+        if needs[0]:
+            by_bias, by_weight, slope = d_bias, d_weight, scale
+            if weight is not None:
+                by_bias, by_weight, slope = d_bias * weight, d_weight * weight, scale * weight
+            by_bias = xp.sum(by_bias, axis=dims, keepdims=True) * (1 / n)
+            by_weight = xp.sum(by_weight, axis=dims, keepdims=True) * (1 / n)
+            d = g * slope - centred * (by_weight * scale * scale) - by_bias * scale
     if g_mean is not None:
         each = g_mean * (1 / n)
         d = xp.broadcast_to(each, input.shape) if d is None else d + each
@@ -78,10 +77,9 @@ def _(xp, g, needs, input, weight, bias, mean, var, dims, eps):
     return d, d_weight if needs[1] else None, d_bias if needs[2] else None
 
 
-def _is_constant(shape, ndim, dims):
-    """Whether a weight of `shape` is the same along all of `dims`."""
-    missing = ndim - len(shape)
-    return all(d < missing or shape[d - missing] == 1 for d in dims)
+def _is_constant(x, dim):
+    """Whether a weight is the same along a dim, which is counted from the end."""
+    return x is None or len(x.shape) < -dim or x.shape[dim] == 1
 
 
 # ---------------------------------------------------------------- over the dims of a sample
