@@ -1,4 +1,4 @@
-"""Functions of Values: choices, activations, softmax and the losses.
+"""Functions of Values: choices, activations, softmax, what layers compute, and the losses.
 
 Names, arguments and defaults are PyTorch's. Where PyTorch takes an array, these take a Value or a
 number, a list of them, or lists of lists; NumPy arrays will do as well.
@@ -10,6 +10,7 @@ import builtins
 import functools
 import math
 import operator
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -61,6 +62,27 @@ def sigmoid(input: Any) -> Any:
     return _elementwise("sigmoid", Value.sigmoid, input)
 
 
+def gelu(input: Any, approximate: str = "none") -> Any:
+    """input · Φ(input), Φ the normal distribution function, elementwise (Hendrycks, Gimpel 2016).
+
+    approximate="tanh" is 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))) instead, as in GPT-2.
+
+    Raises ValueError at another approximate.
+    """
+
+    def exact(x: Value) -> Value:
+        below = 0.5 * math.erfc(-x.data / math.sqrt(2))
+        density = ieee.exp(-0.5 * x.data * x.data) / math.sqrt(2 * math.pi)
+        return Value(x.data * below, (x,), "GELU", "", (below + x.data * density,))
+
+    def by_tanh(x: Value) -> Value:
+        return 0.5 * x * (1 + (math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)).tanh())
+
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu: approximate {approximate!r} is none of 'none', 'tanh'")
+    return _elementwise("gelu", exact if approximate == "none" else by_tanh, input)
+
+
 def softmax(logits: Any) -> list[Any]:
     """e ** z_i / Σ_j e ** z_j, for one sample (a list of Values) or for each in a list of them."""
     logits = as_lists(logits)
@@ -88,6 +110,101 @@ def _shifted(name: str, logits: Any) -> list[Value]:
     values = [as_value(z) for z in logits]
     largest = Value(builtins.max(z.data for z in values))  # a constant: its grad cancels out
     return [z - largest for z in values]
+
+
+# ---------------------------------------------------------------- what layers compute
+
+
+def dot(input: Any, other: Any) -> Value:
+    """Σ a_i b_i as one node: its local derivatives are the factors that each number has.
+
+    Raises ValueError where the lengths differ.
+    """
+    a, b = ([as_value(x) for x in as_lists(row)] for row in (input, other))
+    if len(a) != len(b):
+        raise ValueError(f"dot: the lengths {len(a)} and {len(b)} differ")
+    xs, ys = tuple(x.data for x in a), tuple(y.data for y in b)
+    return Value(sum(map(operator.mul, xs, ys)), (*a, *b), "dot", "", (*ys, *xs))
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> list[Any]:
+    """Σ_j weight_ij · input_j + bias_i, for one sample or for each in a list of them.
+
+    Raises ValueError where the sizes do not fit.
+    """
+    input = as_lists(input)
+    if is_batch(input):
+        return [linear(row, weight, bias) for row in input]
+    if len(input) != len(weight[0]) or bias is not None and len(bias) != len(weight):
+        raise ValueError(f"linear: a weight of {len(weight)} rows of {len(weight[0])} takes "
+                         f"samples of {len(weight[0])} and a bias of {len(weight)}, got a sample "
+                         f"of {len(input)}"
+                         + ("" if bias is None else f" and a bias of {len(bias)}"))
+    out = [dot(row, input) for row in weight]
+    return out if bias is None else [y + b for y, b in zip(out, bias, strict=True)]
+
+
+def embedding(input: Any, weight: Any) -> Any:
+    """The row of weight that input, an index, names; for lists of indices, lists of rows.
+
+    Raises TypeError or IndexError at what is no whole number, or no row.
+    """
+    input = as_lists(input)
+    if isinstance(input, list):
+        return [embedding(i, weight) for i in input]
+    if not float(input).is_integer():
+        raise TypeError(f"embedding: an index is a whole number, not {float(input):g}")
+    index = int(float(input))
+    if not 0 <= index < len(weight):
+        raise IndexError(f"embedding: index {index} is out of bounds: there are {len(weight)} "
+                         "rows, counted from 0")
+    return list(weight[index])
+
+
+def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None,
+               eps: float = 1e-5) -> list[Any]:
+    """(x - mean) / √(variance + eps) · weight + bias, for one sample or each in a list of them.
+
+    Ba, Kiros and Hinton 2016. normalized_shape is the length of a sample, n or (n,).
+
+    Raises ValueError where the sizes do not fit.
+    """
+    input = as_lists(input)
+    if is_batch(input):
+        return [layer_norm(row, normalized_shape, weight, bias, eps) for row in input]
+    mean = _sum(input) / _length("layer_norm", input, normalized_shape, weight, bias)
+    centred = [x - mean for x in input]
+    scale = (dot(centred, centred) / len(input) + eps) ** -0.5
+    return _affine([x * scale for x in centred], weight, bias)
+
+
+def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None
+             ) -> list[Any]:
+    """x / √(mean of x² + eps) · weight, for one sample or each in a list of them.
+
+    Zhang and Sennrich 2019. eps=None is the machine epsilon; otherwise as layer_norm.
+    """
+    input = as_lists(input)
+    if is_batch(input):
+        return [rms_norm(row, normalized_shape, weight, eps) for row in input]
+    mean = dot(input, input) / _length("rms_norm", input, normalized_shape, weight)
+    scale = (mean + (sys.float_info.epsilon if eps is None else eps)) ** -0.5
+    return _affine([x * scale for x in input], weight)
+
+
+def _length(name: str, input: Any, normalized_shape: Any, *affine: Any) -> int:
+    """The length of a sample, if everything has it."""
+    shape = [normalized_shape] if isinstance(normalized_shape, int) else list(normalized_shape)
+    lengths = [len(x) for x in (input, *affine) if x is not None]
+    if not input or shape != [len(input)] or len(set(lengths)) > 1:
+        raise ValueError(f"{name}: normalized_shape {normalized_shape!r} and the lengths of the "
+                         f"sample, weight and bias must be one number above 0, got {lengths}")
+    return len(input)
+
+
+def _affine(x: list[Value], weight: Any, bias: Any = None) -> list[Value]:
+    x = x if weight is None else [a * w for a, w in zip(x, weight, strict=True)]
+    return x if bias is None else [a + b for a, b in zip(x, bias, strict=True)]
 
 
 # ---------------------------------------------------------------- losses

@@ -1,7 +1,8 @@
-"""Neurons, layers and multi-layer perceptrons made of Values, and the Module they build on."""
+"""Neurons, layers and networks made of Values, and the Module that they build on."""
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from numbers import Real
@@ -11,7 +12,7 @@ from . import functional
 from .engine import Value
 from .functional import as_lists, as_value, is_batch
 
-__all__ = ["MLP", "Layer", "Module", "Neuron", "functional"]
+__all__ = ["MLP", "Embedding", "Layer", "LayerNorm", "Linear", "Module", "Neuron", "functional"]
 
 # What a neuron's nonlin may be: the beginning of the neuron's name, and the function.
 ACTIVATIONS: dict[bool | str, tuple[str, Callable[[Value], Value]]] = {
@@ -178,6 +179,64 @@ class MLP(Module):
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"
+
+
+# ---------------------------------------------------------------- under PyTorch's names
+
+
+class Linear(Module):
+    """Σ_j weight_ij · x_j + bias_i, a list of Values; both begin uniform in ± 1 / √in_features."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        bound = 1 / math.sqrt(in_features)
+
+        def drawn(count: int) -> list[Value]:
+            return [Value(random.uniform(-bound, bound)) for _ in range(count)]
+
+        self.weight = [drawn(in_features) for _ in range(out_features)]
+        self.bias = drawn(out_features) if bias else None
+
+    def forward(self, x: list[Value]) -> list[Value]:
+        return functional.linear(x, self.weight, self.bias)
+
+    def __repr__(self) -> str:
+        return (f"Linear({len(self.weight[0])}, {len(self.weight)}, "
+                f"bias={self.bias is not None})")
+
+
+class Embedding(Module):
+    """A table of vectors, normally distributed to begin with; a sample is a list of indices."""
+
+    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
+        self.weight = [[Value(random.gauss(0.0, 1.0)) for _ in range(embedding_dim)]
+                       for _ in range(num_embeddings)]
+
+    def forward(self, x: list[Value]) -> list[list[Value]]:
+        rows: list[list[Value]] = functional.embedding(x, self.weight)
+        return rows
+
+    def __repr__(self) -> str:
+        return f"Embedding({len(self.weight)}, {len(self.weight[0])})"
+
+
+class LayerNorm(Module):
+    """(x - mean) / √(variance + eps) · weight + bias, a list of Values. Weights begin at 1 and 0.
+
+    normalized_shape is the length of a sample, n or (n,).
+    """
+
+    def __init__(self, normalized_shape: int | tuple[int], eps: float = 1e-5) -> None:
+        self.normalized_shape = normalized_shape
+        self.eps = eps
+        length = normalized_shape if isinstance(normalized_shape, int) else normalized_shape[0]
+        self.weight = [Value(1.0) for _ in range(length)]
+        self.bias = [Value(0.0) for _ in range(length)]
+
+    def forward(self, x: list[Value]) -> list[Value]:
+        return functional.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def __repr__(self) -> str:
+        return f"LayerNorm({self.normalized_shape}, eps={self.eps})"
 
 
 # ---------------------------------------------------------------- arrays: nested lists of Values

@@ -96,6 +96,71 @@ def test_softmax_of_arrays_and_of_nothing():
             functional.softmax(bad)
 
 
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+@pytest.mark.parametrize("x", [table(7), table(2, 3), [0.0, -40.0, 40.0]])
+def test_gelu(approximate, x):
+    check(lambda v: functional.gelu(v, approximate),
+          lambda t: reference.gelu(t, approximate=approximate), x)
+
+
+# ---------------------------------------------------------------- what layers compute
+
+
+def check_all(f, torch_f, *arrays):
+    """As check, by every operand, each given as nested lists of numbers."""
+    operands = [tree(x, Value) for x in arrays]
+    tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in arrays]
+    out, want = f(*operands), torch_f(*tensors)
+    np.testing.assert_allclose(tree(out, float), want.detach().numpy(), rtol=1e-12)
+    weights = [random.Random(i).uniform(0.5, 2) for i in range(len(flat(out)))]
+    sum(o * w for o, w in zip(flat(out), weights, strict=True)).backward()
+    (want.reshape(-1) * torch.tensor(weights, dtype=torch.float64)).sum().backward()
+    for operand, t in zip(operands, tensors, strict=True):
+        np.testing.assert_allclose(tree(operand, lambda v: v.grad), t.grad.numpy(), rtol=1e-11,
+                                   atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 4), (3, 2, 4)])
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_linear(shape, with_bias):
+    bias = [table(3, seed=2)] if with_bias else []
+    check_all(functional.linear, reference.linear, table(*shape), table(3, 4, seed=1), *bias)
+
+
+def test_dot_is_one_node_and_a_number_times_itself_counts_twice():
+    a, b = Value(2.0), Value(3.0)
+    out = functional.dot([a, b], [a, 5.0])
+    out.backward()
+    assert (out.data, out._op, a.grad, b.grad) == (19.0, "dot", 4.0, 5.0)
+    assert len(scalar.topological_order(out)) == 4  # a, b, the 5 and the dot
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 4), (3, 2, 4)])
+def test_layer_norm(shape):
+    x, weight, bias = table(*shape), table(4, seed=1), table(4, seed=2)
+    check_all(lambda *a: functional.layer_norm(a[0], 4, *a[1:]),
+              lambda *a: reference.layer_norm(a[0], (4,), *a[1:]), x, weight, bias)
+    check_all(lambda x: functional.layer_norm(x, [4], eps=0.1),
+              lambda x: reference.layer_norm(x, (4,), eps=0.1), x)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 4)])
+def test_rms_norm(shape):
+    x, weight = table(*shape), table(4, seed=1)
+    check_all(lambda x, w: functional.rms_norm(x, 4, w),
+              lambda x, w: reference.rms_norm(x, (4,), w), x, weight)
+    check_all(lambda x: functional.rms_norm(x, (4,), eps=0.1),
+              lambda x: reference.rms_norm(x, (4,), eps=0.1), x)
+    tiny = [0.0, 1e-9, 0.0]  # the default eps decides here
+    check_all(lambda x: functional.rms_norm(x, 3), lambda x: reference.rms_norm(x, (3,)), tiny)
+
+
+@pytest.mark.parametrize("indices", [2, [0, 2, 0], [[1, 1], [2, 0]]])
+def test_embedding(indices):
+    check_all(lambda weight: functional.embedding(indices, weight),
+              lambda weight: reference.embedding(torch.tensor(indices), weight), table(3, 2))
+
+
 # ---------------------------------------------------------------- losses
 
 
@@ -213,6 +278,23 @@ def test_cross_entropy_targets_that_do_not_fit():
     for target in (1.0, [1], "1"):
         with pytest.raises(TypeError, match="index of a class"):
             functional.cross_entropy(logits[0], target)
+
+
+@pytest.mark.parametrize("call, error, message", [
+    (lambda: functional.dot([1.0], [1.0, 2.0]), ValueError, "dot: the lengths 1 and 2 differ"),
+    (lambda: functional.linear([1.0], [[1.0, 2.0]]), ValueError,
+     "linear: a weight of 1 rows of 2 .* got a sample of 1$"),
+    (lambda: functional.linear([1.0], [[1.0]], [1.0, 2.0]), ValueError, "and a bias of 2$"),
+    (lambda: functional.layer_norm([1.0, 2.0], 3), ValueError, r"layer_norm: .*3 .*\[2\]"),
+    (lambda: functional.rms_norm([1.0, 2.0], (2,), [1.0]), ValueError, r"rms_norm: .*\[2, 1\]"),
+    (lambda: functional.layer_norm([], 0), ValueError, "above 0"),
+    (lambda: functional.embedding([0, 0.5], [[1.0]]), TypeError, "whole number, not 0.5"),
+    (lambda: functional.embedding(-1, [[1.0]]), IndexError, "index -1 .* there are 1 rows"),
+    (lambda: functional.embedding(1, [[1.0]]), IndexError, "index 1 .* there are 1 rows"),
+    (lambda: functional.gelu([1.0], "fast"), ValueError, "gelu: approximate 'fast' is none of")])
+def test_what_layers_refuse(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
 
 
 def test_hinge_targets_of_0_and_1():

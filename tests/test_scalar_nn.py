@@ -42,6 +42,43 @@ def test_an_mlp_equals_pytorchs(nonlin, activation):
         np.testing.assert_allclose(grads, linear.bias.grad.numpy(), rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("mine, twin, samples", [
+    (nn.Linear(3, 4), torch.nn.Linear(3, 4), [[0.5, -1.0, 2.0], [1.0, 0.0, 3.0]]),
+    (nn.Linear(2, 1, bias=False), torch.nn.Linear(2, 1, bias=False), [[0.5, -1.0]]),
+    (nn.LayerNorm(3), torch.nn.LayerNorm(3), [[0.5, -1.0, 2.0], [1.0, 0.0, 3.0]]),
+    (nn.LayerNorm((2,), eps=0.1), torch.nn.LayerNorm(2, eps=0.1), [[0.5, -1.0]]),
+    (nn.Embedding(4, 2), torch.nn.Embedding(4, 2), [[0, 3, 3], [1, 0, 2]])], ids=repr)
+def test_layers_under_pytorchs_names(mine, twin, samples):
+    """With one state, the names and shapes of which are PyTorch's."""
+    rng = np.random.default_rng(0)
+    state = {k: torch.tensor(rng.normal(size=v.shape)) for k, v in twin.state_dict().items()}
+    mine.load_state_dict(state)
+    twin.double().load_state_dict(state)
+    integers = isinstance(mine, nn.Embedding)
+    out = mine(samples)
+    want = twin(torch.tensor(samples, dtype=torch.int64 if integers else torch.float64))
+    np.testing.assert_allclose(np.array(out, dtype=float), want.detach().numpy(), rtol=1e-12)
+    for sample, row in zip(samples, want.detach().numpy(), strict=True):
+        np.testing.assert_allclose(np.array(mine(sample), dtype=float), row, rtol=1e-12)
+    sum(y * y for y in np.array(out, dtype=object).flat).backward()
+    (want * want).sum().backward()
+    grads = [p.grad for p in mine.parameters()]
+    wanted = np.concatenate([p.grad.numpy().ravel() for p in twin.parameters()])
+    np.testing.assert_allclose(grads, wanted, rtol=1e-11, atol=1e-14)
+
+
+def test_layers_begin_as_pytorchs():
+    scalar.manual_seed(0)
+    assert nn.LayerNorm(3).state_dict() == {"weight": [1.0] * 3, "bias": [0.0] * 3}
+    table = np.array(nn.Embedding(50, 20).state_dict()["weight"])
+    assert abs(table.mean()) < 0.1 and abs(table.std() - 1) < 0.1
+    numbers = np.concatenate([np.ravel(x) for x in nn.Linear(16, 50).state_dict().values()])
+    assert 0.24 < abs(numbers).max() <= 0.25  # 1 / √16
+    assert repr(nn.Linear(2, 3)) == "Linear(2, 3, bias=True)"
+    assert repr(nn.Embedding(2, 3)) == "Embedding(2, 3)"
+    assert repr(nn.LayerNorm(3)) == "LayerNorm(3, eps=1e-05)"
+
+
 # ---------------------------------------------------------------- in micrograd's style
 
 
