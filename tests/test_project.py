@@ -18,7 +18,8 @@ ROOT = Path(__file__).parent.parent
 # Each floor may import from itself and from those before it.
 FLOORS = [
     ("scalar",),
-    ("tinytensor.devices", "tinytensor.dtypes", "tinytensor.absent"),
+    ("tinytensor.devices", "tinytensor.dtypes", "tinytensor.absent", "tinytensor.seam",
+     "tinytensor.threads"),
     ("tinytensor.autograd.versions", "tinytensor.autograd.modes"),
     ("tinytensor.autograd",),
     ("tinytensor.printing", "tinytensor.tensor", "tinytensor.random"),
@@ -27,6 +28,7 @@ FLOORS = [
     ("tinytensor.linalg", "tinytensor.cuda", "tinytensor.stubs", "tinytensor.viz"),
     ("tinytensor.nn", "tinytensor.optim"),
     ("tinytensor.names", "tinytensor.utils", "tinytensor.files", "tinytensor.distributions"),
+    ("tinytensor.kernels",),
     ("tinytensor", "tinytensor.__main__"),
 ]
 

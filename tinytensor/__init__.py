@@ -8,6 +8,7 @@ numbers, to be read first.
 
 from __future__ import annotations
 
+import importlib.util as _imports
 import warnings as _warnings
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ from .printing import set_printoptions
 from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from .sampling import *  # noqa: F403
 from .tensor import Size, Tensor
+from .threads import get_num_threads, set_num_threads
 from .viz import draw_dot
 
 if TYPE_CHECKING:
@@ -50,6 +52,9 @@ from . import distributions, nn, optim, utils  # noqa: E402 - built on all of th
 from .files import load, save  # noqa: E402
 from .names import *  # noqa: E402, F403
 from .nn import functional  # noqa: E402 - the word that `scalar` has for it too
+
+if _imports.find_spec(f"{__name__}.kernels"):  # what it holds is faster, and can be left out
+    from . import kernels
 
 
 def __getattr__(name: str) -> Any:

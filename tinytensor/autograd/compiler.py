@@ -136,8 +136,10 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     """What users call: arrays out of Tensors, the forward, and a node when one is wanted."""
     signature: Signature = op.signature
     source = _Source()
+    takes_xp = signature.takes_xp or () in op.kernels
     source.namespace |= {
-        "op": op, "forward": op.forward, "NodeType": op.node_type, "Tensor": engine.Tensor,
+        "op": op, "forward": op.replaceable() if () in op.kernels else op.forward,
+        "NodeType": op.node_type, "Tensor": engine.Tensor,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
         "numpy": numpy, "ndarray": numpy.ndarray, "array_module": devices.array_module,
         "graph_mode": mode,
@@ -161,10 +163,10 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
         source.add(1, "if aliases:",
                    f"    {', '.join(aliased)}, = renamed({op.name!r}, aliases, {given})")
     if signature.variadic:
-        _take_sequence(source, op)
+        _take_sequence(source, op, takes_xp)
     else:
-        _take_inputs(source, op)
-    if signature.takes_xp:
+        _take_inputs(source, op, takes_xp)
+    if takes_xp:
         arguments.insert(0, "xp")
     parameters = ", ".join(f"{p}={p}" for p in signature.parameters)
     source.add(
@@ -195,7 +197,7 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     return source.build(op, op.name)
 
 
-def _take_inputs(source: _Source, op: Any) -> None:
+def _take_inputs(source: _Source, op: Any, takes_xp: bool) -> None:
     """Lines that take the arrays of a fixed number of inputs, of one dtype if need be."""
     inputs, optional = op.signature.inputs, op.signature.optional
     promoted = [i for i in inputs if i in op.promoted] if op.promotes else []
@@ -228,13 +230,13 @@ def _take_inputs(source: _Source, op: Any) -> None:
                "    ready = False")
     source.add(1, "if not ready:", f"    {prepared}",
                *[f"    {i}_ = {array}" for i, array in arrays.items()])
-    if op.signature.takes_xp:
+    if takes_xp:
         given = ", ".join(f"{i}_" for i in inputs)
         source.add(1, f"xp = numpy if {inputs[0]}_.__class__ is ndarray "
                       f"else array_module({given})")
 
 
-def _take_sequence(source: _Source, op: Any) -> None:
+def _take_sequence(source: _Source, op: Any, takes_xp: bool) -> None:
     """The same for one argument that is a sequence of Tensors."""
     name = op.signature.inputs[0]
     source.add(
@@ -247,7 +249,7 @@ def _take_sequence(source: _Source, op: Any) -> None:
         f"{name} = prepare(op, *{name})",
         f"{name}_ = [t._array for t in {name}]",
     )
-    if op.signature.takes_xp:
+    if takes_xp:
         source.add(1, f"xp = array_module(*{name}_)")
 
 
@@ -317,8 +319,12 @@ def compile_backward(op: Any) -> Callable[..., None]:
     if not op.signature.variadic:
         source.add(1, f"{', '.join(f'{i}_node' for i in inputs)}, = parents")
     for k, (names, rule) in enumerate(op.rules.items()):
+        needed = parameter_names(rule)
+        if names in op.kernels:
+            rule = op.replaceable(names)
+            needed = ("xp", *rule.parameters)
         source.namespace[f"rule_{k}"] = rule
-        call = "g" if _is_identity(rule) else f"rule_{k}({', '.join(parameter_names(rule))})"
+        call = "g" if _is_identity(rule) else f"rule_{k}({', '.join(needed)})"
         if op.signature.variadic:
             source.add(1, "needs = [p is not None for p in parents]",
                        f"for parent, d in zip(parents, {call}, strict=True):",

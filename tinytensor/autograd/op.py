@@ -37,6 +37,7 @@ from typing import Any
 import numpy
 
 from .. import devices, dtypes
+from ..seam import Replaceable
 from . import engine
 from .compiler import (
     Constant,
@@ -103,6 +104,8 @@ class Op:
         self.residuals = residuals
         self.outputs = outputs
         self.rules: dict[tuple[str, ...], Callable[..., Any]] = {}
+        # What stands in for the forward, under (), and for the rules, under their inputs.
+        self.kernels: dict[tuple[str, ...], dict[str, Callable[..., Any]]] = {}
         self.entry: Entry | None = None
         title = "".join(part.capitalize() for part in self.name.split("_"))
         self._call = Deferred(self.name, lambda: compile_call(self, prepare, recover))
@@ -150,6 +153,32 @@ class Op:
         self.rules[names] = rule
         self._compile()
 
+    def kernel(self, device: str, *names: str) -> Callable[[Callable[..., Any]],
+                                                           Callable[..., Any]]:
+        """Decorates a kernel: without names of the forward, else of the rule for these inputs.
+
+        Raises:
+            KeyError: there is no such rule.
+            TypeError, ValueError: as `Replaceable.kernel`.
+        """
+        if names and names not in self.rules:
+            raise KeyError(f"{self.name}: a kernel of the rule for {' and '.join(names)}; there "
+                           f"are rules for {', '.join(' and '.join(n) for n in self.rules)}")
+        def register(kernel: Callable[..., Any]) -> Callable[..., Any]:
+            part = self.replaceable(names)
+            part.kernel(device)(kernel)
+            self.kernels[names] = part.kernels
+            self._compile()
+            return kernel
+
+        return register
+
+    def replaceable(self, names: tuple[str, ...] = ()) -> Replaceable:
+        """The forward, or a rule, with the kernels that stand in for it."""
+        title = f"{self.name}: the rule for {' and '.join(names)}" if names else self.name
+        return Replaceable(title, self.rules[names] if names else self.forward,
+                           self.kernels.get(names))
+
     @property
     def source(self) -> str:
         """The text of the call and of the node's backward, as the compiler writes them."""
@@ -181,9 +210,12 @@ class Op:
         """This op inside another op's forward or rule, in the language `xp`."""
         if xp is engine.tensors:
             return self.function(*args, **kwargs)
-        if self.signature.takes_xp:
-            args = (xp, *args)
-        out = self.forward(*args, **kwargs)
+        if () in self.kernels:
+            out = self.replaceable()(xp, *args, **kwargs)
+        elif self.signature.takes_xp:
+            out = self.forward(xp, *args, **kwargs)
+        else:
+            out = self.forward(*args, **kwargs)
         return out[0] if self.residuals else out
 
     def __repr__(self) -> str:

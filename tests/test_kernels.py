@@ -1,0 +1,190 @@
+"""Every kernel against the reference that it stands in for.
+
+Generated from the table: for each op that has kernels, all its samples, and larger ones of odd
+sizes, with NaN and infinities, strided and transposed, in both dtypes. The reference is itself
+compared with PyTorch elsewhere. A kernel that declines everything it is given here fails.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+import pytest
+from operations import differentiable, made, ours, outputs, total, values
+
+import tinytensor
+from tinytensor.autograd.op import TABLE
+from tinytensor.kernels import loops
+from tinytensor.ops.samples import S, t
+from tinytensor.seam import Replaceable, Switch, use_kernels
+from tinytensor.threads import pool
+
+ENTRIES = {key: entry for key, entry in TABLE.items() if entry.op is not None and entry.op.kernels}
+
+# Beside the samples of the table: odd sizes, beyond one vector and one thread's piece.
+LARGE: dict[str, list[S]] = {
+    "relu": [S(t(7, 1531))],
+}
+
+pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need numba")
+
+
+@pytest.fixture(autouse=True)
+def never_too_small(monkeypatch):
+    monkeypatch.setattr(loops, "SMALL", 0)
+
+
+def cases() -> list[Any]:
+    return [pytest.param(entry, sample, id=f"{key}[{i}]({sample})")
+            for key, entry in ENTRIES.items()
+            for i, sample in enumerate([*entry.samples, *LARGE.get(entry.name, [])])]
+
+
+def run(entry: Any, arguments: Any, dtype: Any, change: Any = lambda x: x) -> list[Any]:
+    """Results, then gradients of a weighted sum of them; `change` makes other Tensors of leaves."""
+    (args, kwargs), leaves = ours(arguments, dtype, make=lambda a: change(tinytensor.tensor(a)))
+    results = outputs(entry.op(*args, **kwargs))
+    floating = differentiable(results)
+    found = [values(r) for r in results]
+    if floating and leaves:
+        gradients = tinytensor.autograd.grad(total(floating, tinytensor, 0), leaves,
+                                             allow_unused=True)
+        found += [None if g is None else values(g) for g in gradients]
+    return found
+
+
+def compare(entry: Any, arguments: Any, dtype: Any, change: Any = lambda x: x) -> None:
+    with use_kernels(False):
+        expected = run(entry, arguments, dtype, change)
+    found = run(entry, arguments, dtype, change)
+    tolerance = 1e-11 if dtype == numpy.float64 else 2e-5
+    for mine, reference in zip(found, expected, strict=True):
+        assert (mine is None) == (reference is None)
+        if mine is not None:
+            assert mine.dtype == reference.dtype and mine.shape == reference.shape
+            scale = numpy.abs(reference[numpy.isfinite(reference)]).max(initial=1)
+            numpy.testing.assert_allclose(mine, reference, tolerance, tolerance * scale)
+
+
+dtypes = pytest.mark.parametrize("dtype", [numpy.float64, numpy.float32], ids=["f64", "f32"])
+
+
+@pytest.mark.parametrize(("entry", "sample"), cases())
+@dtypes
+def test_equals_its_reference(entry, sample, dtype):
+    compare(entry, made(sample, entry.name), dtype)
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=list(ENTRIES))
+@dtypes
+@pytest.mark.parametrize("layout", ["transposed", "strided", "shifted"])
+def test_on_memory_that_is_not_dense_or_not_aligned(entry, dtype, layout):
+    def change(x):
+        if x.ndim < 2 or not x.is_floating_point():
+            return x
+        if layout == "transposed":
+            return x.transpose(-1, -2).contiguous().transpose(-1, -2)
+        if layout == "strided":
+            wide = tinytensor.zeros((*x.shape[:-1], 2 * x.shape[-1]), dtype=x.dtype)
+            wide[..., ::2] = x
+            return wide[..., ::2]
+        flat = tinytensor.zeros(x.numel() + 1, dtype=x.dtype)[1:]
+        return flat.copy_(x.reshape(-1)).view(tuple(x.shape))
+
+    for sample in [*entry.samples, *LARGE.get(entry.name, [])]:
+        compare(entry, made(sample, entry.name), dtype, lambda x: change(x).detach())
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=list(ENTRIES))
+@dtypes
+def test_with_nan_and_infinities(entry, dtype):
+    rng = numpy.random.default_rng(0)
+
+    def change(x):
+        if x.is_floating_point() and x.numel():
+            flat = x.reshape(-1)
+            at = rng.integers(0, x.numel(), 3)
+            for where, value in zip(at, (numpy.nan, numpy.inf, -numpy.inf), strict=True):
+                flat[int(where)] = float(value)
+            return flat.reshape(tuple(x.shape))
+        return x
+
+    for sample in [*entry.samples, *LARGE.get(entry.name, [])]:
+        state = rng.bit_generator.state
+        with use_kernels(False):
+            expected = run(entry, made(sample, entry.name), dtype, change)
+        rng.bit_generator.state = state
+        found = run(entry, made(sample, entry.name), dtype, change)
+        tolerance = 1e-11 if dtype == numpy.float64 else 2e-5
+        for mine, reference in zip(found, expected, strict=True):
+            if mine is not None:
+                scale = numpy.abs(reference[numpy.isfinite(reference)]).max(initial=1)
+                numpy.testing.assert_allclose(mine, reference, tolerance, tolerance * scale)
+
+
+@pytest.mark.parametrize(("entry", "part"), [
+    pytest.param(entry, part, id=f"{key} {' '.join(part) or 'forward'}")
+    for key, entry in ENTRIES.items() for part in entry.op.kernels])
+@dtypes
+def test_runs_on_some_sample(entry, part, dtype, monkeypatch):
+    """A kernel that always declines would pass every comparison."""
+    kernel, ran = entry.op.kernels[part]["cpu"], []
+
+    def counted(*args, **kwargs):
+        found = kernel(*args, **kwargs)
+        ran.append(found is not None)
+        return found
+
+    monkeypatch.setitem(entry.op.kernels[part], "cpu", counted)
+    entry.op._compile()
+    for sample in [*entry.samples, *LARGE.get(entry.name, [])]:
+        run(entry, made(sample, entry.name), dtype)
+    assert any(ran), f"it ran on none of {len(ran)} calls"
+
+
+# ---------------------------------------------------------------- the seam
+
+
+def test_a_kernel_must_take_what_its_reference_takes():
+    part = Replaceable("scale", lambda xp, x, factor: x * factor)
+    with pytest.raises(TypeError, match=r"the kernel takes \(x\), but the body \(x, factor\)"):
+        part.kernel("cpu")(lambda x: x)
+    with pytest.raises(ValueError, match="only cpu and cuda"):
+        part.kernel("tpu")
+
+
+def test_the_reference_runs_where_a_kernel_declines_or_is_switched_off():
+    part = Replaceable("scale", lambda xp, x, factor: x * factor)
+    part.kernel("cpu")(lambda x, factor: None if factor == 2 else -x)
+    assert part(numpy, 3, 2) == 6
+    assert part(numpy, 3, 5) == -3
+    with use_kernels(False):
+        assert not Switch.on
+        assert part(numpy, 3, 5) == 15
+
+
+def test_work_is_split_and_errors_of_threads_reach_the_caller(monkeypatch):
+    monkeypatch.setattr(pool, "count", 3)
+    done = []
+    pool.split(lambda start, stop: done.append((start, stop)), 100, align=8)
+    assert sorted(done) == [(0, 32), (32, 64), (64, 100)]
+
+    def fails(start, stop):
+        if start:
+            raise ValueError("in a thread")
+
+    with pytest.raises(ValueError, match="in a thread"):
+        pool.split(fails, 100)
+    pool.split(lambda start, stop: done.append(start), 3)  # and goes on
+
+
+def test_threads_can_be_set():
+    before = tinytensor.get_num_threads()
+    try:
+        tinytensor.set_num_threads(1)
+        assert tinytensor.get_num_threads() == 1
+        with pytest.raises(RuntimeError, match="at least 1"):
+            tinytensor.set_num_threads(0)
+    finally:
+        tinytensor.set_num_threads(before)

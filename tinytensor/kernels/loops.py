@@ -1,0 +1,121 @@
+"""Loops over elements, written in Python and compiled by Numba when they are first called.
+
+    @loop
+    def _gelu(start, stop, x, out):
+        for i in range(start, stop): ...
+
+Numba (the extra `fast`) is imported when the first large array meets a kernel, not before. What it
+compiles is kept on the disk beside the source, or in the user's cache where that is read-only,
+until a file of this package changes; that something is being compiled is said once. Without Numba
+`fits` is False, so that every kernel declines.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+# Additions may be reordered, so that sums take whole vectors, and joined with products; NaN and
+# infinities are kept.
+REORDERED = {"contract", "reassoc", "nsz"}
+EXACT = {"contract"}  # for what relies on the order, as the reduction of an argument does
+
+SMALL = 4096  # elements below which NumPy's own calls are as fast
+FLOATS = (numpy.dtype("float32"), numpy.dtype("float64"))
+
+
+class Numba:
+    """The compiler, once it is wanted."""
+
+    module: Any = None
+    missing = importlib.util.find_spec("numba") is None
+    lock = threading.RLock()
+    said = False
+
+    @classmethod
+    def load(cls) -> Any:
+        with cls.lock:
+            if cls.module is None:
+                module: Any = importlib.import_module("numba")
+                event: Any = importlib.import_module("numba.core.event")
+                event.register("numba:compile", _listener(event))
+                cls.module = module
+        return cls.module
+
+
+def _listener(event: Any) -> Any:
+    class Compiling(event.Listener):  # type: ignore[misc]
+        def on_start(self, compiling: Any) -> None:
+            ours = compiling.data["dispatcher"].py_func.__module__.startswith(__package__ or "")
+            if ours and not Numba.said:
+                Numba.said = True
+                print("tinytensor: compiling kernels, once; the next run finds them ready",
+                      file=sys.stderr, flush=True)
+
+        def on_end(self, compiling: Any) -> None:
+            pass
+
+    return Compiling()
+
+
+def _sources() -> tuple[Any, ...]:
+    """What tells one state of this package's files from another: loops are part of other loops."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+
+
+class Loop:
+    """A function that is compiled, for the types it is given, when it is first called."""
+
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any]):
+        self.function, self.options = function, options
+        self.__doc__, self.__name__ = function.__doc__, function.__name__
+        self.__module__ = function.__module__
+        self.compiled: Any = None
+
+    def dispatcher(self) -> Any:
+        with Numba.lock:
+            if self.compiled is None:
+                made = Numba.load().njit(cache=True, **self.options)(self.function)
+                made._cache._cache_file._source_stamp = _sources()
+                self.compiled = made
+        return self.compiled
+
+    def __call__(self, *args: Any) -> Any:
+        return (self.compiled or self.dispatcher())(*args)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What Numba asks of a name that a loop calls: so loops can call one another."""
+        return Numba.load().core.types.Dispatcher(self.dispatcher())
+
+
+def loop(function: Callable[..., Any]) -> Loop:
+    """Compiled without the interpreter's lock; sums may be taken in any order."""
+    return Loop(function, {"nogil": True, "fastmath": REORDERED, "error_model": "numpy"})
+
+
+def inlined(function: Callable[..., Any]) -> Loop:
+    """For a function of single numbers inside loops: operations stay in their order."""
+    return Loop(function, {"nogil": True, "fastmath": EXACT, "error_model": "numpy",
+                           "forceinline": True})
+
+
+def fits(*arrays: Any, least: int | None = None) -> bool:
+    """Whether loops take these arrays: of one dtype, float32 or float64, dense, and large enough.
+
+    None among them is passed over. `least` elements of the first are enough, SMALL unless given.
+    """
+    first = arrays[0]
+    if Numba.missing or first.size < (SMALL if least is None else min(least, SMALL)):
+        return False
+    dtype = first.dtype
+    return dtype in FLOATS and all(
+        a is None or (a.dtype is dtype and a.flags.c_contiguous) for a in arrays)
