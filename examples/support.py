@@ -21,8 +21,8 @@ def need(module: str) -> Any:
                  "pip install -e '.[examples]' in the project's folder")
 
 
-def progress(steps: Iterable[Any], **options: Any) -> Any:
-    """The steps with a progress bar (tqdm)."""
+def progress(steps: Iterable[Any] | None, **options: Any) -> Any:
+    """The steps with a progress bar (tqdm); for None the bar, which `update()` moves."""
     return need("tqdm").tqdm(steps, mininterval=0.2, **options)
 
 

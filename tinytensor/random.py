@@ -69,6 +69,20 @@ class Streams:
         self.seed = seed
         self.generators: dict[str, Generator] = {}
 
+    def state_dict(self) -> dict[str, Any]:
+        """Where the streams are, as plain data."""
+        return {"seed": self.seed, "generators": {
+            name: generator.get_state() for name, generator in self.generators.items()}}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes to where the streams were. Those that were not used then start from the seed."""
+        self.seed = state_dict["seed"]
+        for name, generator in self.generators.items():
+            if name not in state_dict["generators"]:
+                generator.seed() if self.seed is None else generator.manual_seed(self.seed)
+        for name, state in state_dict["generators"].items():
+            self.generators.setdefault(name, Generator(name)).set_state(state)
+
 
 class _Thread(threading.local):
     """The streams that functions draw from: the program's, except in a block of `using`."""
@@ -77,6 +91,11 @@ class _Thread(threading.local):
 
 
 _thread = _Thread()
+
+
+def streams() -> Streams:
+    """What functions draw from that are given no generator."""
+    return _thread.streams
 
 
 @contextlib.contextmanager

@@ -1,5 +1,5 @@
-"""What stands around training: data."""
+"""What stands around training: data, checkpoints to resume from."""
 
-from . import data
+from . import data, resume
 
-__all__ = ["data"]
+__all__ = ["data", "resume"]
