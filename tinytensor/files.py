@@ -83,6 +83,8 @@ def load(f: str | os.PathLike[str] | BinaryIO, map_location: Any = None, *,
          weights_only: bool = True) -> Any:
     """What `save` was given; of a safetensors file by another program, the dict of its Tensors.
 
+    Tied weights, which `safetensors.torch.save_model` stores once, are under all their names.
+
     Args:
         map_location: the device for the Tensors, the CPU if not given.
         weights_only: PyTorch's word for not running what stands in a file, which is never done.
@@ -116,7 +118,9 @@ def _load(file: BinaryIO, name: str, where: device) -> Any:
         tensors = {key: tensor_of(to_device(array, where), None)
                    for key, array in arrays.items()}
         if ours is None:
-            return tensors
+            # Names that `safetensors.torch.save_model` left out, as another one is tied to them.
+            return tensors | {tied: tensors[kept] for tied, kept in metadata.items()
+                              if kept in tensors and tied not in tensors}
         try:
             return _built(ours["tree"], tensors)
         except (LookupError, TypeError, ValueError, RecursionError) as error:
