@@ -115,3 +115,47 @@ def test_an_unknown_argument_is_refused_under_the_functions_own_name():
     for function in (tinytensor.add, tinytensor.mul):
         with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) got an unexpected"):
             function(x, 1, out=x)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4), (2, 3, 2, 2)])
+def test_without_a_dim_softmax_takes_pytorchs_and_warns(name, shape):
+    values = tinytensor.rand(shape, dtype=tinytensor.float64)
+    with pytest.warns(UserWarning, match=f"{name}: no dim is given, dim=[01] is taken"):
+        found = getattr(tinytensor.nn.functional, name)(values)
+    with pytest.warns(UserWarning, match="Implicit dimension choice"):
+        expected = getattr(torch.nn.functional, name)(torch.from_numpy(values.numpy()))
+    torch.testing.assert_close(torch.from_numpy(found.numpy()), expected, rtol=1e-12, atol=0)
+
+
+def test_anomalies_are_detected_from_a_call_on_or_in_a_block():
+    x = tinytensor.zeros(2, requires_grad=True)
+    with tinytensor.autograd.set_detect_anomaly(True), pytest.raises(RuntimeError, match="inf"):
+        x.log()
+    x.log()
+    tinytensor.autograd.set_detect_anomaly(True)
+    try:
+        with pytest.raises(RuntimeError, match="inf"):
+            x.log()
+        with tinytensor.autograd.set_detect_anomaly(False):
+            x.log()
+    finally:
+        tinytensor.autograd.set_detect_anomaly(False)
+    x.log()
+
+    @tinytensor.autograd.set_detect_anomaly(True)
+    def checked():
+        return x.log()
+
+    x.log()
+    with pytest.raises(RuntimeError, match="inf"):
+        checked()
+
+
+def test_more_questions_about_tensors():
+    x = tinytensor.ones(2)
+    assert x.is_cpu and not x.is_meta and not x.is_mps
+    assert x.pin_memory() is x and not x.is_pinned()
+    assert tinytensor.is_nonzero(tinytensor.ones(1)) and not tinytensor.zeros(1).is_nonzero()
+    assert tinytensor.typename(x) == "tinytensor.FloatTensor" and tinytensor.typename(3) == "int"
+    assert tinytensor.typename(tinytensor.nn.Linear).endswith("Linear")

@@ -12,7 +12,8 @@ import importlib.util as _imports
 import warnings as _warnings
 from typing import TYPE_CHECKING, Any
 
-from . import absent, autograd, cuda, dtypes, linalg, ops, random
+from . import absent, amp, autograd, backends, cuda, dtypes, linalg, ops, random
+from .amp import GradScaler, autocast
 from .autograd import versions as _versions
 from .autograd.modes import (
     enable_grad,
@@ -26,10 +27,15 @@ from .creation import *  # noqa: F403
 from .devices import device
 from .dtypes import (
     can_cast,
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
     dtype,
     finfo,
     get_default_dtype,
     iinfo,
+    memory_format,
+    preserve_format,
     promote_types,
     set_default_dtype,
 )

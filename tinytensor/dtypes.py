@@ -172,6 +172,25 @@ def result_dtype(values: tuple[Any, ...]) -> numpy.dtype[Any]:
     return result.numpy
 
 
+class memory_format:  # noqa: N801 - PyTorch's name
+    """In which order the elements of a Tensor lie in memory.
+
+    Where a function takes one, it is accepted and changes nothing: memory stays as it is.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"tinytensor.{self.name}"
+
+
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
+
+
 class finfo:  # noqa: N801
     """The limits of a floating point dtype: bits, eps, max, min, tiny, smallest_normal."""
 

@@ -13,6 +13,7 @@ from . import creation, dtypes, ops
 from .tensor import Tensor
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
+strided = "strided"  # the layout of every Tensor
 
 # What stands in nn.functional and, with the same arguments, at the top level of PyTorch too.
 ALSO_AT_THE_TOP = (
@@ -48,6 +49,56 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
     """The dtype that an operation on two Tensors, or a Tensor and a number, would give."""
     values = [x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)]
     return dtypes.BY_NUMPY[dtypes.result_dtype(tuple(values))]
+
+
+def typename(obj: Any) -> str:
+    """The name of a type, in words: of a Tensor, as `x.type()` says it."""
+    if isinstance(obj, Tensor):
+        return type_of(obj)
+    kind = obj if isinstance(obj, type) else type(obj)
+    return kind.__qualname__ if kind.__module__ == "builtins" \
+        else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the only element is not 0."""
+    return bool(input)
+
+
+def pin_memory(self: Tensor, device: Any = None) -> Tensor:
+    """This Tensor. Copies to a GPU take memory as it is."""
+    return self
+
+
+def is_pinned(self: Tensor, device: Any = None) -> bool:
+    """False: no memory is pinned."""
+    return False
+
+
+# ---------------------------------------------------------------- how exactly to compute
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Allows products of float32 to be less exact; they are computed in float32 all the same.
+
+    Raises:
+        RuntimeError: none of "highest", "high" and "medium".
+    """
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(f"set_float32_matmul_precision: {precision!r} is none of 'highest', "
+                           "'high', 'medium'")
+
+
+def get_float32_matmul_precision() -> str:
+    """"highest": products of float32 are computed in float32."""
+    return "highest"
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Asks for results that are the same every time, as on the CPU they are anyway.
+
+    On a GPU sums over repeated indices may differ in the last digits from run to run.
+    """
 
 
 # ---------------------------------------------------------------- the older words for dtypes
@@ -86,7 +137,8 @@ def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 def _attach() -> None:
     setters: dict[str, Any] = {
         "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
-        "byte": ops.conversion("byte", dtype=dtypes.uint8)}
+        "byte": ops.conversion("byte", dtype=dtypes.uint8), "pin_memory": pin_memory,
+        "is_pinned": is_pinned, "is_nonzero": is_nonzero}
     for name, method in setters.items():
         setattr(Tensor, name, method)
     shared = ops.names_for("nn.functional")
@@ -95,5 +147,7 @@ def _attach() -> None:
 
 
 _attach()
-__all__ = ["e", "inf", "is_floating_point", "is_tensor", "nan", "newaxis", "numel", "pi",
-           "result_type", *ALSO_AT_THE_TOP, *TYPE_NAMES]
+__all__ = ["e", "get_float32_matmul_precision", "inf", "is_floating_point", "is_nonzero",
+           "is_tensor", "nan", "newaxis", "numel", "pi", "result_type",
+           "set_float32_matmul_precision", "strided", "typename", "use_deterministic_algorithms",
+           *ALSO_AT_THE_TOP, *TYPE_NAMES]

@@ -142,8 +142,9 @@ def get_rng_state() -> dict[str, Any]:
     return default_generator().get_state()
 
 
-def set_rng_state(state: dict[str, Any]) -> None:
-    default_generator().set_state(state)
+def set_rng_state(new_state: dict[str, Any]) -> None:
+    """Takes the CPU's stream to where it was."""
+    default_generator().set_state(new_state)
 
 
 @contextlib.contextmanager

@@ -186,8 +186,11 @@ class Tensor(Methods):
     def is_cuda(self) -> bool:
         return devices.is_gpu_array(self._array)
 
-    is_sparse = False
-    is_quantized = False
+    @property
+    def is_cpu(self) -> bool:
+        return not self.is_cuda
+
+    is_sparse = is_quantized = is_meta = is_mps = False
     layout = "strided"
 
     def get_device(self) -> int:
@@ -220,8 +223,14 @@ class Tensor(Methods):
         steps = tuple(s // self.dtype.itemsize for s in self._array.strides)
         return steps if dim is None else steps[dim]
 
-    def is_contiguous(self) -> bool:
-        return bool(self._array.flags.c_contiguous)
+    def is_contiguous(self, memory_format: dtypes.memory_format | None = None) -> bool:
+        """Whether the elements lie in order; for channels_last, with those of dim 1 innermost."""
+        array = self._array
+        if memory_format in (dtypes.channels_last, dtypes.channels_last_3d):
+            wanted = 4 if memory_format is dtypes.channels_last else 5
+            return array.ndim == wanted and bool(
+                array.transpose(0, *range(2, wanted), 1).flags.c_contiguous)
+        return bool(array.flags.c_contiguous)
 
     def data_ptr(self) -> int:
         """The address of the first element."""

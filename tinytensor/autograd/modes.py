@@ -148,6 +148,30 @@ class detect_anomaly(_Switch):  # noqa: N801
         return detect_anomaly(self.check_nan)
 
 
+class set_detect_anomaly(detect_anomaly):  # noqa: N801
+    """Switches `detect_anomaly` on or off at once; as a context manager, also back."""
+
+    def __init__(self, mode: bool, check_nan: bool = True):
+        super().__init__(check_nan)
+        self.wanted = mode
+        self.previous = _current()
+        self.switch()
+
+    def __enter__(self) -> None:
+        self.switch()
+
+    def switch(self) -> None:
+        if mode.enabled:
+            mode.enabled = CHECKED if self.wanted and self.check_nan else True
+
+    def copy(self) -> set_detect_anomaly:
+        return set_detect_anomaly(self.wanted, self.check_nan)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        mode.enabled, mode.inference = self.previous  # a decorator changes nothing by itself
+        return super().__call__(function)
+
+
 def _current() -> tuple[bool | str, bool]:
     return mode.enabled, mode.inference
 

@@ -304,10 +304,11 @@ class Module:
         return self
 
     def to(self: Self, *args: Any, dtype: Any = None, device: Any = None,
-           non_blocking: bool = False) -> Self:
+           non_blocking: bool = False, memory_format: Any = None) -> Self:
         """Moves parameters and buffers: to(device), to(dtype), to(device, dtype), to(tensor).
 
-        A dtype applies to those of floating point; Parameters stay the same objects.
+        A dtype applies to those of floating point; Parameters stay the same objects. A
+        memory_format changes nothing.
 
         Raises:
             TypeError: a dtype that is not of floating point.

@@ -13,6 +13,7 @@ from typing import Any
 from .. import devices, dtypes, random
 from ..autograd import engine
 from ..autograd.op import Op, composed, op
+from ..autograd.versions import warn
 from . import elementwise
 from .elementwise import need_floating, refuse_bool, sigmoid, tanh
 from .index import where
@@ -415,17 +416,21 @@ def _with_dtype(function: Op) -> None:
             dtype = _stacklevel
         if dtype is not None:
             input = input.to(dtypes.resolve(dtype))
-        return function(input, _given_dim(function.name, aliases.get("axis", dim)))
+        return function(input, _given_dim(function.name, aliases.get("axis", dim),
+                                          input.ndim))
 
     public.__name__, public.__doc__ = function.name, function.forward.__doc__
     function.public(public)
 
 
-def _given_dim(name: str, dim: int | None) -> int:
-    if dim is None:
-        raise TypeError(f"{name}: say along which dim; for scores of shape (batch, classes) "
-                        "write dim=1")
-    return dim
+def _given_dim(name: str, dim: int | None, ndim: int) -> int:
+    """The dim, or the one that PyTorch takes if none is given, with a warning."""
+    if dim is not None:
+        return dim
+    chosen = 0 if ndim in (0, 1, 3) else 1
+    warn(f"{name}: no dim is given, dim={chosen} is taken for {ndim} dims; say which is meant: "
+         f"{name}(..., dim={chosen})")
+    return chosen
 
 
 _with_dtype(softmax)
@@ -435,7 +440,7 @@ _with_dtype(log_softmax)
 @composed(home=FUNCTIONAL, method=False, samples=SAMPLES)
 def softmin(input, dim=None, _stacklevel=3, dtype=None):
     """softmax(-x) along a dim. Shapes: (*) -> (*)."""
-    return softmax.entry.function(-input, dim, dtype=dtype)
+    return softmax.entry.function(-input, _given_dim("softmin", dim, input.ndim), dtype=dtype)
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[], scalar="random")

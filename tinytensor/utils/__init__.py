@@ -1,5 +1,5 @@
-"""What stands around training: data, checkpoints to resume from."""
+"""What stands around training: data, checkpoints to resume from, activations computed twice."""
 
-from . import data, resume
+from . import checkpoint, data, resume
 
-__all__ = ["data", "resume"]
+__all__ = ["checkpoint", "data", "resume"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from . import random
-from .devices import (
+from .. import random
+from ..devices import (
     cuda_is_available,
     current_device,
     device_count,
@@ -16,11 +17,13 @@ from .devices import (
     resolve,
     set_device,
 )
-from .devices import synchronize as _synchronize
+from ..devices import synchronize as _synchronize
+from . import amp
 
 __all__ = ["is_available", "device_count", "current_device", "set_device", "get_device_name",
            "memory_allocated", "memory_reserved", "empty_cache", "synchronize", "manual_seed",
-           "manual_seed_all"]
+           "manual_seed_all", "get_rng_state", "get_rng_state_all", "set_rng_state",
+           "set_rng_state_all", "is_bf16_supported", "amp"]
 
 
 def is_available() -> bool:
@@ -43,3 +46,29 @@ def manual_seed_all(seed: int) -> None:
     """Starts the generators of all GPUs anew."""
     for i in range(device_count()):
         random.default_generator(resolve(f"cuda:{i}")).manual_seed(seed)
+
+
+def get_rng_state(device: Any = "cuda") -> dict[str, Any]:
+    """Where the stream of a GPU is, as plain data."""
+    return random.default_generator(resolve(device)).get_state()
+
+
+def get_rng_state_all() -> list[dict[str, Any]]:
+    """Where the streams of all GPUs are; an empty list without one."""
+    return [get_rng_state(f"cuda:{i}") for i in range(device_count())]
+
+
+def set_rng_state(new_state: dict[str, Any], device: Any = "cuda") -> None:
+    """Takes the stream of a GPU to where it was."""
+    random.default_generator(resolve(device)).set_state(new_state)
+
+
+def set_rng_state_all(new_states: Iterable[dict[str, Any]]) -> None:
+    """Takes the streams of all GPUs to where they were."""
+    for i, state in enumerate(new_states):
+        set_rng_state(state, f"cuda:{i}")
+
+
+def is_bf16_supported() -> bool:
+    """False: NumPy and CuPy have no bfloat16."""
+    return False

@@ -1,0 +1,146 @@
+"""Mixed precision, and the switches of libraries that are not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+import pytest
+import torch
+
+import tinytensor
+from tinytensor import nn
+
+
+def test_autocast_changes_nothing() -> None:
+    layer, x = nn.Linear(3, 2), tinytensor.rand(4, 3)
+    expected = layer(x)
+    for context in (tinytensor.autocast("cpu", dtype=tinytensor.bfloat16),
+                    tinytensor.amp.autocast(device_type="cuda", dtype=tinytensor.float16),
+                    tinytensor.cuda.amp.autocast(enabled=True)):
+        with context:
+            assert layer(x).dtype is tinytensor.float32 and (layer(x) == expected).all()
+
+    @tinytensor.autocast("cpu")
+    def decorated(y: Any) -> Any:
+        return layer(y)
+
+    assert (decorated(x) == expected).all() and decorated.__name__ == "decorated"
+    with pytest.raises(RuntimeError, match="unknown device_type 'tpu'"):
+        tinytensor.autocast("tpu")
+
+
+def scaled_training(lib: Any, scaler: Any, losses: list[float]) -> list[Any]:
+    """The weight and the scale after each step; the losses have factors that overflow."""
+    weight = lib.nn.Parameter(lib.tensor([1.0, -2.0]))
+    optimizer = lib.optim.SGD([weight], 0.1, momentum=0.5)
+    found = []
+    for factor in losses:
+        optimizer.zero_grad()
+        scaler.scale((weight ** 2).sum() * factor).backward()
+        scaler.unscale_(optimizer)
+        lib.nn.utils.clip_grad_norm_([weight], 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+        found.append((weight.detach().numpy().copy(), scaler.get_scale()))
+    return found
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_grad_scaler_against_pytorch(enabled: bool) -> None:
+    options = {"init_scale": 16.0, "growth_interval": 2, "growth_factor": 3.0, "enabled": enabled}
+    mine, theirs = tinytensor.amp.GradScaler("cpu", **options), torch.amp.GradScaler(
+        "cpu", **options)
+    losses = [1.0, 1.0, 1e38 if enabled else 1.0, 2.0, 1.0, 1.0]
+    for (a, scale), (b, expected) in zip(
+            scaled_training(tinytensor, mine, losses), scaled_training(torch, theirs, losses),
+            strict=True):
+        numpy.testing.assert_allclose(a, b, rtol=1e-6)
+        assert scale == expected
+    assert mine.state_dict() == theirs.state_dict()
+    again = tinytensor.cuda.amp.GradScaler(enabled=enabled)
+    again.load_state_dict(theirs.state_dict())
+    assert again.state_dict() == theirs.state_dict() and again.is_enabled() is enabled
+
+
+def test_grad_scaler_scales_in_containers() -> None:
+    scaler = tinytensor.amp.GradScaler(init_scale=4.0)
+    a, (b,) = scaler.scale([tinytensor.ones(1), (tinytensor.ones(1),)])
+    assert a.item() == b.item() == 4.0
+    scaler.update(8.0)
+    assert scaler.get_scale() == 8.0
+
+
+def test_misuse_of_the_grad_scaler() -> None:
+    weight = nn.Parameter(tinytensor.ones(1))
+    weight.grad = tinytensor.ones(1)
+    optimizer = tinytensor.optim.SGD([weight], 0.1)
+    scaler = tinytensor.amp.GradScaler()
+    with pytest.raises(RuntimeError, match="No inf checks were recorded"):
+        scaler.update()
+    scaler.unscale_(optimizer)
+    with pytest.raises(RuntimeError, match="already been called on this optimizer"):
+        scaler.unscale_(optimizer)
+    with pytest.raises(RuntimeError, match="Closure use"):
+        scaler.step(optimizer, closure=lambda: None)
+    scaler.step(optimizer)
+    with pytest.raises(RuntimeError, match="after step"):
+        scaler.unscale_(optimizer)
+    with pytest.raises(RuntimeError, match="already been called since"):
+        scaler.step(optimizer)
+    with pytest.raises(ValueError, match="expected Tensors, got int"):
+        scaler.scale(3)
+    with pytest.raises(ValueError, match="growth_factor must be greater than 1"):
+        tinytensor.amp.GradScaler(growth_factor=1.0)
+    with pytest.raises(ValueError, match="backoff_factor must be less than 1"):
+        tinytensor.amp.GradScaler(backoff_factor=1.0)
+    with pytest.raises(RuntimeError, match="source state dict is empty"):
+        scaler.load_state_dict({})
+
+
+def test_switches_of_other_libraries_are_accepted() -> None:
+    import tinytensor.backends.cudnn as cudnn
+
+    cudnn.benchmark, cudnn.deterministic = True, True
+    tinytensor.backends.cuda.matmul.allow_tf32 = True
+    try:
+        assert tinytensor.backends.cudnn.benchmark
+        assert not cudnn.is_available() and cudnn.version() is None
+        assert not tinytensor.backends.mps.is_available()
+        assert not tinytensor.backends.mps.is_built()
+        assert tinytensor.backends.cuda.is_built() is tinytensor.cuda.is_available()
+    finally:
+        cudnn.benchmark, cudnn.deterministic = False, False
+        tinytensor.backends.cuda.matmul.allow_tf32 = False
+    tinytensor.use_deterministic_algorithms(True)
+    tinytensor.set_float32_matmul_precision("high")
+    assert tinytensor.get_float32_matmul_precision() == "highest"
+    with pytest.raises(RuntimeError, match="'low' is none of"):
+        tinytensor.set_float32_matmul_precision("low")
+
+
+def test_memory_formats_are_accepted() -> None:
+    x = tinytensor.rand(2, 3, 4, 5)
+    assert x.to(memory_format=tinytensor.channels_last) is x
+    assert x.is_contiguous() and not x.is_contiguous(memory_format=tinytensor.channels_last)
+    assert x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2).is_contiguous(
+        memory_format=tinytensor.channels_last)
+    layer = nn.Conv2d(1, 1, 1)
+    assert layer.to(memory_format=tinytensor.channels_last) is layer
+    assert x.layout == tinytensor.strided and repr(tinytensor.preserve_format) == \
+        "tinytensor.preserve_format"
+
+
+def test_states_of_the_gpus_generators(gpu: Any) -> None:
+    tinytensor.manual_seed(3)
+    states = tinytensor.cuda.get_rng_state_all()
+    assert len(states) == tinytensor.cuda.device_count() > 0
+    a = tinytensor.rand(4, device="cuda").cpu()
+    tinytensor.cuda.set_rng_state_all(states)
+    assert (tinytensor.rand(4, device="cuda").cpu() == a).all()
+    assert not tinytensor.cuda.is_bf16_supported()
+
+
+def test_without_a_gpu_there_are_no_states_of_generators() -> None:
+    if not tinytensor.cuda.is_available():
+        assert tinytensor.cuda.get_rng_state_all() == []

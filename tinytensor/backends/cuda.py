@@ -1,0 +1,16 @@
+"""Matrix products on the GPU: `tinytensor.backends.cuda.matmul.allow_tf32 = True`.
+
+What is set here changes nothing; see `tinytensor.backends`.
+"""
+
+from types import SimpleNamespace
+
+from .. import devices
+
+matmul = SimpleNamespace(allow_tf32=False, allow_fp16_reduced_precision_reduction=True,
+                         allow_bf16_reduced_precision_reduction=True)
+
+
+def is_built() -> bool:
+    """Whether CuPy is installed and a GPU answers."""
+    return devices.cuda_is_available()
