@@ -24,7 +24,9 @@ ENTRIES = {key: entry for key, entry in TABLE.items() if entry.op is not None an
 
 # Beside the samples of the table: odd sizes, beyond one vector and one thread's piece.
 LARGE: dict[str, list[S]] = {
-    "relu": [S(t(7, 1531))],
+    **{name: [S(t(7, 1531, low=-9, high=9))]
+       for name in ("relu", "tanh", "sigmoid", "silu", "leaky_relu")},
+    "gelu": [S(t(7, 1531, low=-9, high=9)), S(t(7, 1531, low=-9, high=9), approximate="tanh")],
 }
 
 pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need numba")

@@ -58,13 +58,14 @@ class Pool:
         self.busy = threading.Lock()
 
     def split(self, function: Callable[..., None], length: int, *args: Any,
-              align: int = 1) -> None:
+              align: int = 1, least: int = 1) -> None:
         """Calls function(start, stop, *args) for pieces of range(length), all at the same time.
 
-        Pieces begin at multiples of `align`. `function` releases the interpreter lock, and no
-        two pieces write to the same place.
+        Pieces begin at multiples of `align` and are not shorter than `least`, below which handing
+        over costs more than it saves. `function` releases the interpreter lock, and no two
+        pieces write to the same place.
         """
-        pieces = min(self.count, -(-length // align))
+        pieces = min(self.count, -(-length // align), length // least)
         if pieces < 2 or not self.busy.acquire(blocking=False):
             function(0, length, *args)  # alone, or while another thread has the workers
             return

@@ -22,12 +22,17 @@ from typing import Any
 
 import numpy
 
+from ..threads import pool
+
 # Additions may be reordered, so that sums take whole vectors, and joined with products; NaN and
 # infinities are kept.
 REORDERED = {"contract", "reassoc", "nsz"}
 EXACT = {"contract"}  # for what relies on the order, as the reduction of an argument does
 
+INLINED = {"nogil": True, "fastmath": EXACT, "error_model": "numpy", "forceinline": True}
+
 SMALL = 4096  # elements below which NumPy's own calls are as fast
+PIECE = 16384  # elements worth a thread of their own
 FLOATS = (numpy.dtype("float32"), numpy.dtype("float64"))
 
 
@@ -104,8 +109,41 @@ def loop(function: Callable[..., Any]) -> Loop:
 
 def inlined(function: Callable[..., Any]) -> Loop:
     """For a function of single numbers inside loops: operations stay in their order."""
-    return Loop(function, {"nogil": True, "fastmath": EXACT, "error_model": "numpy",
-                           "forceinline": True})
+    return Loop(function, INLINED)
+
+
+class ByDtype:
+    """A function of one number inside loops that has a body for float32, another for float64."""
+
+    def __init__(self, single: Callable[..., Any], double: Callable[..., Any]):
+        self.single, self.double = single, double
+        self.type: Any = None
+
+    @property
+    def _numba_type_(self) -> Any:
+        with Numba.lock:
+            if self.type is None:
+                self.type = self._overloaded(Numba.load())
+        return self.type
+
+    def _overloaded(self, numba: Any) -> Any:
+        single, double = self.single, self.double
+        extending: Any = importlib.import_module("numba.extending")
+
+        def function(x: Any) -> Any: ...
+
+        @extending.overload(function, jit_options=INLINED, strict=False)
+        def choose(x: Any) -> Any:
+            return (lambda x: single(x)) if x == numba.float32 else (lambda x: double(x))
+
+        context = numba.core.registry.cpu_target.typing_context
+        context.refresh()  # takes note of the overload
+        return context.resolve_value_type(function)
+
+
+def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> ByDtype:
+    """For inside loops: `single` of a float32, `double` of a float64."""
+    return ByDtype(single, double)
 
 
 def fits(*arrays: Any, least: int | None = None) -> bool:
@@ -119,3 +157,16 @@ def fits(*arrays: Any, least: int | None = None) -> bool:
     dtype = first.dtype
     return dtype in FLOATS and all(
         a is None or (a.dtype is dtype and a.flags.c_contiguous) for a in arrays)
+
+
+def each(loop: Loop, *arrays: Any, numbers: tuple[float, ...] = ()) -> Any:
+    """loop(start, stop, *arrays, out, *numbers), in threads, of flat arrays; None if none fit.
+
+    Numbers become of the arrays' dtype: Python's would make float64 of float32.
+    """
+    if not fits(*arrays):
+        return None
+    out = numpy.empty_like(arrays[0])
+    pool.split(loop, out.size, *[a.reshape(-1) for a in arrays], out.reshape(-1),
+               *[out.dtype.type(n) for n in numbers], align=64, least=PIECE)
+    return out

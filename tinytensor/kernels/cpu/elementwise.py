@@ -1,4 +1,8 @@
-"""Elementwise functions whose NumPy calls take several passes over memory."""
+"""Elementwise functions whose NumPy calls take several passes over memory.
+
+Loops go over slices from 0: of an index that starts at an argument Numba cannot know that it is
+not negative, and would wrap it around, one element at a time.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +10,78 @@ from typing import Any
 
 import numpy
 
-from ...ops.elementwise import relu
-from ...threads import pool
-from ..loops import fits, loop
+from ...ops.elementwise import relu, sigmoid, tanh
+from .. import approximations
+from ..loops import each, loop
 
 
 @relu.kernel("cpu")
 def _(input: Any) -> Any:
-    if not fits(input):
-        return None
-    out = numpy.empty_like(input)
-    pool.split(_relu, input.size, input.reshape(-1), out.reshape(-1), align=64)
-    return out
+    return each(_relu, input)
 
 
 @loop
 def _relu(start, stop, x, out):
-    for i in range(start, stop):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
         out[i] = 0 if x[i] < 0 else x[i]  # NaN stays
 
 
 @relu.kernel("cpu", "input")
 def _(g: Any, out: Any) -> Any:
-    g = numpy.asarray(g, order="C")
-    if not fits(g, out):
-        return None
-    d = numpy.empty_like(g)
-    pool.split(_relu_back, g.size, g.reshape(-1), out.reshape(-1), d.reshape(-1), align=64)
-    return d
+    return each(_relu_back, numpy.asarray(g, order="C"), out)
 
 
 @loop
 def _relu_back(start, stop, g, out, d):
-    for i in range(start, stop):
+    g, out, d = g[start:stop], out[start:stop], d[start:stop]
+    for i in range(g.size):
         d[i] = g[i] if out[i] != 0 else 0
+
+
+@tanh.kernel("cpu")
+def _(input: Any) -> Any:
+    return each(_tanh, input)
+
+
+@loop
+def _tanh(start, stop, x, out):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = approximations.tanh(x[i])
+
+
+@tanh.kernel("cpu", "input")
+def _(g: Any, out: Any) -> Any:
+    return each(_tanh_back, numpy.asarray(g, order="C"), out)
+
+
+@loop
+def _tanh_back(start, stop, g, out, d):
+    g, out, d = g[start:stop], out[start:stop], d[start:stop]
+    for i in range(g.size):
+        d[i] = g[i] - g[i] * (out[i] * out[i])
+
+
+@sigmoid.kernel("cpu")
+def _(input: Any) -> Any:
+    return each(_sigmoid, input)
+
+
+@loop
+def _sigmoid(start, stop, x, out):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = approximations.sigmoid(x[i])
+
+
+@sigmoid.kernel("cpu", "input")
+def _(g: Any, out: Any) -> Any:
+    return each(_sigmoid_back, numpy.asarray(g, order="C"), out)
+
+
+@loop
+def _sigmoid_back(start, stop, g, out, d):
+    g, out, d = g[start:stop], out[start:stop], d[start:stop]
+    for i in range(g.size):
+        d[i] = g[i] * (out[i] - out[i] * out[i])

@@ -1,0 +1,117 @@
+"""Activation functions: forward and derivative in one pass each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy
+
+from ...ops.activation import gelu, leaky_relu, silu
+from .. import approximations
+from ..loops import each, loop
+
+
+@gelu.kernel("cpu")
+def _(input: Any, approximate: str) -> Any:
+    form = {"none": _gelu, "tanh": _gelu_tanh}.get(approximate)
+    return None if form is None else each(form, input)
+
+
+@gelu.kernel("cpu", "input")
+def _(g: Any, input: Any, approximate: str) -> Any:
+    form = _gelu_back if approximate == "none" else _gelu_tanh_back
+    return each(form, numpy.asarray(g, order="C"), input)
+
+
+@loop
+def _gelu(start, stop, x, out):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = x[i] * approximations.normal_cdf(x[i])
+
+
+@loop
+def _gelu_back(start, stop, g, x, d):
+    """g (Φ(x) + x φ(x)), with φ the density of the normal distribution."""
+    g, x, d = g[start:stop], x[start:stop], d[start:stop]
+    number = x.dtype.type
+    half, scale = number(-0.5), number(math.sqrt(0.5 / math.pi))
+    for i in range(x.size):
+        density = approximations.exp(x[i] * x[i] * half) * scale
+        d[i] = g[i] * (approximations.normal_cdf(x[i]) + x[i] * density)
+
+
+# The approximation Φ(x) = (1 + tanh(z)) / 2 is sigmoid(2 z), with z = √(2/π) (x + 0.044715 x³).
+SLOPE, CUBIC = 2 * math.sqrt(2 / math.pi), 2 * math.sqrt(2 / math.pi) * 0.044715
+
+
+@loop
+def _gelu_tanh(start, stop, x, out):
+    x, out = x[start:stop], out[start:stop]
+    number = x.dtype.type
+    slope, cubic = number(SLOPE), number(CUBIC)
+    for i in range(x.size):
+        out[i] = x[i] * approximations.sigmoid(x[i] * (slope + cubic * (x[i] * x[i])))
+
+
+@loop
+def _gelu_tanh_back(start, stop, g, x, d):
+    """g (s + x s (1 - s) dz/dx), with s = sigmoid(z)."""
+    g, x, d = g[start:stop], x[start:stop], d[start:stop]
+    number = x.dtype.type
+    one, slope, cubic, three_cubic = number(1), number(SLOPE), number(CUBIC), number(3 * CUBIC)
+    for i in range(x.size):
+        squared = x[i] * x[i]
+        gate = approximations.sigmoid(x[i] * (slope + cubic * squared))
+        d[i] = g[i] * (gate + x[i] * (gate * (one - gate) * (slope + three_cubic * squared)))
+
+
+@silu.kernel("cpu")
+def _(input: Any) -> Any:
+    return each(_silu, input)
+
+
+@loop
+def _silu(start, stop, x, out):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = x[i] * approximations.sigmoid(x[i])
+
+
+@silu.kernel("cpu", "input")
+def _(g: Any, input: Any) -> Any:
+    return each(_silu_back, numpy.asarray(g, order="C"), input)
+
+
+@loop
+def _silu_back(start, stop, g, x, d):
+    g, x, d = g[start:stop], x[start:stop], d[start:stop]
+    one = x.dtype.type(1)
+    for i in range(x.size):
+        gate = approximations.sigmoid(x[i])
+        d[i] = g[i] * (gate * (one + x[i] * (one - gate)))
+
+
+@leaky_relu.kernel("cpu")
+def _(input: Any, negative_slope: float) -> Any:
+    return each(_leaky_relu, input, numbers=(negative_slope,))
+
+
+@loop
+def _leaky_relu(start, stop, x, out, slope):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = x[i] if x[i] > 0 else x[i] * slope
+
+
+@leaky_relu.kernel("cpu", "input")
+def _(g: Any, input: Any, negative_slope: float) -> Any:
+    return each(_leaky_relu_back, numpy.asarray(g, order="C"), input, numbers=(negative_slope,))
+
+
+@loop
+def _leaky_relu_back(start, stop, g, x, d, slope):
+    g, x, d = g[start:stop], x[start:stop], d[start:stop]
+    for i in range(x.size):
+        d[i] = g[i] if x[i] > 0 else g[i] * slope
