@@ -62,8 +62,11 @@ class Module:
         return list(dict.fromkeys(found))
 
     def named_parameters(self) -> list[tuple[str, Value]]:
-        """(name, parameter), named after its place in the state_dict: layers.0.weight[2][1]."""
-        names = {p: name + place for name, array in self._arrays() for place, p in _entries(array)}
+        """(name, parameter), named by its first place in the state_dict: layers.0.weight[2][1]."""
+        names: dict[Value, str] = {}
+        for name, array in self._arrays():
+            for place, p in _entries(array):
+                names.setdefault(p, name + place)
         return [(names[p], p) for p in self.parameters() if p in names]
 
     def zero_grad(self) -> None:

@@ -344,6 +344,7 @@ def test_parameters_are_found_in_all_kinds_of_attributes():
         "by_name.a", "by_name.b.weight", "by_name.b.bias", "tied"]
     assert len(model.parameters()) == 1 + 4 + 3 + 2 + 1 + 1 + 2
     assert len({id(p) for p in model.parameters()}) == len(model.parameters())
+    assert [name for name, p in model.named_parameters() if p is model.tied] == ["single"]
 
 
 def test_functional_is_at_hand():
