@@ -55,8 +55,11 @@ class Tensor(Methods):
     grad_fn         the node that made it, or None for a leaf
     """
 
+    # Slots for what every Tensor has: making a dict for it would take as long as the object.
+    __slots__ = ("__dict__", "__weakref__", "_array", "_node")
+
     _array: Any
-    _node: Node | Leaf | None = None
+    _node: Node | Leaf | None
     _grad: Tensor | None = None
     _base: Tensor | None = None  # of a view: the Tensor whose memory it shows
     _recipe: tuple[Any, ...] = ()  # of a view: the calls that make it from its base
@@ -67,6 +70,7 @@ class Tensor(Methods):
     __array_priority__ = 1000
 
     def __init__(self, *data: Any, device: Any = None):
+        self._node = None
         where = devices.resolve(device)
         d = dtypes.get_default_dtype().numpy
         if len(data) == 1 and not isinstance(data[0], int):
@@ -508,7 +512,7 @@ def replay(base: Tensor, recipe: tuple[Any, ...]) -> Tensor:
 
 def _rebuild(kind: type, array: Any, requires_grad: bool) -> Tensor:
     tensor: Any = object.__new__(kind)
-    tensor._array = array
+    tensor._array, tensor._node = array, None
     tensor.requires_grad = requires_grad
     return tensor
 

@@ -15,6 +15,7 @@ import linecache
 import sys
 import weakref
 from collections.abc import Callable
+from heapq import heappush
 from types import FunctionType
 from typing import Any
 
@@ -22,6 +23,7 @@ import numpy
 
 from .. import devices
 from . import engine
+from .expressions import written_out
 from .modes import check_finite, mode
 from .versions import OWN, clock, owner
 
@@ -141,7 +143,8 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
         "op": op, "forward": op.replaceable() if () in op.kernels else op.forward,
         "NodeType": op.node_type, "Tensor": engine.Tensor,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
-        "numpy": numpy, "ndarray": numpy.ndarray, "array_module": devices.array_module,
+        "numpy": numpy, "ndarray": numpy.ndarray, "float32": numpy.dtype("float32"),
+        "array_module": devices.array_module,
         "graph_mode": mode,
         "as_array": devices.result_array, "new": object.__new__, "clock": clock,
         "getframe": sys._getframe, "mark_view": mark_view, "check_finite": check_finite,
@@ -169,11 +172,14 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     if takes_xp:
         arguments.insert(0, "xp")
     parameters = ", ".join(f"{p}={p}" for p in signature.parameters)
+    expression = None if keyword_only or signature.variadic or () in op.kernels else written_out(
+        op.forward, {"xp": "xp", **dict(zip(signature.order, arguments[takes_xp:], strict=True))},
+        source.namespace)
     source.add(
         1,
         "try:",
         f"    {', '.join([*(op.outputs or ['out']), *op.residuals])} = "
-        f"forward({', '.join(arguments)})",
+        + (expression or f"forward({', '.join(arguments)})"),
         "except Exception as error:",
         f"    return recover(op, error, {_tuple(signature.inputs)}, dict({parameters}))",
     )
@@ -188,7 +194,7 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
                    "except AttributeError:  # a single Value, out of an array of them",
                    "    shape = ()",
                    "if not shape:", "    out = as_array(out)",
-                   "result = new(Tensor)", "result._array = out")
+                   "result = new(Tensor)", "result._array = out", "result._node = None")
     if op.view:
         source.add(1, f"mark_view(result, {signature.inputs[0]}, {op.name}, dict({parameters}))")
     if op.rules:
@@ -209,7 +215,7 @@ def _take_inputs(source: _Source, op: Any, takes_xp: bool) -> None:
         if i != promoted[0]:
             checks.append(f"({unless}{i}_.dtype is {promoted[0]}_.dtype)")
         elif op.promotes in ("float", "floating"):
-            checks.append(f"{unless}{i}_.dtype.kind == 'f'")
+            checks.append(f"({unless}{i}_.dtype is float32 or {i}_.dtype.kind == 'f')")
     prepared = f"{', '.join(inputs)}, = prepare(op, {', '.join(inputs)})"
     indent = 1
     if len(inputs) == 2 and op.promotes in ("common", "float"):  # tensor * 2.0 is frequent
@@ -280,6 +286,7 @@ def _leave_node(source: _Source, op: Any) -> None:
         "    frame = frame.f_back",
         "node.code = frame.f_code",
         "node.offset = frame.f_lasti",
+        "node.hooks = ()",
         "if recording is not True:",
         f"    check_finite(node, {_tuple(op.outputs or ['out'])}, 'forward')",
     )
@@ -312,31 +319,37 @@ def compile_backward(op: Any) -> Callable[..., None]:
     """For every parent that wants a gradient: the rule, the sum over repeats, the adding up."""
     inputs = op.signature.inputs
     source = _Source()
-    source.namespace |= {"unbroadcast": engine.unbroadcast, "accumulate": engine.accumulate}
-    source.add(0, "def backward(xp, g, saved, parents, shape, grads, owned):")
+    source.namespace |= {"unbroadcast": engine.unbroadcast, "heappush": heappush}
+    source.add(0, "def backward(xp, g, saved, parents, shape, sums):")
     if op.save_list:
         source.add(1, f"{', '.join(op.save_list)}, = saved")
     if not op.signature.variadic:
         source.add(1, f"{', '.join(f'{i}_node' for i in inputs)}, = parents")
+    if not op.signature.variadic and any(len(names) == 1 for names in op.rules):
+        source.add(1, "grads = sums.grads")
     for k, (names, rule) in enumerate(op.rules.items()):
         needed = parameter_names(rule)
+        call = None
         if names in op.kernels:
             rule = op.replaceable(names)
             needed = ("xp", *rule.parameters)
-        source.namespace[f"rule_{k}"] = rule
-        call = "g" if _is_identity(rule) else f"rule_{k}({', '.join(needed)})"
+        elif len(names) == 1:
+            call = written_out(rule, {name: name for name in needed}, source.namespace)
+        if call is None:
+            source.namespace[f"rule_{k}"] = rule
+            call = f"rule_{k}({', '.join(needed)})"
         if op.signature.variadic:
             source.add(1, "needs = [p is not None for p in parents]",
                        f"for parent, d in zip(parents, {call}, strict=True):",
                        "    if parent is not None and d is not None:",
-                       "        accumulate(parent, d, grads, owned)")
+                       "        sums.add(parent, d)")
         elif len(names) > 1:
             nodes = [f"{n}_node" for n in names]
             source.add(1, f"needs = {_tuple(f'{n} is not None' for n in nodes)}",
                        "if any(needs):",
                        f"    for parent, d in zip({_tuple(nodes)}, {call}, strict=True):",
                        "        if parent is not None and d is not None:",
-                       "            accumulate(parent, d, grads, owned)")
+                       "            sums.add(parent, d)")
         else:
             _one_gradient(source, f"{names[0]}_node", call, len(inputs) > 1)
     if not op.rules:
@@ -344,14 +357,8 @@ def compile_backward(op: Any) -> Callable[..., None]:
     return source.build(op, "backward")
 
 
-def _is_identity(rule: Callable[..., Any]) -> bool:
-    """Whether a rule is `lambda g: g`, as those of addition are."""
-    return parameter_names(rule) == ("g",) and \
-        getattr(rule, "__code__", _is_identity.__code__).co_code == (lambda g: g).__code__.co_code
-
-
 def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool) -> None:
-    """`engine.accumulate`, written out: this is where a small network spends its time."""
+    """`Sums.add`, written out: this is where a small network spends its time."""
     source.add(1, f"if {node} is not None:", f"    d = {call}")
     if broadcasts:  # where the shapes agree, as they mostly do, no array is asked for its own
         source.add(2, f"if {node}.shape != shape and d.shape != {node}.shape:",
@@ -360,11 +367,13 @@ def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool) -> No
         2,
         f"if {node} not in grads:",
         f"    grads[{node}] = d",
-        f"elif {node} in owned:",
+        f"    if {node}.time:",
+        f"        heappush(sums.reached, (-{node}.time, {node}))",
+        f"elif {node} in sums.owned:",
         f"    grads[{node}] += d",
         "else:",
         f"    grads[{node}] = grads[{node}] + d",
-        f"    owned.add({node})",
+        f"    sums.owned.add({node})",
     )
 
 

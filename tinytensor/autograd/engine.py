@@ -5,8 +5,9 @@ The story is the one of `scalar/engine.py`, told for whole arrays:
     op            a forward, and a vector-Jacobian rule for each argument (defined in `ops/`)
     node          what one call of an op leaves behind: its parents and what its rules need
     leaf          where the walk ends: it names the Tensor that asked for the gradient
-    backward      nodes in reverse topological order; each turns the gradient of its output
-                  into gradients of its parents; what arrives at the same place is added up
+    backward      nodes in reverse topological order, which is that of falling age: each turns
+                  the gradient of its output into gradients of its parents; what arrives at the
+                  same place is added up
 
 The walk is the same whether it computes on arrays, and nothing is recorded, or on Tensors
 (`create_graph=True`), so that the gradients can be differentiated again.
@@ -18,11 +19,13 @@ import functools
 import math
 import weakref
 from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
 from operator import attrgetter
 from types import CodeType, SimpleNamespace
 from typing import Any
 
 from ..devices import array_module, as_array, is_array
+from . import versions
 from .modes import CHECKED, check_finite, mode
 from .versions import check_unwritten, clock, place_of
 
@@ -54,6 +57,8 @@ class Node:
     reference counting as soon as the last Tensor that needs it is gone.
     """
 
+    __slots__ = ("__weakref__", "code", "hooks", "offset", "parents", "saved", "shape", "time")
+
     op: Any
     parents: tuple[Node | Leaf | None, ...]
     saved: tuple[Any, ...] | None
@@ -61,12 +66,11 @@ class Node:
     time: int
     code: CodeType
     offset: int
-    hooks: tuple[Hook, ...] = ()
+    hooks: tuple[Hook, ...]
     keeps = True  # whether it saves arrays, which are to be released after backward
 
-    # backward(xp, g, saved, parents, shape, grads, owned): for every parent that wants one,
-    # computes its gradient and adds it to what `grads` holds for that parent. `compiler.py`
-    # writes it for each op.
+    # backward(xp, g, saved, parents, shape, sums): for every parent that wants one, computes its
+    # gradient and adds it to the sums. `compiler.py` writes it for each op.
     backward: Callable[..., None]
 
     def saved_tensors(self) -> list[Any]:
@@ -128,7 +132,7 @@ class Pick(Node):
         self.op = SimpleNamespace(name=node.op.name, save_list=(), residuals=(), outputs=())
         self.parents, self.saved, self.shape = (node,), (), tuple(array.shape)
         self.code, self.offset, self.time = node.code, node.offset, next(clock)
-        self.index = index
+        self.hooks, self.index = (), index
 
     def name(self) -> str:
         return type(self.parents[0]).__name__
@@ -137,10 +141,12 @@ class Pick(Node):
         return []
 
     def backward(self, xp: Any, g: Any, saved: Any, parents: Any, shape: Any,
-                 grads: dict[Any, Any], owned: Any) -> None:
+                 sums: Sums) -> None:
         (node,) = parents
         if node is not None:
-            gradients = grads.setdefault(node, [None] * len(node.op.outputs))
+            if node not in sums.grads:
+                sums.reach(node, [None] * len(node.op.outputs))
+            gradients = sums.grads[node]
             gradients[self.index] = g if gradients[self.index] is None \
                 else gradients[self.index] + g
 
@@ -163,46 +169,71 @@ def tensor_of(array: Any, node: Node | Leaf | None) -> Any:
 # ---------------------------------------------------------------- backward
 
 
-def topological_order(roots: Iterable[Any]) -> list[Any]:
-    """Every node that the roots were computed from, each before its parents; leaves last."""
-    stack = list(roots)
-    seen = set(stack)
-    order: list[Any] = []
-    while stack:
-        node = stack.pop()
-        order.append(node)
-        for parent in node.parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    order.sort(key=attrgetter("time"), reverse=True)
-    return order
+class Sums:
+    """The gradients that have arrived in the course of a walk, added up.
+
+    grads     for each node or leaf that was reached, its gradient so far: an array, a Tensor in
+              a walk that is recorded, a list for an op of several results
+    owned     those whose gradient may be written: the first to arrive is borrowed as it is, the
+              second makes a new array, later ones are added into it
+    reached   a heap of (-time, node), the youngest node on top: what was computed from it is
+              younger still, so that all of its gradient has arrived when its turn comes
+    """
+
+    __slots__ = ("grads", "owned", "reached")
+
+    def __init__(self, roots: dict[Any, Any], recorded: bool):
+        self.grads: dict[Any, Any] = {}
+        self.owned: Any = _Never() if recorded else set()
+        self.reached: list[tuple[int, Any]] = []
+        for node, g in roots.items():
+            self.reach(node, g)
+
+    def reach(self, node: Any, g: Any) -> None:
+        self.grads[node] = g
+        if node.time:  # at a leaf the walk ends
+            heappush(self.reached, (-node.time, node))
+
+    def add(self, node: Any, d: Any) -> None:
+        """Adds the gradient `d` to what has arrived at `node`."""
+        if d.shape != node.shape:
+            d = unbroadcast(d, node.shape)
+        if node not in self.grads:
+            self.reach(node, d)
+        elif node in self.owned:
+            self.grads[node] += d
+        else:
+            self.grads[node] = self.grads[node] + d
+            self.owned.add(node)
+
+
+class _Never:
+    """No gradient may be written: what `owned` is while gradients have a graph of their own."""
+
+    def __contains__(self, node: Any) -> bool:
+        return False
+
+    def add(self, node: Any) -> None:
+        pass
 
 
 def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
          retain_graph: bool = False, create_graph: bool = False) -> dict[Any, Any]:
     """The gradients of the leaves, or of the nodes `targets`, given those of the roots.
 
-    Gradients are arrays, or Tensors when `create_graph` asks for a graph of their own. What
-    arrives first at a node is borrowed as it is, the second makes a new array, later ones are
-    added into it: `owned` names the nodes whose gradient may be written.
+    Gradients are arrays, or Tensors when `create_graph` asks for a graph of their own.
     """
-    order = topological_order(roots)
-    check_unwritten(order)
     wanted: Any = None if targets is None else set(targets)
-    useful = None if wanted is None else ancestors_of(wanted, order)
-    grads, results = dict(roots), {}
-    owned: Any = _Never() if create_graph else set()
+    useful = None if wanted is None else ancestors_of(wanted, topological_order(roots))
+    sums, results = Sums(roots, create_graph), {}
+    grads, reached, last_write = sums.grads, sums.reached, versions.last_write
     kind = xp = None
     previous, mode.enabled = mode.enabled, create_graph
     place = mode.device
     try:
-        for node in order:
-            if not node.time:  # only leaves are left
-                break
-            g = grads.pop(node, None)
-            if g is None:
-                continue
+        while reached:
+            node = heappop(reached)[1]
+            g = grads.pop(node)
             if node.hooks:
                 g = run_hooks(node, g)
             parents = node.parents
@@ -217,17 +248,19 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
                     f"backward: what {node.op.name} saved ({place_of(node)}) was released by an "
                     "earlier backward through the same graph; give that one retain_graph=True, "
                     "or run the forward again")
+            if node.time < last_write:
+                check_unwritten(node)
             if create_graph:
                 mode.device = next(d for d in g if d is not None).device \
                     if isinstance(g, list) else g.device
                 backward = functools.partial(recompute, node.op) if node.op.residuals \
                     else node.backward
-                backward(tensors, g, node.saved_tensors(), parents, node.shape, grads, owned)
+                backward(tensors, g, node.saved_tensors(), parents, node.shape, sums)
             else:
                 if g.__class__ is not kind:
                     kind = g.__class__
                     xp = array_module(*g) if kind is list else array_module(g)
-                node.backward(xp, g, node.saved, parents, node.shape, grads, owned)
+                node.backward(xp, g, node.saved, parents, node.shape, sums)
             if previous is CHECKED:
                 for parent in parents:
                     if parent in grads:
@@ -242,19 +275,6 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
     return results
 
 
-def accumulate(parent: Any, d: Any, grads: dict[Any, Any], owned: Any) -> None:
-    """Adds the gradient `d` to what has arrived at `parent` so far."""
-    if d.shape != parent.shape:
-        d = unbroadcast(d, parent.shape)
-    if parent not in grads:
-        grads[parent] = d
-    elif parent in owned:
-        grads[parent] += d
-    else:
-        grads[parent] = grads[parent] + d
-        owned.add(parent)
-
-
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sums `g` over the axes along which an input of `shape` was repeated."""
     extra = len(g.shape) - len(shape)
@@ -267,18 +287,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     return g.sum(axis=repeated).reshape(shape)
 
 
-class _Never:
-    """No gradient may be written: what `owned` is while gradients have a graph of their own."""
-
-    def __contains__(self, node: Any) -> bool:
-        return False
-
-    def add(self, node: Any) -> None:
-        pass
-
-
 def recompute(op: Any, xp: Any, g: Any, saved: list[Any], parents: tuple[Any, ...],
-              shape: tuple[int, ...], grads: dict[Any, Any], owned: Any) -> None:
+              shape: tuple[int, ...], sums: Sums) -> None:
     """The recorded backward of an op that keeps residuals.
 
     Its rules treat a residual (say the powers in a softmax) as a constant, which would make
@@ -293,7 +303,23 @@ def recompute(op: Any, xp: Any, g: Any, saved: list[Any], parents: tuple[Any, ..
     found = walk({out._node: g}, [a._node for a in aliases.values()], True, True)
     for name, parent in zip(inputs, parents, strict=True):
         if parent is not None and aliases[name]._node in found:
-            accumulate(parent, found[aliases[name]._node], grads, owned)
+            sums.add(parent, found[aliases[name]._node])
+
+
+def topological_order(roots: Iterable[Any]) -> list[Any]:
+    """Every node that the roots were computed from, each before its parents; leaves last."""
+    stack = list(roots)
+    seen = set(stack)
+    order: list[Any] = []
+    while stack:
+        node = stack.pop()
+        order.append(node)
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    order.sort(key=attrgetter("time"), reverse=True)
+    return order
 
 
 def ancestors_of(wanted: set[Any], order: list[Any]) -> set[Any]:

@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 
 from ..devices import as_array, on
 from . import engine
-from .engine import Node, Pick, accumulate, tensor_of
+from .engine import Node, Pick, Sums, tensor_of
 from .modes import CHECKED, check_finite, is_grad_enabled, mode, no_grad
 from .versions import OWN, clock, note_write, owner
 
@@ -108,14 +108,14 @@ class FunctionNode(Node):
             shape=shape, dtype=dtype.numpy))
 
     def backward(self, xp: Any, g: Any, saved: Any, parents: Any, shape: Any,
-                 grads: dict[Any, Any], owned: Any) -> None:
+                 sums: Sums) -> None:
         gradients = g if self.op.outputs else [g]
         found = self._call(parents, [self._as_gradient(d, i) for i, d in enumerate(gradients)])
         recorded = xp is engine.tensors
         for i, (parent, d) in enumerate(zip(parents, found, strict=True)):
             if d is not None and parent is not None:
                 d = self._checked(i, d)
-                accumulate(parent, d if recorded else d._array, grads, owned)
+                sums.add(parent, d if recorded else d._array)
 
     def _as_gradient(self, g: Any, i: int) -> Any:
         """What backward gets for result `i`: a Tensor, or None."""
@@ -246,7 +246,7 @@ def _record(cls: type[Function], context: Context, args: tuple[Any, ...], nodes:
     """Leaves the node of one call, and ties the results to it."""
     originals = list(output) if several else [output]
     node = object.__new__(cls.node_type)
-    node.parents, node.context = nodes, context
+    node.parents, node.hooks, node.context = nodes, (), context
     node.inputs = tuple((tuple(x.shape), x.dtype) if isinstance(x, engine.Tensor) else None
                         for x in args)
     node.results = tuple((tuple(x.shape), x.dtype, x.device) if isinstance(x, engine.Tensor)
@@ -307,7 +307,7 @@ class _Refusal(Node):
 
     def __init__(self, name: str, parents: tuple[Any, ...], shape: tuple[int, ...]):
         self.op = SimpleNamespace(name=name, save_list=(), residuals=(), outputs=())
-        self.parents, self.saved, self.shape = parents, (), shape
+        self.parents, self.saved, self.shape, self.hooks = parents, (), shape, ()
         self.code, self.offset, self.time = once_differentiable.__code__, 0, next(clock)
 
     def saved_tensors(self) -> list[Any]:

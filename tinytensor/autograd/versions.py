@@ -57,24 +57,21 @@ def version(array: Any) -> int:
 
 
 
-def check_unwritten(order: list[Any]) -> None:
-    """Raises if a node saved memory that was written since; `order` goes from young to old.
+def check_unwritten(node: Any) -> None:
+    """Raises if memory that `node` saved was written since.
 
     Raises:
         RuntimeError: naming the op, what it saved, and both places.
     """
-    for node in reversed(order):
-        if node.time > last_write:
-            return  # and all that follow are younger still
-        for name, value in zip(node.op.save_list, node.saved or (), strict=False):
-            for array in value if isinstance(value, list | tuple) else (value,):
-                write = writes.get(id(owner(array))) if is_array(array) else None
-                if write and write.time > node.time:
-                    what = "its result" if name == "out" else f"its `{name}`"
-                    raise RuntimeError(
-                        f"backward: {node.op.name} ({place_of(node)}) needs {what} of shape "
-                        f"{tuple(array.shape)}, but {write.name} ({write.place}) has overwritten "
-                        "it in place since; use the out-of-place form there, or clone() before it")
+    for name, value in zip(node.op.save_list, node.saved, strict=False):
+        for array in value if isinstance(value, list | tuple) else (value,):
+            write = writes.get(id(owner(array))) if is_array(array) else None
+            if write and write.time > node.time:
+                what = "its result" if name == "out" else f"its `{name}`"
+                raise RuntimeError(
+                    f"backward: {node.op.name} ({place_of(node)}) needs {what} of shape "
+                    f"{tuple(array.shape)}, but {write.name} ({write.place}) has overwritten "
+                    "it in place since; use the out-of-place form there, or clone() before it")
 
 
 OWN = "__tinytensor__"  # a global of the package's modules: it tells their frames from others'

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from ..autograd import engine, versions
-from ..autograd.engine import Node, accumulate, pick, tensor_of
+from ..autograd.engine import Node, Sums, pick, tensor_of
 from ..autograd.modes import mode
 from ..creation import zeros
 from ..devices import as_array
@@ -68,12 +68,12 @@ class Gate(Node):
         return []
 
     def backward(self, xp: Any, g: Any, saved: Any, parents: Any, shape: Any,
-                 grads: dict[Any, Any], owned: Any) -> None:
+                 sums: Sums) -> None:
         recorded = xp is engine.tensors
         shown = tuple(d if recorded or d is None else tensor_of(as_array(d), None) for d in g)
         for parent, d in zip(parents, self.rule(shown), strict=True):
             if parent is not None and d is not None:
-                accumulate(parent, d if recorded else d._array, grads, owned)
+                sums.add(parent, d if recorded else d._array)
 
 
 def through_gate(values: tuple[Any, ...], rule: Callable[[tuple[Any, ...]], Sequence[Any]],
@@ -99,7 +99,7 @@ def through_gate(values: tuple[Any, ...], rule: Callable[[tuple[Any, ...]], Sequ
     frame = sys._getframe(1)
     node.op = SimpleNamespace(name="a backward hook", save_list=(), residuals=(), outputs=places)
     node.parents = tuple(values[i]._node for i in places)
-    node.saved, node.shape, node.rule = (), (), among_all
+    node.saved, node.shape, node.hooks, node.rule = (), (), (), among_all
     node.code, node.offset = frame.f_code, frame.f_lasti
     node.time = next(versions.clock)
     passed = list(values)

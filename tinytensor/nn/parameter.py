@@ -20,7 +20,7 @@ class Parameter(Tensor):
         if not isinstance(data, Tensor):
             raise TypeError(f"Parameter: data must be a Tensor, got {type(data).__name__}; "
                             "write tensor(...) around it")
-        self._array = data._array
+        self._array, self._node = data._array, None
         self.requires_grad = requires_grad
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
@@ -46,5 +46,5 @@ class Buffer(Tensor):
         if not isinstance(data, Tensor):
             raise TypeError(f"Buffer: data must be a Tensor, got {type(data).__name__}; "
                             "write tensor(...) around it")
-        self._array = data._array
+        self._array, self._node = data._array, None
         self.persistent = persistent

@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import random
 from ..autograd import engine, versions
-from ..autograd.engine import Leaf, Node, accumulate, pick, tensor_of, walk
+from ..autograd.engine import Leaf, Node, Sums, pick, tensor_of, walk
 from ..autograd.modes import enable_grad, mode
 from ..tensor import Tensor
 
@@ -63,7 +63,7 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool | N
     node.versions = _versions_of(node.parents, args, kwargs)
     node.results = [_kind(x) for x in results]
     node.op = SimpleNamespace(name="checkpoint", save_list=(), residuals=(), outputs=places)
-    node.saved, node.shape = (), ()
+    node.saved, node.shape, node.hooks = (), (), ()
     frame = sys._getframe(1)
     node.code, node.offset, node.time = frame.f_code, frame.f_lasti, next(versions.clock)
     for position, i in enumerate(places):  # what the first run recorded is dropped with `results`
@@ -124,7 +124,7 @@ class CheckpointNode(Node):
         return []
 
     def backward(self, xp: Any, g: Any, saved: Any, parents: Any, shape: Any,
-                 grads: dict[Any, Any], owned: Any) -> None:
+                 sums: Sums) -> None:
         recorded = xp is engine.tensors
         results = self._again()
         roots: dict[Any, Any] = {}
@@ -136,7 +136,7 @@ class CheckpointNode(Node):
         found = walk(roots, wanted, recorded, recorded)
         for parent in wanted:
             if parent in found:
-                accumulate(parent, found[parent], grads, owned)
+                sums.add(parent, found[parent])
 
     def _again(self) -> list[Any]:
         """The results of a second run, recorded."""
