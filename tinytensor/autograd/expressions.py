@@ -55,10 +55,10 @@ class _Renamed(ast.NodeTransformer):
     def __init__(self, given: dict[str, ast.expr]):
         self.given = given
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - as the base class calls it
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         return self.given.get(node.id, node)
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         match node:
             case ast.Call(ast.Name("getattr"), [owner, ast.Constant(str(name))]):
