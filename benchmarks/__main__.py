@@ -4,62 +4,75 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
-from typing import Any
 
-from .harness import Measured, machine, measure, work
-from .works import ROWS
-
-
-def table(results: dict[str, dict[str, Measured]]) -> str:
-    """Each row: our time first, then each peer's, and how many times ours it is."""
-    lines = []
-    for row, peers in results.items():
-        lines.append(row)
-        ours = next(iter(peers.values()))
-        for peer, measured in peers.items():
-            if measured.problem:
-                lines.append(f"    {peer:22s} {measured.problem}")
-                continue
-            ratio = f"{measured.median / ours.median:8.2f} x" if ours.seconds else ""
-            lines.append(f"    {peer:22s} {measured.median * 1e3:10.3f} ms  "
-                         f"±{measured.spread / 2:4.0%} {ratio}")
-    return "\n".join(lines)
-
-
-def plain(results: dict[str, dict[str, Measured]]) -> dict[str, Any]:
-    """The results as data for a JSON file."""
-    return {row: {peer: m.problem or {"median_seconds": m.median, "rounds": m.seconds}
-                  for peer, m in peers.items()} for row, peers in results.items()}
+from . import report
+from .harness import Workers, measure, peers_of, serve
+from .peers import machine
+from .works import FAMILIES, ROWS
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of each, under 2 minutes")
-    parser.add_argument("--rounds", type=int, default=5, help="alternating processes of each peer")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only rows that contain TEXT")
+    parser.add_argument("--quick", action="store_true", help="fewer rows, under 2 minutes")
+    parser.add_argument("--rounds", type=int, default=5, help="alternating turns of each peer")
+    parser.add_argument("--budget", type=float, default=0.4, help="seconds of a turn")
+    parser.add_argument("--only", default="", metavar="TEXT",
+                        help="only rows whose name or family contains TEXT")
+    parser.add_argument("--peers", default="", metavar="A;B",
+                        help="only these peers and our own, as PyTorch;MyGrad")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--list", action="store_true", help="print the rows and end")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
-    parser.add_argument("--worker", nargs=3, metavar=("ROW", "PEER", "SECONDS"),
-                        help=argparse.SUPPRESS)
+    parser.add_argument("--markdown", type=Path, metavar="FILE",
+                        help="print the table of a README from such a JSON file, and end")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the ratios as a PNG")
+    parser.add_argument("--worker", nargs=2, metavar=("PEER", "DEVICE"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
-        row, peer, budget = given.worker
-        print(json.dumps(work(ROWS[row], peer, float(budget))))
+        serve(ROWS, *given.worker)
         return
-    rounds, budget = (1, 0.5) if given.quick else (given.rounds, 1.0)
-    chosen = {row: peers for row, peers in ROWS.items() if given.only in row}
+    if given.markdown:
+        print(report.markdown(json.loads(given.markdown.read_text())))
+        return
+    rounds, budget = (3, 0.15) if given.quick else (given.rounds, given.budget)
+    named = given.peers.split(";") if given.peers else []
+    chosen = []
+    for family, rows in FAMILIES.items():
+        for row in rows:
+            peers = [p for i, p in enumerate(peers_of(row, given.device, given.quick))
+                     if i == 0 or not named or p in named]
+            if peers and given.only.lower() in f"{family}: {row.name}".lower():
+                chosen.append((family, row, peers))
     if not chosen:
         parser.error(f"no row contains {given.only!r}; there are: {'; '.join(ROWS)}")
-    about = machine()
-    print(", ".join(f"{k} {v}" for k, v in about.items()))
-    results = {}
-    for row, peers in chosen.items():
-        print(f"measuring {row} ...", file=sys.stderr)
-        results[row] = measure(row, peers, rounds, budget)
-    print(table(results))
+    if given.list:
+        for family, row, peers in chosen:
+            print(f"{family}: {row.name}: {', '.join(peers)}")
+        return
+    data: report.Data = {"machine": machine(given.device, given.threads), "rows": []}
+    print(", ".join(f"{k} {v}" for k, v in data["machine"].items()), flush=True)
+    workers = Workers(given.device, given.threads)
+    before = ""
+    try:
+        for family, row, peers in chosen:
+            if family != before:
+                workers.close()
+                before = family
+            found = measure(row, peers, rounds, budget, workers)
+            data["rows"].append(report.as_data(row, family, found))
+            if not row.growth:
+                print("\n".join(report.row_lines(data["rows"][-1])), flush=True)
+            else:
+                print(row.name, file=sys.stderr)
+    finally:
+        workers.close()
+    print(report.summary(data))
     if given.json:
-        given.json.write_text(json.dumps({"machine": about, "results": plain(results)}, indent=1))
+        given.json.write_text(json.dumps(data, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,45 +1,184 @@
 """Measuring fairly on a shared, noisy machine.
 
-Each peer runs in a process of its own, and the processes alternate: round after round, every peer
-is measured once. What is quoted is the median over the rounds, and the ratio of the medians; the
-spread over the rounds stands beside it.
+Each peer works in a process of its own that stays for the rows of one family. The processes
+alternate: round after round, every peer gets a short turn while the others wait. What is quoted is
+the median over the rounds, and the ratio of the medians; the spread over the rounds stands beside.
 """
 
 from __future__ import annotations
 
+import gc
 import json
-import platform
+import math
+import os
+import select
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import metadata
 from typing import Any
+
+from .peers import CPU_ONLY, Row, Step, environment
+
+WARM_UP = 3        # steps before any is timed, for caches and compilation; their losses are kept
+TOLERANCE = 1e-3   # how far the peers' losses may be apart, relatively, before a row is refused
+PATIENCE = 300.0   # seconds that a peer may take to prepare a row
 
 
 @dataclass
 class Measured:
-    """The seconds that one step of a peer took, a median for each round; or why there are none."""
+    """What one peer took, a figure for each round; or why there is none."""
 
-    seconds: list[float] = field(default_factory=list)
+    figures: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
     problem: str = ""
 
     @property
     def median(self) -> float:
-        return statistics.median(self.seconds)
+        return statistics.median(self.figures)
 
     @property
     def spread(self) -> float:
         """(largest - smallest) / median over the rounds."""
-        return (max(self.seconds) - min(self.seconds)) / self.median
+        return (max(self.figures) - min(self.figures)) / self.median if self.median else 0.0
 
 
-def time_step(prepare: Callable[[], Callable[[], None]], budget: float) -> float:
+class Worker:
+    """A peer's process, asked a line at a time."""
+
+    def __init__(self, peer: str, device: str, threads: int) -> None:
+        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks", "--worker", peer, device],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
+            env={**os.environ, **environment(peer, device, threads)})
+
+    def ask(self, **question: Any) -> dict[str, Any]:
+        assert self.process.stdin and self.process.stdout
+        try:
+            print(json.dumps(question), file=self.process.stdin, flush=True)
+        except BrokenPipeError:
+            return {"problem": self.last_words()}
+        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
+        if not ready:
+            self.close()
+            return {"problem": f"no answer in {PATIENCE:.0f} s"}
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else {"problem": self.last_words()}
+
+    def last_words(self) -> str:
+        self.process.wait()
+        self.errors.seek(0)
+        return (self.errors.read().strip().splitlines() or ["it ended without a word"])[-1]
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.errors):
+            if pipe:
+                pipe.close()
+
+
+class Workers:
+    """The processes of the peers, one each, for the rows of one family."""
+
+    def __init__(self, device: str, threads: int) -> None:
+        self.device, self.threads = device, threads
+        self.running: dict[str, Worker] = {}
+
+    def ask(self, peer: str, fresh: bool, **question: Any) -> dict[str, Any]:
+        if fresh:
+            self.close(peer)
+        if peer not in self.running:
+            self.running[peer] = Worker(peer, self.device, self.threads)
+        answer = self.running[peer].ask(**question)
+        if answer.get("ended") or "problem" in answer:
+            self.close(peer)
+        return answer
+
+    def close(self, peer: str | None = None) -> None:
+        for name in [peer] if peer else list(self.running):
+            if name in self.running:
+                self.running.pop(name).close()
+
+
+def measure(row: Row, peers: list[str], rounds: int, budget: float,
+            workers: Workers) -> dict[str, Measured]:
+    """One row of the table: every peer in `rounds` alternating turns of about `budget` seconds."""
+    found = {peer: Measured() for peer in peers}
+    fresh = row.unit != "s"  # memory and imports are those of a new process
+    for round_ in range(rounds):
+        for peer, result in found.items():
+            if result.problem:
+                continue
+            answer = workers.ask(peer, fresh, row=row.name, budget=budget)
+            result.problem = answer.get("problem", "")
+            if not result.problem:
+                result.figures.append(answer["figure"])
+                result.losses = answer["losses"]
+        if round_ == 0:
+            compare_losses(found)
+    return found
+
+
+def compare_losses(found: dict[str, Measured]) -> None:
+    """Refuses the figures of a peer whose first losses are not ours: it does other work."""
+    ours = next(iter(found.values()))
+    for result in found.values():
+        if ours.problem or result.problem or not ours.losses or not result.losses:
+            continue
+        if not all(math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+                   for a, b in zip(ours.losses, result.losses, strict=True)):
+            result.problem = f"other work: its first losses are {result.losses}, " \
+                             f"ours {ours.losses}"
+
+
+def peers_of(row: Row, device: str, quick: bool) -> list[str]:
+    """The peers to be measured; none if ours does not run there."""
+    chosen = [peer for peer in row.peers
+              if (not quick or peer in row.quick) and (device == "cpu" or peer not in CPU_ONLY)]
+    return chosen if next(iter(row.peers)) in chosen else []
+
+
+class Answers:
+    """The other side of a Worker: what answers in a peer's process."""
+
+    def __init__(self, rows: dict[str, Row], peer: str, device: str) -> None:
+        self.rows, self.peer, self.device = rows, peer, device
+        self.prepared = ""
+        self.step: Step | None = None
+        self.losses: list[float] = []
+
+    def answer(self, row: str, budget: float) -> dict[str, Any]:
+        prepare = self.rows[row].peers[self.peer]
+        try:
+            if self.rows[row].unit != "s":
+                return {"figure": float(prepare(self.device)()), "losses": []}
+            if self.prepared != row:
+                self.step = None
+                gc.collect()
+                self.step = prepare(self.device)
+                self.losses = first_losses(self.step)
+                self.prepared = row
+            assert self.step
+            return {"figure": time_step(self.step, budget), "losses": self.losses}
+        except ImportError as error:
+            return {"problem": f"not installed ({error.name})"}
+        except Exception as error:
+            return {"problem": " ".join(f"{type(error).__name__}: {error}".split())[:200]}
+
+
+def first_losses(step: Step) -> list[float]:
+    """The losses of the steps of the warm-up, of those that have one."""
+    losses = [loss for loss in (step() for _ in range(WARM_UP)) if loss is not None]
+    return [float(loss.item() if hasattr(loss, "item") else loss) for loss in losses]
+
+
+def time_step(step: Step, budget: float) -> float:
     """The median seconds of a step, over as many as fit into `budget` seconds, at least three."""
-    step = prepare()
-    step()  # warm up: imports, caches, compilation
+    gc.collect()
     taken: list[float] = []
     until = time.perf_counter() + budget
     while len(taken) < 3 or time.perf_counter() < until:
@@ -49,48 +188,10 @@ def time_step(prepare: Callable[[], Callable[[], None]], budget: float) -> float
     return statistics.median(taken)
 
 
-def measure(row: str, peers: dict[str, Any], rounds: int, budget: float) -> dict[str, Measured]:
-    """One row of the table: every peer in `rounds` alternating processes."""
-    found = {peer: Measured() for peer in peers}
-    for _ in range(rounds):
-        for peer, result in found.items():
-            if result.problem:
-                continue
-            answer = subprocess.run(
-                [sys.executable, "-m", "benchmarks", "--worker", row, peer, str(budget)],
-                capture_output=True, text=True, check=False)
-            lines = answer.stdout.strip().splitlines()
-            reply = json.loads(lines[-1]) if answer.returncode == 0 and lines else {
-                "problem": (answer.stderr.strip().splitlines() or ["no answer"])[-1]}
-            if "seconds" in reply:
-                result.seconds.append(reply["seconds"])
-            else:
-                result.problem = reply["problem"]
-    return found
-
-
-def work(peers: dict[str, Any], peer: str, budget: float) -> dict[str, Any]:
-    """What a worker process answers: the seconds of a step, or that the peer is missing."""
-    try:
-        return {"seconds": time_step(peers[peer], budget)}
-    except ImportError as error:
-        return {"problem": f"not installed ({error.name})"}
-
-
-def machine() -> dict[str, str]:
-    """What the figures were measured on."""
-    processor = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.partition(":")[2].strip() for line in file if "model name" in line]
-        processor = f"{len(names)} cores of {names[0]}"
-    except (OSError, IndexError):
-        pass
-    versions = {}
-    for package in ("numpy", "torch", "micrograd", "autograd", "mygrad"):
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return {"date": time.strftime("%Y-%m-%d"), "processor": processor,
-            "python": platform.python_version(), **versions}
+def serve(rows: dict[str, Row], peer: str, device: str) -> None:
+    """Answers the questions of standard input; what libraries print goes to standard error."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    answers = Answers(rows, peer, device)
+    for line in sys.stdin:
+        print(json.dumps(answers.answer(**json.loads(line))), file=replies, flush=True)

@@ -1,9 +1,35 @@
 """What is measured: one file a kind of work, each with its rows.
 
-A row maps the name of a peer to a function that prepares the work and returns one step of it.
-A peer that is not installed raises ImportError there, and its row says so.
+A Row (see peers.py) maps the name of a peer to a function that prepares the work on a device and
+returns one step of it. A peer that is not installed raises ImportError there, and its row says so.
 """
 
-from . import moons, overhead
+from . import (
+    convolution,
+    gpt,
+    growth,
+    imports,
+    lstm,
+    memory,
+    mlp,
+    moons,
+    operations,
+    optimizers,
+    overhead,
+)
 
-ROWS = {**moons.ROWS, **overhead.ROWS}
+FAMILIES = {
+    "scalar": moons.ROWS,
+    "operation overhead": overhead.ROWS,
+    "MLP": mlp.ROWS,
+    "convolutional networks": convolution.ROWS,
+    "LSTM": lstm.ROWS,
+    "GPT": gpt.ROWS,
+    "optimisers": optimizers.ROWS,
+    "operations alone": operations.ROWS,
+    "peak memory": memory.ROWS,
+    "import": imports.ROWS,
+    "growth": growth.ROWS,
+}
+
+ROWS = {row.name: row for rows in FAMILIES.values() for row in rows}

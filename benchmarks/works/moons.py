@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from typing import Any
 
 import numpy
+
+from ..peers import MICROGRAD, OURS, SCALAR, Row, Step
 
 SAMPLES = 100
 
@@ -22,14 +23,14 @@ def data() -> tuple[list[list[float]], list[int]]:
     return points.tolist(), numpy.where(outer, -1, 1).tolist()
 
 
-def training_step(value: Any, nn: Any) -> Callable[[], None]:
+def training_step(value: Any, nn: Any) -> Step:
     """The step as micrograd's users write it; `value` and `nn` are those of an engine."""
     random.seed(1337)
     points, labels = data()
     model = nn.MLP(2, [16, 16, 1])
     parameters = model.parameters()
 
-    def step() -> None:
+    def step() -> Any:
         scores = [model([value(v) for v in point]) for point in points]
         losses = [(1 + -label * score).relu() for label, score in zip(labels, scores, strict=True)]
         loss = sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in parameters)
@@ -37,42 +38,50 @@ def training_step(value: Any, nn: Any) -> Callable[[], None]:
         loss.backward()
         for p in parameters:
             p.data -= 0.01 * p.grad
+        return loss.data
 
     return step
 
 
-def with_scalar() -> Callable[[], None]:
+def with_scalar(device: str) -> Step:
     import scalar
 
     return training_step(scalar.Value, scalar.nn)
 
 
-def with_micrograd() -> Callable[[], None]:
+def with_micrograd(device: str) -> Step:
     import micrograd.engine
     import micrograd.nn
 
     return training_step(micrograd.engine.Value, micrograd.nn)
 
 
-def with_tinytensor() -> Callable[[], None]:
+def with_tinytensor(device: str) -> Step:
+    import scalar
     import tinytensor
     from tinytensor.nn import functional
 
     points, labels = data()
-    x, y = tinytensor.tensor(points), tinytensor.tensor(labels)
+    x = tinytensor.tensor(points, device=device)
+    y = tinytensor.tensor(labels, device=device)
+    random.seed(1337)
+    start = scalar.nn.MLP(2, [16, 16, 1]).state_dict()
     model = tinytensor.nn.MLP(2, [16, 16, 1])
+    model.load_state_dict({name: tinytensor.tensor(value) for name, value in start.items()})
+    model.to(device)
     optimizer = tinytensor.optim.SGD(model.parameters(), lr=0.01)
 
-    def step() -> None:
+    def step() -> Any:
         loss = functional.hinge_loss(model(x), y)
         loss = loss + 1e-4 * functional.squared_norm(model.parameters())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        return loss
 
     return step
 
 
-ROWS = {"scalar moons: training step": {"tinytensor (scalar)": with_scalar,
-                                        "micrograd": with_micrograd,
-                                        "tinytensor (tensor)": with_tinytensor}}
+ROWS = [Row("scalar moons: training step",
+            {SCALAR: with_scalar, MICROGRAD: with_micrograd, OURS: with_tinytensor},
+            {MICROGRAD: 5.0}, quick=(SCALAR, MICROGRAD, OURS))]

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy
 
+from .. import torch_named
+from ..peers import AUTOGRAD, MYGRAD, Row, Step, targets
+
 LENGTH = 1000
 START, FACTOR, SHIFT = numpy.random.default_rng(0).uniform(0.5, 1.0, (3, 16)).astype(numpy.float32)
 
@@ -41,57 +44,49 @@ def tanh(y: Any, w: Any, b: Any, tanh: Any) -> Any:
     return y
 
 
-def with_tinytensor(run: Callable[..., Any]) -> Callable[[], None]:
-    import tinytensor
+def torch_step(torch: Any, device: str, run: Callable[..., Any]) -> Step:
+    x, w, b = (torch.tensor(a, requires_grad=True, device=device) for a in (START, FACTOR, SHIFT))
 
-    x, w, b = (tinytensor.tensor(a, requires_grad=True) for a in (START, FACTOR, SHIFT))
-
-    def step() -> None:
-        run(x, w, b, tinytensor.tanh).sum().backward()
-
-    return step
-
-
-def with_pytorch(run: Callable[..., Any]) -> Callable[[], None]:
-    import torch
-
-    torch.set_num_threads(2)
-    x, w, b = (torch.tensor(a, requires_grad=True) for a in (START, FACTOR, SHIFT))
-
-    def step() -> None:
-        run(x, w, b, torch.tanh).sum().backward()
+    def step() -> Any:
+        result = run(x, w, b, torch.tanh).sum()
+        result.backward()
+        return result
 
     return step
 
 
-def with_autograd(run: Callable[..., Any]) -> Callable[[], None]:
+def with_autograd(run: Callable[..., Any]) -> Step:
     import autograd
     import autograd.numpy as anp
 
-    gradient = autograd.grad(lambda p: anp.sum(run(p[0], p[1], p[2], anp.tanh)))
+    gradient = autograd.value_and_grad(lambda p: anp.sum(run(p[0], p[1], p[2], anp.tanh)))
 
-    def step() -> None:
-        gradient((START, FACTOR, SHIFT))
+    def step() -> Any:
+        return gradient((START, FACTOR, SHIFT))[0]
 
     return step
 
 
-def with_mygrad(run: Callable[..., Any]) -> Callable[[], None]:
+def with_mygrad(run: Callable[..., Any]) -> Step:
     import mygrad
 
+    mygrad.turn_memory_guarding_off()
     x, w, b = (mygrad.tensor(a) for a in (START, FACTOR, SHIFT))
 
-    def step() -> None:
-        run(x, w, b, mygrad.tanh).sum().backward()
+    def step() -> Any:
+        result = run(x, w, b, mygrad.tanh).sum()
+        result.backward()
+        return result
 
     return step
 
 
-def _row(run: Callable[..., Any]) -> dict[str, Callable[[], Callable[[], None]]]:
-    peers = {"tinytensor": with_tinytensor, "PyTorch": with_pytorch, "autograd": with_autograd,
-             "MyGrad": with_mygrad}
-    return {name: (lambda prepare=prepare: prepare(run)) for name, prepare in peers.items()}
+def row(run: Callable[..., Any]) -> Row:
+    peers = torch_named.peers(torch_step, run=run) | {
+        MYGRAD: lambda device: with_mygrad(run), AUTOGRAD: lambda device: with_autograd(run)}
+    return Row(f"overhead: {run.__name__.replace('_', ' ')}, 1,000 ops", peers,
+               targets(2.0, peers), quick=tuple(peers),
+               left_out="JAX and tinygrad compile the chain into one loop and record nothing")
 
 
-ROWS = {f"overhead: {name.replace('_', ' ')}, 1,000 ops": _row(run)
-        for name, run in CHAINS.items()}
+ROWS = [row(run) for run in CHAINS.values()]

@@ -1,0 +1,35 @@
+"""The time an import takes: that of a new Python that imports, less that of one that does not."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from importlib import util
+
+from ..peers import AUTOGRAD, JAX, MYGRAD, NUMPY, OURS, PYTORCH, TINYGRAD, Prepare, Row
+
+MODULES = {OURS: "tinytensor", PYTORCH: "torch", JAX: "jax", TINYGRAD: "tinygrad",
+           MYGRAD: "mygrad", AUTOGRAD: "autograd", NUMPY: "numpy"}
+TRIES = 3
+
+
+def of_process(program: str) -> float:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def importing(module: str) -> Prepare:
+    def prepare(device: str):
+        if util.find_spec(module) is None:
+            raise ImportError(name=module)
+        of_process(f"import {module}")  # from here on its files are in the cache of the disk
+        return lambda: statistics.median(
+            of_process(f"import {module}") - of_process("") for _ in range(TRIES))
+    return prepare
+
+
+ROWS = [Row("import", {peer: importing(module) for peer, module in MODULES.items()}, limit=0.25,
+            quick=(OURS, PYTORCH, NUMPY), unit="import s")]

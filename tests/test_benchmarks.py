@@ -1,0 +1,160 @@
+"""The benchmarks measure equal work, and print what was measured. No timing is tested here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+from benchmarks.harness import Answers, Measured, compare_losses, first_losses, peers_of
+from benchmarks.peers import OURS, PYTORCH, REFERENCE, Row, environment
+from benchmarks.works import (
+    FAMILIES,
+    ROWS,
+    convolution,
+    gpt,
+    lstm,
+    mlp,
+    operations,
+    optimizers,
+    overhead,
+)
+
+ROOT = Path(__file__).parent.parent
+
+# Every kind of work, small.
+SMALL = [
+    mlp.row(**mlp.SMALL), gpt.row(**gpt.SMALL), lstm.row(**lstm.SMALL),
+    convolution.lenet(**convolution.SMALL_LENET),
+    convolution.residual(**convolution.SMALL_RESIDUAL),
+    *(optimizers.row(kind, *optimizers.SMALL, "few") for kind in ("SGD", "AdamW")),
+    *(operations.row(operation, shapes, backward)
+      for operation, shapes in operations.SMALL for backward in (False, True)),
+    *overhead.ROWS,
+]
+
+
+@pytest.mark.parametrize("row", SMALL, ids=lambda row: row.name)
+def test_peers_do_the_same_work(row):
+    """Of the peers that the tests need anyway: PyTorch, and NumPy by hand where it is measured."""
+    losses = {peer: first_losses(row.peers[peer]("cpu"))
+              for peer in (OURS, PYTORCH, "PyTorch, fused=True", "NumPy by hand")
+              if peer in row.peers}
+    assert len(losses[OURS]) == len(losses[PYTORCH]) > 0
+    for found in losses.values():
+        assert found == pytest.approx(losses[OURS], rel=1e-4, abs=1e-5)
+
+
+def test_training_changes_the_loss():
+    """Equal losses say something about the update only because the loss moves."""
+    for row in SMALL[:5]:
+        losses = first_losses(row.peers[OURS]("cpu"))
+        assert len({round(loss, 6) for loss in losses}) == 3, row.name
+
+
+def row_of(**peers):
+    return Row("made up", {name: lambda device: lambda: None for name in peers},
+               targets={PYTORCH: 1.5} if PYTORCH in peers else {})
+
+
+def results():
+    """A row where PyTorch takes 1.25 times our time, and another peer is not there."""
+    found = {OURS: Measured([0.002, 0.004, 0.003]), PYTORCH: Measured([0.00375] * 3),
+             "MyGrad": Measured(problem="not installed (mygrad)")}
+    return report.as_data(row_of(**found), "made up", found)
+
+
+def test_ratio_is_theirs_over_ours():
+    row = results()
+    assert report.ratio(row, PYTORCH) == pytest.approx(1.25)
+    assert report.ratio(row, "MyGrad") is None and report.ratio(row, "JAX jit") is None
+
+
+def test_table_says_what_was_measured():
+    text = "\n".join(report.row_lines(results()))
+    assert "3 ms  ± 33%" in text and "1.25 x   target 1.5: missed" in text
+    assert "not installed (mygrad)" in text
+
+
+def test_summary_counts_targets():
+    row = results()
+    assert report.summary({"rows": [row]}).splitlines() == [
+        "targets reached: 0 of 1", "missed:", "    made up, PyTorch: 1.25 of 1.5"]
+    row["peers"][PYTORCH]["target"] = 1.25
+    assert report.summary({"rows": [row]}) == "targets reached: 1 of 1"
+
+
+def test_markdown_survives_json():
+    data = {"machine": {"processor": "made up"}, "rows": [results()]}
+    lines = report.markdown(json.loads(json.dumps(data))).splitlines()
+    assert lines[2:] == ["| work | ours | PyTorch | MyGrad |", "|---|---:|---:|---:|",
+                         "| made up | 3 ms | 1.25 (1.5) | – |"]
+
+
+@pytest.mark.parametrize(("value", "unit", "text"), [
+    (1.5, "s", "1.5 s"), (0.0123, "s", "12.3 ms"), (4.56e-6, "s", "4.56 µs"),
+    (3 * 2**20, "bytes", "3.0 MiB"), (0.123, "import s", "123 ms")])
+def test_figures_have_readable_units(value, unit, text):
+    assert report.figure(value, unit) == text
+
+
+def test_other_work_is_refused():
+    found = {OURS: Measured([1.0], [2.0, 1.9]), PYTORCH: Measured([1.0], [2.0, 1.8]),
+             "JAX jit": Measured([1.0], [2.0, 1.9001])}
+    compare_losses(found)
+    assert "other work" in found[PYTORCH].problem and not found["JAX jit"].problem
+
+
+def test_missing_peer_is_a_row_that_says_so():
+    def missing(device):
+        raise ImportError("No module named 'absent'", name="absent")
+
+    def broken(device):
+        raise ValueError("a fault\nin two lines")
+
+    rows = {"row": Row("row", {OURS: missing, PYTORCH: broken})}
+    assert Answers(rows, OURS, "cpu").answer("row", 0.0) == {"problem": "not installed (absent)"}
+    assert Answers(rows, PYTORCH, "cpu").answer("row", 0.0) == {
+        "problem": "ValueError: a fault in two lines"}
+
+
+def test_rows_are_well_formed():
+    names = [row.name for rows in FAMILIES.values() for row in rows]
+    assert len(names) == len(set(names)) == len(ROWS)
+    for row in ROWS.values():
+        assert next(iter(row.peers)) in (OURS, "scalar")
+        assert row.unit in ("s", "import s", "bytes")
+        if row.growth is None and PYTORCH not in row.peers:
+            assert row.name == "scalar moons: training step"
+    with pytest.raises(ValueError, match="does not measure"):
+        Row("row", {OURS: lambda device: lambda: None}, targets={PYTORCH: 1.0})
+
+
+def test_a_gpu_leaves_out_who_has_none():
+    row = mlp.ROWS[0]
+    assert "NumPy by hand" in peers_of(row, "cpu", quick=False)
+    assert not {"NumPy by hand", "MyGrad", "autograd"} & {*peers_of(row, "cuda", quick=False)}
+    assert peers_of(ROWS["scalar moons: training step"], "cuda", quick=False) == []
+
+
+def test_environment_sets_threads_and_kernels():
+    ours, reference = (environment(peer, "cpu", 2) for peer in (OURS, REFERENCE))
+    assert {ours["OMP_NUM_THREADS"], ours["NPROC"], ours["NUM_CPU_THREADS"]} == {"2"}
+    assert "TINYTENSOR_KERNELS" not in ours and reference["TINYTENSOR_KERNELS"] == "0"
+
+
+def test_command_measures_a_row(tmp_path):
+    """From the command line to the JSON file, with real processes, on the cheapest row."""
+    file = tmp_path / "results.json"
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--only", "growth: sequence 16", "--rounds", "1",
+         "--budget", "0", "--peers", REFERENCE, "--json", file],
+        cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "threads 2" in answer.stdout or "threads 1" in answer.stdout
+    [row] = json.loads(file.read_text())["rows"]
+    assert row["growth"] == ["sequence", 16] and [*row["peers"]] == [OURS, REFERENCE]
+    assert all(result["median"] > 0 for result in row["peers"].values())
