@@ -16,17 +16,35 @@ from operations import differentiable, made, ours, outputs, total, values
 import tinytensor
 from tinytensor.autograd.op import TABLE
 from tinytensor.kernels import loops
+from tinytensor.ops.convolution import Frame
 from tinytensor.ops.samples import S, t
 from tinytensor.seam import Replaceable, Switch, use_kernels
 from tinytensor.threads import pool
 
 ENTRIES = {key: entry for key, entry in TABLE.items() if entry.op is not None and entry.op.kernels}
 
+# Images, channels in and out, frame: rows shorter than a vector, of whole vectors and with a rest;
+# strides, padding, dilation, groups of many and of one channel; one and three dims.
+CONVOLUTIONS = [
+    (5, 1, 6, Frame((12, 14), (8, 10), (5, 5), (1, 1), (0, 0), (1, 1))),
+    (3, 3, 7, Frame((9, 16), (9, 16), (3, 3), (1, 1), (1, 1), (1, 1))),
+    (3, 6, 4, Frame((9, 21), (5, 10), (3, 2), (2, 2), (1, 0), (1, 2), 2)),
+    (2, 5, 5, Frame((7, 11), (7, 11), (3, 3), (1, 1), (1, 1), (1, 1), 5)),
+    (2, 2, 3, Frame((8, 19), (3, 7), (1, 1), (3, 3), (0, 1), (1, 1))),
+    (2, 3, 5, Frame((23,), (7,), (3,), (3,), (1,), (2,))),
+    (2, 2, 3, Frame((5, 6, 11), (5, 3, 9), (3, 2, 3), (1, 2, 1), (1, 0, 0), (1, 1, 1))),
+]
+
 # Beside the samples of the table: odd sizes, beyond one vector and one thread's piece.
 LARGE: dict[str, list[S]] = {
     **{name: [S(t(7, 1531, low=-9, high=9))]
        for name in ("relu", "tanh", "sigmoid", "silu", "leaky_relu")},
     "gelu": [S(t(7, 1531, low=-9, high=9)), S(t(7, 1531, low=-9, high=9), approximate="tanh")],
+    "convolution": [S(t(n, c, *f.size), t(o, c // f.groups, *f.kernel), t(o), f)
+                    for n, c, o, f in CONVOLUTIONS],
+    "convolution_input": [S(t(n, o, *f.out), t(o, c // f.groups, *f.kernel), f)
+                          for n, c, o, f in CONVOLUTIONS],
+    "convolution_weight": [S(t(n, c, *f.size), t(n, o, *f.out), f) for n, c, o, f in CONVOLUTIONS],
 }
 
 pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need numba")
