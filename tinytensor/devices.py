@@ -7,7 +7,7 @@ in the project asks here, and never for a module by name.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -185,6 +185,16 @@ def on(where: device, make: Callable[..., Any], *args: Any, **kwargs: Any) -> An
         return make(module, *args, **kwargs)
     with module.cuda.Device(where.index):
         return make(module, *args, **kwargs)
+
+
+def by_device(tensors: list[Any]) -> Iterable[tuple[device, list[Any]]]:
+    """The Tensors of each device."""
+    if not _gpu_arrays:
+        return [(CPU, tensors)]
+    found: dict[device, list[Any]] = {}
+    for tensor in tensors:
+        found.setdefault(device_of(tensor._array), []).append(tensor)
+    return found.items()
 
 
 def ones_like(array: Any) -> Any:

@@ -11,6 +11,7 @@ import itertools
 import sys
 import warnings
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 from ..devices import is_array
@@ -33,6 +34,8 @@ last_write = 0
 
 def owner(array: Any) -> Any:
     """The array whose memory `array` is a view of."""
+    if array.base is None:
+        return array
     while is_array(array.base):
         array = array.base
     behind = getattr(array.base, "base", None)  # NumPy's as_strided puts an object between
@@ -41,14 +44,21 @@ def owner(array: Any) -> Any:
 
 def note_write(array: Any, name: str) -> None:
     """Remembers that the op `name` has just written to the memory of `array`."""
+    note_writes((array,), name)
+
+
+def note_writes(arrays: Iterable[Any], name: str) -> None:
+    """Remembers that the op `name` writes to the memory of all these arrays, at one time."""
     global last_write
-    memory = owner(array)
-    write = writes.get(id(memory))
-    if write is None:
-        write = writes[id(memory)] = Write(memory)
-    write.count += 1
-    write.time = last_write = next(clock)
-    write.name, write.place = name, caller()
+    time, place = next(clock), caller()
+    for array in arrays:
+        memory = owner(array)
+        write = writes.get(id(memory))
+        if write is None:
+            write = writes[id(memory)] = Write(memory)
+        write.count += 1
+        write.time = last_write = time
+        write.name, write.place = name, place
 
 
 def version(array: Any) -> int:

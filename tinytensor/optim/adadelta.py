@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..devices import array_module
-from ..tensor import Tensor
 from .optimizer import (
     Optimizer,
     average_square,
@@ -14,6 +12,7 @@ from .optimizer import (
     check_at_least_zero,
     count_step,
     direction,
+    for_each,
     state_arrays,
 )
 
@@ -45,14 +44,16 @@ class Adadelta(Optimizer):
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay,
                                   "maximize": maximize})
 
-    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
-                group: dict[str, Any]) -> None:
-        array = parameter._array
-        xp = array_module(array)
+    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+                 group: dict[str, Any]) -> tuple[Any, ...]:
         count_step(state)
+        return array, grad, *state_arrays(state, array, "square_avg", "acc_delta")
+
+    @staticmethod
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, square: Any,
+                  delta_square: Any) -> None:
         lr, rho, eps = float(group["lr"]), group["rho"], group["eps"]
-        arrays = state_arrays(state, array, "square_avg", "acc_delta")
-        for p, g, v, u in blocks(array, grad, *arrays):
+        for p, g, v, u in blocks(parameter, grad, square, delta_square):
             g = direction(p, g, group)
             work = xp.empty_like(p)
             average_square(v, g, rho, work)
@@ -64,3 +65,5 @@ class Adadelta(Optimizer):
             average_square(u, delta, rho, work)
             delta *= lr
             p -= delta
+
+    update = for_each("Adadelta", _formulas)

@@ -8,8 +8,7 @@ from typing import Any
 from ..autograd.engine import tensor_of
 from ..creation import tensor
 from ..devices import array_module, on
-from ..tensor import Tensor
-from .optimizer import Optimizer, blocks, check_at_least_zero, count_step, direction
+from .optimizer import Optimizer, blocks, check_at_least_zero, count_step, direction, for_each
 
 
 class Adagrad(Optimizer):
@@ -47,14 +46,17 @@ class Adagrad(Optimizer):
         state["step"] = tensor(0.0)
         state["sum"] = tensor_of(xp.full_like(array, initial), None)
 
-    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
-                group: dict[str, Any]) -> None:
-        array = parameter._array
-        xp = array_module(array)
+    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+                 group: dict[str, Any]) -> tuple[Any, ...]:
         if not state:
-            self._start(xp, state, array)
+            self._start(array_module(array), state, array)
         rate = float(group["lr"]) / (1 + (count_step(state) - 1) * group["lr_decay"])
-        for p, g, s in blocks(array, grad, state["sum"]._array):
+        return array, grad, state["sum"]._array, rate
+
+    @staticmethod
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, total: Any,
+                  rate: float) -> None:
+        for p, g, s in blocks(parameter, grad, total):
             g = direction(p, g, group)
             work = g * g
             s += work
@@ -63,3 +65,5 @@ class Adagrad(Optimizer):
             xp.divide(g, work, out=work)
             work *= rate
             p -= work
+
+    update = for_each("Adagrad", _formulas)

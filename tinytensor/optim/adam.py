@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ..devices import array_module
-from ..tensor import Tensor
 from .optimizer import (
     Optimizer,
     average,
@@ -17,6 +15,7 @@ from .optimizer import (
     check_betas,
     count_step,
     direction,
+    for_each,
     state_arrays,
 )
 
@@ -53,30 +52,37 @@ class Adam(Optimizer):
             "amsgrad": amsgrad, "maximize": maximize,
             "decoupled_weight_decay": decoupled_weight_decay})
 
-    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
-                group: dict[str, Any]) -> None:
-        array = parameter._array
-        xp = array_module(array)
-        step = count_step(state)
-        arrays = state_arrays(state, array, "exp_avg", "exp_avg_sq",
-                              *["max_exp_avg_sq"] * group["amsgrad"])
+    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+                 group: dict[str, Any]) -> tuple[Any, ...]:
         beta1, beta2 = map(float, group["betas"])
+        step = count_step(state)
         # m̂ / (sqrt(v̂) + eps) = scale m / (sqrt(v) + eps correction): fewer walks over memory.
         correction = math.sqrt(1 - beta2**step)
         scale = correction / (1 - beta1**step)
-        for p, g, m, v, *largest in blocks(array, grad, *arrays):
+        mean, square = state_arrays(state, array, "exp_avg", "exp_avg_sq")
+        largest = state_arrays(state, array, "max_exp_avg_sq")[0] if group["amsgrad"] else None
+        return (array, grad, mean, square, largest, float(group["lr"]) * scale,
+                group["eps"] * correction)
+
+    @staticmethod
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, mean: Any, square: Any,
+                  largest: Any, rate: float, eps: float) -> None:
+        beta1, beta2 = map(float, group["betas"])
+        arrays = [mean, square] if largest is None else [mean, square, largest]
+        for p, g, m, v, *top in blocks(parameter, grad, *arrays):
             g = direction(p, g, group)
             work = xp.empty_like(p)  # the one temporary of the update
             average(m, g, beta1, work)
             average_square(v, g, beta2, work)
-            if largest:
-                xp.maximum(largest[0], v, out=largest[0])
-                v = largest[0]
+            if top:
+                v = xp.maximum(top[0], v, out=top[0])
             xp.sqrt(v, out=work)
-            work += group["eps"] * correction
+            work += eps
             xp.divide(m, work, out=work)
-            work *= float(group["lr"]) * scale
+            work *= rate
             p -= work
+
+    update = for_each("Adam", _formulas)
 
 
 class AdamW(Adam):

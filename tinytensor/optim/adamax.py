@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..devices import array_module
-from ..tensor import Tensor
 from .optimizer import (
     Optimizer,
     average,
@@ -15,6 +13,7 @@ from .optimizer import (
     check_betas,
     count_step,
     direction,
+    for_each,
     state_arrays,
 )
 
@@ -45,14 +44,16 @@ class Adamax(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps,
                                   "weight_decay": weight_decay, "maximize": maximize})
 
-    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
-                group: dict[str, Any]) -> None:
-        array = parameter._array
-        xp = array_module(array)
-        step = count_step(state)
+    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+                 group: dict[str, Any]) -> tuple[Any, ...]:
+        rate = float(group["lr"]) / (1 - float(group["betas"][0])**count_step(state))
+        return array, grad, *state_arrays(state, array, "exp_avg", "exp_inf"), rate
+
+    @staticmethod
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, mean: Any,
+                  largest: Any, rate: float) -> None:
         beta1, beta2 = map(float, group["betas"])
-        arrays = state_arrays(state, array, "exp_avg", "exp_inf")
-        for p, g, m, u in blocks(array, grad, *arrays):
+        for p, g, m, u in blocks(parameter, grad, mean, largest):
             g = direction(p, g, group)
             work = xp.empty_like(p)
             average(m, g, beta1, work)
@@ -61,5 +62,7 @@ class Adamax(Optimizer):
             u *= beta2
             xp.maximum(u, work, out=u)
             xp.divide(m, u, out=work)
-            work *= float(group["lr"]) / (1 - beta1**step)
+            work *= rate
             p -= work
+
+    update = for_each("Adamax", _formulas)

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..creation import tensor
-from ..devices import array_module
-from ..tensor import Tensor
 from .optimizer import (
     Optimizer,
     average,
@@ -17,6 +15,7 @@ from .optimizer import (
     check_betas,
     count_step,
     direction,
+    for_each,
     state_arrays,
 )
 
@@ -55,12 +54,9 @@ class NAdam(Optimizer):
             "momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay,
             "maximize": maximize})
 
-    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
-                group: dict[str, Any]) -> None:
-        array = parameter._array
-        xp = array_module(array)
-        step = count_step(state)
-        lr, eps = float(group["lr"]), group["eps"]
+    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+                 group: dict[str, Any]) -> tuple[Any, ...]:
+        step, lr = count_step(state), float(group["lr"])
         beta1, beta2 = map(float, group["betas"])
         mu, next_mu = (beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"]))
                        for t in (step, step + 1))
@@ -69,16 +65,24 @@ class NAdam(Optimizer):
         state["mu_product"]._array *= mu
         product = float(state["mu_product"]._array)
         of_g, of_m = lr * (1 - mu) / (1 - product), lr * next_mu / (1 - product * next_mu)
-        arrays = state_arrays(state, array, "exp_avg", "exp_avg_sq")
-        for p, g, m, v in blocks(array, grad, *arrays):
+        return (array, grad, *state_arrays(state, array, "exp_avg", "exp_avg_sq"), of_g, of_m,
+                1 - beta2**step)
+
+    @staticmethod
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, mean: Any, square: Any,
+                  of_g: float, of_m: float, correction: float) -> None:
+        beta1, beta2 = map(float, group["betas"])
+        for p, g, m, v in blocks(parameter, grad, mean, square):
             g = direction(p, g, group)
             root = xp.empty_like(p)
             average(m, g, beta1, root)
             average_square(v, g, beta2, root)
-            xp.divide(v, 1 - beta2**step, out=root)
+            xp.divide(v, correction, out=root)
             xp.sqrt(root, out=root)
-            root += eps
+            root += group["eps"]
             work = m * of_m
             work += of_g * g
             work /= root
             p -= work
+
+    update = for_each("NAdam", _formulas)

@@ -13,8 +13,9 @@ from ..autograd import versions
 from ..autograd.engine import tensor_of
 from ..autograd.modes import enable_grad, no_grad
 from ..creation import tensor
-from ..devices import array_module, is_gpu_array, on
+from ..devices import array_module, by_device, is_gpu_array, on
 from ..nn.module import clear_grad
+from ..seam import Replaceable
 from ..tensor import Tensor
 
 REQUIRED = object()  # the default of an option that every group must give
@@ -22,7 +23,7 @@ BLOCK = 1 << 15  # elements that are updated at a time: with what belongs to the
 
 
 class Optimizer:
-    """The base class of all optimisers. A subclass defines `_update`, the step of one parameter.
+    """The base class of all optimisers. A subclass defines `_prepare` and `update`.
 
     Args:
         params: Tensors, (name, Tensor) pairs, or dicts with such "params" and options for them.
@@ -120,20 +121,26 @@ class Optimizer:
                 loss = closure()
         with no_grad():
             for group in self.param_groups:
-                for parameter in group["params"]:
-                    if parameter.grad is not None:
-                        on(parameter.device, self._update_there, parameter, group)
+                ready = [p for p in group["params"] if p.grad is not None]
+                versions.note_writes([p._array for p in ready], f"{type(self).__name__}.step")
+                for where, parameters in by_device(ready):
+                    on(where, self._update, parameters, group)
         return loss
 
-    def _update_there(self, _: Any, parameter: Tensor, group: dict[str, Any]) -> None:
-        grad: Any = parameter.grad
-        self._update(parameter, grad._array, self.state[parameter], group)
-        versions.note_write(parameter._array, f"{type(self).__name__}.step")
+    def _update(self, xp: Any, parameters: list[Any], group: dict[str, Any]) -> None:
+        self.update(xp, [self._prepare(p._array, p.grad._array, self.state[p], group)
+                         for p in parameters], group)
 
-    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
-                group: dict[str, Any]) -> None:
-        """Changes one parameter, given the array of its gradient, its state and the options."""
+    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+                 group: dict[str, Any]) -> tuple[Any, ...]:
+        """What `update` takes of one parameter: its array, its gradient's, those of its state.
+
+        State that is missing begins here, and steps are counted.
+        """
         raise NotImplementedError
+
+    # update(xp, prepared, group) changes parameters, given what `_prepare` has made of each.
+    update: Replaceable
 
     # ------------------------------------------------------------ state
 
@@ -204,12 +211,22 @@ def _loaded(name: str, value: Any, parameter: Tensor) -> Any:
     return copied if name == "step" else copied.to(parameter)
 
 
+def for_each(name: str, formulas: Callable[..., None]) -> Replaceable:
+    """An `update` that calls formulas(xp, group, *prepared) for one parameter after the other."""
+    def update(xp: Any, prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> None:
+        for arguments in prepared:
+            formulas(xp, group, *arguments)
+
+    return Replaceable(name, update)
+
+
 def count_step(state: dict[str, Any]) -> int:
     """One step more; how many there have been with it."""
     if "step" not in state:
         state["step"] = tensor(0.0)
-    state["step"]._array += 1
-    return int(state["step"]._array)
+    array = state["step"]._array
+    array[...] = array.item() + 1
+    return int(array)
 
 
 def state_arrays(state: dict[str, Any], array: Any, *names: str) -> list[Any]:

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ..devices import array_module
-from ..tensor import Tensor
 from .optimizer import (
     Optimizer,
     average,
@@ -17,6 +15,7 @@ from .optimizer import (
     check_betas,
     count_step,
     direction,
+    for_each,
     state_arrays,
 )
 
@@ -54,10 +53,8 @@ class RAdam(Optimizer):
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
             "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize})
 
-    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
-                group: dict[str, Any]) -> None:
-        array = parameter._array
-        xp = array_module(array)
+    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+                 group: dict[str, Any]) -> tuple[Any, ...]:
         step = count_step(state)
         beta1, beta2 = map(float, group["betas"])
         rate = float(group["lr"]) / (1 - beta1**step)
@@ -68,8 +65,13 @@ class RAdam(Optimizer):
         if trusted:
             rate *= math.sqrt((length - 4) * (length - 2) * longest * correction
                               / ((longest - 4) * (longest - 2) * length))
-        arrays = state_arrays(state, array, "exp_avg", "exp_avg_sq")
-        for p, g, m, v in blocks(array, grad, *arrays):
+        return array, grad, *state_arrays(state, array, "exp_avg", "exp_avg_sq"), rate, trusted
+
+    @staticmethod
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, mean: Any, square: Any,
+                  rate: float, trusted: bool) -> None:
+        beta1, beta2 = map(float, group["betas"])
+        for p, g, m, v in blocks(parameter, grad, mean, square):
             g = direction(p, g, group)
             work = xp.empty_like(p)
             average(m, g, beta1, work)
@@ -82,3 +84,5 @@ class RAdam(Optimizer):
             else:
                 xp.multiply(m, rate, out=work)
             p -= work
+
+    update = for_each("RAdam", _formulas)

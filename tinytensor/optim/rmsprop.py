@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..devices import array_module
-from ..tensor import Tensor
 from .optimizer import (
     Optimizer,
     average,
@@ -15,6 +13,7 @@ from .optimizer import (
     check_at_least_zero,
     count_step,
     direction,
+    for_each,
     state_arrays,
 )
 
@@ -50,31 +49,38 @@ class RMSprop(Optimizer):
             "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
             "weight_decay": weight_decay, "maximize": maximize})
 
-    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
-                group: dict[str, Any]) -> None:
-        array = parameter._array
-        xp = array_module(array)
+    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+                 group: dict[str, Any]) -> tuple[Any, ...]:
         count_step(state)
-        lr, alpha, momentum = float(group["lr"]), group["alpha"], group["momentum"]
-        arrays = state_arrays(state, array, "square_avg",
-                              *["grad_avg"] * group["centered"],
-                              *["momentum_buffer"] * (momentum > 0))
-        for p, g, v, *others in blocks(array, grad, *arrays):
+        square = state_arrays(state, array, "square_avg")[0]
+        mean = state_arrays(state, array, "grad_avg")[0] if group["centered"] else None
+        buffer = state_arrays(state, array, "momentum_buffer")[0] if group["momentum"] else None
+        return array, grad, square, mean, buffer
+
+    @staticmethod
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, square: Any, mean: Any,
+                  buffer: Any) -> None:
+        lr, alpha = float(group["lr"]), group["alpha"]
+        others = [a for a in (mean, buffer) if a is not None]
+        for p, g, v, *m_and_b in blocks(parameter, grad, square, *others):
             g = direction(p, g, group)
             work = xp.empty_like(p)
             average_square(v, g, alpha, work)
-            if group["centered"]:
-                average(others[0], g, alpha, work)
-                xp.multiply(others[0], others[0], out=work)
+            if mean is not None:
+                m = m_and_b[0]
+                average(m, g, alpha, work)
+                xp.multiply(m, m, out=work)
                 v = xp.subtract(v, work, out=work)
             xp.sqrt(v, out=work)
             work += group["eps"]
             xp.divide(g, work, out=work)
-            if momentum > 0:
-                buffer = others[-1]
-                buffer *= momentum
-                buffer += work
-                xp.multiply(buffer, lr, out=work)
+            if buffer is not None:
+                b = m_and_b[-1]
+                b *= group["momentum"]
+                b += work
+                xp.multiply(b, lr, out=work)
             else:
                 work *= lr
             p -= work
+
+    update = for_each("RMSprop", _formulas)

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..autograd.engine import tensor_of
-from ..tensor import Tensor
-from .optimizer import Optimizer, blocks, check_at_least_zero, direction
+from .optimizer import Optimizer, blocks, check_at_least_zero, direction, for_each
 
 
 class SGD(Optimizer):
@@ -37,21 +36,28 @@ class SGD(Optimizer):
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
             "nesterov": nesterov, "maximize": maximize})
 
-    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
-                group: dict[str, Any]) -> None:
-        momentum = group["momentum"]
-        if not momentum:
-            for p, g in blocks(parameter._array, grad):
-                p -= float(group["lr"]) * direction(p, g, group)
-            return
+    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+                 group: dict[str, Any]) -> tuple[Any, ...]:
+        if not group["momentum"]:
+            return array, grad, None, False
         first = state.get("momentum_buffer") is None
         if first:
             state["momentum_buffer"] = tensor_of(grad.copy(), None)
-        for p, g, v in blocks(parameter._array, grad, state["momentum_buffer"]._array):
+        return array, grad, state["momentum_buffer"]._array, first
+
+    @staticmethod
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, buffer: Any,
+                  first: bool) -> None:
+        momentum, dampening = group["momentum"], group["dampening"]
+        for p, g, *v in blocks(parameter, grad, *[buffer] * (buffer is not None)):
             g = direction(p, g, group)
-            if first:
-                v[...] = g
-            else:
-                v *= momentum
-                v += g if not group["dampening"] else (1 - group["dampening"]) * g
-            p -= float(group["lr"]) * (g + momentum * v if group["nesterov"] else v)
+            for velocity in v:  # one, or none
+                if first:
+                    velocity[...] = g
+                else:
+                    velocity *= momentum
+                    velocity += g if not dampening else (1 - dampening) * g
+                g = g + momentum * velocity if group["nesterov"] else velocity
+            p -= float(group["lr"]) * g
+
+    update = for_each("SGD", _formulas)

@@ -1,0 +1,114 @@
+"""The loops of optimisers against the bodies they stand in for, which follow PyTorch elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+import pytest
+from test_optim import ADAM_OPTIONS, COMMON, OTHER_OPTIONS, SGD_OPTIONS
+
+import tinytensor
+from tinytensor import nn, optim
+from tinytensor.kernels.cpu import optim as kernels
+from tinytensor.kernels.loops import Numba
+from tinytensor.seam import use_kernels
+from tinytensor.threads import pool
+
+pytestmark = pytest.mark.skipif(Numba.missing, reason="the kernels need numba")
+
+CASES = [*[("SGD", o) for o in SGD_OPTIONS], *[("Adam", o) for o in ADAM_OPTIONS],
+         ("AdamW", {"lr": 0.1, "weight_decay": 0.2}), ("AdamW", {"lr": 0.1, "amsgrad": True}),
+         *[("RMSprop", o) for o in COMMON + OTHER_OPTIONS["RMSprop"]]]
+cases = pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{n}-{o}" for n, o in CASES])
+SHAPES = [(7, 31), (1,), (), (0, 3), (3, 5, 11), (129,), (1000,)]
+
+
+def trained(name: str, options: dict[str, Any], dtypes: Any = ("float32",), steps: int = 4,
+            values: Any = ()) -> list[Any]:
+    """Parameters and state after some steps; `values` are put into the gradients."""
+    rng = numpy.random.default_rng(2)
+    arrays = [numpy.asarray(rng.normal(size=shape)).astype(dtype)
+              for shape in SHAPES for dtype in dtypes]
+    params = [nn.Parameter(tinytensor.tensor(a)) for a in arrays]
+    params.append(nn.Parameter(tinytensor.tensor(arrays[0]).T))  # not dense: the body's
+    optimizer = getattr(optim, name)(params, **options)
+    for step in range(steps):
+        for i, p in enumerate(params):
+            grad = rng.normal(size=tuple(p.shape))
+            if grad.size > len(values):
+                grad.reshape(-1)[:len(values)] = values
+            if i + step != 3:  # one has had no gradient in one step: its step count differs
+                p.grad = tinytensor.tensor(grad, dtype=p.dtype)
+            if step % 2:  # a gradient that is a transposed view
+                p.grad = p.grad.clone() if p.ndim != 2 else p.grad.T.contiguous().T
+        optimizer.step()
+    state = [s[key] for s in optimizer.state.values() for key in sorted(s) if key != "step"]
+    return [x.detach().numpy().copy() for x in params + state]
+
+
+@cases
+@pytest.mark.parametrize("values", [(), (numpy.nan, numpy.inf, -numpy.inf, 0.0)],
+                         ids=["finite", "not finite"])
+def test_equal_the_bodies(name: str, options: dict[str, Any], values: Any) -> None:
+    with use_kernels(False):
+        expected = trained(name, options, ("float32", "float64"), values=values)
+    found = trained(name, options, ("float32", "float64"), values=values)
+    for mine, reference in zip(found, expected, strict=True):
+        assert mine.dtype == reference.dtype
+        tolerance = 1e-5 if mine.dtype == numpy.float32 else 1e-12
+        numpy.testing.assert_allclose(mine, reference, tolerance, tolerance)
+
+
+@cases
+def test_the_bits_do_not_depend_on_threads(name: str, options: dict[str, Any],
+                                           monkeypatch: Any) -> None:
+    monkeypatch.setattr(kernels, "PIECE", 1)
+    results = []
+    for count in (1, 2, 3, 7):
+        monkeypatch.setattr(pool, "count", count)
+        results.append(trained(name, options))
+    for other in results[1:]:
+        for mine, reference in zip(other, results[0], strict=True):
+            assert mine.tobytes() == reference.tobytes()
+
+
+@pytest.mark.parametrize("optimizer", [optim.SGD, optim.Adam, optim.RMSprop])
+def test_they_run_and_leave_to_the_body_what_does_not_fit(optimizer: Any,
+                                                          monkeypatch: Any) -> None:
+    left: list[Any] = []
+    body = optimizer.update.body
+    monkeypatch.setattr(optimizer.update, "body", lambda xp, prepared, group: (
+        left.extend(row[0] for row in prepared), body(xp, prepared, group)))
+    dense, other = (nn.Parameter(tinytensor.ones(3, 4)) for _ in range(2))
+    strided = nn.Parameter(tinytensor.ones(4, 3).T)
+    other.requires_grad_(False)
+    for p in (dense, strided):
+        p.grad = tinytensor.ones(3, 4)
+    optimizer([dense, other, strided], lr=0.1).step()
+    assert len(left) == 1 and left[0] is strided._array
+    assert other.tolist() == tinytensor.ones(3, 4).tolist() != dense.tolist()
+    numpy.testing.assert_allclose(*[p.detach().numpy() for p in (dense, strided)], 1e-6)
+
+
+def test_memory_that_is_not_writable_is_refused() -> None:
+    array = numpy.ones(3, numpy.float32)
+    array.flags.writeable = False
+    p = nn.Parameter(tinytensor.from_numpy(array))
+    p.grad = tinytensor.ones(3)
+    with pytest.raises(ValueError, match="read-only"):
+        optim.SGD([p], lr=0.1).step()
+    assert array.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_parameter_twice_in_a_group_is_updated_twice() -> None:
+    results = []
+    for on in (True, False):
+        p = nn.Parameter(tinytensor.ones(3))
+        p.grad = tinytensor.tensor([1.0, -2.0, 3.0])
+        with pytest.warns(UserWarning, match="twice"):
+            optimizer = optim.Adam([p, p], lr=0.1)
+        with use_kernels(on):
+            optimizer.step()
+        results.append(p.tolist())
+    assert results[0] == pytest.approx(results[1], rel=1e-6)

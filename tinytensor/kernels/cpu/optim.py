@@ -1,0 +1,85 @@
+"""The steps of optimisers, all parameters of a group in one call, in one pass over memory.
+
+The bodies that these stand in for take several passes over each parameter. The loops (`steps.py`)
+are handed the addresses of all arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from ...optim.adam import Adam
+from ...optim.rmsprop import RMSprop
+from ...optim.sgd import SGD
+from ...seam import Replaceable
+from ...threads import pool
+from ..loops import FLOATS, Numba
+
+PIECE = 65536  # elements worth a thread of their own
+GRAD = 1  # its column in what is prepared: the only array that is not written
+
+
+def _run(update: Replaceable, name: str, prepared: list[tuple[Any, ...]], group: dict[str, Any],
+         arrays: int, *options: float | bool | None) -> Any:
+    """The update by a loop of `steps`, and by its body for parameters that do not fit.
+
+    The first `arrays` of what is prepared for each parameter are arrays or None, the rest numbers.
+    """
+    if Numba.missing:
+        return None
+    from .. import memory
+    from . import steps
+
+    left = [(p, numpy.asarray(g, order="C"), *rest) for p, g, *rest in prepared]
+    for dtype in FLOATS:
+        if not left:
+            break
+        addresses, sizes, fit = memory.described([row[:arrays] for row in left], dtype, GRAD)
+        if not fit.any():
+            continue
+        taken = left  # keeps the arrays alive
+        numbers = numpy.fromiter([x for row in left for x in row[arrays:]], numpy.float64)
+        numbers = numbers.reshape(len(left), len(left[0]) - arrays)
+        left = [row for row, fits in zip(left, fit.tolist(), strict=True) if not fits]
+        if left:
+            addresses, sizes, numbers = addresses[fit], sizes[fit], numbers[fit]
+        length = int(sizes.sum()) + steps.VECTORS * len(sizes)
+        loop, like = getattr(steps, name), numpy.empty(0, dtype)
+        pool.split(loop, length, addresses, sizes, numbers, like, *options,
+                   align=steps.VECTORS, least=PIECE)
+        del taken
+    if left:
+        update.body(numpy, left, group)
+    return True
+
+
+def _penalty(group: dict[str, Any]) -> tuple[float, float, float]:
+    """What `direction` does, as numbers: the gradient's sign, L2 penalty, factor of weights."""
+    sign, decay = -1.0 if group["maximize"] else 1.0, float(group["weight_decay"])
+    if decay and group.get("decoupled_weight_decay"):
+        return sign, 0.0, 1 - float(group["lr"]) * decay
+    return sign, decay, 1.0
+
+
+@SGD.update.kernel("cpu")
+def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
+    momentum = float(group["momentum"]) if group["momentum"] else None
+    return _run(SGD.update, "sgd", prepared, group, 3, *_penalty(group)[:2], float(group["lr"]),
+                1.0 - group["dampening"], bool(group["nesterov"]), momentum)
+
+
+@Adam.update.kernel("cpu")
+def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
+    beta1, beta2 = map(float, group["betas"])
+    return _run(Adam.update, "adam", prepared, group, 5, *_penalty(group), 1 - beta1, beta2,
+                1 - beta2, True if group["amsgrad"] else None)
+
+
+@RMSprop.update.kernel("cpu")
+def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
+    alpha, momentum = float(group["alpha"]), float(group["momentum"])
+    return _run(RMSprop.update, "rmsprop", prepared, group, 5, *_penalty(group)[:2],
+                float(group["lr"]), alpha, 1 - alpha, float(group["eps"]),
+                momentum if momentum else None, True if group["centered"] else None)

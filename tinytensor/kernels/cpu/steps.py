@@ -1,0 +1,131 @@
+"""The loops of optimisers: each element of a parameter, its gradient and its state once.
+
+A loop takes a piece of all parameters laid end to end, each rounded up to whole vectors, so that
+an element is in the same place of a vector whatever the pieces, and its result the same. Row t
+of `addresses` tells where the arrays of parameter t lie, row t of `numbers` what belongs to it
+alone. `like` is an array of their dtype. Options that are None take away a part of a loop.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..loops import inlined, loop
+from ..memory import memory, memory_if
+
+VECTORS = 64  # elements, whole vectors of any dtype: where pieces may begin
+
+
+@inlined
+def piece(start, stop, begin, size):
+    """Which elements of a parameter that begins at `begin` lie between start and stop."""
+    return max(start - begin, 0), min(stop - begin, size)
+
+
+@inlined
+def after(begin, size):
+    """Where the next parameter begins."""
+    return begin + (size + VECTORS - 1) // VECTORS * VECTORS
+
+
+@inlined
+def direction(p, g, sign, decay):
+    return sign * g + decay * p if decay != 0 else sign * g  # 0 * inf would be NaN
+
+
+@loop
+def sgd(start, stop, addresses, sizes, numbers, like, sign, decay, lr, new, nesterov, momentum):
+    begin = 0
+    for t in range(sizes.size):
+        a, b = piece(start, stop, begin, sizes[t])
+        if a < b:
+            p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
+            v = memory_if(momentum, addresses[t, 2], a, b, like)
+            sgd_step(p, g, v, numbers[t, 0] != 0, sign, decay, lr, new, nesterov, momentum)
+        begin = after(begin, sizes[t])
+
+
+@loop
+def sgd_step(p, g, v, first, sign, decay, lr, new, nesterov, momentum):
+    number = p.dtype.type  # of float64 there would be half as many in a vector
+    sign, decay, lr, new = number(sign), number(decay), number(lr), number(new)
+    if momentum is not None:
+        old = number(momentum)
+    for i in range(p.size):
+        x = direction(p[i], g[i], sign, decay)
+        if momentum is not None:
+            velocity = x if first else old * v[i] + new * x
+            v[i] = velocity
+            x = x + old * velocity if nesterov else velocity
+        p[i] -= lr * x
+
+
+@loop
+def adam(start, stop, addresses, sizes, numbers, like, sign, decay, shrink, new1, old2, new2,
+         amsgrad):
+    begin = 0
+    for t in range(sizes.size):
+        a, b = piece(start, stop, begin, sizes[t])
+        if a < b:
+            p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
+            m, v = memory(addresses[t, 2], a, b, like), memory(addresses[t, 3], a, b, like)
+            largest = memory_if(amsgrad, addresses[t, 4], a, b, like)
+            adam_step(p, g, m, v, largest, sign, decay, shrink, new1, old2, new2,
+                      numbers[t, 0], numbers[t, 1])
+        begin = after(begin, sizes[t])
+
+
+@loop
+def adam_step(p, g, m, v, largest, sign, decay, shrink, new1, old2, new2, rate, eps):
+    number = p.dtype.type
+    sign, decay, shrink = number(sign), number(decay), number(shrink)
+    new1, old2, new2 = number(new1), number(old2), number(new2)
+    rate, eps = number(rate), number(eps)
+    for i in range(p.size):
+        x = direction(p[i], g[i], sign, decay)
+        mean = m[i] + new1 * (x - m[i])
+        square = old2 * v[i] + new2 * (x * x)
+        m[i] = mean
+        v[i] = square
+        if largest is not None:
+            top = largest[i]
+            square = top if top > square or top != top else square  # NaN stays
+            largest[i] = square
+        p[i] = shrink * p[i] - rate * (mean / (math.sqrt(square) + eps))
+
+
+@loop
+def rmsprop(start, stop, addresses, sizes, numbers, like, sign, decay, lr, old, new, eps,
+            momentum, centered):
+    begin = 0
+    for t in range(sizes.size):
+        a, b = piece(start, stop, begin, sizes[t])
+        if a < b:
+            p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
+            v = memory(addresses[t, 2], a, b, like)
+            m = memory_if(centered, addresses[t, 3], a, b, like)
+            buffer = memory_if(momentum, addresses[t, 4], a, b, like)
+            rmsprop_step(p, g, v, m, buffer, sign, decay, lr, old, new, eps, momentum)
+        begin = after(begin, sizes[t])
+
+
+@loop
+def rmsprop_step(p, g, v, m, buffer, sign, decay, lr, old, new, eps, momentum):
+    number = p.dtype.type
+    sign, decay, lr = number(sign), number(decay), number(lr)
+    old, new, eps = number(old), number(new), number(eps)
+    if momentum is not None:
+        friction = number(momentum)
+    for i in range(p.size):
+        x = direction(p[i], g[i], sign, decay)
+        square = old * v[i] + new * (x * x)
+        v[i] = square
+        if m is not None:
+            mean = m[i] + new * (x - m[i])
+            m[i] = mean
+            square -= mean * mean
+        x = x / (math.sqrt(square) + eps)
+        if momentum is not None:
+            x = friction * buffer[i] + x
+            buffer[i] = x
+        p[i] -= lr * x
