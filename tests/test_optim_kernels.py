@@ -112,3 +112,48 @@ def test_a_parameter_twice_in_a_group_is_updated_twice() -> None:
             optimizer.step()
         results.append(p.tolist())
     assert results[0] == pytest.approx(results[1], rel=1e-6)
+
+
+# ---------------------------------------------------------------- clipping
+
+
+def clipped(dtype: str, max_norm: float, values: Any = ()) -> list[Any]:
+    rng = numpy.random.default_rng(3)
+    params = [nn.Parameter(tinytensor.zeros(shape, dtype=getattr(tinytensor, dtype)))
+              for shape in [(70, 301), (), (0, 2), (9000,), (3, 5)]]
+    for p in params:
+        grad = rng.normal(size=tuple(p.shape))
+        if grad.size > len(values):
+            grad.reshape(-1)[:len(values)] = values
+        p.grad = tinytensor.tensor(grad, dtype=p.dtype)
+    total = nn.utils.clip_grad_norm_(params, max_norm)
+    assert total.dtype is params[0].dtype
+    return [x.numpy().copy() for x in [total, *(p.grad for p in params)]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("max_norm", [0.5, 1e9])
+@pytest.mark.parametrize("values", [(), (numpy.inf,), (numpy.nan, 1.0)], ids=str)
+def test_clipping_equals_the_bodies(dtype: str, max_norm: float, values: Any,
+                                    monkeypatch: Any) -> None:
+    with use_kernels(False):
+        expected = clipped(dtype, max_norm, values)
+    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    monkeypatch.setattr(kernels, "PIECE", 1)
+    bits = set()
+    for count in (1, 2, 5):
+        monkeypatch.setattr(pool, "count", count)
+        found = clipped(dtype, max_norm, values)
+        bits.add(b"".join(x.tobytes() for x in found))
+        for mine, reference in zip(found, expected, strict=True):
+            assert mine.dtype == reference.dtype and mine.shape == reference.shape
+            numpy.testing.assert_allclose(mine, reference, tolerance, tolerance)
+    assert len(bits) == 1
+
+
+def test_the_norm_of_many_numbers_is_accurate() -> None:
+    """One sum of 3 million squares in float32 would lose digits."""
+    p = nn.Parameter(tinytensor.zeros(3_000_000))
+    p.grad = tinytensor.full((3_000_000,), 0.1)
+    total = nn.utils.clip_grad_norm_([p], 1e9)
+    assert total.item() == pytest.approx(float(numpy.float32(0.1)) * 3_000_000**0.5, rel=1e-6)

@@ -7,7 +7,7 @@ in the project asks here, and never for a module by name.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -187,14 +187,14 @@ def on(where: device, make: Callable[..., Any], *args: Any, **kwargs: Any) -> An
         return make(module, *args, **kwargs)
 
 
-def by_device(tensors: list[Any]) -> Iterable[tuple[device, list[Any]]]:
+def by_device(tensors: list[Any]) -> list[tuple[device, list[Any]]]:
     """The Tensors of each device."""
     if not _gpu_arrays:
         return [(CPU, tensors)]
     found: dict[device, list[Any]] = {}
     for tensor in tensors:
         found.setdefault(device_of(tensor._array), []).append(tensor)
-    return found.items()
+    return list(found.items())
 
 
 def ones_like(array: Any) -> Any:

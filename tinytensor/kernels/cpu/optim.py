@@ -1,4 +1,4 @@
-"""The steps of optimisers, all parameters of a group in one call, in one pass over memory.
+"""The steps of optimisers, and the clipping of gradients: all arrays in one call, in one pass.
 
 The bodies that these stand in for take several passes over each parameter. The loops (`steps.py`)
 are handed the addresses of all arrays.
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 
+from ...nn.utils import clip_grad
 from ...optim.adam import Adam
 from ...optim.rmsprop import RMSprop
 from ...optim.sgd import SGD
@@ -17,7 +18,7 @@ from ...seam import Replaceable
 from ...threads import pool
 from ..loops import FLOATS, Numba
 
-PIECE = 65536  # elements worth a thread of their own
+PIECE = 131072  # elements worth a thread of their own: for each there is little to compute
 GRAD = 1  # its column in what is prepared: the only array that is not written
 
 
@@ -83,3 +84,48 @@ def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
     return _run(RMSprop.update, "rmsprop", prepared, group, 5, *_penalty(group)[:2],
                 float(group["lr"]), alpha, 1 - alpha, float(group["eps"]),
                 momentum if momentum else None, True if group["centered"] else None)
+
+
+# ---------------------------------------------------------------- clipping
+
+
+def _one_kind(arrays: list[Any], read_only: int) -> Any:
+    """The addresses and sizes of arrays that are all of one dtype and dense, or None."""
+    if Numba.missing or not arrays or arrays[0].dtype not in FLOATS:
+        return None
+    from .. import memory
+
+    addresses, sizes, fit = memory.described([(a,) for a in arrays], arrays[0].dtype, read_only)
+    return (addresses, sizes) if fit.all() else None
+
+
+@clip_grad.norms.kernel("cpu")
+def _(arrays: list[Any], p: float) -> Any:
+    found = _one_kind(arrays, 0) if p == 2 else None
+    if found is None:
+        return None
+    from . import steps
+
+    addresses, sizes = found
+    ends = numpy.cumsum(-(-sizes // steps.BLOCK))  # of each array's blocks
+    sums = numpy.empty(ends[-1], numpy.float64)
+    blocks_of_a_piece = PIECE * len(sums) // max(int(sizes.sum()), 1) + 1  # many may be short
+    pool.split(steps.square_sums, len(sums), addresses, sizes, sums,
+               numpy.empty(0, arrays[0].dtype), least=blocks_of_a_piece)
+    totals = numpy.zeros(len(arrays))
+    steps.add_up(sums, ends, totals)
+    return numpy.sqrt(totals).astype(arrays[0].dtype)
+
+
+@clip_grad.scale.kernel("cpu")
+def _(arrays: list[Any], factor: Any) -> Any:
+    found = _one_kind(arrays, -1)
+    if found is None:
+        return None
+    from . import steps
+
+    addresses, sizes = found
+    length = int(sizes.sum()) + steps.VECTORS * len(sizes)
+    pool.split(steps.scale, length, addresses, sizes, numpy.empty(0, arrays[0].dtype),
+               factor.item(), align=steps.VECTORS, least=PIECE)
+    return True

@@ -129,3 +129,49 @@ def rmsprop_step(p, g, v, m, buffer, sign, decay, lr, old, new, eps, momentum):
             x = friction * buffer[i] + x
             buffer[i] = x
         p[i] -= lr * x
+
+
+BLOCK = 4096  # elements whose squares are added up in their own dtype: vectors of sums, few each
+
+
+@loop
+def square_sums(start, stop, addresses, sizes, sums, like):
+    """The sums of squares of blocks start to stop of all arrays' blocks, one after the other."""
+    begin = 0
+    for t in range(sizes.size):
+        count = (sizes[t] + BLOCK - 1) // BLOCK
+        for block in range(max(start, begin), min(stop, begin + count)):
+            a = (block - begin) * BLOCK
+            sums[block] = square_sum(memory(addresses[t, 0], a, min(a + BLOCK, sizes[t]), like))
+        begin += count
+
+
+@loop
+def square_sum(x):
+    total = x.dtype.type(0)
+    for i in range(x.size):
+        total += x[i] * x[i]
+    return total
+
+
+@loop
+def add_up(sums, ends, totals):
+    """totals[t] = the sum of sums up to ends[t], from the end before on."""
+    block = 0
+    for t in range(ends.size):
+        while block < ends[t]:
+            totals[t] += sums[block]
+            block += 1
+
+
+@loop
+def scale(start, stop, addresses, sizes, like, factor):
+    factor = like.dtype.type(factor)
+    begin = 0
+    for t in range(sizes.size):
+        a, b = piece(start, stop, begin, sizes[t])
+        if a < b:
+            x = memory(addresses[t, 0], a, b, like)
+            for i in range(x.size):
+                x[i] *= factor
+        begin = after(begin, sizes[t])

@@ -9,7 +9,8 @@ from typing import Any
 from ...autograd import versions
 from ...autograd.engine import tensor_of
 from ...creation import tensor
-from ...devices import array_module, as_array, to_device
+from ...devices import array_module, as_array, by_device, is_gpu_array, on, to_device
+from ...seam import Replaceable
 from ...tensor import Tensor
 
 
@@ -41,14 +42,24 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0,
     if not tensors:
         return tensor(0.0)
     p = float(norm_type)
-    xp = array_module(tensors[0]._array)
-    norms = xp.stack([_norm(xp, to_device(t._array, tensors[0].device), p)
-                      for t in tensors])
-    total = tensor_of(as_array(_norm(xp, norms, p)), None)
+    arrays = [t._array for t in tensors]
+    if is_gpu_array(arrays[0]) or len(by_device(tensors)) > 1:
+        arrays = [to_device(a, tensors[0].device) for a in arrays]
+    xp = array_module(arrays[0])
+    each = norms(xp, arrays, p)
+    total = tensor_of(as_array(_norm(xp, each, p)), None)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(f"the norm of order {p} of the gradients is {total.item()}, so they "
                            "cannot be clipped; error_if_nonfinite=False scales them all the same")
     return total
+
+
+def _norms(xp: Any, arrays: list[Any], p: float) -> Any:
+    """The p-norm of each array."""
+    return xp.stack([_norm(xp, array, p) for array in arrays])
+
+
+norms = Replaceable("get_total_norm", _norms)
 
 
 def _norm(xp: Any, array: Any, p: float) -> Any:
@@ -70,13 +81,22 @@ def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float
                           total_norm: Tensor, foreach: bool | None = None) -> None:
     """Scales all gradients by max_norm / total_norm where that is less than 1."""
     factor = float(max_norm) / (total_norm._array + 1e-6)
-    factor = array_module(factor).minimum(factor, 1.0)
-    for parameter in _listed(parameters):
-        if parameter.grad is not None:
-            array = parameter.grad._array
-            array *= to_device(as_array(factor), parameter.grad.device).astype(
-                array.dtype)
-            versions.note_write(array, "clip_grad_norm_")
+    factor = as_array(array_module(factor).minimum(factor, 1.0))
+    if not is_gpu_array(factor) and factor.item() == 1:  # a GPU's would have to be waited for
+        return
+    gradients: list[Any] = [p.grad for p in _listed(parameters) if p.grad is not None]
+    versions.note_writes([g._array for g in gradients], "clip_grad_norm_")
+    for where, there in by_device(gradients):
+        on(where, scale, [g._array for g in there], to_device(factor, where))
+
+
+def _scale(xp: Any, arrays: list[Any], factor: Any) -> None:
+    """Multiplies all the arrays with one factor, in place."""
+    for array in arrays:
+        array *= factor.astype(array.dtype)
+
+
+scale = Replaceable("clip_grads_with_norm_", _scale)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float,
