@@ -17,7 +17,7 @@ import tinytensor
 from tinytensor.autograd.op import TABLE
 from tinytensor.kernels import loops
 from tinytensor.ops.convolution import Frame
-from tinytensor.ops.samples import S, t
+from tinytensor.ops.samples import S, ints, t
 from tinytensor.seam import Replaceable, Switch, use_kernels
 from tinytensor.threads import pool
 
@@ -45,6 +45,12 @@ LARGE: dict[str, list[S]] = {
     "convolution_input": [S(t(n, o, *f.out), t(o, c // f.groups, *f.kernel), f)
                           for n, c, o, f in CONVOLUTIONS],
     "convolution_weight": [S(t(n, c, *f.size), t(n, o, *f.out), f) for n, c, o, f in CONVOLUTIONS],
+    "standardize": [S(t(131, 65), t(65), t(65), (1,), 1e-5), S(t(2, 1531), None, None, (1,), 0.1),
+                    S(t(3, 5, 7, 9), t(7, 9), None, (2, 3), 1e-5)],
+    "softmax": [S(t(7, 3, 61), -1), S(t(2, 1531), 1), S(t(301, 65, low=-40, high=40), 1)],
+    "log_softmax": [S(t(7, 3, 61), -1), S(t(2, 1531), 1), S(t(301, 65, low=-40, high=40), 1)],
+    "label_cross_entropy": [S(t(301, 65, low=-40, high=40), ints(301, high=65)),
+                            S(t(2, 1531), ints(2, high=1531))],
 }
 
 pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need numba")
@@ -64,7 +70,7 @@ def cases() -> list[Any]:
 def run(entry: Any, arguments: Any, dtype: Any, change: Any = lambda x: x) -> list[Any]:
     """Results, then gradients of a weighted sum of them; `change` makes other Tensors of leaves."""
     (args, kwargs), leaves = ours(arguments, dtype, make=lambda a: change(tinytensor.tensor(a)))
-    results = outputs(entry.op(*args, **kwargs))
+    results = outputs(entry.function(*args, **kwargs))
     floating = differentiable(results)
     found = [values(r) for r in results]
     if floating and leaves:
@@ -116,6 +122,7 @@ def test_on_memory_that_is_not_dense_or_not_aligned(entry, dtype, layout):
         compare(entry, made(sample, entry.name), dtype, lambda x: change(x).detach())
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:overflow:RuntimeWarning")
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=list(ENTRIES))
 @dtypes
 def test_with_nan_and_infinities(entry, dtype):

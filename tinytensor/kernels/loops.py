@@ -141,6 +141,11 @@ class ByDtype:
         return context.resolve_value_type(function)
 
 
+def without_nan(function: Callable[..., Any]) -> Loop:
+    """As `inlined`, for where any result will do if a number is NaN: maxima take vectors then."""
+    return Loop(function, {**INLINED, "fastmath": {"nnan", "nsz"}})
+
+
 def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> ByDtype:
     """For inside loops: `single` of a float32, `double` of a float64."""
     return ByDtype(single, double)
@@ -152,7 +157,8 @@ def fits(*arrays: Any, least: int | None = None) -> bool:
     None among them is passed over. `least` elements of the first are enough, SMALL unless given.
     """
     first = arrays[0]
-    if Numba.missing or first.size < (SMALL if least is None else min(least, SMALL)):
+    if Numba.missing or not first.size \
+            or first.size < (SMALL if least is None else min(least, SMALL)):
         return False
     dtype = first.dtype
     return dtype in FLOATS and all(
@@ -170,3 +176,17 @@ def each(loop: Loop, *arrays: Any, numbers: tuple[float, ...] = ()) -> Any:
     pool.split(loop, out.size, *[a.reshape(-1) for a in arrays], out.reshape(-1),
                *[out.dtype.type(n) for n in numbers], align=64, least=PIECE)
     return out
+
+
+def rows(loop: Loop, *arrays: Any) -> Any:
+    """The same of matrices, whose rows are along the last axis; they must fit."""
+    out = numpy.empty_like(arrays[0])
+    size = out.shape[-1]
+    pool.split(loop, out.size // size, *[a.reshape(-1, size) for a in arrays],
+               out.reshape(-1, size), least=rows_a_thread(size))
+    return out
+
+
+def rows_a_thread(size: int) -> int:
+    """How many rows of a size are worth a thread."""
+    return max(PIECE // size, 1)

@@ -189,7 +189,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
 # ---------------------------------------------------------------- labels and probabilities
 
 
-@op(method=False, internal=True, residuals=("powers", "total"), samples=[
+@op(method=False, internal=True, residuals=("largest", "total"), samples=[
     S(t(3, 4), ints(3, high=4)), S(t(0, 4), ints(0)), S(t(2, 1), ints(2, high=1))],
     reference=lambda torch: lambda input, target: torch.nn.functional.cross_entropy(
         input, target, reduction="none"))
@@ -197,18 +197,18 @@ def label_cross_entropy(xp, input: Array, target: Array):
     """log Σ e**x - x[label], for each row of scores. Shapes: (N, C), (N) labels -> (N).
 
     One op rather than log_softmax and a choice from it: its gradient, softmax - one_hot, takes
-    one pass over the scores where the composition takes four.
+    one pass over the scores where the composition takes four, and nothing else of their size
+    is kept.
     """
-    shifted = input - xp.amax(input, axis=1, keepdims=True)
-    powers = xp.exp(shifted)
-    total = xp.sum(powers, axis=1, keepdims=True)
-    chosen = xp.take_along_axis(shifted, xp.reshape(target, (-1, 1)), axis=1)
-    return xp.reshape(xp.log(total) - chosen, (-1,)), powers, total
+    largest = xp.amax(input, axis=1, keepdims=True)
+    total = xp.sum(xp.exp(input - largest), axis=1, keepdims=True)
+    chosen = xp.take_along_axis(input, xp.reshape(target, (-1, 1)), axis=1)
+    return xp.reshape(xp.log(total) - (chosen - largest), (-1,)), largest, total
 
 
 @label_cross_entropy.vjp("input")
-def _(xp, g, powers, total, target):
-    d = powers * (xp.reshape(g, (-1, 1)) / total)
+def _(xp, g, input, largest, total, target):
+    d = xp.exp(input - largest) * (xp.reshape(g, (-1, 1)) / total)
     d[xp.arange(len(target)), target] -= g
     return d
 
@@ -256,7 +256,7 @@ def class_weights(name, labels, classes, weight, ignore_index):
         raise RuntimeError(f"{name}: the weight has shape {tuple(weight.shape)}, but there are "
                            f"{classes} classes")
     used = None
-    if labels.numel():
+    if labels.numel() and not _all_in_range(labels._array, classes, ignore_index):
         low, high = int(labels._array.min()), int(labels._array.max())
         if low <= ignore_index <= high:
             used = labels != ignore_index
@@ -267,6 +267,17 @@ def class_weights(name, labels, classes, weight, ignore_index):
                              f"{classes} classes: it must be in [0, {classes - 1}], or "
                              f"ignore_index ({ignore_index})")
     return labels, used, None if weight is None else weight[labels]
+
+
+def _all_in_range(labels, classes, ignore_index):
+    """Whether all are labels of a class and none is ignored: the usual case, seen in one pass.
+
+    As an unsigned number, one below 0 is larger than any class.
+    """
+    if 0 <= ignore_index < classes:
+        return False
+    unsigned = labels if labels.dtype.kind == "u" else labels.view("uint64")
+    return int(unsigned.max()) < classes
 
 
 def class_loss(name, losses, used, weights, shape, reduction):

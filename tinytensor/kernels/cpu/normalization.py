@@ -1,0 +1,120 @@
+"""Normalisation over the last axes, as layer norm's: a row at a time, which stays in the cache."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy
+
+from ...ops.normalization import standardize
+from ...threads import pool
+from ..loops import fits, loop, rows_a_thread
+
+BLOCK = 1024  # elements added up at once: a float32 sum of more would lose digits
+TOGETHER = 64  # rows whose shares of the weight's gradient are added up at once
+
+
+def _row(x: Any, weight: Any, bias: Any, dims: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The axes of a row, or None if `dims` are not the last or a weight is not one of a row."""
+    if not dims or not fits(x, weight, bias, least=1):
+        return None
+    if tuple(d % x.ndim for d in dims) != tuple(range(x.ndim - len(dims), x.ndim)):
+        return None
+    row: tuple[int, ...] = x.shape[x.ndim - len(dims):]
+    return row if all(w is None or w.shape == row for w in (weight, bias)) else None
+
+
+@loop
+def sum_of(x):
+    total = x.dtype.type(0)
+    if x.size > BLOCK:
+        for start in range(0, x.size, BLOCK):
+            total += sum_of_block(x[start:start + BLOCK])
+        return total
+    return sum_of_block(x)
+
+
+@loop
+def sum_of_block(x):
+    total = x.dtype.type(0)
+    for i in range(x.size):
+        total += x[i]
+    return total
+
+
+@standardize.kernel("cpu")
+def _(input: Any, weight: Any, bias: Any, dims: Any, eps: float) -> Any:
+    if (row := _row(input, weight, bias, dims)) is None:
+        return None
+    dtype, size = input.dtype, math.prod(row)
+    n = input.size // size
+    out, statistics = numpy.empty_like(input), numpy.empty((2, n), dtype)
+    weight = numpy.ones(size, dtype) if weight is None else weight.reshape(-1)
+    bias = numpy.zeros(size, dtype) if bias is None else bias.reshape(-1)
+    pool.split(_standardize, n, input.reshape(n, size), weight, bias, out.reshape(n, size),
+               statistics, dtype.type(eps), least=rows_a_thread(size))
+    mean, var = statistics.reshape(2, *input.shape[:-len(row)], *(1,) * len(row))
+    return out, mean, var
+
+
+@loop
+def _standardize(start, stop, x, weight, bias, out, statistics, eps):
+    number = x.dtype.type
+    for row in range(start, stop):
+        x_row, out_row = x[row], out[row]
+        mean = sum_of(x_row) / number(x_row.size)
+        for i in range(x_row.size):  # for a while, the squares
+            out_row[i] = (x_row[i] - mean) * (x_row[i] - mean)
+        var = sum_of(out_row) / number(x_row.size)
+        scale = number(1) / math.sqrt(var + eps)
+        for i in range(x_row.size):
+            out_row[i] = (x_row[i] - mean) * scale * weight[i] + bias[i]
+        statistics[0, row], statistics[1, row] = mean, var
+
+
+@standardize.kernel("cpu", "input", "weight", "bias")
+def _(g: Any, needs: Any, input: Any, weight: Any, bias: Any, mean: Any, var: Any, dims: Any,
+      eps: float) -> Any:
+    g, g_mean, g_var = g
+    if g is None or (row := _row(input, weight, bias, dims)) is None:
+        return None
+    g = numpy.asarray(g, order="C")
+    dtype, size = input.dtype, math.prod(row)
+    n = input.size // size
+    d = numpy.empty_like(input)
+    blocks = -(-n // TOGETHER)
+    shares = numpy.zeros((blocks, 2, size), dtype)
+    factor = numpy.ones(size, dtype) if weight is None else weight.reshape(-1)
+    pool.split(_standardize_back, blocks, g.reshape(n, size), input.reshape(n, size), factor,
+               mean.reshape(n), var.reshape(n), d.reshape(n, size), shares, dtype.type(eps),
+               least=-(-rows_a_thread(size) // TOGETHER))
+    if g_mean is not None:
+        d += g_mean * (1 / size)
+    if g_var is not None:
+        d += g_var * (2 / size) * (input - mean)
+    d_weight, d_bias = shares.sum(axis=0).reshape(2, *row)
+    return d, d_weight if needs[1] else None, d_bias if needs[2] else None
+
+
+@loop
+def _standardize_back(start, stop, g, x, weight, mean, var, d, shares, eps):
+    """d = scale (g w - mean(g w) - (x - mean) scale² mean(g w (x - mean)))."""
+    number, size = x.dtype.type, x.shape[1]
+    for row in range(start * TOGETHER, min(stop * TOGETHER, x.shape[0])):
+        g_row, x_row, d_row = g[row], x[row], d[row]
+        centre, scale = mean[row], number(1) / math.sqrt(var[row] + eps)
+        # Sums and what is written are apart: together they would not be vectorised.
+        by_bias = by_weight = number(0)
+        for i in range(size):
+            weighted = g_row[i] * weight[i]
+            by_bias += weighted
+            by_weight += weighted * (x_row[i] - centre)
+        shift = by_bias * scale / number(size)
+        slope = by_weight * scale * scale * scale / number(size)
+        for i in range(size):
+            d_row[i] = g_row[i] * weight[i] * scale - (x_row[i] - centre) * slope - shift
+        to_weight, to_bias = shares[row // TOGETHER, 0], shares[row // TOGETHER, 1]
+        for i in range(size):
+            to_weight[i] += g_row[i] * ((x_row[i] - centre) * scale)
+            to_bias[i] += g_row[i]
