@@ -35,6 +35,10 @@ CONVOLUTIONS = [
     (2, 2, 3, Frame((5, 6, 11), (5, 3, 9), (3, 2, 3), (1, 2, 1), (1, 0, 0), (1, 1, 1))),
 ]
 
+# Sequences, their number odd, hidden units that leave a rest of vectors; both directions.
+FORTH = tuple(slice(9 * i, 9 * (i + 1)) for i in range(5))
+SEQUENCES = [FORTH, FORTH[::-1], FORTH[:1]]
+
 # Beside the samples of the table: odd sizes, beyond one vector and one thread's piece.
 LARGE: dict[str, list[S]] = {
     **{name: [S(t(7, 1531, low=-9, high=9))]
@@ -44,6 +48,12 @@ LARGE: dict[str, list[S]] = {
                     for n, c, o, f in CONVOLUTIONS],
     "convolution_input": [S(t(n, o, *f.out), t(o, c // f.groups, *f.kernel), f)
                           for n, c, o, f in CONVOLUTIONS],
+    "rnn_sequence": [S(t(9 * len(steps), 13), t(13, 13), t(9, 13), steps, how)
+                     for steps in SEQUENCES for how in ("tanh", "relu")],
+    "lstm_sequence": [S(t(9 * len(steps), 52), t(52, 13), t(9, 13), t(9, 13), steps)
+                      for steps in SEQUENCES],
+    "gru_sequence": [S(t(9 * len(steps), 39), t(39, 13), bias, t(9, 13), steps)
+                     for steps in SEQUENCES for bias in (t(39), None)],
     "convolution_weight": [S(t(n, c, *f.size), t(n, o, *f.out), f) for n, c, o, f in CONVOLUTIONS],
     "standardize": [S(t(131, 65), t(65), t(65), (1,), 1e-5), S(t(2, 1531), None, None, (1,), 0.1),
                     S(t(3, 5, 7, 9), t(7, 9), None, (2, 3), 1e-5)],

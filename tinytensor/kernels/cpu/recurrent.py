@@ -1,0 +1,150 @@
+"""Recurrent layers whose sequences are all of one length: all steps in one call of a loop."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy
+
+from ...ops.recurrent import gru_sequence, lstm_sequence, rnn_sequence
+from ...threads import pool
+from ..loops import fits
+
+ROWS = 4  # of a tile: a thread takes at least these
+
+
+def _loops() -> ModuleType:
+    """`sequences`, which imports Numba: only when there is something to compute."""
+    from . import sequences
+
+    return sequences
+
+
+def _first_rows(rows: int, count: int, steps: Any) -> Any:
+    """The first row of each step, or None if sequences end before others."""
+    if not rows or rows != len(steps) * count:
+        return None
+    firsts = numpy.arange(0, rows, count)
+    return firsts if steps[0].start <= steps[-1].start else firsts[::-1].copy()
+
+
+def _laid_out(weight: Any) -> Any:
+    """The panels in which products with weight (depth, columns) read it."""
+    depth, columns = weight.shape
+    panels = numpy.empty(depth * _loops().padded(columns, weight.itemsize), weight.dtype)
+    _loops().lay_out(numpy.ascontiguousarray(weight), panels)
+    return panels
+
+
+def _split(loop: Any, count: int, *args: Any) -> None:
+    """loop(start, stop, *args) for some of the sequences in each thread, on flat arrays."""
+    pool.split(loop, count, *[a.reshape(-1) if isinstance(a, numpy.ndarray) else a for a in args],
+               align=ROWS)
+
+
+def _rows(firsts: Any, count: int, rows: int) -> tuple[slice, slice, slice]:
+    """The rows of the first step, those of later ones, and those that these came from."""
+    if firsts[0] <= firsts[-1]:
+        return slice(0, count), slice(count, rows), slice(0, rows - count)
+    return slice(rows - count, rows), slice(0, rows - count), slice(count, rows)
+
+
+def _weight_gradient(firsts: Any, d: Any, states: Any, initial: Any) -> Any:
+    """dᵀ (the states that the rows came from)."""
+    begun, later, earlier = _rows(firsts, len(initial), len(states))
+    total = d[begun].T @ initial
+    if len(firsts) > 1:
+        total += d[later].T @ states[earlier]
+    return total
+
+
+# ---------------------------------------------------------------- LSTM
+
+
+@lstm_sequence.kernel("cpu")
+def _(input: Any, weight: Any, h0: Any, c0: Any, steps: Any) -> Any:
+    (rows, _), (count, size) = input.shape, h0.shape
+    firsts = _first_rows(rows, count, steps)
+    if firsts is None or not fits(input, weight, h0, c0, least=1):
+        return None
+    hidden, cells = (numpy.empty((rows, size), input.dtype) for _ in range(2))
+    gates = numpy.empty_like(input)
+    _split(_loops().lstm, count, input, _laid_out(weight.T), h0, c0, firsts, size, hidden, cells,
+           gates)
+    return hidden, cells, gates
+
+
+@lstm_sequence.kernel("cpu", "input", "weight", "h0", "c0")
+def _(g: Any, hidden: Any, cells: Any, gates: Any, weight: Any, h0: Any, c0: Any,
+      steps: Any) -> Any:
+    firsts = _first_rows(len(hidden), len(h0), steps)
+    g = [None if x is None else numpy.asarray(x, order="C") for x in g]
+    if firsts is None or not fits(hidden, cells, gates, weight, h0, c0, *g, least=1):
+        return None
+    d, d_h0, d_c0 = numpy.empty_like(gates), numpy.empty_like(h0), numpy.empty_like(c0)
+    _split(_loops().lstm_back, len(h0), *g, gates, cells, _laid_out(weight), c0, firsts,
+           h0.shape[1], d, d_h0, d_c0)
+    return d, _weight_gradient(firsts, d, hidden, h0), d_h0, d_c0
+
+
+# ---------------------------------------------------------------- GRU
+
+
+@gru_sequence.kernel("cpu")
+def _(input: Any, weight: Any, bias: Any, h0: Any, steps: Any) -> Any:
+    (rows, _), (count, size) = input.shape, h0.shape
+    firsts = _first_rows(rows, count, steps)
+    if firsts is None or not fits(input, weight, bias, h0, least=1):
+        return None
+    hidden, gates = numpy.empty((rows, size), input.dtype), numpy.empty_like(input)
+    bias = numpy.zeros(3 * size, input.dtype) if bias is None else bias
+    _split(_loops().gru, count, input, _laid_out(weight.T), bias, h0, firsts, size, hidden, gates)
+    return hidden, gates
+
+
+@gru_sequence.kernel("cpu", "input", "weight", "bias", "h0")
+def _(g: Any, needs: Any, hidden: Any, gates: Any, weight: Any, bias: Any, h0: Any,
+      steps: Any) -> Any:
+    (rows, size), count = hidden.shape, len(h0)
+    firsts = _first_rows(rows, count, steps)
+    g = [None if x is None else numpy.asarray(x, order="C") for x in g]
+    if firsts is None or not fits(hidden, gates, weight, bias, h0, *g, least=1):
+        return None
+    begun, later, earlier = _rows(firsts, count, rows)
+    new = weight[2 * size:].T
+    recurrent = numpy.empty_like(hidden)  # what the reset gate was applied to
+    numpy.matmul(h0, new, out=recurrent[begun])
+    numpy.matmul(hidden[earlier], new, out=recurrent[later])
+    if bias is not None:
+        recurrent += bias[2 * size:]
+    d, d_product, d_h0 = numpy.empty_like(gates), numpy.empty_like(gates), numpy.empty_like(h0)
+    _split(_loops().gru_back, count, *g, gates, recurrent, hidden, _laid_out(weight), h0, firsts,
+           size, d, d_product, d_h0)
+    d_bias = numpy.ones(rows, d.dtype) @ d_product if needs[2] else None
+    return d, _weight_gradient(firsts, d_product, hidden, h0), d_bias, d_h0
+
+
+# ---------------------------------------------------------------- Elman's
+
+
+@rnn_sequence.kernel("cpu")
+def _(input: Any, weight: Any, h0: Any, steps: Any, nonlinearity: str) -> Any:
+    firsts = _first_rows(len(input), len(h0), steps)
+    if firsts is None or not fits(input, weight, h0, least=1):
+        return None
+    hidden = numpy.empty_like(input)
+    _split(_loops().elman, len(h0), input, _laid_out(weight.T), h0, firsts, h0.shape[1],
+           nonlinearity == "relu", hidden)
+    return hidden
+
+
+@rnn_sequence.kernel("cpu", "input", "weight", "h0")
+def _(g: Any, out: Any, weight: Any, h0: Any, steps: Any, nonlinearity: str) -> Any:
+    firsts, g = _first_rows(len(out), len(h0), steps), numpy.asarray(g, order="C")
+    if firsts is None or not fits(g, out, weight, h0, least=1):
+        return None
+    d, d_h0 = numpy.empty_like(out), numpy.empty_like(h0)
+    _split(_loops().elman_back, len(h0), g, out, _laid_out(weight), firsts, h0.shape[1],
+           nonlinearity == "relu", d, d_h0)
+    return d, _weight_gradient(firsts, d, out, h0), d_h0
