@@ -22,7 +22,7 @@ SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
 
 def written_out(function: Callable[..., Any], names: dict[str, str],
                 namespace: dict[str, Any]) -> str | None:
-    """The expression that `function` returns, with `names` for its parameters; None if it does more.
+    """The expression that `function` returns, `names` for its parameters; None if it does more.
 
     What it refers to beside them is put into `namespace`, as `its_NAME`; strings and numbers are
     written out.
