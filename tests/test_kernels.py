@@ -68,7 +68,7 @@ pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need nu
 
 @pytest.fixture(autouse=True)
 def never_too_small(monkeypatch):
-    monkeypatch.setattr(loops, "SMALL", 0)
+    monkeypatch.setattr(Switch, "small", 0)
 
 
 def cases() -> list[Any]:
@@ -166,14 +166,14 @@ def test_with_nan_and_infinities(entry, dtype):
 @dtypes
 def test_runs_on_some_sample(entry, part, dtype, monkeypatch):
     """A kernel that always declines would pass every comparison."""
-    kernel, ran = entry.op.kernels[part]["cpu"], []
+    kernel, ran = entry.op.kernels[part].kernels["cpu"], []
 
     def counted(*args, **kwargs):
         found = kernel(*args, **kwargs)
         ran.append(found is not None)
         return found
 
-    monkeypatch.setitem(entry.op.kernels[part], "cpu", counted)
+    monkeypatch.setitem(entry.op.kernels[part].kernels, "cpu", counted)
     entry.op._compile()
     for sample in [*entry.samples, *LARGE.get(entry.name, [])]:
         run(entry, made(sample, entry.name), dtype)

@@ -18,6 +18,7 @@ import contextlib
 import inspect
 import os
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy
@@ -26,9 +27,13 @@ DEVICES = ("cpu", "cuda")
 
 
 class Switch:
-    """Whether kernels are used: the environment variable TINYTENSOR_KERNELS=0 turns them off."""
+    """Whether kernels are used: the environment variable TINYTENSOR_KERNELS=0 turns them off.
+
+    small   elements below which NumPy's own calls are as fast as a loop over elements
+    """
 
     on = os.environ.get("TINYTENSOR_KERNELS", "1") != "0"
+    small = 4096
 
 
 @contextlib.contextmanager
@@ -45,12 +50,13 @@ class Replaceable:
     """A function whose body kernels may replace; called with `xp` first."""
 
     def __init__(self, name: str, body: Callable[..., Any],
-                 kernels: dict[str, Callable[..., Any]] | None = None):
+                 kernels: dict[str, Callable[..., Any]] | None = None, small: bool = True):
         parameters = tuple(inspect.signature(body).parameters)
         self.name, self.body = name, body
         self.takes_xp = parameters[:1] == ("xp",)
         self.parameters = parameters[self.takes_xp:]
         self.kernels = {} if kernels is None else kernels
+        self.small = small  # whether there is a kernel that small arrays should meet
 
     def kernel(self, device: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorates the kernel for a device.
@@ -76,7 +82,8 @@ class Replaceable:
 
     def __call__(self, xp: Any, *args: Any, **kwargs: Any) -> Any:
         if Switch.on:
-            kernel = self.kernels.get("cpu" if xp is numpy else "cuda")
+            kernel = self.kernels.get("cpu" if xp is numpy else
+                                      "cuda" if isinstance(xp, ModuleType) else "")
             if kernel is not None and (found := kernel(*args, **kwargs)) is not None:
                 return found
         return self.body(xp, *args, **kwargs) if self.takes_xp else self.body(*args, **kwargs)

@@ -22,6 +22,7 @@ from typing import Any
 import numpy
 
 from .. import devices
+from ..seam import Switch
 from . import engine
 from .expressions import written_out
 from .modes import check_finite, mode
@@ -140,7 +141,7 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     source = _Source()
     takes_xp = signature.takes_xp or () in op.kernels
     source.namespace |= {
-        "op": op, "forward": op.replaceable() if () in op.kernels else op.forward,
+        "op": op, "forward": op.forward, "switch": Switch,
         "NodeType": op.node_type, "Tensor": engine.Tensor,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
         "numpy": numpy, "ndarray": numpy.ndarray, "float32": numpy.dtype("float32"),
@@ -172,14 +173,19 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     if takes_xp:
         arguments.insert(0, "xp")
     parameters = ", ".join(f"{p}={p}" for p in signature.parameters)
-    expression = None if keyword_only or signature.variadic or () in op.kernels else written_out(
-        op.forward, {"xp": "xp", **dict(zip(signature.order, arguments[takes_xp:], strict=True))},
-        source.namespace)
+    call = f"forward({', '.join(arguments[takes_xp and not signature.takes_xp:])})"
+    if not keyword_only and not signature.variadic:
+        call = written_out(op.forward, {"xp": "xp", **dict(zip(
+            signature.order, arguments[takes_xp:], strict=True))}, source.namespace) or call
+    if () in op.kernels:
+        source.namespace["with_kernels"] = part = op.kernels[()]
+        call = f"with_kernels({', '.join(arguments)})" + _if_large(
+            part, f"{signature.inputs[0]}_", call)
     source.add(
         1,
         "try:",
         f"    {', '.join([*(op.outputs or ['out']), *op.residuals])} = "
-        + (expression or f"forward({', '.join(arguments)})"),
+        + call,
         "except Exception as error:",
         f"    return recover(op, error, {_tuple(signature.inputs)}, dict({parameters}))",
     )
@@ -329,15 +335,17 @@ def compile_backward(op: Any) -> Callable[..., None]:
         source.add(1, "grads = sums.grads")
     for k, (names, rule) in enumerate(op.rules.items()):
         needed = parameter_names(rule)
-        call = None
-        if names in op.kernels:
-            rule = op.replaceable(names)
-            needed = ("xp", *rule.parameters)
-        elif len(names) == 1:
-            call = written_out(rule, {name: name for name in needed}, source.namespace)
+        call = written_out(rule, {name: name for name in needed}, source.namespace) \
+            if len(names) == 1 else None
         if call is None:
             source.namespace[f"rule_{k}"] = rule
             call = f"rule_{k}({', '.join(needed)})"
+        if names in op.kernels:
+            source.namespace |= {f"with_kernels_{k}": op.kernels[names], "switch": Switch,
+                                 "numpy": numpy}
+            part = op.kernels[names]
+            call = f"with_kernels_{k}({', '.join(('xp', *part.parameters))})" + _if_large(
+                part, "g", call)
         if op.signature.variadic:
             source.add(1, "needs = [p is not None for p in parents]",
                        f"for parent, d in zip(parents, {call}, strict=True):",
@@ -355,6 +363,12 @@ def compile_backward(op: Any) -> Callable[..., None]:
     if not op.rules:
         source.add(1, "pass")
     return source.build(op, "backward")
+
+
+def _if_large(part: Any, array: str, call: str) -> str:
+    """What keeps small arrays from kernels that are not for them: they take the reference."""
+    return "" if part.small else \
+        f" if xp is not numpy or {array}.size >= switch.small else {call}"
 
 
 def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool) -> None:

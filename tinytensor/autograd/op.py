@@ -105,7 +105,7 @@ class Op:
         self.outputs = outputs
         self.rules: dict[tuple[str, ...], Callable[..., Any]] = {}
         # What stands in for the forward, under (), and for the rules, under their inputs.
-        self.kernels: dict[tuple[str, ...], dict[str, Callable[..., Any]]] = {}
+        self.kernels: dict[tuple[str, ...], Replaceable] = {}
         self.entry: Entry | None = None
         title = "".join(part.capitalize() for part in self.name.split("_"))
         self._call = Deferred(self.name, lambda: compile_call(self, prepare, recover))
@@ -153,9 +153,12 @@ class Op:
         self.rules[names] = rule
         self._compile()
 
-    def kernel(self, device: str, *names: str) -> Callable[[Callable[..., Any]],
-                                                           Callable[..., Any]]:
+    def kernel(self, device: str, *names: str, small: bool = True,
+               ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorates a kernel: without names of the forward, else of the rule for these inputs.
+
+        With small=False arrays of fewer elements than `Switch.small` do not even meet it, which
+        spares them the question.
 
         Raises:
             KeyError: there is no such rule.
@@ -165,19 +168,17 @@ class Op:
             raise KeyError(f"{self.name}: a kernel of the rule for {' and '.join(names)}; there "
                            f"are rules for {', '.join(' and '.join(n) for n in self.rules)}")
         def register(kernel: Callable[..., Any]) -> Callable[..., Any]:
-            part = self.replaceable(names)
+            part = self.kernels.get(names)
+            if part is None:
+                title = f"{self.name}: the rule for {' and '.join(names)}" if names else self.name
+                part = Replaceable(title, self.rules[names] if names else self.forward, small=False)
             part.kernel(device)(kernel)
-            self.kernels[names] = part.kernels
+            part.small = part.small or small
+            self.kernels[names] = part
             self._compile()
             return kernel
 
         return register
-
-    def replaceable(self, names: tuple[str, ...] = ()) -> Replaceable:
-        """The forward, or a rule, with the kernels that stand in for it."""
-        title = f"{self.name}: the rule for {' and '.join(names)}" if names else self.name
-        return Replaceable(title, self.rules[names] if names else self.forward,
-                           self.kernels.get(names))
 
     @property
     def source(self) -> str:
@@ -187,6 +188,8 @@ class Op:
     def _compile(self) -> None:
         """Takes note of the rules; the functions are written anew when they are next called."""
         self.save_list = save_list(self)
+        for names, part in self.kernels.items():
+            part.body = self.rules[names] if names else self.forward
         results = self.outputs or ("out",)
         arrays = {*self.signature.inputs, *results, *self.residuals}
         self.node_type.keeps = not arrays.isdisjoint(self.save_list)
@@ -211,7 +214,7 @@ class Op:
         if xp is engine.tensors:
             return self.function(*args, **kwargs)
         if () in self.kernels:
-            out = self.replaceable()(xp, *args, **kwargs)
+            out = self.kernels[()](xp, *args, **kwargs)
         elif self.signature.takes_xp:
             out = self.forward(xp, *args, **kwargs)
         else:

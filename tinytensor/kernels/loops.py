@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy
 
+from ..seam import Switch
 from ..threads import pool
 
 # Additions may be reordered, so that sums take whole vectors, and joined with products; NaN and
@@ -31,7 +32,6 @@ EXACT = {"contract"}  # for what relies on the order, as the reduction of an arg
 
 INLINED = {"nogil": True, "fastmath": EXACT, "error_model": "numpy", "forceinline": True}
 
-SMALL = 4096  # elements below which NumPy's own calls are as fast
 PIECE = 16384  # elements worth a thread of their own
 FLOATS = (numpy.dtype("float32"), numpy.dtype("float64"))
 
@@ -154,11 +154,12 @@ def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> ByDtype:
 def fits(*arrays: Any, least: int | None = None) -> bool:
     """Whether loops take these arrays: of one dtype, float32 or float64, dense, and large enough.
 
-    None among them is passed over. `least` elements of the first are enough, SMALL unless given.
+    None among them is passed over. `least` elements of the first are enough, `Switch.small` unless
+    given.
     """
     first = arrays[0]
-    if Numba.missing or not first.size \
-            or first.size < (SMALL if least is None else min(least, SMALL)):
+    if Numba.missing or not first.size or first.size < (
+            Switch.small if least is None else min(least, Switch.small)):
         return False
     dtype = first.dtype
     return dtype in FLOATS and all(

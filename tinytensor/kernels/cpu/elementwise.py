@@ -15,7 +15,7 @@ from .. import approximations
 from ..loops import each, loop
 
 
-@relu.kernel("cpu")
+@relu.kernel("cpu", small=False)
 def _(input: Any) -> Any:
     return each(_relu, input)
 
@@ -27,7 +27,7 @@ def _relu(start, stop, x, out):
         out[i] = 0 if x[i] < 0 else x[i]  # NaN stays
 
 
-@relu.kernel("cpu", "input")
+@relu.kernel("cpu", "input", small=False)
 def _(g: Any, out: Any) -> Any:
     return each(_relu_back, numpy.asarray(g, order="C"), out)
 
@@ -39,7 +39,7 @@ def _relu_back(start, stop, g, out, d):
         d[i] = g[i] if out[i] != 0 else 0
 
 
-@tanh.kernel("cpu")
+@tanh.kernel("cpu", small=False)
 def _(input: Any) -> Any:
     return each(_tanh, input)
 
@@ -51,7 +51,7 @@ def _tanh(start, stop, x, out):
         out[i] = approximations.tanh(x[i])
 
 
-@tanh.kernel("cpu", "input")
+@tanh.kernel("cpu", "input", small=False)
 def _(g: Any, out: Any) -> Any:
     return each(_tanh_back, numpy.asarray(g, order="C"), out)
 
@@ -63,7 +63,7 @@ def _tanh_back(start, stop, g, out, d):
         d[i] = g[i] - g[i] * (out[i] * out[i])
 
 
-@sigmoid.kernel("cpu")
+@sigmoid.kernel("cpu", small=False)
 def _(input: Any) -> Any:
     return each(_sigmoid, input)
 
@@ -75,7 +75,7 @@ def _sigmoid(start, stop, x, out):
         out[i] = approximations.sigmoid(x[i])
 
 
-@sigmoid.kernel("cpu", "input")
+@sigmoid.kernel("cpu", "input", small=False)
 def _(g: Any, out: Any) -> Any:
     return each(_sigmoid_back, numpy.asarray(g, order="C"), out)
 
