@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
-from .. import dtypes
+from .. import absent, dtypes
 from ..autograd.modes import no_grad
-from ..creation import tensor
+from ..creation import empty_like
 from ..devices import device as device_type
 from ..tensor import Tensor
 from .hooks import BackwardHooks, Hook, Hooks, RemovableHandle
 from .parameter import Buffer, Parameter
+from .state import Stateful, joined
 
 Self = TypeVar("Self", bound="Module")
 
 
-class IncompatibleKeys(NamedTuple):
-    """What load_state_dict(strict=False) passed over."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-    def __repr__(self) -> str:
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        return (f"IncompatibleKeys(missing_keys={self.missing_keys}, "
-                f"unexpected_keys={self.unexpected_keys})")
-
-
-class Module:
+class Module(Stateful):
     """The base class of all layers and models.
 
     A subclass calls `super().__init__()` first, assigns Parameters, Buffers and other Modules as
@@ -47,7 +34,7 @@ class Module:
         vars(self).update(
             training=True, _parameters={}, _buffers={}, _modules={},
             _non_persistent_buffers_set=set(), _forward_hooks=Hooks(), _forward_pre_hooks=Hooks(),
-            _backward_hooks=Hooks(), _backward_pre_hooks=Hooks())
+            _backward_hooks=Hooks(), _backward_pre_hooks=Hooks(), _state_hooks={})
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes: to be defined by every subclass."""
@@ -133,7 +120,7 @@ class Module:
             found = attributes.get(registry)
             if found is not None and name in found:
                 return found[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise absent.AbsentName(f"the {type(self).__name__}", name, lambda: dir(self))
 
     def __delattr__(self, name: str) -> None:
         if any(name in vars(self)[registry] for registry in REGISTRIES):
@@ -184,7 +171,7 @@ class Module:
         yield prefix, self
         for name, module in self._modules.items():
             if module is not None:
-                yield from module.named_modules(memo, _joined(prefix, name), remove_duplicate)
+                yield from module.named_modules(memo, joined(prefix, name), remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters of this module and, unless recurse=False, of those below; each once."""
@@ -217,7 +204,7 @@ class Module:
                     continue
                 if remove_duplicate:
                     seen.add(value)
-                yield _joined(path, name), value
+                yield joined(path, name), value
 
     def get_submodule(self, target: str) -> Module:
         """The module below this one at a name with dots; "" is this one.
@@ -233,6 +220,23 @@ class Module:
                                      f"{name!r}")
             module = below
         return module
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Puts a module in the place with dots; with `strict` only where there is one already.
+
+        Raises:
+            ValueError: an empty name; what is no Module.
+            AttributeError: there is no module above that place, or with `strict` none at it.
+        """
+        path, _, name = target.rpartition(".")
+        if not name:
+            raise ValueError("set_submodule: the name of the place is empty")
+        if not isinstance(module, Module):
+            raise ValueError(f"set_submodule: {target!r} must be a Module, got "
+                             f"{type(module).__name__}")
+        if strict:
+            self.get_submodule(target)
+        setattr(self.get_submodule(path), name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a name with dots.
@@ -291,10 +295,10 @@ class Module:
         for parameter in self.parameters():
             clear_grad(parameter, set_to_none)
 
-    def _apply(self: Self, convert: Callable[[Tensor], Tensor]) -> Self:
+    def _apply(self: Self, convert: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Replaces the values of parameters and buffers; Parameters stay the same objects."""
         with no_grad():
-            for module in self.modules():
+            for module in self.modules() if recurse else (self,):
                 for parameter in module._parameters.values():
                     if parameter is not None:
                         _convert_parameter(parameter, convert)
@@ -325,6 +329,10 @@ class Module:
         return self._apply(lambda t: t.to(  # type: ignore[attr-defined]
             device=device, dtype=dtype if t.is_floating_point() else None))
 
+    def to_empty(self: Self, *, device: Any, recurse: bool = True) -> Self:
+        """Gives parameters and buffers new memory on a device; what they hold is left open."""
+        return self._apply(lambda t: empty_like(t, device=device), recurse)
+
     def type(self: Self, dst_type: Any) -> Self:
         """Converts all parameters and buffers to a dtype, those of integers too."""
         return self._apply(lambda t: t.to(dtype=dst_type))  # type: ignore[attr-defined]
@@ -348,81 +356,6 @@ class Module:
     def cuda(self: Self, device: Any = None) -> Self:
         """to("cuda"): the current GPU, or that of a number."""
         return self.to("cuda" if device is None else device_type(device))
-
-    # ------------------------------------------------------------ state
-
-    def state_dict(self, *, destination: Any = None, prefix: str = "",
-                   keep_vars: bool = False) -> Any:
-        """Parameters and persistent buffers by name, sharing their memory.
-
-        They are detached unless `keep_vars`. `destination` is a dict to add them to.
-        """
-        destination = OrderedDict() if destination is None else destination
-        for name, values in self._own_state():
-            value = values[name]
-            destination[prefix + name] = value if keep_vars else value.detach()
-        for name, module in self._modules.items():
-            if module is not None:
-                module.state_dict(destination=destination, prefix=f"{prefix}{name}.",
-                                  keep_vars=keep_vars)
-        return destination
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True,
-                        assign: bool = False) -> IncompatibleKeys:
-        """Copies values into parameters and buffers of the same names.
-
-        Values are Tensors, arrays or nested lists, as another engine's state_dict has them.
-
-        Args:
-            strict: every name must be there, and no other.
-            assign: put the Tensors themselves in place of the module's own, with their dtype.
-
-        Raises:
-            TypeError: `state_dict` is no mapping.
-            RuntimeError: names that are missing or unknown, shapes that differ: all of them are
-                listed, and nothing has changed.
-        """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"load_state_dict: expected a dict, got {type(state_dict).__name__}")
-        places = {_joined(path, name): (values, name)
-                  for path, module in self.named_modules(remove_duplicate=False)
-                  for name, values in module._own_state()}
-        missing = [name for name in places if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in places]
-        loaded, problems = {}, []
-        if strict and missing:
-            problems.append(f"Missing key(s) in state_dict: {_quoted(missing)}. ")
-        if strict and unexpected:
-            problems.append(f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
-        for name, (values, own) in places.items():
-            if name in state_dict:
-                loaded[name] = _as_tensor(state_dict[name], values[own])
-                if loaded[name].shape != values[own].shape:
-                    problems.append(
-                        f"size mismatch for {name}: copying a param with shape "
-                        f"{loaded[name].shape} from checkpoint, the shape in current model is "
-                        f"{values[own].shape}.")
-        if problems:
-            raise RuntimeError("\n\t".join([
-                f"Error(s) in loading state_dict for {type(self).__name__}:", *problems]))
-        with no_grad():
-            for name, value in loaded.items():
-                values, own = places[name]
-                if not assign:
-                    values[own].copy_(value)
-                elif isinstance(values[own], Parameter):
-                    values[own] = Parameter(value, values[own].requires_grad)
-                else:
-                    values[own] = value
-        return IncompatibleKeys(missing, unexpected)
-
-    def _own_state(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(name, the dict that has it) for what belongs to the state of this module alone."""
-        for values in (self._parameters, self._buffers):
-            for name, value in values.items():
-                if value is not None and not (
-                        values is self._buffers and name in self._non_persistent_buffers_set):
-                    yield name, values  # type: ignore[misc]
 
     # ------------------------------------------------------------ calling, and hooks
 
@@ -525,18 +458,6 @@ def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
 def indented(text: str) -> str:
     """The lines after the first moved in by two."""
     return text.replace("\n", "\n  ")
-
-
-def _joined(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-def _quoted(names: list[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
-
-
-def _as_tensor(value: Any, like: Tensor) -> Tensor:
-    return value.detach() if isinstance(value, Tensor) else tensor(value, dtype=like.dtype)
 
 
 def _convert_parameter(parameter: Parameter, convert: Callable[[Tensor], Tensor]) -> None:

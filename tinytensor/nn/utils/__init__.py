@@ -1,9 +1,16 @@
 """What training loops need beside layers: gradients made smaller, parameters as one vector.
 
-`rnn` has what puts sequences of different lengths into one Tensor.
+`rnn` has what puts sequences of different lengths into one Tensor, `parametrize` and
+`parametrizations` weights that are computed from others.
 """
 
-from . import rnn
+from . import parametrizations, parametrize, rnn, stateless
+from .before_forward import (
+    remove_spectral_norm,
+    remove_weight_norm,
+    spectral_norm,
+    weight_norm,
+)
 from .clip_grad import (
     clip_grad_norm_,
     clip_grad_value_,
@@ -11,6 +18,15 @@ from .clip_grad import (
     get_total_norm,
 )
 from .convert_parameters import parameters_to_vector, vector_to_parameters
+from .fusion import (
+    fuse_conv_bn_eval,
+    fuse_conv_bn_weights,
+    fuse_linear_bn_eval,
+    fuse_linear_bn_weights,
+)
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm",
-           "parameters_to_vector", "rnn", "vector_to_parameters"]
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "fuse_conv_bn_eval",
+           "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights",
+           "get_total_norm", "parameters_to_vector", "parametrizations", "parametrize",
+           "remove_spectral_norm", "remove_weight_norm", "rnn", "spectral_norm", "stateless",
+           "vector_to_parameters", "weight_norm"]

@@ -1,0 +1,201 @@
+"""The state of a Module: its values under names, taken out and put back."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ..autograd.modes import no_grad
+from ..creation import tensor
+from ..tensor import Tensor
+from .hooks import Hook, Hooks, RemovableHandle
+from .parameter import Parameter
+
+EXTRA = "_extra_state"  # the name of what get_extra_state gives
+
+
+class IncompatibleKeys(NamedTuple):
+    """What load_state_dict(strict=False) passed over."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return (f"IncompatibleKeys(missing_keys={self.missing_keys}, "
+                f"unexpected_keys={self.unexpected_keys})")
+
+
+class Stateful:
+    """What Modules do with the values in their registries: state_dict and load_state_dict."""
+
+    _parameters: dict[str, Any]
+    _buffers: dict[str, Any]
+    _modules: dict[str, Any]
+    _non_persistent_buffers_set: set[str]
+    _state_hooks: dict[str, Hooks]
+    named_modules: Callable[..., Iterator[tuple[str, Any]]]
+
+    def state_dict(self, *, destination: Any = None, prefix: str = "",
+                   keep_vars: bool = False) -> Any:
+        """Parameters and persistent buffers by name, sharing their memory.
+
+        They are detached unless `keep_vars`. `destination` is a dict to add them to.
+        """
+        destination = OrderedDict() if destination is None else destination
+        for hook in self._hooks("state_dict_pre"):
+            hook(self, prefix, keep_vars)
+        for name, values in self._own_state():
+            value = values[name]
+            destination[prefix + name] = value if keep_vars else value.detach()
+        if self._has_extra_state():
+            destination[prefix + EXTRA] = self.get_extra_state()
+        for name, module in self._modules.items():
+            if module is not None:
+                module.state_dict(destination=destination, prefix=f"{prefix}{name}.",
+                                  keep_vars=keep_vars)
+        for hook in self._hooks("state_dict_post"):
+            hook(self, destination, prefix, {})
+        return destination
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True,
+                        assign: bool = False) -> IncompatibleKeys:
+        """Copies values into parameters and buffers of the same names.
+
+        Values are Tensors, arrays or nested lists, as another engine's state_dict has them.
+
+        Args:
+            strict: every name must be there, and no other.
+            assign: put the Tensors themselves in place of the module's own, with their dtype.
+
+        Raises:
+            TypeError: `state_dict` is no mapping.
+            RuntimeError: names that are missing or unknown, shapes that differ: all of them are
+                listed, and nothing has changed. (A hook that runs after loading may forgive
+                names: where there is one, these are found wanting only after it.)
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict: expected a dict, got {type(state_dict).__name__}")
+        state = OrderedDict(state_dict)
+        modules = list(self.named_modules(remove_duplicate=False))
+        keys = IncompatibleKeys([], [])
+        problems: list[str] = []
+        for path, module in modules:
+            for hook in module._hooks("load_state_dict_pre"):
+                hook(module, state, joined(path, ""), {}, strict, keys.missing_keys,
+                     keys.unexpected_keys, problems)
+        places = {joined(path, name): (values, name)
+                  for path, module in modules for name, values in module._own_state()}
+        extras = {joined(path, EXTRA): module for path, module in modules
+                  if module._has_extra_state()}
+        known = places | extras
+        keys.missing_keys.extend(name for name in known if name not in state)
+        keys.unexpected_keys.extend(name for name in state if name not in known)
+        loaded = {}
+        for name, (values, own) in places.items():
+            if name in state:
+                loaded[name] = _as_tensor(state[name], values[own])
+                if loaded[name].shape != values[own].shape:
+                    problems.append(
+                        f"size mismatch for {name}: copying a param with shape "
+                        f"{loaded[name].shape} from checkpoint, the shape in current model is "
+                        f"{values[own].shape}.")
+        after = [(hook, module) for _, module in reversed(modules)
+                 for hook in module._hooks("load_state_dict_post")]
+        self._check_loading(keys, problems, strict and not after)
+        with no_grad():
+            for name, value in loaded.items():
+                values, own = places[name]
+                if not assign:
+                    values[own].copy_(value)
+                elif isinstance(values[own], Parameter):
+                    values[own] = Parameter(value, values[own].requires_grad)
+                else:
+                    values[own] = value
+        for name, module in extras.items():
+            if name in state:
+                module.set_extra_state(state[name])
+        for hook, module in after:
+            hook(module, keys)
+        self._check_loading(keys, [], strict)
+        return keys
+
+    def _check_loading(self, keys: IncompatibleKeys, problems: list[str], strict: bool) -> None:
+        """Raises RuntimeError for problems and, if strict, for names that do not match."""
+        if strict and keys.unexpected_keys:
+            problems.insert(0, "Unexpected key(s) in state_dict: "
+                               f"{_quoted(keys.unexpected_keys)}. ")
+        if strict and keys.missing_keys:
+            problems.insert(0, f"Missing key(s) in state_dict: {_quoted(keys.missing_keys)}. ")
+        if problems:
+            raise RuntimeError("\n\t".join([
+                f"Error(s) in loading state_dict for {type(self).__name__}:", *problems]))
+
+    def _own_state(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(name, the dict that has it) for what belongs to the state of this module alone."""
+        for values in (self._parameters, self._buffers):
+            for name, value in values.items():
+                if value is not None and not (
+                        values is self._buffers and name in self._non_persistent_buffers_set):
+                    yield name, values
+
+    # ------------------------------------------------------------ what is no Tensor
+
+    def get_extra_state(self) -> Any:
+        """What the state_dict is to hold beside Tensors: plain data. Defined by subclasses, as is
+        `set_extra_state`, which gets it back."""
+        raise NotImplementedError(f"{type(self).__name__} defines no get_extra_state")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Takes over what `get_extra_state` gave."""
+        raise NotImplementedError(f"{type(self).__name__} defines no set_extra_state, but its "
+                                  "get_extra_state asks for it")
+
+    def _has_extra_state(self) -> bool:
+        return type(self).get_extra_state is not Stateful.get_extra_state
+
+    # ------------------------------------------------------------ hooks
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls hook(module, prefix, keep_vars) before the state of this module is taken."""
+        return self._add_state_hook("state_dict_pre", hook)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls hook(module, state_dict, prefix, local_metadata) when all of it has been taken.
+
+        It may change the dict. The metadata, which PyTorch keeps there, is empty.
+        """
+        return self._add_state_hook("state_dict_post", hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
+        unexpected_keys, error_msgs) before anything is loaded.
+
+        It may change the dict, which is a copy: rename what an older model called otherwise.
+        """
+        return self._add_state_hook("load_state_dict_pre", hook)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls hook(module, incompatible_keys) after loading; it may take names off the lists."""
+        return self._add_state_hook("load_state_dict_post", hook)
+
+    def _add_state_hook(self, when: str, hook: Callable[..., Any]) -> RemovableHandle:
+        return RemovableHandle(self._state_hooks.setdefault(when, Hooks()), Hook(hook), False)
+
+    def _hooks(self, when: str) -> Iterable[Callable[..., Any]]:
+        return [hook.function for hook in self._state_hooks.get(when, {}).values()]
+
+
+def joined(path: str, name: str) -> str:
+    """A name with dots: that of a module, and what it is called there."""
+    return f"{path}.{name}" if path else name
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _as_tensor(value: Any, like: Tensor) -> Tensor:
+    return value.detach() if isinstance(value, Tensor) else tensor(value, dtype=like.dtype)

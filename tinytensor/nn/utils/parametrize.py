@@ -1,0 +1,249 @@
+"""Parameters that are computed from others every time they are asked for.
+
+    register_parametrization(layer, "weight", Symmetric())
+
+makes `layer.weight` the result of `Symmetric()(original)`, where the original is what is trained
+and saved: layer.parametrizations.weight.original.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from ...autograd.modes import enable_grad, no_grad
+from ...tensor import Tensor
+from ..containers import ModuleDict, ModuleList
+from ..module import Module
+from ..parameter import Parameter
+
+__all__ = ["ParametrizationList", "cached", "is_parametrized", "register_parametrization",
+           "remove_parametrizations", "type_before_parametrizations"]
+
+_cache: dict[tuple[int, str], Tensor] | None = None  # in a block of `cached`
+
+
+class ParametrizationList(ModuleList):
+    """The parametrizations of one Tensor, in the order in which they are applied.
+
+    original               what the first is applied to, or, if its right_inverse gives several
+    original0, original1   Tensors, all of them
+    """
+
+    def __init__(self, modules: Any, original: Tensor):
+        super().__init__(modules)
+        self.is_tensor = True
+        found: Any = original
+        for module in reversed(list(self)):
+            if hasattr(module, "right_inverse"):
+                with no_grad():
+                    found = module.right_inverse(found)
+        trained = isinstance(original, Parameter)
+        if isinstance(found, Tensor):
+            self._keep("original", found, original, trained)
+            return
+        self.is_tensor = False
+        found = tuple(found)
+        self.ntensors = len(found)
+        for i, tensor in enumerate(found):
+            if not isinstance(tensor, Tensor):
+                raise ValueError(f"right_inverse must return Tensors, got "
+                                 f"{type(tensor).__name__}")
+            self._keep(f"original{i}", tensor, original, trained)
+
+    def _keep(self, name: str, tensor: Tensor, original: Tensor, trained: bool) -> None:
+        if trained:
+            kept = original if tensor is original else Parameter(
+                tensor.detach(), original.requires_grad)
+            self.register_parameter(name, kept)  # type: ignore[arg-type]
+        else:
+            self.register_buffer(name, tensor)
+
+    def originals(self) -> list[Tensor]:
+        """What the Tensor is computed from."""
+        if self.is_tensor:
+            return [self.original]
+        return [getattr(self, f"original{i}") for i in range(self.ntensors)]
+
+    def right_inverse(self, value: Tensor) -> None:
+        """Sets the originals so that the Tensor becomes `value`."""
+        found: Any = value
+        with no_grad():
+            for module in reversed(list(self)):
+                if not hasattr(module, "right_inverse"):
+                    raise RuntimeError(f"{type(module).__name__} has no right_inverse, so the "
+                                       "Tensor that it computes cannot be assigned")
+                found = module.right_inverse(found)
+            found = [found] if isinstance(found, Tensor) else list(found)
+            originals = self.originals()
+            if len(found) != len(originals):
+                raise ValueError(f"right_inverse gave {len(found)} Tensors, there are "
+                                 f"{len(originals)}")
+            for original, values in zip(originals, found, strict=True):
+                original.data = values.detach().clone()  # type: ignore[attr-defined]
+
+    def forward(self) -> Any:
+        first, *others = self
+        result = first(*self.originals())
+        for module in others:
+            result = module(result)
+        return result
+
+
+def register_parametrization(module: Module, tensor_name: str, parametrization: Module, *,
+                             unsafe: bool = False) -> Module:
+    """Makes a parameter or buffer of a module the result of `parametrization(original)`.
+
+    Where several are registered each is applied to the result of those before it. If the first
+    has a method right_inverse(value), the original is what that makes of the value there is; if
+    all have, the Tensor can be assigned. Returns the module.
+
+    Args:
+        unsafe: do not check that shape and dtype stay what they are.
+
+    Raises:
+        ValueError: there is no such parameter or buffer; the result has another shape or dtype.
+            The module has not changed then.
+    """
+    parametrization.train(module.training)
+    registered = is_parametrized(module, tensor_name)
+    if not registered and module._parameters.get(tensor_name) is None \
+            and module._buffers.get(tensor_name) is None:
+        raise ValueError(f"register_parametrization: the {type(module).__name__} has no parameter "
+                         f"or buffer {tensor_name!r}")
+    value = getattr(module, tensor_name)
+    if registered:
+        if not unsafe:
+            with no_grad():
+                _check(tensor_name, value, parametrization(value))
+        module.parametrizations[tensor_name].append(parametrization)
+        return module
+    made = ParametrizationList([parametrization], value)
+    if not unsafe:
+        with no_grad():
+            _check(tensor_name, value, made())
+    if not is_parametrized(module):
+        _change_class(module)
+    vars(module)["_parameters"].pop(tensor_name, None)
+    vars(module)["_buffers"].pop(tensor_name, None)
+    module.parametrizations[tensor_name] = made
+    setattr(type(module), tensor_name, _property(tensor_name))
+    return module
+
+
+def _check(name: str, before: Tensor, after: Any) -> None:
+    if not isinstance(after, Tensor):
+        raise ValueError(f"the parametrization of {name!r} must return a Tensor, got "
+                         f"{type(after).__name__}")
+    if after.shape != before.shape or after.dtype is not before.dtype:
+        raise ValueError(f"the parametrization of {name!r} makes {tuple(after.shape)} of "
+                         f"{after.dtype} from {tuple(before.shape)} of {before.dtype}; if that is "
+                         "meant, pass unsafe=True")
+
+
+def _change_class(module: Module) -> None:
+    """Gives the module a class of its own, for properties that are computed."""
+    base = type(module)
+
+    def copied(self: Any, memo: dict[int, Any]) -> Any:
+        """The copy needs a class of its own too: its properties may be removed one by one."""
+        new = object.__new__(type(self).__bases__[0])
+        memo[id(self)] = new
+        vars(new).update(copy.deepcopy(vars(self), memo))
+        _change_class(new)
+        for name in new.parametrizations:
+            setattr(type(new), name, _property(name))
+        return new
+
+    def refused(self: Any) -> Any:
+        raise RuntimeError(f"pickle: the class of a parametrized {base.__name__} is made while "
+                           "the program runs; save its state_dict() in place of it")
+
+    def name_of_type(self: Any) -> str:
+        return f"Parametrized{base.__name__}"
+
+    made = type(name_of_type(module), (base,), {
+        "__deepcopy__": copied, "__reduce_ex__": lambda self, protocol: refused(self),
+        "_get_name": name_of_type})
+    module.__class__ = made
+    if "parametrizations" not in module._modules:
+        module.parametrizations = ModuleDict()
+
+
+def _property(name: str) -> property:
+    def computed(self: Any) -> Any:
+        if _cache is None:
+            return self.parametrizations[name]()
+        key = id(self), name
+        if key not in _cache:
+            _cache[key] = self.parametrizations[name]()
+        return _cache[key]
+
+    def assigned(self: Any, value: Tensor) -> None:
+        self.parametrizations[name].right_inverse(value)
+
+    return property(computed, assigned)
+
+
+@contextlib.contextmanager
+def cached() -> Iterator[None]:
+    """Inside, a Tensor is computed when it is first asked for, and kept: of one forward, say."""
+    global _cache
+    before = _cache
+    _cache = {} if _cache is None else _cache
+    try:
+        yield
+    finally:
+        _cache = before
+
+
+def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
+    """Whether a module has parametrizations: any, or of one Tensor."""
+    found = module._modules.get("parametrizations")
+    if not isinstance(found, ModuleDict):
+        return False
+    return bool(len(found)) if tensor_name is None else tensor_name in found
+
+
+def remove_parametrizations(module: Module, tensor_name: str,
+                            leave_parametrized: bool = True) -> Module:
+    """Makes a Tensor an ordinary one again: of its value now, or what it was computed from.
+
+    Raises:
+        ValueError: it has no parametrizations; leave_parametrized=False and it was computed from
+            several Tensors.
+    """
+    if not is_parametrized(module, tensor_name):
+        raise ValueError(f"remove_parametrizations: {tensor_name!r} of the "
+                         f"{type(module).__name__} has no parametrization")
+    parametrizations: Any = module.parametrizations[tensor_name]
+    if not leave_parametrized and not parametrizations.is_tensor:
+        raise ValueError("remove_parametrizations: leave_parametrized=False needs a Tensor that "
+                         f"is computed from one, {tensor_name!r} is from several")
+    first = parametrizations.originals()[0]
+    result: Any = first
+    if leave_parametrized:
+        with enable_grad():
+            value = getattr(module, tensor_name)
+        trained = isinstance(first, Parameter)
+        if parametrizations.is_tensor and trained:  # optimizers go on with the same object
+            first.data = value.detach().clone()
+        else:
+            result = Parameter(value.detach(), value.requires_grad) if trained else value.detach()
+    delattr(type(module), tensor_name)
+    del module.parametrizations[tensor_name]
+    if isinstance(result, Parameter):
+        module.register_parameter(tensor_name, result)
+    else:
+        module.register_buffer(tensor_name, result)
+    if not is_parametrized(module):
+        del module.parametrizations
+        module.__class__ = type(module).__bases__[0]
+    return module
+
+
+def type_before_parametrizations(module: Module) -> type:
+    """The class of a module, or what it was before it had parametrizations."""
+    return type(module).__bases__[0] if is_parametrized(module) else type(module)
