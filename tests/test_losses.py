@@ -283,3 +283,53 @@ def test_embedding_bounds_the_norm_of_the_rows_it_uses(norm_type):
 def test_errors_of_positions(call, kind, message):
     with pytest.raises(kind, match=message):
         call(tinytensor.tensor(POSITIONS), tinytensor.ones(4, 3))
+
+
+# ---------------------------------------------------------------- all alignments
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("layout", ["rows", "joined"])
+def test_ctc_loss_of_longer_sequences(reduction, layout):
+    """PyTorch's gradient takes a log_softmax for granted, so there is one here."""
+    rng = numpy.random.default_rng(1)
+    scores, labels = rng.normal(size=(30, 5, 7)), rng.integers(0, 6, (5, 8))
+    lengths, sizes = [30, 30, 25, 30, 12], [8, 1, 5, 0, 3]
+    if layout == "joined":
+        labels = numpy.concatenate([row[:n] for row, n in zip(labels, sizes, strict=True)])
+    found = []
+    for library in (tinytensor, torch):
+        x = library.tensor(scores, requires_grad=True)
+        loss = library.nn.functional.ctc_loss(
+            x.log_softmax(2), library.tensor(labels), library.tensor(lengths),
+            library.tensor(sizes), blank=6, reduction=reduction)
+        loss.sum().backward()
+        found.append((loss.detach().numpy(), x.grad.numpy()))
+    for a, b in zip(*found, strict=True):
+        numpy.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
+
+
+def test_ctc_loss_where_no_alignment_fits():
+    x = tinytensor.rand(3, 4, dtype=tinytensor.float64, requires_grad=True)
+    loss = tinytensor.nn.functional.ctc_loss(x, tinytensor.tensor([1, 1]), (2,), (2,),
+                                             reduction="none")
+    assert loss.ndim == 0 and loss.item() == float("inf")
+    loss = tinytensor.nn.CTCLoss(zero_infinity=True)(x, tinytensor.tensor([1, 1]), (2,), (2,))
+    loss.backward()
+    assert loss.item() == 0 and (x.grad == 0).all()
+
+
+@pytest.mark.parametrize(("arguments", "error"), [
+    (([[1, 5]], [3], [2]), "the target 5 is none of the classes 0 to 3 without the blank, 0"),
+    (([[1, 0]], [3], [2]), "the target 0 is none"), (([[1, 2]], [4], [2]), r"in \[1, 3\], got"),
+    (([[1, 2]], [3, 3], [2]), "2 input_lengths, 1 target_lengths and 1 rows"),
+    (([[1, 2]], [3], [3]), "target_lengths has 3 at 0, but there are 2 labels"),
+    (([[1, 2]], [3], [2], 7), r"blank must be in \[0, 3\]"),
+    (([1, 2, 3], [3], [2]), "neither"), (([[1.0, 2.0]], [3], [2]), "targets must be integers"),
+    (([[1, 2]], [3], [2.0]), "target_lengths must be integers"),
+    (([[1, 2]], [3], [-1]), "must not be negative")])
+def test_ctc_loss_names_what_does_not_fit(arguments, error):
+    targets, *others = arguments
+    with pytest.raises(RuntimeError, match=error):
+        tinytensor.nn.functional.ctc_loss(tinytensor.zeros(3, 1, 4), tinytensor.tensor(targets),
+                                          *others)

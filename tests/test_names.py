@@ -159,3 +159,38 @@ def test_more_questions_about_tensors():
     assert tinytensor.is_nonzero(tinytensor.ones(1)) and not tinytensor.zeros(1).is_nonzero()
     assert tinytensor.typename(x) == "tinytensor.FloatTensor" and tinytensor.typename(3) == "int"
     assert tinytensor.typename(tinytensor.nn.Linear).endswith("Linear")
+
+
+def test_layers_stand_where_pytorch_keeps_them():
+    import importlib
+
+    for name, kind in vars(torch.nn).items():
+        place = getattr(kind, "__module__", "") or ""
+        if place.startswith("torch.nn.modules.") and hasattr(tinytensor.nn, name):
+            module = importlib.import_module(place.replace("torch", "tinytensor", 1))
+            assert getattr(module, name) is getattr(tinytensor.nn, name)
+            assert getattr(tinytensor.nn.modules, name) is getattr(tinytensor.nn, name)
+    from tinytensor.nn.modules.batchnorm import _BatchNorm
+    from tinytensor.nn.modules.utils import _pair, _triple
+
+    assert isinstance(tinytensor.nn.BatchNorm2d(1), _BatchNorm)
+    assert _pair(3) == (3, 3) and _triple((1, 2, 3)) == (1, 2, 3)
+    assert tinytensor.nn.parameter.Parameter is tinytensor.nn.Parameter
+
+
+@pytest.mark.parametrize("name", [
+    "uniform", "normal", "constant", "dirac", "xavier_uniform", "xavier_normal",
+    "kaiming_uniform", "kaiming_normal", "orthogonal", "sparse"])
+def test_older_names_of_initialisations_warn(name):
+    arguments = {"constant": (2.0,), "sparse": (0.5,)}.get(name, ())
+    found = []
+    for function in (name, f"{name}_"):
+        tinytensor.manual_seed(0)
+        x = tinytensor.zeros((3, 2, 3) if name == "dirac" else (4, 3))
+        if function == name:
+            with pytest.warns(FutureWarning, match=rf"nn\.init\.{name} is deprecated"):
+                assert getattr(tinytensor.nn.init, function)(x, *arguments) is x
+        else:
+            getattr(tinytensor.nn.init, function)(x, *arguments)
+        found.append(x.tolist())
+    assert found[0] == found[1]

@@ -146,6 +146,9 @@ LAYERS = [
     case("Unflatten", 1, (2, 2)), case("Embedding", 5, 3, inputs=(labels(2, 4, high=5),)),
     case("Embedding", 5, 3, padding_idx=-4, inputs=(labels(2, 4),)),
     case("Embedding", 5, 3, max_norm=1.0, inputs=(labels(2, 4),)),
+    case("EmbeddingBag", 5, 3, inputs=(labels(2, 4, high=5),)),
+    case("EmbeddingBag", 5, 3, 1.0, mode="sum", padding_idx=-4, inputs=(labels(2, 4),)),
+    case("EmbeddingBag", 5, 3, mode="max", inputs=(labels(7, high=5), numpy.array([0, 3, 3]))),
     case("LayerNorm", 4), case("LayerNorm", (6, 5), inputs=(IMAGE,)),
     case("LayerNorm", 4, bias=False), case("LayerNorm", 4, 1e-3, elementwise_affine=False),
     case("RMSNorm", 4), case("RMSNorm", (4,), 1e-3, False),
@@ -213,6 +216,8 @@ PRINTED = [
     case("Threshold", 1, 2, True), case("Dropout1d"), case("Dropout3d"), case("AlphaDropout", 0.1),
     case("FeatureAlphaDropout"), case("MaxUnpool1d", 2), case("MaxUnpool2d", (2, 3), 1),
     case("MaxUnpool3d", 2), case("Embedding", 4, 2, scale_grad_by_freq=True),
+    case("EmbeddingBag", 4, 2, 1.0, 3.0, True, padding_idx=1), case("CTCLoss", 1),
+    case("AdaptiveLogSoftmaxWithLoss", 16, 9, [2, 5], head_bias=True),
     case("LPPool3d", 2, 2), case("TripletMarginWithDistanceLoss", distance_function=abs),
 ]
 
@@ -376,7 +381,54 @@ def test_embedding_from_pretrained() -> None:
         nn.Embedding(3, 2, padding_idx=3)
 
 
+def test_embedding_bag_from_pretrained() -> None:
+    weight = tinytensor.rand(3, 2)
+    bag = nn.EmbeddingBag.from_pretrained(weight, mode="sum")
+    assert not bag.weight.requires_grad and bag.weight.data_ptr() == weight.data_ptr()
+    assert (bag(tinytensor.tensor([[0, 2]]))[0] == weight[0] + weight[2]).all()
+    assert nn.EmbeddingBag.from_pretrained(weight, freeze=False).weight.requires_grad
+    with pytest.raises(ValueError, match="sparse=True is not supported"):
+        nn.EmbeddingBag(3, 2, sparse=True)
+    with pytest.raises(ValueError, match="EmbeddingBag: the weight must be a matrix"):
+        nn.EmbeddingBag.from_pretrained(tinytensor.rand(3))
+
+
+def test_gradients_of_bags_divided_by_how_often_a_row_is_used() -> None:
+    weight = tinytensor.zeros(4, 1, requires_grad=True)
+    positions = tinytensor.tensor([0, 3, 3, 1, 3, 0])
+    nn.functional.embedding_bag(positions, weight, tinytensor.tensor([0, 2]), mode="sum",
+                                scale_grad_by_freq=True, padding_idx=1).sum().backward()
+    assert weight.grad.flatten().tolist() == [1.0, 0.0, 0.0, 1.0]
+
+
+def test_adaptive_softmax_against_pytorch() -> None:
+    mine, theirs = (library.nn.AdaptiveLogSoftmaxWithLoss(
+        8, 20, [4, 10], div_value=2.0, head_bias=True).double() for library in (tinytensor, torch))
+    load_ours(mine, theirs)
+    (x,), (y,) = inputs_of(normal(7, 8))
+    target = [0, 3, 4, 9, 10, 19, 5]
+    found, expected = mine(x, tinytensor.tensor(target)), theirs(y, torch.tensor(target))
+    assert_close(found.output, expected.output)
+    found.loss.backward(), expected.loss.backward()
+    assert_close(x.grad, y.grad)
+    for (name, a), (_, b) in zip(mine.named_parameters(), theirs.named_parameters(), strict=True):
+        assert_close(a.grad, b.grad, name)
+    assert_close(mine.log_prob(x), theirs.log_prob(y))
+    assert mine.predict(x).tolist() == theirs.predict(y).tolist()
+    single = mine(x[0], tinytensor.tensor(4))
+    assert single.output.ndim == 0
+    assert_close(single.output, theirs(y[0], torch.tensor(4)).output)
+    with pytest.raises(RuntimeError, match=r"labels must be in \[0, 19\], got 3 to 20"):
+        mine(x[:2], tinytensor.tensor([3, 20]))
+    with pytest.raises(RuntimeError, match=r"got \(7, 8\) and \(2,\)"):
+        mine(x, tinytensor.tensor([3, 2]))
+    before = mine.head.weight.detach().clone()
+    mine.reset_parameters()
+    assert (mine.head.weight != before).any()
+
+
 @pytest.mark.parametrize(("make", "error"), [
+    (lambda n: n.AdaptiveLogSoftmaxWithLoss(4, 5, [3, 2]), r"1 and .* 4, got \[3, 2\]"),
     (lambda n: n.Conv2d(3, 4, 2, groups=2), "groups"),
     (lambda n: n.Conv2d(4, 4, 2, stride=2, padding="same"), "same"),
     (lambda n: n.Conv2d(4, 4, 2, padding_mode="mirror"), "mirror"),
@@ -1025,6 +1077,16 @@ def test_functional_has_what_pytorch_has_there_and_ours_only() -> None:
               if callable(f) and not n.startswith("_") and n != "Any"}
     assert public - extra <= set(dir(torch.nn.functional))
     assert {"relu", "softmax", "tanh", "sigmoid", "cross_entropy", "linear"} <= public
+    x = tinytensor.tensor([-1.0, 2.0])
+    assert nn.functional.relu_(x) is x and x.tolist() == [0.0, 2.0]
+    image = tinytensor.arange(16.0).reshape(1, 1, 4, 4)
+    largest, places = nn.functional.max_pool2d_with_indices(image, 2)
+    assert largest.flatten().tolist() == [5.0, 7.0, 13.0, 15.0] == places.flatten().tolist()
+    upsample = torch.nn.functional.upsample_bilinear
+    with pytest.warns(UserWarning, match="deprecated"):
+        assert_close(nn.functional.upsample_bilinear(image, 7), upsample(
+            torch.from_numpy(image.numpy()), 7), tolerance=1e-6)
+    assert nn.functional.upsample_nearest(image, scale_factor=2).shape == (1, 1, 8, 8)
     assert tinytensor.functional is nn.functional
 
 

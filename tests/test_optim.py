@@ -61,6 +61,12 @@ CASES = [("SGD", o) for o in SGD_OPTIONS] + [(name, o) for name in ("Adam", "Ada
                                             for o in ADAM_OPTIONS]
 CASES.append(("Adam", {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True}))
 CASES += [(name, o) for name, special in OTHER_OPTIONS.items() for o in COMMON + special]
+CASES += [("Rprop", o) for o in (
+    {}, {"lr": 0.1}, {"lr": 0.5, "etas": (0.3, 1.5), "step_sizes": (1e-3, 0.6)},
+    {"lr": 0.1, "maximize": True})]
+CASES += [("ASGD", o) for o in (
+    {}, {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
+    {"lr": 0.2, "lambd": 0.1, "alpha": 0.5, "t0": 5.0})]
 # One of each where a test is about something else than the formula.
 EACH: list[tuple[str, dict[str, Any]]] = [
     ("SGD", {"lr": 0.1}),
@@ -72,6 +78,7 @@ EACH: list[tuple[str, dict[str, Any]]] = [
     ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1}),
     ("Adadelta", {"lr": 0.5, "weight_decay": 0.1}), ("Adamax", {"lr": 0.1, "weight_decay": 0.1}),
     ("NAdam", {"lr": 0.1, "weight_decay": 0.1}), ("RAdam", {"lr": 0.1, "weight_decay": 0.1}),
+    ("Rprop", {"lr": 0.1}), ("ASGD", {"lr": 0.1, "t0": 3.0}),
 ]
 each = pytest.mark.parametrize(("name", "options"), EACH, ids=[f"{n}-{o}" for n, o in EACH])
 cases = pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{n}-{o}" for n, o in CASES])
@@ -221,7 +228,8 @@ def test_zero_grad() -> None:
     assert p.grad is None
 
 
-@pytest.mark.parametrize("name", [*OTHER_OPTIONS, "SGD", "Adam", "AdamW", "LBFGS"])
+@pytest.mark.parametrize("name", [*OTHER_OPTIONS, "SGD", "Adam", "AdamW", "LBFGS", "Rprop",
+                                  "ASGD", "Muon"])
 def test_arguments_are_pytorchs(name: str) -> None:
     """With their order and defaults, those that choose an implementation among them."""
     ours, theirs = (inspect.signature(getattr(lib.optim, name)).parameters
@@ -381,6 +389,12 @@ def test_lbfgs_on_a_gpu(gpu: Any, search: str | None) -> None:
     (lambda lib, p: lib.optim.Adadelta([p], rho=-0.1), ValueError),
     (lambda lib, p: lib.optim.Adamax([p], betas=(0.9, 1.0)), ValueError),
     (lambda lib, p: lib.optim.NAdam([p], momentum_decay=-0.1), ValueError),
+    (lambda lib, p: lib.optim.Rprop([p], lr=-1.0), ValueError),
+    (lambda lib, p: lib.optim.Rprop([p], etas=(1.0, 1.2)), ValueError),
+    (lambda lib, p: lib.optim.ASGD([p], weight_decay=-0.1), ValueError),
+    (lambda lib, p: lib.optim.Muon([p]), ValueError),
+    (lambda lib, p: lib.optim.Muon([p.reshape(1, -1).detach()], lr=-1.0), ValueError),
+    (lambda lib, p: lib.optim.Muon([p.reshape(1, -1).detach()], adjust_lr_fn="none"), ValueError),
     (lambda lib, p: lib.optim.NAdam([p], betas=(-0.1, 0.9)), ValueError),
     (lambda lib, p: lib.optim.RAdam([p], betas=(0.9, 2.0)), ValueError),
     (lambda lib, p: lib.optim.LBFGS([p], lr=-1.0), ValueError),
@@ -431,6 +445,35 @@ def test_groups() -> None:
     named = optim.SGD([("w", p)], lr=0.1)
     assert named.param_groups[0]["param_names"] == ["w"]
     assert "lr: 0.1" in repr(named) and "Parameter Group 0" in repr(named)
+
+
+# ---------------------------------------------------------------- orthogonal momentum
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"nesterov": False, "weight_decay": 0.0}, {"adjust_lr_fn": "match_rms_adamw"}])
+def test_muon_follows_pytorch_as_far_as_bfloat16_goes(options: dict[str, Any]) -> None:
+    mine, theirs = parameters("float64", [(4, 6), (6, 4), (3, 3)])
+    before = values(mine)
+    a, b = optim.Muon(mine, lr=0.05, **options), torch.optim.Muon(theirs, lr=0.05, **options)
+    for step in range(5):
+        give_gradients(mine, theirs, step)
+        a.step()
+        b.step()
+    moved = numpy.abs(values(mine) - before).max()
+    assert numpy.abs(values(mine) - values(theirs)).max() < 0.02 * moved
+    momenta = [values([o.state[p]["momentum_buffer"] for p in o.state]) for o in (a, b)]
+    numpy.testing.assert_allclose(*momenta, rtol=0.02, atol=0.01)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3)])
+def test_a_step_of_muon_has_singular_values_of_about_one(shape: tuple[int, int]) -> None:
+    p = nn.Parameter(tinytensor.zeros(shape, dtype=tinytensor.float64))
+    p.grad = tinytensor.tensor(numpy.random.default_rng(0).normal(size=shape))
+    optim.Muon([p], lr=1.0, weight_decay=0.0, adjust_lr_fn="original").step()
+    step = -p.detach().numpy() / max(1.0, shape[0] / shape[1]) ** 0.5
+    u, _, v = numpy.linalg.svd(p.grad.numpy(), full_matrices=False)
+    assert (numpy.diag(u.T @ step @ v.T) > 0.6).all() and numpy.linalg.norm(step, 2) < 1.3
 
 
 # ---------------------------------------------------------------- state

@@ -18,17 +18,34 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "NumPy has no such dtype; float16 and float32 are there": ("float8_e4m3fn", "float8_e5m2"),
     "its precision in array language is not float64's near the zeros": (
         "lgamma", "digamma", "polygamma", "mvlgamma", "igamma", "igammac"),
-    "a loss over all alignments needs a kernel of its own": ("ctc_loss", "CTCLoss"),
     "eigenvalues of a general matrix are complex: eigh and eigvalsh are there": (
         "eig", "eigvals"),
     "its adjoint adds up overlapping memory: unfold gives windows": ("as_strided",),
     "layers get their sizes when they are made": (
-        "LazyLinear", "LazyConv1d", "LazyConv2d", "LazyConv3d", "LazyBatchNorm1d",
-        "LazyBatchNorm2d", "LazyBatchNorm3d", "UninitializedParameter", "UninitializedBuffer"),
+        "LazyLinear", "LazyConv1d", "LazyConv2d", "LazyConv3d", "LazyConvTranspose1d",
+        "LazyConvTranspose2d", "LazyConvTranspose3d", "LazyBatchNorm1d", "LazyBatchNorm2d",
+        "LazyBatchNorm3d", "LazyInstanceNorm1d", "LazyInstanceNorm2d", "LazyInstanceNorm3d",
+        "UninitializedParameter", "UninitializedBuffer"),
+    "its windows differ from plane to plane; MaxPool and AdaptiveMaxPool are there": (
+        "FractionalMaxPool2d", "FractionalMaxPool3d", "fractional_max_pool2d",
+        "fractional_max_pool3d"),
+    "write cross_entropy(linear(input, weight), target)": (
+        "LinearCrossEntropyLoss", "LinearCrossEntropyOptions", "linear_cross_entropy"),
+    "the module has it: MultiheadAttention, around scaled_dot_product_attention": (
+        "multi_head_attention_forward",),
+    "it was replaced long ago, by LocalResponseNorm": ("CrossMapLRN2d",),
+    "its place was taken by NLLLoss": ("NLLLoss2d",),
+    "register_full_backward_hook is there: the older hook saw some gradients only": (
+        "register_backward_hook",),
+    "gradients are dense: Adam is there": ("SparseAdam",),
+    "it saves memory where a model fills the device with its optimizer's state": ("Adafactor",),
+    "memory is not shared with other processes": ("share_memory", "share_memory_"),
     "quantised arithmetic is not for training": ("quantize_per_tensor", "quantization", "ao"),
     "programs are run as they are written, nothing is compiled or traced": (
         "compile", "jit", "export", "fx", "_dynamo", "onnx"),
-    "one process, one or no GPU": ("distributed", "multiprocessing", "futures"),
+    "one process, one or no GPU": (
+        "distributed", "multiprocessing", "futures", "DataParallel", "SyncBatchNorm", "parallel",
+        "DistributedSampler"),
     "function transforms: autograd.functional has jacobian, hessian, vjp, jvp and hvp": (
         "vmap", "func"),
     "results are new Tensors: write x = f(x), or use the in-place form f_": ("out",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from .. import absent, ops
@@ -18,9 +19,19 @@ SHARED = (
     "poisson_nll_loss", "prelu", "relu", "rms_norm", "rrelu", "selu", "sigmoid", "softmax", "tanh",
     "threshold", "triplet_margin_loss")
 
+IN_PLACE = ("celu", "elu", "hardtanh", "leaky_relu", "relu", "rrelu", "selu", "threshold")
+WITH_INDICES = tuple(f"{kind}max_pool{n}d" for kind in ("", "adaptive_") for n in (1, 2, 3))
+
 _everywhere = ops.names_for("")
 globals().update({name: _everywhere[name] for name in SHARED if name in _everywhere})
 globals().update(ops.names_for("nn.functional"))
+globals().update({f"{name}_": ops.in_place(globals()[name], f"{name}_") for name in IN_PLACE})
+globals().update({f"{name}_with_indices": functools.partial(globals()[name], return_indices=True)
+                  for name in WITH_INDICES})
+# Interpolation by its oldest names.
+upsample_nearest = functools.partial(ops.resampling.interpolate, mode="nearest")
+upsample_bilinear = functools.partial(ops.resampling.interpolate, mode="bilinear",
+                                      align_corners=True)
 
 
 def __getattr__(name: str) -> Any:

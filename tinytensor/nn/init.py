@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from collections.abc import Callable
@@ -243,3 +244,27 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01,
         host.masked_fill_(order.argsort(0) < zeros_in_column, 0)
 
     return _draw(tensor, fill)
+
+
+# ---------------------------------------------------------------- the names of before 2018
+
+
+def _older(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function by its name without the underscore, which warns."""
+    name = function.__name__
+
+    @functools.wraps(function)
+    def older(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(f"nn.init.{name[:-1]} is deprecated, write nn.init.{name}", FutureWarning,
+                      stacklevel=2)
+        return function(*args, **kwargs)
+
+    older.__name__ = name[:-1]
+    return older
+
+
+uniform, normal = _older(uniform_), _older(normal_)
+constant, dirac = _older(constant_), _older(dirac_)
+xavier_uniform, xavier_normal = _older(xavier_uniform_), _older(xavier_normal_)
+kaiming_uniform, kaiming_normal = _older(kaiming_uniform_), _older(kaiming_normal_)
+orthogonal, sparse = _older(orthogonal_), _older(sparse_)

@@ -252,3 +252,15 @@ class TripletMarginWithDistanceLoss(Loss, function="triplet_margin_with_distance
     margin: float = 1.0
     swap: bool = False
     reduction: str = "mean"
+
+
+class CTCLoss(Loss, function="ctc_loss"):
+    """-log of the probability that a sequence of symbols, of which one is blank, stands for labels.
+
+    Shapes: (T, N, C) log-probabilities, (N, S) labels, N lengths of the sequences, N of the labels
+    -> (), or (N) for reduction "none". Graves et al. 2006.
+    """
+
+    blank: int = 0
+    reduction: str = "mean"
+    zero_infinity: bool = False

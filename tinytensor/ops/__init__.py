@@ -18,6 +18,7 @@ from ..tensor import Tensor
 from ..tensor import ops as wanted_by_tensor
 from . import (  # each enters its operations into the table
     activation,
+    alignment,
     arrange,
     attention,
     compare,
@@ -26,6 +27,7 @@ from . import (  # each enters its operations into the table
     distance,
     dropout,
     elementwise,
+    embedding,
     gather,
     index,
     linalg,

@@ -14,14 +14,12 @@ import numpy
 
 from .. import devices
 from ..autograd import engine
-from ..autograd.engine import tensor_of
 from ..autograd.op import composed, op
 from .index import (
     WHOLE,
     along,
     as_index,
     as_value,
-    check_labels,
     check_positions,
     fill_value,
     getitem,
@@ -473,63 +471,3 @@ def masked_scatter(input, mask, source):
     values = getitem(reshape(source, (-1,)), (slice(count),))
     array = array if array.ndim else array.reshape(1)
     return reshape(setitem(_with_a_dim(input), values, (array,)), input.shape)
-
-
-# ---------------------------------------------------------------- bags of rows
-
-
-@composed(home="nn.functional", method=False, samples=[
-    S(ints(2, 3, high=5), t(5, 4)), S(ints(2, 3, high=5), t(5, 4), mode="sum",
-                                      per_sample_weights=t(2, 3, grad=False)),
-    S(ints(2, 3, high=5), t(5, 4, distinct=True), mode="max"),
-    S(ints(2, 4, high=5), t(5, 4), padding_idx=1),
-    *(S(ints(6, high=5), t(5, 4, distinct=True), numpy.array([0, 2, 2]), mode=mode)
-      for mode in ("sum", "mean", "max")),
-    S(ints(6, high=5), t(5, 4), numpy.array([0, 2, 6]), mode="sum", include_last_offset=True)],
-    reference=lambda torch: lambda input, weight, offsets=None, **options: (
-        torch.nn.functional.embedding_bag(
-            input, weight, None if offsets is None else torch.from_numpy(offsets), **options)))
-def embedding_bag(input, weight, offsets=None, *, mode="mean", per_sample_weights=None,
-                  include_last_offset=False, padding_idx=None):
-    """The sum, mean or max of the rows of `weight` that each bag of positions names.
-
-    A bag is a row of the input or, if that has one dim, what stands from one offset to the next.
-    An empty bag gives zeros; positions equal to `padding_idx` do not count.
-
-    Shapes: (B, N) or (M) with offsets (B), (V, D) -> (B, D).
-
-    Raises:
-        ValueError: offsets for two dims, none for one; another mode.
-        IndexError: a position outside of [0, V - 1].
-    """
-    if mode not in ("sum", "mean", "max"):
-        raise ValueError(f"embedding_bag: mode {mode!r} is none of 'sum', 'mean', 'max'")
-    if input.ndim not in (1, 2) or (input.ndim == 1) != (offsets is not None):
-        raise ValueError("embedding_bag: give bags as rows of two dims, or one dim and offsets; "
-                         f"got shape {tuple(input.shape)} and offsets {offsets}")
-    if per_sample_weights is not None and mode != "sum":
-        raise NotImplementedError("embedding_bag: per_sample_weights go with mode 'sum' only")
-    check_labels("embedding_bag", input, weight.shape[0])
-    if offsets is None:
-        ends = numpy.arange(input.shape[0] + 1) * input.shape[1]
-    else:
-        starts = devices.to_numpy(getattr(offsets, "_array", offsets))
-        ends = starts if include_last_offset else numpy.append(starts, input.numel())
-    bags = numpy.repeat(numpy.arange(len(ends) - 1), numpy.diff(ends))
-    array = input._array.reshape(-1)
-    weights = None if per_sample_weights is None else reshape(per_sample_weights, (-1, 1))
-    if padding_idx is not None:
-        kept = devices.to_numpy(array) != padding_idx % weight.shape[0]
-        array, bags = array[kept], bags[kept]
-        weights = None if weights is None else getitem(weights, (kept,))
-    rows = getitem(weight, (array,))
-    bags = tensor_of(devices.to_device(bags, weight.device), None)
-    out = weight.new_zeros((len(ends) - 1, weight.shape[1]))
-    if mode == "max":
-        index = broadcast_to(bags.unsqueeze(1), rows.shape)
-        return scatter_reduce(out, 0, index, rows, "amax", include_self=False)
-    total = index_add(out, 0, bags, rows if weights is None else rows * weights)
-    if mode == "sum":
-        return total
-    counts = index_add(out.new_zeros(len(ends) - 1), 0, bags, rows.new_ones(bags.numel()))
-    return total / counts.clamp(min=1).unsqueeze(1)

@@ -1,7 +1,7 @@
 """Losses, and what goes into them.
 
-Those that training spends its time in (cross entropy, the binary ones, embedding) are ops with a
-rule; the others are composed of other operations.
+Those that training spends its time in (cross entropy, the binary ones) are ops with a rule; the
+others are composed of other operations.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from typing import Any
 
 from .. import dtypes
 from ..autograd import engine
-from ..autograd.modes import no_grad
 from ..autograd.op import composed, op
 from ..autograd.versions import warn
 from ..devices import array_module
 from . import distance
 from .activation import log_softmax, softmax
 from .elementwise import exp, log, minimum, relu, square
-from .index import check_labels, put_zeros, take_along_dim, where
+from .index import take_along_dim, where
 from .samples import S, ints, t
 from .shape import broadcast_shapes
 
@@ -853,72 +852,6 @@ def squared_norm(parameters):
     if not squares:
         raise ValueError("squared_norm: there are no parameters")
     return sum(squares[1:], squares[0])
-
-
-@op(home="nn.functional", method=False, samples=[
-    S(ints(2, 3, high=4), t(4, 5)), S(ints(3, high=4), t(4, 2, grad=False), padding_idx=1),
-    S(ints(6, high=3), t(3, 2, grad=False), None, None, 2.0, True),
-    S(ints(high=4), t(4, 2)), S(ints(0), t(4, 2)), S(ints(2, 2, high=4), t(4, 0))])
-def embedding(input: Array, weight: Array, padding_idx: int | None = None,
-              scale_grad_by_freq: bool = False):
-    """The rows of `weight` at the positions in `input`; the one at padding_idx gets no gradient.
-
-    Shapes: (*) integers, (V, D) -> (*, D). With max_norm, the rows that are looked up are first
-    scaled down, in place, to a norm of at most that; with scale_grad_by_freq, the gradient of a
-    row is divided by how often it was looked up. `sparse` changes nothing: gradients are dense.
-
-    Raises:
-        IndexError: a position outside of [0, V - 1].
-        RuntimeError: positions that are not int64 or int32; a weight that is not a matrix.
-        ValueError: a padding_idx outside of [-V, V - 1].
-    """
-    return weight[input]
-
-
-@embedding.vjp("weight")
-def _(xp, g, input, weight_shape, weight_dtype, padding_idx, scale_grad_by_freq):
-    positions = input._array if isinstance(input, engine.Tensor) else input
-    raw, factor = array_module(positions), None
-    if padding_idx is not None:
-        factor = (positions != padding_idx % weight_shape[0]).astype(weight_dtype)
-    if scale_grad_by_freq:
-        times = raw.bincount(raw.reshape(positions, (-1,)), minlength=weight_shape[0])[positions]
-        factor = (1.0 if factor is None else factor) / times.astype(weight_dtype)
-    if factor is not None:
-        factor = raw.reshape(factor, (*positions.shape, 1))
-        g = g * (engine.tensor_of(factor, None) if xp is engine.tensors else factor)
-    return put_zeros.run(xp, g, weight_shape, (positions,))
-
-
-@embedding.public
-def checked_embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
-                      scale_grad_by_freq=False, sparse=False):
-    if input.dtype not in (dtypes.int64, dtypes.int32):
-        raise RuntimeError(f"embedding: positions must be int64 or int32, got {input.dtype}; "
-                           "convert them with .long()")
-    if weight.ndim != 2:
-        raise RuntimeError("embedding: the weight must have shape (V, D), got "
-                           f"{tuple(weight.shape)}")
-    rows = weight.shape[0]
-    check_labels("embedding", input, rows)
-    if padding_idx is not None and not -rows <= padding_idx < rows:
-        raise ValueError(f"embedding: padding_idx {padding_idx} is out of range for {rows} rows")
-    if max_norm is not None:
-        _bound_rows(weight, input, max_norm, norm_type)
-    return embedding(input, weight, padding_idx, scale_grad_by_freq)
-
-
-checked_embedding.__doc__ = embedding.forward.__doc__
-
-
-def _bound_rows(weight, positions, max_norm, norm_type):
-    """Scales the rows at `positions` down to a norm of at most max_norm, in place."""
-    with no_grad():
-        used = array_module(positions._array).unique(positions._array)
-        used = engine.tensor_of(used, None)
-        rows = weight[used]
-        norms = (rows.abs() ** norm_type).sum(1, keepdim=True) ** (1 / norm_type)
-        weight[used] = where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
 
 
 @composed(home="nn.functional", method=False, samples=[

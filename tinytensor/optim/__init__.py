@@ -1,16 +1,26 @@
 """Optimisers: what turns gradients into better parameters, under PyTorch's names."""
 
-from . import lr_scheduler
+from typing import Any
+
+from .. import absent
+from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
 from .adamax import Adamax
+from .asgd import ASGD
 from .lbfgs import LBFGS
+from .muon import Muon
 from .nadam import NAdam
 from .optimizer import Optimizer
 from .radam import RAdam
 from .rmsprop import RMSprop
+from .rprop import Rprop
 from .sgd import SGD
 
 __all__ = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam",
-           "LBFGS", "Optimizer", "lr_scheduler"]
+           "Rprop", "ASGD", "Muon", "LBFGS", "Optimizer", "lr_scheduler", "swa_utils"]
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor.optim", name, lambda: globals())

@@ -14,9 +14,30 @@ from ..autograd.engine import tensor_of
 from ..autograd.modes import enable_grad, no_grad
 from ..creation import tensor
 from ..devices import array_module, by_device, is_gpu_array, on
+from ..nn.hooks import Hook, Hooks, RemovableHandle
 from ..nn.module import clear_grad
 from ..seam import Replaceable
 from ..tensor import Tensor
+
+
+def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A `step` that is counted, with the hooks around it."""
+    @functools.wraps(step)
+    def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        self.steps_taken += 1
+        for hook in self._hooks("step_pre"):
+            changed = hook(self, (self, *args), kwargs)
+            if changed is not None:
+                if not isinstance(changed, tuple) or len(changed) != 2:
+                    raise RuntimeError("a step pre hook must return None or (args, kwargs), got "
+                                       f"{changed!r}")
+                (_, *args), kwargs = changed  # type: ignore[assignment]
+        result = step(self, *args, **kwargs)
+        for hook in self._hooks("step_post"):
+            hook(self, (self, *args), kwargs)
+        return result
+    return hooked
+
 
 REQUIRED = object()  # the default of an option that every group must give
 BLOCK = 1 << 15  # elements that are updated at a time: with what belongs to them they fit a cache
@@ -38,7 +59,7 @@ class Optimizer:
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
         if "step" in vars(cls):
-            cls.step = _counted(cls.step)  # type: ignore[method-assign]
+            cls.step = _hooked(cls.step)  # type: ignore[method-assign]
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
         if isinstance(params, Tensor):
@@ -48,6 +69,7 @@ class Optimizer:
             raise TypeError(f"{type(self).__name__}: got a {type(params).__name__}; pass its "
                             "parameters: model.parameters()")
         self.defaults = defaults
+        self.hooks: dict[str, Hooks] = {}
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         groups = list(params)
@@ -108,13 +130,13 @@ class Optimizer:
             for parameter in group["params"]:
                 clear_grad(parameter, set_to_none)
 
+    @_hooked
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient.
 
         Args:
             closure: computes the loss anew and calls backward on it; its result is returned.
         """
-        self.steps_taken += 1
         loss = None
         if closure is not None:
             with enable_grad():
@@ -149,6 +171,8 @@ class Optimizer:
 
         Tensors in it share their memory with the optimizer.
         """
+        for hook in self._hooks("state_dict_pre"):
+            hook(self)
         numbers: dict[Tensor, int] = {}
         groups = []
         for group in self.param_groups:
@@ -156,8 +180,12 @@ class Optimizer:
                 numbers.setdefault(parameter, len(numbers))
             groups.append({**{k: v for k, v in group.items() if k != "params"},
                            "params": [numbers[p] for p in group["params"]]})
-        return {"state": {numbers[p]: dict(s) for p, s in self.state.items()},
-                "param_groups": groups}
+        state = {"state": {numbers[p]: dict(s) for p, s in self.state.items()},
+                 "param_groups": groups}
+        for hook in self._hooks("state_dict_post"):
+            changed = hook(self, state)
+            state = state if changed is None else changed
+        return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes over options and a copy of the state, in the dtypes of the parameters.
@@ -165,6 +193,10 @@ class Optimizer:
         Raises:
             ValueError: the groups differ in number or size. Nothing has changed then.
         """
+        state_dict = dict(state_dict)
+        for hook in self._hooks("load_state_dict_pre"):
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise ValueError(f"load_state_dict: the state has {len(saved)} parameter groups, the "
@@ -183,6 +215,46 @@ class Optimizer:
                   for s, g in zip(saved, self.param_groups, strict=True)]
         self.state = defaultdict(dict, state)
         self.param_groups = groups
+        for hook in self._hooks("load_state_dict_post"):
+            hook(self)
+
+    # ------------------------------------------------------------ hooks
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls hook(optimizer, args, kwargs) before every step; (args, kwargs) that it returns
+        replace them. The optimizer is the first of the args."""
+        return self._add_hook("step_pre", hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls hook(optimizer, args, kwargs) after every step."""
+        return self._add_hook("step_post", hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any],
+                                     prepend: bool = False) -> RemovableHandle:
+        """Calls hook(optimizer) before the state is taken."""
+        return self._add_hook("state_dict_pre", hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any],
+                                      prepend: bool = False) -> RemovableHandle:
+        """Calls hook(optimizer, state_dict) on the state; what it returns replaces it."""
+        return self._add_hook("state_dict_post", hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any],
+                                          prepend: bool = False) -> RemovableHandle:
+        """Calls hook(optimizer, state_dict) before loading; what it returns replaces the state."""
+        return self._add_hook("load_state_dict_pre", hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any],
+                                           prepend: bool = False) -> RemovableHandle:
+        """Calls hook(optimizer) after loading."""
+        return self._add_hook("load_state_dict_post", hook, prepend)
+
+    def _add_hook(self, when: str, hook: Callable[..., Any],
+                  prepend: bool = False) -> RemovableHandle:
+        return RemovableHandle(self.hooks.setdefault(when, Hooks()), Hook(hook), prepend)
+
+    def _hooks(self, when: str) -> list[Callable[..., Any]]:
+        return [hook.function for hook in self.hooks.get(when, {}).values()]
 
     def __repr__(self) -> str:
         lines = []
@@ -190,15 +262,6 @@ class Optimizer:
             lines += [f"Parameter Group {i}", *(
                 f"    {name}: {group[name]}" for name in sorted(group) if name != "params")]
         return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"
-
-
-def _counted(step: Callable[..., Any]) -> Callable[..., Any]:
-    """The `step` that a subclass defines in place of the one above, counted as that one is."""
-    @functools.wraps(step)
-    def counted(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-        self.steps_taken += 1
-        return step(self, *args, **kwargs)
-    return counted
 
 
 def _loaded(name: str, value: Any, parameter: Tensor) -> Any:

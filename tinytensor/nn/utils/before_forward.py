@@ -74,7 +74,7 @@ class Computed:
         return module
 
 
-def _find(kind: type, module: Any, name: str) -> int | None:
+def _find(kind: type[Computed], module: Any, name: str) -> int | None:
     """The key of a hook of a kind for a weight."""
     return next((key for key, hook in module._forward_pre_hooks.items()
                  if isinstance(hook.function, kind) and hook.function.name == name), None)

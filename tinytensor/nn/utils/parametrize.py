@@ -149,7 +149,7 @@ def _change_class(module: Module) -> None:
 
     def copied(self: Any, memo: dict[int, Any]) -> Any:
         """The copy needs a class of its own too: its properties may be removed one by one."""
-        new = object.__new__(type(self).__bases__[0])
+        new: Any = object.__new__(type(self).__bases__[0])
         memo[id(self)] = new
         vars(new).update(copy.deepcopy(vars(self), memo))
         _change_class(new)

@@ -1,0 +1,69 @@
+"""The layers at the places where PyTorch keeps them: `nn.modules.conv.Conv2d`.
+
+Nothing is defined here; the files of this package's own are one floor up.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from types import ModuleType
+from typing import Any
+
+from .. import (
+    activation,
+    adaptive,
+    attention,
+    containers,
+    convolution,
+    distance,
+    dropout,
+    linear,
+    loss,
+    normalization,
+    padding,
+    pooling,
+    recurrent,
+    sizes,
+    sparse,
+    transformer,
+    upsampling,
+)
+from .. import module as base
+
+PLACES = {
+    "activation": (activation, attention), "adaptive": (adaptive,), "batchnorm": (normalization,),
+    "channelshuffle": (upsampling,), "container": (containers,), "conv": (convolution,),
+    "distance": (distance,), "dropout": (dropout,), "flatten": (linear,), "fold": (upsampling,),
+    "instancenorm": (normalization,), "linear": (linear,), "loss": (loss,), "module": (base,),
+    "normalization": (normalization,), "padding": (padding,), "pixelshuffle": (upsampling,),
+    "pooling": (pooling,), "rnn": (recurrent,), "sparse": (sparse,),
+    "transformer": (transformer,), "upsampling": (upsampling,),
+}
+# The base classes that programs ask for by their private names.
+PRIVATE: dict[str, dict[str, Any]] = {
+    "batchnorm": {"_BatchNorm": normalization.BatchNorm},
+    "conv": {"_ConvNd": convolution.Convolution},
+    "instancenorm": {"_InstanceNorm": normalization.InstanceNorm},
+    "loss": {"_Loss": loss.Loss},
+    "utils": {f"_{name}": lambda x, n=n: sizes.each_dim(x, n) for n, name in enumerate(
+        ("single", "pair", "triple", "quadruple"), 1)},
+}
+
+
+def _classes(source: ModuleType) -> dict[str, type]:
+    return {name: kind for name, kind in vars(source).items()
+            if inspect.isclass(kind) and kind.__module__ == source.__name__}
+
+
+def _fill() -> None:
+    for place in {**PLACES, **PRIVATE}:
+        module = ModuleType(f"{__name__}.{place}", f"What PyTorch keeps in nn.modules.{place}.")
+        for source in PLACES.get(place, ()):
+            vars(module).update(_classes(source))
+            globals().update(_classes(source))
+        vars(module).update(PRIVATE.get(place, {}))
+        globals()[place] = sys.modules[module.__name__] = module
+
+
+_fill()

@@ -1,0 +1,163 @@
+"""The loss over all alignments of a sequence with a shorter one of labels."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy
+
+from .. import devices, dtypes
+from ..autograd.engine import Tensor, tensor_of
+from ..autograd.op import composed
+from .index import where
+from .reduce import logsumexp
+from .samples import S, t
+from .shape import cat, stack
+
+LEAST = -1e30  # the logarithm of what is impossible: -inf would make NaN of gradients
+
+
+def _by_enumeration(torch: Any) -> Any:
+    """The loss by listing every path of symbols and what is left of it."""
+    def collapsed(path: Any, blank: int) -> list[int]:
+        return [c for c, before in zip(path, (blank, *path), strict=False)
+                if c != blank and c != before]
+
+    def one(log_probs: Any, target: list[int], blank: int) -> Any:
+        steps, classes = log_probs.shape
+        paths = [p for p in itertools.product(range(classes), repeat=steps)
+                 if collapsed(p, blank) == target]
+        return -torch.logsumexp(torch.stack([
+            sum(log_probs[i, c] for i, c in enumerate(p)) for p in paths]), 0)
+
+    def ctc_loss(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any,
+                 blank: int = 0, reduction: str = "mean") -> Any:
+        starts = list(itertools.accumulate(target_lengths, initial=0))
+        losses = []
+        for i, (steps, length) in enumerate(zip(input_lengths, target_lengths, strict=True)):
+            target = targets[i, :length] if targets.ndim == 2 else targets[
+                starts[i]:starts[i] + length]
+            losses.append(one(log_probs[:steps, i], target.tolist(), blank))
+        if reduction == "mean":
+            losses = [a / max(n, 1) for a, n in zip(losses, target_lengths, strict=True)]
+        result = torch.stack(losses)
+        return {"none": result, "sum": result.sum(), "mean": result.mean()}[reduction]
+
+    return ctc_loss
+
+
+@composed(home="nn.functional", method=False, reference=_by_enumeration, samples=[
+    S(t(4, 2, 3), numpy.array([[1, 2], [2, 0]]), [4, 3], [2, 1], reduction="none"),
+    S(t(5, 2, 3), numpy.array([[1, 1], [0, 1]]), [5, 4], [2, 2], 2),
+    S(t(3, 2, 3), numpy.array([1, 2, 2]), [3, 3], [2, 1], reduction="sum"),
+    S(t(3, 1, 3), numpy.array([[1]]), [3], [0])],
+    scalar="where and how often labels stand is no matter of values")
+def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean",
+             zero_infinity=False):
+    """-log of the probability that a sequence of symbols stands for the labels.
+
+    A path of symbols stands for what is left of it when symbols that follow themselves are
+    dropped, and then the blanks. The probabilities of all paths are added up step by step.
+
+    Shapes: (T, N, C) or (T, C) log-probabilities, (N, S) or (the sum of all target lengths)
+    labels, (N), (N) -> (), or (N) for reduction "none". The mean is that of losses divided by the
+    target lengths. A loss is inf where no path fits, 0 with zero_infinity. Graves et al. 2006.
+
+    The gradient is that of log_probs; PyTorch's takes a log_softmax before it for granted.
+
+    Raises:
+        RuntimeError: lengths that do not fit; labels that are blank or no class.
+        ValueError: another reduction.
+    """
+    single = log_probs.ndim == 2
+    if single:
+        log_probs = log_probs.unsqueeze(1)
+    steps, batch, classes = log_probs.shape
+    lengths, sizes = _lengths("input_lengths", input_lengths), _lengths(
+        "target_lengths", target_lengths)
+    labels = _labels(targets, sizes, single)
+    _check(labels, lengths, sizes, steps, batch, classes, blank)
+
+    # Between the labels, before and behind them, stands a blank: 2 S + 1 states.
+    states = numpy.full((batch, 2 * labels.shape[1] + 1), blank)
+    states[:, 1::2] = labels
+    # From a label to the next one without a blank, unless they are equal.
+    skips = numpy.zeros(states.shape, dtype=bool)
+    skips[:, 3::2] = labels[:, 1:] != labels[:, :-1]
+
+    def given(array: Any) -> Any:
+        return tensor_of(devices.to_device(array, log_probs.device), None)
+
+    rows = given(numpy.arange(batch)[:, None])
+    emitted = log_probs.clamp(min=LEAST)[:, rows, given(states)]  # (T, N, 2 S + 1)
+    skips, first = given(skips), given(numpy.arange(states.shape[1]) < 2)
+    impossible = emitted.new_full((batch, 2), LEAST)
+    alpha = where(first, emitted[0], LEAST)
+    for i in range(1, steps):
+        before = cat([impossible, alpha], 1)  # what is one and two states before each
+        ways = stack([alpha, before[:, 1:-1], where(skips, before[:, :-2], LEAST)])
+        running = given((numpy.asarray(lengths) > i)[:, None])
+        alpha = where(running, logsumexp(ways, 0) + emitted[i], alpha)
+    ends = given(2 * numpy.asarray(sizes)[:, None])  # the last blank, and the label before it
+    last = stack([alpha.gather(1, ends), where(ends > 0, alpha.gather(1, (ends - 1).clamp(min=0)),
+                                               LEAST)])
+    losses = -logsumexp(last, 0).squeeze(1)
+    losses = where(losses > -LEAST / 2, 0.0 if zero_infinity else math.inf, losses)
+    if reduction == "mean":
+        return (losses / given(numpy.maximum(sizes, 1)).to(losses.dtype)).mean()
+    if reduction == "sum":
+        return losses.sum()
+    if reduction == "none":
+        return losses[0] if single else losses
+    raise ValueError(f"ctc_loss: reduction {reduction!r} is none of 'mean', 'sum', 'none'")
+
+
+def _lengths(name: str, given: Any) -> list[int]:
+    """Lengths as integers, from a Tensor or a sequence of them, or of a single sample."""
+    found = given.tolist() if isinstance(given, Tensor) or hasattr(given, "tolist") else given
+    found = [found] if isinstance(found, int) else list(found)
+    if not all(isinstance(n, int) for n in found):
+        raise RuntimeError(f"ctc_loss: {name} must be integers, got {found}")
+    if min(found, default=0) < 0:
+        raise RuntimeError(f"ctc_loss: {name} must not be negative, got {found}")
+    return found
+
+
+def _labels(targets: Any, sizes: list[int], single: bool) -> Any:
+    """The labels as an array (N, S) on the CPU, with zeros behind the end of each row."""
+    array = devices.to_numpy(getattr(targets, "_array", targets))
+    if array.dtype.kind not in "iu":
+        raise RuntimeError(f"ctc_loss: targets must be integers, got {dtypes.of_array(array)}")
+    if array.ndim == 1 and (single or len(array) == sum(sizes)):
+        starts = itertools.accumulate(sizes, initial=0)
+        rows = [array[start:start + n] for start, n in zip(starts, sizes, strict=False)]
+    elif array.ndim == 2:
+        rows = [row[:n] for row, n in zip(array, sizes, strict=False)]
+    else:
+        raise RuntimeError(f"ctc_loss: targets of shape {tuple(array.shape)} are neither (N, S) "
+                           f"nor the {sum(sizes)} labels of all target_lengths")
+    found = numpy.zeros((len(rows), max(sizes, default=0)), dtype=int)
+    for i, (row, n) in enumerate(zip(rows, sizes, strict=True)):
+        if len(row) < n:
+            raise RuntimeError(f"ctc_loss: target_lengths has {n} at {i}, but there are "
+                               f"{len(row)} labels")
+        found[i, :n] = row
+    return found
+
+
+def _check(labels: Any, lengths: list[int], sizes: list[int], steps: int, batch: int,
+           classes: int, blank: int) -> None:
+    if not len(lengths) == len(sizes) == len(labels) == batch:
+        raise RuntimeError(f"ctc_loss: {len(lengths)} input_lengths, {len(sizes)} target_lengths "
+                           f"and {len(labels)} rows of targets for a batch of {batch}")
+    if not 0 <= blank < classes:
+        raise RuntimeError(f"ctc_loss: blank must be in [0, {classes - 1}], got {blank}")
+    if not all(1 <= n <= steps for n in lengths):
+        raise RuntimeError(f"ctc_loss: input_lengths must be in [1, {steps}], got {lengths}")
+    used = numpy.arange(labels.shape[1]) < numpy.asarray(sizes)[:, None]
+    wrong = used & ((labels < 0) | (labels >= classes) | (labels == blank))
+    if wrong.any():
+        raise RuntimeError(f"ctc_loss: the target {labels[wrong][0]} is none of the classes "
+                           f"0 to {classes - 1} without the blank, {blank}")

@@ -1,0 +1,148 @@
+"""Rows of a matrix by their positions: embeddings, and bags of them put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from .. import devices, dtypes
+from ..autograd import engine
+from ..autograd.engine import tensor_of
+from ..autograd.modes import no_grad
+from ..autograd.op import composed, op
+from ..devices import array_module
+from .gather import index_add, scatter_reduce
+from .index import check_labels, getitem, put_zeros, where
+from .samples import S, ints, t
+from .shape import broadcast_to, reshape
+
+Array = Any
+
+
+@op(home="nn.functional", method=False, samples=[
+    S(ints(2, 3, high=4), t(4, 5)), S(ints(3, high=4), t(4, 2, grad=False), padding_idx=1),
+    S(ints(6, high=3), t(3, 2, grad=False), None, None, 2.0, True),
+    S(ints(high=4), t(4, 2)), S(ints(0), t(4, 2)), S(ints(2, 2, high=4), t(4, 0))])
+def embedding(input: Array, weight: Array, padding_idx: int | None = None,
+              scale_grad_by_freq: bool = False):
+    """The rows of `weight` at the positions in `input`; the one at padding_idx gets no gradient.
+
+    Shapes: (*) integers, (V, D) -> (*, D). With max_norm, the rows that are looked up are first
+    scaled down, in place, to a norm of at most that; with scale_grad_by_freq, the gradient of a
+    row is divided by how often it was looked up. `sparse` changes nothing: gradients are dense.
+
+    Raises:
+        IndexError: a position outside of [0, V - 1].
+        RuntimeError: positions that are not int64 or int32; a weight that is not a matrix.
+        ValueError: a padding_idx outside of [-V, V - 1].
+    """
+    return weight[input]
+
+
+@embedding.vjp("weight")
+def _(xp, g, input, weight_shape, weight_dtype, padding_idx, scale_grad_by_freq):
+    positions = input._array if isinstance(input, engine.Tensor) else input
+    raw, factor = array_module(positions), None
+    if padding_idx is not None:
+        factor = (positions != padding_idx % weight_shape[0]).astype(weight_dtype)
+    if scale_grad_by_freq:
+        times = raw.bincount(raw.reshape(positions, (-1,)), minlength=weight_shape[0])[positions]
+        factor = (1.0 if factor is None else factor) / times.astype(weight_dtype)
+    if factor is not None:
+        factor = raw.reshape(factor, (*positions.shape, 1))
+        g = g * (tensor_of(factor, None) if xp is engine.tensors else factor)
+    return put_zeros.run(xp, g, weight_shape, (positions,))
+
+
+@embedding.public
+def checked_embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
+                      scale_grad_by_freq=False, sparse=False):
+    if input.dtype not in (dtypes.int64, dtypes.int32):
+        raise RuntimeError(f"embedding: positions must be int64 or int32, got {input.dtype}; "
+                           "convert them with .long()")
+    if weight.ndim != 2:
+        raise RuntimeError("embedding: the weight must have shape (V, D), got "
+                           f"{tuple(weight.shape)}")
+    rows = weight.shape[0]
+    check_labels("embedding", input, rows)
+    if padding_idx is not None and not -rows <= padding_idx < rows:
+        raise ValueError(f"embedding: padding_idx {padding_idx} is out of range for {rows} rows")
+    if max_norm is not None:
+        _bound_rows(weight, input, max_norm, norm_type)
+    return embedding(input, weight, padding_idx, scale_grad_by_freq)
+
+
+checked_embedding.__doc__ = embedding.forward.__doc__
+
+
+def _bound_rows(weight, positions, max_norm, norm_type):
+    """Scales the rows at `positions` down to a norm of at most max_norm, in place."""
+    with no_grad():
+        used = array_module(positions._array).unique(positions._array)
+        used = tensor_of(used, None)
+        rows = weight[used]
+        norms = (rows.abs() ** norm_type).sum(1, keepdim=True) ** (1 / norm_type)
+        weight[used] = where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(ints(2, 3, high=5), t(5, 4)), S(ints(2, 3, high=5), t(5, 4), mode="sum",
+                                      per_sample_weights=t(2, 3, grad=False)),
+    S(ints(2, 3, high=5), t(5, 4, distinct=True), mode="max"),
+    S(ints(2, 3, high=5), t(5, 4, grad=False), scale_grad_by_freq=True),
+    S(ints(2, 4, high=5), t(5, 4), padding_idx=1),
+    *(S(ints(6, high=5), t(5, 4, distinct=True), numpy.array([0, 2, 2]), mode=mode)
+      for mode in ("sum", "mean", "max")),
+    S(ints(6, high=5), t(5, 4), numpy.array([0, 2, 6]), mode="sum", include_last_offset=True)],
+    reference=lambda torch: lambda input, weight, offsets=None, **options: (
+        torch.nn.functional.embedding_bag(
+            input, weight, None if offsets is None else torch.from_numpy(offsets), **options)))
+def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
+                  scale_grad_by_freq=False, mode="mean", sparse=False, per_sample_weights=None,
+                  include_last_offset=False, padding_idx=None):
+    """The sum, mean or max of the rows of `weight` that each bag of positions names.
+
+    A bag is a row of the input or, if that has one dim, what stands from one offset to the next.
+    An empty bag gives zeros; positions equal to `padding_idx` do not count. `max_norm`,
+    `scale_grad_by_freq` and `sparse` are as in `embedding`.
+
+    Shapes: (B, N) or (M) with offsets (B), (V, D) -> (B, D).
+
+    Raises:
+        ValueError: offsets for two dims, none for one; another mode.
+        NotImplementedError: per_sample_weights for another mode than "sum".
+        IndexError: a position outside of [0, V - 1].
+    """
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError(f"embedding_bag: mode {mode!r} is none of 'sum', 'mean', 'max'")
+    if input.ndim not in (1, 2) or (input.ndim == 1) != (offsets is not None):
+        raise ValueError("embedding_bag: give bags as rows of two dims, or one dim and offsets; "
+                         f"got shape {tuple(input.shape)} and offsets {offsets}")
+    if per_sample_weights is not None and mode != "sum":
+        raise NotImplementedError("embedding_bag: per_sample_weights go with mode 'sum' only")
+    check_labels("embedding_bag", input, weight.shape[0])
+    if offsets is None:
+        ends = numpy.arange(input.shape[0] + 1) * input.shape[1]
+    else:
+        starts = devices.to_numpy(getattr(offsets, "_array", offsets))
+        ends = starts if include_last_offset else numpy.append(starts, input.numel())
+    bags = numpy.repeat(numpy.arange(len(ends) - 1), numpy.diff(ends))
+    array = input._array.reshape(-1)
+    weights = None if per_sample_weights is None else reshape(per_sample_weights, (-1, 1))
+    if padding_idx is not None:
+        kept = devices.to_numpy(array) != padding_idx % weight.shape[0]
+        array, bags = array[kept], bags[kept]
+        weights = None if weights is None else getitem(weights, (kept,))
+    rows = checked_embedding(tensor_of(array, None), weight, None, max_norm, norm_type,
+                             scale_grad_by_freq)
+    bags = tensor_of(devices.to_device(bags, weight.device), None)
+    out = weight.new_zeros((len(ends) - 1, weight.shape[1]))
+    if mode == "max":
+        index = broadcast_to(bags.unsqueeze(1), rows.shape)
+        return scatter_reduce(out, 0, index, rows, "amax", include_self=False)
+    total = index_add(out, 0, bags, rows if weights is None else rows * weights)
+    if mode == "sum":
+        return total
+    counts = index_add(out.new_zeros(len(ends) - 1), 0, bags, rows.new_ones(bags.numel()))
+    return total / counts.clamp(min=1).unsqueeze(1)

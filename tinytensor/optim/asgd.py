@@ -1,0 +1,51 @@
+"""Averaged stochastic gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..creation import tensor
+from ..tensor import Tensor
+from .optimizer import Optimizer, blocks, check_at_least_zero, count_step, direction, state_arrays
+
+
+class ASGD(Optimizer):
+    """Gradient descent with falling steps η, and an average of the parameters beside it:
+
+        g ← gradient + weight_decay p              (its negative with maximize)
+        p ← (1 - lambd η) p - η g
+        a ← a + (p - a) μ                          the average, state[p]["ax"]
+        η ← lr / (1 + lambd lr t)**alpha,  μ ← 1 / max(1, t - t0)  after step t
+
+    Polyak and Juditsky 1992, in the form that PyTorch uses.
+
+    Raises:
+        ValueError: a negative lr or weight_decay; no parameters.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-2, lambd: float = 1e-4,
+                 alpha: float = 0.75, t0: float = 1e6, weight_decay: float = 0,
+                 foreach: bool | None = None, maximize: bool = False,
+                 differentiable: bool = False, capturable: bool = False):
+        """`foreach`, `differentiable` and `capturable` choose among implementations in PyTorch;
+        here there is one, and a step is no part of a graph."""
+        check_at_least_zero(**{"learning rate": float(lr), "weight_decay value": weight_decay})
+        super().__init__(params, {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0,
+                                  "weight_decay": weight_decay, "maximize": maximize})
+
+    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
+                group: dict[str, Any]) -> None:
+        lr, lambd = float(group["lr"]), float(group["lambd"])
+        step = count_step(state)
+        eta, mu = (state[name].item() if name in state else tensor(first).item()
+                   for name, first in (("eta", lr), ("mu", 1.0)))
+        for p, g, average in blocks(parameter._array, grad, *state_arrays(
+                state, parameter._array, "ax")):
+            g = direction(p, g, group)
+            p *= 1 - lambd * eta
+            p -= eta * g
+            average += (p - average) * mu
+        # In the default dtype, whose rounding the next step is to see.
+        state["eta"] = tensor(lr / (1 + lambd * lr * step) ** group["alpha"])
+        state["mu"] = tensor(1 / max(1.0, step - group["t0"]))

@@ -1,0 +1,90 @@
+"""Muon: momentum made orthogonal, for the matrices inside of a network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from ..devices import array_module
+from ..tensor import Tensor
+from .optimizer import Optimizer, average, check_at_least_zero, state_arrays
+
+Coefficients = tuple[float, float, float]
+
+
+class Muon(Optimizer):
+    """Steps that turn a matrix as far in each direction, by the momentum made orthogonal:
+
+        m ← momentum m + (1 - momentum) g
+        u ← momentum m + (1 - momentum) g          with nesterov, m without
+        p ← (1 - lr weight_decay) p - lr r · orthogonal(u)
+
+    orthogonal(u) sets the singular values of u to about 1 by ns_steps steps of a Newton-Schulz
+    iteration, x ← a x + (b x xᵀ + c (x xᵀ)²) x. r is sqrt(max(1, rows / columns)), or with
+    adjust_lr_fn="match_rms_adamw" 0.2 sqrt(max(rows, columns)).
+
+    For weights of two dims; embeddings, biases and the last layer are left to AdamW. Jordan et al.
+    2024; Liu et al. 2025 (the second r). PyTorch iterates in bfloat16, this in the dtype of the
+    parameter.
+
+    Raises:
+        ValueError: a negative option; another adjust_lr_fn; 100 steps or more; a parameter that
+            has not two dims; no parameters.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, weight_decay: float = 0.1,
+                 momentum: float = 0.95, nesterov: bool = True,
+                 ns_coefficients: Coefficients = (3.4445, -4.775, 2.0315), eps: float = 1e-7,
+                 ns_steps: int = 5, adjust_lr_fn: str | None = None):
+        check_at_least_zero(**{"learning rate": float(lr), "momentum value": momentum,
+                               "weight_decay value": weight_decay})
+        if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
+            raise ValueError(f"Invalid adjust_lr_fn: {adjust_lr_fn!r}; there are 'original' and "
+                             "'match_rms_adamw'")
+        if ns_steps >= 100:
+            raise ValueError(f"Invalid ns_steps: {ns_steps}; about 5 are enough")
+        super().__init__(params, {
+            "lr": lr, "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov,
+            "ns_coefficients": ns_coefficients, "eps": eps, "ns_steps": ns_steps,
+            "adjust_lr_fn": adjust_lr_fn})
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As `Optimizer.add_param_group`, for Tensors of two dims.
+
+        Raises:
+            ValueError: a Tensor of another number of dims. Nothing has changed then.
+        """
+        super().add_param_group(param_group)
+        wrong = [tuple(p.shape) for p in self.param_groups[-1]["params"] if p.ndim != 2]
+        if wrong:
+            self.param_groups.pop()
+            raise ValueError(f"Muon is for parameters of 2 dims, got shape {wrong[0]}; give the "
+                             "others to AdamW")
+
+    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
+                group: dict[str, Any]) -> None:
+        array, momentum, lr = parameter._array, float(group["momentum"]), float(group["lr"])
+        (mean,) = state_arrays(state, array, "momentum_buffer")
+        average(mean, grad, momentum, array_module(array).empty_like(array))
+        update = grad + (mean - grad) * momentum if group["nesterov"] else mean
+        rows, columns = array.shape
+        ratio = math.sqrt(max(1.0, rows / columns))
+        if group["adjust_lr_fn"] == "match_rms_adamw":
+            ratio = 0.2 * math.sqrt(max(rows, columns))
+        array *= 1 - lr * group["weight_decay"]
+        array -= lr * ratio * _orthogonal(update, group["ns_coefficients"], group["ns_steps"],
+                                          group["eps"])
+
+
+def _orthogonal(matrix: Any, coefficients: Coefficients, steps: int, eps: float) -> Any:
+    """A matrix of the same singular vectors, with singular values of about 1."""
+    a, b, c = map(float, coefficients)
+    xp = array_module(matrix)
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix  # the smaller product
+    x = x / max(float(xp.sqrt((x * x).sum())), eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return x.T if tall else x

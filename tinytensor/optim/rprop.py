@@ -1,0 +1,59 @@
+"""Resilient propagation: steps by the sign of the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..autograd.engine import tensor_of
+from ..devices import array_module
+from ..tensor import Tensor
+from .optimizer import Optimizer, blocks, check_at_least_zero, count_step, state_arrays
+
+
+class Rprop(Optimizer):
+    """Every element has a step size of its own, whatever the size of its gradient:
+
+        s ← s · η₊ where the gradient keeps its sign, s · η₋ where it turns, within step_sizes
+        p ← p - s sign(gradient)        without the elements that turned, which wait one step
+
+    etas is (η₋, η₊); the sizes begin as lr. For whole batches. Riedmiller and Braun 1993.
+
+    Raises:
+        ValueError: a negative lr; etas not around 1; no parameters.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-2,
+                 etas: tuple[float, float] = (0.5, 1.2),
+                 step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False,
+                 foreach: bool | None = None, maximize: bool = False,
+                 differentiable: bool = False):
+        """`capturable`, `foreach` and `differentiable` choose among implementations in PyTorch;
+        here there is one, and a step is no part of a graph."""
+        check_at_least_zero(**{"learning rate": float(lr)})
+        if not 0.0 < etas[0] < 1.0 < etas[1]:
+            raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}; the first must be in "
+                             "(0, 1), the second greater than 1")
+        super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes,
+                                  "maximize": maximize})
+
+    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
+                group: dict[str, Any]) -> None:
+        array = parameter._array
+        xp = array_module(array)
+        count_step(state)
+        if "step_size" not in state:
+            state["step_size"] = tensor_of(xp.full_like(array, float(group["lr"])), None)
+        arrays = state_arrays(state, array, "prev", "step_size")
+        less, more = map(float, group["etas"])
+        for p, g, before, size in blocks(array, grad, *arrays):
+            g = -g if group["maximize"] else g
+            turned = xp.sign(g * before)
+            factor = xp.ones_like(size)
+            factor[turned > 0] = more
+            factor[turned < 0] = less
+            size *= factor
+            xp.clip(size, *map(float, group["step_sizes"]), out=size)
+            before[...] = g
+            before[turned < 0] = 0
+            p -= xp.sign(before) * size

@@ -1,0 +1,192 @@
+"""Averages of weights over a training: stochastic weight averaging, and the exponential kind.
+
+Izmailov et al. 2018.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from .. import dtypes
+from ..autograd.modes import no_grad
+from ..creation import tensor
+from ..nn.module import Module
+from ..nn.normalization import BatchNorm
+from ..tensor import Tensor
+from .lr_scheduler import LRScheduler
+from .optimizer import Optimizer
+
+__all__ = ["AveragedModel", "SWALR", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn",
+           "get_swa_multi_avg_fn", "update_bn"]
+
+Average = Callable[[Any, Any, Any], Any]  # (average, value, how many there were) -> new average
+Averages = Callable[[Sequence[Any], Sequence[Any], Any], None]  # the same for lists, in place
+
+
+def get_ema_avg_fn(decay: float = 0.999) -> Average:
+    """The exponential average: decay · average + (1 - decay) · value.
+
+    Raises:
+        ValueError: a decay outside of [0, 1].
+    """
+    if not 0.0 <= decay <= 1.0:
+        raise ValueError(f"Invalid decay value {decay}; it must be in [0, 1]")
+    return lambda average, value, count: decay * average + (1 - decay) * value
+
+
+def get_swa_avg_fn() -> Average:
+    """The mean of all values."""
+    return lambda average, value, count: average + (value - average) / (count + 1)
+
+
+def get_ema_multi_avg_fn(decay: float = 0.999) -> Averages:
+    """`get_ema_avg_fn` for lists, in place."""
+    return _for_lists(get_ema_avg_fn(decay))
+
+
+def get_swa_multi_avg_fn() -> Averages:
+    """`get_swa_avg_fn` for lists, in place."""
+    return _for_lists(get_swa_avg_fn())
+
+
+def _for_lists(average_of: Average) -> Averages:
+    def update(averages: Sequence[Any], values: Sequence[Any], count: Any) -> None:
+        with no_grad():
+            for average, value in zip(averages, values, strict=True):
+                average.copy_(average_of(average, value, count))
+    return update
+
+
+class AveragedModel(Module):
+    """A copy of a model whose parameters are the average of the model's at every update.
+
+        averaged = AveragedModel(model, avg_fn=get_ema_avg_fn(0.999))
+        ...
+        optimizer.step()
+        averaged.update_parameters(model)
+
+    n_averaged    how many updates there were: a buffer
+    module        the copy, which calling this calls
+
+    Args:
+        avg_fn: of one parameter; the mean of all updates if not given.
+        multi_avg_fn: of all parameters, in place, instead.
+        use_buffers: average the buffers too; otherwise they are the model's of the last update.
+
+    Raises:
+        AssertionError: both avg_fn and multi_avg_fn.
+    """
+
+    n_averaged: Any
+
+    def __init__(self, model: Module, device: Any = None, avg_fn: Average | None = None,
+                 multi_avg_fn: Averages | None = None, use_buffers: bool = False):
+        super().__init__()
+        if avg_fn is not None and multi_avg_fn is not None:
+            raise AssertionError("AveragedModel: give avg_fn or multi_avg_fn, not both")
+        self.module: Module = copy.deepcopy(model)
+        if device is not None:
+            self.module = self.module.to(device)
+        self.register_buffer("n_averaged", tensor(0, dtype=dtypes.int64, device=device))
+        self.avg_fn = avg_fn
+        self.multi_avg_fn = multi_avg_fn
+        self.use_buffers = use_buffers
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.module(*args, **kwargs)
+
+    def update_parameters(self, model: Module) -> None:
+        """Takes the parameters of now into the average. The first time, they are the average."""
+        mine, theirs = _values(self.module, self.use_buffers), _values(model, self.use_buffers)
+        averages = [p.detach() for p in mine]
+        values: list[Any] = [p.detach().to(a.device)  # type: ignore[attr-defined]
+                             for p, a in zip(theirs, averages, strict=True)]
+        update = self.multi_avg_fn or _for_lists(self.avg_fn or get_swa_avg_fn())
+        if int(self.n_averaged) == 0:
+            update = _for_lists(lambda average, value, count: value)
+        update(averages, values, self.n_averaged)
+        with no_grad():
+            if not self.use_buffers:
+                buffers: Any = zip(self.module.buffers(), model.buffers(), strict=True)
+                for mine, theirs in buffers:
+                    mine.copy_(theirs)
+            self.n_averaged += 1
+
+
+def _values(model: Module, buffers: bool) -> list[Tensor]:
+    return list(itertools.chain(model.parameters(), model.buffers() if buffers else ()))
+
+
+def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
+    """Computes the running statistics of batch normalisation anew, over the batches of a loader.
+
+    Of a batch that is a list or tuple, the first item is the input.
+    """
+    norms = [m for m in model.modules() if isinstance(m, BatchNorm)]
+    if not norms:
+        return
+    training, momenta = model.training, [m.momentum for m in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the average over all batches
+    model.train()
+    try:
+        with no_grad():
+            for batch in loader:
+                input: Any = batch[0] if isinstance(batch, list | tuple) else batch
+                model(input if device is None else input.to(device))
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        model.train(training)
+
+
+class SWALR(LRScheduler):
+    """From the rate of now to swa_lr in anneal_epochs steps, which then stays.
+
+    By a cosine, or with anneal_strategy="linear" evenly.
+
+    Raises:
+        ValueError: another strategy; anneal_epochs that are no number of steps; as many swa_lr as
+            there are groups were not given.
+    """
+
+    def __init__(self, optimizer: Optimizer, swa_lr: float | Sequence[float],
+                 anneal_epochs: int = 10, anneal_strategy: str = "cos", last_epoch: int = -1):
+        if anneal_strategy not in ("cos", "linear"):
+            raise ValueError("anneal_strategy must be one of 'cos' or 'linear', got "
+                             f"{anneal_strategy!r}")
+        if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
+            raise ValueError("anneal_epochs must be equal or greater than 0, got "
+                             f"{anneal_epochs}")
+        groups = optimizer.param_groups
+        rates = list(swa_lr) if isinstance(swa_lr, list | tuple) else [swa_lr] * len(groups)
+        if len(rates) != len(groups):
+            raise ValueError(f"swa_lr must have a value for each of {len(groups)} parameter "
+                             f"groups, got {len(rates)}")
+        for group, rate in zip(groups, rates, strict=True):
+            group["swa_lr"] = rate
+        self.anneal_epochs, self._anneal_strategy = anneal_epochs, anneal_strategy
+        super().__init__(optimizer, last_epoch)
+
+    def _share(self, step: int) -> float:
+        """How much of the way to swa_lr is gone after a step."""
+        t = max(0.0, min(1.0, step / max(1, self.anneal_epochs)))
+        return t if self._anneal_strategy == "linear" else (1 - math.cos(math.pi * t)) / 2
+
+    def get_lr(self) -> list[float]:
+        self._check_within_step()
+        step = self._step_count - 1
+        if not self.anneal_epochs:
+            step = max(1, step)
+        before, now = self._share(step - 1), self._share(step)
+        rates = []
+        for group in self.optimizer.param_groups:
+            lr, end = float(group["lr"]), float(group["swa_lr"])
+            start = end if before == 1 else (lr - before * end) / (1 - before)
+            rates.append(end * now + start * (1 - now))
+        return rates
