@@ -71,7 +71,7 @@ def test_a_hook_forgives_missing_names() -> None:
 def test_a_hook_changes_the_state_that_is_taken() -> None:
     for lib in (tinytensor, torch):
         net = model(lib)
-        net.register_state_dict_post_hook(lambda m, state, prefix, meta: state.__delitem__("0.bias"))
+        net.register_state_dict_post_hook(lambda m, state, *others: state.__delitem__("0.bias"))
         assert "0.bias" not in net.state_dict() and "0.weight" in net.state_dict()
 
 
@@ -135,7 +135,7 @@ def test_an_attribute_that_is_missing_says_what_is_near_or_why() -> None:
     layer = nn.Linear(2, 2)
     with pytest.raises(AttributeError, match=r"the Linear has no 'wieght'; close to it: weight"):
         layer.wieght  # noqa: B018
-    with pytest.raises(AttributeError, match="on purpose: .*register_full_backward_hook"):
+    with pytest.raises(AttributeError, match=r"on purpose: .*register_full_backward_hook"):
         layer.register_backward_hook  # noqa: B018
     assert not hasattr(layer, "nothing")
 
