@@ -6,8 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..creation import tensor
-from ..tensor import Tensor
-from .optimizer import Optimizer, blocks, check_at_least_zero, count_step, direction, state_arrays
+from .optimizer import (
+    Optimizer,
+    blocks,
+    check_at_least_zero,
+    count_step,
+    direction,
+    for_each,
+    state_arrays,
+)
 
 
 class ASGD(Optimizer):
@@ -34,18 +41,23 @@ class ASGD(Optimizer):
         super().__init__(params, {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0,
                                   "weight_decay": weight_decay, "maximize": maximize})
 
-    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
-                group: dict[str, Any]) -> None:
-        lr, lambd = float(group["lr"]), float(group["lambd"])
-        step = count_step(state)
+    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+                 group: dict[str, Any]) -> tuple[Any, ...]:
+        lr, step = float(group["lr"]), count_step(state)
         eta, mu = (state[name].item() if name in state else tensor(first).item()
                    for name, first in (("eta", lr), ("mu", 1.0)))
-        for p, g, average in blocks(parameter._array, grad, *state_arrays(
-                state, parameter._array, "ax")):
+        # In the default dtype, whose rounding the next step is to see.
+        state["eta"] = tensor(lr / (1 + group["lambd"] * lr * step) ** group["alpha"])
+        state["mu"] = tensor(1 / max(1.0, step - group["t0"]))
+        return array, grad, *state_arrays(state, array, "ax"), eta, mu
+
+    @staticmethod
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, ax: Any, eta: float,
+                  mu: float) -> None:
+        for p, g, average in blocks(parameter, grad, ax):
             g = direction(p, g, group)
-            p *= 1 - lambd * eta
+            p *= 1 - group["lambd"] * eta
             p -= eta * g
             average += (p - average) * mu
-        # In the default dtype, whose rounding the next step is to see.
-        state["eta"] = tensor(lr / (1 + lambd * lr * step) ** group["alpha"])
-        state["mu"] = tensor(1 / max(1.0, step - group["t0"]))
+
+    update = for_each("ASGD", _formulas)

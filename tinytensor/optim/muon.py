@@ -6,9 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ..devices import array_module
-from ..tensor import Tensor
-from .optimizer import Optimizer, average, check_at_least_zero, state_arrays
+from .optimizer import Optimizer, average, check_at_least_zero, for_each, state_arrays
 
 Coefficients = tuple[float, float, float]
 
@@ -62,25 +60,29 @@ class Muon(Optimizer):
             raise ValueError(f"Muon is for parameters of 2 dims, got shape {wrong[0]}; give the "
                              "others to AdamW")
 
-    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
-                group: dict[str, Any]) -> None:
-        array, momentum, lr = parameter._array, float(group["momentum"]), float(group["lr"])
-        (mean,) = state_arrays(state, array, "momentum_buffer")
-        average(mean, grad, momentum, array_module(array).empty_like(array))
+    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+                 group: dict[str, Any]) -> tuple[Any, ...]:
+        return array, grad, *state_arrays(state, array, "momentum_buffer")
+
+    @staticmethod
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, mean: Any) -> None:
+        momentum, lr = float(group["momentum"]), float(group["lr"])
+        average(mean, grad, momentum, xp.empty_like(mean))
         update = grad + (mean - grad) * momentum if group["nesterov"] else mean
-        rows, columns = array.shape
+        rows, columns = parameter.shape
         ratio = math.sqrt(max(1.0, rows / columns))
         if group["adjust_lr_fn"] == "match_rms_adamw":
             ratio = 0.2 * math.sqrt(max(rows, columns))
-        array *= 1 - lr * group["weight_decay"]
-        array -= lr * ratio * _orthogonal(update, group["ns_coefficients"], group["ns_steps"],
-                                          group["eps"])
+        parameter *= 1 - lr * group["weight_decay"]
+        parameter -= lr * ratio * _orthogonal(xp, update, group["ns_coefficients"],
+                                              group["ns_steps"], group["eps"])
+
+    update = for_each("Muon", _formulas)
 
 
-def _orthogonal(matrix: Any, coefficients: Coefficients, steps: int, eps: float) -> Any:
+def _orthogonal(xp: Any, matrix: Any, coefficients: Coefficients, steps: int, eps: float) -> Any:
     """A matrix of the same singular vectors, with singular values of about 1."""
     a, b, c = map(float, coefficients)
-    xp = array_module(matrix)
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix  # the smaller product
     x = x / max(float(xp.sqrt((x * x).sum())), eps)

@@ -7,8 +7,14 @@ from typing import Any
 
 from ..autograd.engine import tensor_of
 from ..devices import array_module
-from ..tensor import Tensor
-from .optimizer import Optimizer, blocks, check_at_least_zero, count_step, state_arrays
+from .optimizer import (
+    Optimizer,
+    blocks,
+    check_at_least_zero,
+    count_step,
+    for_each,
+    state_arrays,
+)
 
 
 class Rprop(Optimizer):
@@ -37,16 +43,19 @@ class Rprop(Optimizer):
         super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes,
                                   "maximize": maximize})
 
-    def _update(self, parameter: Tensor, grad: Any, state: dict[str, Any],
-                group: dict[str, Any]) -> None:
-        array = parameter._array
-        xp = array_module(array)
+    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+                 group: dict[str, Any]) -> tuple[Any, ...]:
         count_step(state)
         if "step_size" not in state:
-            state["step_size"] = tensor_of(xp.full_like(array, float(group["lr"])), None)
-        arrays = state_arrays(state, array, "prev", "step_size")
+            sizes = array_module(array).full_like(array, float(group["lr"]))
+            state["step_size"] = tensor_of(sizes, None)
+        return array, grad, *state_arrays(state, array, "prev", "step_size")
+
+    @staticmethod
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, prev: Any,
+                  step_size: Any) -> None:
         less, more = map(float, group["etas"])
-        for p, g, before, size in blocks(array, grad, *arrays):
+        for p, g, before, size in blocks(parameter, grad, prev, step_size):
             g = -g if group["maximize"] else g
             turned = xp.sign(g * before)
             factor = xp.ones_like(size)
@@ -57,3 +66,5 @@ class Rprop(Optimizer):
             before[...] = g
             before[turned < 0] = 0
             p -= xp.sign(before) * size
+
+    update = for_each("Rprop", _formulas)

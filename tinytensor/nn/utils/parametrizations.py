@@ -21,7 +21,7 @@ def norm_except(tensor: Any, dim: int | None) -> Any:
     return (tensor * tensor).sum(over, keepdim=True).sqrt() if over else tensor.abs()
 
 
-class WeightNorm(Module):
+class _WeightNorm(Module):
     """g v / ‖v‖, with a length g for each slice along a dim."""
 
     def __init__(self, dim: int | None = 0):
@@ -44,11 +44,11 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
     Args:
         dim: along which there is a length for each slice; None for one in all.
     """
-    parametrize.register_parametrization(module, name, WeightNorm(dim), unsafe=True)
+    parametrize.register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
     return module
 
 
-class SpectralNorm(Module):
+class _SpectralNorm(Module):
     """W / σ, σ the largest singular value of W as a matrix, estimated by power iteration.
 
     Each forward while training takes n_power_iterations steps from where the last one ended.
@@ -122,7 +122,7 @@ def spectral_norm(module: Any, name: str = "weight", n_power_iterations: int = 1
     if not isinstance(weight, Tensor):
         raise ValueError(f"spectral_norm: the {type(module).__name__} has no parameter or buffer "
                          f"{name!r}")
-    parametrize.register_parametrization(module, name, SpectralNorm(
+    parametrize.register_parametrization(module, name, _SpectralNorm(
         weight, n_power_iterations, dim_of_outputs(module) if dim is None else dim, eps))
     return module
 
