@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import report
+from . import pictures, report
 from .harness import Workers, measure, peers_of, serve
 from .peers import machine
 from .works import FAMILIES, ROWS
@@ -27,16 +27,23 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--list", action="store_true", help="print the rows and end")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
-    parser.add_argument("--markdown", type=Path, metavar="FILE",
-                        help="print the table of a README from such a JSON file, and end")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the ratios as a PNG")
+    parser.add_argument("--picture", type=Path, metavar="FILE",
+                        help="draw the ratios as a PNG, and growth beside it")
+    parser.add_argument("--read", type=Path, metavar="FILE",
+                        help="measure nothing: print the table of a README from a JSON file, "
+                             "and draw it with --picture")
     parser.add_argument("--worker", nargs=2, metavar=("PEER", "DEVICE"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
         serve(ROWS, *given.worker)
         return
-    if given.markdown:
-        print(report.markdown(json.loads(given.markdown.read_text())))
+    if given.read:
+        read = json.loads(given.read.read_text())
+        read["rows"] = [row for row in read["rows"]
+                        if given.only.lower() in f"{row['family']}: {row['name']}".lower()]
+        print(report.markdown(read))
+        if given.picture:
+            pictures.draw(read, given.picture)
         return
     rounds, budget = (3, 0.15) if given.quick else (given.rounds, given.budget)
     named = given.peers.split(";") if given.peers else []
@@ -62,7 +69,8 @@ def main() -> None:
             if family != before:
                 workers.close()
                 before = family
-            found = measure(row, peers, rounds, budget, workers)
+            once = given.quick and row.unit == "bytes"  # the steadiest figure, and the slowest
+            found = measure(row, peers, 1 if once else rounds, budget, workers)
             data["rows"].append(report.as_data(row, family, found))
             if not row.growth:
                 print("\n".join(report.row_lines(data["rows"][-1])), flush=True)
@@ -73,6 +81,9 @@ def main() -> None:
     print(report.summary(data))
     if given.json:
         given.json.write_text(json.dumps(data, indent=1))
+    if given.picture:
+        for path in pictures.draw(data, given.picture):
+            print(f"drawn: {path}")
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def measure(row: Row, peers: list[str], rounds: int, budget: float,
             workers: Workers) -> dict[str, Measured]:
     """One row of the table: every peer in `rounds` alternating turns of about `budget` seconds."""
     found = {peer: Measured() for peer in peers}
-    fresh = row.unit != "s"  # memory and imports are those of a new process
+    fresh = row.unit == "bytes"  # the memory of a run is that of a new process
     for round_ in range(rounds):
         for peer, result in found.items():
             if result.problem:
@@ -172,8 +172,12 @@ class Answers:
 
 def first_losses(step: Step) -> list[float]:
     """The losses of the steps of the warm-up, of those that have one."""
-    losses = [loss for loss in (step() for _ in range(WARM_UP)) if loss is not None]
-    return [float(loss.item() if hasattr(loss, "item") else loss) for loss in losses]
+    losses = []
+    for _ in range(WARM_UP):
+        loss = step()
+        if loss is not None:  # read at once: a compiled step may give the same memory again
+            losses.append(float(loss.item() if hasattr(loss, "item") else loss))
+    return losses
 
 
 def time_step(step: Step, budget: float) -> float:

@@ -12,10 +12,21 @@ from __future__ import annotations
 from typing import Any
 
 from .harness import Measured
-from .peers import AUTOGRAD, JAX, MICROGRAD, MYGRAD, NUMPY, PYTORCH, REFERENCE, TINYGRAD, Row
+from .peers import (
+    AUTOGRAD,
+    JAX,
+    MICROGRAD,
+    MYGRAD,
+    NUMPY,
+    PYTORCH,
+    PYTORCH_FUSED,
+    REFERENCE,
+    TINYGRAD,
+    Row,
+)
 
 Data = dict[str, Any]
-COLUMNS = (PYTORCH, JAX, TINYGRAD, MYGRAD, AUTOGRAD, MICROGRAD, NUMPY, REFERENCE)
+COLUMNS = (PYTORCH, PYTORCH_FUSED, JAX, TINYGRAD, MYGRAD, AUTOGRAD, MICROGRAD, NUMPY, REFERENCE)
 
 
 def as_data(row: Row, family: str, found: dict[str, Measured]) -> Data:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import tinytensor
 from benchmarks import report
 from benchmarks.harness import Answers, Measured, compare_losses, first_losses, peers_of
 from benchmarks.peers import OURS, PYTORCH, REFERENCE, Row, environment
@@ -47,6 +48,14 @@ def test_peers_do_the_same_work(row):
     assert len(losses[OURS]) == len(losses[PYTORCH]) > 0
     for found in losses.values():
         assert found == pytest.approx(losses[OURS], rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("row", SMALL[:7], ids=lambda row: row.name)
+def test_programs_run_on_a_gpu(row, gpu):
+    """On the stand-in for CuPy: nothing is left on the CPU, and the losses are the same."""
+    assert tinytensor.cuda.is_available()
+    assert first_losses(row.peers[OURS]("cuda")) == pytest.approx(
+        first_losses(row.peers[OURS]("cpu")), rel=1e-4)
 
 
 def test_training_changes_the_loss():

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy
 
-from .. import numpy_named, tinygrad_named, torch_named
+from .. import by_hand, numpy_named, tinygrad_named, torch_named
 from ..data import Weights, integers, normal, weights
-from ..peers import JAX, MYGRAD, OURS, PYTORCH, Row, Step, targets
+from ..peers import JAX, MYGRAD, NUMPY, OURS, PYTORCH, Row, Step, targets
 
 LR = 0.01
 CLASSES = 10
@@ -25,7 +25,7 @@ def torch_data(torch: Any, device: str, *sizes: int) -> list[Any]:
     return [torch.from_numpy(array).to(device) for array in images(*sizes)]
 
 
-# LeNet: 6 and 16 channels of 5×5, average to halves, 120-84-10.
+# LeNet: 6 and 16 channels of 5×5, each with a maximum of 2×2 after it, then 120-84-10.
 
 def torch_lenet(torch: Any, device: str, size: int, batch: int) -> Step:
     nn = torch.nn
@@ -78,7 +78,8 @@ def lenet(size: int, batch: int = 64, quick: tuple[str, ...] = ()) -> Row:
 
     peers = (torch_named.peers(torch_lenet, size=size, batch=batch)
              | numpy_named.peers(lenet_loss, data, lr=LR, only=(JAX, MYGRAD))
-             | tinygrad_named.peers(tinygrad_lenet, data, lr=LR))
+             | tinygrad_named.peers(tinygrad_lenet, data, lr=LR)
+             | {NUMPY: lambda device: by_hand.lenet(data()[0], *data()[1], LR)})
     return Row(f"LeNet, {size}² images, batch {batch}", peers, targets(1.0, peers), quick=quick,
                left_out="autograd has only the convolution of scipy.signal, far slower")
 
@@ -189,5 +190,5 @@ def residual(size: int, channels: int, batch: int = 32, widths: tuple[int, ...] 
                quick=quick, left_out="autograd, as above; MyGrad: LeNet stands for it")
 
 
-ROWS = [lenet(28, quick=(OURS, PYTORCH, JAX)), lenet(32),
+ROWS = [lenet(28, quick=(OURS, PYTORCH, JAX, NUMPY)), lenet(32),
         residual(28, 1, quick=(OURS, PYTORCH)), residual(32, 3)]

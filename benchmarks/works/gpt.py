@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy
 
-from .. import numpy_named, tinygrad_named, torch_named
+from .. import by_hand, numpy_named, tinygrad_named, torch_named
 from ..data import Weights, integers, weights
-from ..peers import JAX, MYGRAD, OURS, PYTORCH, Row, Step, targets
+from ..peers import JAX, MYGRAD, NUMPY, OURS, PYTORCH, Row, Step, targets
 
 LR = 1e-3
 VOCABULARY = 65
@@ -135,11 +135,12 @@ def row(width: int, layers: int = 4, batch: int = 16, length: int = 64, goal: fl
 
     peers = (torch_named.peers(torch_step, width=width, layers=layers, batch=batch, length=length)
              | numpy_named.peers(numpy_loss, data, "AdamW", LR)
-             | tinygrad_named.peers(tinygrad_loss, data, "AdamW", LR))
+             | tinygrad_named.peers(tinygrad_loss, data, "AdamW", LR)
+             | {NUMPY: lambda device: by_hand.gpt(data()[0], *data()[1], LR)})
     return Row(f"GPT width {width}, {layers} blocks, {batch} × {length} tokens", peers,
                targets(goal, peers), quick=quick)
 
 
-ROWS = [row(64, goal=1.2, quick=(OURS, PYTORCH, JAX, MYGRAD)),
+ROWS = [row(64, goal=1.2, quick=(OURS, PYTORCH, JAX, MYGRAD, NUMPY)),
         row(128, goal=1.2, quick=(OURS, PYTORCH)),
         row(384, goal=1.0)]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import time
 from importlib import util
 
-from ..peers import AUTOGRAD, JAX, MYGRAD, NUMPY, OURS, PYTORCH, TINYGRAD, Prepare, Row
+from ..peers import AUTOGRAD, JAX, MYGRAD, NUMPY, OURS, PYTORCH, TINYGRAD, Prepare, Row, Step
 
 MODULES = {OURS: "tinytensor", PYTORCH: "torch", JAX: "jax", TINYGRAD: "tinygrad",
            MYGRAD: "mygrad", AUTOGRAD: "autograd", NUMPY: "numpy"}
-TRIES = 3
 
 
 def of_process(program: str) -> float:
@@ -22,12 +20,11 @@ def of_process(program: str) -> float:
 
 
 def importing(module: str) -> Prepare:
-    def prepare(device: str):
+    def prepare(device: str) -> Step:
         if util.find_spec(module) is None:
             raise ImportError(name=module)
         of_process(f"import {module}")  # from here on its files are in the cache of the disk
-        return lambda: statistics.median(
-            of_process(f"import {module}") - of_process("") for _ in range(TRIES))
+        return lambda: of_process(f"import {module}") - of_process("")
     return prepare
 
 

@@ -60,7 +60,7 @@ class GELU:
 
 
 class Attention:
-    """softmax(q kᵀ / √width) v, causal or not; (batch, heads, length, width)."""
+    """softmax(q kᵀ / √width) v of three (batch, heads, length, width)."""
 
     @staticmethod
     def torch(torch: Any, q: Any, k: Any, v: Any) -> Any:
@@ -201,7 +201,7 @@ def autograd_step(operation: Any, shapes: Shapes, backward: bool) -> Step:
 
 
 def checked(prepare: Prepare) -> Prepare:
-    """The steps return an array; the number compared among the peers is a sum over it."""
+    """The steps return an array; the sum of its squares is compared among the peers."""
     def prepared(device: str) -> Step:
         step, calls = prepare(device), 0
 
@@ -209,13 +209,15 @@ def checked(prepare: Prepare) -> Prepare:
             nonlocal calls
             result = step()
             calls += 1
-            return abs(result).sum() if calls <= 1 else None
+            return (result * result).sum() if calls <= 1 else None
 
         return counted
 
     return prepared
 
 
+NAMES = {Softmax: "softmax", LayerNorm: "layer norm", GELU: "GELU", Attention: "attention",
+         Conv2d: "conv2d"}
 OTHERS: dict[str, Callable[..., Step]] = {
     JAX: jax_step, TINYGRAD: tinygrad_step, MYGRAD: mygrad_step, AUTOGRAD: autograd_step}
 
@@ -228,8 +230,8 @@ def row(operation: Any, shapes: Shapes, backward: bool, quick: tuple[str, ...] =
     peers |= {peer: other(peer) for peer in OTHERS
               if not (operation is Conv2d and peer == AUTOGRAD)}
     peers = {peer: checked(prepare) for peer, prepare in peers.items()}
-    name = {"LayerNorm": "layer norm"}.get(operation.__name__, operation.__name__)
-    sizes = " ".join("×".join(map(str, shape)) for shape in shapes[:1 + (operation is Conv2d)])
+    name = NAMES[operation]
+    sizes = " by ".join("×".join(map(str, shape)) for shape in shapes[:1 + (operation is Conv2d)])
     return Row(f"{name} {sizes}, {'forward and backward' if backward else 'forward'}", peers,
                targets(None, peers), quick=quick)
 

@@ -1,0 +1,139 @@
+"""The results as pictures: ratios as bars with their targets, and how time grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .peers import (
+    AUTOGRAD,
+    JAX,
+    MICROGRAD,
+    MYGRAD,
+    NUMPY,
+    OURS,
+    PYTORCH,
+    PYTORCH_FUSED,
+    REFERENCE,
+    TINYGRAD,
+)
+from .report import Data, ratio, verdict
+
+REACHED, MISSED, NO_TARGET = "#0072b2", "#d55e00", "#9aa5ad"  # told apart by colour-blind eyes too
+MARKERS = {JAX: ("o", "#009e73"), TINYGRAD: ("D", "#cc79a7"), MYGRAD: ("s", "#e69f00"),
+           AUTOGRAD: ("v", "#56b4e9"), NUMPY: ("P", "#555555"), REFERENCE: ("x", "black"),
+           PYTORCH_FUSED: ("*", "#d55e00")}
+LINES = {OURS: ("#0072b2", "-"), REFERENCE: ("#0072b2", ":"), PYTORCH: ("#d55e00", "-")}
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200, 500)
+OPERATIONS = "operations alone"
+
+
+def draw(data: Data, file: Path) -> list[Path]:
+    """Writes up to three PNG files: `file`, and beside it -operations and -growth."""
+    compared = [row for row in data["rows"] if not row["growth"] and against(row)]
+    parts = {"": [row for row in compared if row["family"] != OPERATIONS],
+             "-operations": [row for row in compared if row["family"] == OPERATIONS]}
+    written = []
+    for suffix, rows in parts.items():
+        if rows:
+            written.append(save(bars(rows), data, file, suffix))
+    grown = [row for row in data["rows"] if row["growth"]]
+    if grown:
+        written.append(save(growth(grown), data, file, "-growth"))
+    return written
+
+
+def against(row: Data) -> str:
+    """The peer whose bar is drawn: PyTorch, or micrograd for work on single numbers."""
+    return next((peer for peer in (PYTORCH, MICROGRAD) if ratio(row, peer) is not None), "")
+
+
+def save(figure: Any, data: Data, file: Path, suffix: str) -> Path:
+    about = data["machine"]
+    figure.supxlabel(", ".join(str(about.get(key, "?")) for key in ("date", "processor", "device"))
+                     + f", {about.get('threads', '?')} threads, PyTorch {about.get('torch', '?')}",
+                     fontsize=8, color="gray")
+    path = file.with_name(f"{file.stem}{suffix}.png")
+    figure.savefig(path, dpi=130)
+    return path
+
+
+def bars(rows: list[Data]) -> Any:
+    """A bar a row: PyTorch's time or memory over ours. Right of 1 this project is ahead."""
+    from matplotlib import pyplot
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+    from matplotlib.ticker import NullLocator
+
+    figure, axes = pyplot.subplots(figsize=(10, 1.9 + 0.27 * len(rows)), layout="constrained")
+    shown, colours = set(), set()
+    for place, row in enumerate(rows):
+        peer = against(row)
+        value, target = ratio(row, peer), row["peers"][peer].get("target")
+        assert value is not None
+        colour = NO_TARGET if target is None else \
+            REACHED if verdict(value, target) == "reached" else MISSED
+        colours.add(colour)
+        axes.barh(place, value - 1, left=1, color=colour, height=0.62)
+        axes.annotate(f"{value:.2f}" if value < 10 else f"{value:.0f}", (1.005, place),
+                      xycoords=("axes fraction", "data"), va="center", fontsize=8, color=colour)
+        if place and row["family"] != rows[place - 1]["family"]:
+            axes.axhline(place - 0.5, color="#dddddd", linewidth=0.8)
+        if target is not None:
+            axes.plot([target] * 2, [place - 0.45, place + 0.45], color="black", linewidth=2)
+        for other, (marker, shade) in MARKERS.items():
+            theirs = ratio(row, other)
+            if theirs is not None:
+                shown.add(other)
+                axes.plot(theirs, place, marker, color=shade, markersize=5, zorder=3)
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    axes.set_xticks([tick for tick in TICKS if low < tick < high], minor=False)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.grid(axis="x", which="major", color="#dddddd")
+    axes.set_axisbelow(True)
+    axes.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=8)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_title("A peer's time or memory over tinytensor's. Right of 1: tinytensor is ahead",
+                   fontsize=10)
+    alone = {against(row) for row in rows} - {PYTORCH}
+    name = PYTORCH + "".join(f" or {peer}" for peer in alone)
+    meanings = {REACHED: "target reached", MISSED: "target missed", NO_TARGET: "no target set"}
+    handles: list[Any] = [Patch(color=colour, label=f"{name}: {meaning}")
+                          for colour, meaning in meanings.items() if colour in colours]
+    if colours - {NO_TARGET}:
+        handles.append(Line2D([], [], color="black", linewidth=2, label="target"))
+    handles += [Line2D([], [], color=shade, marker=marker, linestyle="", label=peer)
+                for peer, (marker, shade) in MARKERS.items() if peer in shown]
+    figure.legend(handles=handles, fontsize=7, loc="outside upper center", ncols=4)
+    return figure
+
+
+def growth(rows: list[Data]) -> Any:
+    """A panel a curve: the time of a step against batch, width, depth and length, log-log."""
+    from matplotlib import pyplot
+    from matplotlib.ticker import NullLocator
+
+    curves: dict[str, list[Data]] = {}
+    for row in rows:
+        curves.setdefault(row["growth"][0], []).append(row)
+    figure, panels = pyplot.subplots(1, len(curves), figsize=(3.4 * len(curves), 3.6),
+                                     layout="constrained", squeeze=False)
+    for axes, (curve, points) in zip(panels[0], curves.items(), strict=True):
+        for peer, (colour, style) in LINES.items():
+            known = [(row["growth"][1], row["peers"][peer]["median"] * 1e3) for row in points
+                     if "median" in row["peers"].get(peer, {})]
+            if known:
+                axes.loglog(*zip(*known, strict=True), style, color=colour, marker=".",
+                            label=peer)
+        axes.set_xlabel(curve)
+        marks = [row["growth"][1] for row in points]
+        axes.set_xticks(marks, [str(mark) for mark in marks], fontsize=7)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.grid(color="#dddddd")
+    panels[0][0].set_ylabel("ms a training step")
+    panels[0][0].legend(fontsize=8)
+    return figure
