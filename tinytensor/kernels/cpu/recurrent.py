@@ -12,6 +12,7 @@ from ...threads import pool
 from ..loops import fits
 
 ROWS = 4  # of a tile: a thread takes at least these
+PIECE = 4_000_000  # products worth a thread of their own
 
 
 def _loops() -> ModuleType:
@@ -22,25 +23,29 @@ def _loops() -> ModuleType:
 
 
 def _first_rows(rows: int, count: int, steps: Any) -> Any:
-    """The first row of each step, or None if sequences end before others."""
+    """The first row of each step, or None if some sequences end before others."""
     if not rows or rows != len(steps) * count:
         return None
     firsts = numpy.arange(0, rows, count)
     return firsts if steps[0].start <= steps[-1].start else firsts[::-1].copy()
 
 
-def _laid_out(weight: Any) -> Any:
-    """The panels in which products with weight (depth, columns) read it."""
+def _laid_out(weight: Any, firsts: Any) -> Any:
+    """The panels in which products with weight (depth, columns) read it; None for one step."""
+    if len(firsts) == 1:
+        return None
     depth, columns = weight.shape
     panels = numpy.empty(depth * _loops().padded(columns, weight.itemsize), weight.dtype)
     _loops().lay_out(numpy.ascontiguousarray(weight), panels)
     return panels
 
 
-def _split(loop: Any, count: int, *args: Any) -> None:
+def _split(loop: Any, count: int, weight: Any, firsts: Any, *args: Any) -> None:
     """loop(start, stop, *args) for some of the sequences in each thread, on flat arrays."""
+    # A gate's activation takes about as long as 64 products; those of a single step are made.
+    each = len(firsts) * weight.shape[0] * ((weight.shape[1] if len(firsts) > 1 else 0) + 64)
     pool.split(loop, count, *[a.reshape(-1) if isinstance(a, numpy.ndarray) else a for a in args],
-               align=ROWS)
+               align=ROWS, least=max(ROWS, PIECE // each))
 
 
 def _rows(firsts: Any, count: int, rows: int) -> tuple[slice, slice, slice]:
@@ -70,8 +75,10 @@ def _(input: Any, weight: Any, h0: Any, c0: Any, steps: Any) -> Any:
         return None
     hidden, cells = (numpy.empty((rows, size), input.dtype) for _ in range(2))
     gates = numpy.empty_like(input)
-    _split(_loops().lstm, count, input, _laid_out(weight.T), h0, c0, firsts, size, hidden, cells,
-           gates)
+    panels = _laid_out(weight.T, firsts)
+    products = h0 @ weight.T if panels is None else None
+    _split(_loops().lstm, count, weight, firsts, input, panels, products, h0, c0, firsts, size,
+           hidden, cells, gates)
     return hidden, cells, gates
 
 
@@ -83,8 +90,11 @@ def _(g: Any, hidden: Any, cells: Any, gates: Any, weight: Any, h0: Any, c0: Any
     if firsts is None or not fits(hidden, cells, gates, weight, h0, c0, *g, least=1):
         return None
     d, d_h0, d_c0 = numpy.empty_like(gates), numpy.empty_like(h0), numpy.empty_like(c0)
-    _split(_loops().lstm_back, len(h0), *g, gates, cells, _laid_out(weight), c0, firsts,
+    panels = _laid_out(weight, firsts)
+    _split(_loops().lstm_back, len(h0), weight, firsts, *g, gates, cells, panels, c0, firsts,
            h0.shape[1], d, d_h0, d_c0)
+    if panels is None:
+        d_h0 += d @ weight
     return d, _weight_gradient(firsts, d, hidden, h0), d_h0, d_c0
 
 
@@ -99,7 +109,10 @@ def _(input: Any, weight: Any, bias: Any, h0: Any, steps: Any) -> Any:
         return None
     hidden, gates = numpy.empty((rows, size), input.dtype), numpy.empty_like(input)
     bias = numpy.zeros(3 * size, input.dtype) if bias is None else bias
-    _split(_loops().gru, count, input, _laid_out(weight.T), bias, h0, firsts, size, hidden, gates)
+    panels = _laid_out(weight.T, firsts)
+    products = h0 @ weight.T if panels is None else None
+    _split(_loops().gru, count, weight, firsts, input, panels, products, bias, h0, firsts, size,
+           hidden, gates)
     return hidden, gates
 
 
@@ -119,8 +132,11 @@ def _(g: Any, needs: Any, hidden: Any, gates: Any, weight: Any, bias: Any, h0: A
     if bias is not None:
         recurrent += bias[2 * size:]
     d, d_product, d_h0 = numpy.empty_like(gates), numpy.empty_like(gates), numpy.empty_like(h0)
-    _split(_loops().gru_back, count, *g, gates, recurrent, hidden, _laid_out(weight), h0, firsts,
-           size, d, d_product, d_h0)
+    panels = _laid_out(weight, firsts)
+    _split(_loops().gru_back, count, weight, firsts, *g, gates, recurrent, hidden, panels, h0,
+           firsts, size, d, d_product, d_h0)
+    if panels is None:
+        d_h0 += d_product @ weight
     d_bias = numpy.ones(rows, d.dtype) @ d_product if needs[2] else None
     return d, _weight_gradient(firsts, d_product, hidden, h0), d_bias, d_h0
 
@@ -131,20 +147,20 @@ def _(g: Any, needs: Any, hidden: Any, gates: Any, weight: Any, bias: Any, h0: A
 @rnn_sequence.kernel("cpu")
 def _(input: Any, weight: Any, h0: Any, steps: Any, nonlinearity: str) -> Any:
     firsts = _first_rows(len(input), len(h0), steps)
-    if firsts is None or not fits(input, weight, h0, least=1):
-        return None
+    if firsts is None or len(firsts) == 1 or not fits(input, weight, h0, least=1):
+        return None  # of one step the body takes three calls
     hidden = numpy.empty_like(input)
-    _split(_loops().elman, len(h0), input, _laid_out(weight.T), h0, firsts, h0.shape[1],
-           nonlinearity == "relu", hidden)
+    _split(_loops().elman, len(h0), weight, firsts, input, _laid_out(weight.T, firsts), h0, firsts,
+           h0.shape[1], nonlinearity == "relu", hidden)
     return hidden
 
 
 @rnn_sequence.kernel("cpu", "input", "weight", "h0")
 def _(g: Any, out: Any, weight: Any, h0: Any, steps: Any, nonlinearity: str) -> Any:
     firsts, g = _first_rows(len(out), len(h0), steps), numpy.asarray(g, order="C")
-    if firsts is None or not fits(g, out, weight, h0, least=1):
+    if firsts is None or len(firsts) == 1 or not fits(g, out, weight, h0, least=1):
         return None
     d, d_h0 = numpy.empty_like(out), numpy.empty_like(h0)
-    _split(_loops().elman_back, len(h0), g, out, _laid_out(weight), firsts, h0.shape[1],
-           nonlinearity == "relu", d, d_h0)
+    _split(_loops().elman_back, len(h0), weight, firsts, g, out, _laid_out(weight, firsts), firsts,
+           h0.shape[1], nonlinearity == "relu", d, d_h0)
     return d, _weight_gradient(firsts, d, out, h0), d_h0

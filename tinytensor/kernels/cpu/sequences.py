@@ -4,6 +4,9 @@ Sequences of a batch do not depend on each other, so each thread takes its share
 first step to the last and waits for nobody. In each step the states are multiplied with the
 weight, which is laid out once so that the product reads it from end to end, and what follows is
 one loop over the hidden units. All arrays are flat; row r of step t is row firsts[t] + r.
+
+Of a single step `panels` is None: its product is made by who calls, as laying out the weight would
+take longer, and `products` holds it.
 """
 
 from __future__ import annotations
@@ -75,20 +78,29 @@ def multiply(a, at, rows, depth, panels, width, out):
             store_row(out, r3 * width + first, lanes, d0, d1, d2)
 
 
+@loop
+def room(start, stop, x, products, columns):
+    """Where the products of some rows are, or will be, and how long a row is."""
+    if products is not None:
+        return products[start * columns:stop * columns], columns
+    width = padded(columns, x.itemsize)
+    return numpy.empty((stop - start) * width, x.dtype), width
+
+
 # ---------------------------------------------------------------- LSTM
 
 
 @loop
-def lstm(start, stop, x, panels, h0, c0, firsts, size, hidden, cells, gates):
-    width, rows = padded(4 * size, x.itemsize), stop - start
-    products = numpy.empty(rows * width, x.dtype)
-    h, c, at = h0, c0, start * size
+def lstm(start, stop, x, panels, products, h0, c0, firsts, size, hidden, cells, gates):
+    z, width = room(start, stop, x, products, 4 * size)
+    rows, h, c, at = stop - start, h0, c0, start * size
     for t in range(firsts.size):
-        multiply(h, at, rows, size, panels, width, products)
+        if panels is not None:
+            multiply(h, at, rows, size, panels, width, z)
         for r in range(rows):
             row = firsts[t] + start + r
             lstm_row(x[4 * row * size:4 * (row + 1) * size],
-                     products[r * width:r * width + 4 * size],
+                     z[r * width:r * width + 4 * size],
                      c[at + r * size:at + (r + 1) * size],
                      cells[row * size:(row + 1) * size], hidden[row * size:(row + 1) * size],
                      gates[4 * row * size:4 * (row + 1) * size])
@@ -129,7 +141,8 @@ def lstm_back(start, stop, g_hidden, g_cells, g_gates, gates, cells, panels, c0,
                           before[(at + r) * size:(at + r + 1) * size],
                           d_h[r * width:r * width + size], d_c[r * size:(r + 1) * size],
                           d[4 * row * size:4 * (row + 1) * size])
-        multiply(d, 4 * (firsts[t] + start) * size, rows, 4 * size, panels, width, d_h)
+        if panels is not None:
+            multiply(d, 4 * (firsts[t] + start) * size, rows, 4 * size, panels, width, d_h)
     for r in range(rows):
         for j in range(size):
             d_h0[(start + r) * size + j] = d_h[r * width + j]
@@ -172,16 +185,16 @@ def lstm_row_back(g_hidden, g_cell, g_gates, gates, cell, before, d_h, d_c, d):
 
 
 @loop
-def gru(start, stop, x, panels, bias, h0, firsts, size, hidden, gates):
-    width, rows = padded(3 * size, x.itemsize), stop - start
-    products = numpy.empty(rows * width, x.dtype)
-    h, at = h0, start * size
+def gru(start, stop, x, panels, products, bias, h0, firsts, size, hidden, gates):
+    z, width = room(start, stop, x, products, 3 * size)
+    rows, h, at = stop - start, h0, start * size
     for t in range(firsts.size):
-        multiply(h, at, rows, size, panels, width, products)
+        if panels is not None:
+            multiply(h, at, rows, size, panels, width, z)
         for r in range(rows):
             row = firsts[t] + start + r
             gru_row(x[3 * row * size:3 * (row + 1) * size],
-                    products[r * width:r * width + 3 * size], bias,
+                    z[r * width:r * width + 3 * size], bias,
                     h[at + r * size:at + (r + 1) * size], hidden[row * size:(row + 1) * size],
                     gates[3 * row * size:3 * (row + 1) * size])
         h, at = hidden, (firsts[t] + start) * size
@@ -217,7 +230,9 @@ def gru_back(start, stop, g_hidden, g_gates, gates, recurrent, hidden, panels, h
                          d_h[r * width:r * width + size], direct[r * size:(r + 1) * size],
                          d[3 * row * size:3 * (row + 1) * size],
                          d_product[3 * row * size:3 * (row + 1) * size])
-        multiply(d_product, 3 * (firsts[t] + start) * size, rows, 3 * size, panels, width, d_h)
+        if panels is not None:
+            multiply(d_product, 3 * (firsts[t] + start) * size, rows, 3 * size, panels, width,
+                     d_h)
     for r in range(rows):
         for j in range(size):
             d_h0[(start + r) * size + j] = d_h[r * width + j] + direct[r * size + j]
