@@ -162,6 +162,13 @@ def test_loaded_tensors_are_leaves_with_memory_of_their_own(tmp_path: Any) -> No
     assert same(load(tmp_path / "f")["p"], parameter)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool", "uint8", "float16"])
+def test_loaded_arrays_have_numpys_own_dtype(dtype: str, tmp_path: Any) -> None:
+    """Not one equal to it: what looks at arrays' headers takes the same way as before saving."""
+    save([tinytensor.zeros(3, dtype=getattr(tinytensor, dtype))], tmp_path / "f")
+    assert load(tmp_path / "f")[0].numpy().dtype is numpy.dtype(dtype)
+
+
 def test_one_tensor_alone_and_no_tensor(tmp_path: Any) -> None:
     for content in (tinytensor.ones(2), {}, [], {"a": 1}, 3, None, {"a": tinytensor.zeros(0)}):
         save(content, tmp_path / "f")

@@ -292,7 +292,9 @@ def _decoded(raw: Array, entry: Entry) -> Array:
     if entry.dtype == BFLOAT16:
         return (raw.view("<u2").astype(numpy.uint32) << 16).view(numpy.float32)
     dtype = numpy.dtype(DTYPES[entry.dtype])
-    return raw.view(dtype.newbyteorder("<")).astype(dtype, copy=False)
+    # The last view makes the dtype NumPy's own object of that type and not one equal to it, as
+    # kernels that read arrays' headers take no other; rounding would depend on it.
+    return raw.view(dtype.newbyteorder("<")).astype(dtype, copy=False).view(dtype)
 
 
 @contextlib.contextmanager
