@@ -25,7 +25,7 @@ from .. import devices
 from ..seam import Switch
 from . import engine
 from .expressions import written_out
-from .modes import check_finite, mode
+from .modes import Everywhere, check_finite, mode
 from .versions import OWN, clock, owner
 
 ARRAY, OPTIONAL, VARIADIC = "Array", "Array | None", "Sequence[Array]"
@@ -146,7 +146,7 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
         "numpy": numpy, "ndarray": numpy.ndarray, "float32": numpy.dtype("float32"),
         "array_module": devices.array_module,
-        "graph_mode": mode,
+        "graph_mode": mode, "everywhere": Everywhere,
         "as_array": devices.result_array, "new": object.__new__, "clock": clock,
         "getframe": sys._getframe, "mark_view": mark_view, "check_finite": check_finite,
     }
@@ -271,14 +271,15 @@ def _leave_node(source: _Source, op: Any) -> None:
     ruled = [i for i in inputs if any(i in names for names in op.rules)]
     if op.signature.variadic:
         source.add(1, f"parents = tuple([t._node for t in {inputs[0]}])",
-                   "if any(parents) and (recording := graph_mode.enabled):")
+                   "if any(parents) and (recording := everywhere.recorded or graph_mode.enabled):")
         parents = "parents"
     else:
         for i in inputs:
             node = f"{i}._node" if i not in optional else f"None if {i} is None else {i}._node"
             source.add(1, f"{i}_node = {node if i in ruled else None}")
         wanted = " or ".join(f"{i}_node is not None" for i in ruled)
-        source.add(1, f"if ({wanted}) and (recording := graph_mode.enabled):")
+        source.add(1, f"if ({wanted}) and "
+                      "(recording := everywhere.recorded or graph_mode.enabled):")
         parents = _tuple(f"{i}_node" for i in inputs)
     source.add(
         2,
@@ -379,14 +380,16 @@ def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool) -> No
                    f"    d = unbroadcast(d, {node}.shape)")
     source.add(
         2,
-        f"if {node} not in grads:",
+        f"held = grads.get({node})",
+        "if held is None:",
         f"    grads[{node}] = d",
         f"    if {node}.time:",
         f"        heappush(sums.reached, (-{node}.time, {node}))",
         f"elif {node} in sums.owned:",
-        f"    grads[{node}] += d",
+        "    held += d",
+        f"    grads[{node}] = held",
         "else:",
-        f"    grads[{node}] = grads[{node}] + d",
+        f"    grads[{node}] = held + d",
         f"    sums.owned.add({node})",
     )
 

@@ -14,12 +14,31 @@ from .versions import place_of
 CHECKED = "checked"  # recorded, and every result is checked for NaN and inf
 
 
+class Everywhere:
+    """What holds for all threads, so that an op need not ask for the mode of its own."""
+
+    recorded = True  # in every thread, and nothing is checked
+    exceptions = 0  # threads of which that is not true
+    lock = threading.Lock()
+
+
 class Mode(threading.local):
     """Whether calls of ops are recorded: True, False or CHECKED; each thread has its own."""
 
-    enabled: bool | str = True
+    _enabled: bool | str = True
     inference = False
     device: Any = None  # of the gradients, while a backward is recorded: where rules make Tensors
+
+    @property
+    def enabled(self) -> bool | str:
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, value: bool | str) -> None:
+        with Everywhere.lock:
+            Everywhere.exceptions += (value is not True) - (self._enabled is not True)
+            Everywhere.recorded = not Everywhere.exceptions
+        self._enabled = value
 
 
 mode = Mode()
