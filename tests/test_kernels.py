@@ -180,6 +180,22 @@ def test_runs_on_some_sample(entry, part, dtype, monkeypatch):
     assert any(ran), f"it ran on none of {len(ran)} calls"
 
 
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_weights_of_another_size_are_the_body_s_error(kind):
+    """The loops of sequences check no bounds."""
+    layer, x = getattr(tinytensor.nn, kind)(3, 8), tinytensor.ones(5, 4, 3)
+    layer(x)
+    rows = layer.weight_hh_l0.shape[0]
+    for shape in ((rows, 9), (rows + 8, 8), (rows - 4, 8)):
+        layer.weight_hh_l0 = tinytensor.nn.Parameter(tinytensor.ones(shape))
+        messages = []
+        for on in (True, False):
+            with use_kernels(on), pytest.raises((RuntimeError, ValueError)) as caught:
+                layer(x)
+            messages.append(str(caught.value))
+        assert messages[0] == messages[1]
+
+
 # ---------------------------------------------------------------- the seam
 
 

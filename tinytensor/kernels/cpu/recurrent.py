@@ -22,6 +22,13 @@ def _loops() -> ModuleType:
     return sequences
 
 
+def _agree(gates: int, input: Any, weight: Any, *states: Any) -> bool:
+    """Whether the loops, which check no bounds, may run; where sizes differ the body's error is."""
+    size = states[0].shape[1]
+    return (fits(input, weight, *states, least=1) and weight.shape == (gates * size, size)
+            and input.shape[1] == gates * size and all(s.shape == states[0].shape for s in states))
+
+
 def _first_rows(rows: int, count: int, steps: Any) -> Any:
     """The first row of each step, or None if some sequences end before others."""
     if not rows or rows != len(steps) * count:
@@ -71,7 +78,7 @@ def _weight_gradient(firsts: Any, d: Any, states: Any, initial: Any) -> Any:
 def _(input: Any, weight: Any, h0: Any, c0: Any, steps: Any) -> Any:
     (rows, _), (count, size) = input.shape, h0.shape
     firsts = _first_rows(rows, count, steps)
-    if firsts is None or not fits(input, weight, h0, c0, least=1):
+    if firsts is None or not _agree(4, input, weight, h0, c0):
         return None
     hidden, cells = (numpy.empty((rows, size), input.dtype) for _ in range(2))
     gates = numpy.empty_like(input)
@@ -105,7 +112,8 @@ def _(g: Any, hidden: Any, cells: Any, gates: Any, weight: Any, h0: Any, c0: Any
 def _(input: Any, weight: Any, bias: Any, h0: Any, steps: Any) -> Any:
     (rows, _), (count, size) = input.shape, h0.shape
     firsts = _first_rows(rows, count, steps)
-    if firsts is None or not fits(input, weight, bias, h0, least=1):
+    if firsts is None or not _agree(3, input, weight, h0) or not fits(input, bias, least=1) \
+            or bias is not None and bias.shape != (3 * size,):
         return None
     hidden, gates = numpy.empty((rows, size), input.dtype), numpy.empty_like(input)
     bias = numpy.zeros(3 * size, input.dtype) if bias is None else bias
@@ -147,7 +155,7 @@ def _(g: Any, needs: Any, hidden: Any, gates: Any, weight: Any, bias: Any, h0: A
 @rnn_sequence.kernel("cpu")
 def _(input: Any, weight: Any, h0: Any, steps: Any, nonlinearity: str) -> Any:
     firsts = _first_rows(len(input), len(h0), steps)
-    if firsts is None or len(firsts) == 1 or not fits(input, weight, h0, least=1):
+    if firsts is None or len(firsts) == 1 or not _agree(1, input, weight, h0):
         return None  # of one step the body takes three calls
     hidden = numpy.empty_like(input)
     _split(_loops().elman, len(h0), weight, firsts, input, _laid_out(weight.T, firsts), h0, firsts,
