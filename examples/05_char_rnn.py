@@ -22,7 +22,6 @@ the difference is what the memory is worth.
 from __future__ import annotations
 
 import argparse
-import math
 import time
 from typing import Any
 
@@ -178,13 +177,12 @@ def main() -> None:
             run.log(held_out_loss=evaluate(model, held_out, 8))
     run.finish()
 
-    rate = given.steps * given.batch * given.window / run.seconds
-    print(f"{rate:,.0f} characters a second in training")
-    for carry in (True, False):
-        nats = evaluate(model, held_out, carry=carry)
-        how = "carried on" if carry else f"empty every {given.window} characters"
-        print(f"held-out text, state {how}: {nats:.3f} nats, {nats / math.log(2):.3f} bits a "
-              "character")
+    print(f"{given.steps * given.batch * given.window / run.seconds:,.0f} characters a second in "
+          "training")
+    text.report({"training text, last steps": text.recent_loss(run),
+                 "held-out text, state carried on": evaluate(model, held_out),
+                 f"held-out text, state empty every {given.window} characters":
+                     evaluate(model, held_out, carry=False)})
     tt.manual_seed(given.seed)
     began = time.perf_counter()
     written = generate(model, task.prompt, given.length, **task.restrictions)

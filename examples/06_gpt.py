@@ -266,7 +266,6 @@ def main() -> None:
     support.pyplot()  # everything is imported now
     support.settle()
     run = trainer.Run("06_gpt", given, model=model, optimizer=optimizer, scheduler=scheduler)
-    loss = None
     for step in run.steps(given.steps):
         loss = loss_of(model, *batch_of(task.train, given.context, given.batch))
         optimizer.zero_grad()
@@ -279,11 +278,10 @@ def main() -> None:
             run.log(held_out_loss=evaluate(model, task.held_out, given.batch, 8 * given.batch))
     run.finish()
 
-    rate = given.steps * given.batch * given.context / run.seconds
-    for name, ids in (("training text", task.train), ("held-out text", task.held_out)):
-        nats = evaluate(model, ids[:len(task.held_out)], given.batch)
-        print(f"{name}: {nats:.3f} nats, {nats / math.log(2):.3f} bits a character")
-    print(f"{rate:,.0f} characters a second in training")
+    print(f"{given.steps * given.batch * given.context / run.seconds:,.0f} characters a second in "
+          "training")
+    text.report({"training text, last steps": text.recent_loss(run),
+                 "held-out text": evaluate(model, task.held_out, given.batch)})
     for cached in (False, True):
         tt.manual_seed(given.seed)
         began = time.perf_counter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,18 @@ class CharTokenizer:
 
     def decode(self, indices: Iterable[int]) -> str:
         return "".join(self.characters[i] for i in indices)
+
+
+def recent_loss(run: Any) -> float:
+    """The mean loss of a run's last steps, at most a hundred."""
+    losses = [row["loss"] for row in run.rows()[-100:]]
+    return sum(losses) / len(losses)
+
+
+def report(losses: dict[str, float]) -> None:
+    """Prints losses in both units."""
+    for name, nats in losses.items():
+        print(f"{name}: {nats:.3f} nats, {nats / math.log(2):.3f} bits a character")
 
 
 # ---------------------------------------------------------------- drawing the next character

@@ -489,6 +489,15 @@ def test_they_run(program, options, tmp_path, monkeypatch, capsys):
     assert list(tmp_path.rglob("*.png"))
 
 
+@pytest.mark.parametrize("program, options", [
+    ("05_char_rnn", []), ("05_char_rnn", ["--cell", "gru"]), ("06_gpt", ["--top-p", "0.9"])])
+def test_they_run_on_a_gpu(program, options, gpu, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [program, "--smoke", "--device", "cuda", *options,
+                                      "--output", str(tmp_path)])
+    importlib.import_module(program).main()
+    assert "held-out text" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("program, options, message", [
     ("06_gpt", ["--width", "10"], "multiple of --heads"),
     ("06_gpt", ["--top-k", "0"], "top_k must be at least 1"),
