@@ -53,9 +53,14 @@ class CharRNN(nn.Module):
         return self.head(hidden), state
 
 
+def each(function: Any, state: Any) -> Any:
+    """The function of a state, or of both parts of it: an LSTM's is a pair."""
+    return tuple(map(function, state)) if isinstance(state, tuple) else function(state)
+
+
 def detached(state: Any) -> Any:
-    """The same numbers, without the graph that made them. An LSTM's state is a pair."""
-    return tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+    """The same numbers, without the graph that made them."""
+    return each(lambda part: part.detach(), state)
 
 
 class Strips:
@@ -94,6 +99,8 @@ class Strips:
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         self.position, self.state = saved["position"], saved["state"]
+        if self.state is not None:
+            self.state = each(lambda part: part.to(self.x.device), self.state)
 
 
 def loss_of(logits: Any, y: Any) -> Any:
@@ -174,7 +181,7 @@ def main() -> None:
         scheduler.step()
         run.log(loss=loss, gradient_norm=norm)
         if step % max(1, given.steps // 20) == 0:
-            run.log(held_out_loss=evaluate(model, held_out, 8))
+            run.log(loss_held_out=evaluate(model, held_out, 8))
     run.finish()
 
     print(f"{given.steps * given.batch * given.window / run.seconds:,.0f} characters a second in "

@@ -8,9 +8,11 @@ A GPT is nothing but sums, products and a few functions of numbers. Below it is 
 go across as plain nested lists, and train side by side, each with its own engine's Adam, to invent
 names like those of the modules in Python's library.
 
-What to look at: the columns of the table. The losses are equal, the gradients of all parameters
-differ by rounding only: by at most about 1e-14 of a parameter's largest gradient in a step's first
-digits. The two curves in the picture lie on each other.
+What to look at: the table. In both modes the losses are equal to their last digits, and so are the
+gradients of all parameters: at first they differ by less than 1e-15 of a parameter's largest
+gradient, after 60 steps, in which rounding has gone its own ways, by at most about 1e-13. The
+two curves in the picture lie on each other. And the price of seeing every number: scalar mode takes
+about a second a step, tensor mode a few milliseconds.
 """
 
 from __future__ import annotations
@@ -224,6 +226,7 @@ def main() -> None:
             losses[i].append(loss.item())
             if i == 0:
                 nodes = len(scalar.topological_order(loss))
+            del loss  # with its graph, which would otherwise be freed in the other mode's time
         difference = largest_difference(scalar_model, tensor_model)
         largest = max(largest, difference)
         if step == 1 or step % max(1, given.steps // 10) == 0:

@@ -25,7 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", metavar="FILE", help="default: the source of Python's library")
     parser.add_argument("--characters", type=int, default=1_000_000,
                         help="of the text, at most; default: a million")
-    parser.add_argument("--prompt", default="def ", help="how the written text begins")
+    parser.add_argument("--prompt", help="how the written text begins; default: 'def ', or as the "
+                                         "text of --text does")
     parser.add_argument("--length", type=int, default=400, help="of what is written; default: 400")
     parser.add_argument("--temperature", type=float, default=0.8,
                         help="below 1 what is likely gets likelier; default: 0.8")
@@ -51,15 +52,16 @@ def prepare(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Task:
     try:
         text = load(given.text, 20_000 if given.smoke else given.characters)
         tokenizer = CharTokenizer(text)
-        prompt = tt.tensor([tokenizer.encode(given.prompt)], device=given.device)
+        prompt = given.prompt or ("def " if given.text is None else text[:10])
+        start = tt.tensor([tokenizer.encode(prompt)], device=given.device)
         restrict(tt.zeros(1, len(tokenizer)), **restrictions)
     except (OSError, ValueError) as problem:
         parser.error(str(problem))
-    if not given.prompt or given.length < 1:
-        parser.error("--prompt must not be empty, and --length must be at least 1")
+    if given.length < 1:
+        parser.error("--length must be at least 1")
     ids = tt.tensor(tokenizer.encode(text), device=given.device)
     cut = 9 * len(ids) // 10
-    return Task(tokenizer, ids[:cut], ids[cut:], prompt, restrictions)
+    return Task(tokenizer, ids[:cut], ids[cut:], start, restrictions)
 
 
 def load(path: str | None, characters: int) -> str:

@@ -324,30 +324,30 @@ class Run:
               f"in {self.folder}")
 
     def plot(self) -> None:
-        """curves.png: each metric over the steps, noisy ones with a moving average."""
+        """curves.png: each metric over the steps, noisy ones with a moving average.
+
+        A metric whose name begins with another's, such as loss_held_out, is drawn with it.
+        """
         rows = self.rows()
         names = list(dict.fromkeys(name for row in rows for name in row))
         names = [name for name in names if name not in NOT_METRICS]
+        firsts = [name for name in names if not any(name.startswith(f"{n}_") for n in names)]
         if not names:
             return
         plt = support.pyplot()
-        figure, panels = plt.subplots(len(names), squeeze=False, sharex=True, dpi=120,
-                                      figsize=(6, 1 + 2 * len(names)))
-        for name, axes in zip(names, panels.flat, strict=True):
-            points = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
-            steps, values = numpy.array(points).T
-            window = len(values) // 25
-            if window > 1:
-                axes.plot(steps, values, color="tab:blue", alpha=0.3, linewidth=0.8)
-                steps = steps[window - 1:]
-                values = numpy.convolve(values, numpy.full(window, 1 / window), "valid")
-            axes.plot(steps, values, color="tab:blue", marker="." if len(values) < 40 else "",
-                      label=f"mean of {window} steps" if window > 1 else None)
-            if values.min() > 0 and values.max() > 20 * values.min():
+        figure, panels = plt.subplots(len(firsts), squeeze=False, sharex=True, dpi=120,
+                                      figsize=(6, 1 + 2 * len(firsts)))
+        for first, axes in zip(firsts, panels.flat, strict=True):
+            together = [name for name in names if name == first or name.startswith(f"{first}_")]
+            least, most = math.inf, -math.inf
+            for i, name in enumerate(together):
+                points = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
+                values = _curve(axes, *numpy.array(points).T, f"C{i}", name)
+                least, most = min(least, values.min()), max(most, values.max())
+            if least > 0 and most > 20 * least:
                 axes.set_yscale("log")
-            if window > 1:
-                axes.legend()
-            axes.set_ylabel(name)
+            axes.set_ylabel(first)
+            axes.legend()
             axes.grid(alpha=0.3)
         panels[-1, 0].set_xlabel("step")
         panels[0, 0].set_title(self.name)
@@ -357,3 +357,15 @@ class Run:
 
     def _path(self, name: str) -> Path:
         return self.folder / name
+
+
+def _curve(axes: Any, steps: Any, values: Any, color: str, name: str) -> Any:
+    """Draws values over steps, and where there are many, their moving average; what was drawn."""
+    window = len(values) // 25
+    if window > 1:
+        axes.plot(steps, values, color=color, alpha=0.3, linewidth=0.8)
+        steps = steps[window - 1:]
+        values = numpy.convolve(values, numpy.full(window, 1 / window), "valid")
+    axes.plot(steps, values, color=color, marker="." if len(values) < 40 else "",
+              label=f"{name}, mean of {window} steps" if window > 1 else name)
+    return values

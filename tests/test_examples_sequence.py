@@ -5,9 +5,11 @@ The modules are imported as the examples import each other: from their folder.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import importlib
 import itertools
+import json
 import math
 import sys
 import types
@@ -25,6 +27,7 @@ from tinytensor.utils import resume
 EXAMPLES = Path(__file__).parent.parent / "examples"
 sys.path.insert(0, str(EXAMPLES))
 support = importlib.import_module("support")
+trainer = importlib.import_module("trainer")
 text = importlib.import_module("text")
 rnn = importlib.import_module("05_char_rnn")
 gpt = importlib.import_module("06_gpt")
@@ -181,12 +184,12 @@ def test_the_schedule_rises_and_falls():
     assert gpt.schedule(0, 1, 1) == 1.0
 
 
-def test_gpt_begins_as_gpt2_did():
-    model = gpt.GPT(gpt.Config(50, context=20, layers=8, heads=4, width=64))
+def test_how_the_weights_of_a_gpt_begin():
+    model = gpt.GPT(gpt.Config(60, context=20, layers=8, heads=5, width=50))
     assert model.head.weight is model.tokens.weight
     for name, p in model.named_parameters():
         values = p.numpy(force=True)
-        std = 0.005 if name.endswith("project.weight") else 0.02
+        std = 0.1 / 4 if name.endswith("project.weight") else 0.1  # 1 / √(2 · 50), 8 layers
         if "norm" in name or name.endswith("bias"):
             assert (values == float(name.endswith("weight"))).all(), name
         else:
@@ -416,6 +419,20 @@ def test_strips_are_read_one_window_after_the_other():
         rnn.Strips(tt.arange(12), 3, 4)
 
 
+def test_a_text_is_split_and_how_writing_begins(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("∂ab∂" * 25, encoding="utf-8")
+    parser = argparse.ArgumentParser()
+    text.arguments(parser)
+    for options, start in (([], "∂ab∂∂ab∂∂a"), (["--prompt", "ba"], "ba")):
+        given = parser.parse_args(["--text", str(path), *options])
+        given.smoke, given.device = False, "cpu"
+        task = text.prepare(parser, given)
+        assert len(task.train) == 90 and len(task.held_out) == 10
+        assert task.prompt.tolist() == [task.tokenizer.encode(start)]
+        assert task.tokenizer.decode(task.held_out.tolist()) == "b∂∂ab∂∂ab∂"
+
+
 def test_strips_go_on_from_a_checkpoint(tmp_path):
     strips, other = rnn.Strips(tt.arange(26), 3, 4), rnn.Strips(tt.arange(26), 3, 4)
     strips.next()
@@ -475,6 +492,24 @@ def test_names_are_lower_case_words():
 
 
 # ---------------------------------------------------------------- as programs
+
+
+def test_the_held_out_loss_is_drawn_with_the_loss(tmp_path, monkeypatch):
+    rows = [{"step": i, "seconds": 0.1, "loss": 2 - i / 50, "gradient_norm": 1.0,
+             **({"loss_held_out": 2.1 - i / 50} if i % 10 == 0 else {})} for i in range(1, 61)]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    plt, figures = support.pyplot(), []
+    monkeypatch.setattr(plt, "close", figures.append)
+    trainer.Run("name", argparse.Namespace(output=tmp_path, smoke=False)).plot()
+    monkeypatch.undo()
+    loss, norm = figures[0].axes
+    assert [t.get_text() for t in loss.get_legend().get_texts()] == [
+        "loss, mean of 2 steps", "loss_held_out"]
+    assert [t.get_text() for t in norm.get_legend().get_texts()] == [
+        "gradient_norm, mean of 2 steps"]
+    assert list(loss.lines[-1].get_xdata()) == [10, 20, 30, 40, 50, 60]
+    assert (tmp_path / "curves.png").stat().st_size > 0
+    plt.close(figures[0])
 
 
 @pytest.mark.parametrize("program, options", [
