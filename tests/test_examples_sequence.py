@@ -285,7 +285,8 @@ def test_writing_with_and_without_the_cache_gives_the_same(length, context):
         tt.manual_seed(3)
         texts.append(gpt.generate(model, ids, length, cached, temperature=5.0).tolist())
     assert texts[0] == texts[1]
-    assert len(texts[0][0]) == ids.shape[1] + length and len(set(texts[0][0])) > 1
+    assert len(texts[0][0]) == ids.shape[1] + length
+    assert length < 30 or len(set(texts[0][0][12:])) > 2  # it is no dull text
     assert [row[:ids.shape[1]] for row in texts[0]] == ids.tolist()
 
 
