@@ -236,9 +236,9 @@ def main() -> None:
 
     print(f"\nlargest relative difference between the gradients of all parameters in {given.steps} "
           f"steps: {largest:.1e}\n(of each parameter's largest gradient)")
+    usual = [statistics.median(s[1:] or s) for s in seconds]  # the first may compile kernels
     print(f"the last step's graph: {nodes:,} Values; a step takes "
-          f"{1e3 * statistics.median(seconds[0]):.0f} ms in scalar mode, "
-          f"{1e3 * statistics.median(seconds[1]):.1f} ms in tensor mode (medians)")
+          f"{1e3 * usual[0]:.0f} ms in scalar mode, {1e3 * usual[1]:.1f} ms in tensor mode")
     path = support.output("10_scalar_gpt_loss.png")
     plot(dict(zip(("scalar", "tensor"), losses, strict=True)), path)
     print(f"loss curves: {path}")
