@@ -20,6 +20,14 @@ CASES: list[tuple[str, dict[str, Any], Any]] = [
     ("Normal", {"loc": RNG.normal(size=(3, 4)), "scale": PROBS}, RNG.normal(size=(2, 3, 4))),
     ("Normal", {"loc": RNG.normal(size=(3, 1)), "scale": PROBS[0]}, RNG.normal(size=(3, 4))),
     ("Normal", {"loc": numpy.float64(0.5), "scale": numpy.float64(2.0)}, RNG.normal(size=(5,))),
+    ("Uniform", {"low": -PROBS, "high": 1 + PROBS}, RNG.uniform(0.0, 1.0, size=(2, 3, 4))),
+    ("Uniform", {"low": numpy.float64(-1.0), "high": PROBS}, PROBS - 0.5),
+    ("MultivariateNormal", {"loc": LOGITS, "scale_tril": numpy.tril(LOGITS.T @ LOGITS * 0.1
+                            - numpy.eye(4)) + 3 * numpy.eye(4)}, RNG.normal(size=(2, 3, 4))),
+    ("MultivariateNormal", {"loc": LOGITS[0], "covariance_matrix": LOGITS.T @ LOGITS
+                            + numpy.eye(4)}, RNG.normal(size=(3, 4))),
+    ("MultivariateNormal", {"loc": LOGITS[0], "precision_matrix": LOGITS.T @ LOGITS
+                            + numpy.eye(4)}, RNG.normal(size=(3, 4))),
     ("Bernoulli", {"probs": PROBS}, (PROBS > 0.4).astype(float)),
     ("Bernoulli", {"logits": LOGITS}, (PROBS > 0.4).astype(float)),
     ("Bernoulli", {"probs": numpy.array([0.0, 0.5, 1.0])}, numpy.array([0.0, 1.0, 1.0])),
@@ -69,11 +77,11 @@ def test_follows_pytorch(name: str, parameters: Any, values: Any) -> None:
         close(getattr(mine, attribute), getattr(theirs, attribute))
     close_with_gradients(mine.entropy(), theirs.entropy(), a, b)
     close(mine.perplexity(), theirs.perplexity())
-    if name == "Normal":
+    if name in ("Normal", "Uniform"):
         close(mine.cdf(tinytensor.tensor(values)), theirs.cdf(torch.tensor(values)))
         quantiles = numpy.linspace(0.1, 0.9, values.size).reshape(values.shape)
         close(mine.icdf(tinytensor.tensor(quantiles)), theirs.icdf(torch.tensor(quantiles)))
-    else:
+    elif name in ("Bernoulli", "Categorical"):
         close(mine.probs, theirs.probs)
         close(mine.logits, theirs.logits)
         assert mine.param_shape == tuple(theirs.param_shape)
@@ -283,3 +291,52 @@ def test_on_gpu(gpu: Any) -> None:
     assert tinytensor.distributions.kl_divergence(categorical, categorical).is_cuda
     reference = torch.distributions.Categorical(torch.tensor(PROBS)).entropy().numpy()
     numpy.testing.assert_allclose(categorical.entropy().cpu().numpy(), reference, rtol=1e-12)
+
+
+def test_independent_values_as_one() -> None:
+    values = RNG.normal(size=(5, 3, 4))
+    found = []
+    for lib in (tinytensor, torch):
+        d = lib.distributions
+        base = d.Normal(lib.tensor(LOGITS), lib.tensor(PROBS))
+        joint = d.Independent(base, 1)
+        other = d.Independent(d.Normal(lib.tensor(PROBS), lib.tensor(PROBS + 1)), 1)
+        assert joint.batch_shape == (3,) and joint.event_shape == (4,) and joint.has_rsample
+        assert joint.sample((2,)).shape == joint.rsample((2,)).shape == (2, 3, 4)
+        assert joint.expand((2, 3)).batch_shape == (2, 3)
+        found.append([joint.log_prob(lib.tensor(values)), joint.entropy(), joint.mean, joint.mode,
+                      joint.variance, d.kl_divergence(joint, other),
+                      d.Independent(base, 0).log_prob(lib.tensor(values))])
+        with pytest.raises(ValueError, match="reinterpreted_batch_ndims"):
+            d.Independent(base, 3)
+        with pytest.raises(NotImplementedError):
+            d.kl_divergence(joint, d.Independent(base, 2))
+    for mine, theirs in zip(*found, strict=True):
+        close(mine, theirs)
+    assert repr(joint).startswith("Independent(Normal(")
+
+
+def test_a_covariance_is_what_was_given() -> None:
+    covariance = LOGITS.T @ LOGITS + numpy.eye(4)
+    d = tinytensor.distributions.MultivariateNormal(
+        tinytensor.zeros(4, dtype=tinytensor.float64),
+        precision_matrix=tinytensor.tensor(numpy.linalg.inv(covariance)))
+    numpy.testing.assert_allclose(d.covariance_matrix.numpy(), covariance, rtol=1e-9)
+    numpy.testing.assert_allclose(d.precision_matrix.numpy(), numpy.linalg.inv(covariance),
+                                  rtol=1e-8, atol=1e-12)
+    tinytensor.manual_seed(0)
+    drawn = numpy.cov(d.sample((20000,)).numpy().T)
+    numpy.testing.assert_allclose(drawn, covariance, atol=0.06 * numpy.diag(covariance).max())
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda d, x: d.Uniform(x, x), "low must be less than high|invalid"),
+    (lambda d, x: d.MultivariateNormal(x), "Exactly one of covariance_matrix"),
+    (lambda d, x: d.Uniform(x - 1, x).log_prob(x + 1), "between low and high|support")])
+def test_misuse_of_the_newer_ones(make: Any, message: str) -> None:
+    for lib in (tinytensor, torch):
+        with pytest.raises(ValueError, match=message):
+            make(lib.distributions, lib.ones(2))
+    with pytest.raises(ValueError, match=r"they must be \(\*, D\) and \(\*, D, D\)"):
+        tinytensor.distributions.MultivariateNormal(
+            tinytensor.ones(3), scale_tril=tinytensor.ones(2, 2))

@@ -3,7 +3,11 @@
 from .bernoulli import Bernoulli
 from .categorical import Categorical
 from .distribution import Distribution
+from .independent import Independent
 from .kl import kl_divergence, register_kl
+from .multivariate_normal import MultivariateNormal
 from .normal import Normal
+from .uniform import Uniform
 
-__all__ = ["Distribution", "Bernoulli", "Categorical", "Normal", "kl_divergence", "register_kl"]
+__all__ = ["Distribution", "Bernoulli", "Categorical", "Independent", "MultivariateNormal",
+           "Normal", "Uniform", "kl_divergence", "register_kl"]

@@ -11,6 +11,7 @@ from ..tensor import Tensor
 from .bernoulli import Bernoulli
 from .categorical import Categorical
 from .distribution import Distribution, broadcast_all, functions
+from .independent import Independent
 from .normal import Normal
 
 Rule = Callable[[Any, Any], Tensor]
@@ -61,6 +62,13 @@ def _bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
 def _categorical(p: Categorical, q: Categorical) -> Tensor:
     terms = p.probs * (p.logits - q.logits)
     return _with_limits(terms, p.probs == 0, q.probs == 0).sum(-1)
+
+
+@register_kl(Independent, Independent)
+def _independent(p: Independent, q: Independent) -> Tensor:
+    if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
+        raise NotImplementedError("kl_divergence: two Independent of different numbers of dims")
+    return p.summed(kl_divergence(p.base_dist, q.base_dist))
 
 
 def _with_limits(terms: Tensor, never_in_p: Tensor, never_in_q: Tensor) -> Tensor:

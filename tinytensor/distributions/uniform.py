@@ -1,0 +1,73 @@
+"""The uniform distribution over an interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..sampling import rand
+from ..tensor import Tensor
+from .distribution import REAL, Constraint, Distribution, broadcast_all
+
+
+class Uniform(Distribution):
+    """Values from `low`, which may come, to `high`, which may not. Density: 1 / (high - low).
+
+    Raises:
+        ValueError: low is not less than high.
+    """
+
+    arg_constraints = {"low": REAL, "high": REAL}  # noqa: RUF012
+    has_rsample = True
+
+    low: Any
+    high: Any
+
+    def __init__(self, low: Any, high: Any, validate_args: bool | None = None):
+        self.low, self.high = broadcast_all("Uniform", low, high)
+        super().__init__(self.low.shape, validate_args=validate_args)
+        if self._validate_args and not bool((self.low < self.high).all()):
+            raise ValueError(f"Uniform: low must be less than high, got {low} and {high}")
+
+    @property
+    def support(self) -> Constraint:
+        return ("between low and high", lambda x: (x >= self.low) & (x <= self.high))
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.high + self.low) / 2
+
+    @property
+    def mode(self) -> Tensor:
+        """NaN: no value is more probable than others."""
+        return self.high * float("nan")
+
+    @property
+    def variance(self) -> Tensor:
+        return (self.high - self.low) ** 2 / 12
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Uniform:
+        return self._expanded(batch_shape, low=self.low, high=self.high)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        drawn: Any = rand(self._extended_shape(sample_shape), dtype=self.low.dtype,
+                          device=self.low.device)
+        return self.low + drawn * (self.high - self.low)
+
+    def log_prob(self, value: Any) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        inside = (value >= self.low) & (value < self.high)
+        return inside.to(self.low.dtype).log() - (self.high - self.low).log()
+
+    def cdf(self, value: Any) -> Tensor:
+        """The probability of values up to this one."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
+
+    def icdf(self, value: Any) -> Tensor:
+        """The inverse of cdf."""
+        return value * (self.high - self.low) + self.low
+
+    def entropy(self) -> Tensor:
+        return (self.high - self.low).log()
