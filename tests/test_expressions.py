@@ -47,13 +47,13 @@ def evaluated(function, *args):
         names[n]: a for n, a in zip(names, args, strict=True)}})
 
 
-@pytest.mark.parametrize(("function", "args", "text"), [
-    (product, (2.0, 5.0), "g_ * other_"),
-    (with_global, (2.0, 5.0), "g_ * (its_FACTOR + its_math.pi * x_)"),
-    (single_return, (numpy, numpy.ones(3)), "xp_.tanh(x_) + len(x_)"),
-    (closed_over("exp"), (numpy, numpy.ones(3)), "xp_.exp(x_)"),
-])
-def test_one_expression_is_written_out_with_its_names(function, args, text):
+@pytest.mark.parametrize(("text", "function", "args"), [
+    ("g_ * other_", product, (2.0, 5.0)),
+    ("g_ * (its_FACTOR + its_math.pi * x_)", with_global, (2.0, 5.0)),
+    ("xp_.tanh(x_) + len(x_)", single_return, (numpy, numpy.ones(3))),
+    ("xp_.exp(x_)", closed_over("exp"), (numpy, numpy.ones(3))),
+], ids=["product", "names of the module", "single return", "closure"])
+def test_one_expression_is_written_out_with_its_names(text, function, args):
     found, value = evaluated(function, *args)
     assert found == text
     numpy.testing.assert_array_equal(value, function(*args))
@@ -61,7 +61,9 @@ def test_one_expression_is_written_out_with_its_names(function, args, text):
 
 @pytest.mark.parametrize("function", [
     with_default, *two_in_a_line, several_lines, with_a_scope, math.sin,
-    eval("lambda g: g"), numpy.add], ids=str)
+    eval("lambda g: g"), numpy.add],
+    ids=["default", "first of a line", "second of a line", "several lines", "scope", "builtin",
+         "without source", "ufunc"])
 def test_anything_else_is_called(function):
     assert written_out(function, {"g": "g", "x": "x"}, {}) is None
 

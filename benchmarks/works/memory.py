@@ -1,7 +1,9 @@
 """Peak memory of training runs: ten steps of each network, in a process of its own.
 
-On the CPU: the largest resident set during preparation and ten steps, less the resident set after
-the library was imported (Linux counts both). On a GPU: what the library's pool holds afterwards.
+On the CPU: the largest resident set of the whole process, interpreter and libraries included, and
+the same less what was resident when the library had just been imported (Linux counts both). The
+second says more of arrays, but also counts what a library loads at its first use, be it a compiler.
+On a GPU: what the library's pool holds afterwards.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ def resident(field: str) -> int:
     raise OSError(f"/proc/self/status has no {field}: peak memory is measured on Linux")
 
 
-def peak(peer: str, prepare: Prepare) -> Prepare:
+def peak(peer: str, prepare: Prepare, whole: bool) -> Prepare:
     """What `measured` answers in bytes, where a step would answer its loss."""
     def measured_on(device: str) -> Any:
         module: Any = importlib.import_module(MODULES[peer])
@@ -38,7 +40,7 @@ def peak(peer: str, prepare: Prepare) -> Prepare:
             for _ in range(STEPS):
                 step()
             if device == "cpu":
-                return resident("VmHWM") - before
+                return resident("VmHWM") - (0 if whole else before)
             return module.cuda.memory_reserved()
 
         return measured
@@ -46,13 +48,15 @@ def peak(peer: str, prepare: Prepare) -> Prepare:
     return measured_on
 
 
-def row(work: Row, quick: bool = False) -> Row:
+def row(work: Row, whole: bool, quick: bool = False) -> Row:
     chosen = [peer for peer in (OURS, REFERENCE, PYTORCH) if peer in work.peers]
-    return Row(f"peak memory: {work.name}",
-               {peer: peak(peer, work.peers[peer]) for peer in chosen},
-               {PYTORCH: 1.0}, quick=(OURS, PYTORCH) if quick else (), unit="bytes")
+    return Row(f"peak memory{'' if whole else ' beyond the import'}: {work.name}",
+               {peer: peak(peer, work.peers[peer], whole) for peer in chosen},
+               {PYTORCH: 1.0} if whole else {}, quick=(OURS, PYTORCH) if quick else (),
+               unit="bytes")
 
 
-ROWS = [row(work, quick=work in (mlp.ROWS[2], gpt.ROWS[1]))
+ROWS = [row(work, whole, quick=whole and work in (mlp.ROWS[2], gpt.ROWS[1]))
+        for whole in (True, False)
         for work in (*mlp.ROWS[1:], convolution.ROWS[0], convolution.ROWS[3], *lstm.ROWS,
                      *gpt.ROWS)]
