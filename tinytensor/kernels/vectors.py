@@ -73,6 +73,27 @@ def store(typing, array, index, vector):
 
 
 @intrinsic
+def get(typing, array, index):
+    """array[index], one number. Unlike that it asks nothing of the index, and the compiler can
+    make vectors of the loop around it by itself.
+    """
+    def generate(context, builder, signature, args):
+        return builder.load(_place(context, builder, signature, args, False))
+
+    return array.dtype(array, types.intp), generate
+
+
+@intrinsic
+def put(typing, array, index, number):
+    """array[index] = number, as `get`."""
+    def generate(context, builder, signature, args):
+        builder.store(args[2], _place(context, builder, signature, args, False))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, array.dtype), generate
+
+
+@intrinsic
 def spread(typing, array, index):
     """array[index] in every lane."""
     def generate(context, builder, signature, args):

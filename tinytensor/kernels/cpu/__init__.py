@@ -1,3 +1,12 @@
 """Kernels for the CPU: loops that Numba compiles, each with what belongs together in one pass."""
 
-from . import activation, convolution, elementwise, normalization, optim, recurrent, softmax
+from . import (
+    activation,
+    convolution,
+    elementwise,
+    normalization,
+    optim,
+    pooling,
+    recurrent,
+    softmax,
+)

@@ -1,0 +1,97 @@
+"""Pooling along an axis without arrays in between (`windows.py` has the loops)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy
+
+from ...ops.pooling import window_max, window_sum
+from ...threads import pool
+from ..loops import PIECE, fits
+
+
+def _positions(line: Any) -> Any:
+    """(out, taps): the inputs of each window, -1 where it lacks a tap."""
+    found = numpy.full((line.out, len(line.taps)), -1)
+    for t, tap in enumerate(line.taps):
+        found[tap.outs, t] = numpy.arange(line.size)[tap.ins]
+    return found
+
+
+def _weights(line: Any, dtype: Any) -> Any:
+    """(out, taps), or None where all are 1."""
+    if all(tap.weights is None for tap in line.taps):
+        return None
+    found = numpy.ones((line.out, len(line.taps)), dtype)
+    for t, tap in enumerate(line.taps):
+        if tap.weights is not None:
+            found[tap.outs, t] = tap.weights
+    return found
+
+
+def _is_of_pairs(positions: Any, size: int) -> bool:
+    """Whether the windows are two neighbours each, one after the other to the end."""
+    return size > 0 and positions.shape == (size / 2, 2) and bool(
+        (positions.reshape(-1) == numpy.arange(size)).all())
+
+
+def _loops() -> Any:
+    from . import windows  # imports Numba
+
+    return windows
+
+
+def _rows(shape: Any, axis: int) -> tuple[int, int, int]:
+    """How many rows there are, how many neighbours an element of them has, and rows a thread."""
+    rows, inner = math.prod(shape[:axis]), max(1, math.prod(shape[axis + 1:]))
+    return rows, inner, -(-PIECE // max(1, shape[axis] * inner))
+
+
+@window_sum.kernel("cpu")
+def _(input: Any, axis: int, line: Any) -> Any:
+    input = numpy.ascontiguousarray(input)
+    if not fits(input):
+        return None
+    shape = input.shape
+    out = numpy.empty((*shape[:axis], line.out, *shape[axis + 1:]), input.dtype)
+    rows, inner, least = _rows(shape, axis)
+    pool.split(_loops().window_sum, rows, input.reshape(-1), line.size, inner, _positions(line),
+               _weights(line, input.dtype), out.reshape(-1), least=least)
+    return out
+
+
+@window_max.kernel("cpu")
+def _(input: Any, axis: int, line: Any) -> Any:
+    input = numpy.ascontiguousarray(input)
+    if not fits(input):
+        return None
+    shape = input.shape
+    out = numpy.empty((*shape[:axis], line.out, *shape[axis + 1:]), input.dtype)
+    rows, inner, least = _rows(shape, axis)
+    positions = _positions(line)
+    if _is_of_pairs(positions, line.size):
+        pool.split(_loops().pair_max, rows * line.out, input.reshape(-1), inner, out.reshape(-1),
+                   least=-(-PIECE // inner))
+    else:
+        pool.split(_loops().window_max, rows, input.reshape(-1), line.size, inner, positions,
+                   out.reshape(-1), least=least)
+    return out
+
+
+@window_max.kernel("cpu", "input")
+def _(g: Any, input: Any, axis: int, line: Any) -> Any:
+    g, input = numpy.ascontiguousarray(g), numpy.ascontiguousarray(input)
+    if not fits(input, g):
+        return None
+    d = numpy.empty_like(input)
+    rows, inner, least = _rows(input.shape, axis)
+    positions = _positions(line)
+    if _is_of_pairs(positions, line.size):
+        pool.split(_loops().pair_max_back, rows * line.out, g.reshape(-1), input.reshape(-1),
+                   inner, d.reshape(-1), least=-(-PIECE // inner))
+    else:
+        pool.split(_loops().window_max_back, rows, g.reshape(-1), input.reshape(-1), line.size,
+                   inner, positions, d.reshape(-1), least=least)
+    return d
