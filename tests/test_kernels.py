@@ -16,7 +16,8 @@ from operations import differentiable, made, ours, outputs, total, values
 import tinytensor
 from tinytensor.autograd.op import TABLE
 from tinytensor.kernels import loops
-from tinytensor.ops.convolution import Frame
+from tinytensor.ops.convolution import Frame, line_taps
+from tinytensor.ops.pooling import Line, Tap
 from tinytensor.ops.samples import S, ints, t
 from tinytensor.seam import Replaceable, Switch, use_kernels
 from tinytensor.threads import pool
@@ -39,6 +40,10 @@ CONVOLUTIONS = [
 FORTH = tuple(slice(9 * i, 9 * (i + 1)) for i in range(5))
 SEQUENCES = [FORTH, FORTH[::-1], FORTH[:1]]
 
+# Windows of two that tile an axis, and of three that overlap and reach into the padding.
+TWOS = Line(26, 13, [Tap(*tap) for tap in line_taps(26, 13, 2, 2, 0, 1)])
+THREES = Line(31, 16, [Tap(*tap) for tap in line_taps(31, 16, 3, 2, 1, 1)])
+
 # Beside the samples of the table: odd sizes, beyond one vector and one thread's piece.
 LARGE: dict[str, list[S]] = {
     **{name: [S(t(7, 1531, low=-9, high=9))]
@@ -56,7 +61,12 @@ LARGE: dict[str, list[S]] = {
                      for steps in SEQUENCES for bias in (t(39), None)],
     "convolution_weight": [S(t(n, c, *f.size), t(n, o, *f.out), f) for n, c, o, f in CONVOLUTIONS],
     "standardize": [S(t(131, 65), t(65), t(65), (1,), 1e-5), S(t(2, 1531), None, None, (1,), 0.1),
-                    S(t(3, 5, 7, 9), t(7, 9), None, (2, 3), 1e-5)],
+                    S(t(3, 5, 7, 9), t(7, 9), None, (2, 3), 1e-5),
+                    S(t(3, 5, 7, 9), t(5, 1, 1), t(5, 1, 1), (0, 2, 3), 1e-5),
+                    S(t(2, 5, 61), None, t(5, 1), (0, 2), 0.1)],
+    "window_sum": [S(t(5, 31, 17), 1, THREES)],
+    "window_max": [S(t(5, 31, 17), 1, THREES),
+                   S(t(5, 26, 17), 1, TWOS), S(t(7, 26), 1, TWOS)],
     "softmax": [S(t(7, 3, 61), -1), S(t(2, 1531), 1), S(t(301, 65, low=-40, high=40), 1)],
     "log_softmax": [S(t(7, 3, 61), -1), S(t(2, 1531), 1), S(t(301, 65, low=-40, high=40), 1)],
     "label_cross_entropy": [S(t(301, 65, low=-40, high=40), ints(301, high=65)),

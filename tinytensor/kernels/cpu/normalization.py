@@ -1,4 +1,7 @@
-"""Normalisation over the last axes, as layer norm's: a row at a time, which stays in the cache."""
+"""Normalisation over the last axes, as layer norm's: a row at a time, which stays in the cache.
+
+That of channels over a batch is in `batch_norm.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import numpy
 from ...ops.normalization import standardize
 from ...threads import pool
 from ..loops import fits, loop, rows_a_thread
+from . import batch_norm
 
 BLOCK = 1024  # elements added up at once: a float32 sum of more would lose digits
 TOGETHER = 64  # rows whose shares of the weight's gradient are added up at once
@@ -46,7 +50,7 @@ def sum_of_block(x):
 @standardize.kernel("cpu")
 def _(input: Any, weight: Any, bias: Any, dims: Any, eps: float) -> Any:
     if (row := _row(input, weight, bias, dims)) is None:
-        return None
+        return batch_norm.standardize(input, weight, bias, dims, eps)
     dtype, size = input.dtype, math.prod(row)
     n = input.size // size
     out, statistics = numpy.empty_like(input), numpy.empty((2, n), dtype)
@@ -76,8 +80,10 @@ def _standardize(start, stop, x, weight, bias, out, statistics, eps):
 @standardize.kernel("cpu", "input", "weight", "bias")
 def _(g: Any, needs: Any, input: Any, weight: Any, bias: Any, mean: Any, var: Any, dims: Any,
       eps: float) -> Any:
+    if (row := _row(input, weight, bias, dims)) is None:
+        return batch_norm.standardize_back(g, needs, input, weight, bias, mean, var, dims, eps)
     g, g_mean, g_var = g
-    if g is None or (row := _row(input, weight, bias, dims)) is None:
+    if g is None:
         return None
     g = numpy.asarray(g, order="C")
     dtype, size = input.dtype, math.prod(row)
