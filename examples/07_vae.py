@@ -14,8 +14,9 @@ is one on the probability of the images as they are, no surrogate.
 
 What to look at: reconstructions.png, held-out digits above and what 8 numbers keep of them below;
 samples.png, digits that nobody wrote; latent.png, where digits turn into each other (with
---latent 2 the whole plane, and where the held-out digits lie in it). In curves.png the ELBO of
-held-out images must rise with that of the training images; where it turns, the model overfits.
+--latent 2 the whole plane, and where the held-out digits lie in it). In curves.png loss_held_out,
+the -ELBO of held-out images, must fall with that of the training images; where it turns, the model
+overfits.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ its guess takes the noise out little by little:
     x_t = √ā_t x + √(1 - ā_t) e            loss = |e - U-Net(x_t, t, digit)|²
 
 The network is told which digit it looks at, and one time in ten it is not, so it can draw a digit
-that is asked for or any one.
+that is asked for or any one. Those come out worse, as it practises them less.
 
 What to look at: samples.png, ten of each digit, asked for by row, and denoising.png, how they
 come out of the noise: the shape first, the edges last. The table says how many of the digits asked
@@ -217,7 +217,7 @@ def report(diffusion: Diffusion, model: UNet, run: Any, x: Any, y: Any, x_held_o
                  title="from noise to digits: what there is, and what the network has in mind",
                  rows=[f"x, t = {time}" for time, *_ in frames]
                  + [f"image, t = {time}" for time, *_ in frames])
-    digits.draw_nearest(any_digit[:40], judge.x, pictures["copies"])
+    digits.draw_nearest(drawn[::5], judge.x, pictures["copies"])
     print("\nWhat to look at:")
     print(f"  {pictures['samples']}: every row shows its digit, in ten hands")
     print(f"  {pictures['denoising']}: the shape comes first, the edges last")

@@ -47,18 +47,16 @@ def sheet(images: Any, path: Any, columns: int = 10, title: str = "",
     """A PNG with a page of images; `rows` are labels at its left."""
     lines = -(-len(images) // columns)
     pixel = 0.045  # inches: small, as the eye then sees strokes in place of squares
-    margin = 0.2 + 0.075 * max(map(len, rows or [""]))
     plt = support.pyplot()
-    figure, axes = plt.subplots(dpi=120, figsize=(pixel * (9 * columns + 1) + margin,
-                                                  pixel * (9 * lines + 1) + 0.4))
+    figure = plt.figure(dpi=120, figsize=(pixel * (9 * columns + 1), pixel * (9 * lines + 1)))
+    axes = figure.add_axes((0, 0, 1, 1))
     show(axes, images, columns)
     axes.set_title(title, fontsize=9)
     axes.set_xticks([])
     axes.set_yticks([9 * i + 4.5 for i in range(lines)] if rows else [], rows or [], fontsize=8)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    figure.tight_layout(pad=0.3)
-    figure.savefig(path)
+    figure.savefig(path, bbox_inches="tight", pad_inches=0.06)  # with what stands around it
     plt.close(figure)
 
 
