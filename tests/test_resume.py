@@ -228,7 +228,7 @@ def test_parts_that_are_none(tmp_path: Path) -> None:
     resume.save_checkpoint(path, **found)
     others = parts(1)
     before = states(others)
-    with pytest.raises(ValueError, match="no part 'sheduler'; it holds model, optimizer, scheduler"):
+    with pytest.raises(ValueError, match="no part 'sheduler'; it holds model, optimizer"):
         resume.load_checkpoint(path, model=others["model"], sheduler=others["scheduler"])
     assert same(states(others), before)
     with pytest.raises(RuntimeError) as caught:

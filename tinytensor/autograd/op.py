@@ -28,9 +28,10 @@ What is a combination of other ops is a plain function under `@composed`.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -208,6 +209,23 @@ class Op:
         self.entry.function, self.entry.public = function, True
         function.__name__ = function.__qualname__ = self.name
         return function
+
+    @contextlib.contextmanager
+    def watched(self, see: Callable[..., Any]) -> Iterator[None]:
+        """While inside, each call gives `see` what the forward is given, before that runs."""
+        self._call.become()
+        namespace = self.function.__globals__
+        forward = namespace["forward"]
+
+        def seen(*args: Any, **kwargs: Any) -> Any:
+            see(*args, **kwargs)
+            return forward(*args, **kwargs)
+
+        namespace["forward"] = seen
+        try:
+            yield
+        finally:
+            namespace["forward"] = forward
 
     def run(self, xp: Any, *args: Any, **kwargs: Any) -> Any:
         """This op inside another op's forward or rule, in the language `xp`."""
