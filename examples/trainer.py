@@ -97,7 +97,7 @@ class Run:
         self.record: dict[str, Any] = {}  # the metrics of this step, which are not written yet
         self.latest: dict[str, float] = {}  # each metric as it was logged last
         self.seconds = 0.0  # that its loops took before the one that began at `_started`
-        self._metrics: Any = None  # the open file
+        self._begun = False  # whether the checkpoint, if there is one to resume from, is loaded
         self._board: Any = None  # the writer of TensorBoard
         self._bar: Any = None  # there while a loop runs
         self._looped = False  # whether this epoch had its loop over batches
@@ -115,7 +115,7 @@ class Run:
                 self.epochs_done += 1
                 self._save_if(False)
 
-    def batches(self, loader: Iterable[Any]) -> Iterator[Any]:
+    def batches(self, loader: Any) -> Iterator[Any]:
         """The batches of one epoch; when resuming, those that were left of it."""
         if self._looped or not self.epoch:
             raise RuntimeError("batches: write `for epoch in run.epochs(count):` around it, and "
@@ -124,7 +124,7 @@ class Run:
             raise ValueError("batches: the run does not know this loader and could not resume in "
                              "the middle of it; write Run(..., loader=loader)")
         self._looped = True
-        if hasattr(loader, "__len__"):
+        with contextlib.suppress(TypeError):  # a stream has no length
             self._bar.total = self._epochs * len(loader)
         self._bar.set_description(f"epoch {self.epoch}/{self._epochs}")
         yield from self._counted(loader)
@@ -151,7 +151,7 @@ class Run:
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
         """Around a loop: resumes if it is the first one, shows the bar, listens to Ctrl-C."""
-        if self._metrics is None:
+        if not self._begun:
             self._begin()
         before = {}
         if threading.current_thread() is threading.main_thread():
@@ -201,7 +201,8 @@ class Run:
 
     def _write_record(self) -> None:
         if self.record:
-            self._metrics.write(json.dumps(self.record) + "\n")
+            with self._path("metrics.jsonl").open("a") as file:
+                file.write(json.dumps(self.record) + "\n")
             self._show(self.record)
             self.record = {}
 
@@ -266,7 +267,7 @@ class Run:
                 print(f"starting from the beginning (--resume goes on); the last run's checkpoint "
                       f"is kept as {earlier}")
             self._path("metrics.jsonl").write_text("")
-        self._metrics = self._path("metrics.jsonl").open("a", buffering=1)
+        self._begun = True
         self._begin_board()
 
     def _begin_board(self) -> None:
@@ -318,7 +319,6 @@ class Run:
         self.checkpoint()
         if self._board is not None:
             self._board.close()
-        self._metrics.close()
         self.plot()
         print(f"{self.step} steps in {self.seconds:.1f} s; checkpoint, metrics and curves.png are "
               f"in {self.folder}")
@@ -329,8 +329,8 @@ class Run:
         A metric whose name begins with another's, such as loss_held_out, is drawn with it.
         """
         rows = self.rows()
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        names = [name for name in names if name not in NOT_METRICS]
+        names = list(dict.fromkeys(name for row in rows for name, value in row.items()
+                                   if value is not None and name not in NOT_METRICS))
         firsts = [name for name in names if not any(name.startswith(f"{n}_") for n in names)]
         if not names:
             return

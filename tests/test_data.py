@@ -76,6 +76,7 @@ def stream(library: Any, n: int, sharded: bool = False) -> Any:
 # ---------------------------------------------------------------- the same batches as PyTorch
 
 
+@pytest.mark.filterwarnings("ignore:DataLoader. the epoch had no batch:UserWarning")
 @pytest.mark.parametrize("workers", [0, 1, 3])
 @pytest.mark.parametrize("options", [
     {}, {"batch_size": 4}, {"batch_size": 4, "drop_last": True}, {"batch_size": None},
@@ -290,7 +291,11 @@ def test_messages_name_what_is_wrong() -> None:
         DataLoader([], shuffle=True)
     with pytest.raises(ValueError, match="batch_size must be a positive integer, got 0"):
         DataLoader([1], batch_size=0)
-    assert list(DataLoader([])) == []
+    for loader, said in ((DataLoader([]), "the dataset is empty$"),
+                         (DataLoader(stream(tinytensor, 0), 2), "the dataset is empty$"),
+                         (DataLoader([1, 2], 3, drop_last=True), "smaller than the batch of 3")):
+        with pytest.warns(UserWarning, match=said):
+            assert list(loader) == []
 
 
 # ---------------------------------------------------------------- seeds

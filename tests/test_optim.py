@@ -108,6 +108,7 @@ def assert_equal(mine: list[Any], theirs: list[Any], tolerance: float) -> None:
     numpy.testing.assert_allclose(values(mine), values(theirs), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.filterwarnings("ignore:.*the learning rate of parameter group:UserWarning")
 @cases
 def test_follows_pytorch(name: str, options: dict[str, Any], dtype: str = "float64",
                          tolerance: float = 1e-12) -> None:

@@ -592,16 +592,20 @@ def _fitting_variance(input, var):
 
 @composed(home="nn.functional", method=False, reference=lambda torch: (
     lambda s, y, reduction="mean": getattr(torch.relu(1 - y * s), reduction)()), samples=[
-        S(t(5), t(5, grad=False)), S(t(2, 3), t(2, 3, grad=False), reduction="sum")])
+        S(t(5), ints(5, low=1, high=2)), S(t(2, 3), ints(2, 3, low=-1, high=0), reduction="sum")])
 def hinge_loss(input, target, reduction="mean"):
     """max(0, 1 - y s): the max-margin loss for targets y of -1 and 1.
 
     Shapes: (*), (*) -> (), or (*) for reduction "none". Cortes and Vapnik 1995.
 
     Raises:
-        ValueError: input and target differ in shape.
+        ValueError: input and target differ in shape, a target is neither -1 nor 1.
     """
     check_same_shape("hinge_loss", input, target)
+    labels = target._array
+    if labels.dtype.kind != "O" and not bool(((labels == 1) | (labels == -1)).all()):
+        raise ValueError("hinge_loss: a target is -1 or 1; labels y that are 0 or 1 become "
+                         "2 * y - 1")
     return reduced("hinge_loss", relu(1 - target * input), reduction)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ..autograd import versions
 from ..autograd.engine import tensor_of
 from ..autograd.modes import enable_grad, no_grad
+from ..autograd.versions import warn
 from ..creation import tensor
 from ..devices import array_module, by_device, is_gpu_array, on
 from ..nn.hooks import Hook, Hooks, RemovableHandle
@@ -24,7 +25,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     """A `step` that is counted, with the hooks around it."""
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-        self.steps_taken += 1
+        self._count_step()
         for hook in self._hooks("step_pre"):
             changed = hook(self, (self, *args), kwargs)
             if changed is not None:
@@ -87,7 +88,7 @@ class Optimizer:
         Raises:
             TypeError: not a dict, parameters in a set (which has no order), not Tensors.
             ValueError: a Tensor that was computed, one that is in a group already, an option
-                that is missing.
+                that is missing, a negative learning rate.
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"a parameter group must be a dict, got {type(param_group).__name__}")
@@ -115,6 +116,8 @@ class Optimizer:
             if default is REQUIRED and name not in group:
                 raise ValueError(f"a parameter group gives no value for the option {name}")
             group.setdefault(name, default)
+        if "lr" in group:
+            check_at_least_zero(**{"learning rate": float(group["lr"])})
         if len(set(params)) != len(params):
             warnings.warn("a parameter group has a parameter twice; it would be updated twice",
                           stacklevel=3)
@@ -148,6 +151,18 @@ class Optimizer:
                 for where, parameters in by_device(ready):
                     on(where, self._update, parameters, group)
         return loss
+
+    def _count_step(self) -> None:
+        """Counts a step. At the first one a rate of 0 that no schedule raises is worth a warning;
+        before that, programs that set the rates themselves may start from 0."""
+        self.steps_taken += 1
+        if self.steps_taken == 1:
+            idle = [i for i, group in enumerate(self.param_groups)
+                    if float(group.get("lr", 1)) == 0 == float(group.get("initial_lr", 0))]
+            if idle:
+                warn(f"{type(self).__name__}.step: the learning rate of parameter group "
+                     f"{', '.join(map(str, idle))} is 0, so nothing is learned there; to freeze "
+                     "parameters, leave them out or set requires_grad_(False)")
 
     def _update(self, xp: Any, parameters: list[Any], group: dict[str, Any]) -> None:
         self.update(xp, [self._prepare(p._array, p.grad._array, self.state[p], group)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from ... import random
+from ...autograd.versions import warn
 from .collate import default_collate, default_convert
 from .dataset import Dataset, IterableDataset, gathered
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, batches_in
@@ -257,6 +258,10 @@ class Epoch:
             batch = next(self.batches)
         except StopIteration:
             self.position.ended = True
+            if not self.position.batches:
+                warn("DataLoader: the epoch had no batch: the dataset is empty" + (
+                     f", or smaller than the batch of {self.loader.batch_size}, which drop_last "
+                     "leaves out if it is not full" if self.loader.drop_last else ""))
             raise
         self.position.batches += 1
         return batch
