@@ -181,6 +181,9 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
         source.namespace["with_kernels"] = part = op.kernels[()]
         call = f"with_kernels({', '.join(arguments)})" + _if_large(
             part, f"{signature.inputs[0]}_", call)
+    if op.watcher is not None:
+        source.namespace["see"] = op.watcher
+        source.add(1, f"see({', '.join(arguments[takes_xp:])})")
     source.add(
         1,
         "try:",

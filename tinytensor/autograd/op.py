@@ -108,6 +108,7 @@ class Op:
         # What stands in for the forward, under (), and for the rules, under their inputs.
         self.kernels: dict[tuple[str, ...], Replaceable] = {}
         self.entry: Entry | None = None
+        self.watcher: Callable[..., Any] | None = None
         title = "".join(part.capitalize() for part in self.name.split("_"))
         self._call = Deferred(self.name, lambda: compile_call(self, prepare, recover))
         self._backward = Deferred("backward", lambda: compile_backward(self))
@@ -212,20 +213,14 @@ class Op:
 
     @contextlib.contextmanager
     def watched(self, see: Callable[..., Any]) -> Iterator[None]:
-        """While inside, each call gives `see` what the forward is given, before that runs."""
-        self._call.become()
-        namespace = self.function.__globals__
-        forward = namespace["forward"]
-
-        def seen(*args: Any, **kwargs: Any) -> Any:
-            see(*args, **kwargs)
-            return forward(*args, **kwargs)
-
-        namespace["forward"] = seen
+        """Within, each call first gives `see` the arrays and parameters that it computes with."""
+        self.watcher = see
+        self._call.reset()
         try:
             yield
         finally:
-            namespace["forward"] = forward
+            self.watcher = None
+            self._call.reset()
 
     def run(self, xp: Any, *args: Any, **kwargs: Any) -> Any:
         """This op inside another op's forward or rule, in the language `xp`."""

@@ -197,7 +197,7 @@ def _measured(rows: dict[Module, Row]) -> Iterator[None]:
                 row.output += _bytes(tensor)
 
     def watcher(count: Callable[..., int]) -> Callable[..., None]:
-        def see(xp: Any, *arrays: Any, **parameters: Any) -> None:
+        def see(*arrays: Any) -> None:
             if running:  # what other threads compute is none of the model's
                 rows[running[-1]].work += count(*arrays)
 
