@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import devices, dtypes
 from ..autograd.engine import tensor_of
-from ..autograd.op import composed
+from ..autograd.op import composed, op
 from .activation import softmax
 from .dropout import dropout
 from .index import where
@@ -16,6 +16,64 @@ from .samples import S, bools, t
 from .shape import broadcast_to, transpose
 
 Array = Any
+
+
+# ---------------------------------------------------------------- the op behind it
+
+
+def _scores(xp, query, key, mask, is_causal, scale):
+    # The scale goes to the queries, of which there are fewer than scores.
+    scores = xp.matmul(query * scale, xp.swapaxes(key, -1, -2))
+    if is_causal:
+        queries, keys = scores.shape[-2:]
+        later = xp.arange(keys) > xp.reshape(xp.arange(queries), (-1, 1))
+        scores = scores + xp.where(later, -math.inf, xp.zeros_like(scores))
+    return scores if mask is None else scores + mask
+
+
+def _math_only(torch):
+    return lambda query, key, value, mask, is_causal, scale: _reference(torch)(
+        query, key, value, mask, is_causal=is_causal, scale=scale)
+
+
+@op(promotes="floating", method=False, internal=True, residuals=("logsumexp",),
+    reference=_math_only, samples=[
+        S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 2), None, False, 0.5),
+        S(t(2, 1, 3, 4), t(3, 5, 4), t(2, 3, 5, 4), None, True, 0.3),
+        S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 4), t(3, 5), False, 0.5),
+        S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 4), t(2, 1, 5), False, 0.5),
+        S(t(2, 3), t(0, 3), t(0, 4), None, False, 1.0)])
+def attention(xp, query: Array, key: Array, value: Array, mask: Array | None, is_causal: bool,
+              scale: float):
+    """softmax(query @ key.T * scale + mask) @ value.
+
+    Shapes: (*, L, E), (*, S, E), (*, S, V), mask (*, L, S) -> (*, L, V); batch dims broadcast.
+
+    Of the scores nothing is kept but the logarithm of their powers' sum, one number for each
+    query: the rule computes them again (Dao et al. 2022).
+    """
+    scores = _scores(xp, query, key, mask, is_causal, scale)
+    if not math.prod(scores.shape):
+        return xp.matmul(scores, value), xp.sum(scores, axis=-1, keepdims=True)
+    largest = xp.amax(scores, axis=-1, keepdims=True)
+    powers = xp.exp(scores - largest)
+    total = xp.sum(powers, axis=-1, keepdims=True)
+    return xp.matmul(powers / total, value), largest + xp.log(total)
+
+
+@attention.vjp("query", "key", "value", "mask")
+def _(xp, g, needs, query, key, value, mask, is_causal, scale, out, logsumexp):
+    weights = xp.exp(_scores(xp, query, key, mask, is_causal, scale) - logsumexp)
+    # Of the softmax: weights * (d - sum(weights * d)), and that sum is one over the outputs.
+    d_scores = weights * (xp.matmul(g, xp.swapaxes(value, -1, -2))
+                          - xp.sum(g * out, axis=-1, keepdims=True))
+    return (xp.matmul(d_scores, key) * scale,
+            xp.matmul(xp.swapaxes(d_scores, -1, -2), query) * scale,
+            xp.matmul(xp.swapaxes(weights, -1, -2), g),
+            d_scores if needs[3] else None)
+
+
+# ---------------------------------------------------------------- PyTorch's function
 
 
 def _reference(torch):
@@ -54,18 +112,16 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     if enable_gqa:
         key, value = (_heads_for(query, x, what) for x, what in ((key, "key"), (value, "value")))
     scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
-    # The scale goes to the queries, of which there are fewer than scores.
-    scores = matmul(query * scale, transpose(key, -2, -1))
-    blind = None
-    if is_causal:
-        scores = scores + _causal(query, key)
-    elif attn_mask is not None:
+    mask = blind = None
+    if attn_mask is not None:
         mask, blind = _additive(attn_mask, query.dtype)
-        scores = scores + mask
-    weights = softmax(scores, -1)
     if dropout_p:
-        weights = dropout(weights, dropout_p)
-    out = matmul(weights, value)
+        scores = matmul(query * scale, transpose(key, -2, -1))
+        mask = _causal(query, key) if is_causal else mask
+        scores = scores if mask is None else scores + mask
+        out = matmul(dropout(softmax(scores, -1), dropout_p), value)
+    else:
+        out = attention(query, key, value, mask, is_causal, scale)
     return out if blind is None else out * ~blind
 
 

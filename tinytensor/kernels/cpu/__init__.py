@@ -2,6 +2,7 @@
 
 from . import (
     activation,
+    attention,
     convolution,
     elementwise,
     normalization,
