@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy
 
 from ..loops import inlined, loop
-from ..vectors import BYTES, fma, load, plus, spread, store, total, zeros
+from ..vectors import BYTES, fma, get, load, plus, put, spread, store, total, zeros
 
 
 @inlined
@@ -26,7 +26,7 @@ def copy(x, a, into, b, count):
     lanes = BYTES // x.itemsize
     if count < lanes:
         for j in range(count):
-            into[b + j] = x[a + j]
+            put(into, b + j, get(x, a + j))
     else:
         for j in range(0, count - lanes, lanes):
             store(into, b + j, load(x, a + j))
@@ -49,10 +49,10 @@ def lay_out(x, first, images, channels, size, plane, stride, rows, pieces, into)
                     copy(x, a, into, b, count)
                 elif stride == 2:  # the compiler makes vectors of what is a constant apart
                     for j in range(count):
-                        into[b + j] = x[a + 2 * j]
+                        put(into, b + j, get(x, a + 2 * j))
                 else:
                     for j in range(count):
-                        into[b + j] = x[a + j * stride]
+                        put(into, b + j, get(x, a + j * stride))
 
 
 @loop
@@ -65,8 +65,12 @@ def put_back(results, first, images, channels, size, places, count, step, out):
         for v in range(vectors):
             a = (i * vectors + v) * lanes
             b = (first * channels + i) * size + places[v]
-            for j in range(count):
-                out[b + j * step] = results[a + j]
+            if step == 2 and count == lanes:
+                for j in range(lanes):
+                    put(out, b + 2 * j, get(results, a + j))
+            else:
+                for j in range(count):
+                    put(out, b + j * step, get(results, a + j))
 
 
 @loop
@@ -84,7 +88,7 @@ def vectors_of(g, base, planes, size, places, fresh, into):
             else:
                 store(into, b, zeros(g))
                 for j in range(fresh[v, 0], fresh[v, 1]):
-                    into[b + j] = g[a + j]
+                    put(into, b + j, get(g, a + j))
 
 
 @inlined
