@@ -730,7 +730,10 @@ def test_text(tmp_path: Any) -> None:
             data.read_text(tmp_path / "v.txt")
 
 
-def test_files_that_are_absent() -> None:
-    for reader in (data.read_idx, data.read_csv, data.read_text):
-        with pytest.raises(FileNotFoundError, match="absent"):
+def test_files_that_are_absent_or_folders(tmp_path: Any) -> None:
+    for reader, expected in ((data.read_idx, "an IDX file"), (data.read_csv, "CSV"),
+                             (data.read_text, "text")):
+        with pytest.raises(FileNotFoundError, match=f"absent: expected {expected}: No such file"):
             reader("absent")
+        with pytest.raises(IsADirectoryError, match=f"{tmp_path}: expected {expected}: Is a dir"):
+            reader(tmp_path)

@@ -31,7 +31,7 @@ def read_idx(path: str | os.PathLike[str]) -> Tensor:
         FileNotFoundError: there is no such file.
         ValueError: another format, or a file that is cut off or too long.
     """
-    content = _read(path)
+    content = _read(path, "an IDX file")
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_DTYPES:
         raise ValueError(f"{path}: expected an IDX file, which begins with 00 00 and a dtype from "
                          f"08 to 0e; this one begins with {content[:4].hex(' ') or 'nothing'}")
@@ -59,7 +59,7 @@ def read_csv(path: str | os.PathLike[str], header: bool = False, delimiter: str 
         ValueError: no rows, rows of different lengths, a cell that is no number; the message
             names the line.
     """
-    text = _text(path, "utf-8-sig")
+    text = _text(path, "utf-8-sig", "CSV")
     reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
     rows: list[list[float]] = []
     names: list[str] | None = None
@@ -103,7 +103,7 @@ def read_text(path: str | os.PathLike[str], characters: str | None = None) -> tu
         FileNotFoundError: there is no such file.
         ValueError: not UTF-8, empty, or a character that is not among those given.
     """
-    text = _text(path, "utf-8")
+    text = _text(path, "utf-8", "text")
     if not text:
         raise ValueError(f"{path}: expected text, the file is empty")
     codes = numpy.frombuffer(text.encode("utf-32-le"), numpy.uint32)
@@ -120,22 +120,25 @@ def read_text(path: str | os.PathLike[str], characters: str | None = None) -> tu
     return from_numpy(order[places].astype(numpy.int64)), known
 
 
-def _text(path: Any, encoding: str) -> str:
+def _text(path: Any, encoding: str, expected: str) -> str:
     try:
-        return _read(path).decode(encoding)
+        return _read(path, expected).decode(encoding)
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: expected text in UTF-8, found the byte "
+        raise ValueError(f"{path}: expected {expected} in UTF-8, found the byte "
                          f"{error.object[error.start]:02x} at position {error.start}") from None
 
 
-def _read(path: Any) -> bytes:
+def _read(path: Any, expected: str) -> bytes:
     """The bytes of a file, unpacked if it is gzipped.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: it cannot be read.
         ValueError: gzipped, and damaged.
     """
-    content = Path(path).read_bytes()
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise type(error)(f"{path}: expected {expected}: {error.strerror}") from None
     if not content.startswith(GZIP):
         return content
     try:
