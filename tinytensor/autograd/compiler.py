@@ -330,13 +330,22 @@ def compile_backward(op: Any) -> Callable[..., None]:
     inputs = op.signature.inputs
     source = _Source()
     source.namespace |= {"unbroadcast": engine.unbroadcast, "heappush": heappush}
-    source.add(0, "def backward(xp, g, saved, parents, shape, sums):")
-    if op.save_list:
-        source.add(1, f"{', '.join(op.save_list)}, = saved")
-    if not op.signature.variadic:
-        source.add(1, f"{', '.join(f'{i}_node' for i in inputs)}, = parents")
-    if not op.signature.variadic and any(len(names) == 1 for names in op.rules):
-        source.add(1, "grads = sums.grads")
+    source.add(0, "def backward(node, xp, g, sums, parents):")
+    if op.node_type.keeps:  # `Node.take`, written out for the usual case
+        source.add(1, "saved = node.saved",
+                   "if saved is None or sums.kept:",
+                   "    saved = node.take(sums)",
+                   "else:",
+                   "    node.saved = None",
+                   f"{', '.join(op.save_list)}, = saved")
+    elif op.save_list:
+        source.add(1, f"{', '.join(op.save_list)}, = node.saved")
+    if op.signature.variadic:
+        source.add(1, "parents = parents or node.parents")
+    else:
+        source.add(1, f"{', '.join(f'{i}_node' for i in inputs)}, = parents or node.parents")
+        if any(len(names) == 1 for names in op.rules):
+            source.add(1, "grads = sums.grads", *["shape = node.shape"] * (len(inputs) > 1))
     for k, (names, rule) in enumerate(op.rules.items()):
         needed = parameter_names(rule)
         call = written_out(rule, {name: name for name in needed}, source.namespace) \

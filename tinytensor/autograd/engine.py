@@ -15,7 +15,6 @@ The walk is the same whether it computes on arrays, and nothing is recorded, or 
 
 from __future__ import annotations
 
-import functools
 import math
 import weakref
 from collections.abc import Callable, Iterable
@@ -69,9 +68,24 @@ class Node:
     hooks: tuple[Hook, ...]
     keeps = True  # whether it saves arrays, which are to be released after backward
 
-    # backward(xp, g, saved, parents, shape, sums): for every parent that wants one, computes its
-    # gradient and adds it to the sums. `compiler.py` writes it for each op.
+    # backward(node, xp, g, sums, parents): for every parent that wants one, computes its gradient
+    # and adds it to the sums. `parents` has None for those that do not; it is None itself where
+    # all want one that can have one. `compiler.py` writes it for each op.
     backward: Callable[..., None]
+
+    def take(self, sums: Sums) -> Any:
+        """What was saved, for the rules: Tensors in a walk that is recorded. Released with that,
+        unless the graph is retained.
+        """
+        if self.saved is None:
+            raise RuntimeError(
+                f"backward: what {self.op.name} saved ({place_of(self)}) was released by an "
+                "earlier backward through the same graph; give that one retain_graph=True, "
+                "or run the forward again")
+        saved = self.saved_tensors() if sums.recorded else self.saved
+        if self.keeps and not sums.retained:
+            self.saved = None
+        return saved
 
     def saved_tensors(self) -> list[Any]:
         """The saved values, with inputs and output as Tensors at their place in the graph."""
@@ -140,9 +154,8 @@ class Pick(Node):
     def saved_tensors(self) -> list[Any]:
         return []
 
-    def backward(self, xp: Any, g: Any, saved: Any, parents: Any, shape: Any,
-                 sums: Sums) -> None:
-        (node,) = parents
+    def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
+        (node,) = parents or self.parents
         if node is not None:
             if node not in sums.grads:
                 sums.reach(node, [None] * len(node.op.outputs))
@@ -176,13 +189,15 @@ class Sums:
               a walk that is recorded, a list for an op of several results
     owned     those whose gradient may be written: the first to arrive is borrowed as it is, the
               second makes a new array, later ones are added into it
+    kept      whether saved values are not just used up: `recorded`, or `retained` for another walk
     reached   a heap of (-time, node), the youngest node on top: what was computed from it is
               younger still, so that all of its gradient has arrived when its turn comes
     """
 
-    __slots__ = ("grads", "owned", "reached")
+    __slots__ = ("grads", "kept", "owned", "reached", "recorded", "retained")
 
-    def __init__(self, roots: dict[Any, Any], recorded: bool):
+    def __init__(self, roots: dict[Any, Any], recorded: bool, retained: bool):
+        self.recorded, self.retained, self.kept = recorded, retained, recorded or retained
         self.grads: dict[Any, Any] = {}
         self.owned: Any = _Never() if recorded else set()
         self.reached: list[tuple[int, Any]] = []
@@ -225,48 +240,40 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
     """
     wanted: Any = None if targets is None else set(targets)
     useful = None if wanted is None else ancestors_of(wanted, topological_order(roots))
-    sums, results = Sums(roots, create_graph), {}
+    sums, results = Sums(roots, create_graph, retain_graph), {}
     grads, reached, last_write = sums.grads, sums.reached, versions.last_write
-    kind = xp = None
+    kind, xp = None, tensors if create_graph else None
     previous, mode.enabled = mode.enabled, create_graph
     place = mode.device
     try:
         while reached:
-            node = heappop(reached)[1]
+            time, node = heappop(reached)
             g = grads.pop(node)
             if node.hooks:
                 g = run_hooks(node, g)
-            parents = node.parents
+            parents = None
             if useful is not None:
                 if node in wanted:
                     results[node] = g
                 if node not in useful:
                     continue
-                parents = tuple([p if p in useful or p in wanted else None for p in parents])
-            if node.saved is None:
-                raise RuntimeError(
-                    f"backward: what {node.op.name} saved ({place_of(node)}) was released by an "
-                    "earlier backward through the same graph; give that one retain_graph=True, "
-                    "or run the forward again")
-            if node.time < last_write:
+                parents = tuple([p if p in useful or p in wanted else None for p in node.parents])
+            if -time < last_write:
                 check_unwritten(node)
             if create_graph:
                 mode.device = next(d for d in g if d is not None).device \
                     if isinstance(g, list) else g.device
-                backward = functools.partial(recompute, node.op) if node.op.residuals \
-                    else node.backward
-                backward(tensors, g, node.saved_tensors(), parents, node.shape, sums)
+            elif g.__class__ is not kind:
+                kind = g.__class__
+                xp = array_module(*g) if kind is list else array_module(g)
+            if create_graph and node.op.residuals:
+                recompute(node, xp, g, sums, parents)
             else:
-                if g.__class__ is not kind:
-                    kind = g.__class__
-                    xp = array_module(*g) if kind is list else array_module(g)
-                node.backward(xp, g, node.saved, parents, node.shape, sums)
+                node.backward(xp, g, sums, parents)
             if previous is CHECKED:
-                for parent in parents:
+                for parent in node.parents:
                     if parent in grads:
                         check_finite(node, (grads[parent],), "backward")
-            if not retain_graph and node.keeps:
-                node.saved = None
         for leaf, g in grads.items():
             if wanted is None or leaf in wanted:
                 results[leaf] = run_hooks(leaf, g) if leaf.hooks else g
@@ -287,15 +294,15 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     return g.sum(axis=repeated).reshape(shape)
 
 
-def recompute(op: Any, xp: Any, g: Any, saved: list[Any], parents: tuple[Any, ...],
-              shape: tuple[int, ...], sums: Sums) -> None:
+def recompute(node: Node, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
     """The recorded backward of an op that keeps residuals.
 
     Its rules treat a residual (say the powers in a softmax) as a constant, which would make
     second derivatives silently wrong. So the forward runs again, on Tensors, and the walk goes
     back through that.
     """
-    values = dict(zip(op.save_list, saved, strict=True))
+    op, parents = node.op, parents or node.parents
+    values = dict(zip(op.save_list, node.take(sums), strict=True))
     inputs = op.signature.inputs
     aliases = {i: xp.alias(values[i]) for i, p in zip(inputs, parents, strict=True)
                if p is not None}

@@ -107,8 +107,10 @@ class FunctionNode(Node):
         return self if not self.op.outputs else Pick(self, tie, SimpleNamespace(
             shape=shape, dtype=dtype.numpy))
 
-    def backward(self, xp: Any, g: Any, saved: Any, parents: Any, shape: Any,
-                 sums: Sums) -> None:
+    def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
+        if self.saved is None:
+            self.take(sums)  # says what is wrong
+        parents = parents or self.parents
         gradients = g if self.op.outputs else [g]
         found = self._call(parents, [self._as_gradient(d, i) for i, d in enumerate(gradients)])
         recorded = xp is engine.tensors
@@ -116,6 +118,7 @@ class FunctionNode(Node):
             if d is not None and parent is not None:
                 d = self._checked(i, d)
                 sums.add(parent, d if recorded else d._array)
+        self.take(sums)  # the context has shown it to the user's backward
 
     def _as_gradient(self, g: Any, i: int) -> Any:
         """What backward gets for result `i`: a Tensor, or None."""

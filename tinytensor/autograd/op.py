@@ -117,7 +117,7 @@ class Op:
         self.function.__module__ = forward.__module__
         self.function.__signature__ = inspect.Signature(self.signature.all)
         self.node_type: Any = type(f"{title}Backward0", (engine.Node,), {
-            "__slots__": (), "op": self, "backward": staticmethod(self._backward.function)})
+            "__slots__": (), "op": self, "backward": self._backward.function})
         self._compile()
 
     def vjp(self, *names: str, **rules: Callable[..., Any]) -> Any:

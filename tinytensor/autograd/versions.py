@@ -73,7 +73,7 @@ def check_unwritten(node: Any) -> None:
     Raises:
         RuntimeError: naming the op, what it saved, and both places.
     """
-    for name, value in zip(node.op.save_list, node.saved, strict=False):
+    for name, value in zip(node.op.save_list, node.saved or (), strict=False):
         for array in value if isinstance(value, list | tuple) else (value,):
             write = writes.get(id(owner(array))) if is_array(array) else None
             if write and write.time > node.time:

@@ -67,11 +67,11 @@ class Gate(Node):
     def saved_tensors(self) -> list[Any]:
         return []
 
-    def backward(self, xp: Any, g: Any, saved: Any, parents: Any, shape: Any,
-                 sums: Sums) -> None:
+    def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
+        self.take(sums)
         recorded = xp is engine.tensors
         shown = tuple(d if recorded or d is None else tensor_of(as_array(d), None) for d in g)
-        for parent, d in zip(parents, self.rule(shown), strict=True):
+        for parent, d in zip(parents or self.parents, self.rule(shown), strict=True):
             if parent is not None and d is not None:
                 sums.add(parent, d if recorded else d._array)
 

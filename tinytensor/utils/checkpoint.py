@@ -123,8 +123,7 @@ class CheckpointNode(Node):
     def saved_tensors(self) -> list[Any]:
         return []
 
-    def backward(self, xp: Any, g: Any, saved: Any, parents: Any, shape: Any,
-                 sums: Sums) -> None:
+    def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
         recorded = xp is engine.tensors
         results = self._again()
         roots: dict[Any, Any] = {}
@@ -132,7 +131,7 @@ class CheckpointNode(Node):
             if d is not None:
                 node = results[i]._node
                 roots[node] = roots[node] + d if node in roots else d
-        wanted = [p for p in parents if p is not None]
+        wanted = [p for p in parents or self.parents if p is not None]
         found = walk(roots, wanted, recorded, recorded)
         for parent in wanted:
             if parent in found:
