@@ -7,7 +7,7 @@
 
 What to look at. The table that is printed first: a layer with twice the channels has four times the
 parameters, but works on a quarter of the places. curves.png: the loss of single steps is noisy, its
-moving average falls by a factor of about thirty, and the accuracy on images held out settles as the
+moving average falls by a factor of about twenty, and the accuracy on images held out settles as the
 learning rate falls to 0. The network could learn all images by heart; that it does not is owed to
 dropout, and to shifting each image anew in every epoch. Take one of them away, or batch
 normalisation, and compare. mistakes.png: most of what is misread would puzzle a human too.
