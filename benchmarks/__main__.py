@@ -16,7 +16,7 @@ from .works import FAMILIES, ROWS
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rows, under 2 minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer rows and peers")
     parser.add_argument("--rounds", type=int, default=5, help="alternating turns of each peer")
     parser.add_argument("--budget", type=float, default=0.4, help="seconds of a turn")
     parser.add_argument("--only", default="", metavar="TEXT",

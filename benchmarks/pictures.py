@@ -51,7 +51,8 @@ def against(row: Data) -> str:
 def save(figure: Any, data: Data, file: Path, suffix: str) -> Path:
     about = data["machine"]
     figure.supxlabel(", ".join(str(about.get(key, "?")) for key in ("date", "processor", "device"))
-                     + f", {about.get('threads', '?')} threads, PyTorch {about.get('torch', '?')}",
+                     + f", {about.get('threads', '?')} threads, PyTorch {about.get('torch', '?')}, "
+                     f"clock: {about.get('clock', '?')}",
                      fontsize=8, color="gray")
     path = file.with_name(f"{file.stem}{suffix}.png")
     figure.savefig(path, dpi=130)

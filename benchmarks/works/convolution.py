@@ -81,7 +81,7 @@ def lenet(size: int, batch: int = 64, quick: tuple[str, ...] = ()) -> Row:
              | tinygrad_named.peers(tinygrad_lenet, data, lr=LR)
              | {NUMPY: lambda device: by_hand.lenet(data()[0], *data()[1], LR)})
     return Row(f"LeNet, {size}² images, batch {batch}", peers, targets(1.0, peers), quick=quick,
-               left_out="autograd has only the convolution of scipy.signal, far slower")
+               left_out="autograd: it has scipy.signal's convolution only; not tried")
 
 
 # The residual network: a stem, then for each width a block of two 3×3 convolutions with batch norm,
