@@ -604,9 +604,15 @@ def linear(xp, input: Array, weight: Array, bias: Array | None = None):
 
     One op rather than three: it is the most frequent call of all.
     """
-    _check_inner("linear", input, weight.T)
+    if not input.ndim or len(weight.shape) != 2 or input.shape[-1] != weight.shape[1]:
+        _check_inner("linear", input, weight.T)
     out = _product(xp, input, weight.T)
     return out if bias is None else out + bias
+
+
+def _as_rows(x):
+    """(*, n) as a matrix with n columns."""
+    return x if len(x.shape) == 2 else x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 @linear.vjp("input")
@@ -616,21 +622,20 @@ def _(xp, g, weight):
 
 @linear.vjp("weight")
 def _(xp, g, input):
-    rows = xp.reshape(g, (math.prod(g.shape[:-1]), g.shape[-1]))
-    columns = xp.reshape(input, (math.prod(input.shape[:-1]), input.shape[-1]))
+    rows, columns = _as_rows(g), _as_rows(input)
     if rows.shape[0] == 1:  # an outer product: as one of matrices it takes four times as long
-        return xp.swapaxes(rows, 0, 1) * columns
-    return xp.matmul(xp.swapaxes(rows, 0, 1), columns)
+        return rows.T * columns
+    return xp.matmul(rows.T, columns)
 
 
 @linear.vjp("bias")
 def _(xp, g):
-    # A product with ones sums columns faster, and in float32 better, than sum(axis=0) does.
-    rows = xp.reshape(g, (math.prod(g.shape[:-1]), g.shape[-1]))
+    rows = _as_rows(g)
     if rows.shape[0] == 1:
-        return xp.reshape(rows, rows.shape[1:])
+        return rows.reshape(rows.shape[1:])
     if 0 in rows.shape:
         return xp.sum(rows, axis=0)
+    # A product with ones sums columns faster, and in float32 better, than sum(axis=0) does.
     return xp.matmul(xp.ones_like(rows[:, 0]), rows)
 
 
