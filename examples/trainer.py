@@ -67,7 +67,9 @@ def _count(text: str) -> int:
     return int(text)
 
 
-MAY_DIFFER = {"resume", "output", "checkpoint_every", "device"}  # when a run is resumed
+# When a run is resumed these may differ without a note; the last ones matter after training only.
+MAY_DIFFER = {"resume", "output", "checkpoint_every", "device",
+              "prompt", "length", "temperature", "top_k", "top_p"}
 NOT_METRICS = {"step", "epoch", "seconds"}  # what a line of metrics.jsonl has beside them
 
 
