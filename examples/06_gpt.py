@@ -8,11 +8,12 @@
 The loss is the mean of -ln p(next character) in nats; divided by ln 2 it is the bits that a
 compressor with this model would need for a character. A uniform guess costs ln 96 = 4.56 nats.
 
-What to look at: curves.png. The loss falls from 4.56 to about 3.2 within a few steps (how frequent
-each character is), to 2.4 (which pairs are), and then slowly, as words, indentation and
-brackets are learnt. Where the held-out loss leaves the training loss behind, the model has begun
-to learn its text by heart. At the end, generation with the cache of keys and values
-does for each character the work of one position, without it that of the whole context.
+What to look at: curves.png. The loss falls to 3.2 within ten steps (how frequent each character
+is), to 2.3 within sixty (which follows which), and then slowly, as words, indentation and brackets
+are learnt: to 1.15 nats after 1000 steps, and on the held-out modules to 1.37, or 1.97 bits. Where
+the two part, the model has begun to learn its text by heart. At the end it writes twice: with the
+cache of keys and values each character costs the work of one position, without it that of the
+whole context.
 """
 
 from __future__ import annotations
