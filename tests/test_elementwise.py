@@ -473,11 +473,6 @@ def test_softmax_at_the_edges(function, row):
     agree(slopes[0], their_slopes[0], 1e-14, points, "gradient")
 
 
-def test_softmax_asks_for_its_dim():
-    with pytest.raises(TypeError, match="dim=1"):
-        F.softmax(tinytensor.ones(2, 3))
-
-
 def test_softplus_and_gelu_with_every_parameter():
     points = numpy.array(EDGES)
     for arguments in ((2.0,), (0.5, 5.0), (3.0, -1.0)):

@@ -47,6 +47,7 @@ def trained(name: str, options: dict[str, Any], dtypes: Any = ("float32",), step
     return [x.detach().numpy().copy() for x in params + state]
 
 
+@pytest.mark.filterwarnings("ignore:.*the learning rate of parameter group")  # one option is 0
 @cases
 @pytest.mark.parametrize("values", [(), (numpy.nan, numpy.inf, -numpy.inf, 0.0)],
                          ids=["finite", "not finite"])
@@ -60,6 +61,7 @@ def test_equal_the_bodies(name: str, options: dict[str, Any], values: Any) -> No
         numpy.testing.assert_allclose(mine, reference, tolerance, tolerance)
 
 
+@pytest.mark.filterwarnings("ignore:.*the learning rate of parameter group")  # one option is 0
 @cases
 def test_the_bits_do_not_depend_on_threads(name: str, options: dict[str, Any],
                                            monkeypatch: Any) -> None:
