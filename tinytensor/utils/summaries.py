@@ -14,6 +14,7 @@ from ..autograd.modes import no_grad
 from ..autograd.op import Op
 from ..creation import zeros
 from ..nn.module import Module
+from ..ops.attention import attention
 from ..ops.convolution import convolution, convolution_input
 from ..ops.linalg import linear, matmul
 from ..ops.recurrent import gru_sequence, lstm_sequence, rnn_sequence
@@ -232,9 +233,16 @@ def _product_work(a: Any, b: Any) -> int:
     return batch * rows * a.shape[-1] * (b.shape[-1] if b.ndim > 1 else 1)
 
 
+def _attention_work(query: Any, key: Any, value: Any, *_: Any) -> int:
+    """Every query with every key, those that a mask hides too, and then with every value."""
+    batch = math.prod(broadcast_shapes(*(x.shape[:-2] for x in (query, key, value))))
+    return batch * query.shape[-2] * key.shape[-2] * (query.shape[-1] + value.shape[-1])
+
+
 # How many multiply-adds a call takes, from the arrays it is given.
 WORK: dict[Op, Callable[..., int]] = {
     matmul: _product_work,
+    attention: _attention_work,
     linear: lambda input, weight, *_: input.size * weight.shape[0] if weight.ndim > 1
     else input.size,
     # Every window times the weight; transposed, every input position times the weight.
