@@ -9,9 +9,21 @@ import sys
 # other's way. To be set before NumPy is imported.
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+# The tests are about the references; kernels, which have to be compiled, are compared with them in
+# tests of their own, which ask for the fixture `kernels`.
+os.environ.setdefault("TINYTENSOR_KERNELS", "0")
 
 import pytest  # noqa: E402
 import strict_cupy  # noqa: E402
+
+from tinytensor.seam import use_kernels  # noqa: E402
+
+
+@pytest.fixture
+def kernels():
+    """Kernels are used."""
+    with use_kernels(True):
+        yield
 
 
 @pytest.fixture(params=["strict", pytest.param("cupy", marks=pytest.mark.cuda)])

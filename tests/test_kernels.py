@@ -86,7 +86,7 @@ pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need nu
 
 
 @pytest.fixture(autouse=True)
-def never_too_small(monkeypatch):
+def never_too_small(monkeypatch, kernels):
     monkeypatch.setattr(Switch, "small", 0)
 
 

@@ -21,6 +21,7 @@ from test_files import same
 
 import tinytensor
 from tinytensor import nn, optim
+from tinytensor.kernels import loops
 from tinytensor.utils import resume
 
 PROGRAM = [sys.executable, resumable_run.__file__, "--checkpoint-every", "3"]
@@ -106,6 +107,18 @@ def test_killed_while_saving(call: str, tmp_path: Path, uninterrupted: dict[str,
     finish(tmp_path, "--resume", "--workers", "2")
     assert not list(tmp_path.glob(".*.tmp"))
     assert same(outcome(tmp_path), uninterrupted)
+
+
+@pytest.mark.skipif(loops.Numba.missing, reason="the kernels need numba")
+def test_killed_with_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which operations take a kernel must not depend on what a process has done before."""
+    monkeypatch.setenv("TINYTENSOR_KERNELS", "1")
+    finish(tmp_path / "whole")
+    process = start(tmp_path / "cut", "--die-at", "fsync:9")
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    finish(tmp_path / "cut", "--resume")
+    assert same(outcome(tmp_path / "cut"), outcome(tmp_path / "whole"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

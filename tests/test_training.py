@@ -17,6 +17,7 @@ import safetensors.torch
 import torch
 
 import tinytensor
+from tinytensor.kernels import loops
 
 STEPS = 12
 
@@ -284,6 +285,17 @@ def trained(lib: Any, model: Any, family: Family) -> list[float]:
 
 @every_family
 def test_losses_and_weights_are_pytorchs(family: Family) -> None:
+    follow_pytorch(family)
+
+
+@every_family
+@pytest.mark.skipif(loops.Numba.missing, reason="the kernels need numba")
+@pytest.mark.usefixtures("kernels")
+def test_losses_and_weights_are_pytorchs_with_kernels_too(family: Family) -> None:
+    follow_pytorch(family)
+
+
+def follow_pytorch(family: Family) -> None:
     mine, theirs = pair_of(family)
     losses = trained(tinytensor, mine, family)
     numpy.testing.assert_allclose(losses, trained(torch, theirs, family), rtol=1e-9)
