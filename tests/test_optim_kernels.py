@@ -16,7 +16,9 @@ from tinytensor.seam import use_kernels
 from tinytensor.threads import pool
 
 pytestmark = [pytest.mark.skipif(Numba.missing, reason="the kernels need numba"),
-              pytest.mark.usefixtures("kernels")]
+              pytest.mark.usefixtures("kernels"),
+              pytest.mark.filterwarnings(
+                  "ignore:.*the learning rate of parameter group:UserWarning")]
 
 CASES = [*[("SGD", o) for o in SGD_OPTIONS], *[("Adam", o) for o in ADAM_OPTIONS],
          ("AdamW", {"lr": 0.1, "weight_decay": 0.2}), ("AdamW", {"lr": 0.1, "amsgrad": True}),
