@@ -58,8 +58,8 @@ class device:  # noqa: N801 - PyTorch's name
 CPU = device("cpu")
 
 # Where the C library is glibc, blocks above a threshold are fetched from the system at every
-# allocation, and their pages are cleared one by one when they are first touched: activations of
-# a training step cost as much in that as in arithmetic. The threshold follows the largest such
+# allocation, and their pages are cleared one by one when they are first touched: a fifth of the
+# step of a small network. The threshold follows the largest such
 # block that was freed, up to 32 MiB. This is one, of which no page is touched; from now on up to
 # twice its size stays with the process between steps.
 numpy.empty(31 << 20, numpy.uint8)

@@ -82,7 +82,7 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     Raises:
         RuntimeError: an output of several elements without a gradient, or one that was not
             recorded; a graph that was released; a saved value that was overwritten. No `grad`
-            has changed then.
+            has changed then; what the walk had passed before it met the value is released.
     """
     outputs = _as_sequence(tensors)
     roots = _seed("backward", outputs,
