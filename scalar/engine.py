@@ -14,7 +14,6 @@ from numbers import Real
 from typing import Any, SupportsFloat
 
 from . import ieee
-from .ieee import divide
 
 Operator = Callable[["Value", "Value | float"], "Value"]
 
@@ -22,8 +21,10 @@ Operator = Callable[["Value", "Value | float"], "Value"]
 class Value:
     """A number that knows how it was made: data, grad, parents (_prev) and operation (_op).
 
-    Raises TypeError where data is not one number.
+    Its slots save time; any attribute can be set. Raises TypeError where data is not one number.
     """
+
+    __slots__ = ("data", "grad", "label", "_prev", "_op", "_local", "__dict__", "__weakref__")
 
     def __init__(self, data: SupportsFloat, _children: Iterable[Value] = (), _op: str = "",
                  label: str = "", _local: tuple[float, ...] = ()) -> None:
@@ -84,7 +85,7 @@ class Value:
     __sub__, __rsub__ = _operator("-", operator.sub, lambda a, b, y: (1.0, -1.0))
     __mul__, __rmul__ = _operator("*", operator.mul, lambda a, b, y: (b, a))
     __truediv__, __rtruediv__ = _operator(
-        "/", divide, lambda a, b, y: (divide(1.0, b), -divide(y, b)))
+        "/", ieee.divide, lambda a, b, y: (ieee.divide(1, b), -ieee.divide(y, b)))
     _power, __rpow__ = _operator("**", ieee.power, lambda a, b, y: (
         b * ieee.power(a, b - 1) if b else 0.0,  # a ** 0 is 1 everywhere, also at a = 0
         0.0 if a == 0 and b >= 0 else y * ieee.log(a)))  # 0 ** b is 0 for every b > 0
@@ -113,8 +114,8 @@ class Value:
     __neg__ = _function("neg", operator.neg, lambda x, y: -1.0)
     __abs__ = abs = _function("abs", math.fabs, lambda x, y: float(x > 0) - float(x < 0))
     exp = _function("exp", ieee.exp, lambda x, y: y)
-    log = _function("log", ieee.log, lambda x, y: divide(1.0, x))
-    sqrt = _function("sqrt", ieee.sqrt, lambda x, y: divide(0.5, y))
+    log = _function("log", ieee.log, lambda x, y: ieee.divide(1, x))
+    sqrt = _function("sqrt", ieee.sqrt, lambda x, y: ieee.divide(0.5, y))
     sin = _function("sin", ieee.sin, lambda x, y: ieee.cos(x))
     cos = _function("cos", ieee.cos, lambda x, y: -ieee.sin(x))
     tanh = _function("tanh", math.tanh, lambda x, y: 1 - y * y)
@@ -122,18 +123,18 @@ class Value:
     # More of NumPy's elementary functions, which it calls by these names on arrays of Values.
     exp2 = _function("exp2", ieee.exp2, lambda x, y: y * math.log(2))
     expm1 = _function("expm1", ieee.expm1, lambda x, y: y + 1)
-    log2 = _function("log2", ieee.log2, lambda x, y: divide(1 / math.log(2), x))
-    log10 = _function("log10", ieee.log10, lambda x, y: divide(1 / math.log(10), x))
-    log1p = _function("log1p", ieee.log1p, lambda x, y: divide(1.0, 1 + x))
+    log2 = _function("log2", ieee.log2, lambda x, y: ieee.divide(1 / math.log(2), x))
+    log10 = _function("log10", ieee.log10, lambda x, y: ieee.divide(1 / math.log(10), x))
+    log1p = _function("log1p", ieee.log1p, lambda x, y: ieee.divide(1, 1 + x))
     tan = _function("tan", ieee.tan, lambda x, y: 1 + y * y)
-    arcsin = _function("arcsin", ieee.arcsin, lambda x, y: divide(1.0, ieee.sqrt(1 - x * x)))
-    arccos = _function("arccos", ieee.arccos, lambda x, y: -divide(1.0, ieee.sqrt(1 - x * x)))
+    arcsin = _function("arcsin", ieee.arcsin, lambda x, y: ieee.divide(1, ieee.sqrt(1 - x * x)))
+    arccos = _function("arccos", ieee.arccos, lambda x, y: -ieee.divide(1, ieee.sqrt(1 - x * x)))
     arctan = _function("arctan", math.atan, lambda x, y: 1 / (1 + x * x))
     sinh = _function("sinh", ieee.sinh, lambda x, y: ieee.cosh(x))
     cosh = _function("cosh", ieee.cosh, lambda x, y: ieee.sinh(x))
     arcsinh = _function("arcsinh", math.asinh, lambda x, y: 1 / math.hypot(x, 1.0))
-    arccosh = _function("arccosh", ieee.arccosh, lambda x, y: divide(1.0, ieee.sqrt(x * x - 1)))
-    arctanh = _function("arctanh", ieee.arctanh, lambda x, y: divide(1.0, 1 - x * x))
+    arccosh = _function("arccosh", ieee.arccosh, lambda x, y: ieee.divide(1, ieee.sqrt(x * x - 1)))
+    arctanh = _function("arctanh", ieee.arctanh, lambda x, y: ieee.divide(1, 1 - x * x))
 
     def relu(self) -> Value:
         """max(0, x). Where it is flat it has no derivative: 0 · inf would give a grad of nan."""
@@ -161,7 +162,6 @@ class Value:
 
     def __float__(self) -> float:
         return float(self.data)
-
     item = __float__
 
     def __format__(self, spec: str) -> str:

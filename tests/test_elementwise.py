@@ -49,17 +49,18 @@ def entries(count: int) -> Any:
     return pytest.mark.parametrize("entry", chosen.values(), ids=list(chosen))
 
 
-def run(library: Any, function: Any, *arrays: Any) -> tuple[Any, list[Any]]:
-    """The result, and the gradient of the sum by each array (None where none flows)."""
+def run(library: Any, function: Any, *arrays: Any, seed: float = 1.0) -> tuple[Any, list[Any]]:
+    """The result, and its gradient by each array (None where none flows), given `seed`."""
     tensors = [library.tensor(a) for a in arrays]
     for x in tensors:
         x.requires_grad_(x.dtype.is_floating_point)
     result, = outputs(function(*tensors))
     if not result.requires_grad:
         return values(result), [None] * len(tensors)
-    seed = library.ones_like(result)
-    found = library.autograd.grad(result, tensors, seed, allow_unused=True)
-    return values(result), [None if g is None else values(g + 0 * seed.sum()) for g in found]
+    given = library.full_like(result, seed)
+    found = library.autograd.grad(result, tensors, given, allow_unused=True)
+    zero = library.zeros_like(result)  # PyTorch's gradient of a step has no memory of its own
+    return values(result), [None if g is None else values(g + zero.sum()) for g in found]
 
 
 def agree(mine: Any, theirs: Any, tolerance: float, at: Any, what: str,
@@ -109,6 +110,18 @@ def test_at_the_edges(entry, dtype):
             used &= points == points
         floor = 4 * numpy.finfo(dtype).eps if entry.name in CANCELS else 0.0
         agree(a[used], b[used], tolerance, points[used], what, floor)
+
+
+@entries(1)
+@pytest.mark.parametrize("seed", [inf, -inf])
+def test_at_the_edges_of_an_infinite_gradient(entry, seed):
+    """As of sqrt at 0: where a function is flat no gradient comes through, elsewhere it stays."""
+    points = numpy.array([x for x in EDGES if x == x])
+    _, (mine,) = run(tinytensor, entry.function, points, seed=seed)
+    _, (theirs,) = run(torch, reference(entry), points, seed=seed)
+    if theirs is None:
+        pytest.skip("PyTorch has no gradient")
+    agree(mine, theirs, 0.0, points, "gradient")
 
 
 PLACES = [0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 3.0, inf, -inf, nan]

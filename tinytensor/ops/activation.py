@@ -17,6 +17,7 @@ from ..autograd.versions import warn
 from . import elementwise
 from .elementwise import need_floating, refuse_bool, sigmoid, tanh
 from .index import where
+from .masking import masked
 from .reduce import axes
 from .samples import S, ints, t, unary
 from .special import erf
@@ -151,8 +152,8 @@ def hardtanh(xp, input: Array, min_val: float = -1.0, max_val: float = 1.0):
 
 
 @hardtanh.vjp("input")
-def _(g, input, min_val, max_val):
-    return g * ((input > min_val) & (input < max_val))
+def _(xp, g, input, min_val, max_val):
+    return masked(xp, g, (input > min_val) & (input < max_val))
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(t(9, low=-9, high=9)), S(ints(5))])
@@ -171,7 +172,7 @@ def threshold(xp, input: Array, threshold: float, value: float):
     return xp.where(input <= threshold, value, input)
 
 
-threshold.vjp(input=lambda g, input, threshold: g * ~(input <= threshold))
+threshold.vjp(input=lambda xp, g, input, threshold: masked(xp, g, ~(input <= threshold)))
 
 
 @op(promotes="floating", home=FUNCTIONAL, method=False, samples=[*unary(), S(t(3, 4), 1.0)])
@@ -192,8 +193,10 @@ def hardshrink(xp, input: Array, lambd: float = 0.5):
     return xp.where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
-softshrink.vjp(input=lambda g, input, lambd: g * ((input > lambd) | (input < -lambd)))
-hardshrink.vjp(input=lambda g, input, lambd: g * ((input > lambd) | (input < -lambd)))
+@softshrink.vjp("input")
+@hardshrink.vjp("input")
+def _(xp, g, input, lambd):
+    return masked(xp, g, (input > lambd) | (input < -lambd))
 
 
 # ---------------------------------------------------------------- exponential units
@@ -283,10 +286,17 @@ def _(xp, g, input):
     return g * (gate * (1 + input * (1 - gate)))
 
 
-@composed(home=FUNCTIONAL, method=False, samples=WIDE)
-def mish(input, inplace=False):
+@with_inplace
+@op(promotes="floating", home=FUNCTIONAL, method=False, samples=WIDE)
+def mish(xp, input: Array):
     """x tanh(softplus(x)). Shapes: (*) -> (*). Misra 2019."""
-    return written(mish)(input) if inplace else input * tanh(softplus(input))
+    return input * xp.tanh(softplus.run(xp, input))
+
+
+@mish.vjp("input")
+def _(xp, g, input):
+    gate = xp.tanh(softplus.run(xp, input))
+    return g * (gate + input * (1 - gate * gate) * sigmoid.run(xp, input))
 
 
 @with_inplace
@@ -358,7 +368,7 @@ def hardsigmoid(xp, input: Array):
     return xp.clip(input + 3, 0, 6) / 6
 
 
-hardsigmoid.vjp(input=lambda g, input: g * ((input > -3) & (input < 3)) * (1 / 6))
+hardsigmoid.vjp(input=lambda xp, g, input: masked(xp, g, (input > -3) & (input < 3)) * (1 / 6))
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(ints(3))])

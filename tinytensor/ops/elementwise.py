@@ -339,7 +339,7 @@ atan = elementwise("atan", lambda g, input: g / (1 + input * input), "The invers
                    array_name="arctan", aliases=("arctan",))
 sinh = elementwise("sinh", lambda xp, g, input: g * xp.cosh(input), "The hyperbolic sine")
 cosh = elementwise("cosh", lambda xp, g, input: g * xp.sinh(input), "The hyperbolic cosine")
-tanh = elementwise("tanh", lambda g, out: g - g * (out * out), "The hyperbolic tangent")
+tanh = elementwise("tanh", lambda g, out: g * (1 - out * out), "The hyperbolic tangent")
 asinh = elementwise("asinh", lambda xp, g, input: g / xp.sqrt(input * input + 1),
                     "The inverse hyperbolic sine", array_name="arcsinh", aliases=("arcsinh",))
 acosh = elementwise("acosh", lambda xp, g, input: g / xp.sqrt(input * input - 1),
@@ -383,7 +383,7 @@ def sigmoid(xp, input: Array):
     return 1 / (1 + xp.exp(-input))
 
 
-sigmoid.vjp(input=lambda g, out: g * (out - out * out))
+sigmoid.vjp(input=lambda g, out: g * (out * (1 - out)))
 
 
 @op(promotes="common", inplace=True, samples=unary())

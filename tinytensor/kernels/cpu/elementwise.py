@@ -59,8 +59,9 @@ def _(g: Any, out: Any) -> Any:
 @loop
 def _tanh_back(start, stop, g, out, d):
     g, out, d = g[start:stop], out[start:stop], d[start:stop]
+    one = g.dtype.type(1)
     for i in range(g.size):
-        d[i] = g[i] - g[i] * (out[i] * out[i])
+        d[i] = g[i] * (one - out[i] * out[i])
 
 
 @sigmoid.kernel("cpu", small=False)
@@ -83,5 +84,6 @@ def _(g: Any, out: Any) -> Any:
 @loop
 def _sigmoid_back(start, stop, g, out, d):
     g, out, d = g[start:stop], out[start:stop], d[start:stop]
+    one = g.dtype.type(1)
     for i in range(g.size):
-        d[i] = g[i] * (out[i] - out[i] * out[i])
+        d[i] = g[i] * (out[i] * (one - out[i]))
