@@ -144,7 +144,8 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
         "op": op, "forward": op.forward, "switch": Switch,
         "NodeType": op.node_type, "Tensor": engine.Tensor,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
-        "numpy": numpy, "ndarray": numpy.ndarray, "float32": numpy.dtype("float32"),
+        "numpy": numpy, "ndarray": numpy.ndarray, "array": numpy.array,
+        "float32": numpy.dtype("float32"), "numbers": (float, int),
         "array_module": devices.array_module,
         "graph_mode": mode, "everywhere": Everywhere,
         "as_array": devices.result_array, "new": object.__new__, "clock": clock,
@@ -166,17 +167,17 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
         given = ", ".join(f"{p}={p}" for p in aliased)
         source.add(1, "if aliases:",
                    f"    {', '.join(aliased)}, = renamed({op.name!r}, aliases, {given})")
+    plain = None if keyword_only or signature.variadic else written_out(
+        op.forward, {"xp": "xp", **dict(zip(signature.order, arguments, strict=True))},
+        source.namespace)
     if signature.variadic:
         _take_sequence(source, op, takes_xp)
     else:
-        _take_inputs(source, op, takes_xp)
+        _take_inputs(source, op, takes_xp, plain is not None)
     if takes_xp:
         arguments.insert(0, "xp")
     parameters = ", ".join(f"{p}={p}" for p in signature.parameters)
-    call = f"forward({', '.join(arguments[takes_xp and not signature.takes_xp:])})"
-    if not keyword_only and not signature.variadic:
-        call = written_out(op.forward, {"xp": "xp", **dict(zip(
-            signature.order, arguments[takes_xp:], strict=True))}, source.namespace) or call
+    call = plain or f"forward({', '.join(arguments[takes_xp and not signature.takes_xp:])})"
     if () in op.kernels:
         source.namespace["with_kernels"] = part = op.kernels[()]
         call = f"with_kernels({', '.join(arguments)})" + _if_large(
@@ -212,8 +213,11 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     return source.build(op, op.name)
 
 
-def _take_inputs(source: _Source, op: Any, takes_xp: bool) -> None:
-    """Lines that take the arrays of a fixed number of inputs, of one dtype if need be."""
+def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
+    """Lines that take the arrays of a fixed number of inputs, of one dtype if need be.
+
+    `plain` says that the forward is one expression, which does not ask whether it has a number.
+    """
     inputs, optional = op.signature.inputs, op.signature.optional
     promoted = [i for i in inputs if i in op.promoted] if op.promotes else []
     arrays = {i: f"None if {i} is None else {i}._array" if i in optional else f"{i}._array"
@@ -229,13 +233,16 @@ def _take_inputs(source: _Source, op: Any, takes_xp: bool) -> None:
     indent = 1
     if len(inputs) == 2 and op.promotes in ("common", "float"):  # tensor * 2.0 is frequent
         indent = 2
+        # An operator converts a number at every use: once will do, for the rules too.
+        number = f"array(number, {inputs[0]}_.dtype) if {inputs[0]}_.__class__ is ndarray " \
+                 "else number" if plain else "number"
         a, b = inputs
-        source.add(1, f"if {b}.__class__ is float and isinstance({a}, Tensor) "
+        source.add(1, f"if {b}.__class__ in numbers and isinstance({a}, Tensor) "
                       f"and {a}._array.dtype.kind == 'f':",
-                   f"    number, {b} = {b}, new(Constant)",
+                   f"    number, {b} = float({b}), new(Constant)",
                    f"    {b}._array = number",
                    f"    {a}_ = {a}._array",
-                   f"    {b}_ = number",
+                   f"    {b}_ = {number}",
                    "    ready = True",
                    "else:")
     source.add(indent, "try:",
