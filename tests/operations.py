@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy
+import pytest
 import torch
 
 import tinytensor
@@ -18,11 +21,71 @@ from tinytensor.autograd.op import TABLE, Entry
 from tinytensor.ops.samples import S, TensorSample
 
 
-def samples() -> Iterator[tuple[str, Entry, S]]:
-    """Every sample of every operation, with a readable name."""
-    for key, entry in TABLE.items():
-        for i, sample in enumerate(entry.samples):
-            yield f"{key}[{i}]({sample})", entry, sample
+def run_all(runs: Mapping[str, Callable[[], Any]]) -> None:
+    """All of them, whether or not one fails: the first error is raised with the names of all that
+    fail. If all are skipped, so is the test.
+    """
+    __tracebackhide__ = True
+    failed: dict[str, BaseException] = {}
+    skipped: list[BaseException] = []
+    for name, run in runs.items():
+        try:
+            run()
+        except pytest.skip.Exception as reason:
+            skipped.append(reason)
+        except (Exception, pytest.fail.Exception) as error:
+            failed[name] = error
+    if failed:
+        first = next(iter(failed.values()))
+        first.add_note(f"fails for {len(failed)} of {len(runs)}: {', '.join(failed)}")
+        raise first
+    if skipped and len(skipped) == len(runs):
+        raise skipped[0]
+
+
+def samples_of(entry: Entry) -> Sequence[S]:
+    return entry.samples
+
+
+def on_samples(entries: Mapping[str, Entry], samples: Callable[[Entry], Sequence[S]] = samples_of,
+               ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes of test(entry, sample, ...) a test for each operation, which runs on all its samples.
+
+    There are thousands of samples, and for most a test of its own would take longer to arrange
+    than to run.
+    """
+    chosen = {key: entry for key, entry in entries.items() if samples(entry)}
+
+    def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(test)
+        def on_all(entry: Entry, **given: Any) -> None:
+            __tracebackhide__ = True
+            run = functools.partial(test, entry=entry, **given)
+            run_all({f"[{i}]({sample})": functools.partial(run, sample=sample)
+                     for i, sample in enumerate(samples(entry))})
+
+        return pytest.mark.parametrize("entry", chosen.values(), ids=list(chosen))(
+            without_parameter(on_all, "sample"))
+
+    return decorate
+
+
+def on_entries(test: Callable[[Entry], Any]) -> Callable[[], None]:
+    """Makes of test(entry) one test of the whole table, for what takes no time."""
+    @functools.wraps(test)
+    def on_all() -> None:
+        __tracebackhide__ = True
+        run_all({key: functools.partial(test, entry) for key, entry in TABLE.items()})
+
+    return without_parameter(on_all, "entry")
+
+
+def without_parameter(function: Any, name: str) -> Any:
+    """For pytest, which would look for a fixture of this name."""
+    signature = inspect.signature(function)
+    function.__signature__ = signature.replace(
+        parameters=[p for p in signature.parameters.values() if p.name != name])
+    return function
 
 
 def made(sample: S, seed: str) -> tuple[tuple[Any, ...], dict[str, Any]]:

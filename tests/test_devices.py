@@ -12,14 +12,14 @@ import sys
 import numpy
 import pytest
 import strict_cupy
-from operations import differentiable, made, ours, outputs, replace, samples, weights
+from operations import differentiable, made, on_samples, ours, outputs, replace, weights
 
 import tinytensor
 from tinytensor import tensor
 from tinytensor.autograd import grad
+from tinytensor.autograd.op import TABLE
 
 device_module = sys.modules["tinytensor.devices"]
-CASES = [c for c in samples() if c[1].name != "move"]
 
 
 def numpy_of(x):
@@ -56,7 +56,7 @@ def derivatives(entry, arguments, where):
     return [*map(numpy_of, found)]
 
 
-@pytest.mark.parametrize(("entry", "sample"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+@on_samples(TABLE)
 def test_operations_give_the_same_on_both_devices(gpu, entry, sample):
     arguments = made(sample, entry.name)
     on_cpu, on_gpu = (derivatives(entry, arguments, where) for where in ("cpu", "cuda"))

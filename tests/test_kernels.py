@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy
 import pytest
-from operations import differentiable, made, ours, outputs, total, values
+from operations import differentiable, made, on_samples, ours, outputs, total, values
 
 import tinytensor
 from tinytensor.autograd.op import TABLE
@@ -90,10 +90,8 @@ def never_too_small(monkeypatch, kernels):
     monkeypatch.setattr(Switch, "small", 0)
 
 
-def cases() -> list[Any]:
-    return [pytest.param(entry, sample, id=f"{key}[{i}]({sample})")
-            for key, entry in ENTRIES.items()
-            for i, sample in enumerate([*entry.samples, *LARGE.get(entry.name, [])])]
+def samples(entry: Any) -> list[S]:
+    return [*entry.samples, *LARGE.get(entry.name, [])]
 
 
 def run(entry: Any, arguments: Any, dtype: Any, change: Any = lambda x: x) -> list[Any]:
@@ -125,16 +123,16 @@ def compare(entry: Any, arguments: Any, dtype: Any, change: Any = lambda x: x) -
 dtypes = pytest.mark.parametrize("dtype", [numpy.float64, numpy.float32], ids=["f64", "f32"])
 
 
-@pytest.mark.parametrize(("entry", "sample"), cases())
 @dtypes
+@on_samples(ENTRIES, samples)
 def test_equals_its_reference(entry, sample, dtype):
     compare(entry, made(sample, entry.name), dtype)
 
 
-@pytest.mark.parametrize("entry", ENTRIES.values(), ids=list(ENTRIES))
 @dtypes
 @pytest.mark.parametrize("layout", ["transposed", "strided", "shifted"])
-def test_on_memory_that_is_not_dense_or_not_aligned(entry, dtype, layout):
+@on_samples(ENTRIES, samples)
+def test_on_memory_that_is_not_dense_or_not_aligned(entry, sample, dtype, layout):
     def change(x):
         if x.ndim < 2 or not x.is_floating_point():
             return x
@@ -147,8 +145,7 @@ def test_on_memory_that_is_not_dense_or_not_aligned(entry, dtype, layout):
         flat = tinytensor.zeros(x.numel() + 1, dtype=x.dtype)[1:]
         return flat.copy_(x.reshape(-1)).view(tuple(x.shape))
 
-    for sample in [*entry.samples, *LARGE.get(entry.name, [])]:
-        compare(entry, made(sample, entry.name), dtype, lambda x: change(x).detach())
+    compare(entry, made(sample, entry.name), dtype, lambda x: change(x).detach())
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:overflow:RuntimeWarning")
@@ -166,7 +163,7 @@ def test_with_nan_and_infinities(entry, dtype):
             return flat.reshape(tuple(x.shape))
         return x
 
-    for sample in [*entry.samples, *LARGE.get(entry.name, [])]:
+    for sample in samples(entry):
         state = rng.bit_generator.state
         with use_kernels(False):
             expected = run(entry, made(sample, entry.name), dtype, change)
@@ -196,7 +193,7 @@ def test_runs_on_some_sample(entry, part, dtype, monkeypatch):
 
     monkeypatch.setitem(entry.op.kernels[part].kernels, "cpu", counted)
     entry.op._compile()
-    for sample in [*entry.samples, *LARGE.get(entry.name, [])]:
+    for sample in samples(entry):
         run(entry, made(sample, entry.name), dtype)
     assert any(ran), f"it ran on none of {len(ran)} calls"
 

@@ -30,11 +30,12 @@ from operations import (
     differentiable,
     key_of,
     made,
+    on_entries,
+    on_samples,
     ours,
     outputs,
     reference,
     replace,
-    samples,
     theirs,
     total,
     values,
@@ -46,11 +47,6 @@ from tinytensor.autograd import engine, grad, gradcheck, gradgradcheck
 from tinytensor.autograd.op import TABLE
 from tinytensor.ops import names_for
 from tinytensor.seam import use_kernels
-
-CASES = list(samples())
-cases = pytest.mark.parametrize(("entry", "sample"), [c[1:] for c in CASES],
-                                ids=[c[0] for c in CASES])
-entries = pytest.mark.parametrize("entry", TABLE.values(), ids=list(TABLE))
 
 
 def close(mine: Any, expected: Any, tolerance: float, what: str) -> None:
@@ -104,13 +100,13 @@ def check_first_order(entry: Any, sample: Any, dtype: Any) -> None:
 # ---------------------------------------------------------------- each sample
 
 
-@cases
 @pytest.mark.parametrize("dtype", [numpy.float64, numpy.float32], ids=["float64", "float32"])
+@on_samples(TABLE)
 def test_result_and_gradients_equal_pytorch(entry, sample, dtype):
     check_first_order(entry, sample, dtype)
 
 
-@cases
+@on_samples(TABLE)
 def test_second_derivatives_equal_pytorch(entry, sample):
     arguments = made(sample, entry.name)
     found = []
@@ -127,7 +123,7 @@ def test_second_derivatives_equal_pytorch(entry, sample):
     all_close(*found, 1e-10, "second derivative")
 
 
-@cases
+@on_samples(TABLE)
 def test_first_and_second_derivatives_equal_finite_differences(entry, sample):
     if key_of(entry) in NO_FINITE_DIFFERENCES:
         pytest.skip(NO_FINITE_DIFFERENCES[key_of(entry)])
@@ -147,7 +143,7 @@ def test_first_and_second_derivatives_equal_finite_differences(entry, sample):
     gradgradcheck(function, tuple(places), fast_mode=True, atol=1e-7, rtol=1e-5)
 
 
-@cases
+@on_samples(TABLE)
 def test_derivatives_equal_those_of_single_values(entry, sample):
     if entry.scalar:
         pytest.skip(f"the scalar engine is no reference: {entry.scalar}")
@@ -174,7 +170,7 @@ def check_by_single_values(entry: Any, sample: Any) -> bool:
     return True
 
 
-@cases
+@on_samples(TABLE)
 def test_strided_inputs_give_the_same(entry, sample):
     """Elements that do not lie in order in memory: every other one of a transposed copy."""
     arguments = made(sample, entry.name)
@@ -205,7 +201,7 @@ def by_operator(name: str) -> Callable[..., Any]:
     return getattr(operator, name)  # the module has these names too
 
 
-@cases
+@on_samples(TABLE)
 def test_method_operator_and_in_place_form_equal_the_function(entry, sample):
     arguments = made(sample, entry.name)
     (args, kwargs), leaves = ours(arguments)
@@ -285,7 +281,7 @@ def test_reflected_operators(entry):
 # ---------------------------------------------------------------- the table itself
 
 
-@entries
+@on_entries
 def test_every_operation_has_samples(entry):
     if key_of(entry) in {*WITHOUT_SAMPLES, *RANDOM}:
         assert not entry.samples, f"{entry.name} has samples: take it off the list"
@@ -293,7 +289,7 @@ def test_every_operation_has_samples(entry):
         assert entry.samples, f"{entry.name}: give it samples"
 
 
-@entries
+@on_entries
 def test_every_operation_says_its_shapes(entry):
     assert "Shapes:" in entry.doc
     assert "Shapes:" in (inspect.getdoc(entry.function) or "")
@@ -301,7 +297,7 @@ def test_every_operation_says_its_shapes(entry):
         assert "Shapes:" in (inspect.getdoc(getattr(tinytensor.Tensor, entry.name)) or "")
 
 
-@entries
+@on_entries
 def test_every_rule_gets_what_it_names(entry):
     """Every name in a rule is something its node can have, and no rule is for a parameter."""
     if entry.op is None:
@@ -325,7 +321,7 @@ def hidden(entry: Any) -> bool:
     return entry.internal or entry.home == "internal"
 
 
-@entries
+@on_entries
 def test_every_operation_is_exported(entry):
     """tinytensor.X, tinytensor.nn.functional.X or tinytensor.linalg.X, under all of its names."""
     home: Any = tinytensor
@@ -341,7 +337,7 @@ def test_every_operation_is_exported(entry):
         assert hasattr(engine.tensors, name)
 
 
-@entries
+@on_entries
 def test_a_reason_against_the_scalar_engine_holds(entry):
     """With a reason given, running it fails, or there is no gradient to compare."""
     if not entry.scalar:
@@ -456,6 +452,27 @@ def test_a_missing_sum_over_repeats_is_noticed(monkeypatch):
     monkeypatch.undo()
     op._compile()
     assert not notices(TABLE["add"])
+
+
+def test_a_failure_names_its_samples():
+    tried = []
+
+    def check(entry, sample):
+        tried.append(sample)
+        if sample == 1:
+            pytest.skip("passed over")
+        assert sample < 3
+
+    def all_of(*numbers):
+        on_samples(TABLE, lambda entry: numbers)(check)(entry=TABLE["add"])
+
+    with pytest.raises(AssertionError) as caught:
+        all_of(1, 2, 3, 4)
+    assert caught.value.__notes__ == ["fails for 2 of 4: [2](3), [3](4)"]
+    assert tried == [1, 2, 3, 4]  # it goes on after a failure
+    all_of(1, 2)
+    with pytest.raises(pytest.skip.Exception, match="passed over"):
+        all_of(1, 1)
 
 
 def test_weights_are_not_symmetric():
