@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,17 @@ def run(name: str, *options: Any, status: int = 0) -> str:
                           capture_output=True, timeout=300)
     assert done.returncode == status, done.stderr
     return done.stderr if status else done.stdout
+
+
+@pytest.fixture
+def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """As `run`, in this process, where what examples import is there already."""
+    def run_here(name: str, *options: Any) -> str:
+        monkeypatch.setattr(sys, "argv", [name, *map(str, options)])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run_here
 
 
 def idx(values: Any) -> bytes:
@@ -50,19 +62,20 @@ def write_mnist(folder: Path, packed: bool, size: int = 12) -> None:
                 path.write_bytes(content)
 
 
-def test_cnn_on_digits(tmp_path: Path) -> None:
+def test_cnn_on_digits(tmp_path: Path, run_here: Any) -> None:
     said = run("04_cnn.py", "--smoke", "--output", tmp_path)
     assert "Conv2d" in said and "of 64 held-out images are read correctly" in said
     for name in ("curves.png", "mistakes.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 4
-    assert "resuming after step 4" in run("04_cnn.py", "--smoke", "--output", tmp_path, "--resume")
+    said = run_here("04_cnn.py", "--smoke", "--output", tmp_path, "--resume")
+    assert "resuming after step 4" in said and "held-out images are read correctly" in said
 
 
-def test_cnn_on_mnists_files(tmp_path: Path) -> None:
+def test_cnn_on_mnists_files(tmp_path: Path, run_here: Any) -> None:
     write_mnist(tmp_path, packed=True)
-    said = run("04_cnn.py", "--mnist", tmp_path, "--output", tmp_path / "out", "--epochs", 6,
-               "--batch-size", 16)
+    said = run_here("04_cnn.py", "--mnist", tmp_path, "--output", tmp_path / "out", "--epochs", 6,
+                    "--batch-size", 16)
     assert "of 24 held-out images are read correctly" in said
     rows = [json.loads(r) for r in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     assert len(rows) == 30
