@@ -88,7 +88,8 @@ class Loop:
     def dispatcher(self) -> Any:
         with Numba.lock:
             if self.compiled is None:
-                made = Numba.load().njit(cache=True, **self.options)(self.function)
+                made = Numba.load().njit(cache=True, no_cfunc_wrapper=True,  # none for callers in C
+                                         **self.options)(self.function)
                 made._cache._cache_file._source_stamp = _sources()
                 self.compiled = made
         return self.compiled

@@ -43,14 +43,6 @@ def memory(address, start, stop, like):
 
 
 @loop
-def memory_if(wanted, address, start, stop, like):
-    """The same, or None if `wanted` is None, which is known when the loop is compiled."""
-    if wanted is None:
-        return None
-    return memory(address, start, stop, like)
-
-
-@loop
 def _describe(ids, none, dtype, read_only, longs, ints, addresses, sizes, fit):
     """Fills in the addresses, sizes and whether they fit; `ids` has a row for each parameter."""
     for row in range(ids.shape[0]):

@@ -30,9 +30,13 @@ def _by_heads(*arrays: Any) -> list[Any] | None:
     return [a.reshape((1,) * (2 - len(lead)) + a.shape) for a in arrays]
 
 
-def _for_each(mask: Any, q: Any, k: Any) -> Any:
-    """The mask of each head."""
-    return None if mask is None else numpy.broadcast_to(mask, (*q.shape[:3], k.shape[2]))
+def _four_dims(mask: Any, q: Any, k: Any) -> Any:
+    """The mask as an array of one kind, with rows in one piece; an empty one if there is none."""
+    if mask is None:
+        return numpy.empty((0, 0, 0, 0), q.dtype)
+    if mask.shape[-1:] != (k.shape[2],):
+        mask = numpy.broadcast_to(mask, (*mask.shape[:-1], k.shape[2]))
+    return numpy.require(mask.reshape((1,) * (4 - mask.ndim) + mask.shape), requirements=["C", "W"])
 
 
 def _like(x: Any, size: int) -> Any:
@@ -54,7 +58,7 @@ def _(query: Any, key: Any, value: Any, mask: Any, is_causal: bool, scale: float
 
     q, k, v = heads
     out, logsumexp = _like(q, v.shape[3]), numpy.empty(q.shape[:3], q.dtype)
-    pool.split(loops.attend, q.shape[0] * q.shape[1], q, k, v, _for_each(mask, q, k), is_causal,
+    pool.split(loops.attend, q.shape[0] * q.shape[1], q, k, v, _four_dims(mask, q, k), is_causal,
                q.dtype.type(scale), out, logsumexp, least=_least(q, k))
     shape = query.shape[:-1]
     return out.reshape((*shape, v.shape[3])), logsumexp.reshape((*shape, 1))
@@ -70,7 +74,7 @@ def _(g: Any, needs: Any, query: Any, key: Any, value: Any, mask: Any, is_causal
 
     q, k, v, d_out, y = heads
     d_q, d_k, d_v = (_like(x, x.shape[3]) for x in (q, k, v))
-    pool.split(loops.attend_back, q.shape[0] * q.shape[1], d_out, q, k, v, _for_each(mask, q, k),
+    pool.split(loops.attend_back, q.shape[0] * q.shape[1], d_out, q, k, v, _four_dims(mask, q, k),
                is_causal, q.dtype.type(scale), y, logsumexp.reshape(q.shape[:3]), d_q, d_k, d_v,
                least=_least(q, k))
     return d_q.reshape(query.shape), d_k.reshape(key.shape), d_v.reshape(value.shape), None

@@ -38,6 +38,12 @@ def add_to(row, mask):
 
 
 @loop
+def row_of(mask, b, h, i):
+    """Along dims of 1 it repeats."""
+    return mask[b % mask.shape[0], h % mask.shape[1], i % mask.shape[2]]
+
+
+@loop
 def largest_of(row):
     """Any number if one is NaN: the sum of powers is NaN all the same."""
     largest = row[0]
@@ -59,7 +65,10 @@ def powers(row, shift):
 
 @loop
 def attend(start, stop, query, key, value, mask, is_causal, scale, out, logsumexp):
-    """The forward for heads start to stop of (batch, heads, length, size)."""
+    """The forward for heads start to stop of (batch, heads, length, size).
+
+    The mask is empty, or its first three dims are these or 1.
+    """
     heads, queries, size = query.shape[1:]
     keys, columns = value.shape[2:]
     dtype, one = query.dtype, query.dtype.type(1)
@@ -81,8 +90,8 @@ def attend(start, stop, query, key, value, mask, is_causal, scale, out, logsumex
                 own = min(first + i + 1, keys) if is_causal else keys
                 row = scores[i * pitch:i * pitch + own]
                 scale_row(row, scale)
-                if mask is not None:
-                    add_to(row, mask[b, h, first + i])
+                if mask.size:
+                    add_to(row, row_of(mask, b, h, first + i))
                 shift = largest_of(row)
                 total = powers(row, shift)
                 scores[i * pitch + own:i * pitch + seen] = 0
@@ -133,8 +142,8 @@ def attend_back(start, stop, g, query, key, value, mask, is_causal, scale, out, 
                 row, d_row = weights[i * pitch:i * pitch + own], \
                     d_scores[i * pitch:i * pitch + own]
                 scale_row(row, scale)
-                if mask is not None:
-                    add_to(row, mask[b, h, first + i])
+                if mask.size:
+                    add_to(row, row_of(mask, b, h, first + i))
                 powers(row, logsumexp[b, h, first + i])
                 common = dtype.type(0)
                 for j in range(columns):

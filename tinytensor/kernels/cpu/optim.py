@@ -23,7 +23,7 @@ GRAD = 1  # its column in what is prepared: the only array that is not written
 
 
 def _run(update: Replaceable, name: str, prepared: list[tuple[Any, ...]], group: dict[str, Any],
-         arrays: int, *options: float | bool | None) -> Any:
+         arrays: int, *options: float | bool) -> Any:
     """The update by a loop of `steps`, and by its body for parameters that do not fit.
 
     The first `arrays` of what is prepared for each parameter are arrays or None, the rest numbers.
@@ -66,24 +66,23 @@ def _penalty(group: dict[str, Any]) -> tuple[float, float, float]:
 
 @SGD.update.kernel("cpu")
 def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
-    momentum = float(group["momentum"]) if group["momentum"] else None
     return _run(SGD.update, "sgd", prepared, group, 3, *_penalty(group)[:2], float(group["lr"]),
-                1.0 - group["dampening"], bool(group["nesterov"]), momentum)
+                1.0 - group["dampening"], bool(group["nesterov"]), float(group["momentum"]))
 
 
 @Adam.update.kernel("cpu")
 def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
     beta1, beta2 = map(float, group["betas"])
     return _run(Adam.update, "adam", prepared, group, 5, *_penalty(group), 1 - beta1, beta2,
-                1 - beta2, True if group["amsgrad"] else None)
+                1 - beta2, bool(group["amsgrad"]))
 
 
 @RMSprop.update.kernel("cpu")
 def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
-    alpha, momentum = float(group["alpha"]), float(group["momentum"])
+    alpha = float(group["alpha"])
     return _run(RMSprop.update, "rmsprop", prepared, group, 5, *_penalty(group)[:2],
                 float(group["lr"]), alpha, 1 - alpha, float(group["eps"]),
-                momentum if momentum else None, True if group["centered"] else None)
+                float(group["momentum"]), bool(group["centered"]))
 
 
 # ---------------------------------------------------------------- clipping

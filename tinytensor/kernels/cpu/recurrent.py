@@ -38,9 +38,9 @@ def _first_rows(rows: int, count: int, steps: Any) -> Any:
 
 
 def _laid_out(weight: Any, firsts: Any) -> Any:
-    """The panels in which products with weight (depth, columns) read it; None for one step."""
+    """The panels in which products with weight (depth, columns) read it; none for one step."""
     if len(firsts) == 1:
-        return None
+        return numpy.empty(0, weight.dtype)
     depth, columns = weight.shape
     panels = numpy.empty(depth * _loops().padded(columns, weight.itemsize), weight.dtype)
     _loops().lay_out(numpy.ascontiguousarray(weight), panels)
@@ -53,6 +53,16 @@ def _split(loop: Any, count: int, weight: Any, firsts: Any, *args: Any) -> None:
     each = len(firsts) * weight.shape[0] * ((weight.shape[1] if len(firsts) > 1 else 0) + 64)
     pool.split(loop, count, *[a.reshape(-1) if isinstance(a, numpy.ndarray) else a for a in args],
                align=ROWS, least=max(ROWS, PIECE // each))
+
+
+def _product(h0: Any, weight: Any, firsts: Any) -> Any:
+    """That of a single step; an empty array for more."""
+    return h0 @ weight.T if len(firsts) == 1 else numpy.empty(0, weight.dtype)
+
+
+def _given(g: Any, like: Any) -> list[Any]:
+    """The gradients that there are, dense, and empty arrays for those that are None."""
+    return [numpy.empty(0, like.dtype) if x is None else numpy.asarray(x, order="C") for x in g]
 
 
 def _rows(firsts: Any, count: int, rows: int) -> tuple[slice, slice, slice]:
@@ -82,8 +92,7 @@ def _(input: Any, weight: Any, h0: Any, c0: Any, steps: Any) -> Any:
         return None
     hidden, cells = (numpy.empty((rows, size), input.dtype) for _ in range(2))
     gates = numpy.empty_like(input)
-    panels = _laid_out(weight.T, firsts)
-    products = h0 @ weight.T if panels is None else None
+    panels, products = _laid_out(weight.T, firsts), _product(h0, weight, firsts)
     _split(_loops().lstm, count, weight, firsts, input, panels, products, h0, c0, firsts, size,
            hidden, cells, gates)
     return hidden, cells, gates
@@ -93,14 +102,14 @@ def _(input: Any, weight: Any, h0: Any, c0: Any, steps: Any) -> Any:
 def _(g: Any, hidden: Any, cells: Any, gates: Any, weight: Any, h0: Any, c0: Any,
       steps: Any) -> Any:
     firsts = _first_rows(len(hidden), len(h0), steps)
-    g = [None if x is None else numpy.asarray(x, order="C") for x in g]
+    g = _given(g, hidden)
     if firsts is None or not fits(hidden, cells, gates, weight, h0, c0, *g, least=1):
         return None
     d, d_h0, d_c0 = numpy.empty_like(gates), numpy.empty_like(h0), numpy.empty_like(c0)
     panels = _laid_out(weight, firsts)
     _split(_loops().lstm_back, len(h0), weight, firsts, *g, gates, cells, panels, c0, firsts,
            h0.shape[1], d, d_h0, d_c0)
-    if panels is None:
+    if not panels.size:
         d_h0 += d @ weight
     return d, _weight_gradient(firsts, d, hidden, h0), d_h0, d_c0
 
@@ -117,8 +126,7 @@ def _(input: Any, weight: Any, bias: Any, h0: Any, steps: Any) -> Any:
         return None
     hidden, gates = numpy.empty((rows, size), input.dtype), numpy.empty_like(input)
     bias = numpy.zeros(3 * size, input.dtype) if bias is None else bias
-    panels = _laid_out(weight.T, firsts)
-    products = h0 @ weight.T if panels is None else None
+    panels, products = _laid_out(weight.T, firsts), _product(h0, weight, firsts)
     _split(_loops().gru, count, weight, firsts, input, panels, products, bias, h0, firsts, size,
            hidden, gates)
     return hidden, gates
@@ -129,7 +137,7 @@ def _(g: Any, needs: Any, hidden: Any, gates: Any, weight: Any, bias: Any, h0: A
       steps: Any) -> Any:
     (rows, size), count = hidden.shape, len(h0)
     firsts = _first_rows(rows, count, steps)
-    g = [None if x is None else numpy.asarray(x, order="C") for x in g]
+    g = _given(g, hidden)
     if firsts is None or not fits(hidden, gates, weight, bias, h0, *g, least=1):
         return None
     begun, later, earlier = _rows(firsts, count, rows)
@@ -143,7 +151,7 @@ def _(g: Any, needs: Any, hidden: Any, gates: Any, weight: Any, bias: Any, h0: A
     panels = _laid_out(weight, firsts)
     _split(_loops().gru_back, count, weight, firsts, *g, gates, recurrent, hidden, panels, h0,
            firsts, size, d, d_product, d_h0)
-    if panels is None:
+    if not panels.size:
         d_h0 += d_product @ weight
     d_bias = numpy.ones(rows, d.dtype) @ d_product if needs[2] else None
     return d, _weight_gradient(firsts, d_product, hidden, h0), d_bias, d_h0

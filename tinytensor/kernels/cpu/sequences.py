@@ -5,8 +5,8 @@ first step to the last and waits for nobody. In each step the states are multipl
 weight, which is laid out once so that the product reads it from end to end, and what follows is
 one loop over the hidden units. All arrays are flat; row r of step t is row firsts[t] + r.
 
-Of a single step `panels` is None: its product is made by who calls, as laying out the weight would
-take longer, and `products` holds it.
+Of a single step `panels` is empty: its product is made by who calls, as laying out the weight would
+take longer, and `products` holds it. Gradients that nobody gave are empty too.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def multiply(a, at, rows, depth, panels, width, out):
 @loop
 def room(start, stop, x, products, columns):
     """Where the products of some rows are, or will be, and how long a row is."""
-    if products is not None:
+    if products.size:
         return products[start * columns:stop * columns], columns
     width = padded(columns, x.itemsize)
     return numpy.empty((stop - start) * width, x.dtype), width
@@ -95,7 +95,7 @@ def lstm(start, stop, x, panels, products, h0, c0, firsts, size, hidden, cells, 
     z, width = room(start, stop, x, products, 4 * size)
     rows, h, c, at = stop - start, h0, c0, start * size
     for t in range(firsts.size):
-        if panels is not None:
+        if panels.size:
             multiply(h, at, rows, size, panels, width, z)
         for r in range(rows):
             row = firsts[t] + start + r
@@ -134,27 +134,20 @@ def lstm_back(start, stop, g_hidden, g_cells, g_gates, gates, cells, panels, c0,
         before, at = (cells, firsts[t - 1] + start) if t else (c0, start)
         for r in range(rows):
             row = firsts[t] + start + r
-            lstm_row_back(optional(g_hidden, row, size), optional(g_cells, row, size),
-                          optional(g_gates, row, 4 * size),
+            lstm_row_back(g_hidden[row * size:(row + 1) * size],
+                          g_cells[row * size:(row + 1) * size],
+                          g_gates[4 * row * size:4 * (row + 1) * size],
                           gates[4 * row * size:4 * (row + 1) * size],
                           cells[row * size:(row + 1) * size],
                           before[(at + r) * size:(at + r + 1) * size],
                           d_h[r * width:r * width + size], d_c[r * size:(r + 1) * size],
                           d[4 * row * size:4 * (row + 1) * size])
-        if panels is not None:
+        if panels.size:
             multiply(d, 4 * (firsts[t] + start) * size, rows, 4 * size, panels, width, d_h)
     for r in range(rows):
         for j in range(size):
             d_h0[(start + r) * size + j] = d_h[r * width + j]
             d_c0[(start + r) * size + j] = d_c[r * size + j]
-
-
-@loop
-def optional(g, row, size):
-    """A row of an array that may be None."""
-    if g is None:
-        return None
-    return g[row * size:(row + 1) * size]
 
 
 @loop
@@ -165,13 +158,13 @@ def lstm_row_back(g_hidden, g_cell, g_gates, gates, cell, before, d_h, d_c, d):
     d_i, d_f, d_new, d_o = d[:size], d[size:2 * size], d[2 * size:3 * size], d[3 * size:]
     for j in range(size):
         g_h, g_c, squashed = d_h[j], d_c[j], tanh(cell[j])
-        if g_hidden is not None:
+        if g_hidden.size:
             g_h += g_hidden[j]
-        if g_cell is not None:
+        if g_cell.size:
             g_c += g_cell[j]
         g_c += g_h * o[j] * (1 - squashed * squashed)
         g_i, g_f, g_new, g_o = g_c * new[j], g_c * before[j], g_c * i[j], g_h * squashed
-        if g_gates is not None:
+        if g_gates.size:
             g_i, g_f = g_i + g_gates[j], g_f + g_gates[size + j]
             g_new, g_o = g_new + g_gates[2 * size + j], g_o + g_gates[3 * size + j]
         d_i[j] = g_i * (i[j] * (1 - i[j]))
@@ -189,7 +182,7 @@ def gru(start, stop, x, panels, products, bias, h0, firsts, size, hidden, gates)
     z, width = room(start, stop, x, products, 3 * size)
     rows, h, at = stop - start, h0, start * size
     for t in range(firsts.size):
-        if panels is not None:
+        if panels.size:
             multiply(h, at, rows, size, panels, width, z)
         for r in range(rows):
             row = firsts[t] + start + r
@@ -223,14 +216,15 @@ def gru_back(start, stop, g_hidden, g_gates, gates, recurrent, hidden, panels, h
         before, at = (hidden, firsts[t - 1] + start) if t else (h0, start)
         for r in range(rows):
             row = firsts[t] + start + r
-            gru_row_back(optional(g_hidden, row, size), optional(g_gates, row, 3 * size),
+            gru_row_back(g_hidden[row * size:(row + 1) * size],
+                         g_gates[3 * row * size:3 * (row + 1) * size],
                          gates[3 * row * size:3 * (row + 1) * size],
                          recurrent[row * size:(row + 1) * size],
                          before[(at + r) * size:(at + r + 1) * size],
                          d_h[r * width:r * width + size], direct[r * size:(r + 1) * size],
                          d[3 * row * size:3 * (row + 1) * size],
                          d_product[3 * row * size:3 * (row + 1) * size])
-        if panels is not None:
+        if panels.size:
             multiply(d_product, 3 * (firsts[t] + start) * size, rows, 3 * size, panels, width,
                      d_h)
     for r in range(rows):
@@ -246,14 +240,14 @@ def gru_row_back(g_hidden, g_gates, gates, recurrent, before, d_h, direct, d, d_
     e_r, e_z, e_n = d_product[:size], d_product[size:2 * size], d_product[2 * size:]
     for j in range(size):
         g_h, r, n = d_h[j] + direct[j], reset[j], new[j]
-        if g_hidden is not None:
+        if g_hidden.size:
             g_h += g_hidden[j]
         g_n, g_z = g_h * (1 - z[j]), g_h * (before[j] - n)
-        if g_gates is not None:
+        if g_gates.size:
             g_n, g_z = g_n + g_gates[2 * size + j], g_z + g_gates[size + j]
         g_n *= 1 - n * n
         g_r = g_n * recurrent[j]
-        if g_gates is not None:
+        if g_gates.size:
             g_r += g_gates[j]
         d_r[j] = e_r[j] = g_r * (r * (1 - r))
         d_z[j] = e_z[j] = g_z * (z[j] * (1 - z[j]))

@@ -3,7 +3,7 @@
 A loop takes a piece of all parameters laid end to end, each rounded up to whole vectors, so that
 an element is in the same place of a vector whatever the pieces, and its result the same. Row t
 of `addresses` tells where the arrays of parameter t lie, row t of `numbers` what belongs to it
-alone. `like` is an array of their dtype. Options that are None take away a part of a loop.
+alone. `like` is an array of their dtype. What an option that is off would need has no memory.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from ..loops import inlined, loop
-from ..memory import memory, memory_if
+from ..memory import memory
 
 VECTORS = 64  # elements, whole vectors of any dtype: where pieces may begin
 
@@ -40,7 +40,7 @@ def sgd(start, stop, addresses, sizes, numbers, like, sign, decay, lr, new, nest
         a, b = piece(start, stop, begin, sizes[t])
         if a < b:
             p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
-            v = memory_if(momentum, addresses[t, 2], a, b, like)
+            v = memory(addresses[t, 2], a, b, like)
             sgd_step(p, g, v, numbers[t, 0] != 0, sign, decay, lr, new, nesterov, momentum)
         begin = after(begin, sizes[t])
 
@@ -49,11 +49,10 @@ def sgd(start, stop, addresses, sizes, numbers, like, sign, decay, lr, new, nest
 def sgd_step(p, g, v, first, sign, decay, lr, new, nesterov, momentum):
     number = p.dtype.type  # of float64 there would be half as many in a vector
     sign, decay, lr, new = number(sign), number(decay), number(lr), number(new)
-    if momentum is not None:
-        old = number(momentum)
+    old = number(momentum)
     for i in range(p.size):
         x = direction(p[i], g[i], sign, decay)
-        if momentum is not None:
+        if momentum != 0:
             velocity = x if first else old * v[i] + new * x
             v[i] = velocity
             x = x + old * velocity if nesterov else velocity
@@ -69,14 +68,14 @@ def adam(start, stop, addresses, sizes, numbers, like, sign, decay, shrink, new1
         if a < b:
             p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
             m, v = memory(addresses[t, 2], a, b, like), memory(addresses[t, 3], a, b, like)
-            largest = memory_if(amsgrad, addresses[t, 4], a, b, like)
-            adam_step(p, g, m, v, largest, sign, decay, shrink, new1, old2, new2,
+            largest = memory(addresses[t, 4], a, b, like)
+            adam_step(p, g, m, v, largest, sign, decay, shrink, new1, old2, new2, amsgrad,
                       numbers[t, 0], numbers[t, 1])
         begin = after(begin, sizes[t])
 
 
 @loop
-def adam_step(p, g, m, v, largest, sign, decay, shrink, new1, old2, new2, rate, eps):
+def adam_step(p, g, m, v, largest, sign, decay, shrink, new1, old2, new2, amsgrad, rate, eps):
     number = p.dtype.type
     sign, decay, shrink = number(sign), number(decay), number(shrink)
     new1, old2, new2 = number(new1), number(old2), number(new2)
@@ -87,7 +86,7 @@ def adam_step(p, g, m, v, largest, sign, decay, shrink, new1, old2, new2, rate, 
         square = old2 * v[i] + new2 * (x * x)
         m[i] = mean
         v[i] = square
-        if largest is not None:
+        if amsgrad:
             top = largest[i]
             square = top if top > square or top != top else square  # NaN stays
             largest[i] = square
@@ -103,29 +102,27 @@ def rmsprop(start, stop, addresses, sizes, numbers, like, sign, decay, lr, old, 
         if a < b:
             p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
             v = memory(addresses[t, 2], a, b, like)
-            m = memory_if(centered, addresses[t, 3], a, b, like)
-            buffer = memory_if(momentum, addresses[t, 4], a, b, like)
-            rmsprop_step(p, g, v, m, buffer, sign, decay, lr, old, new, eps, momentum)
+            m, buffer = memory(addresses[t, 3], a, b, like), memory(addresses[t, 4], a, b, like)
+            rmsprop_step(p, g, v, m, buffer, sign, decay, lr, old, new, eps, momentum, centered)
         begin = after(begin, sizes[t])
 
 
 @loop
-def rmsprop_step(p, g, v, m, buffer, sign, decay, lr, old, new, eps, momentum):
+def rmsprop_step(p, g, v, m, buffer, sign, decay, lr, old, new, eps, momentum, centered):
     number = p.dtype.type
     sign, decay, lr = number(sign), number(decay), number(lr)
     old, new, eps = number(old), number(new), number(eps)
-    if momentum is not None:
-        friction = number(momentum)
+    friction = number(momentum)
     for i in range(p.size):
         x = direction(p[i], g[i], sign, decay)
         square = old * v[i] + new * (x * x)
         v[i] = square
-        if m is not None:
+        if centered:
             mean = m[i] + new * (x - m[i])
             m[i] = mean
             square -= mean * mean
         x = x / (math.sqrt(square) + eps)
-        if momentum is not None:
+        if momentum != 0:
             x = friction * buffer[i] + x
             buffer[i] = x
         p[i] -= lr * x

@@ -192,16 +192,15 @@ def convolve(start, stop, x, channels, weight, bias, groups, plan, out):
             lay_out(x, first, images, channels, plan.size, plan.plane, plan.stride,
                     plan.rows, plan.pieces, padded)
             source, base = padded, 0
+        into, to, plane, places = aside, 0, plan.at.size * lanes, plan.aside
+        if plan.direct:
+            into, to = out, first * bias.size * plan.out_size
+            plane, places = plan.out_size, plan.places
         for group in range(groups):
             at = base + group * (channels // groups) * plan.plane
             w = group * o * depth
-            if plan.direct:
-                multiply(source, at, image, images, plan.at, plan.offsets, weight, w, bias,
-                         group * o, o, out, first * bias.size * plan.out_size,
-                         bias.size * plan.out_size, plan.out_size, plan.places)
-            else:
-                multiply(source, at, image, images, plan.at, plan.offsets, weight, w, bias,
-                         group * o, o, aside, 0, results, plan.at.size * lanes, plan.aside)
+            multiply(source, at, image, images, plan.at, plan.offsets, weight, w, bias,
+                     group * o, o, into, to, bias.size * plane, plane, places)
         if not plan.direct:
             put_back(aside, first, images, bias.size, plan.out_size, plan.places, plan.fill,
                      plan.step, out)
@@ -265,15 +264,12 @@ def correlate(start, stop, x, channels, g, features, groups, plan, out):
             lay_out(x, first, images, channels, plan.size, plan.plane, plan.stride,
                     plan.rows, plan.pieces, padded)
             source, base = padded, 0
+        given, to, plane, places = g, first * results, plan.out_size, plan.places
         if not plan.whole:
+            given, to, plane, places = aside, 0, vectors * lanes, plan.aside
             vectors_of(g, first * results, images * features, plan.out_size, plan.places,
                        plan.fresh, aside)
         for group in range(groups):
             at = base + group * (channels // groups) * plan.plane
-            if plan.whole:
-                sum_products(source, at, image, images, plan.at, plan.offsets, g, first * results,
-                             results, plan.out_size, plan.places, group * o, o, out)
-            else:
-                sum_products(source, at, image, images, plan.at, plan.offsets, aside, 0,
-                             features * vectors * lanes, vectors * lanes, plan.aside,
-                             group * o, o, out)
+            sum_products(source, at, image, images, plan.at, plan.offsets, given, to,
+                         features * plane, plane, places, group * o, o, out)
