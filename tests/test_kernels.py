@@ -16,11 +16,12 @@ from operations import differentiable, made, on_samples, ours, outputs, total, v
 import tinytensor
 from tinytensor.autograd.op import TABLE
 from tinytensor.kernels import loops
+from tinytensor.kernels.cpu import linalg
 from tinytensor.ops.convolution import Frame, line_taps
 from tinytensor.ops.pooling import Line, Tap
 from tinytensor.ops.samples import S, ints, t
 from tinytensor.seam import Replaceable, Switch, use_kernels
-from tinytensor.threads import pool
+from tinytensor.threads import Threads
 
 ENTRIES = {key: entry for key, entry in TABLE.items() if entry.op is not None and entry.op.kernels}
 
@@ -71,6 +72,8 @@ LARGE: dict[str, list[S]] = {
                     S(t(3, 5, 7, 9), t(7, 9), None, (2, 3), 1e-5),
                     S(t(3, 5, 7, 9), t(5, 1, 1), t(5, 1, 1), (0, 2, 3), 1e-5),
                     S(t(2, 5, 61), None, t(5, 1), (0, 2), 0.1)],
+    "linear": [S(t(67, 35), t(51, 35), t(51)), S(t(2, 5, 35), t(51, 35)), S(t(0, 35), t(51, 35))],
+    "matmul": [S(t(67, 35), t(35, 51)), S(t(2, 5, 35), t(35, 51)), S(t(0, 35), t(35, 51))],
     "window_sum": [S(t(5, 31, 17), 1, THREES)],
     "window_max": [S(t(5, 31, 17), 1, THREES),
                    S(t(5, 26, 17), 1, TWOS), S(t(7, 26), 1, TWOS)],
@@ -89,6 +92,8 @@ pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need nu
 @pytest.fixture(autouse=True)
 def never_too_small(monkeypatch, kernels):
     monkeypatch.setattr(Switch, "small", 0)
+    monkeypatch.setattr(linalg, "WORTH", 1)
+    monkeypatch.setattr(Threads, "count", 2)
 
 
 def samples(entry: Any) -> list[S]:
@@ -234,29 +239,3 @@ def test_the_reference_runs_where_a_kernel_declines_or_is_switched_off():
     with use_kernels(False):
         assert not Switch.on
         assert part(numpy, 3, 5) == 15
-
-
-def test_work_is_split_and_errors_of_threads_reach_the_caller(monkeypatch):
-    monkeypatch.setattr(pool, "count", 3)
-    done = []
-    pool.split(lambda start, stop: done.append((start, stop)), 100, align=8)
-    assert sorted(done) == [(0, 32), (32, 64), (64, 100)]
-
-    def fails(start, stop):
-        if start:
-            raise ValueError("in a thread")
-
-    with pytest.raises(ValueError, match="in a thread"):
-        pool.split(fails, 100)
-    pool.split(lambda start, stop: done.append(start), 3)  # and goes on
-
-
-def test_threads_can_be_set():
-    before = tinytensor.get_num_threads()
-    try:
-        tinytensor.set_num_threads(1)
-        assert tinytensor.get_num_threads() == 1
-        with pytest.raises(RuntimeError, match="at least 1"):
-            tinytensor.set_num_threads(0)
-    finally:
-        tinytensor.set_num_threads(before)

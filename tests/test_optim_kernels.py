@@ -13,7 +13,7 @@ from tinytensor import nn, optim
 from tinytensor.kernels.cpu import optim as kernels
 from tinytensor.kernels.loops import Numba
 from tinytensor.seam import use_kernels
-from tinytensor.threads import pool
+from tinytensor.threads import Threads
 
 pytestmark = [pytest.mark.skipif(Numba.missing, reason="the kernels need numba"),
               pytest.mark.usefixtures("kernels"),
@@ -71,7 +71,7 @@ def test_the_bits_do_not_depend_on_threads(name: str, options: dict[str, Any],
     monkeypatch.setattr(kernels, "PIECE", 1)
     results = []
     for count in (1, 2, 3, 7):
-        monkeypatch.setattr(pool, "count", count)
+        monkeypatch.setattr(Threads, "count", count)
         results.append(trained(name, options))
     for other in results[1:]:
         for mine, reference in zip(other, results[0], strict=True):
@@ -147,7 +147,7 @@ def test_clipping_equals_the_bodies(dtype: str, max_norm: float, values: Any,
     monkeypatch.setattr(kernels, "PIECE", 1)
     bits = set()
     for count in (1, 2, 5):
-        monkeypatch.setattr(pool, "count", count)
+        monkeypatch.setattr(Threads, "count", count)
         found = clipped(dtype, max_norm, values)
         bits.add(b"".join(x.tobytes() for x in found))
         for mine, reference in zip(found, expected, strict=True):

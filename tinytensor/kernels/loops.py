@@ -12,6 +12,7 @@ until a file of this package changes; that something is being compiled is said o
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import sys
@@ -23,7 +24,7 @@ from typing import Any
 import numpy
 
 from ..seam import Switch
-from ..threads import pool
+from .pool import pool
 
 # Additions may be reordered, so that sums take whole vectors, and joined with products; NaN and
 # infinities are kept.
@@ -32,7 +33,7 @@ EXACT = {"contract"}  # for what relies on the order, as the reduction of an arg
 
 INLINED = {"nogil": True, "fastmath": EXACT, "error_model": "numpy", "forceinline": True}
 
-PIECE = 16384  # elements worth a thread of their own
+PIECE = 4096  # elements worth a thread of their own
 FLOATS = (numpy.dtype("float32"), numpy.dtype("float64"))
 
 
@@ -96,6 +97,11 @@ class Loop:
 
     def __call__(self, *args: Any) -> Any:
         return (self.compiled or self.dispatcher())(*args)
+
+    @functools.cached_property
+    def together(self) -> Any:
+        """The same loop in pieces, each done by the thread that takes it; see `crew.py`."""
+        return importlib.import_module(f"{__package__}.crew").together(self)
 
     @property
     def _numba_type_(self) -> Any:

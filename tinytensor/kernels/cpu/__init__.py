@@ -5,6 +5,7 @@ from . import (
     attention,
     convolution,
     elementwise,
+    linalg,
     normalization,
     optim,
     pooling,

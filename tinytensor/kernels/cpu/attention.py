@@ -11,8 +11,8 @@ from typing import Any
 import numpy
 
 from ...ops.attention import attention
-from ...threads import pool
 from ..loops import FLOATS, Numba
+from ..pool import pool
 
 WORTH_A_THREAD = 1 << 14  # scores
 

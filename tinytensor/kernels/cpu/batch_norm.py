@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy
 
-from ...threads import pool
 from ..loops import PIECE, fits, loop
+from ..pool import pool
 
 LEAST = 8  # neighbours of one channel that are worth a loop of their own
 

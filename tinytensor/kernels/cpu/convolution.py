@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import numpy
 
 from ...ops.convolution import convolution, convolution_input, convolution_weight
-from ...threads import pool
+from ...threads import get_num_threads
 from ..loops import fits
+from ..pool import pool
 
 BLOCK = 1024  # outputs of a channel that are worth laying their images out at once
 
@@ -233,15 +234,10 @@ def _(input: Any, grad: Any, frame: Any) -> Any:
     axes, dtype = forward_axes(frame), input.dtype
     channels, features = input.shape[1], grad.shape[1]
     plan = make_plan(axes, channels // frame.groups, _lanes(dtype))
-    sums = {}
-
-    def correlate(start: int, stop: int) -> None:
-        sums[start] = numpy.zeros(features * plan.offsets.size, dtype)
-        _loops().correlate(start, stop, input.reshape(-1), channels, grad.reshape(-1), features,
-                           frame.groups, plan, sums[start])
-
-    pool.split(correlate, len(input))
-    total = functools.reduce(numpy.add, (sums[start] for start in sorted(sums)))
+    sums = numpy.zeros((min(get_num_threads(), len(input)), features * plan.offsets.size), dtype)
+    pool.split(_loops().correlate, len(sums), len(input), input.reshape(-1), channels,
+               grad.reshape(-1), features, frame.groups, plan, sums)
+    total = functools.reduce(numpy.add, sums)
     if not numpy.isfinite(total).all():
         return None  # 0 times an infinity that is in no window's row, or the windows' own
     return total.reshape(features, channels // frame.groups, *frame.kernel)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy
 
 from ...ops.normalization import standardize
-from ...threads import pool
 from ..loops import fits, loop, rows_a_thread
+from ..pool import pool
 from . import batch_norm
 
 BLOCK = 1024  # elements added up at once: a float32 sum of more would lose digits

@@ -15,8 +15,8 @@ from ...optim.adam import Adam
 from ...optim.rmsprop import RMSprop
 from ...optim.sgd import SGD
 from ...seam import Replaceable
-from ...threads import pool
 from ..loops import FLOATS, Numba
+from ..pool import pool
 
 PIECE = 131072  # elements worth a thread of their own: for each there is little to compute
 GRAD = 1  # its column in what is prepared: the only array that is not written

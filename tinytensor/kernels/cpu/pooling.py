@@ -8,8 +8,8 @@ from typing import Any
 import numpy
 
 from ...ops.pooling import window_max, window_sum
-from ...threads import pool
 from ..loops import PIECE, fits
+from ..pool import pool
 
 
 def _positions(line: Any) -> Any:

@@ -8,6 +8,9 @@ sums run (Goto and van de Geijn 2008): 8 loads serve 12 products.
 
 from __future__ import annotations
 
+import numpy
+
+from ..blas import gemm
 from ..loops import inlined, loop
 from ..vectors import BYTES, fma, load, spread, store, zeros
 
@@ -121,3 +124,56 @@ def multiply(a, down, along, rows, depth, b, b_rows, columns, c, pitch, add):
             store(c, q4 + lanes, y4)
             store(c, q5, x5)
             store(c, q5 + lanes, y5)
+
+
+# ---------------------------------------------------------------- large products
+
+
+@loop
+def product(start, stop, parts, address, a, a_turned, b, b_turned, bias, out):
+    """out = A B + bias for the parts from start to stop, of `parts`; `address` is OpenBLAS's gemm.
+
+    A and B are the matrices a and b or, turned, their transposes. The parts are groups of rows or
+    of columns, of which there are more.
+    """
+    rows, columns = out.shape
+    depth = a.shape[0] if a_turned else a.shape[1]
+    flat_a, flat_b, flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
+    for part in range(start, stop):
+        top, bottom, first, last = 0, rows, 0, columns
+        if rows >= columns:
+            top, bottom = bound(rows, part, parts), bound(rows, part + 1, parts)
+        else:
+            first, last = bound(columns, part, parts), bound(columns, part + 1, parts)
+        to = flat[top * columns + first:]
+        if bottom > top and last > first:
+            gemm(address, flat_a[top if a_turned else top * depth:], a_turned, a.shape[1],
+                 flat_b[first * depth if b_turned else first:], b_turned, b.shape[1],
+                 to, columns, bottom - top, last - first, depth)
+        if bias.size:
+            for i in range(bottom - top):
+                row, more = to[i * columns:i * columns + last - first], bias[first:last]
+                for j in range(row.size):
+                    row[j] += more[j]
+
+
+@inlined
+def bound(count, part, parts):
+    """Where a part begins: at whole vectors, but for the end."""
+    return count if part == parts else count * part // parts // 16 * 16
+
+
+@loop
+def sum_columns(start, stop, x, out):
+    """out[j] = Σ_i x[i, j]; sums of a few rows first, which keeps more digits."""
+    some = numpy.empty(stop - start, x.dtype)
+    total = out[start:stop]
+    total[:] = 0
+    for i in range(0, x.shape[0], 32):
+        some[:] = 0
+        for row in x[i:i + 32]:
+            row = row[start:stop]
+            for j in range(row.size):
+                some[j] += row[j]
+        for j in range(some.size):
+            total[j] += some[j]

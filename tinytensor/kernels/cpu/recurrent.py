@@ -8,8 +8,8 @@ from typing import Any
 import numpy
 
 from ...ops.recurrent import gru_sequence, lstm_sequence, rnn_sequence
-from ...threads import pool
 from ..loops import fits
+from ..pool import pool
 
 ROWS = 4  # of a tile: a thread takes at least these
 PIECE = 4_000_000  # products worth a thread of their own

@@ -9,9 +9,9 @@ import numpy
 from ...ops.activation import log_softmax, softmax
 from ...ops.loss import label_cross_entropy
 from ...ops.reduce import axes
-from ...threads import pool
 from .. import approximations
 from ..loops import fits, inlined, loop, rows, rows_a_thread, without_nan
+from ..pool import pool
 
 
 @without_nan

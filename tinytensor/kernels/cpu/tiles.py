@@ -250,7 +250,15 @@ def add_row(out, at, count, y0, y1, y2):
 
 
 @loop
-def correlate(start, stop, x, channels, g, features, groups, plan, out):
+def correlate(start, stop, images, x, channels, g, features, groups, plan, sums):
+    """Adds to row i of `sums` the products of the i-th part of the images with those of `g`."""
+    for i in range(start, stop):
+        correlate_images(images * i // len(sums), images * (i + 1) // len(sums), x, channels, g,
+                         features, groups, plan, sums[i])
+
+
+@loop
+def correlate_images(start, stop, x, channels, g, features, groups, plan, out):
     """Adds to `out` the products of images start to stop with the features of `g`, all flat."""
     lanes = BYTES // x.itemsize
     o, vectors = features // groups, plan.at.size

@@ -1,0 +1,112 @@
+"""Products of matrices in the threads that the other kernels use, for several threads only.
+
+OpenBLAS, which NumPy's wheels bring along, has threads of its own: they watch for work on the same
+processors, and each kind gets in the other's way. So each of ours calls it for a part.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy
+
+from ...ops.linalg import linear, matmul
+from ...threads import get_num_threads
+from ..loops import fits
+from ..pool import pool
+
+WORTH = 1 << 21  # multiplications, below which NumPy's call alone is as fast
+
+
+@functools.cache
+def _loops() -> Any:
+    from . import products  # imports Numba
+
+    return products
+
+
+@functools.cache
+def _blas() -> Any:
+    """OpenBLAS's functions, or None if NumPy has another library."""
+    from ..blas import OpenBLAS  # imports Numba
+
+    return OpenBLAS.found()
+
+
+def _product(a: Any, b: Any, bias: Any = None) -> Any:
+    """a @ b + bias for matrices, each of which may be the transpose of what lies in memory."""
+    rows, depth = a.shape
+    columns, parts = b.shape[1], get_num_threads()
+    if parts < 2 or rows * depth * columns < WORTH:
+        return None
+    a_turned, b_turned = not a.flags.c_contiguous, not b.flags.c_contiguous
+    stored_a, stored_b = a.T if a_turned else a, b.T if b_turned else b
+    if not fits(stored_a, stored_b, bias, least=1) or (blas := _blas()) is None:
+        return None
+    if bias is None:
+        bias = stored_a[0, :0]
+    out = numpy.empty((rows, columns), a.dtype)
+    with blas.in_one_thread:
+        pool.split(_loops().product, parts, parts, blas.gemm[a.dtype], stored_a, a_turned,
+                   stored_b, b_turned, bias, out)
+    return out
+
+
+def _as_rows(x: Any) -> Any:
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+@linear.kernel("cpu", small=False)
+def _(input: Any, weight: Any, bias: Any) -> Any:
+    if weight.ndim != 2 or input.shape[-1] != weight.shape[1] or (
+            bias is not None and bias.shape != weight.shape[:1]):
+        return None  # the reference says what is wrong
+    out = _product(_as_rows(input), weight.T, bias)
+    return None if out is None else out.reshape(*input.shape[:-1], len(weight))
+
+
+@linear.kernel("cpu", "input", small=False)
+def _(g: Any, weight: Any) -> Any:
+    out = _product(_as_rows(g), weight)
+    return None if out is None else out.reshape(*g.shape[:-1], weight.shape[1])
+
+
+@linear.kernel("cpu", "weight", small=False)
+def _(g: Any, input: Any) -> Any:
+    return _product(_as_rows(g).T, _as_rows(input))
+
+
+@linear.kernel("cpu", "bias", small=False)
+def _(g: Any) -> Any:
+    rows = _as_rows(g)
+    if not fits(rows):
+        return None
+    out = numpy.empty(rows.shape[1], rows.dtype)
+    pool.split(_loops().sum_columns, len(out), rows, out, align=16,
+               least=max(16, 8192 // len(rows)))
+    return out
+
+
+@matmul.kernel("cpu", small=False)
+def _(input: Any, other: Any) -> Any:
+    if other.ndim != 2 or input.ndim < 2 or input.shape[-1] != other.shape[0]:
+        return None
+    out = _product(_as_rows(input), other)
+    return None if out is None else out.reshape(*input.shape[:-1], other.shape[1])
+
+
+@matmul.kernel("cpu", "input", small=False)
+def _(g: Any, other: Any, input_shape: Any) -> Any:
+    if other.ndim != 2 or len(input_shape) < 2:
+        return None
+    out = _product(_as_rows(g), other.T)
+    return None if out is None else out.reshape(input_shape)
+
+
+@matmul.kernel("cpu", "other", small=False)
+def _(g: Any, input: Any, other_shape: Any) -> Any:
+    if len(other_shape) != 2 or input.ndim < 2:
+        return None
+    return _product(_as_rows(input).T, _as_rows(g))
