@@ -17,6 +17,7 @@ import tinytensor
 from tinytensor.autograd.op import TABLE
 from tinytensor.kernels import loops
 from tinytensor.kernels.cpu import linalg
+from tinytensor.kernels.pool import pool
 from tinytensor.ops.convolution import Frame, line_taps
 from tinytensor.ops.pooling import Line, Tap
 from tinytensor.ops.samples import S, ints, t
@@ -93,7 +94,21 @@ pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need nu
 def never_too_small(monkeypatch, kernels):
     monkeypatch.setattr(Switch, "small", 0)
     monkeypatch.setattr(linalg, "WORTH", 1)
+
+
+@pytest.fixture(autouse=True)
+def pieces_in_turn(monkeypatch):
+    """Every loop in two pieces, one after the other: test_threads.py is about their threads, for
+    which each loop would be compiled once more.
+    """
+    def split(loop, length, *args, align=1, least=1):
+        middle = length // 2 // align * align
+        for start, stop in ((0, middle), (middle, length)):
+            if stop > start:
+                loop(start, stop, *args)
+
     monkeypatch.setattr(Threads, "count", 2)
+    monkeypatch.setattr(pool, "split", split)
 
 
 def samples(entry: Any) -> list[S]:
