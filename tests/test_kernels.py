@@ -93,6 +93,7 @@ pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need nu
 @pytest.fixture(autouse=True)
 def never_too_small(monkeypatch, kernels):
     monkeypatch.setattr(Switch, "small", 0)
+    monkeypatch.setattr(linalg, "WAKES", 1)
     monkeypatch.setattr(linalg, "WORTH", 1)
 
 

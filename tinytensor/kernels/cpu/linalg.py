@@ -17,7 +17,9 @@ from ...threads import get_num_threads
 from ..loops import fits
 from ..pool import pool
 
-WORTH = 1 << 21  # multiplications, below which NumPy's call alone is as fast
+# Multiplications from which OpenBLAS wakes its threads (65,536 times GEMM_MULTITHREAD_THRESHOLD,
+# 4), and from which more than one of ours are worth it.
+WAKES, WORTH = 1 << 18, 1 << 20
 
 
 @functools.cache
@@ -39,12 +41,17 @@ def _product(a: Any, b: Any, bias: Any = None) -> Any:
     """a @ b + bias for matrices, each of which may be the transpose of what lies in memory."""
     rows, depth = a.shape
     columns, parts = b.shape[1], get_num_threads()
-    if parts < 2 or rows * depth * columns < WORTH:
+    work = rows * depth * columns
+    if parts < 2 or work < WAKES:
         return None
     a_turned, b_turned = not a.flags.c_contiguous, not b.flags.c_contiguous
     stored_a, stored_b = a.T if a_turned else a, b.T if b_turned else b
     if not fits(stored_a, stored_b, bias, least=1) or (blas := _blas()) is None:
         return None
+    if work < WORTH:
+        with blas.in_one_thread:
+            out = a @ b
+        return out if bias is None else numpy.add(out, bias, out)
     if bias is None:
         bias = stored_a[0, :0]
     out = numpy.empty((rows, columns), a.dtype)
