@@ -61,6 +61,19 @@ def _product(a: Any, b: Any, bias: Any = None) -> Any:
     return out
 
 
+def product(a: Any, b: Any) -> Any:
+    """a @ b for matrices."""
+    found = _product(a, b)
+    return a @ b if found is None else found
+
+
+def sum_of_rows(x: Any) -> Any:
+    """x.sum(0) of a matrix that fits."""
+    out = numpy.empty(x.shape[1], x.dtype)
+    pool.split(_loops().sum_columns, len(out), x, out, align=16, least=max(16, 8192 // len(x)))
+    return out
+
+
 def _as_rows(x: Any) -> Any:
     return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
@@ -88,12 +101,7 @@ def _(g: Any, input: Any) -> Any:
 @linear.kernel("cpu", "bias", small=False)
 def _(g: Any) -> Any:
     rows = _as_rows(g)
-    if not fits(rows):
-        return None
-    out = numpy.empty(rows.shape[1], rows.dtype)
-    pool.split(_loops().sum_columns, len(out), rows, out, align=16,
-               least=max(16, 8192 // len(rows)))
-    return out
+    return sum_of_rows(rows) if fits(rows) else None
 
 
 @matmul.kernel("cpu", small=False)

@@ -10,6 +10,7 @@ import numpy
 from ...ops.recurrent import gru_sequence, lstm_sequence, rnn_sequence
 from ..loops import fits
 from ..pool import pool
+from .linalg import product, sum_of_rows
 
 ROWS = 4  # of a tile: a thread takes at least these
 PIECE = 4_000_000  # products worth a thread of their own
@@ -57,7 +58,7 @@ def _split(loop: Any, count: int, weight: Any, firsts: Any, *args: Any) -> None:
 
 def _product(h0: Any, weight: Any, firsts: Any) -> Any:
     """That of a single step; an empty array for more."""
-    return h0 @ weight.T if len(firsts) == 1 else numpy.empty(0, weight.dtype)
+    return product(h0, weight.T) if len(firsts) == 1 else numpy.empty(0, weight.dtype)
 
 
 def _given(g: Any, like: Any) -> list[Any]:
@@ -75,9 +76,9 @@ def _rows(firsts: Any, count: int, rows: int) -> tuple[slice, slice, slice]:
 def _weight_gradient(firsts: Any, d: Any, states: Any, initial: Any) -> Any:
     """dᵀ (the states that the rows came from)."""
     begun, later, earlier = _rows(firsts, len(initial), len(states))
-    total = d[begun].T @ initial
+    total = product(d[begun].T, initial)
     if len(firsts) > 1:
-        total += d[later].T @ states[earlier]
+        total += product(d[later].T, states[earlier])
     return total
 
 
@@ -110,7 +111,7 @@ def _(g: Any, hidden: Any, cells: Any, gates: Any, weight: Any, h0: Any, c0: Any
     _split(_loops().lstm_back, len(h0), weight, firsts, *g, gates, cells, panels, c0, firsts,
            h0.shape[1], d, d_h0, d_c0)
     if not panels.size:
-        d_h0 += d @ weight
+        d_h0 += product(d, weight)
     return d, _weight_gradient(firsts, d, hidden, h0), d_h0, d_c0
 
 
@@ -143,8 +144,8 @@ def _(g: Any, needs: Any, hidden: Any, gates: Any, weight: Any, bias: Any, h0: A
     begun, later, earlier = _rows(firsts, count, rows)
     new = weight[2 * size:].T
     recurrent = numpy.empty_like(hidden)  # what the reset gate was applied to
-    numpy.matmul(h0, new, out=recurrent[begun])
-    numpy.matmul(hidden[earlier], new, out=recurrent[later])
+    recurrent[begun] = product(h0, new)
+    recurrent[later] = product(hidden[earlier], new)
     if bias is not None:
         recurrent += bias[2 * size:]
     d, d_product, d_h0 = numpy.empty_like(gates), numpy.empty_like(gates), numpy.empty_like(h0)
@@ -152,8 +153,8 @@ def _(g: Any, needs: Any, hidden: Any, gates: Any, weight: Any, bias: Any, h0: A
     _split(_loops().gru_back, count, weight, firsts, *g, gates, recurrent, hidden, panels, h0,
            firsts, size, d, d_product, d_h0)
     if not panels.size:
-        d_h0 += d_product @ weight
-    d_bias = numpy.ones(rows, d.dtype) @ d_product if needs[2] else None
+        d_h0 += product(d_product, weight)
+    d_bias = sum_of_rows(d_product) if needs[2] else None
     return d, _weight_gradient(firsts, d_product, hidden, h0), d_bias, d_h0
 
 
