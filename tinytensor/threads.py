@@ -18,7 +18,9 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(count: int) -> None:
-    """Sets the threads that a kernel uses. Those of NumPy's matrix products are NumPy's affair.
+    """Sets the threads that a kernel uses, the large products of matrices in layers among them.
+
+    Those of NumPy's other products are NumPy's affair.
 
     Raises:
         RuntimeError: a count below 1.
