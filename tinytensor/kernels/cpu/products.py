@@ -1,9 +1,10 @@
-"""Products of small matrices inside loops, where a call of NumPy's for each would cost too much.
+"""Products of matrices inside loops: small ones, where a call of NumPy's for each would cost too
+much, and the parts of large ones, which OpenBLAS makes.
 
-The second factor is in strips, two vectors wide (16 float32), one after the other: row k of
-strip s of a matrix with `rows` rows begins at (s * rows + k) * width. Behind the last column there
-are zeros. A tile of 6 rows by a strip stays in registers while the
-sums run (Goto and van de Geijn 2008): 8 loads serve 12 products.
+Of a small product the second factor is in strips, two vectors wide (16 float32), one after the
+other: row k of strip s of a matrix with `rows` rows begins at (s * rows + k) * width. Behind the
+last column there are zeros. A tile of 6 rows by a strip stays in registers while the sums run
+(Goto and van de Geijn 2008): 8 loads serve 12 products.
 """
 
 from __future__ import annotations
