@@ -75,7 +75,7 @@ def explain_scalar(out: Any) -> None:
         parents = [name[p] for p in node._prev]
         formula = f" {node._op} ".join(parents) if len(parents) == 2 \
             else f"{node._op}({', '.join(parents)})"
-        for parent, local in zip(node._prev, node._local, strict=False):  # a flat relu has none
+        for parent, local in [(node._a, node._da), (node._b, node._db)][:len(parents)]:
             print(f"  {f'{name[node]} = {formula}':14s} so d out / d {name[parent]:3s} += "
                   f"{local:+.4f} * {node.grad:+.4f} = {local * node.grad:+.4f}")
 

@@ -1,8 +1,8 @@
 """The scalar engine: reverse-mode automatic differentiation on single numbers.
 
-An operation is data: the Value it returns holds its result, its parents (the operands) and its
-local derivatives (how fast the result moves when one parent moves). With that the chain rule is
-one line, in `Value._backward`; the order in which it has to run is `topological_order`.
+An operation is data: the Value it returns holds its result, its operands a and b, and its local
+derivatives da and db: how fast the result moves when an operand moves. The chain rule is then
+two lines, in `Value._backward`; the order in which it has to run is `topological_order`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,26 @@ Operator = Callable[["Value", "Value | float"], "Value"]
 class Value:
     """A number that knows how it was made: data, grad, parents (_prev) and operation (_op).
 
-    Its slots save time; any attribute can be set. Raises TypeError where data is not one number.
+    Raises TypeError where data is not one number.
     """
 
-    __slots__ = ("data", "grad", "label", "_prev", "_op", "_local", "__dict__", "__weakref__")
+    __slots__ = ("data", "grad", "label", "_op", "_children", "_a", "_b", "_da", "_db",
+                 "__dict__", "__weakref__")  # a tuple of operands would keep the collector busy
 
     def __init__(self, data: SupportsFloat, _children: Iterable[Value] = (), _op: str = "",
-                 label: str = "", _local: tuple[float, ...] = ()) -> None:
-        self.data = data if type(data) is float else _as_float(data)
+                 label: str = "") -> None:
+        self.data = data if type(data) is float else ieee.number(data)
         self.grad = 0.0
-        self.label = label
-        self._prev = tuple(_children)  # a set would lose one of the two parents of a * a
-        self._op = _op
-        self._local = _local
+        self.label, self._op = label, _op
+        self._children = tuple(_children)  # parents in an operation made by hand
+        self._a: Value | None = None
+        self._b: Value | None = None
+        self._da = self._db = 0.0
+
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        """Its parents, in order; a * a has two."""
+        return self._children or tuple(v for v in (self._a, self._b) if v is not None)
 
     # ---------------------------------------------------------------- backward
 
@@ -44,26 +51,23 @@ class Value:
         """
         order = topological_order(self)
         for node in order:
-            if node._prev:
+            if node._a is not None or node._children:
                 node.grad = 0.0
         self.grad += 1.0
         for node in reversed(order):
             node._backward()
 
     def _backward(self) -> None:
-        """The chain rule: parent.grad += local derivative · self.grad.
-
-        An operation made by hand may put a function in its place: `out._backward = rule`.
-        """
-        grad = self.grad
-        for i, derivative in enumerate(self._local):
-            self._prev[i].grad += derivative * grad
+        """The chain rule. An operation made by hand puts its own here: `out._backward = rule`."""
+        if self._a is not None:
+            self._a.grad += self._da * self.grad
+        if self._b is not None:
+            self._b.grad += self._db * self.grad
 
     # ---------------------------------------------------------------- y = f(a, b)
 
     @staticmethod
-    def _operator(name: str, f: Callable[[float, float], float],
-                  local: Callable[[float, float, float], tuple[float, float]],
+    def _operator(name: str, f: Callable[..., float], local: Callable[..., tuple[float, float]],
                   ) -> tuple[Operator, Operator]:
         """The operator and its reflection, from f and its derivatives by a and by b."""
 
@@ -73,8 +77,10 @@ class Value:
                     return NotImplemented  # Python then asks the other operand
                 other = Value(other)
             a, b = self.data, other.data
-            y = f(a, b)
-            return Value(y, (self, other), name, "", local(a, b, y))
+            out = Value(f(a, b), (), name)
+            out._a, out._b = self, other
+            out._da, out._db = local(a, b, out.data)
+            return out
 
         def reflected(self: Value, other: Value | float) -> Any:
             return apply(Value(other), self) if isinstance(other, Real) else NotImplemented
@@ -91,27 +97,28 @@ class Value:
         0.0 if a == 0 and b >= 0 else y * ieee.log(a)))  # 0 ** b is 0 for every b > 0
 
     def __pow__(self, other: Value | float) -> Value:
-        y = self._power(other)
-        if isinstance(other, Value) or y is NotImplemented:
-            return y
-        return Value(y.data, (self,), f"**{other}", "", y._local[:1])  # as in micrograd: one parent
+        out = self._power(other)
+        if not isinstance(other, Value) and out is not NotImplemented:
+            out._op, out._b = f"**{other}", None  # as in micrograd: one parent
+        return out
 
     # ---------------------------------------------------------------- y = f(x)
 
     @staticmethod
-    def _function(name: str, f: Callable[[float], float],
-                  derivative: Callable[[float, float], float]) -> Callable[[Value], Value]:
+    def _function(name: str, f: Callable[..., float], derivative: Callable[..., float]
+                  ) -> Callable[[Value], Value]:
         """The method, from f and its derivative, which may be written in x and in y = f(x)."""
 
         def apply(self: Value) -> Value:
-            x = self.data
-            y = f(x)
-            return Value(y, (self,), name, "", (derivative(x, y),))
+            out = Value(f(self.data), (), name)
+            out._a, out._da = self, derivative(self.data, out.data)
+            return out
 
         return apply
 
     __pos__ = _function("pos", operator.pos, lambda x, y: 1.0)
     __neg__ = _function("neg", operator.neg, lambda x, y: -1.0)
+    _above_0 = _function("ReLU", operator.pos, lambda x, y: 1.0)
     __abs__ = abs = _function("abs", math.fabs, lambda x, y: float(x > 0) - float(x < 0))
     exp = _function("exp", ieee.exp, lambda x, y: y)
     log = _function("log", ieee.log, lambda x, y: ieee.divide(1, x))
@@ -137,18 +144,16 @@ class Value:
     arctanh = _function("arctanh", ieee.arctanh, lambda x, y: ieee.divide(1, 1 - x * x))
 
     def relu(self) -> Value:
-        """max(0, x). Where it is flat it has no derivative: 0 · inf would give a grad of nan."""
-        x = self.data
-        return Value(0.0 if x < 0 else x, (self,), "ReLU", "", () if x <= 0 else (1.0,))
+        """max(0, x). Where it is flat it hands nothing on: 0 · inf would give a grad of nan."""
+        return Value(0.0, (self,), "ReLU") if self.data <= 0 else self._above_0()
 
     # ---------------------------------------------------------------- as a number
 
     @staticmethod
     def _comparison(holds: Callable[[Any, Any], bool]) -> Callable[[Value, object], bool]:
         def compare(self: Value, other: object) -> Any:
-            if not isinstance(other, (Value, Real)):
-                return NotImplemented
-            return bool(holds(self.data, other.data if isinstance(other, Value) else other))
+            number = other.data if isinstance(other, Value) else other
+            return bool(holds(self.data, number)) if isinstance(number, Real) else NotImplemented
 
         return compare
 
@@ -189,12 +194,7 @@ def topological_order(root: Value) -> list[Value]:
             seen.add(node)
             path.append(node)
             stack.append(None)
-            stack.extend(node._prev)
+            for parent in (node._a, node._b, *node._children):
+                if parent is not None:
+                    stack.append(parent)
     return order
-
-
-def _as_float(data: SupportsFloat) -> float:
-    if isinstance(data, Value) or not hasattr(data, "__float__"):
-        raise TypeError(f"Value: data must be one number, got {type(data).__name__} {data!r}: use "
-                        "a Value as it is, or its .data; convert anything else with float()")
-    return float(data)

@@ -17,6 +17,22 @@ from typing import Any
 from . import ieee
 from .engine import Value
 
+
+class Operation(Value):
+    """The result of an operation on any number of operands, with the derivative by each."""
+
+    __slots__ = ("_derivatives",)
+
+    def __init__(self, data: float, _op: str, operands: list[Value], derivatives: list[float]
+                 ) -> None:
+        super().__init__(data, operands, _op)
+        self._derivatives = derivatives
+
+    def _backward(self) -> None:
+        for operand, derivative in zip(self._children, self._derivatives, strict=True):
+            operand.grad += derivative * self.grad
+
+
 # ---------------------------------------------------------------- choices
 
 
@@ -41,7 +57,7 @@ def _extremum(name: str, choose: Callable[[list[float]], float], operands: Any) 
     numbers = [v.data for v in values]
     y = math.nan if any(math.isnan(x) for x in numbers) else choose(numbers)
     winners = [float(x == y) for x in numbers]
-    return Value(y, values, name, "", tuple(ieee.divide(w, sum(winners)) for w in winners))
+    return Operation(y, name, values, [ieee.divide(w, sum(winners)) for w in winners])
 
 
 # ---------------------------------------------------------------- activations
@@ -73,7 +89,7 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     def exact(x: Value) -> Value:
         below = 0.5 * math.erfc(-x.data / math.sqrt(2))
         density = ieee.exp(-0.5 * x.data * x.data) / math.sqrt(2 * math.pi)
-        return Value(x.data * below, (x,), "GELU", "", (below + x.data * density,))
+        return Operation(x.data * below, "GELU", [x], [below + x.data * density])
 
     def by_tanh(x: Value) -> Value:
         return 0.5 * x * (1 + (math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)).tanh())
@@ -123,8 +139,8 @@ def dot(input: Any, other: Any) -> Value:
     a, b = ([as_value(x) for x in as_lists(row)] for row in (input, other))
     if len(a) != len(b):
         raise ValueError(f"dot: the lengths {len(a)} and {len(b)} differ")
-    xs, ys = tuple(x.data for x in a), tuple(y.data for y in b)
-    return Value(sum(map(operator.mul, xs, ys)), (*a, *b), "dot", "", (*ys, *xs))
+    xs, ys = [x.data for x in a], [y.data for y in b]
+    return Operation(sum(map(operator.mul, xs, ys)), "dot", a + b, ys + xs)
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> list[Any]:
@@ -278,8 +294,8 @@ def binary_cross_entropy(probabilities: Any, targets: Any, reduction: str = "mea
             raise ValueError("binary_cross_entropy: probabilities and targets lie between 0 and 1, "
                              f"got {p:g} and {t:g}; turn logits into probabilities by sigmoid")
         log_p, log_q = (builtins.max(ieee.log(x), -100.0) for x in (p, 1 - p))
-        local = (p - t) / builtins.max(p * (1 - p), 1e-12), log_q - log_p
-        return Value(-(t * log_p + (1 - t) * log_q), (probability, target), "BCE", "", local)
+        local = [(p - t) / builtins.max(p * (1 - p), 1e-12), log_q - log_p]
+        return Operation(-(t * log_p + (1 - t) * log_q), "BCE", [probability, target], local)
 
     reduce = _reduction("binary_cross_entropy", reduction)
     return reduce(_elementwise("binary_cross_entropy", entropy, probabilities, targets))

@@ -7,6 +7,18 @@ the answer there instead: inf, -inf, inf and nan.
 import math
 from collections.abc import Callable
 from math import inf, nan
+from typing import SupportsFloat
+
+
+def number(data: SupportsFloat) -> float:
+    """The float of what is one number: a float, an int, a NumPy scalar, a Tensor of one element.
+
+    Raises TypeError at anything else, and at a Value, which would lose its history.
+    """
+    if hasattr(data, "_prev") or not hasattr(data, "__float__"):
+        raise TypeError(f"Value: data must be one number, got {type(data).__name__} {data!r}: use "
+                        "a Value as it is, or its .data; convert anything else with float()")
+    return float(data)
 
 
 def divide(a: float, b: float) -> float:
