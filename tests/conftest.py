@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -17,6 +18,14 @@ import pytest  # noqa: E402
 import strict_cupy  # noqa: E402
 
 from tinytensor.seam import use_kernels  # noqa: E402
+
+
+def pytest_collection_finish() -> None:
+    """Everything imported and collected stays to the end: the garbage collector, which would walk
+    over it again and again, need not know of it.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import inspect
 import sys
 import warnings
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy
@@ -80,11 +80,30 @@ def on_entries(test: Callable[[Entry], Any]) -> Callable[[], None]:
     return without_parameter(on_all, "entry")
 
 
-def without_parameter(function: Any, name: str) -> Any:
-    """For pytest, which would look for a fixture of this name."""
+def in_turn(names: str, values: Iterable[Any]) -> Callable[[Callable[..., Any]],
+                                                          Callable[..., Any]]:
+    """pytest.mark.parametrize(names, values) within one test, for what takes no time."""
+    parameters = names.split(", ")
+    cases = [value if len(parameters) > 1 else (value,) for value in values]
+
+    def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(test)
+        def on_all(*args: Any, **given: Any) -> None:
+            __tracebackhide__ = True
+            run_all({f"[{i}]{case}": functools.partial(
+                test, *args, **given, **dict(zip(parameters, case, strict=True)))
+                for i, case in enumerate(cases)})
+
+        return without_parameter(on_all, *parameters)
+
+    return decorate
+
+
+def without_parameter(function: Any, *names: str) -> Any:
+    """For pytest, which would look for fixtures of these names."""
     signature = inspect.signature(function)
     function.__signature__ = signature.replace(
-        parameters=[p for p in signature.parameters.values() if p.name != name])
+        parameters=[p for p in signature.parameters.values() if p.name not in names])
     return function
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
+from operations import in_turn
 
 import tinytensor
 from scalar.engine import Value
@@ -423,8 +424,7 @@ IMPOSSIBLE = [
 ]
 
 
-@pytest.mark.parametrize(("name", "shapes", "options", "named"), IMPOSSIBLE, ids=[
-    f"{n}-{'-'.join(map(str, s))}-{o}".replace(" ", "") for n, s, o, _ in IMPOSSIBLE])
+@in_turn("name, shapes, options, named", IMPOSSIBLE)
 def test_what_is_impossible_raises_as_pytorch_does_and_says_what_it_met(name, shapes, options,
                                                                         named):
     with pytest.raises(Exception) as expected:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
+from operations import in_turn
 
 import tinytensor
 
@@ -100,7 +101,7 @@ def test_expand(name: str, parameters: Any, values: Any) -> None:
 
 
 @cases
-@pytest.mark.parametrize("shape", [(), (2,), (0,), (3, 2)])
+@in_turn("shape", [(), (2,), (0,), (3, 2)])
 def test_shapes_of_samples(name: str, parameters: Any, values: Any, shape: Any) -> None:
     mine, theirs = made(tinytensor, name, parameters)[0], made(torch, name, parameters)[0]
     if shape == (0,) and name == "Categorical":  # multinomial draws at least one sample

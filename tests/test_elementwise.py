@@ -15,7 +15,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from operations import outputs, reference, values
+from operations import in_turn, outputs, reference, values
 
 import tinytensor
 from tinytensor.autograd.op import TABLE, Entry
@@ -28,7 +28,7 @@ EXTREMES = {numpy.float64: [1e-300, -1e-300, 5e-324, 1e300, -1e300],
             numpy.float32: [1e-38, -1e-38, 1e-45, 1e38, -1e38]}
 FLOATS = [numpy.float64, numpy.float32]
 INTEGERS = [numpy.bool_, numpy.uint8, numpy.int8, numpy.int16, numpy.int32, numpy.int64]
-dtypes = pytest.mark.parametrize("dtype", FLOATS, ids=lambda d: d.__name__)
+dtypes = in_turn("dtype", FLOATS)
 
 
 def family(entry: Entry) -> str:
@@ -113,7 +113,7 @@ def test_at_the_edges(entry, dtype):
 
 
 @entries(1)
-@pytest.mark.parametrize("seed", [inf, -inf])
+@in_turn("seed", [inf, -inf])
 def test_at_the_edges_of_an_infinite_gradient(entry, seed):
     """As of sqrt at 0: where a function is flat no gradient comes through, elsewhere it stays."""
     points = numpy.array([x for x in EDGES if x == x])
@@ -152,8 +152,8 @@ def test_of_two_at_the_edges(entry, dtype):
             agree(x, y, tolerance, pairs, f"gradient {i}")
 
 
-@pytest.mark.parametrize("dtype", INTEGERS, ids=lambda d: d.__name__)
 @entries(1)
+@in_turn("dtype", INTEGERS)
 def test_of_integers(entry, dtype):
     """The same dtype and values as PyTorch, or an error where it raises one."""
     array = numpy.array([0, 1, 1, 0] if dtype is numpy.bool_ else [0, 1, 2, 5], dtype)
@@ -175,8 +175,8 @@ INPLACE = {e.name: e for e in TABLE.values()
            if e.inplace and e.method and family(e) in FAMILIES and takes(e, 1)}
 
 
-@pytest.mark.parametrize("dtype", [*INTEGERS, *FLOATS], ids=lambda d: d.__name__)
 @pytest.mark.parametrize("name", INPLACE)
+@in_turn("dtype", [*INTEGERS, *FLOATS])
 def test_in_place_as_pytorch(name, dtype):
     """Written into the Tensor, or refused because its dtype cannot hold the result."""
     array = numpy.array([0, 1, 1], dtype)
@@ -194,8 +194,8 @@ def test_in_place_as_pytorch(name, dtype):
     agree(values(x), values(y), 1e-5, array, "value")
 
 
-@pytest.mark.parametrize("name", [e.name for e in TABLE.values() if e.inplace
-                                  and family(e) in FAMILIES and (takes(e, 1) or takes(e, 2))])
+@in_turn("name", [e.name for e in TABLE.values() if e.inplace
+                  and family(e) in FAMILIES and (takes(e, 1) or takes(e, 2))])
 def test_in_place_keeps_the_gradients(name):
     entry = next(e for e in TABLE.values() if e.name == name and family(e) in FAMILIES)
     integers = name.startswith("bitwise") or name in ("logical_not", "logical_and")
@@ -256,7 +256,7 @@ def test_number_to_the_power_of_a_tensor(base):
     agree(slopes[0], their_slopes[0], 1e-13, points, "gradient")
 
 
-@pytest.mark.parametrize("dtype", INTEGERS[1:], ids=lambda d: d.__name__)
+@in_turn("dtype", INTEGERS[1:])
 @pytest.mark.parametrize("function", ["floor_divide", "remainder", "fmod", "pow", "div_trunc",
                                       "div_floor", "bitwise_left_shift", "bitwise_right_shift"])
 def test_integers_of_every_sign(function, dtype):
@@ -320,7 +320,7 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize("program", ERRORS, ids=map(str, range(len(ERRORS))))
+@in_turn("program", ERRORS)
 def test_errors_as_pytorch(program):
     with pytest.raises(RuntimeError):
         program(torch)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import numpy
 import pytest
 import torch
+from operations import in_turn
 
 import tinytensor
 from tinytensor import no_grad, tensor
@@ -479,7 +480,7 @@ VIEWS = {
 }
 
 
-@pytest.mark.parametrize("how", VIEWS)
+@in_turn("how", VIEWS)
 @pytest.mark.parametrize("write", WRITES)
 def test_writes_through_bases_and_views_equal_pytorchs(write, how):
     def program(library):

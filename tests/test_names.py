@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from operations import in_turn
 
 import tinytensor
 from tinytensor.absent import REASONS
@@ -13,7 +14,7 @@ MODULES = [(tinytensor, torch), (tinytensor.nn, torch.nn),
            (tinytensor.autograd, torch.autograd), (tinytensor.optim, torch.optim)]
 
 
-@pytest.mark.parametrize("name", REASONS)
+@in_turn("name", REASONS)
 def test_what_is_listed_as_absent_is_absent_and_the_error_gives_the_reason(name):
     pairs = [*MODULES, (tinytensor.ones(1), torch.ones(1))]
     owners = [ours for ours, theirs in pairs if name in dir(theirs)] or [tinytensor]

@@ -11,11 +11,10 @@ from typing import Any
 import numpy
 import pytest
 import torch
+from operations import in_turn, values
 
 import tinytensor
 from tinytensor import nn
-
-from operations import values  # isort: skip
 
 
 def load_ours(mine: Any, theirs: Any) -> None:
@@ -244,7 +243,7 @@ def test_evaluation(case: Case) -> None:
     assert_same_results(mine, theirs, *(2 * x + 1 for x in case.inputs or (X,)))
 
 
-@pytest.mark.parametrize("case", ALL + PRINTED, ids=repr)
+@in_turn("case", ALL + PRINTED)
 def test_repr_and_names(case: Case) -> None:
     theirs, mine = case.made(torch), case.made(tinytensor)
     assert repr(mine) == repr(theirs)
@@ -266,7 +265,7 @@ def default_name(default: Any) -> Any:
     return default.__name__ if inspect.isroutine(default) else default
 
 
-@pytest.mark.parametrize("name", every_class())
+@in_turn("name", every_class())
 def test_signatures(name: str) -> None:
     """The same arguments in the same order, with the same defaults."""
     mine = inspect.signature(getattr(nn, name)).parameters
@@ -283,7 +282,7 @@ def test_signatures(name: str) -> None:
     assert (getattr(nn, name).__doc__ or "").strip()
 
 
-@pytest.mark.parametrize("name", every_class())
+@in_turn("name", every_class())
 def test_every_layer_has_its_function(name: str) -> None:
     """No module stands for a function that does not exist."""
     function = getattr(getattr(nn, name), "function", None)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from operations import in_turn
 
 from tinytensor import __main__ as command
 from tinytensor import stubs
@@ -73,7 +73,7 @@ def imports(name: str, path: Path) -> set[str]:
     return {m for m in found if m in known}
 
 
-@pytest.mark.parametrize(("name", "path"), modules().items(), ids=str)
+@in_turn("name, path", modules().items())
 def test_imports_point_one_way(name, path):
     above = {m for m in imports(name, path) if floor_of(m) > floor_of(name)}
     assert not above, f"{name} imports from a floor above its own: {above}"

@@ -14,7 +14,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operations import values
+from operations import in_turn, values
 
 import tinytensor
 from tinytensor import dtypes
@@ -78,7 +78,7 @@ def compare(operation: Any, mine: tuple[Any, ...], theirs: tuple[Any, ...], what
 
 
 @with_each
-@pytest.mark.parametrize("operation", ALL)
+@in_turn("operation", ALL)
 def test_every_pair_of_dtypes(operation, first):
     for second in NAMES:
         if operation == "sub" and "bool" in (first, second) and first != second:
@@ -89,8 +89,8 @@ def test_every_pair_of_dtypes(operation, first):
 
 
 @with_each
-@pytest.mark.parametrize("operation", ["add", "div", "less", "where", "maximum"])
-@pytest.mark.parametrize("shapes", ["0d-1d", "1d-0d", "0d-0d"])
+@in_turn("operation", ["add", "div", "less", "where", "maximum"])
+@in_turn("shapes", ["0d-1d", "1d-0d", "0d-0d"])
 def test_a_tensor_without_dims_gives_way(operation, shapes, first):
     a, b = ([1, 1] if part == "1d" else 1 for part in shapes.split("-"))
     for second in NAMES:
@@ -128,8 +128,8 @@ def beside(operation: str, number: Any, data: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("operation", ["add", "sub", "mul", "div", "less", "equal"])
-@pytest.mark.parametrize("shape", [(2,), ()], ids=["1d", "0d"])
+@in_turn("operation", ["add", "sub", "mul", "div", "less", "equal"])
+@in_turn("shape", [(2,), ()])
 def test_numbers_leave_the_dtype_unless_they_are_of_a_higher_kind(operation, name, shape):
     for number in NUMBERS:
         if operation == "sub" and "bool" in (name, type(number).__name__):

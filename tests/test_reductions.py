@@ -14,7 +14,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from operations import outputs, values
+from operations import in_turn, outputs, values
 
 import tinytensor
 
@@ -89,7 +89,7 @@ WHOLE = ["sum", "mean", "amax", "amin", "all", "any", "nansum", "nanmean", "var"
 ONE_DIM = ["prod", "argmax", "argmin", "max", "min", "median", "nanmedian"]
 ALONG = ["cumsum", "cumprod", "cummax", "cummin", "logcumsumexp", "mode", "sort", "argsort",
          "logsumexp", "count_nonzero"]
-shapes = pytest.mark.parametrize("shape", SHAPES, ids=str)
+shapes = in_turn("shape", SHAPES)
 
 
 @shapes
@@ -120,7 +120,7 @@ def stable_in_torch(name: str, dim: int) -> Call:
     return named(name, dim=dim, stable=True) if name in ("sort", "argsort") else named(name, dim)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@in_turn("dtype", DTYPES)
 @pytest.mark.parametrize("name", [*WHOLE, *ONE_DIM])
 def test_dtypes_of_reductions(name, dtype):
     for shape in ((), (2, 3), (3, 2)):
@@ -130,7 +130,7 @@ def test_dtypes_of_reductions(name, dtype):
             agree(named(name, dim), draw((5, 3), dtype), what=f"dim {dim}")
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@in_turn("dtype", DTYPES)
 @pytest.mark.parametrize("name", ALONG)
 def test_dtypes_of_what_goes_along_a_dim(name, dtype):
     for dim in (0, -1):
@@ -268,11 +268,11 @@ def test_float16_is_added_up_in_float32():
 # ---------------------------------------------------------------- further forms and errors
 
 
-@pytest.mark.parametrize("args, kwargs", [
+@in_turn("args, kwargs", [
     ((), {"unbiased": False}), ((0,), {"keepdim": True}), (((0, 1),), {"correction": 0}),
     ((), {"correction": 7}), ((), {"correction": 6}), ((0, False), {}), ((0, False, True), {}),
     ((False,), {}), ((None,), {}), ((), {"correction": 0.5}), ((), {"dim": 1, "correction": None}),
-    ((0, 1), {}), ((5,), {})], ids=str)
+    ((0, 1), {}), ((5,), {})])
 @pytest.mark.parametrize("name", ["var", "std", "var_mean", "std_mean"])
 def test_forms_of_calling_var(name, args, kwargs):
     # The gradient where n <= correction is of infinities: compared are the values.

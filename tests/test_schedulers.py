@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
+from operations import in_turn
 
 import tinytensor
 from tinytensor import optim
@@ -149,7 +150,7 @@ def assert_same(mine: Any, theirs: Any) -> None:
 
 
 @schedules
-@pytest.mark.parametrize("name", ["SGD", "AdamW"])
+@in_turn("name", ["SGD", "AdamW"])
 def test_follows_pytorch(make: Any, name: str) -> None:
     found = []
     for lib in LIBRARIES:

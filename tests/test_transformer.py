@@ -9,11 +9,10 @@ from typing import Any
 import numpy
 import pytest
 import torch
+from operations import in_turn, values
 
 import tinytensor
 from tinytensor import nn
-
-from operations import values  # isort: skip
 
 D, HEADS = 8, 2
 MASKS = ["none", "bool", "float", "causal", "by head"]
@@ -129,8 +128,7 @@ def attention_inputs(theirs: Any, length: int, source: int, batch: int | None) -
 @options_of_attention
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("padded", ["none", "bool"])
-@pytest.mark.parametrize("weights", [{}, {"need_weights": False},
-                                     {"average_attn_weights": False}], ids=str)
+@in_turn("weights", [{}, {"need_weights": False}, {"average_attn_weights": False}])
 def test_attention(options: dict[str, Any], mask: str, padded: str,
                    weights: dict[str, Any]) -> None:
     mine, theirs = pair("MultiheadAttention", D, HEADS, **options)
@@ -144,8 +142,7 @@ def test_attention(options: dict[str, Any], mask: str, padded: str,
 
 @options_of_attention
 @pytest.mark.parametrize("mask", MASKS)
-@pytest.mark.parametrize("weights", [{}, {"need_weights": False},
-                                     {"average_attn_weights": False}], ids=str)
+@in_turn("weights", [{}, {"need_weights": False}, {"average_attn_weights": False}])
 def test_attention_without_batch(options: dict[str, Any], mask: str,
                                  weights: dict[str, Any]) -> None:
     mine, theirs = pair("MultiheadAttention", D, HEADS, **options)

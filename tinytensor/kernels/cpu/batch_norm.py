@@ -36,14 +36,15 @@ def standardize(input: Any, weight: Any, bias: Any, dims: Any, eps: float) -> An
     if x is None:
         return None
     out, statistics = numpy.empty_like(x), numpy.empty((2, x.shape[1]), x.dtype)
-    pool.split(_standardize, x.shape[1], x, _flat(weight), _flat(bias), out, statistics,
+    pool.split(_standardize, x.shape[1], x, _flat(weight, x), _flat(bias, x), out, statistics,
                x.dtype.type(eps), least=_least(x))
     mean, var = statistics.reshape(2, 1, -1, *(1,) * (input.ndim - 2))
     return out.reshape(input.shape), mean, var
 
 
-def _flat(weight: Any) -> Any:
-    return None if weight is None else weight.reshape(-1)
+def _flat(weight: Any, x: Any) -> Any:
+    """One for a channel; an empty array for None, for which a loop would be compiled anew."""
+    return numpy.empty(0, x.dtype) if weight is None else weight.reshape(-1)
 
 
 @loop
@@ -68,8 +69,8 @@ def _standardize(start, stop, x, weight, bias, out, statistics, eps):
             squares += size * (means[n] - mean) ** 2
         statistics[0, c], statistics[1, c] = mean, squares / (images * size)
         centre, scale = statistics[0, c], number(1) / math.sqrt(statistics[1, c] + eps)
-        factor = scale if weight is None else scale * weight[c]
-        shift = number(0) if bias is None else bias[c]
+        factor = scale * weight[c] if weight.size else scale
+        shift = bias[c] if bias.size else number(0)
         for n in range(images):
             part, to = x[n, c], out[n, c]
             for i in range(size):
@@ -85,8 +86,8 @@ def standardize_back(g: Any, needs: Any, input: Any, weight: Any, bias: Any, mea
         return None  # the reference sums g times an infinite weight, and not g
     d, sums = numpy.empty_like(x), numpy.empty((2, x.shape[1]), x.dtype)
     pool.split(_standardize_back, x.shape[1], numpy.ascontiguousarray(g).reshape(x.shape), x,
-               _flat(weight), mean.reshape(-1), var.reshape(-1), _flat(g_mean), _flat(g_var), d,
-               sums, x.dtype.type(eps), least=_least(x))
+               _flat(weight, x), mean.reshape(-1), var.reshape(-1), _flat(g_mean, x),
+               _flat(g_var, x), d, sums, x.dtype.type(eps), least=_least(x))
     d_weight, d_bias = sums.reshape(2, 1, -1, *(1,) * (input.ndim - 2))
     return d.reshape(input.shape), d_weight if needs[1] else None, d_bias if needs[2] else None
 
@@ -108,13 +109,13 @@ def _standardize_back(start, stop, g, x, weight, mean, var, g_mean, g_var, d, su
                 weighted += grad[i] * (part[i] - centre)
             to_bias, to_weight = to_bias + total, to_weight + weighted
         sums[0, c], sums[1, c] = to_weight * scale, to_bias
-        factor = scale if weight is None else scale * weight[c]
+        factor = scale * weight[c] if weight.size else scale
         count = images * size
         slope = number(to_weight / count) * scale * scale * factor
         shift = number(to_bias / count) * factor
-        if g_mean is not None:
+        if g_mean.size:
             shift -= g_mean[c] / number(count)
-        if g_var is not None:
+        if g_var.size:
             slope -= g_var[c] * number(2) / number(count)
         for n in range(images):
             part, grad, to = x[n, c], g[n, c], d[n, c]

@@ -21,9 +21,9 @@ def _positions(line: Any) -> Any:
 
 
 def _weights(line: Any, dtype: Any) -> Any:
-    """(out, taps), or None where all are 1."""
+    """(out, taps), empty where all are 1."""
     if all(tap.weights is None for tap in line.taps):
-        return None
+        return numpy.empty((0, 0), dtype)
     found = numpy.ones((line.out, len(line.taps)), dtype)
     for t, tap in enumerate(line.taps):
         if tap.weights is not None:

@@ -12,7 +12,7 @@ from ..vectors import get, put
 
 @loop
 def window_sum(start, stop, x, size, inner, positions, weights, out):
-    """Sums, each element times the weight of its output and tap unless `weights` is None."""
+    """Sums, each element times the weight of its output and tap unless there are none."""
     windows, taps = positions.shape
     for row in range(start, stop):
         for o in range(windows):
@@ -22,7 +22,7 @@ def window_sum(start, stop, x, size, inner, positions, weights, out):
             for t in range(taps):
                 if positions[o, t] >= 0:
                     at = (row * size + positions[o, t]) * inner
-                    weight = x.dtype.type(1) if weights is None else weights[o, t]
+                    weight = weights[o, t] if weights.size else x.dtype.type(1)
                     for c in range(inner):
                         put(out, to + c, get(out, to + c) + weight * get(x, at + c))
 
