@@ -6,7 +6,6 @@ which it is, and names what comes closest.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -63,6 +62,8 @@ class AbsentName(AttributeError):  # noqa: N818
     def __str__(self) -> str:
         if self.absent in REASONS:
             return f"{self.owner} has no {self.absent!r}, on purpose: {REASONS[self.absent]}"
+        import difflib
+
         known = [k for k in self.known() if k[:1] != "_"]
         close = difflib.get_close_matches(self.absent, known, 3, 0.6)
         hint = f"; close to it: {', '.join(close)}" if close else ""

@@ -20,8 +20,7 @@ import io
 import json
 import math
 import os
-import secrets
-import shutil
+import stat
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -305,14 +304,14 @@ def _replacing(path: str) -> Iterator[BinaryIO]:
         raise FileNotFoundError(f"save: there is no folder {folder!r} for the file {name!r}")
     if os.path.isdir(path):
         raise IsADirectoryError(f"save: {path!r} is a folder")
-    temporary = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(4)}.tmp")
+    temporary = os.path.join(folder, f".{name[:100]}.{os.urandom(4).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         if os.path.exists(path):
-            shutil.copymode(path, temporary)
+            os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

@@ -6,7 +6,7 @@ All are drawn on the host from the generator of the device, or the one given, an
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -31,7 +31,9 @@ __all__ = [
     "randperm",
 ]
 
-Stream = numpy.random.Generator
+if TYPE_CHECKING:  # NumPy imports its generators when they are first asked for
+    from numpy.random import Generator as Stream
+
 PRECISION = {numpy.dtype("float16"): 11, numpy.dtype("float32"): 24, numpy.dtype("float64"): 53}
 
 

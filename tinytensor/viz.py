@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from scalar.draw import Graph
+from typing import TYPE_CHECKING, Any
 
 from .autograd.engine import Leaf, Node, Pick, topological_order
 from .devices import is_array, to_numpy
 from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from scalar.draw import Graph
 
 SHOWN = 6  # elements: a Tensor of more is described by its range
 
@@ -30,6 +31,8 @@ def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR", **names: Te
         ValueError: an unknown format or rankdir.
         RuntimeError: `root` was not recorded.
     """
+    from scalar.draw import Graph
+
     for name, tensor in {"root": root, **names}.items():
         if not isinstance(tensor, Tensor):
             raise TypeError(f"draw_dot: {name} should be a Tensor, got {type(tensor).__name__}")

@@ -22,7 +22,7 @@ from typing import Any
 import numpy
 
 from .. import devices
-from ..seam import Switch
+from ..seam import Switch, parameter_names
 from . import engine
 from .expressions import written_out
 from .modes import Everywhere, check_finite, mode
@@ -30,10 +30,6 @@ from .versions import OWN, clock, owner
 
 ARRAY, OPTIONAL, VARIADIC = "Array", "Array | None", "Sequence[Array]"
 ALIASES = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's words, which PyTorch accepts too
-
-
-def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
-    return tuple(inspect.signature(function).parameters)
 
 
 class Signature:
@@ -180,8 +176,9 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     call = plain or f"forward({', '.join(arguments[takes_xp and not signature.takes_xp:])})"
     if () in op.kernels:
         source.namespace["with_kernels"] = part = op.kernels[()]
+        names = {name: f"{name}_" if name in signature.inputs else name for name in signature.order}
         call = f"with_kernels({', '.join(arguments)})" + _if_large(
-            part, f"{signature.inputs[0]}_", call)
+            part, names, call, source.namespace)
     if op.watcher is not None:
         source.namespace["see"] = op.watcher
         source.add(1, f"see({', '.join(arguments[takes_xp:])})")
@@ -365,7 +362,7 @@ def compile_backward(op: Any) -> Callable[..., None]:
                                  "numpy": numpy}
             part = op.kernels[names]
             call = f"with_kernels_{k}({', '.join(('xp', *part.parameters))})" + _if_large(
-                part, "g", call)
+                part, {name: name for name in part.parameters}, call, source.namespace)
         if op.signature.variadic:
             source.add(1, "needs = [p is not None for p in parents]",
                        f"for parent, d in zip(parents, {call}, strict=True):",
@@ -385,10 +382,13 @@ def compile_backward(op: Any) -> Callable[..., None]:
     return source.build(op, "backward")
 
 
-def _if_large(part: Any, array: str, call: str) -> str:
+def _if_large(part: Any, names: dict[str, str], call: str, namespace: dict[str, Any]) -> str:
     """What keeps small arrays from kernels that are not for them: they take the reference."""
-    return "" if part.small else \
-        f" if xp is not numpy or {array}.size >= switch.small else {call}"
+    if part.work is None:
+        return ""
+    work = written_out(part.work, names, namespace)
+    assert work is not None, f"{part.name}: its work is not one expression"
+    return f" if xp is not numpy or {work} >= switch.small else {call}"
 
 
 def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool) -> None:

@@ -16,6 +16,8 @@ import linecache
 from collections.abc import Callable
 from typing import Any
 
+from ..seam import parameter_names
+
 # They bind names of their own, which the code around an expression may use too.
 SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr)
 
@@ -71,9 +73,10 @@ def _returned(function: Callable[..., Any]) -> ast.expr | None:
     code = getattr(function, "__code__", None)
     if code is None or function.__defaults__ or function.__kwdefaults__:  # type: ignore[attr-defined]
         return None
-    parameters = list(inspect.signature(function).parameters)
+    parameters = list(parameter_names(function))
     found = [node for node in _functions(code.co_filename).get(code.co_firstlineno, ())
-             if [a.arg for a in node.args.args] == parameters]
+             if [a.arg for a in node.args.args] == parameters
+             and isinstance(node, ast.Lambda) == (code.co_name == "<lambda>")]
     if len(found) != 1:  # two lambdas of one line cannot be told apart
         return None
     (node,) = found

@@ -29,6 +29,7 @@ What is a combination of other ops is a plain function under `@composed`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +39,7 @@ from typing import Any
 import numpy
 
 from .. import devices, dtypes
-from ..seam import Replaceable
+from ..seam import Replaceable, parameter_names
 from . import engine
 from .compiler import (
     Constant,
@@ -46,7 +47,6 @@ from .compiler import (
     Signature,
     compile_backward,
     compile_call,
-    parameter_names,
     save_list,
 )
 
@@ -155,12 +155,12 @@ class Op:
         self.rules[names] = rule
         self._compile()
 
-    def kernel(self, device: str, *names: str, small: bool = True,
+    def kernel(self, device: str, *names: str, work: Callable[..., int] | None = None,
                ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorates a kernel: without names of the forward, else of the rule for these inputs.
 
-        With small=False arrays of fewer elements than `Switch.small` do not even meet it, which
-        spares them the question.
+        What has less than `Switch.small` work, a function of arguments of the kernel, does not
+        even meet a kernel for the CPU, which spares small arrays the question.
 
         Raises:
             KeyError: there is no such rule.
@@ -173,9 +173,10 @@ class Op:
             part = self.kernels.get(names)
             if part is None:
                 title = f"{self.name}: the rule for {' and '.join(names)}" if names else self.name
-                part = Replaceable(title, self.rules[names] if names else self.forward, small=False)
+                part = Replaceable(title, self.rules[names] if names else self.forward)
             part.kernel(device)(kernel)
-            part.small = part.small or small
+            if device == "cpu":
+                part.work = work
             self.kernels[names] = part
             self._compile()
             return kernel
@@ -189,14 +190,19 @@ class Op:
 
     def _compile(self) -> None:
         """Takes note of the rules; the functions are written anew when they are next called."""
-        self.save_list = save_list(self)
+        self.__dict__.pop("save_list", None)
         for names, part in self.kernels.items():
             part.body = self.rules[names] if names else self.forward
-        results = self.outputs or ("out",)
-        arrays = {*self.signature.inputs, *results, *self.residuals}
-        self.node_type.keeps = not arrays.isdisjoint(self.save_list)
         self._call.reset()
         self._backward.reset()
+
+    @functools.cached_property
+    def save_list(self) -> tuple[str, ...]:
+        """What a node keeps, by name; `compile_call` asks before there is a node."""
+        kept = save_list(self)
+        arrays = {*self.signature.inputs, *(self.outputs or ("out",)), *self.residuals}
+        self.node_type.keeps = not arrays.isdisjoint(kept)
+        return kept
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)

@@ -15,7 +15,7 @@ from .. import approximations
 from ..loops import each, loop
 
 
-@relu.kernel("cpu", small=False)
+@relu.kernel("cpu", work=lambda input: input.size)
 def _(input: Any) -> Any:
     return each(_relu, input)
 
@@ -27,7 +27,7 @@ def _relu(start, stop, x, out):
         out[i] = 0 if x[i] < 0 else x[i]  # NaN stays
 
 
-@relu.kernel("cpu", "input", small=False)
+@relu.kernel("cpu", "input", work=lambda g: g.size)
 def _(g: Any, out: Any) -> Any:
     return each(_relu_back, numpy.asarray(g, order="C"), out)
 
@@ -39,7 +39,7 @@ def _relu_back(start, stop, g, out, d):
         d[i] = g[i] if out[i] != 0 else 0
 
 
-@tanh.kernel("cpu", small=False)
+@tanh.kernel("cpu", work=lambda input: input.size)
 def _(input: Any) -> Any:
     return each(_tanh, input)
 
@@ -51,7 +51,7 @@ def _tanh(start, stop, x, out):
         out[i] = approximations.tanh(x[i])
 
 
-@tanh.kernel("cpu", "input", small=False)
+@tanh.kernel("cpu", "input", work=lambda g: g.size)
 def _(g: Any, out: Any) -> Any:
     return each(_tanh_back, numpy.asarray(g, order="C"), out)
 
@@ -64,7 +64,7 @@ def _tanh_back(start, stop, g, out, d):
         d[i] = g[i] * (one - out[i] * out[i])
 
 
-@sigmoid.kernel("cpu", small=False)
+@sigmoid.kernel("cpu", work=lambda input: input.size)
 def _(input: Any) -> Any:
     return each(_sigmoid, input)
 
@@ -76,7 +76,7 @@ def _sigmoid(start, stop, x, out):
         out[i] = approximations.sigmoid(x[i])
 
 
-@sigmoid.kernel("cpu", "input", small=False)
+@sigmoid.kernel("cpu", "input", work=lambda g: g.size)
 def _(g: Any, out: Any) -> Any:
     return each(_sigmoid_back, numpy.asarray(g, order="C"), out)
 

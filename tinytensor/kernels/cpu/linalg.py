@@ -13,13 +13,15 @@ from typing import Any
 import numpy
 
 from ...ops.linalg import linear, matmul
+from ...seam import Switch
 from ...threads import get_num_threads
-from ..loops import fits
+from ..loops import PIECE, fits
 from ..pool import pool
 
 # Multiplications from which OpenBLAS wakes its threads (65,536 times GEMM_MULTITHREAD_THRESHOLD,
-# 4), and from which more than one of ours are worth it.
-WAKES, WORTH = 1 << 18, 1 << 20
+# 4; 2,304 times that where one of the two is a vector), and from which more than one of ours are
+# worth it.
+WAKES, WAKES_FOR_VECTORS, WORTH = 1 << 18, 9216, 1 << 20
 
 
 @functools.cache
@@ -41,14 +43,16 @@ def _product(a: Any, b: Any, bias: Any = None) -> Any:
     """a @ b + bias for matrices, each of which may be the transpose of what lies in memory."""
     rows, depth = a.shape
     columns, parts = b.shape[1], get_num_threads()
-    work = rows * depth * columns
-    if parts < 2 or work < WAKES:
+    work, vector = rows * depth * columns, rows == 1 or columns == 1
+    if depth == 1 and bias is None:
+        return _outer(a, b) if work >= Switch.small else None
+    if parts < 2 or work < (WAKES_FOR_VECTORS if vector else WAKES):
         return None
     a_turned, b_turned = not a.flags.c_contiguous, not b.flags.c_contiguous
     stored_a, stored_b = a.T if a_turned else a, b.T if b_turned else b
     if not fits(stored_a, stored_b, bias, least=1) or (blas := _blas()) is None:
         return None
-    if work < WORTH:
+    if vector or work < WORTH:
         with blas.in_one_thread:
             out = a @ b
         return out if bias is None else numpy.add(out, bias, out)
@@ -58,6 +62,16 @@ def _product(a: Any, b: Any, bias: Any = None) -> Any:
     with blas.in_one_thread:
         pool.split(_loops().product, parts, parts, blas.gemm[a.dtype], stored_a, a_turned,
                    stored_b, b_turned, bias, out)
+    return out
+
+
+def _outer(column: Any, row: Any) -> Any:
+    """column @ row, as for the weight of a layer that has seen a single sample."""
+    a, b = column.reshape(-1), row.reshape(-1)
+    if not fits(a, b, least=1):
+        return None
+    out = numpy.empty((len(a), len(b)), a.dtype)
+    pool.split(_loops().outer, len(a), a, b, out, least=-(-PIECE // len(b)))
     return out
 
 
@@ -78,7 +92,7 @@ def _as_rows(x: Any) -> Any:
     return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
-@linear.kernel("cpu", small=False)
+@linear.kernel("cpu", work=lambda input, weight: input.size + weight.size)
 def _(input: Any, weight: Any, bias: Any) -> Any:
     if weight.ndim != 2 or input.shape[-1] != weight.shape[1] or (
             bias is not None and bias.shape != weight.shape[:1]):
@@ -87,24 +101,24 @@ def _(input: Any, weight: Any, bias: Any) -> Any:
     return None if out is None else out.reshape(*input.shape[:-1], len(weight))
 
 
-@linear.kernel("cpu", "input", small=False)
+@linear.kernel("cpu", "input", work=lambda g, weight: g.size + weight.size)
 def _(g: Any, weight: Any) -> Any:
     out = _product(_as_rows(g), weight)
     return None if out is None else out.reshape(*g.shape[:-1], weight.shape[1])
 
 
-@linear.kernel("cpu", "weight", small=False)
+@linear.kernel("cpu", "weight", work=lambda g, input: g.size * input.shape[-1])
 def _(g: Any, input: Any) -> Any:
     return _product(_as_rows(g).T, _as_rows(input))
 
 
-@linear.kernel("cpu", "bias", small=False)
+@linear.kernel("cpu", "bias", work=lambda g: g.size)
 def _(g: Any) -> Any:
     rows = _as_rows(g)
     return sum_of_rows(rows) if fits(rows) else None
 
 
-@matmul.kernel("cpu", small=False)
+@matmul.kernel("cpu", work=lambda input, other: input.size + other.size)
 def _(input: Any, other: Any) -> Any:
     if other.ndim != 2 or input.ndim < 2 or input.shape[-1] != other.shape[0]:
         return None
@@ -112,7 +126,7 @@ def _(input: Any, other: Any) -> Any:
     return None if out is None else out.reshape(*input.shape[:-1], other.shape[1])
 
 
-@matmul.kernel("cpu", "input", small=False)
+@matmul.kernel("cpu", "input", work=lambda g, other: g.size + other.size)
 def _(g: Any, other: Any, input_shape: Any) -> Any:
     if other.ndim != 2 or len(input_shape) < 2:
         return None
@@ -120,7 +134,7 @@ def _(g: Any, other: Any, input_shape: Any) -> Any:
     return None if out is None else out.reshape(input_shape)
 
 
-@matmul.kernel("cpu", "other", small=False)
+@matmul.kernel("cpu", "other", work=lambda g, input: g.size + input.size)
 def _(g: Any, input: Any, other_shape: Any) -> Any:
     if len(other_shape) != 2 or input.ndim < 2:
         return None

@@ -158,6 +158,14 @@ def product(start, stop, parts, address, a, a_turned, b, b_turned, bias, out):
                     row[j] += more[j]
 
 
+@loop
+def outer(start, stop, column, row, out):
+    for i in range(start, stop):
+        to, factor = out[i], column[i]
+        for j in range(row.size):
+            to[j] = factor * row[j]
+
+
 @inlined
 def bound(count, part, parts):
     """Where a part begins: at whole vectors, but for the end."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import math
 import os
 import struct
@@ -59,6 +57,8 @@ def read_csv(path: str | os.PathLike[str], header: bool = False, delimiter: str 
         ValueError: no rows, rows of different lengths, a cell that is no number; the message
             names the line.
     """
+    import csv
+
     text = _text(path, "utf-8-sig", "CSV")
     reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
     rows: list[list[float]] = []
@@ -141,6 +141,8 @@ def _read(path: Any, expected: str) -> bytes:
         raise type(error)(f"{path}: expected {expected}: {error.strerror}") from None
     if not content.startswith(GZIP):
         return content
+    import gzip
+
     try:
         return gzip.decompress(content)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 END = object()  # the result of a worker that has nothing more to give
 
@@ -40,6 +41,8 @@ class Worker:
 
     def __init__(self, info: WorkerInfo, do: Callable[[Any], Any],
                  init: Callable[[int], None] | None):
+        from concurrent.futures import ThreadPoolExecutor  # slow to import
+
         self.info, self.do, self.init = info, do, init
         self.thread = ThreadPoolExecutor(1, f"DataLoader worker {info.id}")
 
@@ -68,7 +71,8 @@ def prefetched(workers: list[Worker], jobs: Iterator[Any], ahead: int,
         RuntimeError: a result takes longer than `timeout` seconds (0: no limit).
         Exception: whatever a worker raises, with the worker's traceback.
     """
-    turns, pending = deque(workers), deque[tuple[Worker, Future[Any]]]()
+    turns = deque(workers)
+    pending: deque[tuple[Worker, Future[Any]]] = deque()
     try:
         while True:
             while turns and len(pending) < ahead and (job := next(jobs, END)) is not END:
@@ -79,7 +83,7 @@ def prefetched(workers: list[Worker], jobs: Iterator[Any], ahead: int,
             worker, future = pending.popleft()
             try:
                 result = future.result(timeout or None)
-            except FutureTimeoutError:
+            except TimeoutError:
                 if future.done():  # the worker raised it
                     raise
                 raise RuntimeError(f"DataLoader timed out after {timeout} seconds: worker "
