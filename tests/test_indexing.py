@@ -375,6 +375,46 @@ def test_ties_and_zeros_of_scatter_reduce(how, include_self):
     assert grads[0] == grads[1]
 
 
+PIECES = {
+    "rows": lambda x, at: [x[i] for i in range(3)],
+    "overlapping": lambda x, at: [x[:2], x[1:], x[::2]],
+    "split": lambda x, at: x.split([1, 1, 2], 1),
+    "repeated positions": lambda x, at: [x[at], x[at], x[1]],
+    "of a transpose": lambda x, at: [x.t()[at], x.t()[0], x.t()[1:]],
+    "mask": lambda x, at: [x[x > 0], x[0], x[x > 0.5]],
+    "first as a whole": lambda x, at: [x * 2, x[0], x[at]],
+    "at last as a whole": lambda x, at: [x[0], x[at], (x.t() * 3).t(), x[at]],
+    "into one in another order": lambda x, at: [
+        x[at], x[at], x.t().contiguous() * 3, x.t().contiguous() * 4],
+    "of one element": lambda x, at: [x[1, 2], x[1, 2], x[1, 2].reshape(1)[0], x.sum()[...]],
+}
+
+
+@pytest.mark.parametrize("computed", [False, True], ids=["leaf", "computed"])
+@pytest.mark.parametrize("pieces", PIECES)
+def test_gradients_of_pieces_add_up(pieces, computed):
+    """The first makes an array of zeros, the others are added into it; also what is borrowed, such
+    as a gradient that a hook has seen or another input shares, must stay as it is.
+    """
+    found = []
+    for library in (tt, torch):
+        data = numpy.random.default_rng(0).normal(size=(3, 4))
+        x, y = (library.tensor(data, requires_grad=True) for _ in range(2))
+        at = library.tensor([2, 0, 2])
+        whole = (x + y if computed else x)
+        total, seen = (whole * 2).sum(), []
+        for i, piece in enumerate(PIECES[pieces](whole, at)):
+            total = total + (piece * (i + 1.5) * piece).sum()
+        if computed:
+            whole.register_hook(lambda g, seen=seen: seen.append(g.tolist()))
+        total.backward(retain_graph=True)
+        (first,) = library.autograd.grad(total, x, create_graph=True)
+        first.square().sum().backward()
+        found.append([x.grad, first, *([y.grad] if computed else []), *map(library.tensor, seen)])
+    for mine, theirs in zip(*found, strict=True):
+        numpy.testing.assert_allclose(mine.detach().numpy(), theirs.detach().numpy(), 1e-12)
+
+
 def test_sums_at_repeated_positions_are_exact_and_repeatable():
     rng = numpy.random.default_rng(0)
     index = rng.integers(0, 50, 3000)

@@ -376,7 +376,15 @@ def compile_backward(op: Any) -> Callable[..., None]:
                        "        if parent is not None and d is not None:",
                        "            sums.add(parent, d)")
         else:
-            _one_gradient(source, f"{names[0]}_node", call, len(inputs) > 1)
+            adder = op.adders.get(names[0])
+            if adder is not None:
+                source.namespace[f"add_{k}"] = adder
+                node = f"{names[0]}_node"
+                source.add(1, f"if {node} in grads and {node}.shape and not sums.recorded:",
+                           f"    total = sums.own({node})",
+                           f"    add_{k}({', '.join(parameter_names(adder))})",
+                           f"    {node} = None")
+            _one_gradient(source, f"{names[0]}_node", call, len(inputs) > 1, adder is not None)
     if not op.rules:
         source.add(1, "pass")
     return source.build(op, "backward")
@@ -391,8 +399,11 @@ def _if_large(part: Any, names: dict[str, str], call: str, namespace: dict[str, 
     return f" if xp is not numpy or {work} >= switch.small else {call}"
 
 
-def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool) -> None:
-    """`Sums.add`, written out: this is where a small network spends its time."""
+def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool, fresh: bool) -> None:
+    """`Sums.add`, written out: this is where a small network spends its time.
+
+    `fresh` says that the rule makes an array that is nobody else's.
+    """
     source.add(1, f"if {node} is not None:", f"    d = {call}")
     if broadcasts:  # where the shapes agree, as they mostly do, no array is asked for its own
         source.add(2, f"if {node}.shape != shape and d.shape != {node}.shape:",
@@ -402,6 +413,7 @@ def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool) -> No
         f"held = grads.get({node})",
         "if held is None:",
         f"    grads[{node}] = d",
+        *[f"    sums.owned.add({node})"] * fresh,
         f"    if {node}.time:",
         f"        heappush(sums.reached, (-{node}.time, {node}))",
         f"elif {node} in sums.owned:",

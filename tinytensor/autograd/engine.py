@@ -221,6 +221,14 @@ class Sums:
             self.grads[node] = self.grads[node] + d
             self.owned.add(node)
 
+    def own(self, node: Any) -> Any:
+        """The gradient of `node` so far, as an array that may be written, in C's order."""
+        g = self.grads[node]
+        if node not in self.owned or not g.flags.c_contiguous:
+            g = self.grads[node] = g.copy()
+            self.owned.add(node)
+        return g
+
 
 class _Never:
     """No gradient may be written: what `owned` is while gradients have a graph of their own."""

@@ -105,6 +105,7 @@ class Op:
         self.residuals = residuals
         self.outputs = outputs
         self.rules: dict[tuple[str, ...], Callable[..., Any]] = {}
+        self.adders: dict[str, Callable[..., Any]] = {}
         # What stands in for the forward, under (), and for the rules, under their inputs.
         self.kernels: dict[tuple[str, ...], Replaceable] = {}
         self.entry: Entry | None = None
@@ -154,6 +155,27 @@ class Op:
                                 f"{name!r}; it may name {', '.join(sorted(known))}")
         self.rules[names] = rule
         self._compile()
+
+    def adder(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorates what adds the gradient of an input to a `total` that may be written.
+
+        For a rule whose result is an array of its own, and zero but for a few places: many such
+        arrays, as of the pieces of a sequence, would take time in the square of their number.
+
+        Raises:
+            TypeError: it names what the rule for this input does not.
+        """
+        def register(add: Callable[..., Any]) -> Callable[..., Any]:
+            known = {"total", *parameter_names(self.rules[name,])}
+            for parameter in parameter_names(add):
+                if parameter not in known:
+                    raise TypeError(f"{self.name}: what adds to the gradient of {name} names "
+                                    f"{parameter!r}; it may name {', '.join(sorted(known))}")
+            self.adders[name] = add
+            self._compile()
+            return add
+
+        return register
 
     def kernel(self, device: str, *names: str, work: Callable[..., int] | None = None,
                ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

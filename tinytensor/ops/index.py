@@ -177,6 +177,14 @@ def _(xp, g, input_shape, index):
     return put_zeros.run(xp, g, input_shape, index)
 
 
+@getitem.adder("input")
+def _(xp, total, g, index):
+    if any(devices.is_array(k) and k.dtype.kind != "b" for k in index):
+        add_at(xp, total, index, g)
+    else:
+        total[index] += g
+
+
 @op(method=False, internal=True, samples=[
     S(t(2), (3, 2), (1,)), S(t(3, 2), (3, 4), (WHOLE, slice(1, 3))),
     S(t(3, 2), (4, 2), (numpy.array([0, 2, 0]),)),
