@@ -81,7 +81,9 @@ LARGE: dict[str, list[S]] = {
     "softmax": [S(t(7, 3, 61), -1), S(t(2, 1531), 1), S(t(301, 65, low=-40, high=40), 1)],
     "log_softmax": [S(t(7, 3, 61), -1), S(t(2, 1531), 1), S(t(301, 65, low=-40, high=40), 1)],
     "label_cross_entropy": [S(t(301, 65, low=-40, high=40), ints(301, high=65)),
-                            S(t(2, 1531), ints(2, high=1531))],
+                            S(t(2, 1531), ints(2, high=1531)),
+                            S(t(301, 65), ints(301, high=65), "mean"),
+                            S(t(301, 65), ints(301, high=65), "sum")],
 }
 
 # Kernels that leave out what the reference multiplies by 0: NaN need not come out of it.

@@ -189,11 +189,13 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
 
 
 @op(method=False, internal=True, residuals=("largest", "total"), samples=[
-    S(t(3, 4), ints(3, high=4)), S(t(0, 4), ints(0)), S(t(2, 1), ints(2, high=1))],
-    reference=lambda torch: lambda input, target: torch.nn.functional.cross_entropy(
-        input, target, reduction="none"))
-def label_cross_entropy(xp, input: Array, target: Array):
-    """log Σ e**x - x[label], for each row of scores. Shapes: (N, C), (N) labels -> (N).
+    S(t(3, 4), ints(3, high=4)), S(t(0, 4), ints(0)), S(t(2, 1), ints(2, high=1)),
+    S(t(3, 4), ints(3, high=4), "sum"), S(t(3, 4), ints(3, high=4), "mean"),
+    S(t(0, 4), ints(0), "sum")],
+    reference=lambda torch: lambda input, target, reduction="none":
+        torch.nn.functional.cross_entropy(input, target, reduction=reduction))
+def label_cross_entropy(xp, input: Array, target: Array, reduction: str = "none"):
+    """log Σ e**x - x[label], for each row of scores. Shapes: (N, C), (N) labels -> (N), or ().
 
     One op rather than log_softmax and a choice from it: its gradient, softmax - one_hot, takes
     one pass over the scores where the composition takes four, and nothing else of their size
@@ -202,11 +204,16 @@ def label_cross_entropy(xp, input: Array, target: Array):
     largest = xp.amax(input, axis=1, keepdims=True)
     total = xp.sum(xp.exp(input - largest), axis=1, keepdims=True)
     chosen = xp.take_along_axis(input, xp.reshape(target, (-1, 1)), axis=1)
-    return xp.reshape(xp.log(total) - (chosen - largest), (-1,)), largest, total
+    losses = xp.reshape(xp.log(total) - (chosen - largest), (-1,))
+    if reduction != "none":
+        losses = xp.sum(losses) if reduction == "sum" else xp.mean(losses)
+    return losses, largest, total
 
 
 @label_cross_entropy.vjp("input")
-def _(xp, g, input, largest, total, target):
+def _(xp, g, input, largest, total, target, reduction):
+    if reduction != "none":
+        g = xp.full(target.shape, g if reduction == "sum" else g / len(target), dtype=g.dtype)
     d = xp.exp(input - largest) * (xp.reshape(g, (-1, 1)) / total)
     d[xp.arange(len(target)), target] -= g
     return d
@@ -356,6 +363,9 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
     rows, labels = class_rows("cross_entropy", input, target)
     classes = rows.shape[1]
     labels, used, weights = class_weights("cross_entropy", labels, classes, weight, ignore_index)
+    if weights is used is None and not label_smoothing and reduction in ("mean", "sum") \
+            and labels._array.size:
+        return label_cross_entropy(rows, labels, reduction)
     if label_smoothing:
         logs = log_softmax(rows, 1)
         hard = -take_along_dim(logs, labels.unsqueeze(1), 1).squeeze(1)

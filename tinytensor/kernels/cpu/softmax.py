@@ -105,13 +105,15 @@ def _log_softmax_back(start, stop, g, out, d):
 
 
 @label_cross_entropy.kernel("cpu")
-def _(input: Any, target: Any) -> Any:
+def _(input: Any, target: Any, reduction: str) -> Any:
     if not fits(input, least=1):
         return None
     n, classes = input.shape
     losses, largest, total = numpy.empty((3, n), input.dtype)
     pool.split(_label_cross_entropy, n, input, target, losses, largest, total,
                least=rows_a_thread(classes))
+    if reduction != "none":
+        losses = numpy.add.reduce(losses) / (1 if reduction == "sum" else losses.dtype.type(n))
     return losses, largest.reshape(n, 1), total.reshape(n, 1)
 
 
@@ -128,10 +130,14 @@ def _label_cross_entropy(start, stop, x, labels, losses, largest, totals):
 
 
 @label_cross_entropy.kernel("cpu", "input")
-def _(g: Any, input: Any, largest: Any, total: Any, target: Any) -> Any:
+def _(g: Any, input: Any, largest: Any, total: Any, target: Any, reduction: str) -> Any:
     if not fits(input, largest, total, least=1):
         return None
-    d, g = numpy.empty_like(input), numpy.asarray(g, order="C")
+    d = numpy.empty_like(input)
+    if reduction == "none":
+        g = numpy.asarray(g, order="C")
+    else:
+        g = numpy.full(len(d), g if reduction == "sum" else g / len(d), g.dtype)
     pool.split(_label_cross_entropy_back, len(d), g, input, largest.reshape(-1),
                total.reshape(-1), target, d, least=rows_a_thread(d.shape[1]))
     return d
