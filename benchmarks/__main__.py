@@ -48,7 +48,7 @@ def main() -> None:
         if given.picture:
             pictures.draw(read, given.picture)
         return
-    rounds, budget = (3, 0.15) if given.quick else (given.rounds, given.budget)
+    rounds, budget = (2, 0.2) if given.quick else (given.rounds, given.budget)
     named = given.peers.split(";") if given.peers else []
     chosen = []
     for family, rows in FAMILIES.items():
@@ -73,10 +73,12 @@ def main() -> None:
             if family != before:
                 workers.close()
                 before = family
-            once = given.quick and row.unit == "bytes"  # the steadiest figure, and the slowest
+            once = row.unit == "bytes"  # the steadiest figure, and the slowest
             found = measure(row, peers, 1 if once else rounds, budget, workers,
                             given.cpu_time)
             data["rows"].append(report.as_data(row, family, found))
+            if given.json:  # after each row: what is measured is not lost
+                given.json.write_text(json.dumps(data, indent=1))
             if not row.growth:
                 print("\n".join(report.row_lines(data["rows"][-1])), flush=True)
             else:
@@ -84,8 +86,6 @@ def main() -> None:
     finally:
         workers.close()
     print(report.summary(data))
-    if given.json:
-        given.json.write_text(json.dumps(data, indent=1))
     if given.picture:
         for path in pictures.draw(data, given.picture):
             print(f"drawn: {path}")

@@ -1,8 +1,9 @@
 """Measuring fairly on a shared, noisy machine.
 
 Each peer works in a process of its own that stays for the rows of one family. The processes
-alternate: round after round, every peer gets a short turn while the others wait. What is quoted is
-the median over the rounds, and the ratio of the medians; the spread over the rounds stands beside.
+alternate: round after round, every peer gets a short turn while the others wait. Compared are the
+best figures, since whatever else the machine does can only add to them; the median over the rounds
+and their spread stand beside.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import math
 import os
 import select
+import signal
 import statistics
 import subprocess
 import sys
@@ -24,14 +26,19 @@ from .peers import CPU_ONLY, Row, Step, environment
 
 WARM_UP = 3        # steps before any is timed, for caches and compilation; their losses are kept
 TOLERANCE = 1e-3   # how far the peers' losses may be apart, relatively, before a row is refused
-PATIENCE = 300.0   # seconds that a peer may take to prepare a row
+PATIENCE = 120.0   # seconds that a peer may take to prepare a row
 
 
 @dataclass
 class Measured:
-    """What one peer took, a figure for each round; or why there is none."""
+    """What one peer took; or why there is nothing.
+
+    figures     the median of each round
+    best        the smallest figure of all, a single step's
+    """
 
     figures: list[float] = field(default_factory=list)
+    best: float = math.inf
     losses: list[float] = field(default_factory=list)
     problem: str = ""
 
@@ -53,7 +60,7 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks", "--worker", peer, device],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
-            env={**os.environ, **environment(peer, device, threads)})
+            start_new_session=True, env={**os.environ, **environment(peer, device, threads)})
 
     def ask(self, **question: Any) -> dict[str, Any]:
         assert self.process.stdin and self.process.stdout
@@ -74,7 +81,8 @@ class Worker:
         return (self.errors.read().strip().splitlines() or ["it ended without a word"])[-1]
 
     def close(self) -> None:
-        self.process.kill()
+        if self.process.poll() is None:  # with the compilers that it may have started
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout, self.errors):
             if pipe:
@@ -118,6 +126,7 @@ def measure(row: Row, peers: list[str], rounds: int, budget: float, workers: Wor
             result.problem = answer.get("problem", "")
             if not result.problem:
                 result.figures.append(answer["figure"])
+                result.best = min(result.best, answer["best"])
                 result.losses = answer["losses"]
         if round_ == 0:
             compare_losses(found)
@@ -156,7 +165,8 @@ class Answers:
         prepare = self.rows[row].peers[self.peer]
         try:
             if self.rows[row].unit != "s":
-                return {"figure": float(prepare(self.device)()), "losses": []}
+                figure = float(prepare(self.device)())
+                return {"figure": figure, "best": figure, "losses": []}
             if self.prepared != row:
                 self.step = None
                 gc.collect()
@@ -164,7 +174,8 @@ class Answers:
                 self.losses = first_losses(self.step)
                 self.prepared = row
             assert self.step
-            return {"figure": time_step(self.step, budget, cpu_time), "losses": self.losses}
+            taken = time_steps(self.step, budget, cpu_time)
+            return {"figure": statistics.median(taken), "best": min(taken), "losses": self.losses}
         except ImportError as error:
             return {"problem": f"not installed ({error.name})"}
         except Exception as error:
@@ -181,8 +192,8 @@ def first_losses(step: Step) -> list[float]:
     return losses
 
 
-def time_step(step: Step, budget: float, cpu_time: bool) -> float:
-    """The median seconds of a step, over as many as fit into `budget` seconds, at least three.
+def time_steps(step: Step, budget: float, cpu_time: bool) -> list[float]:
+    """The seconds of each of as many steps as fit into `budget` seconds, at least three.
 
     By the clock, or as this process's time on the processors, which other programs do not lengthen.
     """
@@ -194,7 +205,7 @@ def time_step(step: Step, budget: float, cpu_time: bool) -> float:
         start = clock()
         step()
         taken.append(clock() - start)
-    return statistics.median(taken)
+    return taken
 
 
 def serve(rows: dict[str, Row], peer: str, device: str) -> None:

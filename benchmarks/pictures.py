@@ -124,8 +124,8 @@ def growth(rows: list[Data]) -> Any:
                                      layout="constrained", squeeze=False)
     for axes, (curve, points) in zip(panels[0], curves.items(), strict=True):
         for peer, (colour, style) in LINES.items():
-            known = [(row["growth"][1], row["peers"][peer]["median"] * 1e3) for row in points
-                     if "median" in row["peers"].get(peer, {})]
+            known = [(row["growth"][1], row["peers"][peer]["best"] * 1e3) for row in points
+                     if "best" in row["peers"].get(peer, {})]
             if known:
                 axes.loglog(*zip(*known, strict=True), style, color=colour, marker=".",
                             label=peer)

@@ -3,7 +3,7 @@
 Everything here works on plain data, the content of the JSON file:
 
     {"machine": {...}, "rows": [{"name", "family", "unit", "left_out", "growth", "limit",
-                                 "peers": {peer: {"median", "spread", "figures", "target"}
+                                 "peers": {peer: {"best", "median", "spread", "figures", "target"}
                                                  or {"problem"}}}]}
 """
 
@@ -36,8 +36,8 @@ def as_data(row: Row, family: str, found: dict[str, Measured]) -> Data:
         if measured.problem:
             peers[peer] = {"problem": measured.problem}
         else:
-            peers[peer] = {"median": measured.median, "spread": measured.spread,
-                           "figures": measured.figures}
+            peers[peer] = {"best": measured.best, "median": measured.median,
+                           "spread": measured.spread, "figures": measured.figures}
         if peer in row.targets:
             peers[peer]["target"] = row.targets[peer]
     return {"name": row.name, "family": family, "unit": row.unit, "left_out": row.left_out,
@@ -49,11 +49,11 @@ def ours(row: Data) -> Data:
 
 
 def ratio(row: Data, peer: str) -> float | None:
-    """The peer's figure over ours; None where one of the two is missing."""
+    """The peer's best figure over ours; None where one of the two is missing."""
     theirs = row["peers"].get(peer, {})
-    if "median" not in theirs or not ours(row).get("median"):
+    if "best" not in theirs or not ours(row).get("best"):
         return None
-    return theirs["median"] / ours(row)["median"]
+    return theirs["best"] / ours(row)["best"]
 
 
 def figure(value: float, unit: str) -> str:
@@ -73,21 +73,23 @@ def verdict(value: float, target: float) -> str:
 
 
 def row_lines(row: Data) -> list[str]:
-    """A row for the console: each peer's figure, its spread, its ratio to ours, the target."""
+    """A row for the console: of each peer the best figure, the median over the rounds and their
+    spread, the ratio to ours, the target.
+    """
     lines = [row["name"]]
     for i, (peer, result) in enumerate(row["peers"].items()):
         if "problem" in result:
             lines.append(f"    {peer:28s} {result['problem']}")
             continue
-        line = f"    {peer:28s} {figure(result['median'], row['unit']):>10s}  " \
-               f"±{result['spread'] / 2:4.0%}"
+        line = f"    {peer:28s} {figure(result['best'], row['unit']):>10s}  median " \
+               f"{figure(result['median'], row['unit']):>10s} ±{result['spread'] / 2:4.0%}"
         value = ratio(row, peer)
         if i and value is not None:
             line += f" {value:8.2f} x"
             if "target" in result:
                 line += f"   target {result['target']:g}: {verdict(value, result['target'])}"
         elif i == 0 and row["limit"] is not None:
-            state = "reached" if result["median"] <= row["limit"] else "missed"
+            state = "reached" if result["best"] <= row["limit"] else "missed"
             line += f"              target below {figure(row['limit'], 's')}: {state}"
         lines.append(line)
     if row["left_out"]:
@@ -120,7 +122,7 @@ def markdown(data: Data) -> str:
              f"|---|{'---:|' * (1 + len(columns))}"]
     for row in shown:
         first = ours(row)
-        own = figure(first["median"], row["unit"]) if "median" in first else first["problem"]
+        own = figure(first["best"], row["unit"]) if "best" in first else first["problem"]
         cells = []
         for peer in columns:
             value = ratio(row, peer)

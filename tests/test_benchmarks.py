@@ -72,7 +72,8 @@ def row_of(**peers):
 
 def results():
     """A row where PyTorch takes 1.25 times our time, and another peer is not there."""
-    found = {OURS: Measured([0.002, 0.004, 0.003]), PYTORCH: Measured([0.00375] * 3),
+    found = {OURS: Measured([0.002, 0.004, 0.003], 0.002),
+             PYTORCH: Measured([0.00375] * 3, 0.0025),
              "MyGrad": Measured(problem="not installed (mygrad)")}
     return report.as_data(row_of(**found), "made up", found)
 
@@ -85,7 +86,7 @@ def test_ratio_is_theirs_over_ours():
 
 def test_table_says_what_was_measured():
     text = "\n".join(report.row_lines(results()))
-    assert "3 ms  ± 33%" in text and "1.25 x   target 1.5: missed" in text
+    assert "2 ms  median       3 ms ± 33%" in text and "1.25 x   target 1.5: missed" in text
     assert "not installed (mygrad)" in text
 
 
@@ -101,7 +102,7 @@ def test_markdown_survives_json():
     data = {"machine": {"processor": "made up"}, "rows": [results()]}
     lines = report.markdown(json.loads(json.dumps(data))).splitlines()
     assert lines[2:] == ["| work | ours | PyTorch | MyGrad |", "|---|---:|---:|---:|",
-                         "| made up | 3 ms | 1.25 (1.5) | – |"]
+                         "| made up | 2 ms | 1.25 (1.5) | – |"]
 
 
 @pytest.mark.parametrize(("value", "unit", "text"), [
@@ -112,8 +113,8 @@ def test_figures_have_readable_units(value, unit, text):
 
 
 def test_other_work_is_refused():
-    found = {OURS: Measured([1.0], [2.0, 1.9]), PYTORCH: Measured([1.0], [2.0, 1.8]),
-             "JAX jit": Measured([1.0], [2.0, 1.9001])}
+    found = {peer: Measured([1.0], 1.0, losses) for peer, losses in (
+        (OURS, [2.0, 1.9]), (PYTORCH, [2.0, 1.8]), ("JAX jit", [2.0, 1.9001]))}
     compare_losses(found)
     assert "other work" in found[PYTORCH].problem and not found["JAX jit"].problem
 

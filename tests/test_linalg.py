@@ -297,3 +297,13 @@ def test_linalg_module_is_complete():
     assert [n for n in names if not hasattr(tt.linalg, n)] == []
     with pytest.raises(AttributeError, match="svdval"):
         tt.linalg.svdval  # noqa: B018
+
+
+def test_a_bias_that_does_not_fit_is_named():
+    x, weight = tt.ones(5, 3), tt.ones(4, 3)
+    with pytest.raises(RuntimeError, match=r"linear: a bias of shape \(7,\) .* makes 4 outputs"):
+        tt.nn.functional.linear(x, weight, tt.ones(7))
+    for shape in ((), (1,), (4,), (5, 4)):  # what PyTorch takes
+        found = tt.nn.functional.linear(x, weight, tt.ones(shape))
+        assert found.tolist() == torch.nn.functional.linear(
+            torch.ones(5, 3), torch.ones(4, 3), torch.ones(shape)).tolist()

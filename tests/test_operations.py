@@ -454,6 +454,11 @@ def test_a_missing_sum_over_repeats_is_noticed(monkeypatch):
     assert not notices(TABLE["add"])
 
 
+def test_what_adds_to_a_gradient_may_name_what_the_rule_does():
+    with pytest.raises(TypeError, match="'weight'; it may name g, index, input_shape, total, xp"):
+        TABLE["getitem"].op.adder("input")(lambda total, weight: None)
+
+
 def test_a_failure_names_its_samples():
     tried = []
 

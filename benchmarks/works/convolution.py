@@ -190,5 +190,5 @@ def residual(size: int, channels: int, batch: int = 32, widths: tuple[int, ...] 
                quick=quick, left_out="autograd, as above; MyGrad: LeNet stands for it")
 
 
-ROWS = [lenet(28, quick=(OURS, PYTORCH, JAX, NUMPY)), lenet(32),
+ROWS = [lenet(28, quick=(OURS, PYTORCH, NUMPY)), lenet(32),
         residual(28, 1, quick=(OURS, PYTORCH)), residual(32, 3)]

@@ -9,7 +9,7 @@ import numpy
 
 from .. import by_hand, numpy_named, tinygrad_named, torch_named
 from ..data import Weights, integers, weights
-from ..peers import JAX, MYGRAD, NUMPY, OURS, PYTORCH, Row, Step, targets
+from ..peers import NUMPY, OURS, PYTORCH, Row, Step, targets
 
 LR = 1e-3
 VOCABULARY = 65
@@ -141,6 +141,6 @@ def row(width: int, layers: int = 4, batch: int = 16, length: int = 64, goal: fl
                targets(goal, peers), quick=quick)
 
 
-ROWS = [row(64, goal=1.2, quick=(OURS, PYTORCH, JAX, MYGRAD, NUMPY)),
-        row(128, goal=1.2, quick=(OURS, PYTORCH)),
+ROWS = [row(64, goal=1.2, quick=(OURS, PYTORCH, NUMPY)),
+        row(128, goal=1.2),
         row(384, goal=1.0)]

@@ -56,7 +56,7 @@ def row(work: Row, whole: bool, quick: bool = False) -> Row:
                unit="bytes")
 
 
-ROWS = [row(work, whole, quick=whole and work in (mlp.ROWS[2], gpt.ROWS[1]))
+ROWS = [row(work, whole, quick=whole and work is gpt.ROWS[0])
         for whole in (True, False)
         for work in (*mlp.ROWS[1:], convolution.ROWS[0], convolution.ROWS[3], *lstm.ROWS,
                      *gpt.ROWS)]

@@ -91,7 +91,7 @@ def row(batch: int, sizes: tuple[int, ...] = SIZES, goal: float | None = None,
                quick=quick)
 
 
-ROWS = [row(1, goal=1.5, quick=(OURS, PYTORCH, JAX, MYGRAD, AUTOGRAD, NUMPY)),
+ROWS = [row(1, goal=1.5, quick=(OURS, PYTORCH)),
         row(32, goal=1.5, quick=(OURS, PYTORCH, JAX, MYGRAD, AUTOGRAD, NUMPY)),
         row(128, goal=1.3),
         row(1024, goal=1.1, quick=(OURS, PYTORCH))]

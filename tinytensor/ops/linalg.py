@@ -607,7 +607,12 @@ def linear(xp, input: Array, weight: Array, bias: Array | None = None):
     if not input.ndim or len(weight.shape) != 2 or input.shape[-1] != weight.shape[1]:
         _check_inner("linear", input, weight.T)
     out = _product(xp, input, weight.T)
-    return out if bias is None else out + bias
+    if bias is None:
+        return out
+    if bias.shape != weight.shape[:1] and bias.shape not in ((), (1,)) and len(bias.shape) == 1:
+        raise RuntimeError(f"linear: a bias of shape {tuple(bias.shape)} does not fit a weight of "
+                           f"shape {tuple(weight.shape)}, which makes {weight.shape[0]} outputs")
+    return out + bias
 
 
 def _as_rows(x):
