@@ -14,12 +14,14 @@ import pytest
 
 import tinytensor
 from tinytensor import threads
-from tinytensor.kernels import crew
 from tinytensor.kernels.cpu import linalg
 from tinytensor.kernels.loops import loop
 from tinytensor.kernels.pool import Pool, pool
 from tinytensor.nn import functional
 from tinytensor.seam import use_kernels
+
+pytest.importorskip("numba")
+from tinytensor.kernels import crew
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
