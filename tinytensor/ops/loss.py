@@ -363,8 +363,8 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
     rows, labels = class_rows("cross_entropy", input, target)
     classes = rows.shape[1]
     labels, used, weights = class_weights("cross_entropy", labels, classes, weight, ignore_index)
-    if weights is used is None and not label_smoothing and reduction in ("mean", "sum") \
-            and labels._array.size:
+    if (weights is None and used is None and not label_smoothing and labels._array.size
+            and reduction in ("mean", "sum")):
         return label_cross_entropy(rows, labels, reduction)
     if label_smoothing:
         logs = log_softmax(rows, 1)
