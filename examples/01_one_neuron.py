@@ -75,7 +75,9 @@ def explain_scalar(out: Any) -> None:
         parents = [name[p] for p in node._prev]
         formula = f" {node._op} ".join(parents) if len(parents) == 2 \
             else f"{node._op}({', '.join(parents)})"
-        for parent, local in [(node._a, node._da), (node._b, node._db)][:len(parents)]:
+        for parent, local in (node._a, node._da), (node._b, node._db):
+            if parent is None:
+                continue
             print(f"  {f'{name[node]} = {formula}':14s} so d out / d {name[parent]:3s} += "
                   f"{local:+.4f} * {node.grad:+.4f} = {local * node.grad:+.4f}")
 

@@ -149,12 +149,15 @@ class Op:
         known = self.signature.known_names((*(self.outputs or ("out",)), *self.residuals))
         if len(names) == 1 and not self.signature.variadic:
             known.discard("needs")  # of a single gradient it is known that it is needed
-        for name in parameter_names(rule):
-            if name not in known:
-                raise TypeError(f"{self.name}: the rule for {' and '.join(names)} names "
-                                f"{name!r}; it may name {', '.join(sorted(known))}")
+        self._check_names(f"the rule for {' and '.join(names)}", rule, known)
         self.rules[names] = rule
         self._compile()
+
+    def _check_names(self, what: str, function: Callable[..., Any], known: set[str]) -> None:
+        for name in parameter_names(function):
+            if name not in known:
+                raise TypeError(f"{self.name}: {what} names {name!r}; "
+                                f"it may name {', '.join(sorted(known))}")
 
     def adder(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorates what adds the gradient of an input to a `total` that may be written.
@@ -166,11 +169,8 @@ class Op:
             TypeError: it names what the rule for this input does not.
         """
         def register(add: Callable[..., Any]) -> Callable[..., Any]:
-            known = {"total", *parameter_names(self.rules[name,])}
-            for parameter in parameter_names(add):
-                if parameter not in known:
-                    raise TypeError(f"{self.name}: what adds to the gradient of {name} names "
-                                    f"{parameter!r}; it may name {', '.join(sorted(known))}")
+            self._check_names(f"what adds to the gradient of {name}", add,
+                              {"total", *parameter_names(self.rules[name,])})
             self.adders[name] = add
             self._compile()
             return add

@@ -24,8 +24,6 @@ def axes(dim: Dim, ndim: int) -> tuple[int, ...]:
         IndexError: a dim that does not exist.
         RuntimeError: one that is named twice.
     """
-    if dim.__class__ is int and -ndim <= dim < ndim:  # type: ignore[operator]
-        return (dim % ndim,)  # type: ignore[operator]
     if dim is None or (isinstance(dim, tuple | list) and not dim):
         return tuple(range(ndim))
     found = []
