@@ -25,7 +25,7 @@ from .. import devices
 from ..seam import Switch, parameter_names
 from . import engine
 from .expressions import written_out
-from .modes import Everywhere, check_finite, mode
+from .modes import check_finite, everywhere, mode
 from .versions import OWN, clock, owner
 
 ARRAY, OPTIONAL, VARIADIC = "Array", "Array | None", "Sequence[Array]"
@@ -141,9 +141,9 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
         "NodeType": op.node_type, "Tensor": engine.Tensor,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
         "numpy": numpy, "ndarray": numpy.ndarray, "array": numpy.array,
-        "float32": numpy.dtype("float32"), "numbers": (float, int),
+        "float32": numpy.dtype("float32"), "numbers": frozenset((float, int)),
         "array_module": devices.array_module,
-        "graph_mode": mode, "everywhere": Everywhere,
+        "graph_mode": mode, "everywhere": everywhere,
         "as_array": devices.result_array, "new": object.__new__, "clock": clock,
         "getframe": sys._getframe, "mark_view": mark_view, "check_finite": check_finite,
     }

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+from numpy import ndarray
 
 from ..devices import as_array, ones_like
 from . import engine
-from .engine import tensor_of, walk
+from .engine import new, tensor_of, walk
 from .versions import note_write
-
-
-def _references(g: Any) -> int:
-    return sys.getrefcount(g)
 
 
 def _alone() -> int:
     g = object()
-    return _references(g)
+    return sys.getrefcount(g)
 
 
-ALONE = _alone()  # what `_references` counts for an object that only one local variable holds
-
-
-def unshared(g: Any) -> Any:
-    """`g` as an array that nobody else can write: itself if nobody else holds it, or a copy."""
-    if getattr(g, "base", None) is None and sys.getrefcount(g) <= ALONE:
-        return as_array(g)
-    return as_array(g).copy()
+ALONE = _alone()  # what `getrefcount` tells of an object that only one local variable holds
 
 
 def _seed(name: str, outputs: Sequence[Any], gradients: Sequence[Any] | None,
@@ -95,11 +86,25 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     retain = create_graph if retain_graph is None else retain_graph
     results = walk(roots, receivers or None, retain, create_graph)
     roots.clear()
+    for node, g in _taken(results, create_graph):
+        tensor = receivers[node] if receivers else node.tensor()
+        if tensor is None:
+            continue
+        if tensor._grad is None and g.__class__ is ndarray:  # nearly always
+            tensor._grad = gradient = new(engine.Tensor)
+            gradient._array, gradient._node = g, None
+        else:
+            _add_to_grad(tensor, g)
+
+
+def _taken(results: dict[Any, Any], create_graph: bool) -> Iterator[tuple[Any, Any]]:
+    """Empties `results`; the gradients as arrays that nobody else can write, or as Tensors."""
     while results:
         node, g = results.popitem()
-        tensor = receivers[node] if receivers else node.tensor()
-        if tensor is not None:
-            _add_to_grad(tensor, g if create_graph else unshared(g))
+        if not create_graph and (
+                getattr(g, "base", None) is not None or sys.getrefcount(g) > ALONE):
+            g = g.copy()
+        yield node, as_array(g)
 
 
 def _add_to_grad(tensor: Any, g: Any) -> None:
@@ -135,8 +140,8 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     retain = create_graph if retain_graph is None else retain_graph
     results = walk(roots, nodes, retain, create_graph)
     roots.clear()
-    found = {node: results[node] if create_graph else tensor_of(unshared(results.pop(node)), None)
-             for node in list(results)}
+    found = {node: g if create_graph else tensor_of(g, None)
+             for node, g in _taken(results, create_graph)}
     for i, (node, tensor) in enumerate(zip(nodes, inputs, strict=True)):
         if node in found:
             continue

@@ -14,12 +14,16 @@ from .versions import place_of
 CHECKED = "checked"  # recorded, and every result is checked for NaN and inf
 
 
-class Everywhere:
+class _Everywhere:
     """What holds for all threads, so that an op need not ask for the mode of its own."""
 
-    recorded = True  # in every thread, and nothing is checked
-    exceptions = 0  # threads of which that is not true
-    lock = threading.Lock()
+    def __init__(self) -> None:
+        self.recorded = True  # in every thread, and nothing is checked
+        self.exceptions = 0  # threads of which that is not true
+        self.lock = threading.Lock()
+
+
+everywhere = _Everywhere()
 
 
 class Mode(threading.local):
@@ -35,9 +39,9 @@ class Mode(threading.local):
 
     @enabled.setter
     def enabled(self, value: bool | str) -> None:
-        with Everywhere.lock:
-            Everywhere.exceptions += (value is not True) - (self._enabled is not True)
-            Everywhere.recorded = not Everywhere.exceptions
+        with everywhere.lock:
+            everywhere.exceptions += (value is not True) - (self._enabled is not True)
+            everywhere.recorded = not everywhere.exceptions
         self._enabled = value
 
 

@@ -10,9 +10,8 @@ NumPy says about them, once, before it is trusted.
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 from numba import carray, types
@@ -44,7 +43,10 @@ def memory(address, start, stop, like):
 
 @loop
 def _describe(ids, none, dtype, read_only, longs, ints, addresses, sizes, fit):
-    """Fills in the addresses, sizes and whether they fit; `ids` has a row for each parameter."""
+    """Fills in the addresses, sizes and whether they fit; `ids` has a row for each parameter.
+    How many rows fit.
+    """
+    fitting = 0
     for row in range(ids.shape[0]):
         fit[row] = True
         for column in range(ids.shape[1]):
@@ -63,29 +65,48 @@ def _describe(ids, none, dtype, read_only, longs, ints, addresses, sizes, fit):
             addresses[row, column] = fields[0]
             needed = READ if column == read_only else WRITE
             fit[row] &= fields[5] == dtype and flags & needed == needed and size == sizes[row]
+        fitting += fit[row]
+    return fitting
 
 
 LONGS, INTS = numpy.empty(0, numpy.int64), numpy.empty(0, numpy.int32)
 
 
-def _described(rows: Sequence[Sequence[Any]], dtype: Any, read_only: int) -> tuple[Any, Any, Any]:
-    ids = numpy.fromiter(map(id, itertools.chain.from_iterable(rows)), numpy.int64)
-    ids = ids.reshape(len(rows), -1)
+class Described(NamedTuple):
+    """What loops take instead of arrays: for each row the addresses of its arrays, 0 for None,
+    their size, whether they fit; and how many rows do.
+    """
+
+    addresses: Any
+    sizes: Any
+    fit: Any
+    fitting: int
+
+    def those_that_fit(self) -> Described:
+        return Described(self.addresses[self.fit], self.sizes[self.fit], self.fit[self.fit],
+                         self.fitting)
+
+
+def _described(rows: Sequence[Sequence[Any]], columns: int, dtype: Any,
+               read_only: int) -> Described:
+    ids = numpy.array([id(a) for row in rows for a in row[:columns]], numpy.int64)
+    ids = ids.reshape(len(rows), columns)
     addresses, sizes = numpy.empty_like(ids), numpy.empty(len(ids), numpy.int64)
     fit = numpy.empty(len(ids), numpy.bool_)
-    _describe(ids, id(None), id(dtype), read_only, LONGS, INTS, addresses, sizes, fit)
-    return addresses, sizes, fit
+    return Described(addresses, sizes, fit, _describe(
+        ids, id(None), id(dtype), read_only, LONGS, INTS, addresses, sizes, fit))
 
 
-def described(rows: Sequence[Sequence[Any]], dtype: Any, read_only: int) -> tuple[Any, Any, Any]:
-    """The addresses, as the rows stand, the size of each row's arrays, and which rows fit.
+def described(rows: Sequence[Sequence[Any]], columns: int, dtype: Any,
+              read_only: int) -> Described:
+    """The arrays and None that are the first `columns` of each row.
 
-    They do if their arrays are of this dtype, of one size, C-contiguous and, but for those of
-    the column `read_only`, writable. None among them has the address 0.
+    A row fits if its arrays are of this dtype, of one size, C-contiguous and, but for that of the
+    column `read_only`, writable.
     """
     if not _trusted():
-        return None, None, numpy.zeros(len(rows), numpy.bool_)
-    return _described(rows, dtype, read_only)
+        return Described(None, None, numpy.zeros(len(rows), numpy.bool_), 0)
+    return _described(rows, columns, dtype, read_only)
 
 
 @functools.cache
@@ -99,10 +120,10 @@ def _trusted() -> Any:
     fitting: list[list[Any]] = [[a, a.copy(), None], [b, b, b], [a, locked, a],
                                 [numpy.empty((), single)] * 3]
     unfit: list[list[Any]] = [[locked, a, a], [a, a.T, a], [a, wide, a], [a, b, b]]
-    addresses, sizes, fit = _described(fitting + unfit, single, 1)
-    return (fit.tolist() == [True] * 4 + [False] * 4
+    addresses, sizes, fit, count = _described(fitting + unfit, 3, single, 1)
+    return (count == 4 and fit.tolist() == [True] * 4 + [False] * 4
             and sizes.tolist() == [row[0].size for row in fitting + unfit]
             and addresses.tolist() == [
                 [0 if x is None else x.__array_interface__["data"][0] for x in row]
                 for row in fitting + unfit]
-            and _described([[wide]], double, 1)[2].all())
+            and _described([[wide]], 1, double, 1).fitting == 1)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..autograd import versions
 from ..autograd.engine import tensor_of
-from ..autograd.modes import enable_grad, no_grad
+from ..autograd.modes import enable_grad
 from ..autograd.versions import warn
 from ..creation import tensor
 from ..devices import array_module, by_device, is_gpu_array, on
@@ -144,12 +144,11 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad():
-            for group in self.param_groups:
-                ready = [p for p in group["params"] if p.grad is not None]
-                versions.note_writes([p._array for p in ready], f"{type(self).__name__}.step")
-                for where, parameters in by_device(ready):
-                    on(where, self._update, parameters, group)
+        for group in self.param_groups:
+            ready = [p for p in group["params"] if p._grad is not None]
+            versions.note_writes([p._array for p in ready], f"{type(self).__name__}.step")
+            for where, parameters in by_device(ready):
+                on(where, self._update, parameters, group)
         return loss
 
     def _count_step(self) -> None:
@@ -165,7 +164,7 @@ class Optimizer:
                      "parameters, leave them out or set requires_grad_(False)")
 
     def _update(self, xp: Any, parameters: list[Any], group: dict[str, Any]) -> None:
-        self.update(xp, [self._prepare(p._array, p.grad._array, self.state[p], group)
+        self.update(xp, [self._prepare(p._array, p._grad._array, self.state[p], group)
                          for p in parameters], group)
 
     def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
@@ -303,8 +302,9 @@ def count_step(state: dict[str, Any]) -> int:
     if "step" not in state:
         state["step"] = tensor(0.0)
     array = state["step"]._array
-    array[...] = array.item() + 1
-    return int(array)
+    step = int(array.item()) + 1
+    array[...] = step
+    return step
 
 
 def state_arrays(state: dict[str, Any], array: Any, *names: str) -> list[Any]:

@@ -6,6 +6,7 @@ are handed the addresses of all arrays.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy
@@ -19,7 +20,16 @@ from ..loops import FLOATS, Numba
 from ..pool import pool
 
 PIECE = 131072  # elements worth a thread of their own: for each there is little to compute
+LIKE = tuple(numpy.empty(0, dtype) for dtype in FLOATS)
 GRAD = 1  # its column in what is prepared: the only array that is not written
+
+
+@functools.cache
+def _loops() -> tuple[Any, Any]:
+    from .. import memory  # imports Numba
+    from . import steps
+
+    return memory, steps
 
 
 def _run(update: Replaceable, name: str, prepared: list[tuple[Any, ...]], group: dict[str, Any],
@@ -30,30 +40,34 @@ def _run(update: Replaceable, name: str, prepared: list[tuple[Any, ...]], group:
     """
     if Numba.missing:
         return None
-    from .. import memory
-    from . import steps
-
-    left = [(p, numpy.asarray(g, order="C"), *rest) for p, g, *rest in prepared]
-    for dtype in FLOATS:
-        if not left:
-            break
-        addresses, sizes, fit = memory.described([row[:arrays] for row in left], dtype, GRAD)
-        if not fit.any():
-            continue
-        taken = left  # keeps the arrays alive
-        numbers = numpy.fromiter([x for row in left for x in row[arrays:]], numpy.float64)
-        numbers = numbers.reshape(len(left), len(left[0]) - arrays)
-        left = [row for row, fits in zip(left, fit.tolist(), strict=True) if not fits]
-        if left:
-            addresses, sizes, numbers = addresses[fit], sizes[fit], numbers[fit]
-        length = int(sizes.sum()) + steps.VECTORS * len(sizes)
-        loop, like = getattr(steps, name), numpy.empty(0, dtype)
-        pool.split(loop, length, addresses, sizes, numbers, like, *options,
-                   align=steps.VECTORS, least=PIECE)
-        del taken
+    left = _taken(name, prepared, arrays, options)
+    if left:
+        left = _taken(name, [(p, numpy.asarray(g, order="C"), *rest) for p, g, *rest in left],
+                      arrays, options)
     if left:
         update.body(numpy, left, group)
     return True
+
+
+def _taken(name: str, rows: list[tuple[Any, ...]], arrays: int,
+           options: tuple[float | bool, ...]) -> list[tuple[Any, ...]]:
+    """Updates the parameters that fit; the rows of those that do not."""
+    memory, steps = _loops()
+    for dtype, like in zip(FLOATS, LIKE, strict=True):
+        table = memory.described(rows, arrays, dtype, GRAD)
+        if not table.fitting:
+            continue
+        numbers = numpy.array([row[arrays:] for row in rows], numpy.float64)
+        left = []
+        if table.fitting < len(rows):
+            left = [row for row, fits in zip(rows, table.fit.tolist(), strict=True) if not fits]
+            numbers, table = numbers[table.fit], table.those_that_fit()
+        pool.split(getattr(steps, name), steps.length(table.sizes), table.addresses, table.sizes,
+                   numbers, like, *options, align=steps.VECTORS, least=PIECE)
+        rows = left
+        if not rows:
+            break
+    return rows
 
 
 def _penalty(group: dict[str, Any]) -> tuple[float, float, float]:
@@ -92,10 +106,9 @@ def _one_kind(arrays: list[Any], read_only: int) -> Any:
     """The addresses and sizes of arrays that are all of one dtype and dense, or None."""
     if Numba.missing or not arrays or arrays[0].dtype not in FLOATS:
         return None
-    from .. import memory
-
-    addresses, sizes, fit = memory.described([(a,) for a in arrays], arrays[0].dtype, read_only)
-    return (addresses, sizes) if fit.all() else None
+    memory, _ = _loops()
+    table = memory.described([(a,) for a in arrays], 1, arrays[0].dtype, read_only)
+    return (table.addresses, table.sizes) if table.fitting == len(arrays) else None
 
 
 @clip_grad.norms.kernel("cpu")
@@ -103,8 +116,7 @@ def _(arrays: list[Any], p: float) -> Any:
     found = _one_kind(arrays, 0) if p == 2 else None
     if found is None:
         return None
-    from . import steps
-
+    _, steps = _loops()
     addresses, sizes = found
     ends = numpy.cumsum(-(-sizes // steps.BLOCK))  # of each array's blocks
     sums = numpy.empty(ends[-1], numpy.float64)
@@ -121,10 +133,8 @@ def _(arrays: list[Any], factor: Any) -> Any:
     found = _one_kind(arrays, -1)
     if found is None:
         return None
-    from . import steps
-
+    _, steps = _loops()
     addresses, sizes = found
-    length = int(sizes.sum()) + steps.VECTORS * len(sizes)
-    pool.split(steps.scale, length, addresses, sizes, numpy.empty(0, arrays[0].dtype),
+    pool.split(steps.scale, steps.length(sizes), addresses, sizes, numpy.empty(0, arrays[0].dtype),
                factor.item(), align=steps.VECTORS, least=PIECE)
     return True

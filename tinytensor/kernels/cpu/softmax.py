@@ -134,21 +134,22 @@ def _(g: Any, input: Any, largest: Any, total: Any, target: Any, reduction: str)
     if not fits(input, largest, total, least=1):
         return None
     d = numpy.empty_like(input)
-    if reduction == "none":
-        g = numpy.asarray(g, order="C")
-    else:
-        g = numpy.full(len(d), g if reduction == "sum" else g / len(d), g.dtype)
-    pool.split(_label_cross_entropy_back, len(d), g, input, largest.reshape(-1),
-               total.reshape(-1), target, d, least=rows_a_thread(d.shape[1]))
+    g = numpy.asarray(g, order="C").reshape(-1)  # one for all rows, unless nothing was reduced
+    pool.split(_label_cross_entropy_back, len(d), g, d.dtype.type(
+        len(d) if reduction == "mean" else 1), input, largest.reshape(-1), total.reshape(-1),
+        target, d, least=rows_a_thread(d.shape[1]))
     return d
 
 
 @loop
-def _label_cross_entropy_back(start, stop, g, x, largest, total, labels, d):
-    g, x, largest, total = g[start:stop], x[start:stop], largest[start:stop], total[start:stop]
+def _label_cross_entropy_back(start, stop, g, count, x, largest, total, labels, d):
+    x, largest, total = x[start:stop], largest[start:stop], total[start:stop]
     labels, d = labels[start:stop], d[start:stop]
+    each = g[0] / count
     for row in range(x.shape[0]):
-        shift, scale = largest[row], g[row] / total[row]
+        if g.size > 1:
+            each = g[start + row] / count
+        shift, scale = largest[row], each / total[row]
         for i in range(x.shape[1]):
             d[row, i] = approximations.exp(x[row, i] - shift) * scale
-        d[row, labels[row]] -= g[row]
+        d[row, labels[row]] -= each

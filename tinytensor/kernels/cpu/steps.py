@@ -28,6 +28,15 @@ def after(begin, size):
     return begin + (size + VECTORS - 1) // VECTORS * VECTORS
 
 
+@loop
+def length(sizes):
+    """Where the last of them ends."""
+    begin = 0
+    for t in range(sizes.size):
+        begin = after(begin, sizes[t])
+    return begin
+
+
 @inlined
 def direction(p, g, sign, decay):
     return sign * g + decay * p if decay != 0 else sign * g  # 0 * inf would be NaN
