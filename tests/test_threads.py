@@ -5,12 +5,14 @@ And the products of matrices that are made in them, against NumPy's.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
 
 import numpy
 import pytest
+import torch
 
 import tinytensor
 from tinytensor import threads
@@ -209,14 +211,41 @@ def test_layers_and_their_gradients_equal_the_references(layer, several, monkeyp
             out = layer(*tensors)
             out.backward(out.detach().cos())
             results.append([out.detach(), *(x.grad for x in tensors)])
-    assert used.count("product") == 3 or linalg._blas() is None
+    products = [name for name in used if name in ("product", "linear_back")]
+    assert products in (["product"] * 3, ["product", "linear_back"]) or linalg._blas() is None
     for mine, reference in zip(*results, strict=True):
         numpy.testing.assert_allclose(mine.numpy(), reference.numpy(), 1e-12, 1e-12)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 31, 200])
+def test_a_linear_layer_s_gradients_are_those_that_are_wanted(samples, several):
+    rng = numpy.random.default_rng(0)
+    shapes = ((samples, 130), (110, 130), (110,))
+    arrays = [rng.standard_normal(shape) for shape in shapes]
+    weight = rng.standard_normal((samples, 110))
+    for wanted in itertools.product((True, False), repeat=3):
+        if not any(wanted):
+            continue
+        grads = []
+        for lib in (tinytensor, torch):
+            tensors = [lib.tensor(a, requires_grad=w) for a, w in zip(arrays, wanted, strict=True)]
+            out = lib.nn.functional.linear(*tensors)
+            (out * lib.tensor(weight)).sum().backward()
+            grads.append([x.grad for x in tensors])
+        for mine, theirs in zip(*grads, strict=True):
+            assert (mine is None) == (theirs is None)
+            if mine is not None:
+                numpy.testing.assert_allclose(mine.numpy(), theirs.numpy(), 1e-12, 1e-12)
 
 
 def test_without_openblas_numpy_makes_the_products(several, monkeypatch):
     monkeypatch.setattr(linalg, "_blas", lambda: None)
     assert linalg._product(numpy.ones((200, 200)), numpy.ones((200, 200))) is None
     x, w, b = leaves()
-    numpy.testing.assert_allclose(functional.linear(x, w, b).detach().numpy(),
+    out = functional.linear(x, w, b)
+    numpy.testing.assert_allclose(out.detach().numpy(),
                                   x.detach().numpy() @ w.detach().numpy().T + b.detach().numpy())
+    out.sum().backward()
+    numpy.testing.assert_allclose(b.grad.numpy(), 210)
+    sums = x.detach().numpy().sum((0, 1))
+    numpy.testing.assert_allclose(w.grad.numpy(), numpy.broadcast_to(sums, (110, 130)))

@@ -107,7 +107,7 @@ _gpu_arrays: tuple[Any, ...] = ()  # CuPy's array type, from the first one that 
 
 def is_array(x: Any) -> bool:
     """Whether `x` is an array of NumPy or of CuPy."""
-    return isinstance(x, numpy.ndarray) or is_gpu_array(x)
+    return isinstance(x, numpy.ndarray) or (x is not None and is_gpu_array(x))
 
 
 def is_gpu_array(x: Any) -> bool:

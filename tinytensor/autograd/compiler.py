@@ -177,8 +177,8 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     if () in op.kernels:
         source.namespace["with_kernels"] = part = op.kernels[()]
         names = {name: f"{name}_" if name in signature.inputs else name for name in signature.order}
-        call = f"with_kernels({', '.join(arguments)})" + _if_large(
-            part, names, call, source.namespace)
+        large = _large(part, names, source.namespace)
+        call = f"with_kernels({', '.join(arguments)}) if {large} else {call}"
     if op.watcher is not None:
         source.namespace["see"] = op.watcher
         source.add(1, f"see({', '.join(arguments[takes_xp:])})")
@@ -350,6 +350,9 @@ def compile_backward(op: Any) -> Callable[..., None]:
         source.add(1, f"{', '.join(f'{i}_node' for i in inputs)}, = parents or node.parents")
         if any(len(names) == 1 for names in op.rules):
             source.add(1, "grads = sums.grads", *["shape = node.shape"] * (len(inputs) > 1))
+    joint = [names for names in op.kernels if names and names not in op.rules]
+    for names in joint:
+        _joint_kernel(source, op, names)
     for k, (names, rule) in enumerate(op.rules.items()):
         needed = parameter_names(rule)
         call = written_out(rule, {name: name for name in needed}, source.namespace) \
@@ -361,8 +364,10 @@ def compile_backward(op: Any) -> Callable[..., None]:
             source.namespace |= {f"with_kernels_{k}": op.kernels[names], "switch": Switch,
                                  "numpy": numpy}
             part = op.kernels[names]
-            call = f"with_kernels_{k}({', '.join(('xp', *part.parameters))})" + _if_large(
-                part, {name: name for name in part.parameters}, call, source.namespace)
+            large = _large(part, {name: name for name in part.parameters}, source.namespace)
+            call = f"with_kernels_{k}({', '.join(('xp', *part.parameters))}) if {large} else {call}"
+        if any(names[0] in several for several in joint):
+            call = f"d_{names[0]} if d_{names[0]} is not None else {call}"
         if op.signature.variadic:
             source.add(1, "needs = [p is not None for p in parents]",
                        f"for parent, d in zip(parents, {call}, strict=True):",
@@ -390,13 +395,24 @@ def compile_backward(op: Any) -> Callable[..., None]:
     return source.build(op, "backward")
 
 
-def _if_large(part: Any, names: dict[str, str], call: str, namespace: dict[str, Any]) -> str:
+def _joint_kernel(source: _Source, op: Any, names: tuple[str, ...]) -> None:
+    """Lines that ask a kernel for the gradients of several rules at once."""
+    part = op.kernels[names]
+    source.namespace |= {"joint_kernel": part, "switch": Switch, "numpy": numpy}
+    gradients = ", ".join(f"d_{name}" for name in names)
+    source.add(1, f"{gradients.replace(',', ' =')} = None",
+               f"if {_large(part, {name: name for name in part.parameters}, source.namespace)}:",
+               f"    needs = {_tuple(f'{name}_node is not None' for name in names)}",
+               f"    {gradients} = joint_kernel({', '.join(('xp', *part.parameters))})")
+
+
+def _large(part: Any, names: dict[str, str], namespace: dict[str, Any]) -> str:
     """What keeps small arrays from kernels that are not for them: they take the reference."""
     if part.work is None:
-        return ""
+        return "True"
     work = written_out(part.work, names, namespace)
     assert work is not None, f"{part.name}: its work is not one expression"
-    return f" if xp is not numpy or {work} >= switch.small else {call}"
+    return f"xp is not numpy or {work} >= switch.small"
 
 
 def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool, fresh: bool) -> None:

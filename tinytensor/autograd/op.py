@@ -181,6 +181,9 @@ class Op:
                ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorates a kernel: without names of the forward, else of the rule for these inputs.
 
+        Or for the rules of several inputs: it takes all that these do, and `needs`, and returns a
+        gradient for each, or None for one that is not needed.
+
         What has less than `Switch.small` work, a function of arguments of the kernel, does not
         even meet a kernel for the CPU, which spares small arrays the question.
 
@@ -188,14 +191,14 @@ class Op:
             KeyError: there is no such rule.
             TypeError, ValueError: as `Replaceable.kernel`.
         """
-        if names and names not in self.rules:
+        if names and names not in self.rules and not all((name,) in self.rules for name in names):
             raise KeyError(f"{self.name}: a kernel of the rule for {' and '.join(names)}; there "
                            f"are rules for {', '.join(' and '.join(n) for n in self.rules)}")
         def register(kernel: Callable[..., Any]) -> Callable[..., Any]:
             part = self.kernels.get(names)
             if part is None:
                 title = f"{self.name}: the rule for {' and '.join(names)}" if names else self.name
-                part = Replaceable(title, self.rules[names] if names else self.forward)
+                part = Replaceable(title, self._body(names))
             part.kernel(device)(kernel)
             if device == "cpu":
                 part.work = work
@@ -204,6 +207,13 @@ class Op:
             return kernel
 
         return register
+
+    def _body(self, names: tuple[str, ...]) -> Callable[..., Any]:
+        """What a kernel stands in for."""
+        if not names:
+            return self.forward
+        return self.rules[names] if names in self.rules \
+            else all_of([self.rules[name,] for name in names])
 
     @property
     def source(self) -> str:
@@ -214,7 +224,7 @@ class Op:
         """Takes note of the rules; the functions are written anew when they are next called."""
         self.__dict__.pop("save_list", None)
         for names, part in self.kernels.items():
-            part.body = self.rules[names] if names else self.forward
+            part.body = self._body(names)
         self._call.reset()
         self._backward.reset()
 
@@ -264,6 +274,23 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def all_of(rules: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    """Rules of single inputs as a joint one."""
+    named = [parameter_names(rule) for rule in rules]
+    order = sorted(dict.fromkeys(name for names in named for name in names), key="xp".__ne__)
+
+    def joint(*values: Any) -> list[Any]:
+        *values, needs = values  # type: ignore[assignment]
+        given = dict(zip(order, values, strict=True))
+        return [rule(**{name: given[name] for name in names}) if needed else None
+                for rule, names, needed in zip(rules, named, needs, strict=True)]
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    joint.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, kind) for name in (*order, "needs")])
+    return joint
 
 
 def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,

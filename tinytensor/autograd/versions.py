@@ -34,11 +34,12 @@ last_write = 0
 
 def owner(array: Any) -> Any:
     """The array whose memory `array` is a view of."""
-    if array.base is None:
+    base = array.base
+    while is_array(base):
+        array, base = base, base.base
+    if base is None:
         return array
-    while is_array(array.base):
-        array = array.base
-    behind = getattr(array.base, "base", None)  # NumPy's as_strided puts an object between
+    behind = getattr(base, "base", None)  # NumPy's as_strided puts an object between
     return owner(behind) if is_array(behind) else array
 
 
@@ -52,7 +53,7 @@ def note_writes(arrays: Iterable[Any], name: str) -> None:
     global last_write
     time, place = next(clock), caller()
     for array in arrays:
-        memory = array if array.base is None else owner(array)
+        memory = owner(array)
         write = writes.get(id(memory))
         if write is None:
             write = writes[id(memory)] = Write(memory)

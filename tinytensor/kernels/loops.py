@@ -169,8 +169,12 @@ def fits(*arrays: Any, least: int | None = None) -> bool:
             Switch.small if least is None else min(least, Switch.small)):
         return False
     dtype = first.dtype
-    return dtype in FLOATS and all(
-        a is None or (a.dtype is dtype and a.flags.c_contiguous) for a in arrays)
+    if dtype not in FLOATS:
+        return False
+    for a in arrays:
+        if a is not None and (a.dtype is not dtype or not a.flags.c_contiguous):
+            return False
+    return True
 
 
 def each(loop: Loop, *arrays: Any, numbers: tuple[float, ...] = ()) -> Any:

@@ -26,14 +26,15 @@ def axes(dim: Dim, ndim: int) -> tuple[int, ...]:
     """
     if dim is None or (isinstance(dim, tuple | list) and not dim):
         return tuple(range(ndim))
-    found = []
+    found: list[int] = []
+    count = ndim or 1
     for d in dim if isinstance(dim, tuple | list) else (dim,):
         if not isinstance(d, int):
             raise TypeError(f"a dim must be an int, or a tuple of ints, got {d!r}")
-        if not -max(ndim, 1) <= d < max(ndim, 1):
+        if not -count <= d < count:
             raise IndexError(f"dim {d} is out of range for {ndim} dimensions: it must be in "
-                             f"[{-max(ndim, 1)}, {max(ndim, 1) - 1}]")
-        d %= max(ndim, 1)
+                             f"[{-count}, {count - 1}]")
+        d %= count
         if d in found:
             raise RuntimeError(f"dim {d} is given twice")
         found.append(d)

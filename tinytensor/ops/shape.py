@@ -84,7 +84,9 @@ def unknown_size(shape: Sequence[Any], size: int) -> tuple[int, ...]:
     Raises:
         RuntimeError: the sizes do not make `size` elements, or two of them are -1.
     """
-    shape = tuple(int(n) for n in shape)
+    shape = tuple(map(int, shape))
+    if math.prod(shape) == size and min(shape, default=0) >= 0:
+        return shape  # nothing is left open, as mostly
     if shape.count(-1) > 1 or any(n < -1 for n in shape):
         raise RuntimeError(f"shape {shape}: only one size may be left open, as -1")
     known = math.prod(n for n in shape if n != -1)

@@ -6,6 +6,7 @@ processors, and each kind gets in the other's way. So each of ours calls it for 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from typing import Any
@@ -22,6 +23,7 @@ from ..pool import pool
 # 4; 2,304 times that where one of the two is a vector), and from which more than one of ours are
 # worth it.
 WAKES, WAKES_FOR_VECTORS, WORTH = 1 << 18, 9216, 1 << 20
+FEW, CACHE = 32, 1 << 18  # rows, and bytes of them, that `few_rows` is made for
 
 
 @functools.cache
@@ -46,12 +48,21 @@ def _product(a: Any, b: Any, bias: Any = None) -> Any:
     work, vector = rows * depth * columns, rows == 1 or columns == 1
     if depth == 1 and bias is None:
         return _outer(a, b) if work >= Switch.small else None
-    if parts < 2 or work < (WAKES_FOR_VECTORS if vector else WAKES):
+    if work < (WAKES_FOR_VECTORS if vector else WAKES):
         return None
     a_turned, b_turned = not a.flags.c_contiguous, not b.flags.c_contiguous
     stored_a, stored_b = a.T if a_turned else a, b.T if b_turned else b
-    if not fits(stored_a, stored_b, bias, least=1) or (blas := _blas()) is None:
+    if not fits(stored_a, stored_b, bias, least=1):
         return None
+    few = 1 < rows <= FEW and b_turned and not a_turned and a.nbytes <= CACHE
+    if not few and (parts < 2 or (blas := _blas()) is None):
+        return None
+    if few:
+        out = numpy.empty((rows, columns), a.dtype)
+        pool.split(_loops().few_rows, columns, a, stored_b,
+                   stored_a[0, :0] if bias is None else bias, out, align=48,
+                   least=-(-WAKES // (rows * depth)))
+        return out
     if vector or work < WORTH:
         with blas.in_one_thread:
             out = a @ b
@@ -66,7 +77,7 @@ def _product(a: Any, b: Any, bias: Any = None) -> Any:
 
 
 def _outer(column: Any, row: Any) -> Any:
-    """column @ row, as for the weight of a layer that has seen a single sample."""
+    """column @ row, as for a weight that has met a single sample."""
     a, b = column.reshape(-1), row.reshape(-1)
     if not fits(a, b, least=1):
         return None
@@ -101,21 +112,34 @@ def _(input: Any, weight: Any, bias: Any) -> Any:
     return None if out is None else out.reshape(*input.shape[:-1], len(weight))
 
 
-@linear.kernel("cpu", "input", work=lambda g, weight: g.size + weight.size)
-def _(g: Any, weight: Any) -> Any:
-    out = _product(_as_rows(g), weight)
-    return None if out is None else out.reshape(*g.shape[:-1], weight.shape[1])
-
-
-@linear.kernel("cpu", "weight", work=lambda g, input: g.size * input.shape[-1])
-def _(g: Any, input: Any) -> Any:
-    return _product(_as_rows(g).T, _as_rows(input))
-
-
-@linear.kernel("cpu", "bias", work=lambda g: g.size)
-def _(g: Any) -> Any:
-    rows = _as_rows(g)
-    return sum_of_rows(rows) if fits(rows) else None
+@linear.kernel("cpu", "input", "weight", "bias", work=lambda g, weight, input: g.size * (
+    weight.shape[1] if weight is not None else input.shape[-1] if input is not None else 1))
+def _(g: Any, weight: Any, input: Any, needs: tuple[bool, ...]) -> Any:
+    rows: Any = numpy.asarray(_as_rows(g), order="C")
+    x: Any = None if input is None else numpy.asarray(_as_rows(input), order="C")
+    if not fits(rows, x, weight, least=1):
+        return None
+    if weight is x is None:
+        return None, None, sum_of_rows(rows)
+    samples, outputs = rows.shape
+    inputs = x.shape[1] if weight is None else weight.shape[1]
+    work, threads, address = rows.size * inputs, get_num_threads(), 0
+    if samples == 1:
+        parts = max(1, min(threads, work // PIECE))
+    else:
+        if threads < 2 or work < WAKES or (blas := _blas()) is None:
+            return None
+        parts, address = threads if work >= WORTH else 1, blas.gemm[rows.dtype]
+    none = rows[:0, :0]
+    d_x = numpy.empty((samples, inputs), rows.dtype) if needs[0] else none
+    d_weight = numpy.empty((outputs, inputs), rows.dtype) if needs[1] else none
+    d_bias = numpy.empty(outputs if needs[2] else 0, rows.dtype)
+    with blas.in_one_thread if address else contextlib.nullcontext():
+        pool.split(_loops().linear_back, parts, parts, address, rows, none if x is None else x,
+                   none if weight is None else weight, d_x, d_weight, d_bias)
+    if needs[0] and g.ndim != 2:
+        d_x = d_x.reshape(*g.shape[:-1], inputs)
+    return [d if needed else None for d, needed in zip((d_x, d_weight, d_bias), needs, strict=True)]
 
 
 @matmul.kernel("cpu", work=lambda input, other: input.size + other.size)

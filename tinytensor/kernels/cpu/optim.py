@@ -19,7 +19,9 @@ from ...seam import Replaceable
 from ..loops import FLOATS, Numba
 from ..pool import pool
 
-PIECE = 131072  # elements worth a thread of their own: for each there is little to compute
+# Elements worth a thread of their own: where there is little to compute, moving them to another
+# processor is most of the work.
+PIECE, PIECES = 131072, {"adam": 32768, "rmsprop": 32768}
 LIKE = tuple(numpy.empty(0, dtype) for dtype in FLOATS)
 GRAD = 1  # its column in what is prepared: the only array that is not written
 
@@ -63,7 +65,7 @@ def _taken(name: str, rows: list[tuple[Any, ...]], arrays: int,
             left = [row for row, fits in zip(rows, table.fit.tolist(), strict=True) if not fits]
             numbers, table = numbers[table.fit], table.those_that_fit()
         pool.split(getattr(steps, name), steps.length(table.sizes), table.addresses, table.sizes,
-                   numbers, like, *options, align=steps.VECTORS, least=PIECE)
+                   numbers, like, *options, align=steps.VECTORS, least=PIECES.get(name, PIECE))
         rows = left
         if not rows:
             break

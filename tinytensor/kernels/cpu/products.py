@@ -13,7 +13,7 @@ import numpy
 
 from ..blas import gemm
 from ..loops import inlined, loop
-from ..vectors import BYTES, fma, load, spread, store, zeros
+from ..vectors import BYTES, fma, load, spread, store, total, zeros
 
 TILE = 6  # rows
 
@@ -134,28 +134,126 @@ def multiply(a, down, along, rows, depth, b, b_rows, columns, c, pitch, add):
 def product(start, stop, parts, address, a, a_turned, b, b_turned, bias, out):
     """out = A B + bias for the parts from start to stop, of `parts`; `address` is OpenBLAS's gemm.
 
-    A and B are the matrices a and b or, turned, their transposes. The parts are groups of rows or
-    of columns, of which there are more.
+    A and B are the matrices a and b or, turned, their transposes.
     """
-    rows, columns = out.shape
-    depth = a.shape[0] if a_turned else a.shape[1]
-    flat_a, flat_b, flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
+    columns = out.shape[1]
+    flat = out.reshape(-1)
     for part in range(start, stop):
-        top, bottom, first, last = 0, rows, 0, columns
-        if rows >= columns:
-            top, bottom = bound(rows, part, parts), bound(rows, part + 1, parts)
-        else:
-            first, last = bound(columns, part, parts), bound(columns, part + 1, parts)
-        to = flat[top * columns + first:]
-        if bottom > top and last > first:
-            gemm(address, flat_a[top if a_turned else top * depth:], a_turned, a.shape[1],
-                 flat_b[first * depth if b_turned else first:], b_turned, b.shape[1],
-                 to, columns, bottom - top, last - first, depth)
+        part_of_product(part, parts, address, a, a_turned, b, b_turned, out)
         if bias.size:
-            for i in range(bottom - top):
-                row, more = to[i * columns:i * columns + last - first], bias[first:last]
+            top, bottom, first, last = bounds(part, parts, out)
+            for i in range(top, bottom):
+                row, more = flat[i * columns + first:i * columns + last], bias[first:last]
                 for j in range(row.size):
                     row[j] += more[j]
+
+
+@loop
+def part_of_product(part, parts, address, a, a_turned, b, b_turned, out):
+    columns, depth = out.shape[1], a.shape[0] if a_turned else a.shape[1]
+    flat_a, flat_b, flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
+    top, bottom, first, last = bounds(part, parts, out)
+    if bottom > top and last > first:
+        gemm(address, flat_a[top if a_turned else top * depth:], a_turned, a.shape[1],
+             flat_b[first * depth if b_turned else first:], b_turned, b.shape[1],
+             flat[top * columns + first:], columns, bottom - top, last - first, depth)
+
+
+@inlined
+def bounds(part, parts, out):
+    """Which rows and columns of a matrix a part has: some rows, or where they are few some columns.
+
+    Halves of rows in two threads are slower: what a processor fetches ahead, it takes from the
+    other one.
+    """
+    rows, columns = out.shape
+    if rows >= min(columns, 128):
+        return bound(rows, part, parts), bound(rows, part + 1, parts), 0, columns
+    return 0, rows, bound(columns, part, parts), bound(columns, part + 1, parts)
+
+
+@loop
+def few_rows(start, stop, a, b, bias, out):
+    """out = a bᵀ + bias for columns start to stop, where a has few rows.
+
+    For those a library lays out the whole of b, which takes as long as the products. Here rows of
+    both meet as they lie: a tile of 4 by 3 sums of vectors, 7 loads for 12 products.
+    """
+    rows, depth = a.shape
+    columns = out.shape[1]
+    flat_a, flat_b, to = a.reshape(-1), b.reshape(-1), out.reshape(-1)
+    lanes = BYTES // a.itemsize
+    whole = depth // lanes * lanes
+    for first in range(start, stop, 12):  # rows of b that stay in the cache for all of a
+        for i in range(0, rows, 4):
+            # Behind the last row it comes again, computed and stored twice.
+            i1, i2, i3 = min(i + 1, rows - 1), min(i + 2, rows - 1), min(i + 3, rows - 1)
+            p0, p1, p2, p3 = i * depth, i1 * depth, i2 * depth, i3 * depth
+            for j in range(first, min(first + 12, stop), 3):
+                j1, j2 = min(j + 1, stop - 1), min(j + 2, stop - 1)
+                q0, q1, q2 = j * depth, j1 * depth, j2 * depth
+                a0 = a1 = a2 = b0 = b1 = b2 = c0 = c1 = c2 = d0 = d1 = d2 = zeros(a)
+                for k in range(0, whole, lanes):
+                    x0, x1, x2 = load(flat_b, q0 + k), load(flat_b, q1 + k), load(flat_b, q2 + k)
+                    y = load(flat_a, p0 + k)
+                    a0, a1, a2 = fma(y, x0, a0), fma(y, x1, a1), fma(y, x2, a2)
+                    y = load(flat_a, p1 + k)
+                    b0, b1, b2 = fma(y, x0, b0), fma(y, x1, b1), fma(y, x2, b2)
+                    y = load(flat_a, p2 + k)
+                    c0, c1, c2 = fma(y, x0, c0), fma(y, x1, c1), fma(y, x2, c2)
+                    y = load(flat_a, p3 + k)
+                    d0, d1, d2 = fma(y, x0, d0), fma(y, x1, d1), fma(y, x2, d2)
+                put_row(to, i * columns, j, j1, j2, total(a0), total(a1), total(a2))
+                put_row(to, i1 * columns, j, j1, j2, total(b0), total(b1), total(b2))
+                put_row(to, i2 * columns, j, j1, j2, total(c0), total(c1), total(c2))
+                put_row(to, i3 * columns, j, j1, j2, total(d0), total(d1), total(d2))
+    for i in range(rows if whole < depth or bias.size else 0):
+        for j in range(start, stop):
+            rest = bias[j] if bias.size else zero(a)
+            for k in range(whole, depth):
+                rest += flat_a[i * depth + k] * flat_b[j * depth + k]
+            to[i * columns + j] += rest
+
+
+@inlined
+def zero(x):
+    return x.dtype.type(0)
+
+
+@inlined
+def put_row(out, at, j, j1, j2, y0, y1, y2):
+    out[at + j], out[at + j1], out[at + j2] = y0, y1, y2
+
+
+@loop
+def linear_back(start, stop, parts, address, g, x, weight, d_x, d_weight, d_bias):
+    """The gradients of a linear layer's input, weight and bias: all that are not empty."""
+    for part in range(start, stop):
+        if g.shape[0] == 1:
+            one_sample_back(part, parts, g[0], x, weight, d_x, d_weight)
+        else:
+            if d_weight.size:
+                part_of_product(part, parts, address, g, True, x, False, d_weight)
+            if d_x.size:
+                part_of_product(part, parts, address, g, False, weight, False, d_x)
+        if d_bias.size:
+            first, last = bound(d_bias.size, part, parts), bound(d_bias.size, part + 1, parts)
+            sum_columns(first, last, g, d_bias)
+
+
+@loop
+def one_sample_back(part, parts, g, x, weight, d_x, d_weight):
+    """The same of a single sample, whose products are of vectors."""
+    if d_weight.size:
+        outer(bound(g.size, part, parts), bound(g.size, part + 1, parts), g, x[0], d_weight)
+    if d_x.size:
+        first, last = bound(d_x.size, part, parts), bound(d_x.size, part + 1, parts)
+        to = d_x[0, first:last]
+        to[:] = 0
+        for i in range(g.size):
+            row, factor = weight[i, first:last], g[i]
+            for j in range(row.size):
+                to[j] += factor * row[j]
 
 
 @loop

@@ -109,24 +109,31 @@ def _(input: Any, target: Any, reduction: str) -> Any:
     if not fits(input, least=1):
         return None
     n, classes = input.shape
-    losses, largest, total = numpy.empty((3, n), input.dtype)
-    pool.split(_label_cross_entropy, n, input, target, losses, largest, total,
-               least=rows_a_thread(classes))
-    if reduction != "none":
-        losses = numpy.add.reduce(losses) / (1 if reduction == "sum" else losses.dtype.type(n))
-    return losses, largest.reshape(n, 1), total.reshape(n, 1)
+    kept = numpy.empty((3, n, 1), input.dtype)  # losses, largest scores, sums of powers
+    pool.split(_label_cross_entropy, n, input, target, kept, least=rows_a_thread(classes))
+    losses, largest, total = kept
+    if reduction == "none":
+        return losses.reshape(n), largest, total
+    loss = _sum(losses, n if reduction == "mean" else 1)
+    return numpy.array(loss, input.dtype), largest, total
 
 
 @loop
-def _label_cross_entropy(start, stop, x, labels, losses, largest, totals):
-    x, labels, losses = x[start:stop], labels[start:stop], losses[start:stop]
-    largest, totals = largest[start:stop], totals[start:stop]
-    for row in range(x.shape[0]):
+def _label_cross_entropy(start, stop, x, labels, kept):
+    for row in range(start, stop):
         shift, total = largest_of(x, row), x.dtype.type(0)
         for i in range(x.shape[1]):
             total += approximations.exp(x[row, i] - shift)
-        losses[row] = approximations.log(total) - (x[row, labels[row]] - shift)
-        largest[row], totals[row] = shift, total
+        kept[0, row, 0] = approximations.log(total) - (x[row, labels[row]] - shift)
+        kept[1, row, 0], kept[2, row, 0] = shift, total
+
+
+@loop
+def _sum(losses, count):
+    total = losses.dtype.type(0)
+    for row in range(losses.shape[0]):
+        total += losses[row, 0]
+    return total / losses.dtype.type(count)
 
 
 @label_cross_entropy.kernel("cpu", "input")
@@ -135,21 +142,17 @@ def _(g: Any, input: Any, largest: Any, total: Any, target: Any, reduction: str)
         return None
     d = numpy.empty_like(input)
     g = numpy.asarray(g, order="C").reshape(-1)  # one for all rows, unless nothing was reduced
-    pool.split(_label_cross_entropy_back, len(d), g, d.dtype.type(
-        len(d) if reduction == "mean" else 1), input, largest.reshape(-1), total.reshape(-1),
-        target, d, least=rows_a_thread(d.shape[1]))
+    pool.split(_label_cross_entropy_back, len(d), g, len(d) if reduction == "mean" else 1, input,
+               largest, total, target, d, least=rows_a_thread(d.shape[1]))
     return d
 
 
 @loop
 def _label_cross_entropy_back(start, stop, g, count, x, largest, total, labels, d):
-    x, largest, total = x[start:stop], largest[start:stop], total[start:stop]
-    labels, d = labels[start:stop], d[start:stop]
-    each = g[0] / count
-    for row in range(x.shape[0]):
-        if g.size > 1:
-            each = g[start + row] / count
-        shift, scale = largest[row], each / total[row]
+    count = g.dtype.type(count)
+    for row in range(start, stop):
+        each = (g[row] if g.size > 1 else g[0]) / count
+        shift, scale = largest[row, 0], each / total[row, 0]
         for i in range(x.shape[1]):
             d[row, i] = approximations.exp(x[row, i] - shift) * scale
         d[row, labels[row]] -= each
