@@ -175,10 +175,8 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     parameters = ", ".join(f"{p}={p}" for p in signature.parameters)
     call = plain or f"forward({', '.join(arguments[takes_xp and not signature.takes_xp:])})"
     if () in op.kernels:
-        source.namespace["with_kernels"] = part = op.kernels[()]
         names = {name: f"{name}_" if name in signature.inputs else name for name in signature.order}
-        large = _large(part, names, source.namespace)
-        call = f"with_kernels({', '.join(arguments)}) if {large} else {call}"
+        call = _kernel_or(source, op.kernels[()], "kernel", ", ".join(arguments[1:]), names, call)
     if op.watcher is not None:
         source.namespace["see"] = op.watcher
         source.add(1, f"see({', '.join(arguments[takes_xp:])})")
@@ -279,7 +277,6 @@ def _leave_node(source: _Source, op: Any) -> None:
     if op.signature.variadic:
         source.add(1, f"parents = tuple([t._node for t in {inputs[0]}])",
                    "if any(parents) and (recording := everywhere.recorded or graph_mode.enabled):")
-        parents = "parents"
     else:
         for i in inputs:
             node = f"{i}._node" if i not in optional else f"None if {i} is None else {i}._node"
@@ -287,11 +284,11 @@ def _leave_node(source: _Source, op: Any) -> None:
         wanted = " or ".join(f"{i}_node is not None" for i in ruled)
         source.add(1, f"if ({wanted}) and "
                       "(recording := everywhere.recorded or graph_mode.enabled):")
-        parents = _tuple(f"{i}_node" for i in inputs)
     source.add(
         2,
         "node = new(NodeType)" if op.outputs else "node = result._node = new(NodeType)",
-        f"node.parents = {parents}",
+        *(["node.parents = parents"] if op.signature.variadic
+          else [f"node.{i}_node = {i}_node" for i in inputs]),
         f"node.saved = {_tuple(_saved(op, name, ruled) for name in op.save_list)}",
         "node.shape = shape",
         "node.time = next(clock)",
@@ -347,7 +344,8 @@ def compile_backward(op: Any) -> Callable[..., None]:
     if op.signature.variadic:
         source.add(1, "parents = parents or node.parents")
     else:
-        source.add(1, f"{', '.join(f'{i}_node' for i in inputs)}, = parents or node.parents")
+        source.add(1, "if parents is None:", *[f"    {i}_node = node.{i}_node" for i in inputs],
+                   "else:", f"    {', '.join(f'{i}_node' for i in inputs)}, = parents")
         if any(len(names) == 1 for names in op.rules):
             source.add(1, "grads = sums.grads", *["shape = node.shape"] * (len(inputs) > 1))
     joint = [names for names in op.kernels if names and names not in op.rules]
@@ -361,11 +359,7 @@ def compile_backward(op: Any) -> Callable[..., None]:
             source.namespace[f"rule_{k}"] = rule
             call = f"rule_{k}({', '.join(needed)})"
         if names in op.kernels:
-            source.namespace |= {f"with_kernels_{k}": op.kernels[names], "switch": Switch,
-                                 "numpy": numpy}
-            part = op.kernels[names]
-            large = _large(part, {name: name for name in part.parameters}, source.namespace)
-            call = f"with_kernels_{k}({', '.join(('xp', *part.parameters))}) if {large} else {call}"
+            call = _rule_kernel_or(source, op.kernels[names], f"kernel_{k}", call)
         if any(names[0] in several for several in joint):
             call = f"d_{names[0]} if d_{names[0]} is not None else {call}"
         if op.signature.variadic:
@@ -397,22 +391,40 @@ def compile_backward(op: Any) -> Callable[..., None]:
 
 def _joint_kernel(source: _Source, op: Any, names: tuple[str, ...]) -> None:
     """Lines that ask a kernel for the gradients of several rules at once."""
-    part = op.kernels[names]
-    source.namespace |= {"joint_kernel": part, "switch": Switch, "numpy": numpy}
     gradients = ", ".join(f"d_{name}" for name in names)
+    found = _rule_kernel_or(source, op.kernels[names], "joint_kernel", "None")
     source.add(1, f"{gradients.replace(',', ' =')} = None",
-               f"if {_large(part, {name: name for name in part.parameters}, source.namespace)}:",
-               f"    needs = {_tuple(f'{name}_node is not None' for name in names)}",
-               f"    {gradients} = joint_kernel({', '.join(('xp', *part.parameters))})")
+               f"needs = {_tuple(f'{name}_node is not None' for name in names)}",
+               f"joint = {found}",
+               "if joint is not None:",
+               f"    {gradients} = joint")
 
 
-def _large(part: Any, names: dict[str, str], namespace: dict[str, Any]) -> str:
-    """What keeps small arrays from kernels that are not for them: they take the reference."""
-    if part.work is None:
-        return "True"
-    work = written_out(part.work, names, namespace)
-    assert work is not None, f"{part.name}: its work is not one expression"
-    return f"xp is not numpy or {work} >= switch.small"
+def _rule_kernel_or(source: _Source, part: Any, kernel: str, call: str) -> str:
+    names = part.parameters
+    return _kernel_or(source, part, kernel, ", ".join(names), {n: n for n in names}, call)
+
+
+def _kernel_or(source: _Source, part: Any, kernel: str, arguments: str, names: dict[str, str],
+               call: str) -> str:
+    """What a kernel makes, if there is one for the device that takes what it is given, or `call`.
+
+    This is `Replaceable.__call__`, written out for the CPU; what is too small for a kernel does not
+    even meet it.
+    """
+    if "cuda" in part.kernels:
+        source.namespace[f"with_{kernel}"] = part
+        call = f"with_{kernel}(xp, {arguments}) if xp is not numpy else {call}"
+    if "cpu" in part.kernels:
+        source.namespace |= {kernel: part.kernels["cpu"], "switch": Switch, "numpy": numpy}
+        conditions = ["xp is numpy", "switch.on"]
+        if part.work is not None:
+            work = written_out(part.work, names, source.namespace)
+            assert work is not None, f"{part.name}: its work is not one expression"
+            conditions.append(f"{work} >= switch.small")
+        conditions.append(f"(found := {kernel}({arguments})) is not None")
+        call = f"found if {' and '.join(conditions)} else {call}"
+    return call
 
 
 def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool, fresh: bool) -> None:

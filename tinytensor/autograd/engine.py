@@ -115,6 +115,19 @@ class Node:
         return f"<{self.name()}>"
 
 
+def node_type(name: str, op: Any, backward: Callable[..., None]) -> Any:
+    """The class of an op's nodes. The node of each input has a slot of its own, `<input>_node`: a
+    tuple of them would be one more object for Python's collector to walk over.
+    """
+    members = {"__slots__": (), "op": op, "backward": backward}
+    if not op.signature.variadic:
+        slots = tuple(f"{name}_node" for name in op.signature.inputs)
+        get = attrgetter(*slots)
+        members |= {"__slots__": slots, "parents": property(
+            get if len(slots) > 1 else lambda node: (get(node),))}
+    return type(name, (Node,), members)
+
+
 class Leaf:
     """Where the walk ends: it stands for a Tensor that asked for its gradient."""
 

@@ -117,8 +117,7 @@ class Op:
         self.function.__doc__ = forward.__doc__
         self.function.__module__ = forward.__module__
         self.function.__signature__ = inspect.Signature(self.signature.all)
-        self.node_type: Any = type(f"{title}Backward0", (engine.Node,), {
-            "__slots__": (), "op": self, "backward": self._backward.function})
+        self.node_type = engine.node_type(f"{title}Backward0", self, self._backward.function)
         self._compile()
 
     def vjp(self, *names: str, **rules: Callable[..., Any]) -> Any:

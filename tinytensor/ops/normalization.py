@@ -46,7 +46,7 @@ def _mean(xp, x, dims):
 
 
 @standardize.vjp("input", "weight", "bias")
-def _(xp, g, needs, input, weight, bias, mean, var, dims, eps):
+def standardize_back(xp, g, needs, input, weight, bias, mean, var, dims, eps):
     g, g_mean, g_var = g
     n = max(math.prod(input.shape[d] for d in dims), 1)
     centred = input - mean
@@ -102,11 +102,12 @@ def _trailing(name, input, normalized_shape, **affine):
     return tuple(range(input.ndim - len(shape), input.ndim))
 
 
-@composed(home="nn.functional", method=False, samples=[
+@op(promotes="same", home="nn.functional", method=False, residuals=("mean", "var"), samples=[
     S(t(3, 4), (4,)), S(t(2, 3, 4), (4,), t(4), t(4)), S(t(2, 3, 4), (3, 4), t(3, 4)),
     S(t(2, 5), (5,), t(5), t(5), eps=0.1), S(t(4), (4,), t(4)),
     S(t(0, 3), (3,), t(3), t(3)), S(t(2, 1, 3), [1, 3], t(1, 3), t(1, 3))])
-def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
+def layer_norm(xp, input: Array, normalized_shape: Any, weight: Array | None = None,
+               bias: Array | None = None, eps: float = 1e-05):
     """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims, those of normalized_shape.
 
     Shapes: (*, S), weight and bias (S) -> (*, S). Ba, Kiros and Hinton 2016.
@@ -116,7 +117,13 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
             shape.
     """
     dims = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    return standardize(input, weight, bias, dims, eps).out
+    return standardize.forward(xp, input, weight, bias, dims, eps)
+
+
+@layer_norm.vjp("input", "weight", "bias")
+def _(xp, g, needs, input, normalized_shape, weight, bias, mean, var, eps):
+    dims = _trailing("layer_norm", input, normalized_shape)
+    return standardize_back(xp, (g, None, None), needs, input, weight, bias, mean, var, dims, eps)
 
 
 @composed(home="nn.functional", method=False, samples=[

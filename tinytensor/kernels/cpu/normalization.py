@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from ...ops.normalization import standardize
+from ...ops.normalization import layer_norm, standardize
 from ..loops import fits, loop, rows_a_thread
 from ..pool import pool
 from . import batch_norm
@@ -47,10 +47,28 @@ def sum_of_block(x):
     return total
 
 
+def _trailing(x: Any, weight: Any, bias: Any, normalized_shape: Any) -> tuple[int, ...] | None:
+    """The same for what is said as a shape; what does not fit is the reference's to say."""
+    row = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    fit = row and x.shape[-len(row):] == row and all(
+        w is None or w.shape == row for w in (weight, bias))
+    return row if fit and fits(x, weight, bias, least=1) else None
+
+
+@layer_norm.kernel("cpu", work=lambda input: input.size)
+def _(input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
+    row = _trailing(input, weight, bias, normalized_shape)
+    return None if row is None else _standardized(input, weight, bias, row, eps)
+
+
 @standardize.kernel("cpu")
 def _(input: Any, weight: Any, bias: Any, dims: Any, eps: float) -> Any:
     if (row := _row(input, weight, bias, dims)) is None:
         return batch_norm.standardize(input, weight, bias, dims, eps)
+    return _standardized(input, weight, bias, row, eps)
+
+
+def _standardized(input: Any, weight: Any, bias: Any, row: tuple[int, ...], eps: float) -> Any:
     dtype, size = input.dtype, math.prod(row)
     n = input.size // size
     out, statistics = numpy.empty_like(input), numpy.empty((2, n), dtype)
@@ -85,6 +103,24 @@ def _(g: Any, needs: Any, input: Any, weight: Any, bias: Any, mean: Any, var: An
     g, g_mean, g_var = g
     if g is None:
         return None
+    d, d_weight, d_bias = _standardized_back(g, needs, input, weight, mean, var, row, eps)
+    size = math.prod(row)
+    if g_mean is not None:
+        d += g_mean * (1 / size)
+    if g_var is not None:
+        d += g_var * (2 / size) * (input - mean)
+    return d, d_weight, d_bias
+
+
+@layer_norm.kernel("cpu", "input", "weight", "bias", work=lambda g: g.size)
+def _(g: Any, needs: Any, input: Any, normalized_shape: Any, weight: Any, bias: Any, mean: Any,
+      var: Any, eps: float) -> Any:
+    row = _trailing(input, weight, bias, normalized_shape)
+    return None if row is None else _standardized_back(g, needs, input, weight, mean, var, row, eps)
+
+
+def _standardized_back(g: Any, needs: Any, input: Any, weight: Any, mean: Any, var: Any,
+                       row: tuple[int, ...], eps: float) -> Any:
     g = numpy.asarray(g, order="C")
     dtype, size = input.dtype, math.prod(row)
     n = input.size // size
@@ -95,10 +131,6 @@ def _(g: Any, needs: Any, input: Any, weight: Any, bias: Any, mean: Any, var: An
     pool.split(_standardize_back, blocks, g.reshape(n, size), input.reshape(n, size), factor,
                mean.reshape(n), var.reshape(n), d.reshape(n, size), shares, dtype.type(eps),
                least=-(-rows_a_thread(size) // TOGETHER))
-    if g_mean is not None:
-        d += g_mean * (1 / size)
-    if g_var is not None:
-        d += g_var * (2 / size) * (input - mean)
     d_weight, d_bias = shares.sum(axis=0).reshape(2, *row)
     return d, d_weight if needs[1] else None, d_bias if needs[2] else None
 
