@@ -473,3 +473,35 @@ def test_a_product_is_not_differentiated_twice_where_a_source_is_zero():
     assert first.tolist() == [2.0, 0.0, 1.0]
     with pytest.raises(RuntimeError, match="cannot be differentiated again where a source is 0"):
         tt.autograd.grad(out, src, create_graph=True)
+
+
+@pytest.mark.parametrize("apart", [lambda x: x.split(2, 1), lambda x: x.chunk(3, 1),
+                                   lambda x: x.unbind(0), tuple],
+                         ids=["split", "chunk", "unbind", "iterated"])
+def test_pieces_that_are_used_again_or_not_at_all(apart):
+    values, results = numpy.random.default_rng(0).standard_normal((3, 6)), []
+    for lib in (tt, torch):
+        x = lib.tensor(values, requires_grad=True)
+        pieces = apart(x * 2)
+        loss = (pieces[0] ** 2 * pieces[2]).sum() + pieces[0].sin().sum()
+        by_piece = lib.autograd.grad(loss, [x, pieces[0], pieces[2]], create_graph=True)
+        again, = lib.autograd.grad((by_piece[0] ** 2).sum(), [x], retain_graph=True)
+        loss.backward()
+        results.append([x.grad.numpy(), again.detach().numpy(),
+                        *(g.detach().numpy() for g in by_piece)])
+    for mine, theirs in zip(*results, strict=True):
+        numpy.testing.assert_allclose(mine, theirs, 1e-12)
+
+
+def test_a_piece_that_is_written_is_no_longer_a_part_of_the_split():
+    x = tt.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
+    whole = x * 2
+    first, second = whole.chunk(2)
+    first *= 3
+    (whole * first.sum() + second.sum()).sum().backward()
+    y = torch.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
+    whole = y * 2
+    first, second = whole[:2], whole[2:]  # PyTorch forbids writing to what `chunk` gives
+    first *= 3
+    (whole * first.sum() + second.sum()).sum().backward()
+    assert x.grad.tolist() == y.grad.tolist()

@@ -11,6 +11,7 @@ import itertools
 import math
 import operator
 import warnings
+from types import SimpleNamespace
 from typing import Any
 
 import numpy
@@ -498,6 +499,44 @@ def _axis(name, dim, input):
     return axes(dim, input.ndim)
 
 
+class SplitNode(engine.Node):
+    """What all pieces of a Tensor were made by: backward puts their gradients side by side.
+
+    That is one array, where a node for each piece would make one as large as the whole.
+    """
+
+    keeps = False
+
+    def name(self):
+        return "SplitBackward"
+
+    def saved_tensors(self):
+        return []
+
+    def backward(self, xp, g, sums, parents):
+        (parent,) = parents or self.parents
+        if parent is not None:
+            dtype = next(d for d in g if d is not None).dtype
+            sums.add(parent, self.join([xp.zeros(shape, dtype=dtype) if d is None else d
+                                        for d, shape in zip(g, self.shapes, strict=True)], xp))
+
+
+def in_pieces(name, input, indices, join):
+    """The views input[index]; `join(pieces, xp)` makes the whole out of all of them."""
+    pieces = tuple(getitem(input, index) for index in indices)
+    if len(pieces) < 2 or pieces[0]._node is None:
+        return pieces
+    made = pieces[0]._node
+    node = object.__new__(SplitNode)
+    node.op = SimpleNamespace(name=name, save_list=(), residuals=(), outputs=range(len(pieces)))
+    node.parents, node.saved, node.shape, node.hooks = (input._node,), (), (), ()
+    node.code, node.offset, node.time = made.code, made.offset, next(versions.clock)
+    node.shapes, node.join = [piece._array.shape for piece in pieces], join
+    for i, piece in enumerate(pieces):
+        piece._node = engine.pick(node, i, piece._array)
+    return pieces
+
+
 def _sections(size, chunk):
     return [slice(start, min(start + chunk, size)) for start in range(0, max(size, 1), chunk)]
 
@@ -521,7 +560,8 @@ def split(input, split_size_or_sections, dim=0):
                                f"dim {dim} of {tuple(input.shape)}")
         ends = numpy.cumsum([0, *wanted]).tolist()
         slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
-    return tuple(getitem(input, (*[WHOLE] * axis, s)) for s in slices)
+    return in_pieces("split", input, [(*[WHOLE] * axis, s) for s in slices],
+                     lambda pieces, xp: xp.concatenate(pieces, axis))
 
 
 @composed(samples=[S(t(5, 2), 2), S(t(2, 6), 3, dim=1), S(t(2), 5), S(t(0, 2), 3)])
@@ -542,7 +582,9 @@ def chunk(input, chunks, dim=0):
 def unbind(input, dim=0):
     """The slices along a dim, without it, as views. Shapes: (n, *) -> n times (*)."""
     (axis,) = _axis("unbind", dim, input)
-    return tuple(getitem(input, (*[WHOLE] * axis, i, Ellipsis)) for i in range(input.shape[axis]))
+    return in_pieces("unbind", input,
+                     [(*[WHOLE] * axis, i, Ellipsis) for i in range(input.shape[axis])],
+                     lambda pieces, xp: xp.stack(pieces, axis))
 
 
 @op(array_names=("flip",), varargs="dims", samples=[S(t(2, 3), (0,)), S(t(2, 3), (0, -1)),
