@@ -258,3 +258,17 @@ def test_the_reference_runs_where_a_kernel_declines_or_is_switched_off():
     with use_kernels(False):
         assert not Switch.on
         assert part(numpy, 3, 5) == 15
+
+
+def test_a_kernel_of_several_rules_stands_in_for_each_that_is_needed():
+    op = TABLE["nn.functional.linear"].op
+    rng = numpy.random.default_rng(0)
+    g, weight, x = (rng.standard_normal(shape) for shape in ((5, 3), (3, 4), (5, 4)))
+    with use_kernels(False):
+        d_x, d_weight, d_bias = op.kernels["input", "weight", "bias"](
+            numpy, g, weight, x, (True, False, True))
+    assert d_weight is None
+    numpy.testing.assert_allclose(d_x, g @ weight)
+    numpy.testing.assert_allclose(d_bias, g.sum(0))
+    with pytest.raises(KeyError, match="there are rules for input, weight, bias"):
+        op.kernel("cpu", "input", "scale")

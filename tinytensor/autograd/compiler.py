@@ -401,6 +401,7 @@ def _joint_kernel(source: _Source, op: Any, names: tuple[str, ...]) -> None:
 
 
 def _rule_kernel_or(source: _Source, part: Any, kernel: str, call: str) -> str:
+    """`_kernel_or` in a node's backward, where everything has its own name."""
     names = part.parameters
     return _kernel_or(source, part, kernel, ", ".join(names), {n: n for n in names}, call)
 

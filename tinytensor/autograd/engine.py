@@ -162,7 +162,7 @@ class Pick(Node):
         self.hooks, self.index = (), index
 
     def name(self) -> str:
-        return type(self.parents[0]).__name__
+        return self.parents[0].name()  # type: ignore[union-attr]
 
     def saved_tensors(self) -> list[Any]:
         return []

@@ -508,7 +508,7 @@ class SplitNode(engine.Node):
     keeps = False
 
     def name(self):
-        return "SplitBackward"
+        return f"{self.op.name.capitalize()}Backward0"
 
     def saved_tensors(self):
         return []
