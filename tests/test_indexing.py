@@ -82,7 +82,7 @@ def selected(shape, key):
         return None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(shapes_and_keys())
 def test_reading_and_its_gradient_equal_pytorch(case):
     shape, key = case
@@ -106,7 +106,7 @@ def test_reading_and_its_gradient_equal_pytorch(case):
     numpy.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), 1e-14)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(shapes_and_keys(), st.data())
 def test_writing_and_its_gradients_equal_pytorch(case, data):
     shape, key = case
