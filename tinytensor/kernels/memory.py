@@ -82,10 +82,6 @@ class Described(NamedTuple):
     fit: Any
     fitting: int
 
-    def those_that_fit(self) -> Described:
-        return Described(self.addresses[self.fit], self.sizes[self.fit], self.fit[self.fit],
-                         self.fitting)
-
 
 def _described(rows: Sequence[Sequence[Any]], columns: int, dtype: Any,
                read_only: int) -> Described:

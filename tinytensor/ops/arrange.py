@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import dtypes
 from ..autograd.op import composed, op
-from .index import flip, getitem
+from .index import flip, getitem, split
 from .reduce import axes
 from .samples import S, ints, t
 from .shape import cat, expand, flatten, reshape, stack, transpose
@@ -94,13 +94,13 @@ def tensor_split(input, indices_or_sections, dim=0):
         raise RuntimeError(f"tensor_split: the number of pieces must be positive, got {wanted}")
     else:
         whole, more = divmod(size, wanted)
-        cuts = [i * whole + min(i, more) for i in range(wanted + 1)]
+        return split(input, [whole + (i < more) for i in range(wanted)], axis)
     return tuple(_slice(input, axis, a, b) for a, b in itertools.pairwise(cuts))
 
 
 def _split_along(name, axis, doc):
     """hsplit, vsplit and dsplit: pieces along a fixed dim, of equal sizes."""
-    def split(input, indices_or_sections):
+    def pieces(input, indices_or_sections):
         needed = {"hsplit": 1, "vsplit": 2, "dsplit": 3}[name]
         if input.ndim < needed:
             raise RuntimeError(f"{name}: needs at least {needed} dimensions, got shape "
@@ -113,8 +113,8 @@ def _split_along(name, axis, doc):
                                f"{indices_or_sections}; tensor_split allows that")
         return tensor_split(input, indices_or_sections, dim)
 
-    split.__name__, split.__doc__ = name, doc
-    return composed(samples=[S(t(4, 4, 4), 2), S(t(2, 3, 4), (1, 2))])(split)
+    pieces.__name__, pieces.__doc__ = name, doc
+    return composed(samples=[S(t(4, 4, 4), 2), S(t(2, 3, 4), (1, 2))])(pieces)
 
 
 hsplit = _split_along("hsplit", 1, """Equal pieces along dim 1 (of a vector along 0), or cut before

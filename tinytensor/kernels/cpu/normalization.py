@@ -20,13 +20,23 @@ TOGETHER = 64  # rows whose shares of the weight's gradient are added up at once
 
 
 def _row(x: Any, weight: Any, bias: Any, dims: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The axes of a row, or None if `dims` are not the last or a weight is not one of a row."""
-    if not dims or not fits(x, weight, bias, least=1):
+    """The shape of a row, or None if `dims` are not the last or `_taken` says no."""
+    if not dims or tuple(d % x.ndim for d in dims) != tuple(range(x.ndim - len(dims), x.ndim)):
         return None
-    if tuple(d % x.ndim for d in dims) != tuple(range(x.ndim - len(dims), x.ndim)):
-        return None
-    row: tuple[int, ...] = x.shape[x.ndim - len(dims):]
-    return row if all(w is None or w.shape == row for w in (weight, bias)) else None
+    return _taken(x, weight, bias, x.shape[x.ndim - len(dims):])
+
+
+def _trailing(x: Any, weight: Any, bias: Any, normalized_shape: Any) -> tuple[int, ...] | None:
+    """The same for what is said as a shape; what does not fit is the reference's to say."""
+    row = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    return _taken(x, weight, bias, row) if row and x.shape[-len(row):] == row else None
+
+
+def _taken(x: Any, weight: Any, bias: Any, row: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape of a row, or None if the loops do not take x or a weight is not one of a row."""
+    fit = fits(x, weight, bias, least=1) and all(
+        w is None or w.shape == row for w in (weight, bias))
+    return row if fit else None
 
 
 @loop
@@ -45,14 +55,6 @@ def sum_of_block(x):
     for i in range(x.size):
         total += x[i]
     return total
-
-
-def _trailing(x: Any, weight: Any, bias: Any, normalized_shape: Any) -> tuple[int, ...] | None:
-    """The same for what is said as a shape; what does not fit is the reference's to say."""
-    row = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    fit = row and x.shape[-len(row):] == row and all(
-        w is None or w.shape == row for w in (weight, bias))
-    return row if fit and fits(x, weight, bias, least=1) else None
 
 
 @layer_norm.kernel("cpu", work=lambda input: input.size)

@@ -60,12 +60,12 @@ def _taken(name: str, rows: list[tuple[Any, ...]], arrays: int,
         if not table.fitting:
             continue
         numbers = numpy.array([row[arrays:] for row in rows], numpy.float64)
-        left = []
+        addresses, sizes, left = table.addresses, table.sizes, []
         if table.fitting < len(rows):
             left = [row for row, fits in zip(rows, table.fit.tolist(), strict=True) if not fits]
-            numbers, table = numbers[table.fit], table.those_that_fit()
-        pool.split(getattr(steps, name), steps.length(table.sizes), table.addresses, table.sizes,
-                   numbers, like, *options, align=steps.VECTORS, least=PIECES.get(name, PIECE))
+            addresses, sizes, numbers = (x[table.fit] for x in (addresses, sizes, numbers))
+        pool.split(getattr(steps, name), steps.length(sizes), addresses, sizes, numbers,
+                   like, *options, align=steps.VECTORS, least=PIECES.get(name, PIECE))
         rows = left
         if not rows:
             break
