@@ -561,7 +561,7 @@ def test_assignment_registers() -> None:
     module = nn.Module()
     module.weight = None
     module.weight = nn.Parameter(tinytensor.ones(1))
-    assert list(module.state_dict()) == ["weight"] and "weight" not in vars(module)
+    assert list(module.state_dict()) == ["weight"] == list(module._parameters)
     module.weight = nn.Linear(1, 1)
     assert list(module.state_dict()) == ["weight.weight", "weight.bias"]
     module.weight = None
@@ -575,6 +575,39 @@ def test_assignment_registers() -> None:
     module.mean = tinytensor.ones(1)
     assert module.get_buffer("mean").item() == 1.0
     assert "mean" in dir(module)
+
+
+@pytest.mark.parametrize("library", [tinytensor, torch])
+def test_registries_are_dicts_of_attributes(library: Any) -> None:
+    module, made = library.nn.Linear(2, 3), library.nn.Parameter(library.ones(3, 2))
+    module._parameters["weight"] = made
+    assert module.weight is made and list(module._parameters) == ["weight", "bias"]
+    assert module._parameters.pop("bias") is not None and not hasattr(module, "bias")
+    module._parameters["last"] = None
+    assert module.last is None and dict(module._parameters) == {"weight": made, "last": None}
+    assert "nothing" not in module._parameters and "training" not in module._parameters
+    with pytest.raises(KeyError, match="training"):
+        module._parameters["training"]
+    module._buffers.update(mean=library.zeros(1))
+    assert module.mean is module._buffers["mean"]
+    assert list(module.state_dict()) == ["weight", "mean"]
+    module._parameters.clear()
+    assert not list(module.parameters()) and not hasattr(module, "weight")
+
+
+def test_copies_of_a_module_have_registries_of_their_own() -> None:
+    module = nn.Linear(2, 3)
+    shallow, deep = copy.copy(module), copy.deepcopy(module)
+    assert shallow.weight is module.weight is not deep.weight
+    assert deep.weight is deep._parameters["weight"]
+    for other in (shallow, deep):
+        other.bias = None
+        other.extra = nn.Parameter(tinytensor.ones(1))
+        del other.weight
+        assert list(other.state_dict()) == ["extra"]
+    assert list(module.state_dict()) == ["weight", "bias"]
+    again = pickle.loads(pickle.dumps(module))
+    assert again.weight is again._parameters["weight"] and repr(again) == repr(module)
 
 
 def test_a_shared_parameter_keeps_its_place() -> None:

@@ -43,7 +43,8 @@ def _seed(name: str, outputs: Sequence[Any], gradients: Sequence[Any] | None,
                     f"{name}: the output has shape {shape}; grad can be created implicitly only "
                     "for one element: reduce it with .sum() or .mean() first, or give a "
                     "gradient of that shape")
-            gradient = tensor_of(ones_like(output._array), None)
+            gradient = new(engine.Tensor)
+            gradient._array, gradient._node = ones_like(output._array), None
         elif not isinstance(gradient, engine.Tensor):
             raise TypeError(f"{name}: the gradient must be a Tensor, got "
                             f"{type(gradient).__name__}")
@@ -101,10 +102,12 @@ def _taken(results: dict[Any, Any], create_graph: bool) -> Iterator[tuple[Any, A
     """Empties `results`; the gradients as arrays that nobody else can write, or as Tensors."""
     while results:
         node, g = results.popitem()
-        if not create_graph and (
-                getattr(g, "base", None) is not None or sys.getrefcount(g) > ALONE):
-            g = g.copy()
-        yield node, as_array(g)
+        if not create_graph:
+            if g.base is not None or sys.getrefcount(g) > ALONE:
+                g = g.copy()
+            if g.__class__ is not ndarray:
+                g = as_array(g)
+        yield node, g
 
 
 def _add_to_grad(tensor: Any, g: Any) -> None:

@@ -44,9 +44,9 @@ def memory(address, start, stop, like):
 @loop
 def _describe(ids, none, dtype, read_only, longs, ints, addresses, sizes, fit):
     """Fills in the addresses, sizes and whether they fit; `ids` has a row for each parameter.
-    How many rows fit.
+    How many rows fit, and the sum of all sizes.
     """
-    fitting = 0
+    fitting = total = 0
     for row in range(ids.shape[0]):
         fit[row] = True
         for column in range(ids.shape[1]):
@@ -66,7 +66,8 @@ def _describe(ids, none, dtype, read_only, longs, ints, addresses, sizes, fit):
             needed = READ if column == read_only else WRITE
             fit[row] &= fields[5] == dtype and flags & needed == needed and size == sizes[row]
         fitting += fit[row]
-    return fitting
+        total += sizes[row]
+    return fitting, total
 
 
 LONGS, INTS = numpy.empty(0, numpy.int64), numpy.empty(0, numpy.int32)
@@ -74,13 +75,14 @@ LONGS, INTS = numpy.empty(0, numpy.int64), numpy.empty(0, numpy.int32)
 
 class Described(NamedTuple):
     """What loops take instead of arrays: for each row the addresses of its arrays, 0 for None,
-    their size, whether they fit; and how many rows do.
+    their size, whether they fit; how many rows do, and the sum of the sizes.
     """
 
     addresses: Any
     sizes: Any
     fit: Any
     fitting: int
+    total: int
 
 
 def _described(rows: Sequence[Sequence[Any]], columns: int, dtype: Any,
@@ -89,7 +91,7 @@ def _described(rows: Sequence[Sequence[Any]], columns: int, dtype: Any,
     ids = ids.reshape(len(rows), columns)
     addresses, sizes = numpy.empty_like(ids), numpy.empty(len(ids), numpy.int64)
     fit = numpy.empty(len(ids), numpy.bool_)
-    return Described(addresses, sizes, fit, _describe(
+    return Described(addresses, sizes, fit, *_describe(
         ids, id(None), id(dtype), read_only, LONGS, INTS, addresses, sizes, fit))
 
 
@@ -101,7 +103,7 @@ def described(rows: Sequence[Sequence[Any]], columns: int, dtype: Any,
     column `read_only`, writable.
     """
     if not _trusted():
-        return Described(None, None, numpy.zeros(len(rows), numpy.bool_), 0)
+        return Described(None, None, numpy.zeros(len(rows), numpy.bool_), 0, 0)
     return _described(rows, columns, dtype, read_only)
 
 
@@ -116,7 +118,7 @@ def _trusted() -> Any:
     fitting: list[list[Any]] = [[a, a.copy(), None], [b, b, b], [a, locked, a],
                                 [numpy.empty((), single)] * 3]
     unfit: list[list[Any]] = [[locked, a, a], [a, a.T, a], [a, wide, a], [a, b, b]]
-    addresses, sizes, fit, count = _described(fitting + unfit, 3, single, 1)
+    addresses, sizes, fit, count, _ = _described(fitting + unfit, 3, single, 1)
     return (count == 4 and fit.tolist() == [True] * 4 + [False] * 4
             and sizes.tolist() == [row[0].size for row in fitting + unfit]
             and addresses.tolist() == [

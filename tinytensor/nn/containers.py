@@ -31,7 +31,7 @@ class ListOfModules(Module):
         return len(self._modules)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._modules.values())
+        return map(vars(self).__getitem__, self._modules)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):

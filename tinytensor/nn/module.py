@@ -26,13 +26,10 @@ class Module(Stateful):
     """
 
     training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Module | None]
 
     def __init__(self) -> None:
         vars(self).update(
-            training=True, _parameters={}, _buffers={}, _modules={},
+            training=True, _registered={registry: {} for registry in REGISTRIES},
             _non_persistent_buffers_set=set(), _forward_hooks=Hooks(), _forward_pre_hooks=Hooks(),
             _backward_hooks=Hooks(), _backward_pre_hooks=Hooks(), _state_hooks={})
 
@@ -84,7 +81,7 @@ class Module(Stateful):
 
     def _register(self, registry: str, name: str, value: Any) -> None:
         what = REGISTRIES[registry][1]
-        if registry not in vars(self):
+        if "_registered" not in vars(self):
             raise AttributeError(f"cannot assign the {what} {name!r} before Module.__init__() was "
                                  f"called: begin {type(self).__name__}.__init__ with "
                                  "super().__init__()")
@@ -92,9 +89,10 @@ class Module(Stateful):
             raise TypeError(f"the name of a {what} must be a string, got {type(name).__name__}")
         if "." in name or not name:
             raise KeyError(f"the name of a {what} must have letters and no dot, got {name!r}")
-        if hasattr(self, name) and name not in vars(self)[registry]:
+        registered = getattr(self, registry)
+        if hasattr(self, name) and name not in registered:
             raise KeyError(f"{what} {name!r}: {type(self).__name__} has an attribute of that name")
-        vars(self)[registry][name] = value
+        registered[name] = value
 
     def __setattr__(self, name: str, value: Any) -> None:
         for registry, (kind, _) in REGISTRIES.items():
@@ -104,26 +102,22 @@ class Module(Stateful):
                 if isinstance(value, Buffer) and not value.persistent:
                     self._non_persistent_buffers_set.add(name)
                 return
-        for registry, (_, what) in REGISTRIES.items():
-            if name in vars(self).get(registry, ()):
+        for registry, names in vars(self).get("_registered", {}).items():
+            if name in names:
+                what = REGISTRIES[registry][1]
                 if value is not None and not (what == "buffer" and isinstance(value, Tensor)):
                     raise TypeError(f"cannot assign a {type(value).__name__} as {what} {name!r}; "
                                     f"it takes a {what} or None")
-                vars(self)[registry][name] = value
+                vars(self)[name] = value
                 return
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
-        """Called for what is no ordinary attribute."""
-        attributes = self.__dict__
-        for registry in REGISTRIES:
-            found = attributes.get(registry)
-            if found is not None and name in found:
-                return found[name]
+        """Called for what is no attribute."""
         raise absent.AbsentName(f"the {type(self).__name__}", name, lambda: dir(self))
 
     def __delattr__(self, name: str) -> None:
-        if any(name in vars(self)[registry] for registry in REGISTRIES):
+        if any(name in names for names in self._registered.values()):
             self._forget(name)
         else:
             super().__delattr__(name)
@@ -132,9 +126,15 @@ class Module(Stateful):
         """Takes a name out of everything but the registry `keep`, where it has its place."""
         self.__dict__.pop(name, None)
         self.__dict__.get("_non_persistent_buffers_set", set()).discard(name)
-        for registry in REGISTRIES:
+        for registry, names in self.__dict__.get("_registered", {}).items():
             if registry != keep:
-                self.__dict__.get(registry, {}).pop(name, None)
+                names.pop(name, None)
+
+    def __copy__(self: Self) -> Self:
+        """A module of its own with the same parameters, buffers and modules."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), _registered={r: dict(n) for r, n in self._registered.items()})
+        return made
 
     def __dir__(self) -> list[str]:
         names = {*super().__dir__(), *self._parameters, *self._buffers, *self._modules}
@@ -199,7 +199,7 @@ class Module(Stateful):
         modules = self.named_modules(None, prefix, remove_duplicate) if recurse \
             else [(prefix, self)]
         for path, module in modules:
-            for name, value in vars(module)[registry].items():
+            for name, value in getattr(module, registry).items():
                 if value is None or value in seen:
                     continue
                 if remove_duplicate:
@@ -257,10 +257,10 @@ class Module(Stateful):
     def _get(self, registry: str, target: str) -> Any:
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
-        if vars(module)[registry].get(name) is None:
+        if getattr(module, registry).get(name) is None:
             raise AttributeError(f"{target!r}: {type(module).__name__} has no "
                                  f"{REGISTRIES[registry][1]} {name!r}")
-        return vars(module)[registry][name]
+        return getattr(module, registry)[name]
 
     # ------------------------------------------------------------ changing all at once
 
@@ -438,7 +438,7 @@ class Module(Stateful):
         return f"{self._get_name()}({body})"
 
 
-# Where attributes of a kind are kept, and what that kind is called.
+# The registries, of which type their values are, and what that kind is called.
 REGISTRIES: dict[str, tuple[type, str]] = {
     "_parameters": (Parameter, "parameter"),
     "_buffers": (Buffer, "buffer"),

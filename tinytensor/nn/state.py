@@ -11,6 +11,7 @@ from ..creation import tensor
 from ..tensor import Tensor
 from .hooks import Hook, Hooks, RemovableHandle
 from .parameter import Parameter
+from .registry import Registry
 
 EXTRA = "_extra_state"  # the name of what get_extra_state gives
 
@@ -31,12 +32,22 @@ class IncompatibleKeys(NamedTuple):
 class Stateful:
     """What Modules do with the values in their registries: state_dict and load_state_dict."""
 
-    _parameters: dict[str, Any]
-    _buffers: dict[str, Any]
-    _modules: dict[str, Any]
+    _registered: dict[str, dict[str, None]]  # the names in each registry
     _non_persistent_buffers_set: set[str]
     _state_hooks: dict[str, Hooks]
     named_modules: Callable[..., Iterator[tuple[str, Any]]]
+
+    @property
+    def _parameters(self) -> Registry:
+        return Registry(self.__dict__, self._registered["_parameters"])
+
+    @property
+    def _buffers(self) -> Registry:
+        return Registry(self.__dict__, self._registered["_buffers"])
+
+    @property
+    def _modules(self) -> Registry:
+        return Registry(self.__dict__, self._registered["_modules"])
 
     def state_dict(self, *, destination: Any = None, prefix: str = "",
                    keep_vars: bool = False) -> Any:
@@ -133,12 +144,12 @@ class Stateful:
             raise RuntimeError("\n\t".join([
                 f"Error(s) in loading state_dict for {type(self).__name__}:", *problems]))
 
-    def _own_state(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(name, the dict that has it) for what belongs to the state of this module alone."""
-        for values in (self._parameters, self._buffers):
+    def _own_state(self) -> Iterator[tuple[str, Registry]]:
+        """(name, the registry that has it) for what belongs to the state of this module alone."""
+        for values, left_out in ((self._parameters, set()),
+                                 (self._buffers, self._non_persistent_buffers_set)):
             for name, value in values.items():
-                if value is not None and not (
-                        values is self._buffers and name in self._non_persistent_buffers_set):
+                if value is not None and name not in left_out:
                     yield name, values
 
     # ------------------------------------------------------------ what is no Tensor

@@ -26,6 +26,8 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._count_step()
+        if not self.hooks:
+            return step(self, *args, **kwargs)
         for hook in self._hooks("step_pre"):
             changed = hook(self, (self, *args), kwargs)
             if changed is not None:

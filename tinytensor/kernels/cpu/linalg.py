@@ -16,13 +16,13 @@ import numpy
 from ...ops.linalg import linear, matmul
 from ...seam import Switch
 from ...threads import get_num_threads
-from ..loops import PIECE, fits
+from ..loops import fits
 from ..pool import pool
 
 # Multiplications from which OpenBLAS wakes its threads (65,536 times GEMM_MULTITHREAD_THRESHOLD,
 # 4; 2,304 times that where one of the two is a vector), and from which more than one of ours are
 # worth it.
-WAKES, WAKES_FOR_VECTORS, WORTH = 1 << 18, 9216, 1 << 20
+WAKES, WAKES_FOR_VECTORS, WORTH, WORTH_FOR_VECTORS = 1 << 18, 9216, 1 << 20, 1 << 16
 FEW, CACHE = 32, 1 << 18  # rows, and bytes of them, that `few_rows` is made for
 
 
@@ -54,14 +54,15 @@ def _product(a: Any, b: Any, bias: Any = None) -> Any:
     stored_a, stored_b = a.T if a_turned else a, b.T if b_turned else b
     if not fits(stored_a, stored_b, bias, least=1):
         return None
-    few = 1 < rows <= FEW and b_turned and not a_turned and a.nbytes <= CACHE
+    few = rows <= FEW and b_turned and not a_turned and a.nbytes <= CACHE
     if not few and (parts < 2 or (blas := _blas()) is None):
         return None
     if few:
         out = numpy.empty((rows, columns), a.dtype)
-        pool.split(_loops().few_rows, columns, a, stored_b,
-                   stored_a[0, :0] if bias is None else bias, out, align=48,
-                   least=-(-WAKES // (rows * depth)))
+        loop, align, least = (_loops().one_row, 16, WORTH_FOR_VECTORS) if rows == 1 \
+            else (_loops().few_rows, 48, WAKES)
+        pool.split(loop, columns, a, stored_b, stored_a[0, :0] if bias is None else bias, out,
+                   align=align, least=-(-least // (rows * depth)))
         return out
     if vector or work < WORTH:
         with blas.in_one_thread:
@@ -82,7 +83,7 @@ def _outer(column: Any, row: Any) -> Any:
     if not fits(a, b, least=1):
         return None
     out = numpy.empty((len(a), len(b)), a.dtype)
-    pool.split(_loops().outer, len(a), a, b, out, least=-(-PIECE // len(b)))
+    pool.split(_loops().outer, len(a), a, b, out, least=-(-WORTH_FOR_VECTORS // len(b)))
     return out
 
 
@@ -125,7 +126,7 @@ def _(g: Any, weight: Any, input: Any, needs: tuple[bool, ...]) -> Any:
     inputs = x.shape[1] if weight is None else weight.shape[1]
     work, threads, address = rows.size * inputs, get_num_threads(), 0
     if samples == 1:
-        parts = max(1, min(threads, work // PIECE))
+        parts = max(1, min(threads, work // WORTH_FOR_VECTORS))
     else:
         if threads < 2 or work < WAKES or (blas := _blas()) is None:
             return None

@@ -16,12 +16,11 @@ from ...optim.adam import Adam
 from ...optim.rmsprop import RMSprop
 from ...optim.sgd import SGD
 from ...seam import Replaceable
+from ...threads import get_num_threads
 from ..loops import FLOATS, Numba
 from ..pool import pool
 
-# Elements worth a thread of their own: where there is little to compute, moving them to another
-# processor is most of the work.
-PIECE, PIECES = 131072, {"adam": 32768, "rmsprop": 32768}
+PIECE = 32768  # elements worth a thread of their own
 LIKE = tuple(numpy.empty(0, dtype) for dtype in FLOATS)
 GRAD = 1  # its column in what is prepared: the only array that is not written
 
@@ -64,12 +63,17 @@ def _taken(name: str, rows: list[tuple[Any, ...]], arrays: int,
         if table.fitting < len(rows):
             left = [row for row, fits in zip(rows, table.fit.tolist(), strict=True) if not fits]
             addresses, sizes, numbers = (x[table.fit] for x in (addresses, sizes, numbers))
-        pool.split(getattr(steps, name), steps.length(sizes), addresses, sizes, numbers,
-                   like, *options, align=steps.VECTORS, least=PIECES.get(name, PIECE))
+        parts = _parts(table.total)
+        pool.split(getattr(steps, name), parts, parts, addresses, sizes, numbers, like, *options)
         rows = left
         if not rows:
             break
     return rows
+
+
+def _parts(total: int) -> int:
+    """In how many parts to do the work on so many elements."""
+    return max(1, min(get_num_threads(), total // PIECE))
 
 
 def _penalty(group: dict[str, Any]) -> tuple[float, float, float]:
@@ -105,12 +109,14 @@ def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
 
 
 def _one_kind(arrays: list[Any], read_only: int) -> Any:
-    """The addresses and sizes of arrays that are all of one dtype and dense, or None."""
+    """The addresses and sizes of arrays that are all of one dtype and dense, and the sum of the
+    sizes; or None.
+    """
     if Numba.missing or not arrays or arrays[0].dtype not in FLOATS:
         return None
     memory, _ = _loops()
     table = memory.described([(a,) for a in arrays], 1, arrays[0].dtype, read_only)
-    return (table.addresses, table.sizes) if table.fitting == len(arrays) else None
+    return (table.addresses, table.sizes, table.total) if table.fitting == len(arrays) else None
 
 
 @clip_grad.norms.kernel("cpu")
@@ -119,10 +125,10 @@ def _(arrays: list[Any], p: float) -> Any:
     if found is None:
         return None
     _, steps = _loops()
-    addresses, sizes = found
+    addresses, sizes, total = found
     ends = numpy.cumsum(-(-sizes // steps.BLOCK))  # of each array's blocks
     sums = numpy.empty(ends[-1], numpy.float64)
-    blocks_of_a_piece = PIECE * len(sums) // max(int(sizes.sum()), 1) + 1  # many may be short
+    blocks_of_a_piece = PIECE * len(sums) // max(total, 1) + 1  # many may be short
     pool.split(steps.square_sums, len(sums), addresses, sizes, sums,
                numpy.empty(0, arrays[0].dtype), least=blocks_of_a_piece)
     totals = numpy.zeros(len(arrays))
@@ -136,7 +142,8 @@ def _(arrays: list[Any], factor: Any) -> Any:
     if found is None:
         return None
     _, steps = _loops()
-    addresses, sizes = found
-    pool.split(steps.scale, steps.length(sizes), addresses, sizes, numpy.empty(0, arrays[0].dtype),
-               factor.item(), align=steps.VECTORS, least=PIECE)
+    addresses, sizes, total = found
+    parts = _parts(total)
+    pool.split(steps.scale, parts, parts, addresses, sizes, numpy.empty(0, arrays[0].dtype),
+               factor.item())
     return True

@@ -215,6 +215,30 @@ def few_rows(start, stop, a, b, bias, out):
             to[i * columns + j] += rest
 
 
+@loop
+def one_row(start, stop, a, b, bias, out):
+    """The same of a single row, four sums at a time."""
+    depth = a.shape[1]
+    flat_a, flat_b, to = a.reshape(-1), b.reshape(-1), out.reshape(-1)
+    lanes = BYTES // a.itemsize
+    whole = depth // lanes * lanes
+    for j in range(start, stop, 4):
+        # Behind the last one it comes again.
+        j1, j2, j3 = min(j + 1, stop - 1), min(j + 2, stop - 1), min(j + 3, stop - 1)
+        p0, p1, p2, p3 = j * depth, j1 * depth, j2 * depth, j3 * depth
+        x0 = x1 = x2 = x3 = zeros(a)
+        for k in range(0, whole, lanes):
+            y = load(flat_a, k)
+            x0, x1 = fma(y, load(flat_b, p0 + k), x0), fma(y, load(flat_b, p1 + k), x1)
+            x2, x3 = fma(y, load(flat_b, p2 + k), x2), fma(y, load(flat_b, p3 + k), x3)
+        to[j], to[j1], to[j2], to[j3] = total(x0), total(x1), total(x2), total(x3)
+    for j in range(start, stop):
+        rest = bias[j] if bias.size else zero(a)
+        for k in range(whole, depth):
+            rest += flat_a[k] * flat_b[j * depth + k]
+        to[j] += rest
+
+
 @inlined
 def zero(x):
     return x.dtype.type(0)

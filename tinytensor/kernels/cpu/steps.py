@@ -1,9 +1,11 @@
 """The loops of optimisers: each element of a parameter, its gradient and its state once.
 
-A loop takes a piece of all parameters laid end to end, each rounded up to whole vectors, so that
-an element is in the same place of a vector whatever the pieces, and its result the same. Row t
-of `addresses` tells where the arrays of parameter t lie, row t of `numbers` what belongs to it
-alone. `like` is an array of their dtype. What an option that is off would need has no memory.
+A part of the work is a part of every parameter, as it is of a layer's products, so that a
+thread finds in its processor's cache the rows of weights and gradients that it has had before.
+Parts begin at whole vectors: an element is in the same place of a vector whatever the parts, and
+its result the same. Row t of `addresses` tells where the arrays of parameter t lie, row t of
+`numbers` what belongs to it alone. `like` is an array of their dtype. What an option that is off
+would need has no memory.
 """
 
 from __future__ import annotations
@@ -13,28 +15,13 @@ import math
 from ..loops import inlined, loop
 from ..memory import memory
 
-VECTORS = 64  # elements, whole vectors of any dtype: where pieces may begin
+VECTORS = 64  # elements, whole vectors of any dtype
 
 
 @inlined
-def piece(start, stop, begin, size):
-    """Which elements of a parameter that begins at `begin` lie between start and stop."""
-    return max(start - begin, 0), min(stop - begin, size)
-
-
-@inlined
-def after(begin, size):
-    """Where the next parameter begins."""
-    return begin + (size + VECTORS - 1) // VECTORS * VECTORS
-
-
-@loop
-def length(sizes):
-    """Where the last of them ends."""
-    begin = 0
-    for t in range(sizes.size):
-        begin = after(begin, sizes[t])
-    return begin
+def bound(size, part, parts):
+    """Where a part of a parameter begins."""
+    return size if part == parts else size * part // parts // VECTORS * VECTORS
 
 
 @inlined
@@ -43,15 +30,15 @@ def direction(p, g, sign, decay):
 
 
 @loop
-def sgd(start, stop, addresses, sizes, numbers, like, sign, decay, lr, new, nesterov, momentum):
-    begin = 0
-    for t in range(sizes.size):
-        a, b = piece(start, stop, begin, sizes[t])
-        if a < b:
-            p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
-            v = memory(addresses[t, 2], a, b, like)
-            sgd_step(p, g, v, numbers[t, 0] != 0, sign, decay, lr, new, nesterov, momentum)
-        begin = after(begin, sizes[t])
+def sgd(start, stop, parts, addresses, sizes, numbers, like, sign, decay, lr, new, nesterov,
+        momentum):
+    for part in range(start, stop):
+        for t in range(sizes.size):
+            a, b = bound(sizes[t], part, parts), bound(sizes[t], part + 1, parts)
+            if a < b:
+                p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
+                v = memory(addresses[t, 2], a, b, like)
+                sgd_step(p, g, v, numbers[t, 0] != 0, sign, decay, lr, new, nesterov, momentum)
 
 
 @loop
@@ -69,18 +56,17 @@ def sgd_step(p, g, v, first, sign, decay, lr, new, nesterov, momentum):
 
 
 @loop
-def adam(start, stop, addresses, sizes, numbers, like, sign, decay, shrink, new1, old2, new2,
+def adam(start, stop, parts, addresses, sizes, numbers, like, sign, decay, shrink, new1, old2, new2,
          amsgrad):
-    begin = 0
-    for t in range(sizes.size):
-        a, b = piece(start, stop, begin, sizes[t])
-        if a < b:
-            p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
-            m, v = memory(addresses[t, 2], a, b, like), memory(addresses[t, 3], a, b, like)
-            largest = memory(addresses[t, 4], a, b, like)
-            adam_step(p, g, m, v, largest, sign, decay, shrink, new1, old2, new2, amsgrad,
-                      numbers[t, 0], numbers[t, 1])
-        begin = after(begin, sizes[t])
+    for part in range(start, stop):
+        for t in range(sizes.size):
+            a, b = bound(sizes[t], part, parts), bound(sizes[t], part + 1, parts)
+            if a < b:
+                p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
+                m, v = memory(addresses[t, 2], a, b, like), memory(addresses[t, 3], a, b, like)
+                largest = memory(addresses[t, 4], a, b, like)
+                adam_step(p, g, m, v, largest, sign, decay, shrink, new1, old2, new2, amsgrad,
+                          numbers[t, 0], numbers[t, 1])
 
 
 @loop
@@ -103,17 +89,16 @@ def adam_step(p, g, m, v, largest, sign, decay, shrink, new1, old2, new2, amsgra
 
 
 @loop
-def rmsprop(start, stop, addresses, sizes, numbers, like, sign, decay, lr, old, new, eps,
+def rmsprop(start, stop, parts, addresses, sizes, numbers, like, sign, decay, lr, old, new, eps,
             momentum, centered):
-    begin = 0
-    for t in range(sizes.size):
-        a, b = piece(start, stop, begin, sizes[t])
-        if a < b:
-            p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
-            v = memory(addresses[t, 2], a, b, like)
-            m, buffer = memory(addresses[t, 3], a, b, like), memory(addresses[t, 4], a, b, like)
-            rmsprop_step(p, g, v, m, buffer, sign, decay, lr, old, new, eps, momentum, centered)
-        begin = after(begin, sizes[t])
+    for part in range(start, stop):
+        for t in range(sizes.size):
+            a, b = bound(sizes[t], part, parts), bound(sizes[t], part + 1, parts)
+            if a < b:
+                p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
+                v = memory(addresses[t, 2], a, b, like)
+                m, buffer = memory(addresses[t, 3], a, b, like), memory(addresses[t, 4], a, b, like)
+                rmsprop_step(p, g, v, m, buffer, sign, decay, lr, old, new, eps, momentum, centered)
 
 
 @loop
@@ -171,13 +156,12 @@ def add_up(sums, ends, totals):
 
 
 @loop
-def scale(start, stop, addresses, sizes, like, factor):
+def scale(start, stop, parts, addresses, sizes, like, factor):
     factor = like.dtype.type(factor)
-    begin = 0
-    for t in range(sizes.size):
-        a, b = piece(start, stop, begin, sizes[t])
-        if a < b:
-            x = memory(addresses[t, 0], a, b, like)
-            for i in range(x.size):
-                x[i] *= factor
-        begin = after(begin, sizes[t])
+    for part in range(start, stop):
+        for t in range(sizes.size):
+            a, b = bound(sizes[t], part, parts), bound(sizes[t], part + 1, parts)
+            if a < b:
+                x = memory(addresses[t, 0], a, b, like)
+                for i in range(x.size):
+                    x[i] *= factor

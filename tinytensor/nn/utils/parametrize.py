@@ -126,8 +126,8 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
             _check(tensor_name, value, made())
     if not is_parametrized(module):
         _change_class(module)
-    vars(module)["_parameters"].pop(tensor_name, None)
-    vars(module)["_buffers"].pop(tensor_name, None)
+    module._parameters.pop(tensor_name, None)
+    module._buffers.pop(tensor_name, None)
     module.parametrizations[tensor_name] = made
     setattr(type(module), tensor_name, _property(tensor_name))
     return module

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..module import Module
+from ..registry import Registry
 
 
 def functional_call(module: Module, parameters_and_buffers_dict: dict[str, Any], args: Any = None,
@@ -24,11 +25,11 @@ def functional_call(module: Module, parameters_and_buffers_dict: dict[str, Any],
         RuntimeError: a name that is not in the module; with `strict`, one that is missing.
     """
     given = dict(parameters_and_buffers_dict)
-    places: dict[str, tuple[dict[str, Any], str]] = {}
+    places: dict[str, tuple[Registry, str]] = {}
     for path, inner in module.named_modules(remove_duplicate=False):
         for registry in (inner._parameters, inner._buffers):
             for name in registry:
-                places[f"{path}.{name}" if path else name] = registry, name  # type: ignore[assignment]
+                places[f"{path}.{name}" if path else name] = registry, name
     unknown = [name for name in given if name not in places]
     missing = [name for name, (values, own) in places.items()
                if name not in given and values[own] is not None]

@@ -1,0 +1,45 @@
+"""Registry: what a module has of one kind, parameters, buffers or modules, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+
+class Registry(MutableMapping[str, Any]):
+    """The registered attributes of a module that are of one kind, in their order.
+
+    The values are ordinary attributes, which Python finds without a detour, in a twentieth of the
+    time that a `__getattr__` takes; only their names are kept apart. What is written here is
+    written there.
+    """
+
+    __slots__ = ("attributes", "names")
+
+    def __init__(self, attributes: dict[str, Any], names: dict[str, None]):
+        self.attributes, self.names = attributes, names
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.attributes[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.names[name] = None
+        self.attributes[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self.names[name]
+        del self.attributes[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
