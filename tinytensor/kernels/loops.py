@@ -33,7 +33,7 @@ EXACT = {"contract"}  # for what relies on the order, as the reduction of an arg
 
 INLINED = {"nogil": True, "fastmath": EXACT, "error_model": "numpy", "forceinline": True}
 
-PIECE = 4096  # elements worth a thread of their own
+PIECE = 8192  # elements worth a thread of their own
 FLOATS = (numpy.dtype("float32"), numpy.dtype("float64"))
 
 

@@ -6,7 +6,6 @@ processors, and each kind gets in the other's way. So each of ours calls it for 
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 from typing import Any
@@ -48,22 +47,14 @@ def _product(a: Any, b: Any, bias: Any = None) -> Any:
     work, vector = rows * depth * columns, rows == 1 or columns == 1
     if depth == 1 and bias is None:
         return _outer(a, b) if work >= Switch.small else None
+    if rows <= FEW and (found := _of_few_rows(a, b.T, bias)) is not None:
+        return found
     if work < (WAKES_FOR_VECTORS if vector else WAKES):
         return None
     a_turned, b_turned = not a.flags.c_contiguous, not b.flags.c_contiguous
     stored_a, stored_b = a.T if a_turned else a, b.T if b_turned else b
-    if not fits(stored_a, stored_b, bias, least=1):
+    if not fits(stored_a, stored_b, bias, least=1) or parts < 2 or (blas := _blas()) is None:
         return None
-    few = rows <= FEW and b_turned and not a_turned and a.nbytes <= CACHE
-    if not few and (parts < 2 or (blas := _blas()) is None):
-        return None
-    if few:
-        out = numpy.empty((rows, columns), a.dtype)
-        loop, align, least = (_loops().one_row, 16, WORTH_FOR_VECTORS) if rows == 1 \
-            else (_loops().few_rows, 48, WAKES)
-        pool.split(loop, columns, a, stored_b, stored_a[0, :0] if bias is None else bias, out,
-                   align=align, least=-(-least // (rows * depth)))
-        return out
     if vector or work < WORTH:
         with blas.in_one_thread:
             out = a @ b
@@ -74,6 +65,22 @@ def _product(a: Any, b: Any, bias: Any = None) -> Any:
     with blas.in_one_thread:
         pool.split(_loops().product, parts, parts, blas.gemm[a.dtype], stored_a, a_turned,
                    stored_b, b_turned, bias, out)
+    return out
+
+
+def _of_few_rows(a: Any, b: Any, bias: Any) -> Any:
+    """a @ b.T + bias for few rows of a matrix, all as it lies in memory; None for others."""
+    rows, depth = a.shape
+    columns = len(b)
+    work = rows * depth * columns
+    if rows > FEW or work < (WAKES_FOR_VECTORS if rows == 1 else Switch.small) \
+            or a.nbytes > CACHE or not fits(a, b, bias, least=1):
+        return None
+    loop, align, least = (_loops().one_row, 16, WORTH_FOR_VECTORS) if rows == 1 \
+        else (_loops().few_rows, 48, WAKES)
+    out = numpy.empty((rows, columns), a.dtype)
+    pool.split(loop, columns, a, b, a[0, :0] if bias is None else bias, out,
+               align=align, least=-(-least // (rows * depth)))
     return out
 
 
@@ -109,8 +116,11 @@ def _(input: Any, weight: Any, bias: Any) -> Any:
     if weight.ndim != 2 or input.shape[-1] != weight.shape[1] or (
             bias is not None and bias.shape != weight.shape[:1]):
         return None  # the reference says what is wrong
-    out = _product(_as_rows(input), weight.T, bias)
-    return None if out is None else out.reshape(*input.shape[:-1], len(weight))
+    rows = _as_rows(input)
+    out = _of_few_rows(rows, weight, bias)
+    if out is None:
+        out = _product(rows, weight.T, bias)
+    return out if out is None or input.ndim == 2 else out.reshape(*input.shape[:-1], len(weight))
 
 
 @linear.kernel("cpu", "input", "weight", "bias", work=lambda g, weight, input: g.size * (
@@ -128,19 +138,23 @@ def _(g: Any, weight: Any, input: Any, needs: tuple[bool, ...]) -> Any:
     if samples == 1:
         parts = max(1, min(threads, work // WORTH_FOR_VECTORS))
     else:
-        if threads < 2 or work < WAKES or (blas := _blas()) is None:
+        if threads < 2 and work >= WAKES or (blas := _blas()) is None:
             return None
         parts, address = threads if work >= WORTH else 1, blas.gemm[rows.dtype]
     none = rows[:0, :0]
     d_x = numpy.empty((samples, inputs), rows.dtype) if needs[0] else none
     d_weight = numpy.empty((outputs, inputs), rows.dtype) if needs[1] else none
     d_bias = numpy.empty(outputs if needs[2] else 0, rows.dtype)
-    with blas.in_one_thread if address else contextlib.nullcontext():
-        pool.split(_loops().linear_back, parts, parts, address, rows, none if x is None else x,
-                   none if weight is None else weight, d_x, d_weight, d_bias)
+    given = (address, rows, none if x is None else x, none if weight is None else weight,
+             d_x, d_weight, d_bias)
+    if work < WAKES or not address:
+        pool.split(_loops().linear_back, parts, parts, *given)
+    else:
+        with blas.in_one_thread:
+            pool.split(_loops().linear_back, parts, parts, *given)
     if needs[0] and g.ndim != 2:
         d_x = d_x.reshape(*g.shape[:-1], inputs)
-    return [d if needed else None for d, needed in zip((d_x, d_weight, d_bias), needs, strict=True)]
+    return d_x if needs[0] else None, d_weight if needs[1] else None, d_bias if needs[2] else None
 
 
 @matmul.kernel("cpu", work=lambda input, other: input.size + other.size)
