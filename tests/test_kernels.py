@@ -96,8 +96,8 @@ pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need nu
 @pytest.fixture(autouse=True)
 def never_too_small(monkeypatch, kernels):
     monkeypatch.setattr(Switch, "small", 0)
-    monkeypatch.setattr(linalg, "WAKES", 1)
-    monkeypatch.setattr(linalg, "WORTH", 1)
+    for name in ("WAKES", "WAKES_FOR_VECTORS", "WORTH"):
+        monkeypatch.setattr(linalg, name, 1)
 
 
 @pytest.fixture(autouse=True)
