@@ -610,6 +610,26 @@ def test_copies_of_a_module_have_registries_of_their_own() -> None:
     assert again.weight is again._parameters["weight"] and repr(again) == repr(module)
 
 
+@pytest.mark.parametrize("library", [tinytensor, torch])
+def test_a_wrapper_hands_on_what_it_does_not_have(library: Any) -> None:
+    class Wrapper(library.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self, module: Any):
+            super().__init__()
+            self.module = module
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                return getattr(super().__getattr__("module"), name)
+
+    layer = library.nn.Linear(2, 3)
+    wrapped = Wrapper(layer)
+    assert wrapped.module is layer and wrapped.out_features == 3 and wrapped.weight is layer.weight
+    with pytest.raises(AttributeError, match="nothing"):
+        wrapped.nothing  # noqa: B018
+
+
 def test_a_shared_parameter_keeps_its_place() -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     model[1].weight = model[0].weight

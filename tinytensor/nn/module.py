@@ -113,7 +113,9 @@ class Module(Stateful):
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
-        """Called for what is no attribute."""
+        """Called for what is no attribute; and by wrappers, for a registered one by its name."""
+        if any(name in names for names in self.__dict__.get("_registered", {}).values()):
+            return self.__dict__[name]
         raise absent.AbsentName(f"the {type(self).__name__}", name, lambda: dir(self))
 
     def __delattr__(self, name: str) -> None:
@@ -124,9 +126,11 @@ class Module(Stateful):
 
     def _forget(self, name: str, keep: str = "") -> None:
         """Takes a name out of everything but the registry `keep`, where it has its place."""
-        self.__dict__.pop(name, None)
+        registered = self.__dict__.get("_registered", {})
+        if name not in registered.get(keep, ()):
+            self.__dict__.pop(name, None)
         self.__dict__.get("_non_persistent_buffers_set", set()).discard(name)
-        for registry, names in self.__dict__.get("_registered", {}).items():
+        for registry, names in registered.items():
             if registry != keep:
                 names.pop(name, None)
 
