@@ -194,8 +194,8 @@ def rows(loop: Loop, *arrays: Any) -> Any:
     """The same of matrices, whose rows are along the last axis; they must fit."""
     out = numpy.empty_like(arrays[0])
     size = out.shape[-1]
-    pool.split(loop, out.size // size, *[a.reshape(-1, size) for a in arrays],
-               out.reshape(-1, size), least=rows_a_thread(size))
+    given = (*arrays, out) if out.ndim == 2 else [a.reshape(-1, size) for a in (*arrays, out)]
+    pool.split(loop, out.size // size, *given, least=rows_a_thread(size))
     return out
 
 

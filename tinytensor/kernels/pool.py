@@ -59,7 +59,9 @@ class Pool:
         Raises:
             RuntimeError: the loop failed in a thread.
         """
-        pieces = min(Threads.count, MOST, -(-length // align), length // least)
+        pieces = length // least
+        if pieces > 1:
+            pieces = min(pieces, Threads.count, MOST, -(-length // align))
         if pieces < 2 or not self.busy.acquire(blocking=False):
             loop(0, length, *args)  # alone, or while another thread has the workers
             return

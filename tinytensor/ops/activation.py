@@ -424,17 +424,20 @@ def _(xp, g, out, dim):
     return g - xp.exp(out) * xp.sum(g, axis=axes(dim, len(out.shape)), keepdims=True)
 
 
-def _with_dtype(function: Op) -> None:
+def _with_dtype(made: Op) -> None:
+    function = made.function
+
     def public(input, dim=None, _stacklevel=3, dtype=None, **aliases):
         if isinstance(_stacklevel, dtypes.dtype):  # torch.softmax(input, dim, dtype)
             dtype = _stacklevel
         if dtype is not None:
             input = input.to(dtypes.resolve(dtype))
-        return function(input, _given_dim(function.name, aliases.get("axis", dim),
-                                          input.ndim))
+        if dim is None:
+            dim = _given_dim(made.name, aliases.get("axis"), input.ndim)
+        return function(input, dim)
 
-    public.__name__, public.__doc__ = function.name, function.forward.__doc__
-    function.public(public)
+    public.__name__, public.__doc__ = made.name, made.forward.__doc__
+    made.public(public)
 
 
 def _given_dim(name: str, dim: int | None, ndim: int) -> int:

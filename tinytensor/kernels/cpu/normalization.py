@@ -34,8 +34,8 @@ def _trailing(x: Any, weight: Any, bias: Any, normalized_shape: Any) -> tuple[in
 
 def _taken(x: Any, weight: Any, bias: Any, row: tuple[int, ...]) -> tuple[int, ...] | None:
     """The shape of a row, or None if the loops do not take x or a weight is not one of a row."""
-    fit = fits(x, weight, bias, least=1) and all(
-        w is None or w.shape == row for w in (weight, bias))
+    fit = (weight is None or weight.shape == row) and (bias is None or bias.shape == row) \
+        and fits(x, weight, bias, least=1)
     return row if fit else None
 
 
@@ -73,17 +73,17 @@ def _(input: Any, weight: Any, bias: Any, dims: Any, eps: float) -> Any:
 def _standardized(input: Any, weight: Any, bias: Any, row: tuple[int, ...], eps: float) -> Any:
     dtype, size = input.dtype, math.prod(row)
     n = input.size // size
-    out, statistics = numpy.empty_like(input), numpy.empty((2, n), dtype)
+    out, mean, var = numpy.empty_like(input), numpy.empty(n, dtype), numpy.empty(n, dtype)
     weight = numpy.ones(size, dtype) if weight is None else weight.reshape(-1)
     bias = numpy.zeros(size, dtype) if bias is None else bias.reshape(-1)
     pool.split(_standardize, n, input.reshape(n, size), weight, bias, out.reshape(n, size),
-               statistics, dtype.type(eps), least=rows_a_thread(size))
-    mean, var = statistics.reshape(2, *input.shape[:-len(row)], *(1,) * len(row))
-    return out, mean, var
+               mean, var, float(eps), least=rows_a_thread(size))
+    kept = (*input.shape[:-len(row)], *(1,) * len(row))
+    return out, mean.reshape(kept), var.reshape(kept)
 
 
 @loop
-def _standardize(start, stop, x, weight, bias, out, statistics, eps):
+def _standardize(start, stop, x, weight, bias, out, means, variances, eps):
     number = x.dtype.type
     for row in range(start, stop):
         x_row, out_row = x[row], out[row]
@@ -91,10 +91,10 @@ def _standardize(start, stop, x, weight, bias, out, statistics, eps):
         for i in range(x_row.size):  # for a while, the squares
             out_row[i] = (x_row[i] - mean) * (x_row[i] - mean)
         var = sum_of(out_row) / number(x_row.size)
-        scale = number(1) / math.sqrt(var + eps)
+        scale = number(1) / math.sqrt(var + number(eps))
         for i in range(x_row.size):
             out_row[i] = (x_row[i] - mean) * scale * weight[i] + bias[i]
-        statistics[0, row], statistics[1, row] = mean, var
+        means[row], variances[row] = mean, var
 
 
 @standardize.kernel("cpu", "input", "weight", "bias")
@@ -131,9 +131,12 @@ def _standardized_back(g: Any, needs: Any, input: Any, weight: Any, mean: Any, v
     shares = numpy.zeros((blocks, 2, size), dtype)
     factor = numpy.ones(size, dtype) if weight is None else weight.reshape(-1)
     pool.split(_standardize_back, blocks, g.reshape(n, size), input.reshape(n, size), factor,
-               mean.reshape(n), var.reshape(n), d.reshape(n, size), shares, dtype.type(eps),
+               mean.reshape(n), var.reshape(n), d.reshape(n, size), shares, float(eps),
                least=-(-rows_a_thread(size) // TOGETHER))
-    d_weight, d_bias = shares.sum(axis=0).reshape(2, *row)
+    if not needs[1] and not needs[2]:
+        return d, None, None
+    d_weight, d_bias = numpy.empty(row, dtype), numpy.empty(row, dtype)
+    _add_up(shares, d_weight.reshape(-1), d_bias.reshape(-1))
     return d, d_weight if needs[1] else None, d_bias if needs[2] else None
 
 
@@ -143,7 +146,7 @@ def _standardize_back(start, stop, g, x, weight, mean, var, d, shares, eps):
     number, size = x.dtype.type, x.shape[1]
     for row in range(start * TOGETHER, min(stop * TOGETHER, x.shape[0])):
         g_row, x_row, d_row = g[row], x[row], d[row]
-        centre, scale = mean[row], number(1) / math.sqrt(var[row] + eps)
+        centre, scale = mean[row], number(1) / math.sqrt(var[row] + number(eps))
         # Sums and what is written are apart: together they would not be vectorised.
         by_bias = by_weight = number(0)
         for i in range(size):
@@ -158,3 +161,14 @@ def _standardize_back(start, stop, g, x, weight, mean, var, d, shares, eps):
         for i in range(size):
             to_weight[i] += g_row[i] * ((x_row[i] - centre) * scale)
             to_bias[i] += g_row[i]
+
+
+@loop
+def _add_up(shares, d_weight, d_bias):
+    d_weight[:] = 0
+    d_bias[:] = 0
+    for block in range(shares.shape[0]):
+        to_weight, to_bias = shares[block, 0], shares[block, 1]
+        for i in range(d_weight.size):
+            d_weight[i] += to_weight[i]
+            d_bias[i] += to_bias[i]

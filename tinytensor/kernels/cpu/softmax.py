@@ -8,7 +8,6 @@ import numpy
 
 from ...ops.activation import log_softmax, softmax
 from ...ops.loss import label_cross_entropy
-from ...ops.reduce import axes
 from .. import approximations
 from ..loops import fits, inlined, loop, rows, rows_a_thread, without_nan
 from ..pool import pool
@@ -29,8 +28,8 @@ def largest_of(x, row):
 
 
 def _of_rows(dim: int, *arrays: Any) -> bool:
-    x = arrays[0]
-    return bool(fits(*arrays, least=1) and axes(dim, x.ndim) == (x.ndim - 1,))
+    last = arrays[0].ndim - 1
+    return last >= 0 and dim in (-1, last) and fits(*arrays, least=1)
 
 
 @softmax.kernel("cpu")
