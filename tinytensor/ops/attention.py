@@ -127,14 +127,13 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
 
 def _check(query, key, value, attn_mask, is_causal):
     name = "scaled_dot_product_attention"
-    shapes = ", ".join(f"{what} {tuple(x.shape)}" for what, x in
-                       (("query", query), ("key", key), ("value", value)))
-    if min(query.ndim, key.ndim, value.ndim) < 2:
-        raise RuntimeError(f"{name}: needs at least 2 dims, got {shapes}")
-    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        raise RuntimeError(f"{name}: {shapes}: the last dims of query and key must be equal, and "
-                           "so must dim -2 of key and value")
-    if len({query.dtype, key.dtype, value.dtype}) > 1:
+    q, k, v = (x._array for x in (query, key, value))
+    if min(q.ndim, k.ndim, v.ndim) < 2:
+        raise RuntimeError(f"{name}: needs at least 2 dims, got {_shapes(q, k, v)}")
+    if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
+        raise RuntimeError(f"{name}: {_shapes(q, k, v)}: the last dims of query and key must be "
+                           "equal, and so must dim -2 of key and value")
+    if not q.dtype == k.dtype == v.dtype:
         raise RuntimeError(f"{name}: query, key and value must have one dtype, got {query.dtype}, "
                            f"{key.dtype} and {value.dtype}")
     if attn_mask is None:
@@ -144,6 +143,10 @@ def _check(query, key, value, attn_mask, is_causal):
     if attn_mask.dtype not in (dtypes.bool_, dtypes.float32, query.dtype):
         raise RuntimeError(f"{name}: the mask must be bool or {query.dtype}, got "
                            f"{attn_mask.dtype}")
+
+
+def _shapes(query, key, value):
+    return f"query {query.shape}, key {key.shape}, value {value.shape}"
 
 
 def _heads_for(query, x, what):

@@ -14,20 +14,21 @@ from ...ops.attention import attention
 from ..loops import FLOATS, Numba
 from ..pool import pool
 
-WORTH_A_THREAD = 1 << 14  # scores
+WORTH_A_THREAD = 1 << 12  # scores
 
 
 def _by_heads(*arrays: Any) -> list[Any] | None:
     """The arrays as (batch, heads, length, size); None if the loops do not take them."""
-    first = arrays[0]
-    lead = first.shape[:-2]
-    if Numba.missing or len(lead) > 2 or first.dtype not in FLOATS or not all(
-            a.size and a.shape[:-2] == lead and a.dtype is first.dtype for a in arrays):
+    dtype, lead, apart = arrays[0].dtype, arrays[0].shape[:-2], True
+    if Numba.missing or len(lead) > 2 or dtype not in FLOATS:
         return None
-    # All of one kind, for which the loops are compiled, and rows in one piece.
-    if any(a.flags.forc or a.strides[-1] != a.itemsize for a in arrays):
+    for a in arrays:
+        if not a.size or a.shape[:-2] != lead or a.dtype is not dtype:
+            return None
+        apart = apart and not a.flags.forc and a.strides[-1] == a.itemsize
+    if not apart:  # all of one kind, for which the loops are compiled, and rows in one piece
         arrays = tuple(numpy.ascontiguousarray(a) for a in arrays)
-    return [a.reshape((1,) * (2 - len(lead)) + a.shape) for a in arrays]
+    return [a if a.ndim == 4 else a.reshape((1,) * (2 - len(lead)) + a.shape) for a in arrays]
 
 
 def _four_dims(mask: Any, q: Any, k: Any) -> Any:
@@ -46,7 +47,7 @@ def _like(x: Any, size: int) -> Any:
 
 def _least(q: Any, k: Any) -> int:
     """How many heads are worth a thread."""
-    return WORTH_A_THREAD // (q.shape[2] * k.shape[2]) + 1
+    return -(-WORTH_A_THREAD // (q.shape[2] * k.shape[2]))
 
 
 @attention.kernel("cpu")
