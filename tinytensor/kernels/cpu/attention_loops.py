@@ -10,6 +10,7 @@ import numpy
 
 from .. import approximations
 from ..loops import loop
+from ..vectors import get, put
 from .products import lay_out, lay_out_turned, multiply, step_of, strip_of, whole_strips
 from .softmax import larger
 
@@ -17,18 +18,23 @@ QUERIES = 48  # at a time: whole tiles of `multiply`, and their scores stay in t
 
 
 @loop
-def put_rows(x, pitch, factor, out):
-    """The first columns of rows that are `pitch` apart, times a number."""
-    for i in range(out.shape[0]):
-        row = x[i * pitch:i * pitch + out.shape[1]]
-        for j in range(row.size):
-            out[i, j] = row[j] * factor
+def put_rows(x, pitch, factors, out):
+    """The first columns of rows that are `pitch` apart, each times a number."""
+    rows, columns = out.shape
+    step = step_of(out)
+    for i in range(rows):
+        factor = factors[i]
+        for j in range(columns):
+            put(out, i * step + j, factor * get(x, i * pitch + j))
 
 
 @loop
-def scale_row(row, scale):
-    for j in range(row.size):
-        row[j] *= scale
+def sum_of_products(a, at_a, b, at_b, count):
+    """Of so many elements of each."""
+    total = a.dtype.type(0)
+    for j in range(count):
+        total += get(a, at_a + j) * get(b, at_b + j)
+    return total
 
 
 @loop
@@ -44,23 +50,36 @@ def row_of(mask, b, h, i):
 
 
 @loop
-def largest_of(row):
+def largest_of(x, at, count):
     """Any number if one is NaN: the sum of powers is NaN all the same."""
-    largest = row[0]
-    for j in range(row.size):
-        largest = larger(row[j], largest)
+    largest = get(x, at)
+    for j in range(count):
+        largest = larger(get(x, at + j), largest)
     return largest
 
 
 @loop
-def powers(row, shift):
-    """Makes e**(x - shift) of each x, and returns their sum."""
-    total = row.dtype.type(0)
-    for j in range(row.size):
-        power = approximations.exp(row[j] - shift)
-        row[j] = power
+def powers(x, at, count, shift):
+    """Makes e**(y - shift) of each y, and returns their sum."""
+    total = x.dtype.type(0)
+    for j in range(count):
+        power = approximations.exp(get(x, at + j) - shift)
+        put(x, at + j, power)
         total += power
     return total
+
+
+@loop
+def fill_with_zeros(x, start, stop):
+    for j in range(stop - start):
+        put(x, start + j, x.dtype.type(0))
+
+
+@loop
+def times_difference(d, weights, at, count, common):
+    """d = weights (d - common): the derivative of a softmax."""
+    for j in range(count):
+        put(d, at + j, get(weights, at + j) * (get(d, at + j) - common))
 
 
 @loop
@@ -76,9 +95,10 @@ def attend(start, stop, query, key, value, mask, is_causal, scale, out, logsumex
     width = whole_strips(query, columns)
     turned_keys, values = numpy.empty(size * pitch, dtype), numpy.empty(keys * width, dtype)
     scores, sums = numpy.empty(QUERIES * pitch, dtype), numpy.empty(QUERIES * width, dtype)
+    shares = numpy.empty(QUERIES, dtype)  # what the powers of a query are to be multiplied with
     for head in range(start, stop):
         b, h = head // heads, head % heads
-        lay_out_turned(key[b, h], turned_keys)
+        lay_out_turned(key[b, h], scale, turned_keys)
         lay_out(value[b, h], values)
         for first in range(0, queries, QUERIES):
             last = min(first + QUERIES, queries)
@@ -88,17 +108,15 @@ def attend(start, stop, query, key, value, mask, is_causal, scale, out, logsumex
                      pitch, False)
             for i in range(rows):
                 own = min(first + i + 1, keys) if is_causal else keys
-                row = scores[i * pitch:i * pitch + own]
-                scale_row(row, scale)
                 if mask.size:
-                    add_to(row, row_of(mask, b, h, first + i))
-                shift = largest_of(row)
-                total = powers(row, shift)
-                scores[i * pitch + own:i * pitch + seen] = 0
+                    add_to(scores[i * pitch:i * pitch + own], row_of(mask, b, h, first + i))
+                shift = largest_of(scores, i * pitch, own)
+                total = powers(scores, i * pitch, own, shift)
+                fill_with_zeros(scores, i * pitch + own, i * pitch + seen)
                 logsumexp[b, h, first + i] = shift + approximations.log(total)
-                scale_row(row, one / total)
+                shares[i] = one / total
             multiply(scores, pitch, 1, rows, seen, values, keys, columns, sums, width, False)
-            put_rows(sums, width, one, out[b, h, first:last])
+            put_rows(sums, width, shares, out[b, h, first:last])
 
 
 @loop
@@ -120,10 +138,12 @@ def attend_back(start, stop, g, query, key, value, mask, is_causal, scale, out, 
     weights, d_scores = numpy.empty(QUERIES * pitch, dtype), numpy.empty(QUERIES * pitch, dtype)
     to_query = numpy.empty(QUERIES * size_width, dtype)
     to_keys, to_values = numpy.empty(keys * size_width, dtype), numpy.empty(keys * width, dtype)
+    ones = numpy.ones(max(QUERIES, keys), dtype)
+    scales = ones * scale
     for head in range(start, stop):
         b, h = head // heads, head % heads
-        lay_out_turned(key[b, h], turned_keys)
-        lay_out_turned(value[b, h], turned_values)
+        lay_out_turned(key[b, h], scale, turned_keys)
+        lay_out_turned(value[b, h], one, turned_values)
         lay_out(key[b, h], laid_keys)
         to_keys[:], to_values[:] = 0, 0
         for first in range(0, queries, QUERIES):
@@ -139,25 +159,20 @@ def attend_back(start, stop, g, query, key, value, mask, is_causal, scale, out, 
                      d_scores, pitch, False)
             for i in range(rows):
                 own = min(first + i + 1, keys) if is_causal else keys
-                row, d_row = weights[i * pitch:i * pitch + own], \
-                    d_scores[i * pitch:i * pitch + own]
-                scale_row(row, scale)
                 if mask.size:
-                    add_to(row, row_of(mask, b, h, first + i))
-                powers(row, logsumexp[b, h, first + i])
-                common = dtype.type(0)
-                for j in range(columns):
-                    common += given[i, j] * found[i, j]
-                for j in range(own):
-                    d_row[j] = row[j] * (d_row[j] - common)
-                weights[i * pitch + own:i * pitch + seen] = 0
-                d_scores[i * pitch + own:i * pitch + seen] = 0
+                    add_to(weights[i * pitch:i * pitch + own], row_of(mask, b, h, first + i))
+                powers(weights, i * pitch, own, logsumexp[b, h, first + i])
+                common = sum_of_products(given, i * step_of(given), found, i * step_of(found),
+                                         columns)
+                times_difference(d_scores, weights, i * pitch, own, common)
+                fill_with_zeros(weights, i * pitch + own, i * pitch + seen)
+                fill_with_zeros(d_scores, i * pitch + own, i * pitch + seen)
             multiply(d_scores, pitch, 1, rows, seen, laid_keys, keys, size, to_query, size_width,
                      False)
-            put_rows(to_query, size_width, scale, d_query[b, h, first:last])
+            put_rows(to_query, size_width, scales, d_query[b, h, first:last])
             multiply(d_scores, 1, pitch, seen, rows, laid_asking, rows, size, to_keys, size_width,
                      True)
             multiply(weights, 1, pitch, seen, rows, laid_given, rows, columns, to_values, width,
                      True)
-        put_rows(to_keys, size_width, scale, d_key[b, h])
-        put_rows(to_values, width, one, d_value[b, h])
+        put_rows(to_keys, size_width, scales, d_key[b, h])
+        put_rows(to_values, width, ones, d_value[b, h])

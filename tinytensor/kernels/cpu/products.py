@@ -56,8 +56,8 @@ def lay_out(x, into):
 
 
 @loop
-def lay_out_turned(x, into):
-    """The transpose of a matrix, into strips."""
+def lay_out_turned(x, factor, into):
+    """The transpose of a matrix, times a number, into strips."""
     columns, rows = x.shape
     width = strip_of(x)
     for strip in range(0, columns, width):
@@ -67,7 +67,7 @@ def lay_out_turned(x, into):
         for j in range(min(width, columns - strip)):
             row = x[strip + j]
             for k in range(rows):
-                to[k * width + j] = row[k]
+                to[k * width + j] = factor * row[k]
 
 
 @loop
