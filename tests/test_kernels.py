@@ -96,7 +96,7 @@ pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need nu
 @pytest.fixture(autouse=True)
 def never_too_small(monkeypatch, kernels):
     monkeypatch.setattr(Switch, "small", 0)
-    for name in ("WAKES", "WAKES_FOR_VECTORS", "WORTH"):
+    for name in ("WAKES", "WAKES_FOR_VECTORS", "WORTH", "WORTH_FOR_VECTORS"):
         monkeypatch.setattr(linalg, name, 1)
 
 
