@@ -63,7 +63,7 @@ def write_mnist(folder: Path, packed: bool, size: int = 12) -> None:
 
 
 def test_cnn_on_digits(tmp_path: Path, run_here: Any) -> None:
-    said = run("04_cnn.py", "--smoke", "--output", tmp_path)
+    said = run_here("04_cnn.py", "--smoke", "--output", tmp_path)
     assert "Conv2d" in said and "of 64 held-out images are read correctly" in said
     for name in ("curves.png", "mistakes.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")

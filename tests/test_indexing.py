@@ -82,7 +82,7 @@ def selected(shape, key):
         return None
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(shapes_and_keys())
 def test_reading_and_its_gradient_equal_pytorch(case):
     shape, key = case
@@ -106,7 +106,7 @@ def test_reading_and_its_gradient_equal_pytorch(case):
     numpy.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), 1e-14)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(shapes_and_keys(), st.data())
 def test_writing_and_its_gradients_equal_pytorch(case, data):
     shape, key = case
@@ -143,7 +143,7 @@ def test_writing_and_its_gradients_equal_pytorch(case, data):
         numpy.testing.assert_allclose(a, b, 1e-14)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(shapes_and_keys())
 def test_writing_without_a_graph_equals_pytorch(case):
     shape, key = case
