@@ -134,3 +134,12 @@ def test_a_nan_is_traced_to_the_operation_where_it_begins() -> None:
     with pytest.raises(RuntimeError, match=r"forward of log, called at .*test_misuse\.py"), \
             tinytensor.autograd.detect_anomaly():
         (x.log() * 2).sum()
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_a_misspelt_option_is_an_error(name: str) -> None:
+    function = getattr(nn.functional, name)
+    x = tinytensor.ones(2, 3)
+    assert function(x, axis=0).tolist() == function(x, 0).tolist() != function(x, 1).tolist()
+    with pytest.raises(TypeError, match=f"{name}.*unexpected keyword argument 'dims'"):
+        function(x, 1, dims=0)

@@ -427,13 +427,13 @@ def _(xp, g, out, dim):
 def _with_dtype(made: Op) -> None:
     function = made.function
 
-    def public(input, dim=None, _stacklevel=3, dtype=None, **aliases):
+    def public(input, dim=None, _stacklevel=3, dtype=None, *, axis=None):
         if isinstance(_stacklevel, dtypes.dtype):  # torch.softmax(input, dim, dtype)
             dtype = _stacklevel
         if dtype is not None:
             input = input.to(dtypes.resolve(dtype))
         if dim is None:
-            dim = _given_dim(made.name, aliases.get("axis"), input.ndim)
+            dim = _given_dim(made.name, axis, input.ndim)
         return function(input, dim)
 
     public.__name__, public.__doc__ = made.name, made.forward.__doc__
