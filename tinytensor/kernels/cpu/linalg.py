@@ -6,6 +6,7 @@ processors, and each kind gets in the other's way. So each of ours calls it for 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from typing import Any
@@ -145,13 +146,9 @@ def _(g: Any, weight: Any, input: Any, needs: tuple[bool, ...]) -> Any:
     d_x = numpy.empty((samples, inputs), rows.dtype) if needs[0] else none
     d_weight = numpy.empty((outputs, inputs), rows.dtype) if needs[1] else none
     d_bias = numpy.empty(outputs if needs[2] else 0, rows.dtype)
-    given = (address, rows, none if x is None else x, none if weight is None else weight,
-             d_x, d_weight, d_bias)
-    if work < WAKES or not address:
-        pool.split(_loops().linear_back, parts, parts, *given)
-    else:
-        with blas.in_one_thread:
-            pool.split(_loops().linear_back, parts, parts, *given)
+    with blas.in_one_thread if address and work >= WAKES else contextlib.nullcontext():
+        pool.split(_loops().linear_back, parts, parts, address, rows, none if x is None else x,
+                   none if weight is None else weight, d_x, d_weight, d_bias)
     if needs[0] and g.ndim != 2:
         d_x = d_x.reshape(*g.shape[:-1], inputs)
     return d_x if needs[0] else None, d_weight if needs[1] else None, d_bias if needs[2] else None
