@@ -155,7 +155,8 @@ def test_equals_its_reference(entry, sample, dtype):
 
 
 @dtypes
-@pytest.mark.parametrize("layout", ["transposed", "strided", "shifted"])
+@pytest.mark.parametrize("layout", ["transposed", "strided", "shifted", "broadcast",
+                                    "interleaved"])
 @on_samples(ENTRIES, samples)
 def test_on_memory_that_is_not_dense_or_not_aligned(entry, sample, dtype, layout):
     def change(x):
@@ -167,6 +168,10 @@ def test_on_memory_that_is_not_dense_or_not_aligned(entry, sample, dtype, layout
             wide = tinytensor.zeros((*x.shape[:-1], 2 * x.shape[-1]), dtype=x.dtype)
             wide[..., ::2] = x
             return wide[..., ::2]
+        if layout == "broadcast":
+            return x[..., :1, :].expand(*x.shape) if x.numel() and x.shape[-2] > 1 else x
+        if layout == "interleaved":  # rows in one piece, as heads that were split are
+            return x.transpose(0, -2).contiguous().transpose(0, -2)
         flat = tinytensor.zeros(x.numel() + 1, dtype=x.dtype)[1:]
         return flat.copy_(x.reshape(-1)).view(tuple(x.shape))
 

@@ -77,6 +77,14 @@ def _sources() -> tuple[Any, ...]:
     return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
 
 
+def _template(compiled: Any, args: Any, kws: Any) -> Any:
+    """How a loop is called from another: compiled for the types of numbers, not once for each
+    number that a call writes out, as Numba would.
+    """
+    unliteral = Numba.module.core.types.unliteral
+    return type(compiled).get_call_template(compiled, [unliteral(a) for a in args], kws)
+
+
 class Loop:
     """A function that is compiled, for the types it is given, when it is first called."""
 
@@ -92,6 +100,7 @@ class Loop:
                 made = Numba.load().njit(cache=True, no_cfunc_wrapper=True,  # none for callers in C
                                          **self.options)(self.function)
                 made._cache._cache_file._source_stamp = _sources()
+                made.get_call_template = functools.partial(_template, made)
                 self.compiled = made
         return self.compiled
 

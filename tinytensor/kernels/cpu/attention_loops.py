@@ -10,22 +10,28 @@ import numpy
 
 from .. import approximations
 from ..loops import loop
+from ..memory import matrix_of
 from ..vectors import get, put
-from .products import lay_out, lay_out_turned, multiply, step_of, strip_of, whole_strips
+from .products import (
+    fill_with_zeros,
+    lay_out,
+    lay_out_turned,
+    multiply,
+    strip_of,
+    whole_strips,
+)
 from .softmax import larger
 
 QUERIES = 48  # at a time: whole tiles of `multiply`, and their scores stay in the cache
 
 
 @loop
-def put_rows(x, pitch, factors, out):
+def put_rows(x, pitch, factors, out, at, step, rows, columns):
     """The first columns of rows that are `pitch` apart, each times a number."""
-    rows, columns = out.shape
-    step = step_of(out)
     for i in range(rows):
         factor = factors[i]
         for j in range(columns):
-            put(out, i * step + j, factor * get(x, i * pitch + j))
+            put(out, at + i * step + j, factor * get(x, i * pitch + j))
 
 
 @loop
@@ -70,12 +76,6 @@ def powers(x, at, count, shift):
 
 
 @loop
-def fill_with_zeros(x, start, stop):
-    for j in range(stop - start):
-        put(x, start + j, x.dtype.type(0))
-
-
-@loop
 def times_difference(d, weights, at, count, common):
     """d = weights (d - common): the derivative of a softmax."""
     for j in range(count):
@@ -83,28 +83,31 @@ def times_difference(d, weights, at, count, common):
 
 
 @loop
-def attend(start, stop, query, key, value, mask, is_causal, scale, out, logsumexp):
+def attend(start, stop, ids, heads, queries, keys, size, columns, mask, is_causal, scale,
+           logsumexp):
     """The forward for heads start to stop of (batch, heads, length, size).
 
-    The mask is empty, or its first three dims are these or 1.
+    `ids` are those of query, key, value, out. The mask is empty, or its first three dims are these
+    or 1.
     """
-    heads, queries, size = query.shape[1:]
-    keys, columns = value.shape[2:]
-    dtype, one = query.dtype, query.dtype.type(1)
-    pitch = whole_strips(query, keys) + strip_of(query)  # no power of 2: rows would share sets
-    width = whole_strips(query, columns)
+    dtype, one = logsumexp.dtype, logsumexp.dtype.type(1)
+    pitch = whole_strips(mask, keys) + strip_of(mask)  # no power of 2: rows would share sets
+    width = whole_strips(mask, columns)
     turned_keys, values = numpy.empty(size * pitch, dtype), numpy.empty(keys * width, dtype)
     scores, sums = numpy.empty(QUERIES * pitch, dtype), numpy.empty(QUERIES * width, dtype)
     shares = numpy.empty(QUERIES, dtype)  # what the powers of a query are to be multiplied with
     for head in range(start, stop):
         b, h = head // heads, head % heads
-        lay_out_turned(key[b, h], scale, turned_keys)
-        lay_out(value[b, h], values)
+        query, q_step = matrix_of(ids, 0, b, h, shares)
+        key, k_step = matrix_of(ids, 1, b, h, shares)
+        value, v_step = matrix_of(ids, 2, b, h, shares)
+        out, step = matrix_of(ids, 3, b, h, shares)
+        lay_out_turned(key, k_step, keys, size, scale, turned_keys)
+        lay_out(value, 0, v_step, keys, columns, values)
         for first in range(0, queries, QUERIES):
             last = min(first + QUERIES, queries)
             rows, seen = last - first, min(last, keys) if is_causal else keys
-            asking = query[b, h, first:last]
-            multiply(asking, step_of(asking), 1, rows, size, turned_keys, size, seen, scores,
+            multiply(query, first * q_step, q_step, 1, rows, size, turned_keys, size, seen, scores,
                      pitch, False)
             for i in range(rows):
                 own = min(first + i + 1, keys) if is_causal else keys
@@ -115,24 +118,25 @@ def attend(start, stop, query, key, value, mask, is_causal, scale, out, logsumex
                 fill_with_zeros(scores, i * pitch + own, i * pitch + seen)
                 logsumexp[b, h, first + i] = shift + approximations.log(total)
                 shares[i] = one / total
-            multiply(scores, pitch, 1, rows, seen, values, keys, columns, sums, width, False)
-            put_rows(sums, width, shares, out[b, h, first:last])
+            multiply(scores, 0, pitch, 1, rows, seen, values, keys, columns, sums, width, False)
+            put_rows(sums, width, shares, out, first * step, step, rows, columns)
 
 
 @loop
-def attend_back(start, stop, g, query, key, value, mask, is_causal, scale, out, logsumexp,
-                d_query, d_key, d_value):
-    """The gradients for heads start to stop; the scores are computed again."""
-    heads, queries, size = query.shape[1:]
-    keys, columns = value.shape[2:]
-    dtype, one = query.dtype, query.dtype.type(1)
-    pitch = whole_strips(query, keys) + strip_of(query)
-    size_width, width = whole_strips(query, size), whole_strips(query, columns)
+def attend_back(start, stop, ids, heads, queries, keys, size, columns, mask, is_causal, scale,
+                logsumexp):
+    """The gradients for heads start to stop; the scores are computed again.
+
+    `ids` are those of query, key, value, out, its gradient, and the gradients of the first three.
+    """
+    dtype, one = logsumexp.dtype, logsumexp.dtype.type(1)
+    pitch = whole_strips(mask, keys) + strip_of(mask)
+    size_width, width = whole_strips(mask, size), whole_strips(mask, columns)
     # What is a second factor, in strips; keys and values turned.
     turned_keys = numpy.empty(size * pitch, dtype)
     turned_values = numpy.empty(columns * pitch, dtype)
     laid_keys = numpy.empty(keys * size_width, dtype)
-    laid_asking = numpy.empty(QUERIES * size_width, dtype)
+    laid_query = numpy.empty(QUERIES * size_width, dtype)
     laid_given = numpy.empty(QUERIES * width, dtype)
     # Results.
     weights, d_scores = numpy.empty(QUERIES * pitch, dtype), numpy.empty(QUERIES * pitch, dtype)
@@ -142,37 +146,44 @@ def attend_back(start, stop, g, query, key, value, mask, is_causal, scale, out, 
     scales = ones * scale
     for head in range(start, stop):
         b, h = head // heads, head % heads
-        lay_out_turned(key[b, h], scale, turned_keys)
-        lay_out_turned(value[b, h], one, turned_values)
-        lay_out(key[b, h], laid_keys)
-        to_keys[:], to_values[:] = 0, 0
+        query, q_step = matrix_of(ids, 0, b, h, ones)
+        key, k_step = matrix_of(ids, 1, b, h, ones)
+        value, v_step = matrix_of(ids, 2, b, h, ones)
+        out, step = matrix_of(ids, 3, b, h, ones)
+        given, g_step = matrix_of(ids, 4, b, h, ones)
+        d_query, d_q_step = matrix_of(ids, 5, b, h, ones)
+        d_key, d_k_step = matrix_of(ids, 6, b, h, ones)
+        d_value, d_v_step = matrix_of(ids, 7, b, h, ones)
+        lay_out_turned(key, k_step, keys, size, scale, turned_keys)
+        lay_out_turned(value, v_step, keys, columns, one, turned_values)
+        lay_out(key, 0, k_step, keys, size, laid_keys)
+        fill_with_zeros(to_keys, 0, to_keys.size)
+        fill_with_zeros(to_values, 0, to_values.size)
         for first in range(0, queries, QUERIES):
             last = min(first + QUERIES, queries)
             rows, seen = last - first, min(last, keys) if is_causal else keys
-            asking, given, found = query[b, h, first:last], g[b, h, first:last], \
-                out[b, h, first:last]
-            lay_out(asking, laid_asking)
-            lay_out(given, laid_given)
-            multiply(asking, step_of(asking), 1, rows, size, turned_keys, size, seen, weights,
+            lay_out(query, first * q_step, q_step, rows, size, laid_query)
+            lay_out(given, first * g_step, g_step, rows, columns, laid_given)
+            multiply(query, first * q_step, q_step, 1, rows, size, turned_keys, size, seen, weights,
                      pitch, False)
-            multiply(given, step_of(given), 1, rows, columns, turned_values, columns, seen,
+            multiply(given, first * g_step, g_step, 1, rows, columns, turned_values, columns, seen,
                      d_scores, pitch, False)
             for i in range(rows):
                 own = min(first + i + 1, keys) if is_causal else keys
                 if mask.size:
                     add_to(weights[i * pitch:i * pitch + own], row_of(mask, b, h, first + i))
                 powers(weights, i * pitch, own, logsumexp[b, h, first + i])
-                common = sum_of_products(given, i * step_of(given), found, i * step_of(found),
+                common = sum_of_products(given, (first + i) * g_step, out, (first + i) * step,
                                          columns)
                 times_difference(d_scores, weights, i * pitch, own, common)
                 fill_with_zeros(weights, i * pitch + own, i * pitch + seen)
                 fill_with_zeros(d_scores, i * pitch + own, i * pitch + seen)
-            multiply(d_scores, pitch, 1, rows, seen, laid_keys, keys, size, to_query, size_width,
-                     False)
-            put_rows(to_query, size_width, scales, d_query[b, h, first:last])
-            multiply(d_scores, 1, pitch, seen, rows, laid_asking, rows, size, to_keys, size_width,
+            multiply(d_scores, 0, pitch, 1, rows, seen, laid_keys, keys, size, to_query,
+                     size_width, False)
+            put_rows(to_query, size_width, scales, d_query, first * d_q_step, d_q_step, rows, size)
+            multiply(d_scores, 0, 1, pitch, seen, rows, laid_query, rows, size, to_keys,
+                     size_width, True)
+            multiply(weights, 0, 1, pitch, seen, rows, laid_given, rows, columns, to_values, width,
                      True)
-            multiply(weights, 1, pitch, seen, rows, laid_given, rows, columns, to_values, width,
-                     True)
-        put_rows(to_keys, size_width, scales, d_key[b, h])
-        put_rows(to_values, width, ones, d_value[b, h])
+        put_rows(to_keys, size_width, scales, d_key, 0, d_k_step, keys, size)
+        put_rows(to_values, width, ones, d_value, 0, d_v_step, keys, columns)

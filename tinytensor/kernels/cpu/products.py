@@ -13,7 +13,7 @@ import numpy
 
 from ..blas import gemm
 from ..loops import inlined, loop
-from ..vectors import BYTES, fma, load, spread, store, total, zeros
+from ..vectors import BYTES, fma, get, load, put, spread, store, total, zeros
 
 TILE = 6  # rows
 
@@ -31,51 +31,49 @@ def whole_strips(x, columns):
     return (columns + width - 1) // width * width
 
 
-@inlined
-def step_of(x):
-    """From a row of a matrix to the next, in elements; within a row they are next to each other."""
-    return x.strides[0] // x.itemsize
-
-
 @loop
-def lay_out(x, into):
-    """A matrix, into strips."""
-    rows, columns = x.shape
-    width, step = strip_of(x), step_of(x)
-    for strip in range(0, columns, width):
-        to = into[strip * rows:(strip + width) * rows]
-        if strip + width <= columns:
-            for k in range(rows):
-                store(to, k * width, load(x, k * step + strip))
-                store(to, k * width + width // 2, load(x, k * step + strip + width // 2))
-        else:
-            to[:] = 0
-            for k in range(rows):
-                for j in range(columns - strip):
-                    to[k * width + j] = x[k, strip + j]
-
-
-@loop
-def lay_out_turned(x, factor, into):
-    """The transpose of a matrix, times a number, into strips."""
-    columns, rows = x.shape
+def lay_out(x, at, step, rows, columns, into):
+    """The matrix from x[at] on, into strips. Its rows are `step` apart."""
     width = strip_of(x)
     for strip in range(0, columns, width):
-        to = into[strip * rows:(strip + width) * rows]
-        if strip + width > columns:
-            to[:] = 0
-        for j in range(min(width, columns - strip)):
-            row = x[strip + j]
+        to = strip * rows
+        if strip + width <= columns:
             for k in range(rows):
-                to[k * width + j] = factor * row[k]
+                source, target = at + k * step + strip, to + k * width
+                store(into, target, load(x, source))
+                store(into, target + width // 2, load(x, source + width // 2))
+        else:
+            fill_with_zeros(into, to, to + width * rows)
+            for k in range(rows):
+                for j in range(columns - strip):
+                    put(into, to + k * width + j, get(x, at + k * step + strip + j))
 
 
 @loop
-def multiply(a, down, along, rows, depth, b, b_rows, columns, c, pitch, add):
+def lay_out_turned(x, step, rows, columns, factor, into):
+    """The transpose of the matrix from x[0] on, times a number, into strips."""
+    width = strip_of(x)
+    for strip in range(0, rows, width):
+        to = strip * columns
+        if strip + width > rows:
+            fill_with_zeros(into, to, to + width * columns)
+        for j in range(min(width, rows - strip)):
+            for k in range(columns):
+                put(into, to + k * width + j, factor * get(x, (strip + j) * step + k))
+
+
+@loop
+def fill_with_zeros(x, start, stop):
+    for j in range(stop - start):
+        put(x, start + j, x.dtype.type(0))
+
+
+@loop
+def multiply(a, at_a, down, along, rows, depth, b, b_rows, columns, c, pitch, add):
     """c[i, j] = Σ_k a[i, k] b[k, j], or that added, for i < rows, k < depth, j < columns.
 
-    a[i, k] is element i * down + k * along, counted from the first of `a`, c[i, j] element
-    i * pitch + j; b is in strips of b_rows rows. Whole strips are computed: c must have room.
+    a[i, k] is element at_a + i * down + k * along, c[i, j] element i * pitch + j; b is in strips
+    of b_rows rows. Whole strips are computed: c must have room.
     """
     width = strip_of(b)
     lanes = width // 2
@@ -95,7 +93,8 @@ def multiply(a, down, along, rows, depth, b, b_rows, columns, c, pitch, add):
                 x5, y5 = load(c, q5), load(c, q5 + lanes)
             else:
                 x0 = x1 = x2 = x3 = x4 = x5 = y0 = y1 = y2 = y3 = y4 = y5 = zeros(b)
-            p0, p1, p2, p3, p4, p5 = i * down, i1 * down, i2 * down, i3 * down, i4 * down, i5 * down
+            p0, p1, p2 = at_a + i * down, at_a + i1 * down, at_a + i2 * down
+            p3, p4, p5 = at_a + i3 * down, at_a + i4 * down, at_a + i5 * down
             at = strip * b_rows
             for k in range(depth):
                 left, right = load(b, at), load(b, at + lanes)
