@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy
 import pytest
 import torch
 
@@ -46,6 +47,13 @@ LABELS = tinytensor.tensor([0, 2, 1])
      "expects 3 channels, the input of shape .* has 1"),
     (lambda: TensorDataset(tinytensor.randn(3, 2), LABELS[:2]), AssertionError,
      r"the same number of samples, got \[3, 2\]"),
+    (lambda: tinytensor.from_numpy(numpy.ones(2, numpy.dtype("f4").newbyteorder("S"))), TypeError,
+     r"another byte order than this machine; convert with \.astype\('float32'\)"),
+    (lambda: tinytensor.ones(0).max(), RuntimeError, r"max: a Tensor of shape \(0,\) has no elem"),
+    (lambda: tinytensor.ones(2, 0).min(1), IndexError, r"min: dim 1 of shape \(2, 0\) has size 0"),
+    (lambda: tinytensor.ones(2, 3).max(1, dims=0), TypeError, "max: unexpected arguments: dims"),
+    (lambda: f"{tinytensor.ones(2):.3f}", TypeError,
+     r"a Tensor of shape \(2,\) cannot be formatted as '\.3f', which is for one number"),
     (lambda: next(iter(DataLoader([tinytensor.ones(2), tinytensor.ones(3)], 2))), RuntimeError,
      r"the shapes are \(2,\) at 0 and \(3,\) at 1; bring the samples to one shape, or give a "
      "collate_fn that pads"),

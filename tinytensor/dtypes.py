@@ -103,6 +103,9 @@ def resolve(given: Any) -> dtype:
 
 
 def _unknown(given: Any) -> TypeError:
+    if isinstance(given, numpy.dtype) and given.newbyteorder("=") in BY_NUMPY:
+        return TypeError(f"dtype {given!r} has another byte order than this machine; "
+                         f"convert with .astype({given.name!r})")
     names = ", ".join(d.name for d in ALL[:-1])
     return TypeError(f"unknown dtype {given!r}; a Tensor may have {names}")
 

@@ -426,7 +426,12 @@ class Tensor(Methods):
         return bool(self._array.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.ndim == 0 else format(str(self), spec)
+        if not self.ndim:
+            return format(self.item(), spec)
+        if spec:
+            raise TypeError(f"a Tensor of shape {tuple(self.shape)} cannot be formatted as "
+                            f"{spec!r}, which is for one number; see set_printoptions()")
+        return str(self)
 
     def __len__(self) -> int:
         if not self.ndim:

@@ -375,7 +375,7 @@ def argmin(xp, input: Array, dim: int | None = None, keepdim: bool = False):
 ValuesAndIndices = namedtuple("ValuesAndIndices", "values indices")
 
 
-def _extremum(input, other, keepdim, aliases, whole, pairwise, where):
+def _extremum(name, input, other, keepdim, aliases, whole, pairwise, where):
     """max and min: of everything, of two Tensors, or along a dim with positions."""
     from ..tensor import Tensor
 
@@ -384,11 +384,14 @@ def _extremum(input, other, keepdim, aliases, whole, pairwise, where):
     dim = aliases.pop("dim", aliases.pop("axis", other))
     keepdim = aliases.pop("keepdims", keepdim)
     if aliases:
-        raise TypeError(f"unexpected arguments: {', '.join(aliases)}")
+        raise TypeError(f"{name}: unexpected arguments: {', '.join(aliases)}")
     if dim is None:
+        refuse_empty(name, input.shape, None)
         return whole(input)
     if not isinstance(keepdim, bool):
-        raise TypeError(f"max, min: keepdim must be a bool, got {type(keepdim).__name__}")
+        raise TypeError(f"{name}: keepdim must be a bool, got {type(keepdim).__name__}")
+    _one_dim(name, dim)
+    refuse_empty(name, input.shape, dim)
     indices = where(input.int() if input.dtype is dtypes.bool_ else input, dim, True)
     return chosen(input, indices, dim, keepdim)
 
@@ -414,7 +417,7 @@ def max_(input, other=None, keepdim=False, **dim):
     """
     from .elementwise import maximum
 
-    return _extremum(input, other, keepdim, dim, amax, maximum, argmax)
+    return _extremum("max", input, other, keepdim, dim, amax, maximum, argmax)
 
 
 @composed(samples=[S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 1),
@@ -426,7 +429,7 @@ def min_(input, other=None, keepdim=False, **dim):
     """
     from .elementwise import minimum
 
-    return _extremum(input, other, keepdim, dim, amin, minimum, argmin)
+    return _extremum("min", input, other, keepdim, dim, amin, minimum, argmin)
 
 
 # ---------------------------------------------------------------- truth
