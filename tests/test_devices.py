@@ -296,3 +296,36 @@ def test_numpy_inside_an_operation_is_caught():
             numpy.exp(x._array)
         with pytest.raises(TypeError, match=r"numpy\.sum on an array of a GPU"):
             numpy.sum(x._array)
+
+
+def test_accelerator_is_whatever_gpu_there_is(gpu):
+    a = tinytensor.accelerator
+    assert a.is_available() and a.device_count() == tinytensor.cuda.device_count() > 0
+    assert a.current_accelerator() == tinytensor.device("cuda")
+    assert tinytensor.ones(2, device=a.current_accelerator()).is_cuda
+    assert a.current_device_index() == a.current_device_idx() == 0
+    last = a.device_count() - 1
+    with a.device_index(last):
+        assert a.current_device_index() == last
+        assert tinytensor.ones(2, device="cuda").get_device() == last
+    with a.device_index(None):
+        assert a.current_device_index() == 0
+    for which in (0, "cuda:0", tinytensor.device("cuda"), -1):
+        a.set_device_index(which)
+        tinytensor.cuda.set_device(which)
+        assert a.current_device_index() == 0
+    assert tinytensor.cuda.get_device_name(0) == tinytensor.cuda.get_device_name("cuda")
+    for which in (last + 1, "cpu"):
+        with pytest.raises(RuntimeError, match=r"there is no|is no GPU"):
+            a.set_device_index(which)
+    a.synchronize()
+    a.empty_cache()
+
+
+@pytest.mark.skipif(tinytensor.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_there_is_no_accelerator():
+    a = tinytensor.accelerator
+    assert not a.is_available() and a.device_count() == 0
+    assert a.current_accelerator() is None and a.current_accelerator(check_available=True) is None
+    with pytest.raises(RuntimeError, match="CuPy"):
+        a.current_device_index()

@@ -222,8 +222,23 @@ def current_device() -> int:
     return int(cupy().cuda.Device().id)
 
 
-def set_device(index: int) -> None:
-    cupy().cuda.Device(index).use()
+def set_device(where: Any) -> None:
+    """Lets "cuda" mean this GPU, a number, name or device; a number below 0 changes nothing."""
+    if not isinstance(where, int) or where >= 0:
+        cupy().cuda.Device(_gpu(where)).use()
+
+
+def _gpu(where: Any) -> int:
+    """The number of a GPU that there is.
+
+    Raises:
+        RuntimeError: there is no such one.
+    """
+    where = resolve(where)
+    if where.type != "cuda":
+        raise RuntimeError(f"device: {str(where)!r} is no GPU")
+    module_for(where)
+    return where.index
 
 
 def synchronize(where: device | None = None) -> None:
@@ -233,8 +248,9 @@ def synchronize(where: device | None = None) -> None:
         cupy().cuda.get_current_stream().synchronize()
 
 
-def get_device_name(index: int | None = None) -> str:
-    index = current_device() if index is None else index
+def get_device_name(where: Any = None) -> str:
+    """What the maker calls a GPU, the current one if none is given."""
+    index = _gpu("cuda" if where is None else where)
     name = cupy().cuda.runtime.getDeviceProperties(index)["name"]
     return name.decode() if isinstance(name, bytes) else str(name)
 

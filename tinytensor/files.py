@@ -40,7 +40,9 @@ VERSION = "1"
 HEADER_LIMIT = 100_000_000  # bytes, as in the safetensors library
 DTYPES = {"BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "I32": "int32",
           "I64": "int64", "F16": "float16", "F32": "float32", "F64": "float64"}
-NAMES = {numpy.dtype(d): name for name, d in DTYPES.items()}
+ARRAY_DTYPES = {**DTYPES, "U16": "uint16", "U32": "uint32", "U64": "uint64"}  # of NumPy's arrays
+NAMES = {numpy.dtype(d): name for name, d in ARRAY_DTYPES.items()}
+NO_TENSORS = ARRAY_DTYPES.keys() - DTYPES.keys()
 BFLOAT16 = "BF16"
 
 OTHER_FORMATS = {  # how files begin that are often meant instead
@@ -58,15 +60,16 @@ WAY_OUT = ("load reads safetensors files and unpickles nothing, since a pickle c
 def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
     """Writes Tensors and plain data to a safetensors file, or to a file object.
 
-    `obj` is a state_dict, or dicts, lists and tuples in one another that hold Tensors, numbers,
-    strings, bools and None. Of Tensors the values are kept: they are loaded as leaves that do not
-    require grad. Tensors that share their memory whole are stored once and tied again by `load`.
+    `obj` is a state_dict, or dicts, lists and tuples in one another that hold Tensors, NumPy
+    arrays, numbers, strings, bools and None. Of Tensors the values are kept: they are loaded as
+    leaves that do not require grad. Those that share their memory whole are stored once and tied
+    again by `load`. Single numbers of NumPy's become Python's.
 
     A file appears under its name only when all of it is on the disk: whatever goes wrong before
     that, an earlier file of that name is as it was.
 
     Raises:
-        TypeError: something that is neither; the message names the place.
+        TypeError: something that is none of these; the message names the place.
         ValueError: a container that contains itself.
         OSError: the file cannot be written.
     """
@@ -115,13 +118,15 @@ def _load(file: BinaryIO, name: str, where: device) -> Any:
         if ours is not None and _checksum(arrays, ours["tree"]) != ours["crc32"]:
             raise Damaged("the content does not have the checksum that it was saved with")
         tensors = {key: tensor_of(to_device(array, where), None)
-                   for key, array in arrays.items()}
+                   for key, array in arrays.items() if entries[key].dtype not in NO_TENSORS}
+        if ours is None or ours["tree"] == FLAT:
+            _check_dtypes(entries)
         if ours is None:
             # Names that `safetensors.torch.save_model` left out, as another one is tied to them.
             return tensors | {tied: tensors[kept] for tied, kept in metadata.items()
                               if kept in tensors and tied not in tensors}
         try:
-            return _built(ours["tree"], tensors)
+            return _built(ours["tree"], tensors, arrays)
         except (LookupError, TypeError, ValueError, RecursionError) as error:
             raise Damaged(f"damaged: its tree of plain data is none ({error!r})") from None
     except Damaged as fault:
@@ -236,15 +241,27 @@ def _entry(name: str, given: Any) -> Entry:
     dtype, shape, offsets = given["dtype"], given["shape"], given["data_offsets"]
     if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2:
         raise Damaged(f"damaged: {name!r} has the shape {shape} and the offsets {offsets}")
-    if dtype not in (*DTYPES, BFLOAT16):
-        raise Damaged(f"{name!r} has the dtype {dtype}, which Tensors do not have; there are "
-                      f"{', '.join(DTYPES)}. Convert it where the file was made")
+    if dtype not in (*ARRAY_DTYPES, BFLOAT16):
+        raise _no_tensor(name, dtype)
     begin, end = offsets
-    needed = math.prod(shape) * (2 if dtype == BFLOAT16 else numpy.dtype(DTYPES[dtype]).itemsize)
+    size = 2 if dtype == BFLOAT16 else numpy.dtype(ARRAY_DTYPES[dtype]).itemsize
+    needed = math.prod(shape) * size
     if end - begin != needed:
         raise Damaged(f"damaged: {name!r} of shape {tuple(shape)} and dtype {dtype} needs "
                       f"{needed} bytes, its offsets {offsets} span {end - begin}")
     return Entry(dtype, tuple(shape), begin, end)
+
+
+def _check_dtypes(entries: dict[str, Entry]) -> None:
+    """Where all are meant to be Tensors."""
+    for name, entry in entries.items():
+        if entry.dtype in NO_TENSORS:
+            raise _no_tensor(name, entry.dtype)
+
+
+def _no_tensor(name: str, dtype: str) -> Damaged:
+    return Damaged(f"{name!r} has the dtype {dtype}, which Tensors do not have; there are "
+                   f"{', '.join(DTYPES)}. Convert it where the file was made")
 
 
 def _are_sizes(values: Any) -> bool:
@@ -290,7 +307,7 @@ def _decoded(raw: Array, entry: Entry) -> Array:
     """The elements that bytes stand for. A bfloat16 is the upper half of a float32."""
     if entry.dtype == BFLOAT16:
         return (raw.view("<u2").astype(numpy.uint32) << 16).view(numpy.float32)
-    dtype = numpy.dtype(DTYPES[entry.dtype])
+    dtype = numpy.dtype(ARRAY_DTYPES[entry.dtype])
     # The last view makes the dtype NumPy's own object of that type and not one equal to it, as
     # kernels that read arrays' headers take no other; rounding would depend on it.
     return raw.view(dtype.newbyteorder("<")).astype(dtype, copy=False).view(dtype)
@@ -324,7 +341,8 @@ def _replacing(path: str) -> Iterator[BinaryIO]:
 
 # In the tree, None, bools, ints, finite floats and strings stand for themselves, a list for a
 # list, and an object with one key for what that key says:
-#   {"tensor": name}   {"tuple": [...]}   {"dict": [[key, value], ...]}   {"float": "nan"}
+#   {"tensor": name}   {"array": name}   {"tuple": [...]}   {"dict": [[key, value], ...]}
+#   {"float": "nan"}
 # The tree of a flat dict of Tensors is FLAT: the header says all that there is to say.
 FLAT = {"flat": True}
 
@@ -358,6 +376,10 @@ class _Packer:
     def tree(self, obj: Any, path: tuple[Any, ...]) -> Any:
         if isinstance(obj, Tensor):
             return {"tensor": self.name(obj, path)}
+        if type(obj) in (numpy.ndarray, numpy.memmap):
+            return {"array": self.name(tensor_of(obj, None), path)}
+        if isinstance(obj, numpy.generic):
+            obj = obj.item()
         if obj is None or type(obj) in (bool, int, str):
             return obj
         if isinstance(obj, float):
@@ -382,11 +404,12 @@ class _Packer:
 
     def name(self, tensor: Tensor, path: tuple[Any, ...]) -> str:
         """Its path, or the name that it has already, for itself or for another on its memory."""
-        if tensor._array.dtype not in NAMES:
-            raise TypeError(f"save: {_place(path)} is a Tensor of {tensor.dtype}, which "
-                            "safetensors files do not have")
-        memory = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype,
-                  tensor.device) if tensor.numel() else id(tensor)
+        array = tensor._array
+        if array.dtype not in NAMES:
+            raise TypeError(f"save: {_place(path)} has the dtype {array.dtype}, which safetensors "
+                            "files do not have")
+        memory = (tensor.data_ptr(), array.shape, array.strides, array.dtype,
+                  tensor.device) if array.size else id(tensor)
         if memory not in self.names:
             wanted = ".".join(map(str, path)) if path else "tensor"
             name, others = wanted, 1
@@ -402,6 +425,8 @@ def _check_key(key: Any, path: tuple[Any, ...]) -> None:
     if isinstance(key, tuple):
         for part in key:
             _check_key(part, path)
+    elif isinstance(key, numpy.generic):
+        _check_key(key.item(), path)
     elif key is not None and not isinstance(key, str | int | float):
         raise TypeError(f"save: {_place(path)} has the key {key!r}: keys must be strings, "
                         "numbers, None, or tuples of them")
@@ -415,10 +440,8 @@ def _advice(obj: Any) -> str:
     """What to save in place of an object that is no plain data."""
     if hasattr(obj, "state_dict"):
         return "Save its state_dict(), and load it with load_state_dict()"
-    if isinstance(obj, numpy.ndarray | numpy.generic):
-        return "Save from_numpy(array), or number.item()"
-    return ("A file holds Tensors, numbers, strings, bools, None, and dicts, lists and tuples of "
-            "them: save what makes it up, and make it again after loading")
+    return ("A file holds Tensors, NumPy arrays, numbers, strings, bools, None, and dicts, lists "
+            "and tuples of them: save what makes it up, and make it again after loading")
 
 
 def _checksum(arrays: dict[str, Array], tree: Any) -> int:
@@ -449,10 +472,10 @@ def _our_metadata(metadata: dict[str, str]) -> dict[str, Any] | None:
     return ours
 
 
-def _built(tree: Any, tensors: dict[str, Tensor]) -> Any:
+def _built(tree: Any, tensors: dict[str, Tensor], arrays: dict[str, Array]) -> Any:
     """The plain data that a tree stands for."""
     if isinstance(tree, list):
-        return [_built(item, tensors) for item in tree]
+        return [_built(item, tensors, arrays) for item in tree]
     if not isinstance(tree, dict):
         return tree
     (kind, content), = tree.items()
@@ -460,10 +483,13 @@ def _built(tree: Any, tensors: dict[str, Tensor]) -> Any:
         return tensors
     if kind == "tensor":
         return tensors[content]
+    if kind == "array":
+        return arrays[content]
     if kind == "tuple":
-        return tuple([_built(item, tensors) for item in content])
+        return tuple([_built(item, tensors, arrays) for item in content])
     if kind == "dict":
-        return {_built(key, tensors): _built(value, tensors) for key, value in content}
+        return {_built(key, tensors, arrays): _built(value, tensors, arrays)
+                for key, value in content}
     if kind == "float":
         return float(content)
     raise ValueError(f"unknown kind {kind!r}")

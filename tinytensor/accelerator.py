@@ -1,0 +1,54 @@
+"""Whatever GPU there is, under the names of `torch.accelerator`, for programs that take any.
+
+    device = tinytensor.accelerator.current_accelerator() or "cpu"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from . import devices
+from .cuda import empty_cache, memory_allocated, memory_reserved, synchronize
+from .devices import cuda_is_available, device_count
+from .devices import set_device as set_device_index
+
+__all__ = ["is_available", "device_count", "current_accelerator", "current_device_index",
+           "current_device_idx", "set_device_index", "set_device_idx", "device_index",
+           "synchronize", "empty_cache", "memory_allocated", "memory_reserved"]
+
+
+def is_available() -> bool:
+    """Whether there is a GPU that answers."""
+    return cuda_is_available()
+
+
+def current_accelerator(check_available: bool = False) -> devices.device | None:
+    """The kind of GPU there is, `device("cuda")`; None without one, asked to check or not."""
+    return devices.device("cuda") if cuda_is_available() else None
+
+
+def current_device_index() -> int:
+    """The number of the GPU that "cuda" means.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    return devices.current_device()
+
+
+@contextmanager
+def device_index(device: int | None) -> Iterator[None]:
+    """Within, "cuda" means another GPU; None changes nothing."""
+    if device is None:
+        yield
+        return
+    before = current_device_index()
+    set_device_index(device)
+    try:
+        yield
+    finally:
+        set_device_index(before)
+
+
+current_device_idx, set_device_idx = current_device_index, set_device_index  # their older names
