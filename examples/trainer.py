@@ -100,7 +100,7 @@ class Run:
         self.latest: dict[str, float] = {}  # each metric as it was logged last
         self.seconds = 0.0  # that its loops took before the one that began at `_started`
         self._begun = False  # whether the checkpoint, if there is one to resume from, is loaded
-        self._board: Any = None  # the writer of TensorBoard
+        self._board: Any = None  # a SummaryWriter
         self._bar: Any = None  # there while a loop runs
         self._looped = False  # whether this epoch had its loop over batches
         self._signal = 0  # that asked the run to stop
@@ -275,14 +275,14 @@ class Run:
     def _begin_board(self) -> None:
         """Event files for TensorBoard, made anew when resuming, so that no step is there twice."""
         try:
-            from tensorboard.summary import Writer
+            from tinytensor.utils.tensorboard import SummaryWriter
         except ImportError:
             print("for event files: pip install -e '.[tensorboard]' in the project's folder")
             return
         folder = self._path("tensorboard")
         for old in folder.glob("events.out.tfevents.*"):
             old.unlink()
-        self._board = Writer(str(folder))
+        self._board = SummaryWriter(folder)
         for row in self.rows():
             self._show(row)
 

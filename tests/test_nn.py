@@ -1217,3 +1217,44 @@ def test_clipping_on_a_gpu(gpu: Any) -> None:
             grads.append((p.grad.cpu().tolist(), total.item()))
         assert grads[0][0][0] == pytest.approx(grads[1][0][0], rel=1e-6)
         assert grads[0][1] == pytest.approx(grads[1][1], rel=1e-6)
+
+
+def test_data_parallel_is_the_module_where_there_is_one_device() -> None:
+    x = tinytensor.randn(3, 4)
+    model = nn.Linear(4, 2)
+    wrapped = nn.DataParallel(model, device_ids=[0])
+    assert wrapped(x).tolist() == model(x).tolist()
+    theirs = torch.nn.DataParallel(torch.nn.Linear(4, 2))
+    assert list(wrapped.state_dict()) == list(theirs.state_dict())
+    assert wrapped.module is model and isinstance(wrapped, nn.parallel.DataParallel)
+    with pytest.raises(RuntimeError, match=r"one GPU can be used, got device_ids=\[0, 1\]"):
+        nn.DataParallel(model, device_ids=[0, 1])
+
+
+def test_data_parallel_brings_inputs_to_the_parameters(gpu: Any) -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 2)
+
+        def forward(self, pair: Any, *, scale: Any, name: str) -> Any:
+            return self.linear(pair[0] + pair[1][0]) * scale["by"]
+
+    model = nn.DataParallel(Scaled().cuda())
+    x = tinytensor.randn(3, 4)
+    y = model((x, [x]), scale={"by": tinytensor.tensor(2.0)}, name="any")
+    assert y.is_cuda
+    y.sum().backward()
+    assert model.module.linear.weight.grad.is_cuda
+
+
+def test_a_program_that_may_be_one_of_several_runs_alone() -> None:
+    dist = tinytensor.distributed
+    assert not dist.is_available() and not dist.is_initialized()
+    assert (dist.get_rank(), dist.get_world_size()) == (0, 1)
+    dist.barrier()
+    dist.destroy_process_group()
+    for begin in (lambda: dist.init_process_group("gloo"),
+                  lambda: nn.parallel.DistributedDataParallel(nn.Linear(1, 1))):
+        with pytest.raises(RuntimeError, match="a program here is one process"):
+            begin()

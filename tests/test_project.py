@@ -26,7 +26,7 @@ FLOORS = [
     ("tinytensor.creation", "tinytensor.sampling"),
     ("tinytensor.ops",),
     ("tinytensor.linalg", "tinytensor.cuda", "tinytensor.accelerator", "tinytensor.amp",
-     "tinytensor.backends", "tinytensor.stubs", "tinytensor.viz"),
+     "tinytensor.distributed", "tinytensor.backends", "tinytensor.stubs", "tinytensor.viz"),
     ("tinytensor.nn", "tinytensor.optim"),
     ("tinytensor.names", "tinytensor.utils", "tinytensor.files", "tinytensor.distributions"),
     ("tinytensor.kernels",),

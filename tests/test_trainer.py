@@ -222,7 +222,7 @@ def test_without_tensorboard_one_line_says_what_to_install(
     original = builtins.__import__
 
     def absent(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.startswith("tensorboard"):
+        if name.startswith("tensorboard") or name == "tinytensor.utils.tensorboard":
             raise ImportError(name)
         return original(name, *args, **kwargs)
 
@@ -234,7 +234,7 @@ def test_without_tensorboard_one_line_says_what_to_install(
 
 
 def test_event_files_hold_every_step_once(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard.summary")
+    pytest.importorskip("tensorboard")
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     for count, words in ((3, []), (5, ["--resume"])):
         run = trainer.Run("x", options(tmp_path, *words))
@@ -243,7 +243,7 @@ def test_event_files_hold_every_step_once(tmp_path: Path) -> None:
         run.finish()
     events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
-    assert events.Tags()["tensors"] == ["loss"]
-    assert [(e.step, e.tensor_proto.float_val[0]) for e in events.Tensors("loss")] == [
+    assert events.Tags()["scalars"] == ["loss"]
+    assert [(e.step, e.value) for e in events.Scalars("loss")] == [
         (n, n / 2) for n in range(1, 6)]
     assert sys.modules.get("tensorflow") is None

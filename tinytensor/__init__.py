@@ -54,7 +54,7 @@ __version__ = "0.1.0"
 globals().update(ops.names_for(""))  # the functions of the table of operations
 globals().update(dtypes.BY_NAME)  # float32, int64, ... and their short names
 
-from . import distributions, nn, optim, utils  # noqa: E402 - built on all of the above
+from . import distributed, distributions, nn, optim, utils  # noqa: E402 - built on all of the above
 from .files import load, save  # noqa: E402
 from .names import *  # noqa: E402, F403
 from .nn import functional  # noqa: E402 - the word that `scalar` has for it too

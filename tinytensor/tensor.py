@@ -194,7 +194,7 @@ class Tensor(Methods):
     def is_cpu(self) -> bool:
         return not self.is_cuda
 
-    is_sparse = is_quantized = is_meta = is_mps = False
+    is_sparse = is_quantized = is_meta = is_mps = is_xpu = False
     layout = "strided"
 
     def get_device(self) -> int:

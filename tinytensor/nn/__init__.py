@@ -7,7 +7,7 @@ A layer is a Module: Parameters under names, and a forward that calls functions 
 from typing import Any
 
 from .. import absent
-from . import functional, init, utils
+from . import functional, init, parallel, utils
 from .activation import (
     CELU,
     ELU,
@@ -113,6 +113,7 @@ from .padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from .parallel import DataParallel
 from .parameter import Buffer, Parameter
 from .pooling import (
     AdaptiveAvgPool1d,

@@ -1,0 +1,143 @@
+"""Event files, compared with those that PyTorch's SummaryWriter writes."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import torch
+
+import tinytensor
+
+pytest.importorskip("tensorboard")
+from PIL import Image
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+from torch.utils.tensorboard import SummaryWriter as Theirs
+
+from tinytensor.utils.tensorboard import SummaryWriter
+
+RNG = numpy.random.default_rng(0)
+
+
+def events(folder: Path) -> dict[str, list[Any]]:
+    """By the folder within this one, what its files hold but for their first lines."""
+    found: dict[str, list[Any]] = {}
+    for path in sorted(folder.rglob("events.out.tfevents.*")):
+        read = [Event.FromString(raw) for raw in RawEventFileLoader(str(path)).Load()]
+        name = str(path.parent.relative_to(folder))
+        found.setdefault(name, []).extend(
+            e for e in read if not e.file_version or e.step)
+    return found
+
+
+def pixels(png: bytes) -> Any:
+    return numpy.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
+
+
+def equal(mine: Any, theirs: Any) -> None:
+    assert (mine.step, mine.session_log) == (theirs.step, theirs.session_log)
+    for a, b in zip(mine.summary.value, theirs.summary.value, strict=True):
+        assert a.tag == b.tag and a.WhichOneof("value") == b.WhichOneof("value")
+        if a.HasField("image"):
+            assert (a.image.height, a.image.width) == (b.image.height, b.image.width)
+            numpy.testing.assert_allclose(pixels(a.image.encoded_image_string).astype(int),
+                                          pixels(b.image.encoded_image_string), atol=1)
+        elif a.HasField("histo"):
+            for field in ("min", "max", "num", "sum", "sum_squares", "bucket_limit", "bucket"):
+                numpy.testing.assert_allclose(getattr(a.histo, field), getattr(b.histo, field),
+                                              rtol=1e-6)
+        else:
+            assert a == b
+
+
+VALUES = RNG.standard_normal((7, 9)).astype("float32")
+IMAGE = RNG.random((3, 5, 4)).astype("float32")
+BYTES = RNG.integers(0, 256, (11, 3, 5, 4)).astype("uint8")
+
+
+def scalars(writer: Any, library: Any) -> None:
+    for step in range(3):
+        writer.add_scalar("loss", library.tensor(step / 3), step)
+    writer.add_scalar("rate", 0.125)
+    writer.add_scalar("given", numpy.float32(2), 7, walltime=3.0)
+
+
+def curves(writer: Any, library: Any) -> None:
+    for step in (4, 5):
+        writer.add_scalars("a/b", {"train": step, "test": library.tensor([step * 2.0])}, step)
+
+
+def histograms(writer: Any, library: Any) -> None:
+    writer.add_histogram("weights", library.tensor(VALUES), 1)
+    writer.add_histogram("array", VALUES * 1e-3, 2, bins="auto")
+    writer.add_histogram("edges", VALUES, 3, bins=[-1.0, 0.0, 0.5, 3.0])
+    writer.add_histogram("zeros", numpy.zeros(4), 3)
+
+
+def images(writer: Any, library: Any) -> None:
+    writer.add_image("chw", library.tensor(IMAGE), 1)
+    writer.add_image("hwc", IMAGE.transpose(1, 2, 0), 1, dataformats="HWC")
+    writer.add_image("hw", IMAGE[0], 1, dataformats="HW")
+    writer.add_image("bytes", library.tensor(BYTES[0]), 1)
+    writer.add_images("many", library.tensor(BYTES), 2)
+    writer.add_images("two", BYTES[:2].transpose(0, 2, 3, 1), 2, dataformats="NHWC")
+
+
+def texts(writer: Any, library: Any) -> None:
+    writer.add_text("notes", "**bold** näme", 2)
+
+
+@pytest.mark.parametrize("program", [scalars, curves, histograms, images, texts])
+def test_writes_what_pytorch_writes(program: Any, tmp_path: Path) -> None:
+    for name, kind, library in (("mine", SummaryWriter, tinytensor), ("theirs", Theirs, torch)):
+        with kind(tmp_path / name) as writer:
+            program(writer, library)
+    mine, theirs = events(tmp_path / "mine"), events(tmp_path / "theirs")
+    assert mine.keys() == theirs.keys()
+    for folder in mine:
+        for a, b in zip(mine[folder], theirs[folder], strict=True):
+            equal(a, b)
+
+
+def test_steps_to_forget_and_where_files_lie(tmp_path: Path,
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for kind in (SummaryWriter, Theirs):
+        writer = kind(comment="_mine", purge_step=5)
+        assert writer.get_logdir() == writer.log_dir and writer.log_dir.endswith("_mine")
+        writer.add_scalar("x", 1.0, 5)
+        writer.flush()
+        writer.close()
+        (_, found), = events(Path(writer.log_dir)).items()
+        assert [(e.step, bool(e.session_log.status)) for e in found[-2:]] == [(5, True), (5, False)]
+        for file in Path(writer.log_dir).iterdir():
+            file.unlink()
+
+
+def test_a_figure_is_an_image(tmp_path: Path) -> None:
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    figure, axes = pyplot.subplots(figsize=(2, 1), dpi=50)
+    axes.plot([0, 1])
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_figure("plot", figure, 3)
+    (event,) = events(tmp_path)["."]
+    shown = pixels(event.summary.value[0].image.encoded_image_string)
+    assert shown.shape == (50, 100, 4) and len(numpy.unique(shown)) > 2
+    assert not pyplot.fignum_exists(figure.number)
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    (lambda w: w.add_scalar("loss", tinytensor.ones(2)), r"'loss' must be one number, got .* \(2,"),
+    (lambda w: w.add_histogram("h", numpy.ones(0)), "no values"),
+    (lambda w: w.add_image("i", IMAGE, dataformats="HW"), r"'HW' does not fit .* \(3, 5, 4\)"),
+    (lambda w: w.add_image("i", IMAGE, dataformats="HCW"), "1, 3 or 4 channels, not 5"),
+], ids=["scalar", "histogram", "dims", "channels"])
+def test_what_cannot_be_shown(wrong: Any, said: str, tmp_path: Path) -> None:
+    with SummaryWriter(tmp_path) as writer, pytest.raises(ValueError, match=said):
+        wrong(writer)
