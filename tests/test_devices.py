@@ -329,3 +329,58 @@ def test_without_a_gpu_there_is_no_accelerator():
     assert a.current_accelerator() is None and a.current_accelerator(check_available=True) is None
     with pytest.raises(RuntimeError, match="CuPy"):
         a.current_device_index()
+
+
+def test_the_default_device(gpu):
+    cuda, before = tinytensor.device("cuda", 0), tinytensor.get_default_device()
+    array = numpy.ones(2)
+    made = [lambda: tinytensor.ones(2), lambda: tinytensor.tensor([1.0]),
+            lambda: tinytensor.arange(3), lambda: tinytensor.tensor(array),
+            lambda: tinytensor.as_tensor(array), lambda: tinytensor.randn(2),
+            lambda: tinytensor.nn.Linear(2, 2).weight]
+    elsewhere = [lambda: tinytensor.ones(2, device="cpu"), lambda: tinytensor.from_numpy(array),
+                 lambda: tinytensor.Tensor([1.0]), lambda: tinytensor.FloatTensor([1.0]),
+                 lambda: tinytensor.ones(2, device="cpu").new_zeros(3)]
+    assert str(before) == "cpu"
+    with tinytensor.device("cuda") as where:
+        assert where.type == "cuda" and tinytensor.get_default_device() == cuda
+        assert all(f().is_cuda for f in made) and not any(f().is_cuda for f in elsewhere)
+        with tinytensor.device("cpu"):
+            assert not any(f().is_cuda for f in made)
+            tinytensor.set_default_device("cuda")  # for what is outside of all blocks
+            assert not tinytensor.ones(2).is_cuda
+    try:
+        assert tinytensor.get_default_device() == cuda and tinytensor.ones(2).is_cuda
+    finally:
+        tinytensor.set_default_device(None)
+    assert tinytensor.get_default_device() == before and not tinytensor.ones(2).is_cuda
+    with pytest.raises(RuntimeError, match="unknown device 'tpu'"):
+        tinytensor.set_default_device("tpu")
+
+
+def test_training_where_everything_is_made_on_the_default_device(gpu, tmp_path):
+    nn, data = tinytensor.nn, tinytensor.utils.data
+    with tinytensor.device("cuda"):
+        tinytensor.manual_seed(0)
+        model = nn.Sequential(nn.Embedding(5, 3), nn.LSTM(3, 4, batch_first=True))
+        head = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.1), nn.Linear(4, 2))
+        for init in (nn.init.orthogonal_, nn.init.trunc_normal_, nn.init.eye_):
+            init(head[0].weight)
+        nn.init.sparse_(head[3].weight, 0.5)
+        optimizer = tinytensor.optim.NAdam([*model.parameters(), *head.parameters()])
+        inputs = tinytensor.randint(0, 5, (8, 3))
+        loader = data.DataLoader(data.TensorDataset(inputs, inputs[:, 0] % 2), 4, shuffle=True,
+                                 generator=tinytensor.Generator())
+        for x, y in loader:
+            loss = nn.functional.cross_entropy(head(model(x)[0][:, -1]), y)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+            optimizer.step()
+        assert loss.is_cuda and all(p.is_cuda for p in head.parameters())
+        assert not optimizer.state_dict()["state"][0]["step"].is_cuda
+        packed = nn.utils.rnn.pack_sequence([tinytensor.ones(3, 2), tinytensor.ones(1, 2)])
+        assert packed.data.is_cuda and not packed.batch_sizes.is_cuda
+        tinytensor.save(head.state_dict(), tmp_path / "head")
+        assert not any(t.is_cuda for t in tinytensor.load(tmp_path / "head").values())
+        head.load_state_dict(tinytensor.load(tmp_path / "head"))

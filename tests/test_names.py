@@ -195,3 +195,33 @@ def test_older_names_of_initialisations_warn(name):
             getattr(tinytensor.nn.init, function)(x, *arguments)
         found.append(x.tolist())
     assert found[0] == found[1]
+
+
+def test_types_are_classes_of_a_dtype_and_a_device(gpu):
+    x = tinytensor.ones(2, dtype=tinytensor.int64)
+    assert isinstance(x, tinytensor.LongTensor) and not isinstance(x, tinytensor.FloatTensor)
+    assert not isinstance(x, tinytensor.cuda.LongTensor)
+    assert not isinstance(3, tinytensor.LongTensor)
+    there = x.type(tinytensor.cuda.FloatTensor)
+    assert isinstance(there, tinytensor.cuda.FloatTensor) and there.tolist() == [1.0, 1.0]
+    assert x.type("torch.cuda.FloatTensor").type() == "tinytensor.cuda.FloatTensor" == there.type()
+    assert isinstance(there.type("torch.DoubleTensor"), tinytensor.DoubleTensor)
+    assert there.type(tinytensor.float64).is_cuda  # a dtype says nothing of the device
+    assert tinytensor.cuda.HalfTensor([1, 2]).is_cuda
+    assert tuple(tinytensor.cuda.ByteTensor(2, 3).shape) == (2, 3)
+    with pytest.raises(ValueError, match=r"unknown type 'torch\.Float'"):
+        x.type("torch.Float")
+
+
+def test_default_tensor_type(gpu):
+    try:
+        tinytensor.set_default_tensor_type("torch.cuda.DoubleTensor")
+        x = tinytensor.zeros(2)
+        assert x.is_cuda and x.dtype is tinytensor.float64
+        with pytest.raises(TypeError, match="floating"):
+            tinytensor.set_default_tensor_type(tinytensor.LongTensor)
+        with pytest.raises(TypeError, match="set_default_dtype"):
+            tinytensor.set_default_tensor_type(tinytensor.float32)
+    finally:
+        tinytensor.set_default_tensor_type(tinytensor.FloatTensor)
+    assert tinytensor.zeros(2).type() == "tinytensor.FloatTensor"

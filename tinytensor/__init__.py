@@ -24,7 +24,7 @@ from .autograd.modes import (
     set_grad_enabled,
 )
 from .creation import *  # noqa: F403
-from .devices import device
+from .devices import device, get_default_device, set_default_device
 from .dtypes import (
     can_cast,
     channels_last,

@@ -214,7 +214,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
 def _new_leaf(data: Any, dtype: Any, device: Any, requires_grad: bool = False) -> Tensor:
     array = from_data(data, dtype)
-    where = devices.device_of(array) if device is None else devices.resolve(device)
+    stays = device is None and devices.is_gpu_array(array)
+    where = devices.device_of(array) if stays else devices.resolve(device)
     return finish(devices.to_device(array, where), requires_grad)
 
 
@@ -223,7 +224,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, Tensor):
         return data.to(device=device, dtype=dtype)
     if devices.is_array(data):
-        return from_numpy(data).to(device=device, dtype=dtype)
+        stays = device is None and devices.is_gpu_array(data)
+        return from_numpy(data).to(device=None if stays else devices.resolve(device), dtype=dtype)
     return _new_leaf(data, dtype, device)
 
 

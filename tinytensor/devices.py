@@ -15,7 +15,10 @@ import numpy
 
 
 class device:  # noqa: N801 - PyTorch's name
-    """`device("cpu")`, `device("cuda")`, `device("cuda:1")`, `device("cuda", 1)`."""
+    """`device("cpu")`, `device("cuda")`, `device("cuda:1")`, `device("cuda", 1)`.
+
+    Within `with device("cuda"):` new Tensors are made there, unless another device is named.
+    """
 
     __slots__ = ("type", "index")
 
@@ -47,6 +50,13 @@ class device:  # noqa: N801 - PyTorch's name
     def __hash__(self) -> int:
         return hash((self.type, self.index))
 
+    def __enter__(self) -> device:
+        _defaults.append(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _defaults.pop()
+
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
 
@@ -56,6 +66,7 @@ class device:  # noqa: N801 - PyTorch's name
 
 
 CPU = device("cpu")
+_defaults = [CPU]  # where new Tensors are made: what was set, then the blocks that we are in
 
 # Where the C library is glibc, blocks above a threshold are fetched from the system at every
 # allocation, and their pages are cleared one by one when they are first touched: a fifth of the
@@ -158,9 +169,27 @@ def device_of(array: Any) -> device:
     return CPU
 
 
+def set_default_device(device: Any) -> None:
+    """Where new Tensors are made if nothing else is said; None is the CPU, as at the beginning.
+
+    Arrays that are shared, by `from_numpy`, stay where they are, and so does what `load` loads.
+
+    Raises:
+        RuntimeError: there is no such device.
+    """
+    where = resolve(CPU if device is None else device)
+    module_for(where)
+    _defaults[0] = where
+
+
+def get_default_device() -> device:
+    """Where new Tensors are made."""
+    return resolve(None)
+
+
 def resolve(where: Any) -> device:
-    """The device that a user means: None is the CPU, "cuda" the current GPU."""
-    where = CPU if where is None else device(where)
+    """The device that a user means: None is the default one, "cuda" the current GPU."""
+    where = _defaults[-1] if where is None else device(where)
     if where.type == "cuda" and where.index is None:
         return device("cuda", current_device())
     return CPU if where.type == "cpu" else where

@@ -29,7 +29,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy
 
 from .autograd.engine import tensor_of
-from .devices import device, module_for, resolve, to_device, to_numpy
+from .devices import CPU, device, module_for, resolve, to_device, to_numpy
 from .tensor import Tensor
 
 __all__ = ["load", "save"]
@@ -101,7 +101,7 @@ def load(f: str | os.PathLike[str] | BinaryIO, map_location: Any = None, *,
     if map_location is not None and not isinstance(map_location, str | device):
         raise TypeError("load: map_location must be a device or its name, got "
                         f"{type(map_location).__name__}")
-    where = resolve(map_location)
+    where = CPU if map_location is None else resolve(map_location)
     module_for(where)
     if hasattr(f, "read"):
         name = str(getattr(f, "name", "the file object"))

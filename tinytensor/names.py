@@ -5,11 +5,10 @@ Constants, questions about Tensors, and the older words: `LongTensor`, `x.type()
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
-from . import creation, dtypes, ops
+from . import creation, cuda, devices, dtypes, ops
 from .tensor import Tensor
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
@@ -110,28 +109,75 @@ TYPE_NAMES = {"FloatTensor": dtypes.float32, "DoubleTensor": dtypes.float64,
               "ByteTensor": dtypes.uint8, "BoolTensor": dtypes.bool_}
 
 
-def _typed(d: dtypes.dtype, *data: Any) -> Tensor:
-    """LongTensor([1, 2]) with data, LongTensor(2, 3) uninitialised, as `Tensor` for float32."""
-    if len(data) == 1 and not isinstance(data[0], int):
-        return creation.tensor(data[0], dtype=d)
-    return creation.empty(*(data or (0,)), dtype=d)
+class TensorType(type):
+    """What a dtype and a kind of device make together: LongTensor, cuda.FloatTensor.
+
+    LongTensor([1, 2]) is a Tensor with data, LongTensor(2, 3) one uninitialised; isinstance()
+    asks for both dtype and device.
+    """
+
+    dtype: dtypes.dtype
+    device: str
+
+    def __call__(cls, *data: Any) -> Tensor:  # type: ignore[override]
+        if len(data) == 1 and not isinstance(data[0], int):
+            return creation.tensor(data[0], dtype=cls.dtype, device=cls.device)
+        return creation.empty(*(data or (0,)), dtype=cls.dtype, device=cls.device)
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, Tensor) and x.dtype is cls.dtype and x.device.type == cls.device
+
+
+def _types(device: str, module: str) -> dict[str, TensorType]:
+    return {name: TensorType(name, (), {"dtype": d, "device": device, "__module__": module,
+                                        "__doc__": TensorType.__doc__})
+            for name, d in TYPE_NAMES.items()}
+
+
+TYPES = {"cpu": _types("cpu", "tinytensor"), "cuda": _types("cuda", "tinytensor.cuda")}
+
+
+def _type_called(name: str, said: Any) -> TensorType:
+    """The type with a name as "torch.cuda.LongTensor"."""
+    *place, kind = said.split(".")
+    if kind not in TYPE_NAMES:
+        raise ValueError(f"{name}: unknown type {said!r}; write a dtype, or one of "
+                         f"{', '.join(TYPE_NAMES)}")
+    return TYPES["cuda" if "cuda" in place else "cpu"][kind]
 
 
 def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """This Tensor as another dtype (also by an old name, "torch.LongTensor"); without, its name."""
+    """This Tensor as another dtype, or of another type, as cuda.FloatTensor and also by a name,
+    "torch.LongTensor"; without, its type's name.
+    """
     if dtype is None:
         place = "cuda." if self.is_cuda else ""
         name = next(n for n, d in TYPE_NAMES.items() if d is self.dtype)
         return f"tinytensor.{place}{name}"
-    if isinstance(dtype, str):
-        name = dtype.rpartition(".")[2]
-        if name not in TYPE_NAMES:
-            raise ValueError(f"type: unknown type {dtype!r}; write a dtype, or one of "
-                             f"{', '.join(TYPE_NAMES)}")
-        dtype = TYPE_NAMES[name]
-    if isinstance(dtype, functools.partial):
-        dtype = dtype.args[0]
-    return ops.to(self, dtype)
+    wanted = _type_called("type", dtype) if isinstance(dtype, str) else dtype
+    if not isinstance(wanted, TensorType):
+        return ops.to(self, wanted)
+    place = wanted.device
+    return ops.to(self, self.device if self.device.type == place else place, wanted.dtype)
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """The default dtype and device, as a type or its name: cuda.FloatTensor.
+
+    Raises:
+        TypeError: not a type of floating point numbers.
+    """
+    kind = _type_called("set_default_tensor_type", t) if isinstance(t, str) else t
+    if not isinstance(kind, TensorType):
+        raise TypeError("set_default_tensor_type: expected a type such as FloatTensor, got "
+                        f"{t!r}; dtypes are set by set_default_dtype()")
+    dtypes.set_default_dtype(kind.dtype)
+    devices.set_default_device(kind.device)
+
+
+def is_complex(input: Tensor) -> bool:
+    """False: no Tensor is complex."""
+    return False
 
 
 def _attach() -> None:
@@ -143,11 +189,12 @@ def _attach() -> None:
         setattr(Tensor, name, method)
     shared = ops.names_for("nn.functional")
     globals().update({name: shared[name] for name in ALSO_AT_THE_TOP})
-    globals().update({name: functools.partial(_typed, d) for name, d in TYPE_NAMES.items()})
+    globals().update(TYPES["cpu"])
+    vars(cuda).update(TYPES["cuda"])
 
 
 _attach()
-__all__ = ["e", "get_float32_matmul_precision", "inf", "is_floating_point", "is_nonzero",
-           "is_tensor", "nan", "newaxis", "numel", "pi", "result_type",
-           "set_float32_matmul_precision", "strided", "typename", "use_deterministic_algorithms",
-           *ALSO_AT_THE_TOP, *TYPE_NAMES]
+__all__ = ["e", "get_float32_matmul_precision", "inf", "is_complex", "is_floating_point",
+           "is_nonzero", "is_tensor", "nan", "newaxis", "numel", "pi", "result_type",
+           "set_default_tensor_type", "set_float32_matmul_precision", "strided", "typename",
+           "use_deterministic_algorithms", *ALSO_AT_THE_TOP, *TYPE_NAMES]

@@ -71,7 +71,7 @@ class Tensor(Methods):
 
     def __init__(self, *data: Any, device: Any = None):
         self._node = None
-        where = devices.resolve(device)
+        where = devices.resolve(devices.CPU if device is None else device)
         d = dtypes.get_default_dtype().numpy
         if len(data) == 1 and not isinstance(data[0], int):
             source = ops.tensor(data[0]).to(dtypes.get_default_dtype())._array

@@ -22,7 +22,7 @@ def _draw(tensor: Tensor, fill: Callable[[Any], Any]) -> Tensor:
     with no_grad():
         host: Any = tensor
         if tensor.device.type != "cpu":
-            host = empty(tensor.shape, dtype=tensor.dtype)
+            host = empty(tensor.shape, dtype=tensor.dtype, device="cpu")
         fill(host)
         return tensor if host is tensor else _take(tensor, host)
 
@@ -62,7 +62,8 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     def fill(host: Any) -> None:
         # The inverse of the distribution function, of values uniform between those of a and b.
         low, high = (math.erf((edge - mean) / (std * math.sqrt(2))) for edge in (a, b))
-        uniform: Any = rand(host.shape, dtype=float64, generator=generator) * (high - low) + low
+        uniform: Any = rand(host.shape, dtype=float64, device="cpu", generator=generator)
+        uniform = uniform * (high - low) + low
         host.copy_((uniform.erfinv() * (std * math.sqrt(2)) + mean).clamp(a, b))
 
     return _draw(tensor, fill)
@@ -95,7 +96,7 @@ def eye_(tensor: Tensor) -> Tensor:
     """
     if tensor.ndim != 2:
         raise ValueError(f"eye_: needs 2 dimensions, got shape {tuple(tensor.shape)}")
-    return _take(tensor, eye(*tensor.shape))
+    return _take(tensor, eye(*tensor.shape, device="cpu"))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
@@ -108,7 +109,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         raise ValueError(f"dirac_: needs 3, 4 or 5 dimensions, got shape {tuple(tensor.shape)}")
     if tensor.shape[0] % groups:
         raise ValueError(f"dirac_: {groups} groups do not divide {tensor.shape[0]} filters")
-    values: Any = zeros(tensor.shape)
+    values: Any = zeros(tensor.shape, device="cpu")
     filters = tensor.shape[0] // groups
     middle = tuple(size // 2 for size in tensor.shape[2:])
     for channel in range(min(filters, tensor.shape[1])):
@@ -221,7 +222,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         return tensor
     rows = tensor.shape[0]
     columns = tensor.numel() // rows
-    drawn = randn(max(rows, columns), min(rows, columns), dtype=float64, generator=generator)
+    drawn = randn(max(rows, columns), min(rows, columns), dtype=float64, device="cpu",
+                  generator=generator)
     q, r = linalg.qr(drawn)
     q = q * r.diagonal().sign()  # makes the distribution uniform over orthogonal matrices
     return _take(tensor, (q.T if rows < columns else q).reshape(tensor.shape) * gain)
@@ -240,7 +242,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01,
 
     def fill(host: Any) -> None:
         host.normal_(0, std, generator=generator)
-        order: Any = rand(host.shape, generator=generator)
+        order: Any = rand(host.shape, device="cpu", generator=generator)
         host.masked_fill_(order.argsort(0) < zeros_in_column, 0)
 
     return _draw(tensor, fill)

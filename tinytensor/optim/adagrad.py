@@ -43,7 +43,7 @@ class Adagrad(Optimizer):
 
     def _start(self, xp: Any, state: dict[str, Any], array: Any) -> None:
         initial = self.defaults["initial_accumulator_value"]
-        state["step"] = tensor(0.0)
+        state["step"] = tensor(0.0, device="cpu")
         state["sum"] = tensor_of(xp.full_like(array, initial), None)
 
     def _prepare(self, array: Any, grad: Any, state: dict[str, Any],

@@ -44,11 +44,12 @@ class ASGD(Optimizer):
     def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         lr, step = float(group["lr"]), count_step(state)
-        eta, mu = (state[name].item() if name in state else tensor(first).item()
+        eta, mu = (state[name].item() if name in state else tensor(first, device="cpu").item()
                    for name, first in (("eta", lr), ("mu", 1.0)))
         # In the default dtype, whose rounding the next step is to see.
-        state["eta"] = tensor(lr / (1 + group["lambd"] * lr * step) ** group["alpha"])
-        state["mu"] = tensor(1 / max(1.0, step - group["t0"]))
+        state["eta"] = tensor(lr / (1 + group["lambd"] * lr * step) ** group["alpha"],
+                              device="cpu")
+        state["mu"] = tensor(1 / max(1.0, step - group["t0"]), device="cpu")
         return array, grad, *state_arrays(state, array, "ax"), eta, mu
 
     @staticmethod

@@ -61,7 +61,7 @@ class NAdam(Optimizer):
         mu, next_mu = (beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"]))
                        for t in (step, step + 1))
         if "mu_product" not in state:
-            state["mu_product"] = tensor(1.0)
+            state["mu_product"] = tensor(1.0, device="cpu")
         state["mu_product"]._array *= mu
         product = float(state["mu_product"]._array)
         of_g, of_m = lr * (1 - mu) / (1 - product), lr * next_mu / (1 - product * next_mu)

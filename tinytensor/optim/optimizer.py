@@ -302,7 +302,7 @@ def for_each(name: str, formulas: Callable[..., None]) -> Replaceable:
 def count_step(state: dict[str, Any]) -> int:
     """One step more; how many there have been with it."""
     if "step" not in state:
-        state["step"] = tensor(0.0)
+        state["step"] = tensor(0.0, device="cpu")
     array = state["step"]._array
     step = int(array.item()) + 1
     array[...] = step

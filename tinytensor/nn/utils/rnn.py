@@ -131,7 +131,7 @@ def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False,
     if total_length is not None and total_length < longest:
         raise ValueError(f"pad_packed_sequence: total_length {total_length} is less than "
                          f"{longest}, the length of the longest sequence")
-    lengths = (sizes.unsqueeze(0) > arange(count).unsqueeze(1)).sum(1)
+    lengths = (sizes.unsqueeze(0) > arange(count, device="cpu").unsqueeze(1)).sum(1)
     padded = _spread(sequence.data, _within(lengths, total_length or longest), padding_value)
     if sequence.unsorted_indices is not None:
         padded = padded.index_select(1, sequence.unsorted_indices)
@@ -162,7 +162,7 @@ def pad_sequence(sequences: Any, batch_first: bool = False, padding_value: float
     if len({shape[1:] for shape in shapes}) > 1:
         raise RuntimeError("pad_sequence: shapes may differ in the first dim only, got "
                            + ", ".join(map(str, shapes)))
-    lengths = tensor([shape[0] for shape in shapes])
+    lengths = tensor([shape[0] for shape in shapes], device="cpu")
     longest = max(shape[0] for shape in shapes)
     kept = _within(lengths, longest).T
     if padding_side == "left":
@@ -205,12 +205,14 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[Any]:
 
 
 def _as_lengths(lengths: Any) -> Any:
-    return lengths.cpu().to(int64) if isinstance(lengths, Tensor) else tensor(lengths, dtype=int64)
+    if isinstance(lengths, Tensor):
+        return lengths.cpu().to(int64)
+    return tensor(lengths, dtype=int64, device="cpu")
 
 
 def _within(lengths: Any, longest: int) -> Any:
     """Whether a sequence reaches a time. Shapes: (N) -> (longest, N)."""
-    return arange(longest).unsqueeze(1) < lengths
+    return arange(longest, device="cpu").unsqueeze(1) < lengths
 
 
 def _spread(rows: Any, kept: Any, padding_value: float) -> Any:

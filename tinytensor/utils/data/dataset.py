@@ -178,7 +178,7 @@ def random_split(dataset: Dataset[T], lengths: Sequence[int | float],
         raise ValueError("Sum of input lengths does not equal the length of the input dataset: "
                          f"{list(lengths)} add up to {sum(lengths)}, the set has {count} samples; "
                          "fractions must add up to 1")
-    order = randperm(count, generator=generator).tolist()
+    order = randperm(count, generator=generator, device="cpu").tolist()
     ends = itertools.accumulate(lengths)
     return [Subset(dataset, order[int(end - length):int(end)])
             for end, length in zip(ends, lengths, strict=True)]

@@ -63,9 +63,10 @@ class RandomSampler(Sampler[int]):
         count, wanted = len(self.data_source), self.num_samples
         while wanted > 0:
             if self.replacement:
-                piece = randint(count, (min(wanted, PIECE),), generator=self.generator).tolist()
+                piece = randint(count, (min(wanted, PIECE),), generator=self.generator,
+                                device="cpu").tolist()
             else:
-                piece = randperm(count, generator=self.generator).tolist()[:wanted]
+                piece = randperm(count, generator=self.generator, device="cpu").tolist()[:wanted]
             yield from piece
             wanted -= len(piece)
 
@@ -80,7 +81,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.indices, self.generator = indices, generator
 
     def __iter__(self) -> Iterator[int]:
-        for i in randperm(len(self.indices), generator=self.generator).tolist():
+        for i in randperm(len(self.indices), generator=self.generator, device="cpu").tolist():
             yield self.indices[i]
 
     def __len__(self) -> int:
