@@ -108,6 +108,12 @@ def test_words_of_older_programs():
     assert found[0].tolist() == [2.0, 2.0]
     with pytest.raises(ValueError, match="only_inputs=False"):
         tinytensor.autograd.grad(y, x, only_inputs=False)
+    assert isinstance(y, tinytensor.autograd.Variable)
+    assert not isinstance(3, tinytensor.autograd.Variable)
+    with pytest.warns(UserWarning, match="volatile has no effect"):
+        assert not tinytensor.autograd.Variable(x, volatile=True).requires_grad
+    with pytest.raises(TypeError, match="must be a Tensor, got list"):
+        tinytensor.autograd.Variable([1.0])
     tinytensor.cuda.empty_cache()  # nothing to give back without a GPU
 
 

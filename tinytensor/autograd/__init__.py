@@ -27,6 +27,7 @@ from .modes import (
     set_detect_anomaly,
     set_grad_enabled,
 )
+from .versions import warn
 
 __all__ = ["backward", "grad", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
            "is_grad_enabled", "is_inference_mode_enabled", "detect_anomaly", "set_detect_anomaly",
@@ -34,6 +35,26 @@ __all__ = ["backward", "grad", "no_grad", "enable_grad", "set_grad_enabled", "in
            "Variable"]
 
 
-def Variable(data: Any, requires_grad: bool = False) -> Any:  # noqa: N802 - PyTorch's name
-    """A leaf in the memory of a Tensor: what programs wrote before Tensors had gradients."""
-    return data.detach().requires_grad_(requires_grad)
+class VariableType(type):
+    """Every Tensor is a Variable."""
+
+    def __call__(cls, data: Any, requires_grad: bool = False,  # type: ignore[override]
+                 volatile: Any = None) -> Any:
+        if not isinstance(data, cls):
+            raise TypeError(f"Variable: data must be a Tensor, got {type(data).__name__}; write "
+                            "tensor(...) around it")
+        if volatile is not None:
+            warn("Variable: volatile has no effect; write `with no_grad():` around what is not to "
+                 "be recorded")
+        return data.detach().requires_grad_(requires_grad)  # type: ignore[attr-defined]
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        from ..tensor import Tensor
+
+        return isinstance(x, Tensor)
+
+
+class Variable(metaclass=VariableType):
+    """Variable(data, requires_grad=False): a leaf in the memory of a Tensor, which is what programs
+    wrote before Tensors had gradients.
+    """
