@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+from array import array
+from collections import deque
 
 import numpy
 import pytest
@@ -26,7 +28,8 @@ def same(mine, theirs, tolerance=0.0):
 @pytest.mark.parametrize("data", [
     1, 1.5, True, [1, 2], [1, 2.5, True], [True, 2], [[1.0], [2]], [], [[], []], range(3), (1, 2),
     [(1, 2), [3, 4]], F64(2), [F64(2)], [F32(2), 1], [numpy.int32(2)], [F32(1), 2.5],
-    numpy.ones(2, numpy.int16), numpy.arange(6.0)[::2]])
+    numpy.ones(2, numpy.int16), numpy.arange(6.0)[::2], deque([1.0, 2.0]), array("f", [1, 2]),
+    [deque([1, 2]), (3, 4)], deque(), [array("d"), deque()], bytearray(b"ab")])
 def test_tensor_of_data(data):
     same(tinytensor.tensor(data), torch.tensor(data))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy
@@ -103,6 +103,9 @@ def from_data(data: Any, dtype: Any = None) -> Any:
 def _from_lists(data: Any, wanted: Any) -> Any:
     """Numbers and nested sequences of them, of the dtype that they have together."""
     kinds = _kinds(data)
+    if any(map(_is_sequence, kinds)):
+        data = _listed(data)
+        kinds = _kinds(data)
     try:
         if kinds <= {bool, int, float}:  # read by NumPy, without a loop of our own
             array = numpy.array(data)
@@ -134,6 +137,16 @@ def _kinds(data: Any) -> set[type]:
     if kinds & {list, tuple, range}:
         return set().union(*map(_kinds, data))
     return kinds
+
+
+def _is_sequence(kind: type) -> bool:
+    """Whether it holds elements one after the other, as deque and array.array do."""
+    return issubclass(kind, Sequence) and not issubclass(kind, str | bytes)
+
+
+def _listed(data: Any) -> Any:
+    """Sequences of all kinds, in one another, as lists."""
+    return [_listed(element) for element in data] if _is_sequence(type(data)) else data
 
 
 def _leaves(data: Any) -> Iterator[Any]:
