@@ -370,7 +370,20 @@ def test_all_nan_quantile():
     lambda lib, x: lib.histc(x.double(), 4), lambda lib, x: lib.histc(x.double(), 4, 1, 3),
     lambda lib, x: lib.histc(x.float() * 0, 3), lambda lib, x: lib.histc(x.double(), 0),
     lambda lib, x: lib.histc(x.double(), 4, 3, 1), lambda lib, x: lib.histc(x, 4),
-    lambda lib, x: lib.histc(x / 0, 4), lambda lib, x: lib.histc(x / 0, 4, 0, 1)],
+    lambda lib, x: lib.histc(x / 0, 4), lambda lib, x: lib.histc(x / 0, 4, 0, 1),
+    lambda lib, x: lib.histogram(x.double(), 4), lambda lib, x: lib.histogram(x, 4),
+    lambda lib, x: lib.histogram(x.double() * 0, 4), lambda lib, x: lib.histogram(x.double(), 0),
+    lambda lib, x: lib.histogram(x.double(), 4, range=(0, 2)),
+    lambda lib, x: lib.histogram(x.double(), 4, range=(2, 0)),
+    lambda lib, x: lib.histogram(x / 0, 4), lambda lib, x: lib.histogram(x / 0, 4, range=(0, 1)),
+    lambda lib, x: lib.histogram(x.double(), x.double()[:3].sort().values),
+    lambda lib, x: lib.histogram(x.double(), x.float()[:3].sort().values),
+    lambda lib, x: lib.histogram(x.double(), x.double().reshape(2, 6)),
+    lambda lib, x: lib.histogram(x.double(), x.double()[:1]),
+    lambda lib, x: lib.histogram(x.double(), x.double()[:3].sort().values, range=(0, 1)),
+    lambda lib, x: lib.histogram(x.double(), 3, weight=x.double(), density=True),
+    lambda lib, x: lib.histogram(x.double(), 3, weight=x.double()[:3]),
+    lambda lib, x: lib.histogram(x.double(), 3, range=(100, 101), density=True)],
     ids=lambda c: "")
 def test_counting(call):
     agree(call, draw((12,), "int64"))

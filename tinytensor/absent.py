@@ -13,7 +13,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "complex64", "complex128", "cfloat", "cdouble", "complex", "view_as_real",
         "view_as_complex", "real", "imag", "angle", "conj", "polar", "fft", "stft", "istft"),
     "sparse and nested layouts need an engine of their own": (
-        "sparse", "sparse_coo_tensor", "sparse_csr_tensor", "nested", "to_sparse"),
+        "sparse", "sparse_coo_tensor", "sparse_csr_tensor", "nested", "to_sparse", "spmm"),
     "NumPy has no such dtype; float16 and float32 are there": ("float8_e4m3fn", "float8_e5m2"),
     "its precision in array language is not float64's near the zeros": (
         "lgamma", "digamma", "polygamma", "mvlgamma", "igamma", "igammac"),

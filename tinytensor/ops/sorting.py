@@ -7,6 +7,7 @@ Positions are found without a gradient, values are picked by them with one. `pic
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 from typing import Any
 
 from .. import dtypes
@@ -558,6 +559,78 @@ def bucketize(input, boundaries, *, out_int32=False, right=False):
         raise RuntimeError(f"bucketize: the boundaries must have 1 dimension, got shape "
                            f"{tuple(boundaries.shape)}")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+Histogram = namedtuple("Histogram", "hist bin_edges")
+
+
+@composed(samples=[S(t(20, grad=False), 5), S(t(4, 5, grad=False), 4, range=(-1.0, 1.0)),
+                   S(t(9, grad=False), 3, density=True), S(t(0, grad=False), 3),
+                   S(t(7, grad=False), 4, weight=t(7, grad=False), density=True)],
+          scalar="gives counts, not values")
+def histogram(input, bins=100, *, range=None, weight=None, density=False):
+    """How many elements, or how much weight, falls into each bin, and the edges of the bins.
+
+    Of `bins` equal bins the outer edges are `range`, or the smallest and largest element; a Tensor
+    gives all edges, in rising order. A bin has its left edge, the last one both; what is outside
+    is not counted. With `density` the integral is 1. No gradient.
+
+    Shapes: (*), bins or (bins + 1), weight (*) -> (bins), (bins + 1).
+
+    Raises:
+        RuntimeError: no bins; bounds that fall or are not finite; edges or a weight of another
+            dtype, or of a shape that does not fit.
+        NotImplementedError: integers.
+        TypeError: a range beside edges.
+    """
+    from ..tensor import Tensor
+
+    values = input.detach().reshape(-1)
+    if not values.is_floating_point():
+        raise NotImplementedError(f"histogram: counts floats, got {input.dtype}; bincount counts "
+                                  "integers")
+    if not isinstance(bins, Tensor):
+        edges = _equal_bins(values, bins, range)
+    elif range is not None:
+        raise TypeError("histogram: a range is for a number of bins; here bins are edges")
+    elif bins.ndim != 1 or bins.numel() < 2 or bins.dtype is not input.dtype:
+        raise RuntimeError(f"histogram: edges are a vector of at least 2 numbers of "
+                           f"{input.dtype}, got shape {tuple(bins.shape)} of {bins.dtype}")
+    else:
+        edges = bins.detach().clone()
+    last = edges.numel() - 1
+    inside = (values >= edges[0]) & (values <= edges[-1])
+    places = (bucketize(values[inside], edges, right=True) - 1).clamp(max=last - 1)
+    if weight is not None:
+        if weight.shape != input.shape or weight.dtype is not input.dtype:
+            raise RuntimeError(f"histogram: a weight of shape {tuple(weight.shape)} and "
+                               f"{weight.dtype} for an input of shape {tuple(input.shape)} and "
+                               f"{input.dtype}; they must be equal")
+        weight = weight.detach().reshape(-1)[inside]
+    hist = bincount(places, weight, last).to(input.dtype)
+    if density:
+        hist = hist / (hist.sum() * (edges[1:] - edges[:-1]))
+    return Histogram(hist, edges)
+
+
+def _equal_bins(values, bins, bounds):
+    """The edges of so many bins, from the smallest to the largest value if there are no bounds."""
+    from ..creation import linspace
+
+    if bins < 1:
+        raise RuntimeError(f"histogram: at least 1 bin is needed, got {bins}")
+    if bounds is not None:
+        low, high = map(float, bounds)
+    elif values.numel():
+        low, high = values.min().item(), values.max().item()
+    else:
+        low, high = 0.0, 1.0
+    if not low <= high or not math.isfinite(low) or not math.isfinite(high):
+        raise RuntimeError(f"histogram: the bounds must be finite and in order, got {low} and "
+                           f"{high}")
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return linspace(low, high, bins + 1, dtype=values.dtype, device=values.device)
 
 
 @op(method=False, internal=True, samples=[S(ints(3, 4, high=2))], scalar=POSITIONS,
