@@ -231,3 +231,14 @@ def test_default_tensor_type(gpu):
     finally:
         tinytensor.set_default_tensor_type(tinytensor.FloatTensor)
     assert tinytensor.zeros(2).type() == "tinytensor.FloatTensor"
+
+
+@pytest.mark.parametrize("name", ["erf", "erfc", "erfinv", "exp2", "expm1", "log1p", "logit",
+                                  "logsumexp", "round", "sinc", "xlogy", "expit", "softmax",
+                                  "log_softmax"])
+def test_special_functions(name):
+    more = {"xlogy": (2.5,), "logsumexp": (1,), "softmax": (1,), "log_softmax": (0,)}
+    found, expected = (getattr(lib.special, name)(
+        lib.linspace(0.1, 0.9, 6, dtype=lib.float64).reshape(2, 3), *more.get(name, ()))
+        for lib in (tinytensor, torch))
+    torch.testing.assert_close(torch.from_numpy(found.numpy()), expected, rtol=1e-12, atol=0)

@@ -12,7 +12,19 @@ import importlib.util as _imports
 import warnings as _warnings
 from typing import TYPE_CHECKING, Any
 
-from . import absent, accelerator, amp, autograd, backends, cuda, dtypes, linalg, ops, random
+from . import (
+    absent,
+    accelerator,
+    amp,
+    autograd,
+    backends,
+    cuda,
+    dtypes,
+    linalg,
+    ops,
+    random,
+    special,
+)
 from .amp import GradScaler, autocast
 from .autograd import versions as _versions
 from .autograd.modes import (

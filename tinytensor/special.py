@@ -1,0 +1,18 @@
+"""Special functions, under the names of `torch.special`: operations of the top level."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import absent, ops
+
+SHARED = ("erf", "erfc", "erfinv", "exp2", "expm1", "log1p", "log_softmax", "logit", "logsumexp",
+          "round", "sinc", "softmax", "xlogy")
+
+_everywhere = ops.names_for("")
+globals().update({name: _everywhere[name] for name in SHARED})
+expit = _everywhere["sigmoid"]
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor.special", name, lambda: globals())
