@@ -24,6 +24,7 @@ from . import (
     ops,
     random,
     special,
+    testing,
 )
 from .amp import GradScaler, autocast
 from .autograd import versions as _versions

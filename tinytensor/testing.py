@@ -1,0 +1,140 @@
+"""For tests of programs: `assert_close`, under the name of `torch.testing`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy
+
+from .devices import to_numpy
+from .tensor import Tensor
+
+__all__ = ["assert_close"]
+
+# Relative and absolute, as PyTorch's; of integers and bools 0.
+TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
+KINDS: tuple[Any, ...] = (Tensor, numpy.ndarray, bool | int | float | numpy.generic)
+
+
+def assert_close(actual: Any, expected: Any, *, allow_subclasses: bool = True,
+                 rtol: float | None = None, atol: float | None = None, equal_nan: bool = False,
+                 check_device: bool = True, check_dtype: bool = True, check_layout: bool = True,
+                 check_stride: bool = False,
+                 msg: str | Callable[[str], str] | None = None) -> None:
+    """Asserts that |actual - expected| <= atol + rtol |expected| everywhere.
+
+    Two Tensors, arrays or numbers of one shape, dtype and device, or sequences and mappings of
+    them, in one another. Infinities are close if they are equal.
+
+    Args:
+        rtol, atol: both or neither; by the dtype if not given: 1.3e-6 and 1e-5 for float32, 1e-7
+            twice for float64, 1e-3 and 1e-5 for float16, 0 for others. Of two dtypes the wider.
+        equal_nan: NaN is close to NaN.
+        check_device, check_dtype, check_stride: what else must be equal. Layouts always are.
+        allow_subclasses: allowed in any case.
+        msg: in place of the message, or a function that makes it of the message.
+
+    Raises:
+        AssertionError: they are not; says how many differ, where most, and by how much.
+        TypeError: what cannot be compared.
+        ValueError: one of rtol and atol.
+    """
+    if (rtol is None) != (atol is None):
+        raise ValueError("assert_close: give both rtol and atol, or neither, got "
+                         f"rtol={rtol} and atol={atol}")
+
+    def compare(a: Any, b: Any, path: str) -> None:
+        if all(isinstance(x, Mapping) for x in (a, b)) or _is_sequence(a) and _is_sequence(b):
+            fault = _parts(a, b, path, compare)
+        else:
+            fault = _leaves(a, b, rtol, atol, equal_nan, check_device, check_dtype, check_stride)
+        if fault:
+            said = fault + (f"\n\nThe failure occurred for item {path}" if path else "")
+            if msg is not None:
+                said = msg if isinstance(msg, str) else msg(said)
+            raise AssertionError(said)
+
+    compare(actual, expected, "")
+
+
+def _is_sequence(x: Any) -> bool:
+    return isinstance(x, Sequence) and not isinstance(x, str | bytes)
+
+
+def _parts(a: Any, b: Any, path: str, compare: Callable[[Any, Any, str], None]) -> str:
+    """Compares what stands at equal places; what is wrong with the places, or ""."""
+    if isinstance(a, Mapping):
+        if a.keys() != b.keys():
+            return ("The keys of the mappings do not match: missing in actual "
+                    f"{[k for k in b if k not in a]}, additional {[k for k in a if k not in b]}.")
+        places: Any = a.keys()
+    else:
+        if len(a) != len(b):
+            return f"The lengths of the sequences do not match: {len(a)} != {len(b)}."
+        places = range(len(a))
+    for place in places:
+        compare(a[place], b[place], f"{path}[{place!r}]")
+    return ""
+
+
+def _leaves(a: Any, b: Any, rtol: float | None, atol: float | None, equal_nan: bool,
+            check_device: bool, check_dtype: bool, check_stride: bool) -> str:
+    """What is different about two Tensors, arrays or numbers, or ""."""
+    kinds = [next((k for k in KINDS if isinstance(x, k)), None) for x in (a, b)]
+    if a is b is None:
+        return ""
+    if kinds[0] is not kinds[1] or kinds[0] is None:
+        raise TypeError(f"assert_close: cannot compare {type(a).__name__} with "
+                        f"{type(b).__name__}; give two Tensors, arrays or numbers")
+    if isinstance(a, Tensor):
+        if tuple(a.shape) != tuple(b.shape):
+            return f"The shapes do not match: {tuple(a.shape)} != {tuple(b.shape)}."
+        for name, check, mine, other in (
+                ("device", check_device, a.device, b.device),
+                ("dtype", check_dtype, a.dtype, b.dtype),
+                ("stride", check_stride, a.stride(), b.stride())):
+            if check and mine != other:
+                return f"The values for attribute {name!r} do not match: {mine} != {other}."
+        x, y = to_numpy(a._array), to_numpy(b._array)
+    elif kinds[0] is numpy.ndarray:
+        x, y = a, b
+        if x.shape != y.shape:
+            return f"The shapes do not match: {x.shape} != {y.shape}."
+        if check_dtype and x.dtype != y.dtype:
+            return f"The dtypes do not match: {x.dtype} != {y.dtype}."
+    else:
+        if check_dtype and type(a) is not type(b):
+            return f"The types do not match: {type(a).__name__} != {type(b).__name__}."
+        x, y = numpy.asarray(a), numpy.asarray(b)
+    if rtol is None or atol is None:
+        pairs = [TOLERANCES.get(v.dtype.name, (0.0, 0.0)) for v in (x, y)]
+        rtol, atol = (max(values) for values in zip(*pairs, strict=True))
+    return _difference(x, y, rtol, atol, equal_nan)
+
+
+def _difference(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> str:
+    wide = numpy.float64 if "f" in x.dtype.kind + y.dtype.kind else numpy.int64
+    x, y = x.astype(wide), y.astype(wide)
+    with numpy.errstate(all="ignore"):
+        absolute = numpy.abs(x - y)
+        relative = absolute / numpy.abs(y)
+        close = (x == y) | (absolute <= atol + rtol * numpy.abs(y)) & numpy.isfinite(y)
+    if equal_nan:
+        close |= numpy.isnan(x) & numpy.isnan(y)
+    if close.all():
+        return ""
+    kind = "close" if rtol or atol else "equal"
+    if not x.ndim:
+        return (f"Scalars are not {kind}!\n\nExpected {y} but got {x}.\n"
+                f"Absolute difference: {absolute} (up to {atol} allowed)\n"
+                f"Relative difference: {relative} (up to {rtol} allowed)")
+    wrong = int((~close).sum())
+    lines = [f"Tensor-likes are not {kind}!\n",
+             f"Mismatched elements: {wrong} / {x.size} ({wrong / x.size:.1%})"]
+    for name, found, allowed in (("absolute", absolute, atol), ("relative", relative, rtol)):
+        where = numpy.unravel_index(numpy.argmax(numpy.where(close, -1, found)), x.shape)
+        index = tuple(int(i) for i in where)
+        lines.append(f"Greatest {name} difference: {found[index]} at index {index} "
+                     f"(up to {allowed} allowed)")
+    return "\n".join(lines)
