@@ -34,6 +34,66 @@ class Parameter(Tensor):
         return "Parameter containing:\n" + super().__repr__()
 
 
+class UninitializedParameter(Parameter):
+    """A Parameter whose shape is not known yet: that of a lazy layer before its first call.
+
+    It has a dtype and a device, and can be moved and converted; what needs its values raises.
+    """
+
+    _blank: Tensor  # of its dtype and device, without elements
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None):
+        self._blank, self._node = empty(0, device=device, dtype=dtype), None
+        self._wanted = requires_grad
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Makes an ordinary Parameter of this one, in its place; its values are left open."""
+        blank, wanted = self._blank, self._wanted
+        made = empty(shape, device=blank.device if device is None else device,
+                     dtype=blank.dtype if dtype is None else dtype)
+        del self._blank, self._wanted
+        self.__class__ = Parameter  # type: ignore[assignment]
+        self._array, self._node = made._array, None
+        self.requires_grad = wanted
+
+    @property
+    def _array(self) -> Any:
+        raise RuntimeError("a parameter of a lazy layer has no shape yet: call the model on an "
+                           "input first, or load a state_dict into it")
+
+    @_array.setter
+    def _array(self, value: Any) -> None:
+        self._blank._array = value
+
+    @property
+    def data(self) -> Tensor:
+        return self._blank
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        self._blank = value
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._wanted
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self._wanted = wanted
+
+    dtype = property(lambda self: self._blank.dtype)
+    device = property(lambda self: self._blank.device)
+    is_cuda = property(lambda self: self._blank.is_cuda)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedParameter:
+        copy = type(self)(self.requires_grad, self.device, self.dtype)
+        memo[id(self)] = copy
+        return copy
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"
+
+
 class Buffer(Tensor):
     """A Tensor that belongs to a Module and is not trained, such as a running mean.
 

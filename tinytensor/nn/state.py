@@ -97,6 +97,9 @@ class Stateful:
             for hook in module._hooks("load_state_dict_pre"):
                 hook(module, state, joined(path, ""), {}, strict, keys.missing_keys,
                      keys.unexpected_keys, problems)
+        for path, module in modules:
+            module._before_loading(state, joined(path, ""))
+            keys.missing_keys.extend(joined(path, name) for name in module._without_values())
         places = {joined(path, name): (values, name)
                   for path, module in modules for name, values in module._own_state()}
         extras = {joined(path, EXTRA): module for path, module in modules
@@ -143,6 +146,13 @@ class Stateful:
         if problems:
             raise RuntimeError("\n\t".join([
                 f"Error(s) in loading state_dict for {type(self).__name__}:", *problems]))
+
+    def _before_loading(self, state: Mapping[str, Any], prefix: str) -> None:
+        """Makes ready for values that begin with this prefix."""
+
+    def _without_values(self) -> list[str]:
+        """The names of what belongs to the state but has no shape yet."""
+        return []
 
     def _own_state(self) -> Iterator[tuple[str, Registry]]:
         """(name, the registry that has it) for what belongs to the state of this module alone."""

@@ -1,0 +1,219 @@
+"""Layers that learn the size of their input from the first one: LazyLinear(10), LazyConv2d(8, 3).
+
+Until then their Parameters have no shape. At the first call, or when a state is loaded, the layer
+becomes the ordinary one, with the same Parameter objects, so that an optimizer that has them
+already goes on to train them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy
+
+from ..tensor import Tensor
+from . import convolution, normalization
+from .linear import Linear
+from .module import Module
+from .parameter import UninitializedParameter
+from .registry import Registry
+
+
+class Lazy(Module):
+    """What lazy layers share; another base of each is the layer that it becomes."""
+
+    becomes: ClassVar[Any]
+    size_name: ClassVar[str]  # the attribute with the size to be found out
+
+    def _begin(self, *args: Any, **kwargs: Any) -> None:
+        """The arguments are those of the ordinary layer but for the first, the size."""
+        self.becomes.__init__(self, 0, *args, **kwargs)
+        self._given = args, kwargs
+        for name, p in list(self._parameters.items()):
+            if p is not None:
+                self._parameters[name] = UninitializedParameter(p.requires_grad, p.device, p.dtype)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        input = args[0] if args else kwargs["input"]
+        self._become(self._size_of(input))
+        return self(*args, **kwargs)
+
+    def _become(self, size: int) -> None:
+        args, kwargs = self._given
+        fresh = self.becomes(size, *args, **kwargs)
+        for name, parameter in self._parameters.items():
+            if isinstance(parameter, UninitializedParameter):
+                parameter.materialize(getattr(fresh, name).shape)
+                parameter.data.copy_(getattr(fresh, name).data)
+        for name, buffer in self._buffers.items():
+            if buffer is not None:
+                values = getattr(fresh, name)
+                self._buffers[name] = values.to(device=buffer.device, dtype=buffer.dtype)
+        setattr(self, self.size_name, size)
+        del self._given
+        self.__class__ = self.becomes
+
+    def _size_of(self, input: Tensor) -> int:
+        """The size that the first input asks for."""
+        raise NotImplementedError
+
+    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int:
+        """The size that a state with these shapes has been made with."""
+        raise NotImplementedError
+
+    def _before_loading(self, state: Mapping[str, Any], prefix: str) -> None:
+        names = [*self._parameters, *self._buffers]
+        shapes = {name: tuple(state[prefix + name].shape) if isinstance(
+            state[prefix + name], Tensor) else numpy.shape(state[prefix + name])
+            for name in names if prefix + name in state}
+        if shapes:
+            self._become(self._size_in(shapes))
+
+    def _own_state(self) -> Iterator[tuple[str, Registry]]:
+        """Nothing: there are no values yet. Loading takes note of what it would be."""
+        return iter(())
+
+    def _without_values(self) -> list[str]:
+        return [name for name, _ in super()._own_state()]
+
+
+class LazyLinear(Lazy, Linear):
+    """`Linear` whose in_features are the last size of the first input."""
+
+    becomes = Linear
+    size_name = "in_features"
+
+    def __init__(self, out_features: int, bias: bool = True, device: Any = None,
+                 dtype: Any = None):
+        self._begin(out_features, bias, device, dtype)
+
+    def _size_of(self, input: Tensor) -> int:
+        return input.shape[-1]
+
+    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int:
+        return shapes["weight"][1]
+
+
+class LazyConvolution(Lazy, convolution.Convolution):
+    """What lazy convolutions share: the channels stand before the dims of the kernel."""
+
+    size_name = "in_channels"
+
+    def _size_of(self, input: Tensor) -> int:
+        if input.ndim not in (self.dims + 1, self.dims + 2):
+            raise RuntimeError(f"{type(self).__name__}: expected {self.dims + 1} or "
+                               f"{self.dims + 2} dimensions, got shape {tuple(input.shape)}")
+        return input.shape[-1 - self.dims]
+
+    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int:
+        first, second = shapes["weight"][:2]
+        return first if self.transposed else second * self.groups
+
+
+class LazyPlainConvolution(LazyConvolution):
+    def __init__(self, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 dilation: Any = 1, groups: int = 1, bias: bool = True,
+                 padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
+        self._begin(out_channels, kernel_size, stride, padding, dilation, groups, bias,
+                    padding_mode, device, dtype)
+
+
+class LazyConv1d(LazyPlainConvolution, convolution.Conv1d):
+    """`Conv1d` whose in_channels are those of the first input."""
+
+    becomes = convolution.Conv1d
+
+
+class LazyConv2d(LazyPlainConvolution, convolution.Conv2d):
+    """`Conv2d` whose in_channels are those of the first input."""
+
+    becomes = convolution.Conv2d
+
+
+class LazyConv3d(LazyPlainConvolution, convolution.Conv3d):
+    """`Conv3d` whose in_channels are those of the first input."""
+
+    becomes = convolution.Conv3d
+
+
+class LazyTransposedConvolution(LazyConvolution):
+    def __init__(self, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1,
+                 padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
+        self._begin(out_channels, kernel_size, stride, padding, output_padding, groups, bias,
+                    dilation, padding_mode, device, dtype)
+
+
+class LazyConvTranspose1d(LazyTransposedConvolution, convolution.ConvTranspose1d):
+    """`ConvTranspose1d` whose in_channels are those of the first input."""
+
+    becomes = convolution.ConvTranspose1d
+
+
+class LazyConvTranspose2d(LazyTransposedConvolution, convolution.ConvTranspose2d):
+    """`ConvTranspose2d` whose in_channels are those of the first input."""
+
+    becomes = convolution.ConvTranspose2d
+
+
+class LazyConvTranspose3d(LazyTransposedConvolution, convolution.ConvTranspose3d):
+    """`ConvTranspose3d` whose in_channels are those of the first input."""
+
+    becomes = convolution.ConvTranspose3d
+
+
+class LazyRunningNorm(Lazy, normalization.RunningNorm):
+    """What lazy normalisations share. Also InstanceNorm begins with affine and statistics here."""
+
+    size_name = "num_features"
+
+    def __init__(self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+                 track_running_stats: bool = True, device: Any = None, dtype: Any = None, *,
+                 bias: bool = True):
+        self._begin(eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+
+    def _size_of(self, input: Tensor) -> int:
+        self._check(input)
+        batched = isinstance(self, normalization.BatchNorm) or input.ndim == max(self.dims)
+        return input.shape[1 if batched else 0]
+
+    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int:
+        return next(shapes[name][0] for name in ("weight", "running_mean", "bias")
+                    if name in shapes)
+
+
+class LazyBatchNorm1d(LazyRunningNorm, normalization.BatchNorm1d):
+    """`BatchNorm1d` whose num_features are those of the first input."""
+
+    becomes = normalization.BatchNorm1d
+
+
+class LazyBatchNorm2d(LazyRunningNorm, normalization.BatchNorm2d):
+    """`BatchNorm2d` whose num_features are those of the first input."""
+
+    becomes = normalization.BatchNorm2d
+
+
+class LazyBatchNorm3d(LazyRunningNorm, normalization.BatchNorm3d):
+    """`BatchNorm3d` whose num_features are those of the first input."""
+
+    becomes = normalization.BatchNorm3d
+
+
+class LazyInstanceNorm1d(LazyRunningNorm, normalization.InstanceNorm1d):
+    """`InstanceNorm1d` whose num_features are those of the first input."""
+
+    becomes = normalization.InstanceNorm1d
+
+
+class LazyInstanceNorm2d(LazyRunningNorm, normalization.InstanceNorm2d):
+    """`InstanceNorm2d` whose num_features are those of the first input."""
+
+    becomes = normalization.InstanceNorm2d
+
+
+class LazyInstanceNorm3d(LazyRunningNorm, normalization.InstanceNorm3d):
+    """`InstanceNorm3d` whose num_features are those of the first input."""
+
+    becomes = normalization.InstanceNorm3d
