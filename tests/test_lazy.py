@@ -110,7 +110,7 @@ def test_a_parameter_without_a_shape_cannot_be_used(use: Any) -> None:
 def test_states_without_values() -> None:
     net = model()
     assert list(net.state_dict()) == []
-    with pytest.raises(RuntimeError, match='Missing key.*"0.weight", "0.bias", "1.weight"'):
+    with pytest.raises(RuntimeError, match=r'Missing key.*"0\.weight", "0\.bias", "1\.weight"'):
         net.load_state_dict({})
     with pytest.raises(RuntimeError, match="LazyConv2d: expected 3 or 4 dimensions"):
         net(tinytensor.ones(2, 3))

@@ -52,6 +52,13 @@ def wanted_dtype(dtype: Any, otherwise: Any = None) -> Any:
     return dtypes.resolve(dtype).numpy
 
 
+def shape_said(name: str, sizes: tuple[Any, ...], keyword: dict[str, Any]) -> tuple[int, ...]:
+    """The shape in name(2, 3), name((2, 3)) and name(size=(2, 3))."""
+    if set(keyword) - {"size"} or (keyword and sizes):
+        raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(keyword))!r}")
+    return shape_of(sizes or tuple(keyword.values()))
+
+
 def shape_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     """The shape in zeros(2, 3), zeros((2, 3)) and zeros(x.shape).
 
@@ -313,10 +320,7 @@ def _filled(name: str, doc: str) -> Any:
     def make(*size: Any, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
              **keyword: Any) -> Tensor:
-        if set(keyword) - {"size"} or (keyword and size):
-            raise TypeError(f"{name}() got an unexpected keyword argument "
-                            f"{next(iter(keyword))!r}")
-        shape = shape_of(size or tuple(keyword.values()))
+        shape = shape_said(name, size, keyword)
         array = devices.on(devices.resolve(device),
                            lambda xp: getattr(xp, name)(shape, dtype=wanted_dtype(dtype)))
         return finish(array, requires_grad)

@@ -12,7 +12,7 @@ import numpy
 
 from . import dtypes, random
 from .autograd.engine import tensor_of
-from .creation import finish, like, shape_of, size_of, wanted_dtype
+from .creation import finish, like, shape_said, size_of, wanted_dtype
 from .devices import device as device_type
 from .devices import resolve, to_device, to_numpy
 from .tensor import Tensor
@@ -83,17 +83,19 @@ def _check_std(name: str, std: float) -> None:
 
 
 def rand(*size: Any, generator: Any = None, dtype: Any = None, layout: Any = None,
-         device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+         device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+         **keyword: Any) -> Tensor:
     """Uniformly distributed values in [0, 1)."""
-    wanted, shape = wanted_dtype(dtype), shape_of(size)
+    wanted, shape = wanted_dtype(dtype), shape_said("rand", size, keyword)
     _check_floating("rand", wanted)
     return _drawn(lambda s: _uniform(s, shape, wanted), wanted, device, generator, requires_grad)
 
 
 def randn(*size: Any, generator: Any = None, dtype: Any = None, layout: Any = None,
-          device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+          device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+          **keyword: Any) -> Tensor:
     """Normally distributed values, mean 0 and variance 1."""
-    wanted, shape = wanted_dtype(dtype), shape_of(size)
+    wanted, shape = wanted_dtype(dtype), shape_said("randn", size, keyword)
     _check_floating("randn", wanted)
     return _drawn(lambda s: _normal(s, shape, wanted), wanted, device, generator, requires_grad)
 
