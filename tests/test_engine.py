@@ -1032,7 +1032,7 @@ def test_tensors_as_sequences_and_numbers():
             (lambda: iter(tensor(1)), TypeError, "0-d"),
             (lambda: [1, 2][tensor(1.0)], TypeError, "integer"),
             (lambda: x.item(), RuntimeError, r"shape \(2, 2\) has 4 elements"),
-            (lambda: float(x), RuntimeError, "4 elements")):
+            (lambda: float(x), ValueError, "4 elements")):
         with pytest.raises(error, match=message):
             call()
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import math
+import operator
+
 import pytest
 import torch
 from operations import in_turn
@@ -36,8 +40,6 @@ def test_a_misspelt_name_is_told_what_is_close(owner, misspelt, meant):
 @pytest.mark.parametrize(("ours", "theirs"), MODULES, ids=lambda m: m.__name__)
 def test_functions_of_the_same_name_take_their_arguments_in_the_same_order(ours, theirs):
     """Checked where PyTorch's function tells its signature: those that are written in Python."""
-    import inspect
-
     for name in dir(theirs):
         mine, other = getattr(ours, name, None), getattr(theirs, name)
         if name[0] == "_" or not inspect.isfunction(other) or not callable(mine):
@@ -242,3 +244,18 @@ def test_special_functions(name):
         lib.linspace(0.1, 0.9, 6, dtype=lib.float64).reshape(2, 3), *more.get(name, ()))
         for lib in (tinytensor, torch))
     torch.testing.assert_close(torch.from_numpy(found.numpy()), expected, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("convert", [float, int, complex, operator.index, bool, math.isfinite])
+@pytest.mark.parametrize("make", [lambda t: t.ones(3), lambda t: t.ones(1), lambda t: t.tensor(2),
+                                  lambda t: t.tensor([2, 3]), lambda t: t.tensor([[2.5]])],
+                         ids=["3", "1", "int", "ints", "matrix"])
+def test_becoming_a_number_of_pythons(convert, make):
+    """The same numbers, and the same kinds of errors, by which other libraries go."""
+    outcomes = []
+    for library in (tinytensor, torch):
+        try:
+            outcomes.append(convert(make(library)))
+        except (TypeError, ValueError, RuntimeError) as error:
+            outcomes.append(type(error))
+    assert outcomes[0] == outcomes[1]

@@ -159,6 +159,7 @@ def test_names_and_repr(kind: str, options: dict[str, Any]) -> None:
     assert repr(mine) == repr(theirs)
     assert [[tuple(w.shape) for w in row] for row in mine.all_weights] == \
         [[tuple(w.shape) for w in row] for row in theirs.all_weights]
+    assert mine._flat_weights_names == theirs._flat_weights_names
     theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in mine.state_dict().items()})
 
 

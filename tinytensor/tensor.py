@@ -408,15 +408,24 @@ class Tensor(Methods):
         return devices.to_numpy(self._array).tolist()
 
     def __float__(self) -> float:
-        return float(self.item())
+        self._check_single()
+        return float(self._array.item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        self._check_single()
+        return int(self._array.item())
+
+    def _check_single(self) -> None:
+        """The errors are of the kinds that Python's functions, and matplotlib, expect."""
+        if self._array.size != 1:
+            raise ValueError(f"a Tensor of shape {tuple(self.shape)} has {self.numel()} elements; "
+                             "only one can become a number")
 
     def __index__(self) -> int:
-        if self.dtype.is_floating_point:
-            raise TypeError(f"an index must be an integer Tensor of one element, got {self.dtype}")
-        return int(self.item())
+        if self.dtype.is_floating_point or self._array.size != 1:
+            raise TypeError("an index must be an integer Tensor of one element, got shape "
+                            f"{tuple(self.shape)} of {self.dtype}")
+        return int(self._array.item())
 
     def __bool__(self) -> bool:
         if self._array.size != 1:

@@ -116,9 +116,18 @@ class RNNBase(Module):
     @property
     def all_weights(self) -> list[list[Any]]:
         """The parameters of each layer and direction."""
+        return [[getattr(self, name) for name in names] for names in self._names()]
+
+    def _names(self) -> list[list[str]]:
+        """Of the same their names."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[:4 if self.bias else 2]
-        return [[getattr(self, f"{name}_l{layer}{suffix}") for name in names]
+        return [[f"{name}_l{layer}{suffix}" for name in names]
                 for layer, suffix in self._places()]
+
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        """The names in one list: not public in PyTorch either, but programs ask for it."""
+        return [name for names in self._names() for name in names]
 
     def reset_parameters(self) -> None:
         """Draws new weights."""
