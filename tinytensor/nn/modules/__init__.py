@@ -18,6 +18,7 @@ from .. import (
     convolution,
     distance,
     dropout,
+    lazy,
     linear,
     loss,
     normalization,
@@ -32,13 +33,14 @@ from .. import (
 from .. import module as base
 
 PLACES = {
-    "activation": (activation, attention), "adaptive": (adaptive,), "batchnorm": (normalization,),
-    "channelshuffle": (upsampling,), "container": (containers,), "conv": (convolution,),
-    "distance": (distance,), "dropout": (dropout,), "flatten": (linear,), "fold": (upsampling,),
-    "instancenorm": (normalization,), "linear": (linear,), "loss": (loss,), "module": (base,),
-    "normalization": (normalization,), "padding": (padding,), "pixelshuffle": (upsampling,),
-    "pooling": (pooling,), "rnn": (recurrent,), "sparse": (sparse,),
-    "transformer": (transformer,), "upsampling": (upsampling,),
+    "activation": (activation, attention), "adaptive": (adaptive,),
+    "batchnorm": (normalization, lazy), "channelshuffle": (upsampling,),
+    "container": (containers,), "conv": (convolution, lazy), "distance": (distance,),
+    "dropout": (dropout,), "flatten": (linear,), "fold": (upsampling,),
+    "instancenorm": (normalization, lazy), "linear": (linear, lazy), "loss": (loss,),
+    "module": (base,), "normalization": (normalization,), "padding": (padding,),
+    "pixelshuffle": (upsampling,), "pooling": (pooling,), "rnn": (recurrent,),
+    "sparse": (sparse,), "transformer": (transformer,), "upsampling": (upsampling,),
 }
 # The base classes that programs ask for by their private names.
 PRIVATE: dict[str, dict[str, Any]] = {
