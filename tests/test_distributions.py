@@ -341,3 +341,50 @@ def test_misuse_of_the_newer_ones(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=r"they must be \(\*, D\) and \(\*, D, D\)"):
         tinytensor.distributions.MultivariateNormal(
             tinytensor.ones(3), scale_tril=tinytensor.ones(2, 2))
+
+
+MULTINOMIALS = [{"probs": PROBS}, {"logits": LOGITS}, {"probs": numpy.array([0.0, 2.0, 2.0])}]
+
+
+@pytest.mark.parametrize("parameters", MULTINOMIALS, ids=["probs", "logits", "one of them 0"])
+def test_multinomial_follows_pytorch(parameters: Any) -> None:
+    (mine, a), (theirs, b) = (made(library, "Multinomial", parameters, total_count=5)
+                              for library in (tinytensor, torch))
+    assert mine.batch_shape == tuple(theirs.batch_shape)
+    assert mine.event_shape == tuple(theirs.event_shape)
+    drawn = theirs.sample((2,))
+    close_with_gradients(mine.log_prob(tinytensor.tensor(drawn.numpy())), theirs.log_prob(drawn),
+                         a, b)
+    for attribute in ("mean", "variance", "stddev", "probs", "logits"):
+        close(getattr(mine, attribute), getattr(theirs, attribute))
+    # PyTorch's has float32's log 5!, whatever the dtype is.
+    entropy, expected = mine.entropy(), theirs.entropy()
+    numpy.testing.assert_allclose(entropy.detach().numpy(), expected.detach().numpy(), atol=1e-6)
+    got = tinytensor.autograd.grad(entropy.sum(), list(a.values()))
+    want = torch.autograd.grad(expected.sum(), list(b.values()))
+    numpy.testing.assert_allclose(got[0].numpy(), want[0].numpy(), rtol=1e-6, atol=1e-12)
+    wide = (2, *mine.batch_shape)
+    assert mine.expand(wide).log_prob(tinytensor.tensor(drawn.numpy())).shape == wide
+
+
+def test_draws_of_multinomial() -> None:
+    tinytensor.manual_seed(0)
+    distribution = tinytensor.distributions.Multinomial(6, tinytensor.tensor(PROBS))
+    drawn = distribution.sample((4000,))
+    assert tuple(drawn.shape) == (4000, 3, 4) and drawn.dtype is tinytensor.float64
+    assert (drawn.sum(-1) == 6).all()
+    numpy.testing.assert_allclose(drawn.mean(0).numpy(), distribution.mean.numpy(), atol=0.1)
+    numpy.testing.assert_allclose(drawn.var(0).numpy(), distribution.variance.numpy(), atol=0.12)
+
+
+@pytest.mark.parametrize(("wrong", "kind", "said"), [
+    (lambda m: m(2.5, tinytensor.ones(3)), NotImplementedError, "it must be an int, got float"),
+    (lambda m: m(3), ValueError, "Either `probs` or `logits`"),
+    (lambda m: m(3, tinytensor.ones(3)).log_prob(tinytensor.tensor([1.0, 1.0, 2.0])), ValueError,
+     "add up to at most 3"),
+    (lambda m: m(3, tinytensor.ones(3)).log_prob(tinytensor.tensor([1.5, 1.0, 0.5])), ValueError,
+     "whole numbers"),
+    (lambda m: m(0, tinytensor.ones(3)).sample(), RuntimeError, "cannot draw 0")])
+def test_multinomial_refuses(wrong: Any, kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind, match=said):
+        wrong(tinytensor.distributions.Multinomial)

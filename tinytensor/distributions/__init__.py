@@ -5,9 +5,10 @@ from .categorical import Categorical
 from .distribution import Distribution
 from .independent import Independent
 from .kl import kl_divergence, register_kl
+from .multinomial import Multinomial
 from .multivariate_normal import MultivariateNormal
 from .normal import Normal
 from .uniform import Uniform
 
-__all__ = ["Distribution", "Bernoulli", "Categorical", "Independent", "MultivariateNormal",
-           "Normal", "Uniform", "kl_divergence", "register_kl"]
+__all__ = ["Distribution", "Bernoulli", "Categorical", "Independent", "Multinomial",
+           "MultivariateNormal", "Normal", "Uniform", "kl_divergence", "register_kl"]
