@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
+import threading
 
 import numpy
 import pytest
@@ -384,3 +385,22 @@ def test_training_where_everything_is_made_on_the_default_device(gpu, tmp_path):
         tinytensor.save(head.state_dict(), tmp_path / "head")
         assert not any(t.is_cuda for t in tinytensor.load(tmp_path / "head").values())
         head.load_state_dict(tinytensor.load(tmp_path / "head"))
+
+
+def test_the_default_device_is_a_threads_own(gpu):
+    found = []
+    inside, done = threading.Event(), threading.Event()
+
+    def other():
+        with tinytensor.device("cuda"):
+            inside.set()
+            done.wait(5)
+            found.append(tinytensor.ones(1).is_cuda)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait(5)
+    found.append(tinytensor.ones(1).is_cuda)
+    done.set()
+    thread.join()
+    assert found == [False, True]

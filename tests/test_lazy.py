@@ -116,3 +116,37 @@ def test_states_without_values() -> None:
         net(tinytensor.ones(2, 3))
     assert isinstance(net[0], nn.LazyConv2d)
     assert net.load_state_dict({}, strict=False).missing_keys[-1] == "3.bias"
+
+
+def test_weights_are_those_of_the_ordinary_layer() -> None:
+    for lazy, ordinary, shape in ((nn.LazyLinear(2), lambda: nn.Linear(3, 2), (1, 3)),
+                                  (nn.LazyConv1d(2, 1), lambda: nn.Conv1d(3, 2, 1), (1, 3, 4))):
+        tinytensor.manual_seed(0)
+        lazy(tinytensor.ones(shape))
+        tinytensor.manual_seed(0)
+        assert lazy.weight.tolist() == ordinary().weight.tolist()
+    tinytensor.manual_seed(0)
+    nn.LazyLinear(2).load_state_dict(nn.Linear(3, 2).state_dict())
+    after = tinytensor.rand(1).item()
+    tinytensor.manual_seed(0)
+    nn.Linear(3, 2)
+    assert tinytensor.rand(1).item() == after  # loading draws nothing
+
+
+@pytest.mark.parametrize(("layer", "state"), [
+    (nn.LazyLinear(3), {"bias": tinytensor.zeros(3)}),
+    (nn.LazyLinear(3), {"weight": tinytensor.tensor(1.0)}),
+    (nn.LazyConv2d(3, 2), {"bias": tinytensor.zeros(3)}),
+    (nn.LazyBatchNorm1d(), {"num_batches_tracked": tinytensor.tensor(3)})], ids=lambda x: "")
+def test_a_state_that_does_not_tell_the_size(layer: Any, state: Any) -> None:
+    assert layer.has_uninitialized_params()
+    missing = layer.load_state_dict(state, strict=False).missing_keys
+    assert "weight" in missing and layer.has_uninitialized_params()
+
+
+def test_before_the_size_is_known_nothing_is_reset_and_an_input_is_needed() -> None:
+    net = model()
+    net.apply(lambda m: m.reset_parameters() if hasattr(m, "reset_parameters") else None)
+    with pytest.raises(TypeError, match="LazyConv2d: the first call needs an input"):
+        net[0]()
+    assert type(net[0](input=tinytensor.ones(1, 2, 4, 4))) is tinytensor.Tensor

@@ -23,6 +23,11 @@ def classify(classes: int, labels: Any, features: int = 4) -> Any:
     return F.cross_entropy(model(tinytensor.randn(len(labels), features)), labels)
 
 
+def attend(mask: Any) -> Any:
+    x = tinytensor.randn(1, 2, 4, 8)
+    return F.scaled_dot_product_attention(x, x, x, mask)
+
+
 LABELS = tinytensor.tensor([0, 2, 1])
 
 
@@ -49,6 +54,10 @@ LABELS = tinytensor.tensor([0, 2, 1])
      r"the same number of samples, got \[3, 2\]"),
     (lambda: tinytensor.from_numpy(numpy.ones(2, numpy.dtype("f4").newbyteorder("S"))), TypeError,
      r"another byte order than this machine; convert with \.astype\('float32'\)"),
+    (lambda: attend(tinytensor.zeros(2, 4)), RuntimeError,
+     r"a mask of shape \(2, 4\) does not broadcast to the scores, \(1, 2, 4, 4\)"),
+    (lambda: attend(tinytensor.zeros(3, 1, 4, 4)), RuntimeError, "does not broadcast to the sco"),
+    (lambda: attend(tinytensor.zeros(1, 1, 1, 4, 4)), RuntimeError, "does not broadcast to the"),
     (lambda: tinytensor.ones(0).max(), RuntimeError, r"max: a Tensor of shape \(0,\) has no elem"),
     (lambda: tinytensor.ones(2, 0).min(1), IndexError, r"min: dim 1 of shape \(2, 0\) has size 0"),
     (lambda: tinytensor.ones(2, 3).max(1, dims=0), TypeError, "max: unexpected arguments: dims"),

@@ -219,6 +219,17 @@ def test_types_are_classes_of_a_dtype_and_a_device(gpu):
     assert tuple(tinytensor.cuda.ByteTensor(2, 3).shape) == (2, 3)
     with pytest.raises(ValueError, match=r"unknown type 'torch\.Float'"):
         x.type("torch.Float")
+    assert x.type(tinytensor.Tensor).dtype is tinytensor.float32
+    layer = tinytensor.nn.Linear(2, 2).type(tinytensor.cuda.DoubleTensor)
+    assert isinstance(layer.weight, tinytensor.cuda.DoubleTensor)
+    assert layer.type("torch.FloatTensor").bias.dtype is tinytensor.float32
+    sizes = tinytensor.zeros(2, 3).size()
+    for made in (tinytensor.FloatTensor(sizes), tinytensor.Tensor(sizes),
+                 tinytensor.cuda.FloatTensor(sizes)):
+        assert made.shape == sizes
+    for wrong in (tinytensor.Tensor, tinytensor.LongTensor, tinytensor.nn.Linear, "foo"):
+        with pytest.raises(TypeError, match="unknown dtype"):
+            x.to(dtype=wrong)
 
 
 def test_default_tensor_type(gpu):
@@ -232,6 +243,13 @@ def test_default_tensor_type(gpu):
             tinytensor.set_default_tensor_type(tinytensor.float32)
     finally:
         tinytensor.set_default_tensor_type(tinytensor.FloatTensor)
+    assert tinytensor.zeros(2).type() == "tinytensor.FloatTensor"
+
+
+@pytest.mark.skipif(tinytensor.cuda.is_available(), reason="there is a GPU")
+def test_a_default_tensor_type_of_a_device_that_is_not_there_changes_nothing():
+    with pytest.raises(RuntimeError, match="CuPy"):
+        tinytensor.set_default_tensor_type("torch.cuda.DoubleTensor")
     assert tinytensor.zeros(2).type() == "tinytensor.FloatTensor"
 
 

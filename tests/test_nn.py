@@ -1227,8 +1227,7 @@ def test_data_parallel_is_the_module_where_there_is_one_device() -> None:
     theirs = torch.nn.DataParallel(torch.nn.Linear(4, 2))
     assert list(wrapped.state_dict()) == list(theirs.state_dict())
     assert wrapped.module is model and isinstance(wrapped, nn.parallel.DataParallel)
-    with pytest.raises(RuntimeError, match=r"one GPU can be used, got device_ids=\[0, 1\]"):
-        nn.DataParallel(model, device_ids=[0, 1])
+    assert wrapped.device_ids == theirs.device_ids == []
 
 
 def test_data_parallel_brings_inputs_to_the_parameters(gpu: Any) -> None:
@@ -1240,7 +1239,10 @@ def test_data_parallel_brings_inputs_to_the_parameters(gpu: Any) -> None:
         def forward(self, pair: Any, *, scale: Any, name: str) -> Any:
             return self.linear(pair[0] + pair[1][0]) * scale["by"]
 
-    model = nn.DataParallel(Scaled().cuda())
+    model = nn.DataParallel(Scaled())
+    assert model.device_ids == [0] and model.module.linear.weight.is_cuda
+    with pytest.raises(RuntimeError, match=r"one GPU can be used, got device_ids=\[0, 1\]"):
+        nn.DataParallel(nn.Linear(4, 2), device_ids=[0, 1])
     x = tinytensor.randn(3, 4)
     y = model((x, [x]), scale={"by": tinytensor.tensor(2.0)}, name="any")
     assert y.is_cuda

@@ -118,6 +118,15 @@ def test_steps_to_forget_and_where_files_lie(tmp_path: Path,
             file.unlink()
 
 
+def test_steps_are_forgotten_once(tmp_path: Path) -> None:
+    writer = SummaryWriter(tmp_path, purge_step=3)
+    for step in (3, 4):
+        writer.add_scalar("x", 1.0, step)
+        writer.close()  # what follows begins a new file
+    marks = [e for e in events(tmp_path)["."] if e.session_log.status]
+    assert len(marks) == 1
+
+
 def test_a_figure_is_an_image(tmp_path: Path) -> None:
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")

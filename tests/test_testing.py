@@ -29,7 +29,9 @@ NAN, INF = math.nan, math.inf
     lambda t: ([1], [1, 2]), lambda t: (numpy.ones(2), numpy.ones(2)),
     lambda t: (numpy.ones(2), numpy.ones(2, "f4")), lambda t: (numpy.ones(2), numpy.ones(3)),
     lambda t: (numpy.ones(2), t([1.0, 1.0])), lambda t: (t([1.0]), [1.0]),
-    lambda t: ({"a": 1}, [1])], ids=lambda p: "")
+    lambda t: (numpy.array([1j]), numpy.array([2j])), lambda t: (2**70, 2**70),
+    lambda t: (numpy.float64(1), 1.0), lambda t: (numpy.float32(1), 1.0),
+    lambda t: (t([1.0]), None), lambda t: ({"a": 1}, [1])], ids=lambda p: "")
 @pytest.mark.parametrize("options", [
     {}, {"equal_nan": True}, {"check_dtype": False}, {"rtol": 0.1, "atol": 0.0},
     {"rtol": 0.0, "atol": 0.0}], ids=str)

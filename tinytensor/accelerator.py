@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from . import devices
+from . import absent, devices
 from .cuda import empty_cache, memory_allocated, memory_reserved, synchronize
 from .devices import cuda_is_available, device_count
 from .devices import set_device as set_device_index
@@ -52,3 +53,7 @@ def device_index(device: int | None) -> Iterator[None]:
 
 
 current_device_idx, set_device_idx = current_device_index, set_device_index  # their older names
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor.accelerator", name, lambda: globals())

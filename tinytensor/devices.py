@@ -7,6 +7,7 @@ in the project asks here, and never for a module by name.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -51,11 +52,11 @@ class device:  # noqa: N801 - PyTorch's name
         return hash((self.type, self.index))
 
     def __enter__(self) -> device:
-        _defaults.append(self)
+        _defaults.stack.append(self)
         return self
 
     def __exit__(self, *error: object) -> None:
-        _defaults.pop()
+        _defaults.stack.pop()
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -66,7 +67,16 @@ class device:  # noqa: N801 - PyTorch's name
 
 
 CPU = device("cpu")
-_defaults = [CPU]  # where new Tensors are made: what was set, then the blocks that we are in
+
+
+class Defaults(threading.local):
+    """Where new Tensors are made in a thread: what was set, then the blocks that it is in."""
+
+    def __init__(self) -> None:
+        self.stack = [CPU]
+
+
+_defaults = Defaults()
 
 # Where the C library is glibc, blocks above a threshold are fetched from the system at every
 # allocation, and their pages are cleared one by one when they are first touched: a fifth of the
@@ -172,6 +182,7 @@ def device_of(array: Any) -> device:
 def set_default_device(device: Any) -> None:
     """Where new Tensors are made if nothing else is said; None is the CPU, as at the beginning.
 
+    For the thread that calls it, as `with device(...)`.
     Arrays that are shared, by `from_numpy`, stay where they are, and so does what `load` loads.
 
     Raises:
@@ -179,7 +190,7 @@ def set_default_device(device: Any) -> None:
     """
     where = resolve(CPU if device is None else device)
     module_for(where)
-    _defaults[0] = where
+    _defaults.stack[0] = where
 
 
 def get_default_device() -> device:
@@ -189,7 +200,7 @@ def get_default_device() -> device:
 
 def resolve(where: Any) -> device:
     """The device that a user means: None is the default one, "cuda" the current GPU."""
-    where = _defaults[-1] if where is None else device(where)
+    where = _defaults.stack[-1] if where is None else device(where)
     if where.type == "cuda" and where.index is None:
         return device("cuda", current_device())
     return CPU if where.type == "cpu" else where

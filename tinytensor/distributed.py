@@ -1,15 +1,18 @@
 """What programs for several processes ask before they begin: here a program is one process.
 
-Under the names of `torch.distributed`. The questions are answered truthfully, so that a program
-that trains in one process when it is started alone does so; beginning a group is an error.
+Under the names of `torch.distributed`. The questions are answered for this one process, also
+those that PyTorch answers only within a group, so that a program that trains alone when it is
+started alone does so; beginning a group is an error.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from . import absent
+
 __all__ = ["is_available", "is_initialized", "get_rank", "get_world_size", "barrier",
-           "init_process_group", "destroy_process_group", "REFUSED"]
+           "init_process_group", "destroy_process_group"]
 
 REFUSED = "a program here is one process; start it once, and train on one GPU or on the CPU"
 
@@ -49,3 +52,7 @@ def init_process_group(backend: str | None = None, init_method: str | None = Non
 
 def destroy_process_group(group: Any = None) -> None:
     """There is none to end."""
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor.distributed", name, lambda: globals())

@@ -96,9 +96,11 @@ def resolve(given: Any) -> dtype:
     """A dtype from what users write: a dtype, NumPy's, or Python's bool, int, float."""
     if isinstance(given, dtype):
         return given
+    if isinstance(given, type) and not issubclass(given, bool | int | float | numpy.generic):
+        raise _unknown(given)  # NumPy would make objects of any class
     try:
         return BY_NUMPY[numpy.dtype(int64.numpy if given is int else given)]
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         raise _unknown(given) from None
 
 

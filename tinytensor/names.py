@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from . import creation, cuda, devices, dtypes, ops
-from .tensor import Tensor
+from .tensor import Tensor, is_size
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 strided = "strided"  # the layout of every Tensor
@@ -112,15 +112,15 @@ TYPE_NAMES = {"FloatTensor": dtypes.float32, "DoubleTensor": dtypes.float64,
 class TensorType(type):
     """What a dtype and a kind of device make together: LongTensor, cuda.FloatTensor.
 
-    LongTensor([1, 2]) is a Tensor with data, LongTensor(2, 3) one uninitialised; isinstance()
-    asks for both dtype and device.
+    LongTensor([1, 2]) is a Tensor with data, LongTensor(2, 3) and LongTensor(x.size()) are
+    uninitialised; isinstance() asks for both dtype and device.
     """
 
     dtype: dtypes.dtype
     device: str
 
     def __call__(cls, *data: Any) -> Tensor:  # type: ignore[override]
-        if len(data) == 1 and not isinstance(data[0], int):
+        if len(data) == 1 and not is_size(data[0]):
             return creation.tensor(data[0], dtype=cls.dtype, device=cls.device)
         return creation.empty(*(data or (0,)), dtype=cls.dtype, device=cls.device)
 
@@ -155,6 +155,8 @@ def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         name = next(n for n, d in TYPE_NAMES.items() if d is self.dtype)
         return f"tinytensor.{place}{name}"
     wanted = _type_called("type", dtype) if isinstance(dtype, str) else dtype
+    if wanted is Tensor:
+        wanted = dtypes.get_default_dtype()
     if not isinstance(wanted, TensorType):
         return ops.to(self, wanted)
     place = wanted.device
@@ -166,13 +168,16 @@ def set_default_tensor_type(t: Any) -> None:
 
     Raises:
         TypeError: not a type of floating point numbers.
+        RuntimeError: there is no such device.
     """
     kind = _type_called("set_default_tensor_type", t) if isinstance(t, str) else t
     if not isinstance(kind, TensorType):
         raise TypeError("set_default_tensor_type: expected a type such as FloatTensor, got "
                         f"{t!r}; dtypes are set by set_default_dtype()")
-    dtypes.set_default_dtype(kind.dtype)
+    if not kind.dtype.is_floating_point:
+        raise TypeError(f"set_default_tensor_type: {kind.__name__} holds no floating point numbers")
     devices.set_default_device(kind.device)
+    dtypes.set_default_dtype(kind.dtype)
 
 
 def is_complex(input: Tensor) -> bool:

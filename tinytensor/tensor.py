@@ -30,6 +30,11 @@ NumPyArray = numpy.ndarray[Any, Any]
 ops: Any = SimpleNamespace()
 
 
+def is_size(x: Any) -> bool:
+    """Whether `Tensor(x)` is to have this size, or these, rather than hold it."""
+    return isinstance(x, int | numpy.integer | Size)
+
+
 class Size(tuple[int, ...]):
     """A shape: a tuple of ints that can count its elements."""
 
@@ -73,11 +78,12 @@ class Tensor(Methods):
         self._node = None
         where = devices.resolve(devices.CPU if device is None else device)
         d = dtypes.get_default_dtype().numpy
-        if len(data) == 1 and not isinstance(data[0], int):
+        if len(data) == 1 and not is_size(data[0]):
             source = ops.tensor(data[0]).to(dtypes.get_default_dtype())._array
             self._array = devices.to_device(source, where)
         else:
-            self._array = devices.on(where, lambda xp: xp.empty(data if data else (0,), d))
+            shape = data[0] if data and isinstance(data[0], Size) else data or (0,)
+            self._array = devices.on(where, lambda xp: xp.empty(shape, d))
 
     # ------------------------------------------------------------ what it is
 

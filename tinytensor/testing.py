@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 
+from . import absent
 from .devices import to_numpy
 from .tensor import Tensor
 
@@ -29,10 +30,10 @@ def assert_close(actual: Any, expected: Any, *, allow_subclasses: bool = True,
 
     Args:
         rtol, atol: both or neither; by the dtype if not given: 1.3e-6 and 1e-5 for float32, 1e-7
-            twice for float64, 1e-3 and 1e-5 for float16, 0 for others. Of two dtypes the wider.
+            twice for float64, 1e-3 and 1e-5 for float16, 0 for others. Of two dtypes the larger.
         equal_nan: NaN is close to NaN.
-        check_device, check_dtype, check_stride: what else must be equal. Layouts always are.
-        allow_subclasses: allowed in any case.
+        check_device, check_dtype, check_stride: what else must be equal.
+        check_layout, allow_subclasses: without effect: there is one layout, subclasses may differ.
         msg: in place of the message, or a function that makes it of the message.
 
     Raises:
@@ -84,6 +85,8 @@ def _leaves(a: Any, b: Any, rtol: float | None, atol: float | None, equal_nan: b
     kinds = [next((k for k in KINDS if isinstance(x, k)), None) for x in (a, b)]
     if a is b is None:
         return ""
+    if a is None or b is None:
+        return f"None does not match: {a} != {b}."
     if kinds[0] is not kinds[1] or kinds[0] is None:
         raise TypeError(f"assert_close: cannot compare {type(a).__name__} with "
                         f"{type(b).__name__}; give two Tensors, arrays or numbers")
@@ -104,7 +107,7 @@ def _leaves(a: Any, b: Any, rtol: float | None, atol: float | None, equal_nan: b
         if check_dtype and x.dtype != y.dtype:
             return f"The dtypes do not match: {x.dtype} != {y.dtype}."
     else:
-        if check_dtype and type(a) is not type(b):
+        if check_dtype and _kind(a) is not _kind(b):
             return f"The types do not match: {type(a).__name__} != {type(b).__name__}."
         x, y = numpy.asarray(a), numpy.asarray(b)
     if rtol is None or atol is None:
@@ -113,13 +116,22 @@ def _leaves(a: Any, b: Any, rtol: float | None, atol: float | None, equal_nan: b
     return _difference(x, y, rtol, atol, equal_nan)
 
 
+def _kind(x: Any) -> Any:
+    """Of a number: bool, int or float, whether it is Python's or NumPy's."""
+    return type(x.item() if isinstance(x, numpy.generic) else x)
+
+
 def _difference(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> str:
-    wide = numpy.float64 if "f" in x.dtype.kind + y.dtype.kind else numpy.int64
-    x, y = x.astype(wide), y.astype(wide)
+    kinds = {x.dtype.kind, y.dtype.kind}
+    if not kinds <= set("biufcO" if not x.ndim else "biufc"):
+        raise TypeError(f"assert_close: cannot compare {x.dtype} with {y.dtype}")
+    wide: Any = numpy.complex128 if "c" in kinds else numpy.float64 if "f" in kinds \
+        else object if kinds & {"u", "O"} else numpy.int64
+    x, y = x.astype(wide), y.astype(wide)  # to Python's integers where int64 may be too small
     with numpy.errstate(all="ignore"):
-        absolute = numpy.abs(x - y)
-        relative = absolute / numpy.abs(y)
-        close = (x == y) | (absolute <= atol + rtol * numpy.abs(y)) & numpy.isfinite(y)
+        absolute: Any = numpy.asarray(numpy.abs(x - y))
+        relative = absolute.astype(numpy.float64) / numpy.asarray(numpy.abs(y), numpy.float64)
+        close = (x == y) | (absolute <= atol + rtol * numpy.abs(y)) & (numpy.abs(y) < numpy.inf)
     if equal_nan:
         close |= numpy.isnan(x) & numpy.isnan(y)
     if close.all():
@@ -138,3 +150,7 @@ def _difference(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> st
         lines.append(f"Greatest {name} difference: {found[index]} at index {index} "
                      f"(up to {allowed} allowed)")
     return "\n".join(lines)
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor.testing", name, lambda: globals())

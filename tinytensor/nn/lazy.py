@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy
 
+from ..random import Streams, using
 from ..tensor import Tensor
 from . import convolution, normalization
 from .linear import Linear
@@ -35,9 +36,17 @@ class Lazy(Module):
                 self._parameters[name] = UninitializedParameter(p.requires_grad, p.device, p.dtype)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        input = args[0] if args else kwargs["input"]
-        self._become(self._size_of(input))
+        if not args and "input" not in kwargs:
+            raise TypeError(f"{type(self).__name__}: the first call needs an input")
+        self._become(self._size_of(args[0] if args else kwargs["input"]))
         return self(*args, **kwargs)
+
+    def has_uninitialized_params(self) -> bool:
+        """True: a layer that has found its size is no lazy one."""
+        return True
+
+    def reset_parameters(self) -> None:
+        """Nothing: weights are drawn when the size is known."""
 
     def _become(self, size: int) -> None:
         args, kwargs = self._given
@@ -58,8 +67,8 @@ class Lazy(Module):
         """The size that the first input asks for."""
         raise NotImplementedError
 
-    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int:
-        """The size that a state with these shapes has been made with."""
+    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
+        """The size that a state with these shapes was made with; None if it does not tell."""
         raise NotImplementedError
 
     def _before_loading(self, state: Mapping[str, Any], prefix: str) -> None:
@@ -67,8 +76,10 @@ class Lazy(Module):
         shapes = {name: tuple(state[prefix + name].shape) if isinstance(
             state[prefix + name], Tensor) else numpy.shape(state[prefix + name])
             for name in names if prefix + name in state}
-        if shapes:
-            self._become(self._size_in(shapes))
+        size = self._size_in(shapes)
+        if size is not None:
+            with using(Streams()):  # what is drawn is not used
+                self._become(size)
 
     def _own_state(self) -> Iterator[tuple[str, Registry]]:
         """Nothing: there are no values yet. Loading takes note of what it would be."""
@@ -91,8 +102,9 @@ class LazyLinear(Lazy, Linear):
     def _size_of(self, input: Tensor) -> int:
         return input.shape[-1]
 
-    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int:
-        return shapes["weight"][1]
+    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
+        weight = shapes.get("weight", ())
+        return weight[1] if len(weight) == 2 else None
 
 
 class LazyConvolution(Lazy, convolution.Convolution):
@@ -106,9 +118,11 @@ class LazyConvolution(Lazy, convolution.Convolution):
                                f"{self.dims + 2} dimensions, got shape {tuple(input.shape)}")
         return input.shape[-1 - self.dims]
 
-    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int:
-        first, second = shapes["weight"][:2]
-        return first if self.transposed else second * self.groups
+    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
+        weight = shapes.get("weight", ())
+        if len(weight) != self.dims + 2:
+            return None
+        return weight[0] if self.transposed else weight[1] * self.groups
 
 
 class LazyPlainConvolution(LazyConvolution):
@@ -178,9 +192,9 @@ class LazyRunningNorm(Lazy, normalization.RunningNorm):
         batched = isinstance(self, normalization.BatchNorm) or input.ndim == max(self.dims)
         return input.shape[1 if batched else 0]
 
-    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int:
-        return next(shapes[name][0] for name in ("weight", "running_mean", "bias")
-                    if name in shapes)
+    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
+        found = (shapes.get(name, ()) for name in ("weight", "running_mean", "bias"))
+        return next((shape[0] for shape in found if len(shape) == 1), None)
 
 
 class LazyBatchNorm1d(LazyRunningNorm, normalization.BatchNorm1d):

@@ -338,8 +338,9 @@ class Module(Stateful):
         return self._apply(lambda t: empty_like(t, device=device), recurse)
 
     def type(self: Self, dst_type: Any) -> Self:
-        """Converts all parameters and buffers to a dtype, those of integers too."""
-        return self._apply(lambda t: t.to(dtype=dst_type))  # type: ignore[attr-defined]
+        """Converts all parameters and buffers to a dtype, those of integers too, or a type such as
+        cuda.FloatTensor."""
+        return self._apply(lambda t: t.type(dst_type))  # type: ignore[attr-defined]
 
     def float(self: Self) -> Self:
         """to(float32)."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import distributed
+from ..devices import cuda_is_available, resolve
 from ..tensor import Tensor
 from .module import Module
 
@@ -15,25 +16,30 @@ __all__ = ["DataParallel", "DistributedDataParallel"]
 class DataParallel(Module):
     """Calls `module`, which the state_dict has under the name "module".
 
-    As in PyTorch with one GPU: inputs that are elsewhere are brought to where the parameters are.
-    With no GPU it is the module alone.
+    On a GPU, `device_ids[0]` or the current one: the module is moved there, and at each call the
+    inputs are. With no GPU it is the module alone, whatever the device_ids are. There is nothing
+    to gather, so output_device and dim change nothing.
 
     Raises:
-        RuntimeError: several devices are asked for.
+        RuntimeError: several GPUs are asked for.
     """
 
     def __init__(self, module: Module, device_ids: Sequence[Any] | None = None,
                  output_device: Any = None, dim: int = 0):
         super().__init__()
-        if device_ids is not None and len(device_ids) > 1:
-            raise RuntimeError(f"DataParallel: one GPU can be used, got device_ids={device_ids}")
-        self.module = module
-        self.dim, self.output_device = dim, output_device
+        self.module, self.dim, self.output_device = module, dim, output_device
+        self.device_ids: list[int] = []
+        if cuda_is_available():
+            if device_ids is not None and len(device_ids) > 1:
+                raise RuntimeError("DataParallel: one GPU can be used, got "
+                                   f"device_ids={device_ids}")
+            where = resolve(device_ids[0] if device_ids else "cuda")
+            self.device_ids = [where.index or 0]
+            module.to(where)
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
-        first = next(self.module.parameters(), None)
-        if first is not None and first.is_cuda:
-            inputs, kwargs = _moved((inputs, kwargs), first.device)
+        if self.device_ids:
+            inputs, kwargs = _moved((inputs, kwargs), resolve(self.device_ids[0]))
         return self.module(*inputs, **kwargs)
 
 

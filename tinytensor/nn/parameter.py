@@ -37,7 +37,7 @@ class Parameter(Tensor):
 class UninitializedParameter(Parameter):
     """A Parameter whose shape is not known yet: that of a lazy layer before its first call.
 
-    It has a dtype and a device, and can be moved and converted; what needs its values raises.
+    It has a dtype and a device, which its module can change; what needs its values raises.
     """
 
     _blank: Tensor  # of its dtype and device, without elements

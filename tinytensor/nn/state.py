@@ -84,8 +84,9 @@ class Stateful:
         Raises:
             TypeError: `state_dict` is no mapping.
             RuntimeError: names that are missing or unknown, shapes that differ: all of them are
-                listed, and nothing has changed. (A hook that runs after loading may forgive
-                names: where there is one, these are found wanting only after it.)
+                listed, and nothing has changed, but that lazy layers have found their size. (A
+                hook that runs after loading may forgive names: where there is one, these are found
+                wanting only after it.)
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict: expected a dict, got {type(state_dict).__name__}")

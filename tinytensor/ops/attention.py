@@ -13,7 +13,7 @@ from .dropout import dropout
 from .index import where
 from .linalg import matmul
 from .samples import S, bools, t
-from .shape import broadcast_to, transpose
+from .shape import broadcast_shapes, broadcast_to, transpose
 
 Array = Any
 
@@ -114,6 +114,7 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     mask = blind = None
     if attn_mask is not None:
+        _check_mask(query, key, value, attn_mask)
         mask, blind = _additive(attn_mask, query.dtype)
     if dropout_p:
         scores = matmul(query * scale, transpose(key, -2, -1))
@@ -143,6 +144,15 @@ def _check(query, key, value, attn_mask, is_causal):
     if attn_mask.dtype not in (dtypes.bool_, dtypes.float32, query.dtype):
         raise RuntimeError(f"{name}: the mask must be bool or {query.dtype}, got "
                            f"{attn_mask.dtype}")
+
+
+def _check_mask(query, key, value, mask):
+    batch = broadcast_shapes(*(x.shape[:-2] for x in (query, key, value)))
+    scores, given = (*batch, query.shape[-2], key.shape[-2]), tuple(mask.shape)
+    if len(given) > len(scores) or any(
+            m not in (1, s) for m, s in zip(reversed(given), reversed(scores), strict=False)):
+        raise RuntimeError(f"scaled_dot_product_attention: a mask of shape {given} does not "
+                           f"broadcast to the scores, {scores}")
 
 
 def _shapes(query, key, value):

@@ -18,7 +18,6 @@ from datetime import datetime
 from typing import Any
 
 import numpy
-from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -57,6 +56,7 @@ class SummaryWriter:
         self.purge_step = purge_step
         self._options = (max_queue, flush_secs, filename_suffix)
         self._files: dict[str, EventFileWriter] = {}
+        self._purged: set[str] = set()
         self._file(self.log_dir)
 
     def get_logdir(self) -> str:
@@ -146,7 +146,8 @@ class SummaryWriter:
     def _file(self, folder: str) -> EventFileWriter:
         if folder not in self._files:
             file = self._files[folder] = EventFileWriter(folder, *self._options)
-            if self.purge_step is not None:
+            if self.purge_step is not None and folder not in self._purged:
+                self._purged.add(folder)
                 now = time.time()
                 file.add_event(Event(wall_time=now, step=self.purge_step,
                                      file_version="brain.Event:2"))
@@ -223,6 +224,8 @@ def _grid(images: Array) -> Array:
 
 def _png(image: Array) -> Summary.Image:
     """A PNG of (H, W, C)."""
+    from PIL import Image
+
     height, width, channels = image.shape
     if channels not in (1, 3, 4):
         raise ValueError(f"SummaryWriter: an image has 1, 3 or 4 channels, not {channels}; "

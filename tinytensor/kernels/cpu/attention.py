@@ -37,7 +37,7 @@ def _by_heads(*arrays: Any) -> list[Any] | None:
         if not a.size or a.shape[:-2] != lead or a.dtype is not dtype:
             return None
         if a.strides[-1] != a.itemsize or not a.flags.aligned:  # rows in one piece
-            a = numpy.ascontiguousarray(a)
+            a = numpy.require(a, requirements=["C", "A"])
         found.append(a if a.ndim == 4 else a.reshape((1,) * (2 - len(lead)) + a.shape))
     return found
 

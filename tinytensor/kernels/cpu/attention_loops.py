@@ -91,11 +91,11 @@ def attend(start, stop, ids, heads, queries, keys, size, columns, mask, is_causa
     or 1.
     """
     dtype, one = logsumexp.dtype, logsumexp.dtype.type(1)
-    pitch = whole_strips(mask, keys) + strip_of(mask)  # no power of 2: rows would share sets
-    width = whole_strips(mask, columns)
+    shares = numpy.empty(QUERIES, dtype)  # what the powers of a query are to be multiplied with
+    pitch = whole_strips(shares, keys) + strip_of(shares)  # no power of 2: rows would share sets
+    width = whole_strips(shares, columns)
     turned_keys, values = numpy.empty(size * pitch, dtype), numpy.empty(keys * width, dtype)
     scores, sums = numpy.empty(QUERIES * pitch, dtype), numpy.empty(QUERIES * width, dtype)
-    shares = numpy.empty(QUERIES, dtype)  # what the powers of a query are to be multiplied with
     for head in range(start, stop):
         b, h = head // heads, head % heads
         query, q_step = matrix_of(ids, 0, b, h, shares)
@@ -130,8 +130,10 @@ def attend_back(start, stop, ids, heads, queries, keys, size, columns, mask, is_
     `ids` are those of query, key, value, out, its gradient, and the gradients of the first three.
     """
     dtype, one = logsumexp.dtype, logsumexp.dtype.type(1)
-    pitch = whole_strips(mask, keys) + strip_of(mask)
-    size_width, width = whole_strips(mask, size), whole_strips(mask, columns)
+    ones = numpy.ones(max(QUERIES, keys), dtype)
+    scales = ones * scale
+    pitch = whole_strips(ones, keys) + strip_of(ones)
+    size_width, width = whole_strips(ones, size), whole_strips(ones, columns)
     # What is a second factor, in strips; keys and values turned.
     turned_keys = numpy.empty(size * pitch, dtype)
     turned_values = numpy.empty(columns * pitch, dtype)
@@ -142,8 +144,6 @@ def attend_back(start, stop, ids, heads, queries, keys, size, columns, mask, is_
     weights, d_scores = numpy.empty(QUERIES * pitch, dtype), numpy.empty(QUERIES * pitch, dtype)
     to_query = numpy.empty(QUERIES * size_width, dtype)
     to_keys, to_values = numpy.empty(keys * size_width, dtype), numpy.empty(keys * width, dtype)
-    ones = numpy.ones(max(QUERIES, keys), dtype)
-    scales = ones * scale
     for head in range(start, stop):
         b, h = head // heads, head % heads
         query, q_step = matrix_of(ids, 0, b, h, ones)

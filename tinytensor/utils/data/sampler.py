@@ -101,7 +101,7 @@ class WeightedRandomSampler(Sampler[int]):
         if not isinstance(replacement, bool):
             raise ValueError(f"WeightedRandomSampler: replacement must be a bool, got "
                              f"{replacement!r}")
-        self.weights = as_tensor(weights, dtype=dtypes.float64)
+        self.weights = as_tensor(weights, dtype=dtypes.float64, device="cpu")
         if self.weights.ndim != 1:
             raise ValueError("WeightedRandomSampler: weights must be a vector, got shape "
                              f"{tuple(self.weights.shape)}")
