@@ -737,3 +737,39 @@ def test_files_that_are_absent_or_folders(tmp_path: Any) -> None:
             reader("absent")
         with pytest.raises(IsADirectoryError, match=f"{tmp_path}: expected {expected}: Is a dir"):
             reader(tmp_path)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 20])
+@pytest.mark.parametrize("replicas", [1, 3, 8])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_distributed_sampler(count: int, replicas: int, drop_last: bool) -> None:
+    theirs_of = torch.utils.data.DistributedSampler
+    mine_of = tinytensor.utils.data.DistributedSampler
+    assert mine_of is tinytensor.utils.data.distributed.DistributedSampler
+    parts = []
+    for rank in range(replicas):
+        options = {"num_replicas": replicas, "rank": rank, "drop_last": drop_last}
+        mine = mine_of(range(count), shuffle=False, **options)
+        theirs = theirs_of(range(count), shuffle=False, **options)
+        assert (len(mine), mine.total_size) == (len(theirs), theirs.total_size)
+        assert list(mine) == list(theirs)
+        shuffled = mine_of(range(count), **options)
+        shuffled.set_epoch(3)
+        parts += [(i * replicas + rank, n) for i, n in enumerate(shuffled)]
+        assert list(shuffled) == list(shuffled)
+    order = [n for _, n in sorted(parts)]
+    if drop_last:
+        assert len(set(order)) == len(order) == count // replicas * replicas
+    else:
+        assert sorted(order[:count]) == list(range(count))
+
+
+def test_distributed_sampler_of_this_program_alone() -> None:
+    sampler = tinytensor.utils.data.DistributedSampler(range(50))
+    first = list(sampler)
+    sampler.set_epoch(1)
+    assert sorted(first) == list(range(50)) and list(sampler) != first
+    loader = tinytensor.utils.data.DataLoader(list(range(50)), 7, sampler=sampler)
+    assert sorted(n for batch in loader for n in batch.tolist()) == list(range(50))
+    with pytest.raises(ValueError, match=r"rank 2 must be in \[0, 1\]"):
+        tinytensor.utils.data.DistributedSampler(range(5), 2, 2)

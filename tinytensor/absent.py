@@ -39,7 +39,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "programs are run as they are written, nothing is compiled or traced": (
         "compile", "jit", "export", "fx", "_dynamo", "onnx"),
     "one process, one or no GPU": (
-        "multiprocessing", "futures", "SyncBatchNorm", "DistributedSampler"),
+        "multiprocessing", "futures", "SyncBatchNorm"),
     "function transforms: autograd.functional has jacobian, hessian, vjp, jvp and hvp": (
         "vmap", "func"),
     "results are new Tensors: write x = f(x), or use the in-place form f_": ("out",),

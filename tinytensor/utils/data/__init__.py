@@ -1,6 +1,6 @@
 """Data: sets of samples, the order in which they come, and loading them in batches."""
 
-from . import dataloader, dataset, readers, sampler
+from . import dataloader, dataset, distributed, readers, sampler
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader
 from .dataset import (
@@ -13,6 +13,7 @@ from .dataset import (
     TensorDataset,
     random_split,
 )
+from .distributed import DistributedSampler
 from .readers import read_csv, read_idx, read_text
 from .sampler import (
     BatchSampler,
@@ -27,7 +28,7 @@ from .worker import WorkerInfo, get_worker_info
 __all__ = [
     "Dataset", "IterableDataset", "TensorDataset", "StackDataset", "ConcatDataset",
     "ChainDataset", "Subset", "random_split", "Sampler", "SequentialSampler", "RandomSampler",
-    "SubsetRandomSampler", "WeightedRandomSampler", "BatchSampler", "DataLoader",
-    "default_collate", "default_convert", "get_worker_info", "WorkerInfo", "read_idx", "read_csv",
-    "read_text",
+    "SubsetRandomSampler", "WeightedRandomSampler", "BatchSampler", "DistributedSampler",
+    "DataLoader", "default_collate", "default_convert", "get_worker_info", "WorkerInfo",
+    "read_idx", "read_csv", "read_text",
 ]
