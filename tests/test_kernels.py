@@ -157,7 +157,7 @@ def test_equals_its_reference(entry, sample, dtype):
 @pytest.mark.parametrize(("layout", "dtype"), [
     *((layout, numpy.float32) for layout in ("transposed", "strided", "shifted", "broadcast",
                                              "interleaved")),
-    *((layout, numpy.float64) for layout in ("strided", "shifted"))])
+    *((layout, numpy.float64) for layout in ("transposed", "strided", "shifted"))])
 @on_samples(ENTRIES, samples)
 def test_on_memory_that_is_not_dense_or_not_aligned(entry, sample, dtype, layout):
     def change(x):

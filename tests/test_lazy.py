@@ -144,6 +144,15 @@ def test_a_state_that_does_not_tell_the_size(layer: Any, state: Any) -> None:
     assert "weight" in missing and layer.has_uninitialized_params()
 
 
+def test_a_lazy_layer_of_ones_own_becomes_the_same() -> None:
+    class Wide(nn.LazyLinear):
+        def __init__(self) -> None:
+            super().__init__(99)
+
+    layer = Wide()
+    assert layer(tinytensor.ones(2, 3)).shape == (2, 99) and type(layer) is nn.Linear
+
+
 def test_before_the_size_is_known_nothing_is_reset_and_an_input_is_needed() -> None:
     net = model()
     net.apply(lambda m: m.reset_parameters() if hasattr(m, "reset_parameters") else None)

@@ -22,10 +22,15 @@ from .registry import Registry
 
 
 class Lazy(Module):
-    """What lazy layers share; another base of each is the layer that it becomes."""
+    """What lazy layers share; the last base of each, unless that is lazy too, is what it becomes."""
 
     becomes: ClassVar[Any]
     size_name: ClassVar[str]  # the attribute with the size to be found out
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not issubclass(cls.__bases__[-1], Lazy):
+            cls.becomes = cls.__bases__[-1]
 
     def _begin(self, *args: Any, **kwargs: Any) -> None:
         """The arguments are those of the ordinary layer but for the first, the size."""
@@ -92,7 +97,6 @@ class Lazy(Module):
 class LazyLinear(Lazy, Linear):
     """`Linear` whose in_features are the last size of the first input."""
 
-    becomes = Linear
     size_name = "in_features"
 
     def __init__(self, out_features: int, bias: bool = True, device: Any = None,
@@ -136,19 +140,13 @@ class LazyPlainConvolution(LazyConvolution):
 class LazyConv1d(LazyPlainConvolution, convolution.Conv1d):
     """`Conv1d` whose in_channels are those of the first input."""
 
-    becomes = convolution.Conv1d
-
 
 class LazyConv2d(LazyPlainConvolution, convolution.Conv2d):
     """`Conv2d` whose in_channels are those of the first input."""
 
-    becomes = convolution.Conv2d
-
 
 class LazyConv3d(LazyPlainConvolution, convolution.Conv3d):
     """`Conv3d` whose in_channels are those of the first input."""
-
-    becomes = convolution.Conv3d
 
 
 class LazyTransposedConvolution(LazyConvolution):
@@ -162,19 +160,13 @@ class LazyTransposedConvolution(LazyConvolution):
 class LazyConvTranspose1d(LazyTransposedConvolution, convolution.ConvTranspose1d):
     """`ConvTranspose1d` whose in_channels are those of the first input."""
 
-    becomes = convolution.ConvTranspose1d
-
 
 class LazyConvTranspose2d(LazyTransposedConvolution, convolution.ConvTranspose2d):
     """`ConvTranspose2d` whose in_channels are those of the first input."""
 
-    becomes = convolution.ConvTranspose2d
-
 
 class LazyConvTranspose3d(LazyTransposedConvolution, convolution.ConvTranspose3d):
     """`ConvTranspose3d` whose in_channels are those of the first input."""
-
-    becomes = convolution.ConvTranspose3d
 
 
 class LazyRunningNorm(Lazy, normalization.RunningNorm):
@@ -200,34 +192,22 @@ class LazyRunningNorm(Lazy, normalization.RunningNorm):
 class LazyBatchNorm1d(LazyRunningNorm, normalization.BatchNorm1d):
     """`BatchNorm1d` whose num_features are those of the first input."""
 
-    becomes = normalization.BatchNorm1d
-
 
 class LazyBatchNorm2d(LazyRunningNorm, normalization.BatchNorm2d):
     """`BatchNorm2d` whose num_features are those of the first input."""
-
-    becomes = normalization.BatchNorm2d
 
 
 class LazyBatchNorm3d(LazyRunningNorm, normalization.BatchNorm3d):
     """`BatchNorm3d` whose num_features are those of the first input."""
 
-    becomes = normalization.BatchNorm3d
-
 
 class LazyInstanceNorm1d(LazyRunningNorm, normalization.InstanceNorm1d):
     """`InstanceNorm1d` whose num_features are those of the first input."""
-
-    becomes = normalization.InstanceNorm1d
 
 
 class LazyInstanceNorm2d(LazyRunningNorm, normalization.InstanceNorm2d):
     """`InstanceNorm2d` whose num_features are those of the first input."""
 
-    becomes = normalization.InstanceNorm2d
-
 
 class LazyInstanceNorm3d(LazyRunningNorm, normalization.InstanceNorm3d):
     """`InstanceNorm3d` whose num_features are those of the first input."""
-
-    becomes = normalization.InstanceNorm3d

@@ -53,17 +53,13 @@ class UninitializedParameter(Parameter):
                      dtype=blank.dtype if dtype is None else dtype)
         del self._blank, self._wanted
         self.__class__ = Parameter  # type: ignore[assignment]
-        self._array, self._node = made._array, None
+        self._array, self._node = made._array, None  # type: ignore[misc]
         self.requires_grad = wanted
 
     @property
     def _array(self) -> Any:
         raise RuntimeError("a parameter of a lazy layer has no shape yet: call the model on an "
                            "input first, or load a state_dict into it")
-
-    @_array.setter
-    def _array(self, value: Any) -> None:
-        self._blank._array = value
 
     @property
     def data(self) -> Tensor:
