@@ -22,7 +22,7 @@ from .registry import Registry
 
 
 class Lazy(Module):
-    """What lazy layers share; the last base of each, unless that is lazy too, is what it becomes."""
+    """What lazy layers share. Each becomes its last base, or what that becomes if it is lazy."""
 
     becomes: ClassVar[Any]
     size_name: ClassVar[str]  # the attribute with the size to be found out
