@@ -939,6 +939,82 @@ def test_lists_of_modules_change(container: str, change: Any) -> None:
     assert results[0] == results[1]
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("lead", [(5,), (2, 3), (1,), ()])
+def test_a_linear_layer_and_its_relu_in_one_equal_pytorch(lead: tuple[int, ...],
+                                                          bias: bool) -> None:
+    theirs = torch.nn.Sequential(
+        torch.nn.Linear(70, 60, bias=bias), torch.nn.ReLU(), torch.nn.Linear(60, 70),
+        torch.nn.ReLU(inplace=True), torch.nn.ReLU()).double()
+    mine = nn.Sequential(nn.Linear(70, 60, bias=bias), nn.ReLU(), nn.Linear(60, 70),
+                         nn.ReLU(inplace=True), nn.ReLU()).double()
+    load_ours(mine, theirs)
+    x = numpy.random.default_rng(0).normal(size=(*lead, 70))
+    assert nodes(mine(tinytensor.tensor(x))) == ["Relu", "LinearRelu", "LinearRelu"]
+    assert_same_results(mine, theirs, x)
+    for model in (mine, theirs):  # frozen in part
+        model[0].weight.requires_grad_(False)
+        model.zero_grad()
+    assert_same_results(mine, theirs, x)
+
+
+def nodes(result: Any) -> list[str]:
+    """The operations along the first inputs, from the last one on."""
+    found, node = [], result.grad_fn
+    while node.next_functions:
+        found.append(node.name().removesuffix("Backward0"))
+        node = next(parent for parent, _ in node.next_functions if parent is not None)
+    return found
+
+
+def test_a_linear_layer_and_its_relu_stay_two_where_somebody_looks() -> None:
+    x = tinytensor.ones(3, 70)
+    seen: list[Any] = []
+
+    class Watched(nn.Linear):
+        def forward(self, input: Any) -> Any:
+            seen.append(tuple(input.shape))
+            return super().forward(input)
+
+    def model(first: Any) -> Any:
+        return nn.Sequential(first, nn.ReLU())
+
+    def see(module: Any, *given: Any) -> None:
+        seen.append(type(module).__name__)
+
+    assert nodes(model(nn.Linear(70, 60))(x)) == ["LinearRelu"]
+    assert nodes(nn.MLP(70, [60])(x)) == ["Linear"]
+    assert nodes(nn.MLP(70, [60, 50])(x)) == ["Linear", "LinearRelu"]
+    assert nodes(model(nn.Linear(4, 3))(x[:, :4])) == ["Relu", "Linear"]  # small
+    assert nodes(model(Watched(70, 60))(x)) == ["Relu", "Linear"] and seen == [(3, 70)]
+    for place in (0, 1):
+        for register in ("register_forward_hook", "register_forward_pre_hook"):
+            watched = model(nn.Linear(70, 60))
+            handle = getattr(watched[place], register)(see)
+            assert nodes(watched(x)) == ["Relu", "Linear"]
+            assert seen.pop() == ("Linear", "ReLU")[place]
+            handle.remove()
+            assert nodes(watched(x)) == ["LinearRelu"]
+    own = model(nn.Linear(70, 60))
+    own[0].forward = lambda input: tinytensor.zeros(3, 2)
+    assert own(x).shape == (3, 2)
+    own = model(nn.Linear(70, 60))
+    nn.utils.parametrizations.weight_norm(own[0])
+    assert nodes(own(x))[:2] == ["Relu", "Linear"]
+    own = model(nn.Linear(70, 60))
+    nn.utils.parametrizations.weight_norm(own[0])
+    shapes: list[Any] = []
+    own[0].register_full_backward_hook(lambda _, before, after: shapes.append(after[0].shape))
+    own(x.requires_grad_()).sum().backward()
+    assert shapes == [(3, 60)]
+
+
+def test_a_forward_that_replaces_linear_s_is_called(monkeypatch: Any) -> None:
+    model = nn.Sequential(nn.Linear(70, 60), nn.ReLU())
+    monkeypatch.setattr(nn.Linear, "forward", lambda self, input: input - 2)
+    assert model(tinytensor.ones(2, 70)).sum().item() == 0
+
+
 def test_sequential() -> None:
     from collections import OrderedDict
 

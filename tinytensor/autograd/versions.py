@@ -53,7 +53,7 @@ def note_writes(arrays: Iterable[Any], name: str) -> None:
     global last_write
     time, place = next(clock), caller()
     for array in arrays:
-        memory = owner(array)
+        memory = array if array.base is None else owner(array)
         write = writes.get(id(memory))
         if write is None:
             write = writes[id(memory)] = Write(memory)

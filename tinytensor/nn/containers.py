@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any
 
+from ..ops.linalg import rectified_linear
 from ..tensor import Tensor
+from .activation import ReLU
+from .linear import Linear
 from .module import Module, indented
 from .parameter import Parameter
 
@@ -101,7 +104,8 @@ class ListOfModules(Module):
 class Sequential(ListOfModules):
     """Modules one after the other: each gets what the one before it returned.
 
-    Takes the modules, or a dict of them whose keys become their names.
+    Takes the modules, or a dict of them whose keys become their names. A Linear and the ReLU behind
+    it are one operation, `linear_relu`, unless they are small or somebody looks on: a hook.
     """
 
     def __init__(self, *args: Any):
@@ -117,8 +121,16 @@ class Sequential(ListOfModules):
             self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
-        for module in self:
-            input = module(input)
+        attributes, done = vars(self), None
+        modules = [attributes[name] for name in attributes["_registered"]["_modules"]]
+        for module, following in zip_longest(modules, modules[1:]):
+            if module is done:
+                done = None
+            elif (type(module) is Linear and type(following) is ReLU and isinstance(input, Tensor)
+                    and _as_written(module) and _as_written(following)):
+                input, done = rectified_linear(input, module.weight, module.bias), following
+            else:
+                input = module(input)
         return input
 
     def _of(self, modules: dict[str, Any]) -> Sequential:
@@ -145,6 +157,16 @@ class Sequential(ListOfModules):
         return Sequential(*list(self) * times)
 
     __rmul__ = __mul__
+
+
+FORWARDS = {Linear: Linear.forward, ReLU: ReLU.forward}
+
+
+def _as_written(module: Any) -> bool:
+    """Whether a call of the module is its class's forward and nothing else."""
+    return not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+                or module._backward_pre_hooks or "forward" in vars(module)
+                or type(module).forward is not FORWARDS[type(module)])
 
 
 class ModuleList(ListOfModules):

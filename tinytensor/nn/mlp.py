@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..creation import as_tensor, empty
+from ..ops.linalg import rectified_linear
 from ..tensor import Tensor
 from . import functional, init
 from .containers import ModuleList
@@ -41,7 +42,8 @@ class Layer(Module):
 
     def forward(self, x: Any) -> Tensor:
         x = _as_input(x, self.weight)
-        out = _activated(functional.linear(x, self.weight, self.bias), self.nonlin)
+        out = rectified_linear(x, self.weight, self.bias) if ACTIVATIONS[self.nonlin] == "relu" \
+            else _activated(functional.linear(x, self.weight, self.bias), self.nonlin)
         return out.squeeze(-1) if self.weight.shape[0] == 1 else out
 
     def extra_repr(self) -> str:

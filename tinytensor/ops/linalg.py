@@ -16,7 +16,10 @@ import numpy
 
 from .. import devices
 from ..autograd.op import composed, op
+from ..seam import Switch
+from .elementwise import relu
 from .index import getitem
+from .masking import masked
 from .reduce import axes
 from .samples import S, ints, t
 from .shape import permute, reshape
@@ -621,12 +624,12 @@ def _as_rows(x):
 
 
 @linear.vjp("input")
-def _(xp, g, weight):
+def _of_input(xp, g, weight):
     return _product(xp, g, weight)
 
 
 @linear.vjp("weight")
-def _(xp, g, input):
+def _of_weight(xp, g, input):
     rows, columns = _as_rows(g), _as_rows(input)
     if rows.shape[0] == 1:  # an outer product: as one of matrices it takes four times as long
         return rows.T * columns
@@ -634,7 +637,7 @@ def _(xp, g, input):
 
 
 @linear.vjp("bias")
-def _(xp, g):
+def _of_bias(xp, g):
     rows = _as_rows(g)
     if rows.shape[0] == 1:
         return rows.reshape(rows.shape[1:])
@@ -642,6 +645,36 @@ def _(xp, g):
         return xp.sum(rows, axis=0)
     # A product with ones sums columns faster, and in float32 better, than sum(axis=0) does.
     return xp.matmul(xp.ones_like(rows[:, 0]), rows)
+
+
+@op(promotes="same", home="internal", method=False, samples=[
+    S(t(5, 3), t(4, 3)), S(t(5, 3), t(4, 3), t(4)), S(t(2, 5, 3), t(4, 3), t(4)),
+    S(t(3), t(4, 3), t(4)), S(t(0, 3), t(4, 3), t(4))],
+    reference=lambda torch: lambda *given: torch.relu(torch.nn.functional.linear(*given)))
+def linear_relu(xp, input: Array, weight: Array, bias: Array | None = None):
+    """relu(linear(input, weight, bias)), whose own result nobody sees. Shapes: as linear.
+
+    One op rather than two: between large products a call of Python takes twice its time, for
+    they drive the interpreter out of the cache.
+    """
+    return relu.run(xp, linear.run(xp, input, weight, bias))
+
+
+@linear_relu.vjp("input", "weight", "bias")
+def _(xp, g, out, weight, input, needs):
+    g = masked(xp, g, out != 0)  # as relu's
+    return [rule(xp, g, *saved) if needed else None for rule, saved, needed in zip(
+        (_of_input, _of_weight, _of_bias), ((weight,), (input,), ()), needs, strict=True)]
+
+
+def rectified_linear(input, weight, bias):
+    """relu(linear(input, weight, bias)).
+
+    A small one leaves both nodes: a graph that somebody looks at shows what was written.
+    """
+    if input._array.size + weight._array.size < Switch.small:
+        return relu(linear(input, weight, bias))
+    return linear_relu(input, weight, bias)
 
 
 @composed(method=False, samples=[

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy
 
-from ...ops.linalg import linear, matmul
+from ...ops.elementwise import relu
+from ...ops.linalg import linear, linear_relu, matmul
 from ...seam import Switch
 from ...threads import get_num_threads
 from ..loops import fits
@@ -24,6 +25,7 @@ from ..pool import pool
 # worth it.
 WAKES, WAKES_FOR_VECTORS, WORTH, WORTH_FOR_VECTORS = 1 << 18, 9216, 1 << 20, 1 << 16
 FEW, CACHE = 32, 1 << 18  # rows, and bytes of them, that `few_rows` is made for
+SHARED = 1 << 15  # elements up to which each thread had better do the same than wait for another
 
 
 @functools.cache
@@ -41,14 +43,17 @@ def _blas() -> Any:
     return OpenBLAS.found()
 
 
-def _product(a: Any, b: Any, bias: Any = None) -> Any:
-    """a @ b + bias for matrices, each of which may be the transpose of what lies in memory."""
+def _product(a: Any, b: Any, bias: Any = None, rectified: bool = False) -> Any:
+    """a @ b + bias for matrices, each of which may be the transpose of what lies in memory.
+
+    Of what is rectified the part below 0 is cut off.
+    """
     rows, depth = a.shape
     columns, parts = b.shape[1], get_num_threads()
     work, vector = rows * depth * columns, rows == 1 or columns == 1
-    if depth == 1 and bias is None:
+    if depth == 1 and bias is None and not rectified:
         return _outer(a, b) if work >= Switch.small else None
-    if rows <= FEW and (found := _of_few_rows(a, b.T, bias)) is not None:
+    if rows <= FEW and (found := _of_few_rows(a, b.T, bias, rectified)) is not None:
         return found
     if work < (WAKES_FOR_VECTORS if vector else WAKES):
         return None
@@ -59,17 +64,19 @@ def _product(a: Any, b: Any, bias: Any = None) -> Any:
     if vector or work < WORTH:
         with blas.in_one_thread:
             out = a @ b
-        return out if bias is None else numpy.add(out, bias, out)
+        if bias is not None:
+            out += bias
+        return numpy.maximum(out, 0, out=out) if rectified else out
     if bias is None:
         bias = stored_a[0, :0]
     out = numpy.empty((rows, columns), a.dtype)
     with blas.in_one_thread:
         pool.split(_loops().product, parts, parts, blas.gemm[a.dtype], stored_a, a_turned,
-                   stored_b, b_turned, bias, out)
+                   stored_b, b_turned, bias, rectified, out)
     return out
 
 
-def _of_few_rows(a: Any, b: Any, bias: Any) -> Any:
+def _of_few_rows(a: Any, b: Any, bias: Any, rectified: bool) -> Any:
     """a @ b.T + bias for few rows of a matrix, all as it lies in memory; None for others."""
     rows, depth = a.shape
     columns = len(b)
@@ -80,7 +87,7 @@ def _of_few_rows(a: Any, b: Any, bias: Any) -> Any:
     loop, align, least = (_loops().one_row, 16, WORTH_FOR_VECTORS) if rows == 1 \
         else (_loops().few_rows, 48, WAKES)
     out = numpy.empty((rows, columns), a.dtype)
-    pool.split(loop, columns, a, b, a[0, :0] if bias is None else bias, out,
+    pool.split(loop, columns, a, b, a[0, :0] if bias is None else bias, rectified, out,
                align=align, least=-(-least // (rows * depth)))
     return out
 
@@ -112,24 +119,46 @@ def _as_rows(x: Any) -> Any:
     return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
-@linear.kernel("cpu", work=lambda input, weight: input.size + weight.size)
-def _(input: Any, weight: Any, bias: Any) -> Any:
+def _linear(input: Any, weight: Any, bias: Any, rectified: bool) -> Any:
     if weight.ndim != 2 or input.shape[-1] != weight.shape[1] or (
             bias is not None and bias.shape != weight.shape[:1]):
         return None  # the reference says what is wrong
     rows = _as_rows(input)
-    out = _of_few_rows(rows, weight, bias)
+    out = _of_few_rows(rows, weight, bias, rectified)
     if out is None:
-        out = _product(rows, weight.T, bias)
+        out = _product(rows, weight.T, bias, rectified)
     return out if out is None or input.ndim == 2 else out.reshape(*input.shape[:-1], len(weight))
+
+
+@linear.kernel("cpu", work=lambda input, weight: input.size + weight.size)
+def _(input: Any, weight: Any, bias: Any) -> Any:
+    return _linear(input, weight, bias, rectified=False)
+
+
+@linear_relu.kernel("cpu")
+def _(input: Any, weight: Any, bias: Any) -> Any:
+    return _linear(input, weight, bias, rectified=True)
 
 
 @linear.kernel("cpu", "input", "weight", "bias", work=lambda g, weight, input: g.size * (
     weight.shape[1] if weight is not None else input.shape[-1] if input is not None else 1))
 def _(g: Any, weight: Any, input: Any, needs: tuple[bool, ...]) -> Any:
+    return _linear_back(g, None, weight, input, needs)
+
+
+@linear_relu.kernel("cpu", "input", "weight", "bias")
+def _(g: Any, out: Any, weight: Any, input: Any, needs: tuple[bool, ...]) -> Any:
+    if g.size > SHARED:
+        g, out = relu.kernels["input",](numpy, g, out), None
+    return _linear_back(g, out, weight, input, needs)
+
+
+def _linear_back(g: Any, out: Any, weight: Any, input: Any, needs: tuple[bool, ...]) -> Any:
+    """The gradients of a linear layer, or of one with ReLU whose result is `out`."""
     rows: Any = numpy.asarray(_as_rows(g), order="C")
     x: Any = None if input is None else numpy.asarray(_as_rows(input), order="C")
-    if not fits(rows, x, weight, least=1):
+    bent: Any = rows[:0] if out is None else _as_rows(out)
+    if not fits(rows, x, weight, bent, least=1):
         return None
     if weight is x is None:
         return None, None, sum_of_rows(rows)
@@ -147,8 +176,9 @@ def _(g: Any, weight: Any, input: Any, needs: tuple[bool, ...]) -> Any:
     d_weight = numpy.empty((outputs, inputs), rows.dtype) if needs[1] else none
     d_bias = numpy.empty(outputs if needs[2] else 0, rows.dtype)
     with blas.in_one_thread if address and work >= WAKES else contextlib.nullcontext():
-        pool.split(_loops().linear_back, parts, parts, address, rows, none if x is None else x,
-                   none if weight is None else weight, d_x, d_weight, d_bias)
+        pool.split(_loops().linear_back, parts, parts, address, rows, bent,
+                   none if x is None else x, none if weight is None else weight,
+                   d_x, d_weight, d_bias)
     if needs[0] and g.ndim != 2:
         d_x = d_x.reshape(*g.shape[:-1], inputs)
     return d_x if needs[0] else None, d_weight if needs[1] else None, d_bias if needs[2] else None

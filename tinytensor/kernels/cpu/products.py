@@ -130,21 +130,30 @@ def multiply(a, at_a, down, along, rows, depth, b, b_rows, columns, c, pitch, ad
 
 
 @loop
-def product(start, stop, parts, address, a, a_turned, b, b_turned, bias, out):
+def product(start, stop, parts, address, a, a_turned, b, b_turned, bias, rectified, out):
     """out = A B + bias for the parts from start to stop, of `parts`; `address` is OpenBLAS's gemm.
 
-    A and B are the matrices a and b or, turned, their transposes.
+    A and B are the matrices a and b or, turned, their transposes. Of what is rectified the part
+    below 0 is cut off.
     """
     columns = out.shape[1]
     flat = out.reshape(-1)
     for part in range(start, stop):
         part_of_product(part, parts, address, a, a_turned, b, b_turned, out)
-        if bias.size:
-            top, bottom, first, last = bounds(part, parts, out)
-            for i in range(top, bottom):
-                row, more = flat[i * columns + first:i * columns + last], bias[first:last]
+        top, bottom, first, last = bounds(part, parts, out)
+        for i in range(top, bottom if bias.size or rectified else top):
+            row, more = flat[i * columns + first:i * columns + last], bias[first:last]
+            for j in range(more.size):
+                row[j] += more[j]
+            if rectified:
                 for j in range(row.size):
-                    row[j] += more[j]
+                    row[j] = cut_off(row[j], zero(out))
+
+
+@inlined
+def cut_off(y, least):
+    """The larger one; NaN stays."""
+    return least if y < least else y
 
 
 @loop
@@ -172,8 +181,8 @@ def bounds(part, parts, out):
 
 
 @loop
-def few_rows(start, stop, a, b, bias, out):
-    """out = a bᵀ + bias for columns start to stop, where a has few rows.
+def few_rows(start, stop, a, b, bias, rectified, out):
+    """out = a bᵀ + bias for columns start to stop, where a has few rows; rectified as in `product`.
 
     For those a library lays out the whole of b, which takes as long as the products. Here rows of
     both meet as they lie: a tile of 4 by 3 sums of vectors, 7 loads for 12 products.
@@ -206,16 +215,17 @@ def few_rows(start, stop, a, b, bias, out):
                 put_row(to, i1 * columns, j, j1, j2, total(b0), total(b1), total(b2))
                 put_row(to, i2 * columns, j, j1, j2, total(c0), total(c1), total(c2))
                 put_row(to, i3 * columns, j, j1, j2, total(d0), total(d1), total(d2))
-    for i in range(rows if whole < depth or bias.size else 0):
+    for i in range(rows if whole < depth or bias.size or rectified else 0):
         for j in range(start, stop):
             rest = bias[j] if bias.size else zero(a)
             for k in range(whole, depth):
                 rest += flat_a[i * depth + k] * flat_b[j * depth + k]
-            to[i * columns + j] += rest
+            rest += to[i * columns + j]
+            to[i * columns + j] = cut_off(rest, zero(a)) if rectified else rest
 
 
 @loop
-def one_row(start, stop, a, b, bias, out):
+def one_row(start, stop, a, b, bias, rectified, out):
     """The same of a single row, four sums at a time."""
     depth = a.shape[1]
     flat_a, flat_b, to = a.reshape(-1), b.reshape(-1), out.reshape(-1)
@@ -235,7 +245,8 @@ def one_row(start, stop, a, b, bias, out):
         rest = bias[j] if bias.size else zero(a)
         for k in range(whole, depth):
             rest += flat_a[k] * flat_b[j * depth + k]
-        to[j] += rest
+        rest += to[j]
+        to[j] = cut_off(rest, zero(a)) if rectified else rest
 
 
 @inlined
@@ -249,8 +260,13 @@ def put_row(out, at, j, j1, j2, y0, y1, y2):
 
 
 @loop
-def linear_back(start, stop, parts, address, g, x, weight, d_x, d_weight, d_bias):
-    """The gradients of a linear layer's input, weight and bias: all that are not empty."""
+def linear_back(start, stop, parts, address, g, out, x, weight, d_x, d_weight, d_bias):
+    """The gradients of a linear layer's input, weight and bias: all that are not empty.
+
+    `out`, unless it is empty, is what ReLU made of the layer's result, and g the gradient of that.
+    """
+    if out.size:
+        g = through_relu(g, out)
     for part in range(start, stop):
         if g.shape[0] == 1:
             one_sample_back(part, parts, g[0], x, weight, d_x, d_weight)
@@ -262,6 +278,15 @@ def linear_back(start, stop, parts, address, g, x, weight, d_x, d_weight, d_bias
         if d_bias.size:
             first, last = bound(d_bias.size, part, parts), bound(d_bias.size, part + 1, parts)
             sum_columns(first, last, g, d_bias)
+
+
+@loop
+def through_relu(g, out):
+    found = numpy.empty_like(g)
+    flat, by, to = g.reshape(-1), out.reshape(-1), found.reshape(-1)
+    for i in range(to.size):
+        to[i] = flat[i] if by[i] != 0 else zero(g)  # NaN has a gradient
+    return found
 
 
 @loop
