@@ -617,3 +617,10 @@ def test_to_and_from_a_gpu(gpu: Any, tmp_path: Any) -> None:
     assert load(tmp_path / "f")["a"].tolist() == [[0, 3], [1, 4], [2, 5]]
     loaded = load(tmp_path / "f", map_location="cuda")["a"]
     assert loaded.is_cuda and loaded.tolist() == [[0, 3], [1, 4], [2, 5]]
+
+
+def test_pytorchs_words_about_its_own_format_change_nothing(tmp_path):
+    tinytensor.save({"x": tinytensor.ones(2)}, tmp_path / "a", pickle_protocol=4,
+                    _use_new_zipfile_serialization=False)
+    loaded = tinytensor.load(tmp_path / "a", "cpu", None, mmap=True, encoding="latin1")
+    assert loaded["x"].tolist() == [1, 1]

@@ -159,3 +159,11 @@ def test_before_the_size_is_known_nothing_is_reset_and_an_input_is_needed() -> N
     with pytest.raises(TypeError, match="LazyConv2d: the first call needs an input"):
         net[0]()
     assert type(net[0](input=tinytensor.ones(1, 2, 4, 4))) is tinytensor.Tensor
+
+
+def test_whether_a_parameter_is_lazy() -> None:
+    for library in (tinytensor, torch):
+        layer = library.nn.LazyLinear(2)
+        assert library.nn.parameter.is_lazy(layer.weight)
+        layer(library.ones(1, 3))
+        assert not library.nn.parameter.is_lazy(layer.weight)

@@ -307,3 +307,36 @@ def test_a_bias_that_does_not_fit_is_named():
         found = tt.nn.functional.linear(x, weight, tt.ones(shape))
         assert found.tolist() == torch.nn.functional.linear(
             torch.ones(5, 3), torch.ones(4, 3), torch.ones(shape)).tolist()
+
+
+@pytest.mark.parametrize("driver", [None, "gels", "gelsy", "gelsd", "gelss"])
+@pytest.mark.parametrize("shapes", [((6, 4), (6, 2)), ((4, 6), (4, 2)), ((3, 6, 4), (3, 6, 2)),
+                                    ((6, 4), (6,)), ((4, 4), (4, 2))])
+def test_least_squares_tell_what_the_driver_finds(driver, shapes):
+    a, b = drawn(*shapes[0]), drawn(*shapes[1], seed=1)
+    mine = tt.linalg.lstsq(tt.tensor(a), tt.tensor(b), driver=driver)
+    theirs = torch.linalg.lstsq(torch.tensor(a), torch.tensor(b), driver=driver)
+    for found, expected in zip(mine, theirs, strict=True):
+        # of a vector PyTorch tells the residual as (1)
+        assert found.shape == tuple(expected.shape) and str(found.dtype)[11:] == str(
+            expected.dtype)[6:]
+        numpy.testing.assert_allclose(found.numpy(), expected.numpy(), 1e-10, 1e-10)
+
+
+def test_residuals_are_told_for_full_rank_only():
+    a = drawn(6, 2) @ drawn(2, 4, seed=1)
+    for library in (tt, torch):
+        found = library.linalg.lstsq(library.tensor(a), library.ones(6, 1, dtype=library.float64),
+                                     driver="gelsd")
+        assert found.residuals.numel() == 0 and found.rank.item() == 2
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    ((tt.ones(5, 3), tt.ones(4, 2)), r"A of shape \(5, 3\) and B of shape \(4, 2\) must have the "
+                                     "same number of rows"),
+    ((tt.ones(3), tt.ones(3)), r"A of shape \(3,\)")])
+def test_least_squares_of_what_does_not_fit(arguments, said):
+    with pytest.raises(RuntimeError, match=f"linalg.lstsq: {said}"):
+        tt.linalg.lstsq(*arguments)
+    with pytest.raises(RuntimeError, match="the driver 'qr' is none of 'gels', 'gelsy'"):
+        tt.linalg.lstsq(tt.ones(2, 2), tt.ones(2, 2), driver="qr")

@@ -6,6 +6,7 @@ import inspect
 import math
 import operator
 
+import numpy
 import pytest
 import torch
 from operations import in_turn
@@ -277,3 +278,139 @@ def test_becoming_a_number_of_pythons(convert, make):
         except (TypeError, ValueError, RuntimeError) as error:
             outcomes.append(type(error))
     assert outcomes[0] == outcomes[1]
+
+
+BY_KEYWORD = {
+    "split": lambda t, x: x.split(split_size=[2, 4], dim=1),
+    "split of a function": lambda t, x: t.split(tensor=x, split_size_or_sections=2, dim=1),
+    "split_with_sizes": lambda t, x: t.split_with_sizes(x, split_sizes=[1, 1]),
+    "view": lambda t, x: x.view(size=(3, 4)),
+    "view as a dtype": lambda t, x: x.view(dtype=t.int32),
+    "expand": lambda t, x: x.expand(size=(2, 2, 6)),
+    "pow": lambda t, x: x.pow(exponent=2) + t.pow(input=x, exponent=x) + t.pow(2, exponent=x),
+    "swapaxes": lambda t, x: x.swapaxes(axis0=0, axis1=1) + t.swapdims(x, dim0=1, dim1=0),
+    "hsplit": lambda t, x: (*x.hsplit(sections=2), *x.hsplit(indices=(1,)),
+                            *t.tensor_split(x, sections=4, dim=1)),
+    "vdot": lambda t, x: t.vdot(x[0], other=x[1]),
+    "copy_": lambda t, x: t.zeros(2, 6).copy_(other=x),
+    "promote_types": lambda t, x: x.to(t.promote_types(type1=t.int64, type2=t.float32)),
+    "stack": lambda t, x: t.stack((x, x), axis=1),
+    "unsqueeze": lambda t, x: x.unsqueeze(axis=1),
+    "sort": lambda t, x: tuple(x.sort(axis=1)),
+    "median": lambda t, x: tuple(x.median(axis=0, keepdims=True)),
+    "index_select": lambda t, x: x.index_select(axis=1, index=t.tensor([0, 2])),
+    "max": lambda t, x: tuple(x.max(axis=1, keepdims=True)),
+    "an older add": lambda t, x: t.add(x, 2, x) + x.clone().add_(0.5, x) - t.sub(x, 3, x),
+    "an older addcmul": lambda t, x: t.addcmul(x, 2, x, x) + x.clone().addcdiv_(-1, x, x + 9),
+    "max and min of two into one": lambda t, x: (
+        t.max(x, -x, out=t.zeros(2, 6)), t.min(x, 1 - x, out=t.zeros(2, 6))),
+    "real and conj": lambda t, x: x.real + t.real(x) + x.conj() + t.conj(x),
+    "spmm": lambda t, x: t.spmm(x, x.T),
+    "where in memory": lambda t, x: t.tensor([x[1].storage_offset(), x[:, 2:].storage_offset()]),
+    "as_strided": lambda t, x: (t.as_strided(x, (), ()), x[1].as_strided((2, 3), (1, 1)),
+                                x[1].as_strided((2, 2), (1, 2), 7)),
+}
+
+
+@pytest.mark.parametrize("name", BY_KEYWORD)
+@pytest.mark.filterwarnings("ignore:This overload of:UserWarning")
+def test_parameters_go_by_pytorchs_names(name):
+    results = []
+    for library in (tinytensor, torch):
+        x = library.tensor([[0.5, -1, 2, 0.25, 3, -4], [1, 5, -2, 0.75, 2, 1]])
+        found = BY_KEYWORD[name](library, x)
+        results.append([r.tolist() for r in (found if isinstance(found, tuple) else (found,))])
+    assert repr(results[0]) == repr(results[1])
+
+
+def test_two_names_for_one_parameter_are_an_error():
+    with pytest.raises(TypeError, match="axis"):
+        tinytensor.ones(2, 3).unsqueeze(dim=0, axis=1)
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_of_two_tensors_max_and_min_take_no_other_options(name):
+    x = tinytensor.ones(2)
+    for option, value in (("blah", 3), ("dim", 0), ("keepdim", True)):
+        with pytest.raises(TypeError, match=f"{name}: of two Tensors there is no {option}"):
+            getattr(x, name)(x, **{option: value})
+
+
+def test_compile_changes_nothing():
+    layer = tinytensor.nn.Linear(2, 3)
+    assert tinytensor.compile(layer, mode="reduce-overhead") is layer
+    assert layer.compile() is None
+
+    @tinytensor.compile
+    def double(x):
+        return 2 * x
+
+    @tinytensor.compile(fullgraph=True, dynamic=False)
+    def triple(x):
+        return 3 * x
+
+    assert (double(2), triple(2)) == (4, 6)
+    with pytest.raises(TypeError, match="expected a Module or a function, got int"):
+        tinytensor.compile(3)
+
+
+@pytest.mark.parametrize("call", {
+    "softplus": lambda f, x, p: f.softplus(x, beta=p), "elu": lambda f, x, p: f.elu(x, p),
+    "threshold": lambda f, x, p: f.threshold(x, p, p),
+    "dropout": lambda f, x, p: f.dropout(x, p), "alpha_dropout":
+        lambda f, x, p: f.alpha_dropout(x, p, True),
+    "layer_norm": lambda f, x, p: f.layer_norm(x, (3,), eps=p),
+    "pairwise_distance": lambda f, x, p: f.pairwise_distance(x, 2 * x, p=p + 1),
+    "logit": lambda f, x, p: tinytensor.logit(x, eps=p / 2),
+    "lerp": lambda f, x, p: x.lerp(2 * x, p), "clamp": lambda f, x, p: x.clamp(min=p),
+    "times": lambda f, x, p: p * x + x ** p}.items(), ids=lambda item: item[0])
+def test_a_number_of_numpys_leaves_the_dtype(call):
+    x = tinytensor.tensor([[0.25, 0.5, 0.75]], requires_grad=True)
+    result = call[1](tinytensor.nn.functional, x, numpy.float64(0.7))
+    assert result.dtype is tinytensor.float32
+    result.sum().backward()
+    assert x.grad.dtype is tinytensor.float32
+
+
+@pytest.mark.parametrize("write", [lambda x: x.data.mul_(3), lambda x: x.data[0].fill_(5.0),
+                                   lambda x: x.data.copy_(x.data + 1)])
+def test_writes_through_data_go_unnoticed_as_in_pytorch(write):
+    gradients = []
+    for library in (tinytensor, torch):
+        x = library.ones(2, requires_grad=True)
+        y = x * x
+        write(x)
+        y.sum().backward()
+        gradients.append(x.grad.tolist())
+    assert gradients[0] == gradients[1] != [2.0, 2.0]
+    x = tinytensor.ones(2, requires_grad=True)
+    y = x * x
+    x.detach().mul_(3)
+    with pytest.raises(RuntimeError, match="has overwritten it in place"):
+        y.sum().backward()
+
+
+def test_nodes_as_drawings_of_the_graph_ask_for_them():
+    for library in (tinytensor, torch):
+        class Scaled(library.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                ctx.factor = 7
+                ctx.save_for_backward(x)
+                return x * 7
+
+            @staticmethod
+            def backward(ctx, g):
+                return g * ctx.factor
+
+        x = library.ones(3, requires_grad=True)
+        y = Scaled.apply(x)
+        node = y.grad_fn
+        assert node.factor == 7 and not hasattr(node, "other")
+        assert node.next_functions[0][0].variable is x
+        (saved,) = node.saved_tensors
+        assert saved.tolist() == [1, 1, 1]
+        assert not hasattr((x * x).grad_fn, "saved_tensors")
+        y.sum().backward()
+        with pytest.raises(RuntimeError):
+            node.saved_tensors  # noqa: B018

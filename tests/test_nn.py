@@ -939,6 +939,15 @@ def test_lists_of_modules_change(container: str, change: Any) -> None:
     assert results[0] == results[1]
 
 
+def test_registries_can_be_walked_backwards() -> None:
+    for library in (nn, torch.nn):
+        model = library.Sequential(library.ReLU(), library.Linear(1, 1))
+        assert [*reversed(model._modules)] == ["1", "0"]
+        assert [name for name, _ in reversed(model._modules.items())] == ["1", "0"]
+        assert [*reversed(model[1]._parameters.values())] == [model[1].bias, model[1].weight]
+        assert list(model._modules.keys()) == ["0", "1"] and len(model._modules.values()) == 2
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("lead", [(5,), (2, 3), (1,), ()])
 def test_a_linear_layer_and_its_relu_in_one_equal_pytorch(lead: tuple[int, ...],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import inspect
 import math
 import pickle
@@ -585,3 +586,65 @@ def test_parameters_on_several_gpus(gpu: Any, name: str, options: Any) -> None:
     assert [str(p.device) for p in ps] == ["cuda:0", "cuda:1"]
     first, second = (p.detach().cpu().tolist() for p in ps)
     assert first == second != [1.0, 1.0]
+
+
+# ---------------------------------------------------------------- optimisers of other packages
+
+
+@pytest.mark.parametrize("library", [tinytensor, torch], ids=["tinytensor", "torch"])
+def test_optimisers_that_others_wrote(library: Any) -> None:
+    """What packages of optimisers rely on, of which PyTorch promises little."""
+    base, p = library.optim.Optimizer, library.nn.Parameter(library.ones(2))
+    module = importlib.import_module(f"{library.__name__}.optim.optimizer")
+    assert module.required is not None and module.Optimizer is base
+
+    class Wrapped(base):
+        def __init__(self, inner: Any):
+            self.inner, self.param_groups, self.state = inner, inner.param_groups, inner.state
+            self.defaults = inner.defaults
+
+        def step(self, closure: Any = None) -> Any:
+            return self.inner.step(closure)
+
+    p.sum().backward()
+    wrapped = Wrapped(library.optim.SGD(library.nn.ParameterList([p]), lr=0.25))
+    wrapped.step()
+    assert p.tolist() == [0.75, 0.75]
+
+    class WithoutRate(base):
+        def step(self, closure: Any = None) -> None:
+            pass
+
+    optimizer = WithoutRate([p], {"lr": None})
+    for _ in range(3):
+        optimizer.step()
+    shared = [[None] * 3]
+    q = library.nn.Parameter(library.ones(2))
+    optimizer = WithoutRate([{"params": [p]}, {"params": [q]}], {"lr": 0.1, "buffer": shared})
+    optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    first, second = optimizer.param_groups
+    assert first["buffer"] is second["buffer"] is not shared
+
+
+@pytest.mark.filterwarnings("ignore:Using backward.. with create_graph=True:UserWarning")
+@pytest.mark.parametrize("library", [tinytensor, torch], ids=["tinytensor", "torch"])
+def test_gradients_with_a_graph_can_be_detached_in_place(library: Any) -> None:
+    nn = library.nn
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3), nn.Tanh())
+    model(library.ones(2, 1, 4, 4)).square().sum().backward(create_graph=True)
+    for p in model.parameters():
+        assert p.grad.detach_().grad_fn is None
+
+
+def test_hooks_of_one_optimiser_are_not_anothers() -> None:
+    p = nn.Parameter(tinytensor.ones(1))
+    one, other = optim.SGD([p], lr=0.1), optim.SGD([p], lr=0.1)
+    one.register_step_pre_hook(lambda *_: None)
+    assert one.hooks and not other.hooks and not optim.Optimizer.hooks
+
+
+def test_groups_are_apart_in_print() -> None:
+    groups = [{"params": [x]} for x in (torch.ones(1), torch.ones(2))]
+    theirs = repr(torch.optim.SGD(groups, lr=0.1)).splitlines()
+    mine = repr(optim.SGD([{"params": [tinytensor.ones(n)]} for n in (1, 2)], lr=0.1)).splitlines()
+    assert [i for i, line in enumerate(mine) if not line] == [len(mine) // 2] and "" in theirs

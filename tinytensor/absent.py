@@ -11,15 +11,19 @@ from collections.abc import Callable, Iterable
 GROUPS: dict[str, tuple[str, ...]] = {
     "complex numbers would double every rule, and no network here needs them": (
         "complex64", "complex128", "cfloat", "cdouble", "complex", "view_as_real",
-        "view_as_complex", "real", "imag", "angle", "conj", "polar", "fft", "stft", "istft"),
-    "sparse and nested layouts need an engine of their own": (
-        "sparse", "sparse_coo_tensor", "sparse_csr_tensor", "nested", "to_sparse", "spmm"),
+        "view_as_complex", "imag", "angle", "polar", "fft", "stft", "istft"),
+    "NumPy has no LU: solve, inv, det, slogdet and qr are there": (
+        "lu", "lu_factor", "lu_solve", "lu_unpack"),
+    "memory is NumPy's: numpy() shares it, data_ptr() and storage_offset() say where it is": (
+        "storage", "untyped_storage", "typed_storage"),
+    "dims have positions only": ("refine_names", "rename", "align_to"),
+    "sparse and nested layouts need an engine of their own; dense Tensors and mm give the same": (
+        "sparse", "sparse_coo_tensor", "sparse_csr_tensor", "nested", "to_sparse"),
     "NumPy has no such dtype; float16 and float32 are there": ("float8_e4m3fn", "float8_e5m2"),
     "its precision in array language is not float64's near the zeros": (
         "lgamma", "digamma", "polygamma", "mvlgamma", "igamma", "igammac"),
     "eigenvalues of a general matrix are complex: eigh and eigvalsh are there": (
         "eig", "eigvals"),
-    "its adjoint adds up overlapping memory: unfold gives windows": ("as_strided",),
     "buffers of lazy layers are empty before the first call": ("UninitializedBuffer",),
     "its windows differ from plane to plane; MaxPool and AdaptiveMaxPool are there": (
         "FractionalMaxPool2d", "FractionalMaxPool3d", "fractional_max_pool2d",
@@ -37,7 +41,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "memory is not shared with other processes": ("share_memory", "share_memory_"),
     "quantised arithmetic is not for training": ("quantize_per_tensor", "quantization", "ao"),
     "programs are run as they are written, nothing is compiled or traced": (
-        "compile", "jit", "export", "fx", "_dynamo", "onnx"),
+        "jit", "export", "fx", "_dynamo", "onnx"),
     "one process, one or no GPU": (
         "multiprocessing", "futures", "SyncBatchNorm"),
     "function transforms: autograd.functional has jacobian, hessian, vjp, jvp and hvp": (

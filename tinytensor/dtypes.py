@@ -129,9 +129,9 @@ def set_default_dtype(d: Any) -> None:
     _default = given
 
 
-def promote_types(a: Any, b: Any) -> dtype:
+def promote_types(type1: Any, type2: Any) -> dtype:
     """The smallest dtype that holds both; a floating point one wins over every integer."""
-    first, second = resolve(a).numpy, resolve(b).numpy
+    first, second = resolve(type1).numpy, resolve(type2).numpy
     if CATEGORIES[first.kind] != CATEGORIES[second.kind]:
         return BY_NUMPY[max(first, second, key=lambda d: CATEGORIES[d.kind])]
     return BY_NUMPY[numpy.promote_types(first, second)]

@@ -57,13 +57,17 @@ WAY_OUT = ("load reads safetensors files and unpickles nothing, since a pickle c
            "'model.safetensors')")
 
 
-def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
+def save(obj: Any, f: str | os.PathLike[str] | BinaryIO, pickle_module: Any = None,
+         pickle_protocol: int | None = None,
+         _use_new_zipfile_serialization: bool = True) -> None:
     """Writes Tensors and plain data to a safetensors file, or to a file object.
 
     `obj` is a state_dict, or dicts, lists and tuples in one another that hold Tensors, NumPy
     arrays, numbers, strings, bools and None. Of Tensors the values are kept: they are loaded as
     leaves that do not require grad. Those that share their memory whole are stored once and tied
     again by `load`. Single numbers of NumPy's become Python's.
+
+    The other arguments are PyTorch's, about its own format; they change nothing.
 
     A file appears under its name only when all of it is on the disk: whatever goes wrong before
     that, an earlier file of that name is as it was.
@@ -81,8 +85,9 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
         _write(file, packed)
 
 
-def load(f: str | os.PathLike[str] | BinaryIO, map_location: Any = None, *,
-         weights_only: bool = True) -> Any:
+def load(f: str | os.PathLike[str] | BinaryIO, map_location: Any = None,
+         pickle_module: Any = None, *, weights_only: bool = True, mmap: bool | None = None,
+         encoding: str = "utf-8") -> Any:
     """What `save` was given; of a safetensors file by another program, the dict of its Tensors.
 
     Tied weights, which `safetensors.torch.save_model` stores once, are under all their names.
@@ -90,6 +95,7 @@ def load(f: str | os.PathLike[str] | BinaryIO, map_location: Any = None, *,
     Args:
         map_location: the device for the Tensors, the CPU if not given.
         weights_only: PyTorch's word for not running what stands in a file, which is never done.
+        pickle_module, mmap, encoding: PyTorch's, about its own format; they change nothing.
 
     bfloat16, which NumPy does not have, becomes float32, with a warning.
 

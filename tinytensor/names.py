@@ -74,7 +74,25 @@ def is_pinned(self: Tensor, device: Any = None) -> bool:
     return False
 
 
-# ---------------------------------------------------------------- how exactly to compute
+# ---------------------------------------------------------------- how to compute
+
+
+def compile(model: Any = None, *, fullgraph: bool = False, dynamic: bool | None = None,
+            backend: Any = "inductor", mode: str | None = None,
+            options: dict[str, Any] | None = None, disable: bool = False) -> Any:
+    """The model or function itself; without one, a decorator that does the same.
+
+    PyTorch writes programs for what it is given, which change no result. Here operations run one
+    after the other, on kernels that are compiled already.
+
+    Raises:
+        TypeError: a model that cannot be called.
+    """
+    if model is None:
+        return compile
+    if not callable(model):
+        raise TypeError(f"compile: expected a Module or a function, got {type(model).__name__}")
+    return model
 
 
 def set_float32_matmul_precision(precision: str) -> None:
@@ -185,11 +203,21 @@ def is_complex(input: Tensor) -> bool:
     return False
 
 
+def real(input: Tensor) -> Tensor:
+    """The Tensor itself: none is complex."""
+    return input
+
+
+def conj(input: Tensor) -> Tensor:
+    """The Tensor itself: none is complex."""
+    return input
+
+
 def _attach() -> None:
     setters: dict[str, Any] = {
         "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
         "byte": ops.conversion("byte", dtype=dtypes.uint8), "pin_memory": pin_memory,
-        "is_pinned": is_pinned, "is_nonzero": is_nonzero}
+        "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj}
     for name, method in setters.items():
         setattr(Tensor, name, method)
     shared = ops.names_for("nn.functional")
@@ -199,7 +227,7 @@ def _attach() -> None:
 
 
 _attach()
-__all__ = ["e", "get_float32_matmul_precision", "inf", "is_complex", "is_floating_point",
-           "is_nonzero", "is_tensor", "nan", "newaxis", "numel", "pi", "result_type",
-           "set_default_tensor_type", "set_float32_matmul_precision", "strided", "typename",
-           "use_deterministic_algorithms", *ALSO_AT_THE_TOP, *TYPE_NAMES]
+__all__ = ["compile", "conj", "e", "get_float32_matmul_precision", "inf", "is_complex",
+           "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis", "numel", "pi", "real",
+           "result_type", "set_default_tensor_type", "set_float32_matmul_precision", "strided",
+           "typename", "use_deterministic_algorithms", *ALSO_AT_THE_TOP, *TYPE_NAMES]

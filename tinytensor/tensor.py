@@ -69,6 +69,7 @@ class Tensor(Methods):
     _base: Tensor | None = None  # of a view: the Tensor whose memory it shows
     _recipe: tuple[Any, ...] = ()  # of a view: the calls that make it from its base
     _views: set[weakref.ref[Tensor]] | None = None  # of a base: the views that are alive
+    _unnoted: bool = False  # what is written through it overwrites nothing that backward needs
 
     # `array * tensor` is left to `__array_ufunc__` below. There is no __cuda_array_interface__,
     # by which CuPy would take a Tensor for an array of its own and drop the gradient: DLPack it is.
@@ -89,8 +90,14 @@ class Tensor(Methods):
 
     @property
     def data(self) -> Tensor:
-        """The values, sharing memory, outside of the graph. May be assigned."""
-        return tensor_of(self._array, None)
+        """The values, sharing memory, outside of the graph. May be assigned.
+
+        Nobody notices what is written through it: a backward that needs the values of before
+        computes with the new ones. Through `detach()` it raises instead.
+        """
+        values = tensor_of(self._array, None)
+        values._unnoted = True
+        return values  # type: ignore[no-any-return]
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -233,6 +240,12 @@ class Tensor(Methods):
         steps = tuple(s // self.dtype.itemsize for s in self._array.strides)
         return steps if dim is None else steps[dim]
 
+    def storage_offset(self) -> int:
+        """Elements of the memory that this is a view of before the first one of its own."""
+        start = versions.owner(self._array)
+        between: int = self.data_ptr() - tensor_of(start, None).data_ptr()
+        return between // self.dtype.itemsize
+
     def is_contiguous(self, memory_format: dtypes.memory_format | None = None) -> bool:
         """Whether the elements lie in order; for channels_last, with those of dim 1 innermost."""
         array = self._array
@@ -327,7 +340,7 @@ class Tensor(Methods):
         result = result.to(self.dtype)
         base = self if self._base is None else self._base
         self._array[...] = result._array
-        versions.note_write(self._array, name)
+        self._note_write(name)
         if mode.enabled and (result._node is not None or base._node is not None):
             if self is base:
                 self._node = result._node
@@ -338,6 +351,11 @@ class Tensor(Methods):
                 if view is not None:
                     view._node = replay(base, view._recipe)._node
         return self
+
+    def _note_write(self, name: str) -> None:
+        base = self if self._base is None else self._base
+        if not base._unnoted:
+            versions.note_write(self._array, name)
 
     def _check_write(self, name: str) -> None:
         if not getattr(self._array.flags, "writeable", True):  # CuPy's arrays all are

@@ -140,7 +140,7 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
         "op": op, "forward": op.forward, "switch": Switch,
         "NodeType": op.node_type, "Tensor": engine.Tensor,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
-        "numpy": numpy, "ndarray": numpy.ndarray, "array": numpy.array,
+        "numpy": numpy, "ndarray": numpy.ndarray, "generic": numpy.generic, "array": numpy.array,
         "float32": numpy.dtype("float32"), "numbers": frozenset((float, int)),
         "array_module": devices.array_module,
         "graph_mode": mode, "everywhere": everywhere,
@@ -163,6 +163,10 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
         given = ", ".join(f"{p}={p}" for p in aliased)
         source.add(1, "if aliases:",
                    f"    {', '.join(aliased)}, = renamed({op.name!r}, aliases, {given})")
+    for p in signature.all:
+        if p.annotation in ("float", "float | None"):
+            source.add(1, f"if isinstance({p.name}, generic):  # NumPy's would decide the dtype",
+                       f"    {p.name} = {p.name}.item()")
     plain = None if keyword_only or signature.variadic else written_out(
         op.forward, {"xp": "xp", **dict(zip(signature.order, arguments, strict=True))},
         source.namespace)

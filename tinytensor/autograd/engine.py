@@ -82,12 +82,12 @@ class Node:
                 f"backward: what {self.op.name} saved ({place_of(self)}) was released by an "
                 "earlier backward through the same graph; give that one retain_graph=True, "
                 "or run the forward again")
-        saved = self.saved_tensors() if sums.recorded else self.saved
+        saved = self.saved_values() if sums.recorded else self.saved
         if self.keeps and not sums.retained:
             self.saved = None
         return saved
 
-    def saved_tensors(self) -> list[Any]:
+    def saved_values(self) -> list[Any]:
         """The saved values, with inputs and output as Tensors at their place in the graph."""
         assert self.saved is not None
         signature, tied = self.op.signature, []
@@ -142,6 +142,11 @@ class Leaf:
         self.tensor = weakref.ref(tensor)
         self.shape: tuple[int, ...] = tensor._array.shape
 
+    @property
+    def variable(self) -> Any:
+        """The Tensor itself, under the name that drawings of PyTorch's graph ask for."""
+        return self.tensor()
+
     def name(self) -> str:
         return "AccumulateGrad"
 
@@ -164,7 +169,7 @@ class Pick(Node):
     def name(self) -> str:
         return self.parents[0].name()  # type: ignore[union-attr]
 
-    def saved_tensors(self) -> list[Any]:
+    def saved_values(self) -> list[Any]:
         return []
 
     def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:

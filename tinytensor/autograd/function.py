@@ -64,7 +64,7 @@ class Context:
         """
         if self._node is None:
             raise RuntimeError("saved_tensors: there are none outside of backward()")
-        return tuple(self._node.saved_tensors())
+        return tuple(self._node.saved_values())
 
     def mark_dirty(self, *tensors: Any) -> None:
         """Says that forward changed these inputs in place; it must return them."""
@@ -95,7 +95,24 @@ class FunctionNode(Node):
     results: tuple[Any, ...]
     tied: tuple[Any, ...]
 
-    def saved_tensors(self) -> list[Any]:
+    def __getattr__(self, name: str) -> Any:
+        """What forward has set on the context."""
+        if name != "context" and hasattr(self.context, name):
+            return getattr(self.context, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What save_for_backward was given.
+
+        Raises:
+            RuntimeError: it was released by a backward.
+        """
+        if self.saved is None:
+            self.take(Sums({}, False, True))  # says so
+        return tuple(self.saved_values())
+
+    def saved_values(self) -> list[Any]:
         assert self.saved is not None
         return [tensor_of(array, self._place(tie))
                 for array, tie in zip(self.saved, self.tied, strict=True)]
@@ -313,7 +330,7 @@ class _Refusal(Node):
         self.parents, self.saved, self.shape, self.hooks = parents, (), shape, ()
         self.code, self.offset, self.time = once_differentiable.__code__, 0, next(clock)
 
-    def saved_tensors(self) -> list[Any]:
+    def saved_values(self) -> list[Any]:
         return []
 
     def backward(self, *args: Any) -> NoReturn:

@@ -112,7 +112,10 @@ def _taken(results: dict[Any, Any], create_graph: bool) -> Iterator[tuple[Any, A
 
 def _add_to_grad(tensor: Any, g: Any) -> None:
     if isinstance(g, engine.Tensor):
-        tensor._grad = g if tensor._grad is None else tensor._grad + g
+        if tensor._grad is None:  # no view, whatever the rule has made it of
+            tensor._grad = tensor_of(g._array, g._node)
+        else:
+            tensor._grad = tensor._grad + g
     elif tensor._grad is None:
         tensor._grad = tensor_of(g, None)
     elif tensor._grad._node is not None:  # an earlier backward with create_graph

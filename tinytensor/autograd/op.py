@@ -42,6 +42,7 @@ from .. import devices, dtypes
 from ..seam import Replaceable, parameter_names
 from . import engine
 from .compiler import (
+    ALIASES,
     Constant,
     Deferred,
     Signature,
@@ -320,13 +321,34 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
     return define
 
 
-def composed(**entry: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Enters a function made of other ops into the table; `entry` as in `Entry`."""
+def composed(keywords: dict[str, str] | None = None, **entry: Any,
+             ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enters a function made of other ops into the table; `entry` as in `Entry`.
+
+    `keywords` are further names of parameters, beside NumPy's, for those that users call by name.
+    """
     def define(function: Callable[..., Any]) -> Callable[..., Any]:
-        _enter(Entry(name=function.__name__.rstrip("_"), function=function, **entry))
+        known = parameter_names(function)
+        names = {new: old for new, old in {**ALIASES, **(keywords or {})}.items()
+                 if old in known and new not in known}
+        _enter(Entry(name=function.__name__.rstrip("_"), function=_also_by(names, function)
+                     if names else function, **entry))
         return function
 
     return define
+
+
+def _also_by(names: dict[str, str], function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose parameters have further names."""
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if kwargs and not names.keys().isdisjoint(kwargs):
+            for new, old in names.items():
+                if new in kwargs and old not in kwargs:
+                    kwargs[old] = kwargs.pop(new)
+        return function(*args, **kwargs)
+
+    return called
 
 
 # ---------------------------------------------------------------- inputs

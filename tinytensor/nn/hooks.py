@@ -64,7 +64,7 @@ class Gate(Node):
 
     rule: Callable[[tuple[Any, ...]], Sequence[Any]]
 
-    def saved_tensors(self) -> list[Any]:
+    def saved_values(self) -> list[Any]:
         return []
 
     def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:

@@ -362,6 +362,9 @@ class Module(Stateful):
         """to("cuda"): the current GPU, or that of a number."""
         return self.to("cuda" if device is None else device_type(device))
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Changes nothing; see `tinytensor.compile`."""
+
     # ------------------------------------------------------------ calling, and hooks
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -90,6 +90,11 @@ class UninitializedParameter(Parameter):
         return "<UninitializedParameter>"
 
 
+def is_lazy(param: Any) -> bool:
+    """Whether it is the parameter of a lazy layer that has met no input yet."""
+    return isinstance(param, UninitializedParameter)
+
+
 class Buffer(Tensor):
     """A Tensor that belongs to a Module and is not trained, such as a running mean.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import ItemsView, Iterator, KeysView, MutableMapping, ValuesView
 from typing import Any
 
 
@@ -41,5 +41,20 @@ class Registry(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self.names)
 
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self.names)
+
+    def keys(self) -> KeysView[str]:
+        return self.names.keys()
+
+    def values(self) -> ValuesView[Any]:
+        return self._as_dict().values()
+
+    def items(self) -> ItemsView[str, Any]:
+        return self._as_dict().items()
+
+    def _as_dict(self) -> dict[str, Any]:
+        return {name: self.attributes[name] for name in self.names}
+
     def __repr__(self) -> str:
-        return repr(dict(self))
+        return repr(self._as_dict())

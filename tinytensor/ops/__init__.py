@@ -173,11 +173,11 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor
 Tensor.cuda = cuda  # type: ignore[attr-defined]
 
 
-def copy_(self: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
-    """Writes the values of `source`, broadcast, into this Tensor, whatever their dtype."""
+def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
+    """Writes the values of `other`, broadcast, into this Tensor, whatever their dtype."""
     self._check_write("copy_")
-    source = source.to(device=self.device, dtype=self.dtype)
-    return self._write("copy_", source.expand(tuple(self.shape)))
+    other = other.to(device=self.device, dtype=self.dtype)
+    return self._write("copy_", other.expand(tuple(self.shape)))
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:

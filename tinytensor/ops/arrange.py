@@ -7,7 +7,10 @@ repeating and adding up, a diagonal and its embedding, windows and overlap-add.
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
+
+import numpy
 
 from .. import dtypes
 from ..autograd.op import composed, op
@@ -72,8 +75,11 @@ def select(input, dim, index):
     return getitem(input, (slice(None),) * axis + (index,))
 
 
-@composed(samples=[S(t(5, 2), 2), S(t(2, 7), 3, 1), S(t(2, 7), (2, 5), dim=-1), S(t(3), [1, -1]),
-                   S(t(2), 3)])
+SECTIONS = dict.fromkeys(("sections", "indices"), "indices_or_sections")
+
+
+@composed(keywords=SECTIONS, samples=[
+    S(t(5, 2), 2), S(t(2, 7), 3, 1), S(t(2, 7), (2, 5), dim=-1), S(t(3), [1, -1]), S(t(2), 3)])
 def tensor_split(input, indices_or_sections, dim=0):
     """So many pieces, of sizes that differ by at most 1, or cut before the positions; views.
 
@@ -114,7 +120,8 @@ def _split_along(name, axis, doc):
         return tensor_split(input, indices_or_sections, dim)
 
     pieces.__name__, pieces.__doc__ = name, doc
-    return composed(samples=[S(t(4, 4, 4), 2), S(t(2, 3, 4), (1, 2))])(pieces)
+    return composed(keywords=SECTIONS,
+                    samples=[S(t(4, 4, 4), 2), S(t(2, 3, 4), (1, 2))])(pieces)
 
 
 hsplit = _split_along("hsplit", 1, """Equal pieces along dim 1 (of a vector along 0), or cut before
@@ -418,6 +425,68 @@ def diagonal(xp, input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1):
         RuntimeError: the dims are the same.
     """
     return _diagonal_of(xp, input, offset, dim1, dim2)
+
+
+def _positions(size, stride, offset):
+    """Where each element of a view stands among those of what it is a view of."""
+    found = numpy.full(tuple(size), offset)
+    for i, (n, step) in enumerate(zip(size, stride, strict=True)):
+        found += (numpy.arange(n) * step).reshape(-1, *(1,) * (len(size) - i - 1))
+    return found
+
+
+@op(view=True, samples=[
+    S(t(3, 4), (), ()), S(t(3, 4), (3,), (5,)), S(t(12), (5, 4), (2, 1)),
+    S(t(2, 3), (2, 2), (0, 1), 2), S(t(4), (0, 2), (1, 1)), S(t(), (2,), (0,))])
+def as_strided(xp, input: Array, size: Any, stride: Any, storage_offset: int = 0):
+    """Element storage_offset + i stride[0] + j stride[1] + ... for (i, j, ...). Shapes: -> size."""
+    if len(size) != len(stride) or min((*size, *stride, storage_offset), default=0) < 0:
+        raise RuntimeError(f"as_strided: size {size} and stride {stride} must be equally many and, "
+                           f"as the offset {storage_offset}, not negative")
+    if not input.flags.c_contiguous:
+        raise RuntimeError("as_strided: the input is not contiguous: call contiguous() before")
+    last = storage_offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if 0 not in size and last >= input.size:
+        raise RuntimeError(f"as_strided: element {last} of an input of {input.size}: size {size}, "
+                           f"stride {stride} and offset {storage_offset} reach beyond its end")
+    flat = input.reshape(-1)[storage_offset:]
+    return xp.lib.stride_tricks.as_strided(flat, size, [s * input.itemsize for s in stride])
+
+
+@as_strided.public
+def as_strided_in_memory(input, size, stride, storage_offset=None):
+    """Element i stride[0] + j stride[1] + ... of the memory for each (i, j, ...), from the input's
+    first element on, or from storage_offset of the memory that the input is a view of.
+
+    Elements may come several times: gradients add up. A view. Shapes: (*) -> size.
+
+    Raises:
+        RuntimeError: an input that is not contiguous; sizes and strides that are not equally many,
+            or negative; elements that the input does not have.
+    """
+    start = 0 if storage_offset is None else storage_offset - input.storage_offset()
+    return as_strided(input, tuple(size), tuple(stride), start)
+
+
+@op(method=False, internal=True, samples=[S(t(5, 4), (12,), (2, 1), 0), S(t(2), (3, 4), (5,), 1)],
+    reference=lambda torch: lambda x, shape, stride, offset: torch.zeros(
+        math.prod(shape), dtype=x.dtype).index_add(0, torch.as_tensor(
+            _positions(x.shape, stride, offset).reshape(-1)), x.reshape(-1)).reshape(shape))
+def put_strided(xp, input: Array, shape: Any, stride: Any, offset: int):
+    """Zeros of `shape`, with `input` added where `as_strided` has it from. Shapes: (*) -> shape."""
+    out = xp.zeros(math.prod(shape), dtype=input.dtype)
+    xp.add.at(out, xp.asarray(_positions(input.shape, stride, offset)), input)
+    return out.reshape(shape)
+
+
+@as_strided.vjp("input")
+def _(xp, g, input_shape, stride, storage_offset):
+    return put_strided.run(xp, g, input_shape, stride, storage_offset)
+
+
+@put_strided.vjp("input")
+def _(xp, g, input_shape, stride, offset):
+    return as_strided.run(xp, g, input_shape, stride, offset)
 
 
 @op(method=False, internal=True, reference=lambda torch: lambda x, shape, offset, dim1, dim2:

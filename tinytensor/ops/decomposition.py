@@ -684,17 +684,35 @@ LeastSquares = namedtuple(  # type: ignore[name-match]
 def lstsq(A, B, rcond=None, *, driver=None):
     """(solution, residuals, rank, singular_values): the X of least |A X - B|, then of least |X|.
 
-    Through the pseudoinverse, which is right for every rank; as with PyTorch's default driver
-    residuals and singular values are empty, and all drivers are the same one here.
+    Through the pseudoinverse, which is right for every rank, whatever the driver. That decides, as
+    in PyTorch, what else is told and what stays empty: "gelsy", the default, tells the rank;
+    "gelsd" and "gelss" the singular values too; these and "gels" |A X - B|² of each column, if A
+    has more rows than columns and full rank.
 
-    Shapes: (*, n, m), (*, n, k) or (*, n) -> (*, m, k) or (*, m), (0), (*), (0).
+    Shapes: (*, n, m), (*, n, k) or (*, n) -> (*, m, k) or (*, m), (*, k) or (0), (*) or (0),
+    (*, min(n, m)) or (0).
+
+    Raises:
+        RuntimeError: another driver; A and B have not the same number of rows.
     """
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise RuntimeError(f"linalg.lstsq: the driver {driver!r} is none of 'gels', 'gelsy', "
+                           "'gelsd', 'gelss'")
     vector = B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
     columns = reshape(B, (*B.shape, 1)) if vector else B
+    if A.ndim < 2 or columns.ndim < 2 or A.shape[-2] != columns.shape[-2]:
+        raise RuntimeError(f"linalg.lstsq: A of shape {tuple(A.shape)} and B of shape "
+                           f"{tuple(B.shape)} must have the same number of rows")
     solution = matmul(pinv(A, rtol=rcond), columns)
     empty = A.detach().new_zeros(0)
-    return LeastSquares(reshape(solution, solution.shape[:-1]) if vector else solution, empty,
-                        matrix_rank(A, rtol=rcond), empty)
+    rank, residuals, values = matrix_rank(A, rtol=rcond), empty, empty
+    n, m = A.shape[-2:]
+    if driver not in (None, "gelsy") and n > m and bool((rank == m).all()):
+        residuals = ((matmul(A, solution) - columns) ** 2).sum(-2)
+    if driver in ("gelsd", "gelss"):
+        values = svdvals(A)
+    return LeastSquares(reshape(solution, solution.shape[:-1]) if vector else solution, residuals,
+                        empty.long() if driver == "gels" else rank, values)
 
 
 def _matrix_norm(x, p):

@@ -48,6 +48,7 @@ def _drop(name, input, p, training, inplace, shape):
     """Zeros with probability p, drawn for `shape`, which broadcasts; the rest over 1 - p."""
     if not _is_drawn(name, input, p, training):
         return input
+    p = float(p)  # NumPy's would decide the dtype
     mask = tensor_of(_kept(input, shape, p) * (1 / (1 - p) if p < 1 else 0.0), None)
     return input.mul_(mask) if inplace else input * mask
 
@@ -56,6 +57,7 @@ def _drop_alpha(name, input, p, training, inplace, shape):
     """The same with SATURATED for zero, then scaled and shifted back to mean 0 and variance 1."""
     if not _is_drawn(name, input, p, training):
         return input
+    p = float(p)
     kept = _kept(input, shape, p)
     scale = 1 / math.sqrt((SATURATED ** 2 * p + 1) * (1 - p)) if p < 1 else 0.0
     shift = tensor_of((1 - kept) * (SATURATED * scale) - SATURATED * scale * p, None)

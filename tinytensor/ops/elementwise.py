@@ -77,12 +77,16 @@ add.vjp(
 
 
 @add.public
-def add_with_alpha(input, other, *, alpha=1):
+def add_with_alpha(input, other, tensor=None, *, alpha=1):
     """input + alpha * other. Shapes: (*), (*) -> the broadcast shape.
+
+    Older programs write add(input, alpha, other).
 
     Raises:
         RuntimeError: integers, and an alpha that is none.
     """
+    if tensor is not None:
+        other, alpha = tensor, other
     return add(input, _times_alpha("add", input, other, alpha))
 
 
@@ -100,12 +104,16 @@ sub.vjp(
 
 
 @sub.public
-def sub_with_alpha(input, other, *, alpha=1):
+def sub_with_alpha(input, other, tensor=None, *, alpha=1):
     """input - alpha * other. Shapes: (*), (*) -> the broadcast shape.
+
+    Older programs write sub(input, alpha, other).
 
     Raises:
         RuntimeError: integers, and an alpha that is none; two Tensors of bool (use `^`).
     """
+    if tensor is not None:
+        other, alpha = tensor, other
     return sub(input, _times_alpha("sub", input, other, alpha))
 
 
@@ -242,48 +250,50 @@ fmod.vjp(
 @op(promotes="common", operator="__pow__", inplace=True, array_names=("power",), samples=[
     *binary(0.3, 2), S(t(3), 3), S(t(3, low=0.5), -0.5), S(t(3), 0), S(t(3), 1), S(2.5, t(3)),
     S(ints(4, low=-3), 3), S(ints(4, low=1), ints(4)), S(3, ints(4)), S(ints(3, low=1), 0.5)])
-def pow(input: Array, other: Array):
-    """input ** other; 0 ** 0 is 1. Shapes: (*), (*) -> the broadcast shape.
+def pow(input: Array, exponent: Array):
+    """input ** exponent; 0 ** 0 is 1. Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
         RuntimeError: integers to a negative number; bool to bool.
     """
-    if other.__class__ is float or (input if is_number(other) else other).dtype.kind in "fO":
-        return input ** other
-    return _integer_power(input, other)
+    if exponent.__class__ is float \
+            or (input if is_number(exponent) else exponent).dtype.kind in "fO":
+        return input ** exponent
+    return _integer_power(input, exponent)
 
 
-def _integer_power(input, other):
-    """Integers to integers; where the exponent is negative, 1 / input ** -other rounded."""
-    refuse_bool("pow", input, other)
-    if is_number(other):
-        if other < 0:
+def _integer_power(input, exponent):
+    """Integers to integers; where the exponent is negative, 1 / input ** -exponent rounded."""
+    refuse_bool("pow", input, exponent)
+    if is_number(exponent):
+        if exponent < 0:
             raise RuntimeError("pow: integers to a negative integer power are no integers; "
                                "convert the base with .float()")
-        return input ** other
-    if other.dtype.kind == "u":
-        return input ** other
-    power = input ** (other * (other > 0))
+        return input ** exponent
+    if exponent.dtype.kind == "u":
+        return input ** exponent
+    power = input ** (exponent * (exponent > 0))
     # 1 and -1 have a reciprocal; an even exponent makes both of them 1.
-    return power * (other >= 0) + (other < 0) * ((input == 1) + (input == -1) * (1 - other % 2 * 2))
+    reciprocal = (input == 1) + (input == -1) * (1 - exponent % 2 * 2)
+    return power * (exponent >= 0) + (exponent < 0) * reciprocal
 
 
 @pow.vjp("input")
-def _(xp, g, input, other):
-    if is_number(other):
-        return g * (other * input ** (other - 1)) if other != 0 else xp.zeros_like(g)
+def _(xp, g, input, exponent):
+    if is_number(exponent):
+        return g * (exponent * input ** (exponent - 1)) if exponent != 0 else xp.zeros_like(g)
     # x ** 0 is 1 everywhere: its derivative is 0 also where x ** -1 is infinite.
-    return xp.where(other == 0, 0.0, g * (other * input ** (other - 1)))
+    return xp.where(exponent == 0, 0.0, g * (exponent * input ** (exponent - 1)))
 
 
-@pow.vjp("other")
-def _(xp, g, input, other, out):
+@pow.vjp("exponent")
+def _(xp, g, input, exponent, out):
     # 0 ** y is 0 for every y > 0, so its derivative is 0 although log 0 is infinite.
     if is_number(input):
         if input == 0:
-            return xp.where(other >= 0, 0.0, g * (out * -math.inf))
+            return xp.where(exponent >= 0, 0.0, g * (out * -math.inf))
         return g * (out * (math.log(input) if input > 0 else math.nan))
-    return xp.where((input == 0) & (other >= 0), 0.0, g * (out * xp.log(input)))
+    return xp.where((input == 0) & (exponent >= 0), 0.0, g * (out * xp.log(input)))
 
 
 @composed(inplace=True, scalar="computes in float64", samples=[
@@ -736,24 +746,32 @@ def lerp_with_number(input, end, weight):
 
 @composed(inplace=True, samples=[S(t(2, 3), t(2, 3), t(3)), S(t(2, 3), t(3), t(2, 1), value=0.5),
                                  S(ints(3), ints(3), ints(3), value=2)])
-def addcmul(input, tensor1, tensor2, *, value=1):
+def addcmul(input, tensor1, tensor2, tensor=None, *, value=1):
     """input + value * tensor1 * tensor2. Shapes: (*), (*), (*) -> the broadcast shape.
+
+    Older programs write addcmul(input, value, tensor1, tensor2).
 
     Raises:
         RuntimeError: all three are of bool; integers, and a value that is none.
     """
+    if tensor is not None:
+        value, tensor1, tensor2 = tensor1, tensor2, tensor
     refuse_bool("addcmul", input._array, tensor1._array, tensor2._array)
     return add_with_alpha(input, tensor1 * tensor2, alpha=value)
 
 
 @composed(inplace=True, samples=[S(t(2, 3), t(2, 3), t(3, low=0.3)),
                                  S(t(2, 3), t(3), t(2, 1, low=0.3), value=0.5)])
-def addcdiv(input, tensor1, tensor2, *, value=1):
+def addcdiv(input, tensor1, tensor2, tensor=None, *, value=1):
     """input + value * tensor1 / tensor2. Shapes: (*), (*), (*) -> the broadcast shape.
+
+    Older programs write addcdiv(input, value, tensor1, tensor2).
 
     Raises:
         RuntimeError: integers are divided.
     """
+    if tensor is not None:
+        value, tensor1, tensor2 = tensor1, tensor2, tensor
     if not is_floating(tensor1) and not is_floating(tensor2):
         raise RuntimeError(f"addcdiv: divides floating point, got {tensor1.dtype} and "
                            f"{tensor2.dtype}; convert one of them with .float()")

@@ -312,7 +312,7 @@ def write(tensor, key, value):
         tensor._write("__setitem__", setitem(tensor, value, index))
         return
     _written(tensor._array, index, value._array)
-    versions.note_write(tensor._array, "__setitem__")
+    tensor._note_write("__setitem__")
 
 
 def as_value(value, tensor):
@@ -510,7 +510,7 @@ class SplitNode(engine.Node):
     def name(self):
         return f"{self.op.name.capitalize()}Backward0"
 
-    def saved_tensors(self):
+    def saved_values(self):
         return []
 
     def backward(self, xp, g, sums, parents):
@@ -541,8 +541,10 @@ def _sections(size, chunk):
     return [slice(start, min(start + chunk, size)) for start in range(0, max(size, 1), chunk)]
 
 
-@composed(samples=[S(t(5, 2), 2), S(t(5, 2), [1, 4]), S(t(2, 6), 3, dim=1),
-                   S(t(2, 6), (2, 0, 4), -1), S(t(0, 2), 0), S(t(3), 5)])
+@composed(aliases=("split_with_sizes",), keywords={
+    "tensor": "input", **dict.fromkeys(("split_size", "split_sizes"), "split_size_or_sections")},
+    samples=[S(t(5, 2), 2), S(t(5, 2), [1, 4]), S(t(2, 6), 3, dim=1),
+             S(t(2, 6), (2, 0, 4), -1), S(t(0, 2), 0), S(t(3), 5)])
 def split(input, split_size_or_sections, dim=0):
     """Pieces of one size (the last may be smaller), or of the sizes given, as views.
 

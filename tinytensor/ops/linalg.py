@@ -123,7 +123,7 @@ def _check_ranks(name, ranks, *tensors):
                            "matmul takes every rank")
 
 
-@composed(samples=[S(t(3, 4), t(4, 2)), S(t(0, 4), t(4, 2))])
+@composed(aliases=("spmm",), samples=[S(t(3, 4), t(4, 2)), S(t(0, 4), t(4, 2))])
 def mm(input, mat2):
     """The product of two matrices, without broadcasting. Shapes: (n, k), (k, m) -> (n, m).
 
@@ -159,7 +159,8 @@ def mv(input, vec):
     return matmul(input, vec)
 
 
-@composed(aliases=("vdot",), samples=[S(t(4), t(4)), S(t(0), t(0)), S(ints(3), ints(3))])
+@composed(aliases=("vdot",), keywords={"other": "tensor"}, samples=[
+    S(t(4), t(4)), S(t(0), t(0)), S(ints(3), ints(3))])
 def dot(input, tensor):
     """Σ input * tensor of two vectors. Shapes: (n), (n) -> ().
 

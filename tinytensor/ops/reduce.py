@@ -380,7 +380,12 @@ def _extremum(name, input, other, keepdim, aliases, whole, pairwise, where):
     from ..tensor import Tensor
 
     if isinstance(other, Tensor):
-        return pairwise(input, other)
+        out = aliases.pop("out", None)
+        if aliases or keepdim:
+            raise TypeError(f"{name}: of two Tensors there is no "
+                            f"{', '.join(aliases) or 'keepdim'}")
+        result = pairwise(input, other)
+        return result if out is None else out.copy_(result)
     dim = aliases.pop("dim", aliases.pop("axis", other))
     keepdim = aliases.pop("keepdims", keepdim)
     if aliases:
@@ -411,7 +416,7 @@ def chosen(input, indices, dim, keepdim):
 @composed(samples=[S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 1),
                    S(t(3, 4, distinct=True), dim=0, keepdim=True), S(t(2, 3), t(3))])
 def max_(input, other=None, keepdim=False, **dim):
-    """The largest element; along a dim (values, indices); of two Tensors `maximum`.
+    """The largest element; along a dim (values, indices); of two Tensors `maximum`, into `out`.
 
     Shapes: (*) -> (), or (*) without `dim` twice, or the broadcast shape.
     """
@@ -423,7 +428,7 @@ def max_(input, other=None, keepdim=False, **dim):
 @composed(samples=[S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 1),
                    S(t(3, 4, distinct=True), dim=0, keepdim=True), S(t(2, 3), t(3))])
 def min_(input, other=None, keepdim=False, **dim):
-    """The smallest element; along a dim (values, indices); of two Tensors `minimum`.
+    """The smallest element; along a dim (values, indices); of two Tensors `minimum`, into `out`.
 
     Shapes: (*) -> (), or (*) without `dim` twice, or the broadcast shape.
     """
@@ -655,6 +660,32 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):  # noqa: F811 - n
     if p == "nuc":
         return matrix_norm(input, p, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     return vector_norm(input, 2 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
+
+
+@composed(samples=[S(t(2, 3), t(2, 3)), S(t(2, 3), t(3), 1), S(t(4), t(4), 3.0), S(t(), t())])
+def dist(input, other, p=2):
+    """The p-norm of input - other. Shapes: (*), (*) that broadcast -> ()."""
+    return vector_norm(input - other, p)
+
+
+@composed(inplace=True, samples=[S(t(3, 4), 2, 0, 0.5), S(t(3, 4), 1, 1, 1.5),
+                                 S(t(2, 3, 4), 2.5, -2, 1.0), S(t(2, 3), float("inf"), 0, 0.4)])
+def renorm(input, p, dim, maxnorm):
+    """Slices along `dim` whose p-norm is above maxnorm, scaled down to it. Shapes: (*) -> (*).
+
+    Raises:
+        RuntimeError: fewer than two dims; a p that is not positive, a negative maxnorm.
+    """
+    from .index import where  # that file stands above this one
+
+    if input.ndim < 2:
+        raise RuntimeError(f"renorm: needs at least 2 dimensions, got shape {tuple(input.shape)}")
+    if not p > 0 or not maxnorm >= 0:
+        raise RuntimeError(f"renorm: p must be positive and maxnorm at least 0, got {p} and "
+                           f"{maxnorm}")
+    (axis,) = axes(dim, input.ndim)
+    norms = vector_norm(input, p, tuple(i for i in range(input.ndim) if i != axis), True)
+    return input * where(norms > maxnorm, maxnorm / (norms + 1e-7), norms.new_ones(()))
 
 
 # ---------------------------------------------------------------- log-sum-exp

@@ -115,17 +115,17 @@ def _(xp, g, input_shape):
     return xp.reshape(g, input_shape)
 
 
-@composed(varargs="shape", reference="Tensor.view", samples=[
+@composed(varargs="size", keywords={"dtype": "size"}, reference="Tensor.view", samples=[
     S(t(2, 6), (3, 4)), S(t(2, 6), (-1,))])
-def view(input, shape):
-    """The same memory in another shape, of which one size may be -1. Shapes: (*) -> shape.
+def view(input, size):
+    """The same memory in another shape, of which one size may be -1. Shapes: (*) -> size.
 
     Raises:
         RuntimeError: the elements do not lie so that a view of that shape exists.
     """
-    if isinstance(shape, dtypes.dtype):
-        return tensor_of(input._array.view(shape.numpy), None)
-    result = reshape(input, shape)
+    if isinstance(size, dtypes.dtype):
+        return tensor_of(input._array.view(size.numpy), None)
+    result = reshape(input, size)
     if result._base is None and input._array.size:
         raise RuntimeError(
             f"view: a Tensor of shape {tuple(input.shape)} and strides {input.stride()} has no "
@@ -198,7 +198,8 @@ def adjoint(input):
     return transpose(input, -1, -2) if input.ndim else permute(input, ())
 
 
-@composed(aliases=("swapaxes", "swapdims"), array_names=("swapaxes",), samples=[
+@composed(aliases=("swapaxes", "swapdims"), keywords={"axis0": "dim0", "axis1": "dim1"},
+          array_names=("swapaxes",), samples=[
     S(t(2, 3, 4), 0, 2), S(t(2, 3), -1, -2), S(t(), 0, -1)])
 def transpose(input, dim0, dim1):
     """Two dims exchanged, as a view. Shapes: (.., n, .., m, ..) -> (.., m, .., n, ..)."""
@@ -289,24 +290,24 @@ def _(xp, g, input_shape):
     return xp.reshape(xp.sum(g, axis=over), input_shape) if over else g
 
 
-@composed(varargs="sizes", reference="Tensor.expand", samples=[
+@composed(varargs="size", reference="Tensor.expand", samples=[
     S(t(3, 1), (3, 4)), S(t(3), (2, -1)), S(t(), (2,))])
-def expand(input, sizes):
-    """Dims of size 1 repeated to `sizes`, where -1 keeps a size; a view. Shapes: (n, 1) -> (n, m).
+def expand(input, size):
+    """Dims of size 1 repeated to `size`, where -1 keeps a size; a view. Shapes: (n, 1) -> (n, m).
 
     Raises:
         RuntimeError: a size other than 1 would change.
     """
-    extra = len(sizes) - input.ndim
+    extra = len(size) - input.ndim
     if extra < 0:
-        raise RuntimeError(f"expand: {len(sizes)} sizes {tuple(sizes)} for a Tensor of shape "
+        raise RuntimeError(f"expand: {len(size)} sizes {tuple(size)} for a Tensor of shape "
                            f"{tuple(input.shape)}")
     old = (1,) * extra + tuple(input.shape)
     new = tuple(n if s == -1 and i >= extra else s
-                for i, (s, n) in enumerate(zip(sizes, old, strict=True)))
+                for i, (s, n) in enumerate(zip(size, old, strict=True)))
     for i, (wanted, n) in enumerate(zip(new, old, strict=True)):
         if (wanted != n and n != 1) or wanted < 0:
-            raise RuntimeError(f"expand: {tuple(input.shape)} to {tuple(sizes)}: size {n} at "
+            raise RuntimeError(f"expand: {tuple(input.shape)} to {tuple(size)}: size {n} at "
                                f"dimension {i} cannot become {wanted}")
     return broadcast_to(input, new)
 

@@ -6,7 +6,8 @@ import copy
 import functools
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ..autograd import versions
@@ -15,6 +16,7 @@ from ..autograd.modes import enable_grad
 from ..autograd.versions import warn
 from ..creation import tensor
 from ..devices import array_module, by_device, is_gpu_array, on
+from ..nn.containers import ParameterList
 from ..nn.hooks import Hook, Hooks, RemovableHandle
 from ..nn.module import clear_grad
 from ..seam import Replaceable
@@ -42,7 +44,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     return hooked
 
 
-REQUIRED = object()  # the default of an option that every group must give
+required = object()  # the default of an option that every group must give
 BLOCK = 1 << 15  # elements that are updated at a time: with what belongs to them they fit a cache
 
 
@@ -58,6 +60,7 @@ class Optimizer:
     """
 
     steps_taken = 0  # calls of `step` on this object: schedulers ask whether there were any
+    hooks: Mapping[str, Hooks] = MappingProxyType({})  # a subclass may not call __init__
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
@@ -68,11 +71,10 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise TypeError("the parameters must be given as a list or another iterable of "
                             "Tensors or dicts, not as one Tensor")
-        if callable(getattr(params, "parameters", None)):
+        if callable(getattr(params, "parameters", None)) and not isinstance(params, ParameterList):
             raise TypeError(f"{type(self).__name__}: got a {type(params).__name__}; pass its "
                             "parameters: model.parameters()")
         self.defaults = defaults
-        self.hooks: dict[str, Hooks] = {}
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         groups = list(params)
@@ -115,10 +117,10 @@ class Optimizer:
                 raise ValueError("an optimizer changes leaves only; this Tensor was computed by "
                                  f"{parameter.grad_fn.name()}")  # type: ignore[union-attr]
         for name, default in self.defaults.items():
-            if default is REQUIRED and name not in group:
+            if default is required and name not in group:
                 raise ValueError(f"a parameter group gives no value for the option {name}")
             group.setdefault(name, default)
-        if "lr" in group:
+        if isinstance(group.get("lr"), float | int | Tensor):
             check_at_least_zero(**{"learning rate": float(group["lr"])})
         if len(set(params)) != len(params):
             warnings.warn("a parameter group has a parameter twice; it would be updated twice",
@@ -154,12 +156,13 @@ class Optimizer:
         return loss
 
     def _count_step(self) -> None:
-        """Counts a step. At the first one a rate of 0 that no schedule raises is worth a warning;
-        before that, programs that set the rates themselves may start from 0."""
+        """Counts a step. At the second one a rate of 0 that no schedule raises is worth a warning;
+        programs that set the rates themselves may start from 0."""
         self.steps_taken += 1
-        if self.steps_taken == 1:
+        if self.steps_taken == 2:
             idle = [i for i, group in enumerate(self.param_groups)
-                    if float(group.get("lr", 1)) == 0 == float(group.get("initial_lr", 0))]
+                    if group.get("lr") is not None
+                    and float(group["lr"]) == 0 == float(group.get("initial_lr", 0))]
             if idle:
                 warn(f"{type(self).__name__}.step: the learning rate of parameter group "
                      f"{', '.join(map(str, idle))} is 0, so nothing is learned there; to freeze "
@@ -227,8 +230,8 @@ class Optimizer:
         state = {parameters[number]: {name: _loaded(name, value, parameters[number])
                                       for name, value in values.items()}
                  for number, values in state_dict["state"].items()}
-        groups = [{**copy.deepcopy(s), "params": g["params"]}
-                  for s, g in zip(saved, self.param_groups, strict=True)]
+        groups = [{**s, "params": g["params"]}  # what groups share stays shared
+                  for s, g in zip(copy.deepcopy(saved), self.param_groups, strict=True)]
         self.state = defaultdict(dict, state)
         self.param_groups = groups
         for hook in self._hooks("load_state_dict_post"):
@@ -267,7 +270,9 @@ class Optimizer:
 
     def _add_hook(self, when: str, hook: Callable[..., Any],
                   prepend: bool = False) -> RemovableHandle:
-        return RemovableHandle(self.hooks.setdefault(when, Hooks()), Hook(hook), prepend)
+        hooks = self.hooks.get(when, Hooks())
+        self.hooks = {**self.hooks, when: hooks}
+        return RemovableHandle(hooks, Hook(hook), prepend)
 
     def _hooks(self, when: str) -> list[Callable[..., Any]]:
         return [hook.function for hook in self.hooks.get(when, {}).values()]
@@ -275,7 +280,7 @@ class Optimizer:
     def __repr__(self) -> str:
         lines = []
         for i, group in enumerate(self.param_groups):
-            lines += [f"Parameter Group {i}", *(
+            lines += [*[""] * (i > 0), f"Parameter Group {i}", *(
                 f"    {name}: {group[name]}" for name in sorted(group) if name != "params")]
         return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"
 

@@ -120,7 +120,7 @@ class CheckpointNode(Node):
     def name(self) -> str:
         return "CheckpointBackward"
 
-    def saved_tensors(self) -> list[Any]:
+    def saved_values(self) -> list[Any]:
         return []
 
     def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
