@@ -16,7 +16,7 @@ from operations import differentiable, made, on_samples, ours, outputs, total, v
 import tinytensor
 from tinytensor.autograd.op import TABLE
 from tinytensor.kernels import loops
-from tinytensor.kernels.cpu import linalg
+from tinytensor.kernels.cpu import convolution, linalg
 from tinytensor.kernels.pool import pool
 from tinytensor.ops.convolution import Frame, line_taps
 from tinytensor.ops.pooling import Line, Tap
@@ -230,6 +230,47 @@ def test_runs_on_some_sample(entry, part, dtype, monkeypatch):
     for sample in samples(entry):
         run(entry, made(sample, entry.name), dtype)
     assert any(ran), f"it ran on none of {len(ran)} calls"
+
+
+# Images whose rows are shorter than a vector, in two batches; strides, a kernel of one element.
+SMALL_IMAGES = [
+    (5, 6, 7, Frame((4, 4), (4, 4), (3, 3), (1, 1), (1, 1), (1, 1))),
+    (4, 5, 9, Frame((5, 4), (3, 2), (3, 2), (2, 2), (1, 0), (1, 2))),
+    (3, 8, 4, Frame((7, 7), (7, 7), (1, 1), (1, 1), (0, 0), (1, 1))),
+    (2, 3, 5, Frame((9,), (3,), (2,), (3,), (0,), (2,))),
+]
+
+
+@dtypes
+@pytest.mark.parametrize("values", ["numbers", "an infinity"])
+def test_convolutions_as_products_equal_the_reference(dtype, values, monkeypatch):
+    monkeypatch.setattr(convolution, "_is_product", lambda *_: True)
+    monkeypatch.setattr(convolution, "WINDOWS", 400)
+
+    def change(x):
+        return x if values == "numbers" or x.ndim < 3 else x.index_fill(
+            -1, tinytensor.tensor([0]), float("inf"))
+
+    for n, c, o, f in SMALL_IMAGES:
+        x, w, g = t(n, c, *f.size), t(o, c, *f.kernel), t(n, o, *f.out)
+        for name, arguments in (("convolution", (x, w, t(o), f)), ("convolution_input", (g, w, f)),
+                                ("convolution_weight", (x, g, f))):
+            compare(TABLE[f"internal.{name}"], made(S(*arguments), name), dtype, change)
+
+
+def test_small_images_with_many_channels_are_products(monkeypatch):
+    chosen = []
+    is_product = convolution._is_product
+
+    def noted(*arguments):
+        chosen.append(is_product(*arguments))
+        return chosen[-1]
+
+    monkeypatch.setattr(convolution, "_is_product", noted)
+    for channels, size in ((256, 4), (16, 32), (4, 4)):
+        layer = tinytensor.nn.Conv2d(channels, channels, 3, padding=1)
+        layer(tinytensor.ones(8, channels, size, size, requires_grad=True)).sum().backward()
+    assert chosen == [True] * 3 + [False] * 6
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
