@@ -15,6 +15,12 @@ import tinytensor
 RNG = numpy.random.default_rng(3)
 PROBS = RNG.uniform(0.05, 0.95, (3, 4))
 LOGITS = RNG.normal(size=(3, 4)) * 2
+TIMES = numpy.random.default_rng(4).exponential(size=(2, 3, 4))
+COUNTS = numpy.floor(3 * TIMES)
+HOT = numpy.eye(4)[[0, 3, 1]]
+
+CONTINUOUS = ("Normal", "Uniform", "Laplace", "Cauchy", "Gumbel", "LogNormal", "Exponential",
+              "HalfNormal")
 
 # name, parameters, values
 CASES: list[tuple[str, dict[str, Any], Any]] = [
@@ -36,27 +42,47 @@ CASES: list[tuple[str, dict[str, Any], Any]] = [
     ("Categorical", {"logits": LOGITS}, numpy.array([[0, 3, 1], [2, 2, 0]])),
     ("Categorical", {"logits": LOGITS[0]}, numpy.array([0, 3, 1])),
     ("Categorical", {"probs": numpy.array([0.0, 2.0, 2.0])}, numpy.array(1)),
+    *[(name, {"loc": LOGITS[:, :1], "scale": PROBS[0]},
+      LOGITS[:, :1] + PROBS[0] * (4 * PROBS - 1))
+      for name in ("Laplace", "Cauchy", "Gumbel")],
+    *[(name, {"loc": numpy.float64(0.5), "scale": 2 * PROBS}, numpy.array(0.5) + TIMES)
+      for name in ("Laplace", "Cauchy", "Gumbel", "LogNormal")],
+    ("LogNormal", {"loc": LOGITS[:, :1], "scale": PROBS[0]}, TIMES[0]),
+    ("Exponential", {"rate": 2 * PROBS}, TIMES),
+    ("Exponential", {"rate": numpy.float64(0.5)}, numpy.array([0.0, 0.5, 30.0])),
+    ("HalfNormal", {"scale": 2 * PROBS}, TIMES),
+    ("HalfNormal", {"scale": PROBS[:, :1]}, numpy.append(0.0, TIMES[0, 0])),
+    ("Geometric", {"probs": PROBS}, COUNTS),
+    ("Geometric", {"logits": LOGITS[:, :1]}, COUNTS),
+    ("Geometric", {"probs": numpy.array([0.25, 1.0])}, numpy.array([3.0, 0.0])),
+    ("OneHotCategorical", {"probs": PROBS}, HOT),
+    ("OneHotCategorical", {"logits": LOGITS}, HOT),
+    ("OneHotCategorical", {"logits": LOGITS[0]}, HOT),
+    ("OneHotCategorical", {"probs": numpy.array([0.0, 2.0, 2.0])}, numpy.array([0.0, 1.0, 0.0])),
 ]
 cases = pytest.mark.parametrize(("name", "parameters", "values"), CASES,
                                 ids=[f"{n}-{'-'.join(p)}" for n, p, _ in CASES])
 
 
-def made(library: Any, name: str, parameters: dict[str, Any], **options: Any) -> Any:
-    tensors = {k: library.tensor(v).requires_grad_() for k, v in parameters.items()}
+def made(library: Any, name: str, parameters: dict[str, Any], dtype: str = "float64",
+         **options: Any) -> Any:
+    tensors = {k: library.tensor(v, dtype=getattr(library, dtype)).requires_grad_()
+               for k, v in parameters.items()}
     return getattr(library.distributions, name)(**tensors, **options), tensors
 
 
 def close(mine: Any, theirs: Any) -> None:
     assert tuple(mine.shape) == tuple(theirs.shape)
     assert str(mine.dtype).split(".")[1] == str(theirs.dtype).split(".")[1]
-    numpy.testing.assert_allclose(mine.detach().numpy(), theirs.detach().numpy(), rtol=1e-10,
-                                  atol=1e-12)
+    rtol, atol = (1e-4, 1e-5) if theirs.dtype is torch.float32 else (1e-10, 1e-12)
+    numpy.testing.assert_allclose(mine.detach().numpy(), theirs.detach().numpy(), rtol, atol)
 
 
 def close_with_gradients(mine: Any, theirs: Any, a: Any, b: Any) -> None:
     close(mine, theirs)
     if theirs.requires_grad:
         weights = numpy.random.default_rng(0).normal(size=tuple(theirs.shape))
+        weights = weights.astype(str(theirs.dtype).removeprefix("torch."))
         inputs, reference = list(a.values()), list(b.values())
         options = {"retain_graph": True, "materialize_grads": True}  # the entropy has no loc
         got = tinytensor.autograd.grad(mine, inputs, tinytensor.tensor(weights), **options)
@@ -66,26 +92,41 @@ def close_with_gradients(mine: Any, theirs: Any, a: Any, b: Any) -> None:
 
 
 @cases
-def test_follows_pytorch(name: str, parameters: Any, values: Any) -> None:
-    (mine, a), (theirs, b) = made(tinytensor, name, parameters), made(torch, name, parameters)
+@in_turn("dtype", ["float64", "float32"])
+def test_follows_pytorch(name: str, parameters: Any, values: Any, dtype: str) -> None:
+    (mine, a), (theirs, b) = (made(library, name, parameters, dtype)
+                              for library in (tinytensor, torch))
     assert mine.batch_shape == tuple(theirs.batch_shape)
     assert mine.event_shape == tuple(theirs.event_shape)
     assert (mine.has_rsample, mine.has_enumerate_support) == (
         theirs.has_rsample, theirs.has_enumerate_support)
+    if values.dtype == numpy.float64:
+        values = values.astype(dtype)
     close_with_gradients(mine.log_prob(tinytensor.tensor(values)),
                          theirs.log_prob(torch.tensor(values)), a, b)
-    for attribute in ("mean", "variance", "stddev", "mode", *parameters):
+    for attribute in ("mean", "variance", "stddev", "mode"):
+        close_with_gradients(getattr(mine, attribute), getattr(theirs, attribute), a, b)
+    for attribute in parameters:
         close(getattr(mine, attribute), getattr(theirs, attribute))
     close_with_gradients(mine.entropy(), theirs.entropy(), a, b)
     close(mine.perplexity(), theirs.perplexity())
-    if name in ("Normal", "Uniform"):
-        close(mine.cdf(tinytensor.tensor(values)), theirs.cdf(torch.tensor(values)))
-        quantiles = numpy.linspace(0.1, 0.9, values.size).reshape(values.shape)
-        close(mine.icdf(tinytensor.tensor(quantiles)), theirs.icdf(torch.tensor(quantiles)))
-    elif name in ("Bernoulli", "Categorical"):
-        close(mine.probs, theirs.probs)
-        close(mine.logits, theirs.logits)
+    if name in CONTINUOUS:
+        close_with_gradients(mine.cdf(tinytensor.tensor(values)),
+                             theirs.cdf(torch.tensor(values)), a, b)
+        quantiles = numpy.linspace(0.1, 0.9, values.size, dtype=dtype).reshape(values.shape)
+        close_with_gradients(mine.icdf(tinytensor.tensor(quantiles)),
+                             theirs.icdf(torch.tensor(quantiles)), a, b)
+    else:
+        for distribution, library in ((mine, tinytensor), (theirs, torch)):
+            for function in (distribution.cdf, distribution.icdf):
+                with pytest.raises(NotImplementedError):
+                    function(library.tensor(values))
+    if hasattr(theirs, "probs"):
+        close_with_gradients(mine.probs, theirs.probs, a, b)
+        close_with_gradients(mine.logits, theirs.logits, a, b)
+    if hasattr(theirs, "param_shape"):
         assert mine.param_shape == tuple(theirs.param_shape)
+    if mine.has_enumerate_support:
         for expand in (True, False):
             close(mine.enumerate_support(expand), theirs.enumerate_support(expand))
 
@@ -104,7 +145,7 @@ def test_expand(name: str, parameters: Any, values: Any) -> None:
 @in_turn("shape", [(), (2,), (0,), (3, 2)])
 def test_shapes_of_samples(name: str, parameters: Any, values: Any, shape: Any) -> None:
     mine, theirs = made(tinytensor, name, parameters)[0], made(torch, name, parameters)[0]
-    if shape == (0,) and name == "Categorical":  # multinomial draws at least one sample
+    if shape == (0,) and name.endswith("Categorical"):  # multinomial draws at least one sample
         for distribution in (mine, theirs):
             with pytest.raises(RuntimeError):
                 distribution.sample(shape)
@@ -127,6 +168,25 @@ def test_samples_have_the_distribution() -> None:
     assert (abs(drawn.mean(0) - probs) < tolerance).all()
     drawn = tinytensor.distributions.Categorical(tinytensor.tensor(probs)).sample((n,)).numpy()
     assert (abs(numpy.bincount(drawn, minlength=3) / n - probs) < tolerance).all()
+
+
+@cases
+def test_moments_and_quantiles_of_samples(name: str, parameters: Any, values: Any) -> None:
+    """Means and variances lie within five of their own standard deviations; cdf(draws) is as
+    uniform as all but one in 10⁵ samples would be (Kolmogorov's test)."""
+    tinytensor.manual_seed(2)
+    n, distribution = 20_000, made(tinytensor, name, parameters)[0]
+    for draw in (distribution.sample, *[distribution.rsample] * distribution.has_rsample):
+        drawn = draw((n,)).detach()
+        if name in CONTINUOUS:
+            ranks = numpy.sort(distribution.cdf(drawn).detach().numpy(), 0).reshape(n, -1)
+            assert abs(ranks - (numpy.arange(n)[:, None] + 0.5) / n).max() < 2.5 / math.sqrt(n)
+        mean, variance = (x.detach().numpy() for x in (distribution.mean, distribution.variance))
+        if name not in ("Categorical", "Cauchy", "LogNormal"):  # NaN, none, and heavy tails
+            squares = (drawn.numpy() - mean) ** 2
+            assert (abs(drawn.numpy().mean(0) - mean) <= 5 * numpy.sqrt(variance / n)).all()
+            assert (abs(squares.mean(0) - variance) <= 5 * squares.std(0) / math.sqrt(n)
+                    + 1e-12).all()
 
 
 def test_seed_decides_samples() -> None:
@@ -154,9 +214,31 @@ def test_rsample_carries_gradients() -> None:
     noise = (drawn.detach() - loc.detach()) / scale.detach()
     numpy.testing.assert_allclose(scale.grad.numpy(), noise.numpy(), rtol=1e-12)
     for other in (tinytensor.distributions.Bernoulli(0.5),
+                  tinytensor.distributions.Geometric(0.5),
+                  tinytensor.distributions.OneHotCategorical(tinytensor.ones(2)),
                   tinytensor.distributions.Categorical(tinytensor.ones(2))):
         with pytest.raises(NotImplementedError, match="log_prob"):
             other.rsample()
+
+
+@pytest.mark.parametrize(("name", "given", "expected"), [
+    *[(name, {"loc": -2.0, "scale": 0.5}, lambda x: (1, (x + 2) / 0.5))
+      for name in ("Normal", "Laplace", "Cauchy", "Gumbel")],
+    ("LogNormal", {"loc": -2.0, "scale": 0.5}, lambda x: (x, x * (x.log() + 2) / 0.5)),
+    ("HalfNormal", {"scale": 3.0}, lambda x: (x / 3,)),
+    ("Exponential", {"rate": 3.0}, lambda x: (-x / 3,)),
+    ("Uniform", {"low": -2.0, "high": 2.0}, lambda x: ((2 - x) / 4, (x + 2) / 4))])
+@in_turn("dtype", ["float64", "float32"])
+def test_gradients_of_rsample(name: str, given: Any, expected: Any, dtype: str) -> None:
+    tinytensor.manual_seed(3)
+    distribution, inputs = made(tinytensor, name, given, dtype)
+    drawn = distribution.expand((5,)).rsample((3,))
+    assert drawn.dtype is getattr(tinytensor, dtype)
+    found = tinytensor.autograd.grad(drawn.sum(), list(inputs.values()))
+    for gradient, each in zip(found, expected(drawn.detach()), strict=True):
+        want = (each * tinytensor.ones(3, 5)).sum().item()
+        tolerance = 1e-9 if dtype == "float64" else 1e-4
+        assert gradient.item() == pytest.approx(want, rel=tolerance, abs=tolerance)
 
 
 @pytest.mark.parametrize(("name", "p", "q"), [
@@ -168,14 +250,24 @@ def test_rsample_carries_gradients() -> None:
     ("Categorical", {"probs": PROBS}, {"logits": LOGITS[0]}),
     ("Categorical", {"probs": numpy.array([[0.0, 1.0, 1.0], [0.0, 1.0, 0.0]])},
      {"probs": numpy.array([0.0, 1.0, 0.0])}),
+    *[(name, {"loc": LOGITS, "scale": PROBS}, {"loc": LOGITS[0], "scale": 2 * PROBS[:, :1]})
+      for name in ("Laplace", "Cauchy", "LogNormal")],
+    ("HalfNormal", {"scale": PROBS}, {"scale": PROBS[0]}),
+    ("Exponential", {"rate": PROBS}, {"rate": PROBS[:, :1]}),
+    ("Geometric", {"logits": LOGITS}, {"logits": LOGITS[0]}),
+    ("Geometric", {"logits": LOGITS}, {"probs": PROBS}),
+    ("OneHotCategorical", {"probs": PROBS}, {"logits": LOGITS[0]}),
+    ("OneHotCategorical", {"probs": numpy.array([[0.0, 1.0, 1.0], [0.0, 1.0, 0.0]])},
+     {"probs": numpy.array([0.0, 1.0, 0.0])}),
 ])
-def test_kl_divergence(name: str, p: Any, q: Any) -> None:
+@in_turn("dtype", ["float64", "float32"])
+def test_kl_divergence(name: str, p: Any, q: Any, dtype: str) -> None:
     results, inputs = [], []
     for library in (tinytensor, torch):
-        (first, a), (second, b) = made(library, name, p), made(library, name, q)
+        (first, a), (second, b) = made(library, name, p, dtype), made(library, name, q, dtype)
         results.append(library.distributions.kl_divergence(first, second))
         inputs.append({**a, **{f"q_{k}": v for k, v in b.items()}})
-    if numpy.isfinite(results[1].detach().numpy()).all() and "probs" not in q:
+    if numpy.isfinite(results[1].detach().numpy()).all():
         close_with_gradients(*results, *inputs)
     else:
         close(*results)
@@ -224,6 +316,30 @@ MISUSE = [
     lambda lib: lib.distributions.Normal(lib.zeros(3), 1.0).log_prob(lib.zeros(2)),
     lambda lib: lib.distributions.Normal(0.0, 1.0).log_prob(lib.tensor(math.nan)),
     lambda lib: lib.distributions.Distribution.set_default_validate_args("yes"),
+    lambda lib: lib.distributions.Laplace(0.0, 0.0),
+    lambda lib: lib.distributions.Cauchy(math.nan, 1.0),
+    lambda lib: lib.distributions.Gumbel(0.0, -1.0),
+    lambda lib: lib.distributions.LogNormal(0.0, -1.0),
+    lambda lib: lib.distributions.HalfNormal(0.0),
+    lambda lib: lib.distributions.Exponential(0.0),
+    lambda lib: lib.distributions.Exponential("1"),
+    lambda lib: lib.distributions.Geometric(),
+    lambda lib: lib.distributions.Geometric(0.5, 0.5),
+    lambda lib: lib.distributions.Geometric(0.0),
+    lambda lib: lib.distributions.Geometric(1.5),
+    lambda lib: lib.distributions.OneHotCategorical(),
+    lambda lib: lib.distributions.OneHotCategorical(lib.tensor([-0.5, 1.0])),
+    lambda lib: lib.distributions.Laplace(0.0, 1.0).log_prob(lib.tensor(math.nan)),
+    lambda lib: lib.distributions.Cauchy(lib.zeros(3), 1.0).cdf(lib.zeros(2)),
+    lambda lib: lib.distributions.LogNormal(0.0, 1.0).log_prob(lib.tensor(0.0)),
+    lambda lib: lib.distributions.LogNormal(0.0, 1.0).cdf(lib.tensor(-1.0)),
+    lambda lib: lib.distributions.HalfNormal(1.0).log_prob(lib.tensor(-1.0)),
+    lambda lib: lib.distributions.HalfNormal(1.0).cdf(lib.tensor(-1.0)),
+    lambda lib: lib.distributions.Exponential(1.0).log_prob(lib.tensor(-1.0)),
+    lambda lib: lib.distributions.Exponential(1.0).cdf(lib.tensor(-1.0)),
+    lambda lib: lib.distributions.Geometric(0.5).log_prob(lib.tensor(0.5)),
+    lambda lib: lib.distributions.Geometric(0.5).log_prob(lib.tensor(-1.0)),
+    lambda lib: lib.distributions.OneHotCategorical(lib.ones(2)).log_prob(lib.ones(2)),
 ]
 
 
@@ -246,6 +362,27 @@ def test_validation_can_be_switched_off() -> None:
         tinytensor.distributions.Distribution.set_default_validate_args(default)
     with pytest.raises(ValueError, match=r"Bernoulli: probs must be in \[0, 1\]"):
         tinytensor.distributions.Bernoulli(1.5)
+
+
+def test_unchecked_values_without_density_are_impossible() -> None:
+    for library in (tinytensor, torch):
+        half = library.distributions.HalfNormal(1.0, validate_args=False)
+        assert half.log_prob(library.tensor(-1.0)).item() == -math.inf
+
+
+def test_cdf_at_the_end_of_the_support() -> None:
+    for library in (tinytensor, torch):
+        assert library.distributions.LogNormal(0.0, 1.0).cdf(library.tensor(0.0)).item() == 0
+    far = tinytensor.distributions.Gumbel(0.0, 1.0)
+    assert far.cdf(tinytensor.tensor([-1e3, 1e3])).tolist() == [0, 1]
+
+
+def test_small_probabilities_keep_their_digits() -> None:
+    tiny = tinytensor.tensor(1e-12)
+    for distribution, expected in ((tinytensor.distributions.Exponential(2.0), 2e-12),
+                                   (tinytensor.distributions.HalfNormal(1.0),
+                                    1e-12 * math.sqrt(2 / math.pi))):
+        assert distribution.cdf(tiny).item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_numbers_have_the_default_dtype() -> None:
@@ -289,6 +426,13 @@ def test_on_gpu(gpu: Any) -> None:
     assert bernoulli.log_prob(bernoulli.sample()).is_cuda
     normal = tinytensor.distributions.Normal(probs, 1.0)
     assert normal.rsample((2,)).is_cuda and normal.log_prob(normal.sample()).is_cuda
+    for other in (*[getattr(tinytensor.distributions, name)(probs, 1.0)
+                    for name in ("Laplace", "Cauchy", "Gumbel", "LogNormal")],
+                  tinytensor.distributions.Exponential(probs),
+                  tinytensor.distributions.HalfNormal(probs),
+                  tinytensor.distributions.Geometric(probs),
+                  tinytensor.distributions.OneHotCategorical(probs)):
+        assert other.log_prob(other.sample((2,))).is_cuda and other.mean.is_cuda
     assert tinytensor.distributions.kl_divergence(categorical, categorical).is_cuda
     reference = torch.distributions.Categorical(torch.tensor(PROBS)).entropy().numpy()
     numpy.testing.assert_allclose(categorical.entropy().cpu().numpy(), reference, rtol=1e-12)

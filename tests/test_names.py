@@ -16,7 +16,8 @@ from tinytensor.absent import REASONS
 
 MODULES = [(tinytensor, torch), (tinytensor.nn, torch.nn),
            (tinytensor.nn.functional, torch.nn.functional), (tinytensor.linalg, torch.linalg),
-           (tinytensor.autograd, torch.autograd), (tinytensor.optim, torch.optim)]
+           (tinytensor.autograd, torch.autograd), (tinytensor.optim, torch.optim),
+           (tinytensor.distributions, torch.distributions)]
 
 
 @in_turn("name", REASONS)
@@ -32,7 +33,9 @@ def test_what_is_listed_as_absent_is_absent_and_the_error_gives_the_reason(name)
 @pytest.mark.parametrize(("owner", "misspelt", "meant"), [
     (tinytensor, "reshpe", "reshape"), (tinytensor.nn, "Liner", "Linear"),
     (tinytensor.nn.functional, "cros_entropy", "cross_entropy"),
-    (tinytensor.linalg, "choleski", "cholesky"), (tinytensor.ones(2), "unsqeeze", "unsqueeze")])
+    (tinytensor.linalg, "choleski", "cholesky"),
+    (tinytensor.distributions, "LaPlace", "Laplace"),
+    (tinytensor.ones(2), "unsqeeze", "unsqueeze")])
 def test_a_misspelt_name_is_told_what_is_close(owner, misspelt, meant):
     with pytest.raises(AttributeError, match=f"has no '{misspelt}'.*{meant}"):
         getattr(owner, misspelt)

@@ -8,45 +8,19 @@ from .. import ops
 from ..creation import arange, full_like
 from ..sampling import bernoulli
 from ..tensor import Tensor
-from .distribution import (
-    BOOLEAN,
-    PROBABILITY,
-    REAL,
-    Constraint,
-    Derived,
-    Distribution,
-    broadcast_all,
-    clamp_probs,
-    functions,
-    one_of,
-)
+from .distribution import BOOLEAN, PROBABILITY, REAL, Constraint, broadcast_all, functions
+from .trials import Trials
 
 where = functions["where"]
 binary_cross_entropy_with_logits: Any = ops.names_for("nn.functional")[
     "binary_cross_entropy_with_logits"]
 
 
-class Bernoulli(Distribution):
+class Bernoulli(Trials):
     """1 with probability `probs`, else 0; `logits` are log(probs / (1 - probs))."""
 
     arg_constraints = {"probs": PROBABILITY, "logits": REAL}  # noqa: RUF012
     has_enumerate_support = True
-
-    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
-        one_of("Bernoulli", probs, logits)
-        self._given = "logits" if probs is None else "probs"
-        (parameter,) = broadcast_all("Bernoulli", logits if probs is None else probs)
-        vars(self)[self._given] = parameter
-        super().__init__(parameter.shape, validate_args=validate_args)
-
-    @Derived
-    def probs(self) -> Any:
-        return self.logits.sigmoid()
-
-    @Derived
-    def logits(self) -> Any:
-        probs = clamp_probs(self.probs)
-        return probs.log() - (-probs).log1p()
 
     @property
     def param_shape(self) -> Any:
@@ -68,11 +42,6 @@ class Bernoulli(Distribution):
     @property
     def variance(self) -> Tensor:
         return self.probs * (1 - self.probs)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Bernoulli:
-        new = self._expanded(batch_shape, **{self._given: getattr(self, self._given)})
-        new._given = self._given
-        return new
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         return bernoulli(self.probs.detach().expand(self._extended_shape(sample_shape)))

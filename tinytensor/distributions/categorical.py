@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from .. import dtypes
@@ -110,3 +111,30 @@ class Categorical(Distribution):
         values: Any = arange(self._num_events, device=self.probs.device)
         values = values.reshape((-1, *[1] * len(self._batch_shape)))
         return values.expand((-1, *self._batch_shape)) if expand else values
+
+
+class OverClasses(Distribution):
+    """Vectors with one number for each class of a `Categorical`."""
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
+        self._categorical = Categorical(probs, logits, validate_args)
+        shape = self._categorical.param_shape
+        super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
+
+    @property
+    def probs(self) -> Any:
+        return self._categorical.probs
+
+    @property
+    def logits(self) -> Any:
+        return self._categorical.logits
+
+    @property
+    def param_shape(self) -> Size:
+        return self._categorical.param_shape
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        new = copy(self)
+        new._categorical = self._categorical.expand(batch_shape)
+        new._batch_shape = new._categorical.batch_shape
+        return new

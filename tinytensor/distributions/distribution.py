@@ -17,6 +17,7 @@ broadcast_tensors = functions["broadcast_tensors"]
 Constraint = tuple[str, Callable[[Any], Any]]
 REAL: Constraint = ("real", lambda x: x == x)
 POSITIVE: Constraint = ("greater than 0", lambda x: x > 0)
+NONNEGATIVE: Constraint = ("at least 0", lambda x: x >= 0)
 PROBABILITY: Constraint = ("in [0, 1]", lambda x: (x >= 0) & (x <= 1))
 BOOLEAN: Constraint = ("0 or 1", lambda x: (x == 0) | (x == 1))
 
@@ -97,6 +98,14 @@ class Distribution:
 
     def log_prob(self, value: Tensor) -> Tensor:
         """The logarithm of the density, or of the probability, at a value."""
+        raise NotImplementedError
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """The probability of values up to this one."""
+        raise NotImplementedError
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """The inverse of cdf."""
         raise NotImplementedError
 
     def entropy(self) -> Tensor:

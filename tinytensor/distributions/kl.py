@@ -10,9 +10,16 @@ from ..creation import full_like, zeros_like
 from ..tensor import Tensor
 from .bernoulli import Bernoulli
 from .categorical import Categorical
+from .cauchy import Cauchy
 from .distribution import Distribution, broadcast_all, functions
+from .exponential import Exponential
+from .geometric import Geometric
+from .half_normal import HalfNormal
 from .independent import Independent
+from .laplace import Laplace
+from .log_normal import LogNormal
 from .normal import Normal
+from .one_hot_categorical import OneHotCategorical
 
 Rule = Callable[[Any, Any], Tensor]
 
@@ -50,6 +57,35 @@ def _normal(p: Normal, q: Normal) -> Tensor:
     return 0.5 * (ratio + ((p.loc - q.loc) / q.scale) ** 2 - 1 - ratio.log())
 
 
+@register_kl(LogNormal, LogNormal)
+@register_kl(HalfNormal, HalfNormal)
+def _of_normal(p: LogNormal | HalfNormal, q: LogNormal | HalfNormal) -> Tensor:
+    return _normal(p.base_dist, q.base_dist)
+
+
+@register_kl(Laplace, Laplace)
+def _laplace(p: Laplace, q: Laplace) -> Tensor:
+    ratio, distance = p.scale / q.scale, (p.loc - q.loc).abs()
+    return ratio * (-distance / p.scale).exp() + distance / q.scale - 1 - ratio.log()
+
+
+@register_kl(Exponential, Exponential)
+def _exponential(p: Exponential, q: Exponential) -> Tensor:
+    ratio = q.rate / p.rate
+    return ratio - 1 - ratio.log()
+
+
+@register_kl(Cauchy, Cauchy)
+def _cauchy(p: Cauchy, q: Cauchy) -> Tensor:
+    return (((p.scale + q.scale) ** 2 + (p.loc - q.loc) ** 2).log()
+            - (4 * p.scale * q.scale).log())
+
+
+@register_kl(Geometric, Geometric)
+def _geometric(p: Geometric, q: Geometric) -> Tensor:
+    return -p.entropy() - (-q.probs).log1p() / p.probs - q.logits
+
+
 @register_kl(Bernoulli, Bernoulli)
 def _bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
     ones = p.probs * (softplus(-q.logits) - softplus(-p.logits))
@@ -62,6 +98,11 @@ def _bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
 def _categorical(p: Categorical, q: Categorical) -> Tensor:
     terms = p.probs * (p.logits - q.logits)
     return _with_limits(terms, p.probs == 0, q.probs == 0).sum(-1)
+
+
+@register_kl(OneHotCategorical, OneHotCategorical)
+def _one_hot_categorical(p: OneHotCategorical, q: OneHotCategorical) -> Tensor:
+    return _categorical(p._categorical, q._categorical)
 
 
 @register_kl(Independent, Independent)

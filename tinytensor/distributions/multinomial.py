@@ -6,13 +6,13 @@ from typing import Any
 
 from ..creation import arange, zeros
 from ..tensor import Size, Tensor
-from .categorical import Categorical
-from .distribution import Constraint, Distribution, clamp_probs, functions
+from .categorical import OverClasses
+from .distribution import Constraint, clamp_probs, functions
 
 where, cat = functions["where"], functions["cat"]
 
 
-class Multinomial(Distribution):
+class Multinomial(OverClasses):
     """Counts of C classes in `total_count` independent draws.
 
     `probs` (*, C) and `logits` are those of `Categorical`. Values have the shape (*, C), whole
@@ -32,24 +32,7 @@ class Multinomial(Distribution):
             raise NotImplementedError("Multinomial: inhomogeneous total_count is not supported, it "
                                       f"must be an int, got {type(total_count).__name__}")
         self.total_count = total_count
-        self._categorical = Categorical(probs, logits, validate_args)
-        self._set_shapes(validate_args)
-
-    def _set_shapes(self, validate_args: bool | None) -> None:
-        shape = self._categorical.param_shape
-        super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
-
-    @property
-    def probs(self) -> Any:
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Any:
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Size:
-        return self._categorical.param_shape
+        super().__init__(probs, logits, validate_args)
 
     @property
     def support(self) -> Constraint:
@@ -64,14 +47,6 @@ class Multinomial(Distribution):
     @property
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Multinomial:
-        new = object.__new__(type(self))
-        new.total_count = self.total_count
-        new._categorical = self._categorical.expand(batch_shape)
-        new._set_shapes(False)
-        new._validate_args = self._validate_args
-        return new
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         drawn = self._categorical.sample((self.total_count, *Size(sample_shape)))

@@ -60,13 +60,11 @@ class Uniform(Distribution):
         return inside.to(self.low.dtype).log() - (self.high - self.low).log()
 
     def cdf(self, value: Any) -> Tensor:
-        """The probability of values up to this one."""
         if self._validate_args:
             self._validate_sample(value)
         return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
 
     def icdf(self, value: Any) -> Tensor:
-        """The inverse of cdf."""
         return value * (self.high - self.low) + self.low
 
     def entropy(self) -> Tensor:

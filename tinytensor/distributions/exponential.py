@@ -1,0 +1,69 @@
+"""The exponential distribution: how long to wait for what comes at a rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..creation import zeros_like
+from ..tensor import Size, Tensor
+from .distribution import NONNEGATIVE, POSITIVE, Constraint, Distribution, broadcast_all
+
+
+class Exponential(Distribution):
+    """Values of at least 0. Density: rate · exp(-rate x)."""
+
+    arg_constraints = {"rate": POSITIVE}  # noqa: RUF012
+    has_rsample = True
+
+    rate: Any
+
+    def __init__(self, rate: Any, validate_args: bool | None = None):
+        (self.rate,) = broadcast_all("Exponential", rate)
+        super().__init__(self.rate.shape, validate_args=validate_args)
+
+    @property
+    def support(self) -> Constraint:
+        return NONNEGATIVE
+
+    @property
+    def mean(self) -> Tensor:
+        return 1 / self.rate
+
+    @property
+    def mode(self) -> Tensor:
+        return zeros_like(self.rate)
+
+    @property
+    def stddev(self) -> Tensor:
+        return 1 / self.rate
+
+    @property
+    def variance(self) -> Tensor:
+        return self.rate ** -2
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Exponential:
+        return self._expanded(batch_shape, rate=self.rate)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return standard_exponential(self._extended_shape(sample_shape), self.rate) / self.rate
+
+    def log_prob(self, value: Any) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        return self.rate.log() - self.rate * value
+
+    def cdf(self, value: Any) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        return -(-self.rate * value).expm1()
+
+    def icdf(self, value: Any) -> Tensor:
+        return -(-value).log1p() / self.rate
+
+    def entropy(self) -> Tensor:
+        return 1 - self.rate.log()
+
+
+def standard_exponential(shape: Size, like: Any) -> Any:
+    """Draws of rate 1, with the dtype and device of a Tensor."""
+    return like.new_empty(shape).exponential_()

@@ -1,0 +1,58 @@
+"""The geometric distribution: how many trials fail before one succeeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import ops
+from ..creation import zeros_like
+from ..tensor import Tensor
+from .distribution import REAL, Constraint, broadcast_all, functions
+from .exponential import standard_exponential
+from .trials import Trials
+
+where = functions["where"]
+binary_cross_entropy_with_logits: Any = ops.names_for("nn.functional")[
+    "binary_cross_entropy_with_logits"]
+
+
+class Geometric(Trials):
+    """0, 1, 2, ... failures before the first success, which comes with probability `probs`.
+
+    Probability: probs · (1 - probs)**x. `logits` are log(probs / (1 - probs)).
+    """
+
+    arg_constraints = {"probs": ("in (0, 1]", lambda x: (x > 0) & (x <= 1)),  # noqa: RUF012
+                       "logits": REAL}
+
+    @property
+    def support(self) -> Constraint:
+        return ("whole numbers of at least 0", lambda x: (x >= 0) & (x == x.floor()))
+
+    @property
+    def mean(self) -> Tensor:
+        return 1 / self.probs - 1
+
+    @property
+    def mode(self) -> Tensor:
+        return zeros_like(self.probs)
+
+    @property
+    def variance(self) -> Tensor:
+        return (1 / self.probs - 1) / self.probs
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        probs = self.probs.detach()
+        waited = standard_exponential(self._extended_shape(sample_shape), probs)
+        return (waited / -(-probs).log1p()).floor()
+
+    def log_prob(self, value: Any) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        value, probs = broadcast_all("Geometric", value, self.probs)
+        failing = where((probs == 1) & (value == 0), zeros_like(probs), probs)  # 0 · -inf is NaN
+        return value * (-failing).log1p() + self.probs.log()
+
+    def entropy(self) -> Tensor:
+        return binary_cross_entropy_with_logits(self.logits, self.probs,
+                                                reduction="none") / self.probs

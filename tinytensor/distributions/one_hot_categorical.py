@@ -1,0 +1,64 @@
+"""The categorical distribution, with vectors of zeros and a 1 as its values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import ops
+from ..creation import eye
+from ..tensor import Tensor
+from .categorical import SIMPLEX, OverClasses
+from .distribution import REAL, Constraint
+
+one_hot: Any = ops.names_for("nn.functional")["one_hot"]
+
+
+class OneHotCategorical(OverClasses):
+    """A 1 at the class that is drawn, zeros at the others.
+
+    `probs` (*, C) and `logits` are those of `Categorical`. Values have the shape (*, C) and the
+    dtype of the probabilities.
+
+    Raises:
+        ValueError: as `Categorical`.
+    """
+
+    arg_constraints = {"probs": SIMPLEX, "logits": REAL}  # noqa: RUF012
+    has_enumerate_support = True
+
+    @property
+    def support(self) -> Constraint:
+        return ("one-hot: zeros and a 1 along the last dim",
+                lambda x: ((x == 0) | (x == 1)).all(-1) & (x.sum(-1) == 1))
+
+    @property
+    def mean(self) -> Tensor:
+        return self.probs
+
+    @property
+    def mode(self) -> Tensor:
+        return self._one_hot(self._categorical.mode)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.probs * (1 - self.probs)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return self._one_hot(self._categorical.sample(sample_shape))
+
+    def log_prob(self, value: Any) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        return self._categorical.log_prob(value.argmax(-1))
+
+    def entropy(self) -> Tensor:
+        return self._categorical.entropy()
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        size, batch = self._event_shape[0], self._batch_shape
+        values: Any = eye(size, dtype=self.probs.dtype, device=self.probs.device)
+        values = values.reshape((size, *[1] * len(batch), size))
+        return values.expand((size, *batch, size)) if expand else values
+
+    def _one_hot(self, classes: Tensor) -> Tensor:
+        return one_hot(classes, self._event_shape[0]).to(self.probs.dtype)
