@@ -326,6 +326,18 @@ def test_parameters_go_by_pytorchs_names(name):
     assert repr(results[0]) == repr(results[1])
 
 
+@pytest.mark.parametrize(("make", "arguments", "said"), [
+    (lambda x: x[1:], ((2,), (1,), 0), "storage_offset 0 is before the input, a view that begins "
+                                       "at 4"),
+    (lambda x: x.T, ((2,), (1,)), "the input is not contiguous"),
+    (lambda x: x, ((2, 3), (1,)), "must be equally many"),
+    (lambda x: x, ((2,), (-1,)), "not negative"),
+    (lambda x: x, ((3,), (6,)), "element 12 of an input of 12")])
+def test_memory_that_as_strided_does_not_reach(make, arguments, said):
+    with pytest.raises(RuntimeError, match=f"as_strided: .*{said}"):
+        tinytensor.as_strided(make(tinytensor.ones(3, 4)), *arguments)
+
+
 def test_two_names_for_one_parameter_are_an_error():
     with pytest.raises(TypeError, match="axis"):
         tinytensor.ones(2, 3).unsqueeze(dim=0, axis=1)

@@ -465,6 +465,9 @@ def as_strided_in_memory(input, size, stride, storage_offset=None):
             or negative; elements that the input does not have.
     """
     start = 0 if storage_offset is None else storage_offset - input.storage_offset()
+    if start < 0:
+        raise RuntimeError(f"as_strided: storage_offset {storage_offset} is before the input, a "
+                           f"view that begins at {input.storage_offset()}; use what it is a view of")
     return as_strided(input, tuple(size), tuple(stride), start)
 
 
