@@ -467,7 +467,7 @@ def as_strided_in_memory(input, size, stride, storage_offset=None):
     start = 0 if storage_offset is None else storage_offset - input.storage_offset()
     if start < 0:
         raise RuntimeError(f"as_strided: storage_offset {storage_offset} is before the input, a "
-                           f"view that begins at {input.storage_offset()}; use what it is a view of")
+                           f"view that begins at {input.storage_offset()}; write base.as_strided(...)")
     return as_strided(input, tuple(size), tuple(stride), start)
 
 
