@@ -347,6 +347,9 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
     "weights of positives": _weighted_positives,
     "rounded quotients": _floored,
     "signs": lambda library, x, v: library.copysign(x, v) * x,
+    "memory around a view": lambda library, x, v: (
+        (x * v).t().as_strided((2, 2), (2, 1), 1) * x[1:].as_strided((2, 2), (1, 1), 2)
+        * x[1].as_strided((), ())),
     "in order": lambda library, x, v: (x.t().contiguous() * x.t()) @ (x * v),
 }
 # The rules of these no sample can reach (it needs Tensors that lie otherwise, or a derivative that
@@ -357,6 +360,7 @@ ALSO_BY_PROGRAMS = {
 }
 WITHOUT_SAMPLES = {
     "alias": "a forward that is run again", "cast": "another dtype", "move": "moving",
+    "memory": "memory around a view",
     "write_view": "writing through views", "internal.winner": "max pooling",
     "internal.pick": "max pooling", "internal.put": "max pooling",
 }

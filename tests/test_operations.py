@@ -181,10 +181,8 @@ def test_strided_inputs_give_the_same(entry, sample):
         with pytest.raises(RuntimeError, match="reshape"):
             assert not outputs(entry.function(*args, **kwargs))[0].ndim, "reshape"
         return
-    if entry.name == "as_strided" and not args[0].is_contiguous():
-        with pytest.raises(RuntimeError, match="not contiguous"):
-            entry.function(*args, **kwargs)
-        return
+    if entry.name == "as_strided":
+        return  # it counts the elements in memory, not those of the input
     result = outputs(entry.function(*args, **kwargs))
     all_close(result, expected, 1e-12, "result")
     all_close(gradients(tinytensor, result, strided_leaves),

@@ -14,6 +14,7 @@ import numpy
 
 from .. import dtypes
 from ..autograd.op import composed, op
+from ..autograd.versions import owner
 from .index import flip, getitem, split
 from .reduce import axes
 from .samples import S, ints, t
@@ -443,13 +444,11 @@ def as_strided(xp, input: Array, size: Any, stride: Any, storage_offset: int = 0
     if len(size) != len(stride) or min((*size, *stride, storage_offset), default=0) < 0:
         raise RuntimeError(f"as_strided: size {size} and stride {stride} must be equally many and, "
                            f"as the offset {storage_offset}, not negative")
-    if not input.flags.c_contiguous:
-        raise RuntimeError("as_strided: the input is not contiguous: call contiguous() before")
-    last = storage_offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    last = _last(size, stride, storage_offset)
     if 0 not in size and last >= input.size:
-        raise RuntimeError(f"as_strided: element {last} of an input of {input.size}: size {size}, "
+        raise RuntimeError(f"as_strided: element {last} of a memory of {input.size}: size {size}, "
                            f"stride {stride} and offset {storage_offset} reach beyond its end")
-    flat = input.reshape(-1)[storage_offset:]
+    flat = xp.ascontiguousarray(input).reshape(-1)[storage_offset:]  # g may lie otherwise
     return xp.lib.stride_tricks.as_strided(flat, size, [s * input.itemsize for s in stride])
 
 
@@ -461,14 +460,37 @@ def as_strided_in_memory(input, size, stride, storage_offset=None):
     Elements may come several times: gradients add up. A view. Shapes: (*) -> size.
 
     Raises:
-        RuntimeError: an input that is not contiguous; sizes and strides that are not equally many,
-            or negative; elements that the input does not have.
+        RuntimeError: sizes and strides that are not equally many, or negative; elements that the
+            memory does not have; an input that has some element of it twice, as an expanded one.
     """
-    start = 0 if storage_offset is None else storage_offset - input.storage_offset()
-    if start < 0:
-        raise RuntimeError(f"as_strided: storage_offset {storage_offset} is before the input, a "
-                           f"view that begins at {input.storage_offset()}; write base.as_strided(...)")
-    return as_strided(input, tuple(size), tuple(stride), start)
+    size, stride, first = tuple(size), tuple(stride), input.storage_offset()
+    if storage_offset is None:
+        storage_offset = first
+    if not first and input.is_contiguous() and _last(size, stride, storage_offset) < input.numel():
+        return as_strided(input, size, stride, storage_offset)
+    return as_strided(memory(input, input.stride(), first), size, stride, storage_offset)
+
+
+def _last(size, stride, offset):
+    """Where the last element is."""
+    return offset + sum((n - 1) * step for n, step in zip(size, stride, strict=False))
+
+
+@op(view=True, method=False, internal=True, samples=[])
+def memory(xp, input: Array, stride: Any, offset: int):
+    """All of the memory that the input is a view of, without dims in it. Shapes: (*) -> (n)."""
+    if any(step == 0 and n > 1 for n, step in zip(input.shape, stride, strict=True)):
+        raise RuntimeError(f"as_strided: the input of shape {tuple(input.shape)} has elements that "
+                           "are there once in memory, as expand() makes it; clone() it first")
+    whole = owner(input)
+    if not (whole.flags.c_contiguous or whole.flags.f_contiguous):
+        raise RuntimeError("as_strided: the memory of the input has gaps; clone() it first")
+    return whole.ravel("K")
+
+
+@memory.vjp("input")
+def _(xp, g, input_shape, stride, offset):
+    return as_strided.run(xp, g, input_shape, stride, offset)
 
 
 @op(method=False, internal=True, samples=[S(t(5, 4), (12,), (2, 1), 0), S(t(2), (3, 4), (5,), 1)],
