@@ -20,13 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from ...ops.convolution import (
-    add_windows,
-    convolution,
-    convolution_input,
-    convolution_weight,
-    copy_windows,
-)
+from ...ops.convolution import convolution, convolution_input, convolution_weight
 from ...threads import get_num_threads
 from ..loops import fits
 from ..pool import pool
@@ -35,7 +29,7 @@ from .linalg import product
 BLOCK = 1024  # outputs of a channel that are worth laying their images out at once
 WINDOWS = 1 << 21  # elements of windows that are laid out at once
 # How fast loops are, what laying out the weight for them takes, and windows for products.
-FORWARD, BACK, CORRELATION = (1.0, 4.0, 1.2), (1.0, 8.0, 2.5), (0.8, 2.0, 1.2)
+FORWARD, BACK, CORRELATION = (1.0, 4.0, 0.8), (1.0, 6.0, 0.8), (0.85, 2.0, 0.8)
 
 
 @dataclass(frozen=True)
@@ -200,15 +194,16 @@ def _is_product(input: Any, channels: tuple[int, int], frame: Any, width: int, s
 
     By what was measured, in ns for an element of the weight: a core multiplies 45 float32 in one
     and adds them up, in the loops `speed` times as many, those in the empty part of a vector
-    included. Laying the weight out for the loops takes `packing`, laying out windows, which all
-    output channels share, `windows` each, and 4 µs for each tap of the kernel.
+    included. Laying the weight out for the loops takes `packing`, in one thread; laying windows
+    out, which all output channels share, `windows` each; the calls for a product 20 µs more.
     """
     lanes = _lanes(input.dtype)
     filled = width / (-(-width // lanes) * lanes)
     positions = len(input) * math.prod(frame.out)
-    each = positions * input.itemsize / 4 / 45 / get_num_threads()
-    return frame.groups == 1 and each / filled / speed + packing > (
-        each + windows * positions / channels[0] + 4000 / math.prod(channels))
+    each = positions * input.itemsize / 4 / get_num_threads()
+    return frame.groups == 1 and each / 45 / filled / speed + packing > (
+        each / 45 + windows * each / channels[0]
+        + 20000 / math.prod((*channels, *frame.kernel)))
 
 
 def _batches(images: int, channels: int, frame: Any) -> list[slice]:
@@ -218,12 +213,23 @@ def _batches(images: int, channels: int, frame: Any) -> list[slice]:
     return [slice(start, min(start + length, images)) for start in range(0, images, length)]
 
 
+@functools.lru_cache(maxsize=1024)
+def _places(frame: Any) -> Any:
+    """(kernel, out): where in an image each tap of each output is, or -1 in the padding."""
+    places = numpy.arange(math.prod(frame.size)).reshape(frame.size)
+    found = numpy.full((*frame.kernel, *frame.out), -1)
+    for k, outs, ins in frame.taps():
+        found[(*k, *outs)] = places[ins]
+    return found.reshape(math.prod(frame.kernel), -1)
+
+
 def _laid_out(input: Any, frame: Any) -> Any:
     """The windows of images (N, C, *size) as a matrix (C * kernel, N * out)."""
-    n, channels = input.shape[:2]
-    found = numpy.zeros((channels, *frame.kernel, n, *frame.out), input.dtype)
-    copy_windows(found, input.swapaxes(0, 1), frame)
-    return found.reshape(channels * math.prod(frame.kernel), n * math.prod(frame.out))
+    places, channels = _places(frame), input.shape[1]
+    found = numpy.empty((channels * len(places), len(input) * places.shape[1]), input.dtype)
+    pool.split(_loops().lay_windows, channels, input.reshape(*input.shape[:2], -1), places,
+               found.reshape(-1))
+    return found
 
 
 def _as_columns(images: Any) -> Any:
@@ -245,10 +251,10 @@ def _convolve_by_products(input: Any, weight: Any, bias: Any, frame: Any) -> Any
 def _back_by_products(grad: Any, weight: Any, frame: Any) -> Any:
     columns, channels = weight.reshape(len(weight), -1).T, weight.shape[1]
     out = numpy.zeros((len(grad), channels, *frame.size), grad.dtype)
+    flat = out.reshape(*out.shape[:2], -1)
     for part in _batches(len(grad), channels, frame):
         found = product(columns, _as_columns(grad[part]))
-        add_windows(out[part].swapaxes(0, 1),
-                    found.reshape(channels, *frame.kernel, -1, *frame.out), frame)
+        pool.split(_loops().add_windows, channels, found.reshape(-1), _places(frame), flat[part])
     return out
 
 

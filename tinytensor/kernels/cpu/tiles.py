@@ -281,3 +281,33 @@ def correlate_images(start, stop, x, channels, g, features, groups, plan, out):
             at = base + group * (channels // groups) * plan.plane
             sum_products(source, at, image, images, plan.at, plan.offsets, given, to,
                          features * plane, plane, places, group * o, o, out)
+
+
+# ---------------------------------------------------------------- windows laid out
+
+
+@loop
+def lay_windows(start, stop, images, places, out):
+    """out[c, k, n, p] = images[n, c, places[k, p]] for channels from start to stop; 0 for -1."""
+    taps, positions = places.shape
+    for c in range(start, stop):
+        for k in range(taps):
+            for n in range(images.shape[0]):
+                at = ((c * taps + k) * images.shape[0] + n) * positions
+                for p in range(positions):
+                    place = places[k, p]
+                    out[at + p] = images[n, c, place] if place >= 0 else images.dtype.type(0)
+
+
+@loop
+def add_windows(start, stop, windows, places, images):
+    """images[n, c, places[k, p]] += windows[c, k, n, p] for channels from start to stop."""
+    taps, positions = places.shape
+    for c in range(start, stop):
+        for n in range(images.shape[0]):
+            for k in range(taps):
+                at = ((c * taps + k) * images.shape[0] + n) * positions
+                for p in range(positions):
+                    place = places[k, p]
+                    if place >= 0:
+                        images[n, c, place] += windows[at + p]
