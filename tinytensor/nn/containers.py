@@ -121,14 +121,14 @@ class Sequential(ListOfModules):
             self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
-        attributes, done = vars(self), None
+        attributes, done = vars(self), False
         modules = [attributes[name] for name in attributes["_registered"]["_modules"]]
         for module, following in zip_longest(modules, modules[1:]):
-            if module is done:
-                done = None
+            if done:  # with the Linear before it
+                done = False
             elif (type(module) is Linear and type(following) is ReLU and isinstance(input, Tensor)
                     and _as_written(module) and _as_written(following)):
-                input, done = rectified_linear(input, module.weight, module.bias), following
+                input, done = rectified_linear(input, module.weight, module.bias), True
             else:
                 input = module(input)
         return input
