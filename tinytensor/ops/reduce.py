@@ -185,16 +185,16 @@ def mean_as(input, dim=None, keepdim=False, *, dtype=None, **aliases):
 
 @composed(samples=[*reductions(), S(ints(2, 3)), S(t(0, 3), 0), S(t(2, 3), 1, dtype="float64")],
           scalar="asks for NaN")
-def nansum(input, dim=None, keepdim=False, *, dtype=None, **aliases):
+def nansum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum over `dim` of the elements that are not NaN.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
-    return sum_as(_without_nan(input), dim, keepdim, dtype=dtype, **aliases)
+    return sum_as(_without_nan(input), dim, keepdim, dtype=dtype)
 
 
 @composed(samples=[*reductions(), S(t(2, 3), 1, dtype="float64")], scalar="asks for NaN")
-def nanmean(input, dim=None, keepdim=False, *, dtype=None, **aliases):
+def nanmean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean over `dim` of the elements that are not NaN; of nothing it is NaN.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
@@ -205,8 +205,8 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, **aliases):
     if not input.dtype.is_floating_point:
         raise RuntimeError(f"nanmean: needs a floating point Tensor, got {input.dtype}; "
                            "convert it with .float() first")
-    total = nansum(input, dim, keepdim, dtype=dtype, **aliases)
-    return total / sum_as(input == input, dim, keepdim, **aliases)
+    total = nansum(input, dim, keepdim, dtype=dtype)
+    return total / sum_as(input == input, dim, keepdim)
 
 
 def _without_nan(input):
@@ -387,7 +387,6 @@ def _extremum(name, input, other, keepdim, aliases, whole, pairwise, where):
         result = pairwise(input, other)
         return result if out is None else out.copy_(result)
     dim = aliases.pop("dim", aliases.pop("axis", other))
-    keepdim = aliases.pop("keepdims", keepdim)
     if aliases:
         raise TypeError(f"{name}: unexpected arguments: {', '.join(aliases)}")
     if dim is None:
@@ -494,19 +493,18 @@ def _(xp, g, out, p):
     return g * (out != 0) / (p * safe if p == 2 else p * safe ** (p - 1))
 
 
-def _spread(name, input, dim, unbiased, keepdim, correction, aliases):
+def _spread(name, input, dim, unbiased, keepdim, correction):
     """The variance, and the mean that it is taken around, of every form of call."""
     if isinstance(dim, bool):  # var(input, unbiased)
         dim, unbiased = None, dim
-    dim, keepdim = aliases.pop("axis", dim), aliases.pop("keepdims", keepdim)
-    if not isinstance(unbiased, bool) or aliases:
+    if not isinstance(unbiased, bool):
         raise TypeError(f"{name}: takes (input, dim, unbiased: bool, keepdim) or (input, dim, *, "
                         "correction, keepdim)")
     if not input.dtype.is_floating_point:
         raise RuntimeError(f"{name}: needs a floating point Tensor, got {input.dtype}; "
                            "convert it with .float() first")
     if input.dtype is dtypes.float16:  # squares soon exceed its range
-        pair = _spread(name, input.float(), dim, unbiased, keepdim, correction, aliases)
+        pair = _spread(name, input.float(), dim, unbiased, keepdim, correction)
         return tuple(x.half() for x in pair)
     correction = int(unbiased) if correction is None else correction
     centre = mean(input, dim, True)
@@ -517,7 +515,7 @@ def _spread(name, input, dim, unbiased, keepdim, correction, aliases):
 
 
 @composed(samples=SPREADS)
-def var(input, dim=None, unbiased=True, keepdim=False, *, correction=None, **aliases):
+def var(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """Σ (x - mean)² / (n - correction), where the correction is 1 unless given or unbiased=False.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
@@ -525,28 +523,28 @@ def var(input, dim=None, unbiased=True, keepdim=False, *, correction=None, **ali
     Raises:
         RuntimeError: the input is not of floating point.
     """
-    return _spread("var", input, dim, unbiased, keepdim, correction, aliases)[0]
+    return _spread("var", input, dim, unbiased, keepdim, correction)[0]
 
 
 @composed(samples=SPREADS)
-def std(input, dim=None, unbiased=True, keepdim=False, *, correction=None, **aliases):
+def std(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """The square root of `var`; its gradient where all elements are equal is 0.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
-    return root(_spread("std", input, dim, unbiased, keepdim, correction, aliases)[0])
+    return root(_spread("std", input, dim, unbiased, keepdim, correction)[0])
 
 
 @composed(method=False, samples=SPREADS)
-def var_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None, **aliases):
+def var_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """(var, mean). Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice."""
-    return _spread("var_mean", input, dim, unbiased, keepdim, correction, aliases)
+    return _spread("var_mean", input, dim, unbiased, keepdim, correction)
 
 
 @composed(method=False, samples=SPREADS)
-def std_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None, **aliases):
+def std_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """(std, mean). Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice."""
-    variance, centre = _spread("std_mean", input, dim, unbiased, keepdim, correction, aliases)
+    variance, centre = _spread("std_mean", input, dim, unbiased, keepdim, correction)
     return root(variance), centre
 
 

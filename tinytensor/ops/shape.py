@@ -227,11 +227,8 @@ def t_(input):
 
 @composed(samples=[S(t(2, 1, 3), 1), S(t(2, 1, 3)), S(t(2, 3), 1), S(t(1, 2, 1), (0, 2)),
                    S(t(1, 2), ()), S(t(), 0), S(t(1, 1))], array_names=("squeeze",))
-def squeeze(input, dim=None, **aliases):
+def squeeze(input, dim=None):
     """Without the dims of size 1: all, or those given, as a view. Shapes: (n, 1, m) -> (n, m)."""
-    dim = aliases.pop("axis", dim)
-    if aliases:
-        raise TypeError(f"squeeze: unexpected arguments {', '.join(aliases)}")
     over = () if dim in ((), []) else axes(dim, input.ndim)
     return reshape(input, tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in over))
 
