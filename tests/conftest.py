@@ -17,7 +17,7 @@ os.environ.setdefault("TINYTENSOR_KERNELS", "0")
 import pytest  # noqa: E402
 import strict_cupy  # noqa: E402
 
-from tinytensor.seam import use_kernels  # noqa: E402
+from tinytensor.arrays.dispatch import use_kernels  # noqa: E402
 
 
 def pytest_collection_finish() -> None:
@@ -38,7 +38,7 @@ def kernels():
 @pytest.fixture(params=["strict", pytest.param("cupy", marks=pytest.mark.cuda)])
 def gpu(request):
     """The array module of device="cuda": the strict stand-in, and CuPy where there is a GPU."""
-    device = sys.modules["tinytensor.devices"]
+    device = sys.modules["tinytensor.arrays.devices"]
     if request.param == "cupy":
         if not device.cuda_is_available():
             pytest.skip(device._load_cupy()[1])

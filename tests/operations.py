@@ -279,7 +279,7 @@ def _numbers(array: Any, of: Callable[[Any], float]) -> Any:
 
 # Parts of others, which no user calls with arguments that a sample could hold: each is covered by
 # a program that uses it, run on both libraries.
-DEVICE_MODULE = sys.modules["tinytensor.devices"]
+DEVICE_MODULE = sys.modules["tinytensor.arrays.devices"]
 
 
 def _mutate_base(library: Any, x: Any, v: Any) -> Any:

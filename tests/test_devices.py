@@ -20,7 +20,7 @@ from tinytensor import tensor
 from tinytensor.autograd import grad
 from tinytensor.autograd.op import TABLE
 
-device_module = sys.modules["tinytensor.devices"]
+device_module = sys.modules["tinytensor.arrays.devices"]
 
 
 def numpy_of(x):

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 import tinytensor
 from tinytensor import load, nn, optim, save
 
-files = sys.modules["tinytensor.files"]
+files = sys.modules["tinytensor.tensors.files"]
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
 
 

@@ -14,6 +14,8 @@ import pytest
 from operations import differentiable, made, on_samples, ours, outputs, total, values
 
 import tinytensor
+from tinytensor.arrays.dispatch import Dispatch, KernelSettings, use_kernels
+from tinytensor.arrays.threads import Threads
 from tinytensor.autograd.op import TABLE
 from tinytensor.kernels import loops
 from tinytensor.kernels.cpu import convolution, linalg
@@ -21,8 +23,6 @@ from tinytensor.kernels.pool import pool
 from tinytensor.ops.convolution import Frame, line_taps
 from tinytensor.ops.pooling import Line, Tap
 from tinytensor.ops.samples import S, ints, t
-from tinytensor.seam import Replaceable, Switch, use_kernels
-from tinytensor.threads import Threads
 
 ENTRIES = {key: entry for key, entry in TABLE.items() if entry.op is not None and entry.op.kernels}
 
@@ -98,7 +98,7 @@ pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need nu
 
 @pytest.fixture(autouse=True)
 def never_too_small(monkeypatch, kernels):
-    monkeypatch.setattr(Switch, "small", 0)
+    monkeypatch.setattr(KernelSettings, "min_work", 0)
     for name in ("WAKES", "WAKES_FOR_VECTORS", "WORTH", "WORTH_FOR_VECTORS"):
         monkeypatch.setattr(linalg, name, 1)
 
@@ -289,24 +289,24 @@ def test_weights_of_another_size_are_the_body_s_error(kind):
         assert messages[0] == messages[1]
 
 
-# ---------------------------------------------------------------- the seam
+# ---------------------------------------------------------------- dispatch
 
 
 def test_a_kernel_must_take_what_its_reference_takes():
-    part = Replaceable("scale", lambda xp, x, factor: x * factor)
-    with pytest.raises(TypeError, match=r"the kernel takes \(x\), but the body \(x, factor\)"):
+    part = Dispatch("scale", lambda xp, x, factor: x * factor)
+    with pytest.raises(TypeError, match=r"the kernel takes \(x\), but the reference \(x, factor\)"):
         part.kernel("cpu")(lambda x: x)
     with pytest.raises(ValueError, match="only cpu and cuda"):
         part.kernel("tpu")
 
 
 def test_the_reference_runs_where_a_kernel_declines_or_is_switched_off():
-    part = Replaceable("scale", lambda xp, x, factor: x * factor)
+    part = Dispatch("scale", lambda xp, x, factor: x * factor)
     part.kernel("cpu")(lambda x, factor: None if factor == 2 else -x)
     assert part(numpy, 3, 2) == 6
     assert part(numpy, 3, 5) == -3
     with use_kernels(False):
-        assert not Switch.on
+        assert not KernelSettings.enabled
         assert part(numpy, 3, 5) == 15
 
 

@@ -12,7 +12,7 @@ import torch
 from operations import in_turn
 
 import tinytensor
-from tinytensor.absent import REASONS
+from tinytensor.compat.absent import REASONS
 
 MODULES = [(tinytensor, torch), (tinytensor.nn, torch.nn),
            (tinytensor.nn.functional, torch.nn.functional), (tinytensor.linalg, torch.linalg),

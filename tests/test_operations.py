@@ -43,10 +43,10 @@ from operations import (
 )
 
 import tinytensor
+from tinytensor.arrays.dispatch import use_kernels
 from tinytensor.autograd import engine, grad, gradcheck, gradgradcheck
 from tinytensor.autograd.op import TABLE
 from tinytensor.ops import names_for
-from tinytensor.seam import use_kernels
 
 
 def close(mine: Any, expected: Any, tolerance: float, what: str) -> None:

@@ -10,10 +10,10 @@ from test_optim import ADAM_OPTIONS, COMMON, OTHER_OPTIONS, SGD_OPTIONS
 
 import tinytensor
 from tinytensor import nn, optim
+from tinytensor.arrays.dispatch import use_kernels
+from tinytensor.arrays.threads import Threads
 from tinytensor.kernels.cpu import optim as kernels
 from tinytensor.kernels.loops import Numba
-from tinytensor.seam import use_kernels
-from tinytensor.threads import Threads
 
 pytestmark = [pytest.mark.skipif(Numba.missing, reason="the kernels need numba"),
               pytest.mark.usefixtures("kernels"),
@@ -79,12 +79,12 @@ def test_the_bits_do_not_depend_on_threads(name: str, options: dict[str, Any],
 
 
 @pytest.mark.parametrize("optimizer", [optim.SGD, optim.Adam, optim.RMSprop])
-def test_they_run_and_leave_to_the_body_what_does_not_fit(optimizer: Any,
+def test_they_run_and_leave_to_the_reference_what_does_not_fit(optimizer: Any,
                                                           monkeypatch: Any) -> None:
     left: list[Any] = []
-    body = optimizer.update.body
-    monkeypatch.setattr(optimizer.update, "body", lambda xp, prepared, group: (
-        left.extend(row[0] for row in prepared), body(xp, prepared, group)))
+    reference = optimizer.update.reference
+    monkeypatch.setattr(optimizer.update, "reference", lambda xp, prepared, group: (
+        left.extend(row[0] for row in prepared), reference(xp, prepared, group)))
     dense, other = (nn.Parameter(tinytensor.ones(3, 4)) for _ in range(2))
     strided = nn.Parameter(tinytensor.ones(4, 3).T)
     other.requires_grad_(False)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from operations import in_turn, values
 
 import tinytensor
-from tinytensor import dtypes
+from tinytensor.arrays import dtypes
 
 NAMES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
 with_each = pytest.mark.parametrize("first", NAMES)  # the other dtype goes round inside the test

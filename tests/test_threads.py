@@ -15,12 +15,12 @@ import pytest
 import torch
 
 import tinytensor
-from tinytensor import threads
+from tinytensor.arrays import threads
+from tinytensor.arrays.dispatch import use_kernels
 from tinytensor.kernels.cpu import linalg
 from tinytensor.kernels.loops import loop
 from tinytensor.kernels.pool import Pool, pool
 from tinytensor.nn import functional
-from tinytensor.seam import use_kernels
 
 pytest.importorskip("numba")
 from tinytensor.kernels import crew

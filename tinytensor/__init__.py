@@ -12,33 +12,11 @@ import importlib.util as _imports
 import warnings as _warnings
 from typing import TYPE_CHECKING, Any
 
-from . import (
-    absent,
-    accelerator,
-    amp,
-    autograd,
-    backends,
-    cuda,
-    dtypes,
-    linalg,
-    ops,
-    random,
-    special,
-    testing,
-)
+from . import accelerator, amp, autograd, backends, cuda, linalg, ops, random, special, testing
 from .amp import GradScaler, autocast
-from .autograd import versions as _versions
-from .autograd.modes import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    is_inference_mode_enabled,
-    no_grad,
-    set_grad_enabled,
-)
-from .creation import *  # noqa: F403
-from .devices import device, get_default_device, set_default_device
-from .dtypes import (
+from .arrays import dtypes
+from .arrays.devices import device, get_default_device, set_default_device
+from .arrays.dtypes import (
     can_cast,
     channels_last,
     channels_last_3d,
@@ -52,12 +30,23 @@ from .dtypes import (
     promote_types,
     set_default_dtype,
 )
-from .printing import set_printoptions
+from .arrays.threads import get_num_threads, set_num_threads
+from .autograd import versions as _versions
+from .autograd.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .compat import absent
 from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
-from .sampling import *  # noqa: F403
-from .tensor import Size, Tensor
-from .threads import get_num_threads, set_num_threads
-from .viz import draw_dot
+from .tensors.creation import *  # noqa: F403
+from .tensors.drawing import draw_dot
+from .tensors.printing import set_printoptions
+from .tensors.sampling import *  # noqa: F403
+from .tensors.tensor import Size, Tensor
 
 if TYPE_CHECKING:
     from .table import *  # noqa: F403
@@ -68,9 +57,9 @@ globals().update(ops.names_for(""))  # the functions of the table of operations
 globals().update(dtypes.BY_NAME)  # float32, int64, ... and their short names
 
 from . import distributed, distributions, nn, optim, utils  # noqa: E402 - built on all of the above
-from .files import load, save  # noqa: E402
-from .names import *  # noqa: E402, F403
+from .compat.names import *  # noqa: E402, F403
 from .nn import functional  # noqa: E402 - the word that `scalar` has for it too
+from .tensors.files import load, save  # noqa: E402
 
 if _imports.find_spec(f"{__name__}.kernels"):  # what it holds is faster, and can be left out
     from . import kernels

@@ -13,8 +13,8 @@ import numpy
 
 import tinytensor
 
-from . import stubs
 from .autograd.op import TABLE, Entry
+from .commands import stubs
 from .ops.samples import concrete
 
 COLUMNS = ("operation", "shapes", "derivatives", "devices", "kernels")

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import absent, devices
+from .arrays import devices
+from .arrays.devices import cuda_is_available, device_count
+from .arrays.devices import set_device as set_device_index
+from .compat import absent
 from .cuda import empty_cache, memory_allocated, memory_reserved, synchronize
-from .devices import cuda_is_available, device_count
-from .devices import set_device as set_device_index
 
 __all__ = ["is_available", "device_count", "current_accelerator", "current_device_index",
            "current_device_idx", "set_device_index", "set_device_idx", "device_index",

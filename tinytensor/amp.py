@@ -11,9 +11,9 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .arrays.devices import array_module
 from .autograd.modes import no_grad
-from .devices import array_module
-from .tensor import Tensor
+from .tensors.tensor import Tensor
 
 __all__ = ["GradScaler", "autocast"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import absent
+from .compat import absent
 
 __all__ = ["is_available", "is_initialized", "get_rank", "get_world_size", "barrier",
            "init_process_group", "destroy_process_group"]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import absent, ops
+from . import ops
+from .compat import absent
 from .ops.decomposition import LinAlgError as LinAlgError
 
 # What stands at the top level too, under the same name.

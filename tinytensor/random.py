@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from . import devices
+from .arrays import devices
 
 
 class Generator:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import absent, ops
+from . import ops
+from .compat import absent
 
 SHARED = ("erf", "erfc", "erfinv", "exp2", "expm1", "log1p", "log_softmax", "logit", "logsumexp",
           "round", "sinc", "softmax", "xlogy")

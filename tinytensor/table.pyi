@@ -5,7 +5,7 @@ Written by `python -m tinytensor stubs`; not to be edited.
 
 from typing import Any
 
-from .tensor import Tensor
+from .tensors.tensor import Tensor
 
 class Methods:
     def __abs__(self) -> Tensor: ...

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy
 
-from . import absent
-from .devices import to_numpy
-from .tensor import Tensor
+from .arrays.devices import to_numpy
+from .compat import absent
+from .tensors.tensor import Tensor
 
 __all__ = ["assert_close"]
 

@@ -49,7 +49,7 @@ class VariableType(type):
         return data.detach().requires_grad_(requires_grad)  # type: ignore[attr-defined]
 
     def __instancecheck__(cls, x: Any) -> bool:
-        from ..tensor import Tensor
+        from ..tensors.tensor import Tensor
 
         return isinstance(x, Tensor)
 

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy
 
-from .. import devices
-from ..seam import Switch, parameter_names
+from ..arrays import devices
+from ..arrays.dispatch import KernelSettings, parameter_names
 from . import engine
 from .expressions import written_out
 from .modes import check_finite, everywhere, mode
@@ -137,7 +137,7 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     source = _Source()
     takes_xp = signature.takes_xp or () in op.kernels
     source.namespace |= {
-        "op": op, "forward": op.forward, "switch": Switch,
+        "op": op, "forward": op.forward, "settings": KernelSettings,
         "NodeType": op.node_type, "Tensor": engine.Tensor,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
         "numpy": numpy, "ndarray": numpy.ndarray, "generic": numpy.generic, "array": numpy.array,
@@ -414,19 +414,20 @@ def _kernel_or(source: _Source, part: Any, kernel: str, arguments: str, names: d
                call: str) -> str:
     """What a kernel makes, if there is one for the device that takes what it is given, or `call`.
 
-    This is `Replaceable.__call__`, written out for the CPU; what is too small for a kernel does not
+    This is `Dispatch.__call__`, written out for the CPU; what is too small for a kernel does not
     even meet it.
     """
     if "cuda" in part.kernels:
         source.namespace[f"with_{kernel}"] = part
         call = f"with_{kernel}(xp, {arguments}) if xp is not numpy else {call}"
     if "cpu" in part.kernels:
-        source.namespace |= {kernel: part.kernels["cpu"], "switch": Switch, "numpy": numpy}
-        conditions = ["xp is numpy", "switch.on"]
+        source.namespace |= {kernel: part.kernels["cpu"], "settings": KernelSettings,
+                             "numpy": numpy}
+        conditions = ["xp is numpy", "settings.enabled"]
         if part.work is not None:
             work = written_out(part.work, names, source.namespace)
             assert work is not None, f"{part.name}: its work is not one expression"
-            conditions.append(f"{work} >= switch.small")
+            conditions.append(f"{work} >= settings.min_work")
         conditions.append(f"(found := {kernel}({arguments})) is not None")
         call = f"found if {' and '.join(conditions)} else {call}"
     return call

@@ -23,7 +23,7 @@ from operator import attrgetter
 from types import CodeType, SimpleNamespace
 from typing import Any
 
-from ..devices import array_module, as_array, is_array
+from ..arrays.devices import array_module, as_array, is_array
 from . import versions
 from .modes import CHECKED, check_finite, mode
 from .versions import check_unwritten, clock, place_of

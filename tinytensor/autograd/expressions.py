@@ -16,7 +16,7 @@ import linecache
 from collections.abc import Callable
 from typing import Any
 
-from ..seam import parameter_names
+from ..arrays.dispatch import parameter_names
 
 # They bind names of their own, which the code around an expression may use too.
 SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr)

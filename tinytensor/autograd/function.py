@@ -27,7 +27,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
-from ..devices import as_array, on
+from ..arrays.devices import as_array, on
 from . import engine
 from .engine import Node, Pick, Sums, tensor_of
 from .modes import CHECKED, check_finite, is_grad_enabled, mode, no_grad

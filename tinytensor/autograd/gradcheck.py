@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy
 
-from ..devices import on, to_device, to_numpy
+from ..arrays.devices import on, to_device, to_numpy
 from . import engine, gradients
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]

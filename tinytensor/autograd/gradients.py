@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy import ndarray
 
-from ..devices import as_array, ones_like
+from ..arrays.devices import as_array, ones_like
 from . import engine
 from .engine import new, tensor_of, walk
 from .versions import note_write

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..devices import array_module, as_array, is_array
+from ..arrays.devices import array_module, as_array, is_array
 from .versions import place_of
 
 CHECKED = "checked"  # recorded, and every result is checked for NaN and inf

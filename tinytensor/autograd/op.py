@@ -38,8 +38,8 @@ from typing import Any
 
 import numpy
 
-from .. import devices, dtypes
-from ..seam import Replaceable, parameter_names
+from ..arrays import devices, dtypes
+from ..arrays.dispatch import Dispatch, parameter_names
 from . import engine
 from .compiler import (
     ALIASES,
@@ -108,7 +108,7 @@ class Op:
         self.rules: dict[tuple[str, ...], Callable[..., Any]] = {}
         self.adders: dict[str, Callable[..., Any]] = {}
         # What stands in for the forward, under (), and for the rules, under their inputs.
-        self.kernels: dict[tuple[str, ...], Replaceable] = {}
+        self.kernels: dict[tuple[str, ...], Dispatch] = {}
         self.entry: Entry | None = None
         self.watcher: Callable[..., Any] | None = None
         title = "".join(part.capitalize() for part in self.name.split("_"))
@@ -184,12 +184,12 @@ class Op:
         Or for the rules of several inputs: it takes all that these do, and `needs`, and returns a
         gradient for each, or None for one that is not needed.
 
-        What has less than `Switch.small` work, a function of arguments of the kernel, does not
-        even meet a kernel for the CPU, which spares small arrays the question.
+        Calls whose `work(...)`, a function of arguments of the kernel, is below
+        `KernelSettings.min_work` skip the CPU kernel.
 
         Raises:
             KeyError: there is no such rule.
-            TypeError, ValueError: as `Replaceable.kernel`.
+            TypeError, ValueError: as `Dispatch.kernel`.
         """
         if names and names not in self.rules and not all((name,) in self.rules for name in names):
             raise KeyError(f"{self.name}: a kernel of the rule for {' and '.join(names)}; there "
@@ -198,7 +198,7 @@ class Op:
             part = self.kernels.get(names)
             if part is None:
                 title = f"{self.name}: the rule for {' and '.join(names)}" if names else self.name
-                part = Replaceable(title, self._body(names))
+                part = Dispatch(title, self._reference(names))
             part.kernel(device)(kernel)
             if device == "cpu":
                 part.work = work
@@ -208,7 +208,7 @@ class Op:
 
         return register
 
-    def _body(self, names: tuple[str, ...]) -> Callable[..., Any]:
+    def _reference(self, names: tuple[str, ...]) -> Callable[..., Any]:
         """What a kernel stands in for."""
         if not names:
             return self.forward
@@ -224,7 +224,7 @@ class Op:
         """Takes note of the rules; the functions are written anew when they are next called."""
         self.__dict__.pop("save_list", None)
         for names, part in self.kernels.items():
-            part.body = self._body(names)
+            part.reference = self._reference(names)
         self._call.reset()
         self._backward.reset()
 

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Iterable
 from typing import Any
 
-from ..devices import is_array
+from ..arrays.devices import is_array
 
 clock = itertools.count(1)  # ticks at every recorded op and at every write to memory
 

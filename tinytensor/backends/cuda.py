@@ -5,7 +5,7 @@ What is set here changes nothing; see `tinytensor.backends`.
 
 from types import SimpleNamespace
 
-from .. import devices
+from ..arrays import devices
 
 matmul = SimpleNamespace(allow_tf32=False, allow_fp16_reduced_precision_reduction=True,
                          allow_bf16_reduced_precision_reduction=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import random
-from ..devices import (
+from ..arrays.devices import (
     cuda_is_available,
     current_device,
     device_count,
@@ -17,7 +17,7 @@ from ..devices import (
     resolve,
     set_device,
 )
-from ..devices import synchronize as _synchronize
+from ..arrays.devices import synchronize as _synchronize
 from . import amp
 
 __all__ = ["is_available", "device_count", "current_device", "set_device", "get_device_name",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .. import absent
+from ..compat import absent
 from .bernoulli import Bernoulli
 from .categorical import Categorical
 from .cauchy import Cauchy

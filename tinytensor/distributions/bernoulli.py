@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
-from ..creation import arange, full_like
-from ..sampling import bernoulli
-from ..tensor import Tensor
+from ..tensors.creation import arange, full_like
+from ..tensors.sampling import bernoulli
+from ..tensors.tensor import Tensor
 from .distribution import BOOLEAN, PROBABILITY, REAL, Constraint, broadcast_all, functions
 from .trials import Trials
 

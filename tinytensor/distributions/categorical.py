@@ -5,10 +5,10 @@ from __future__ import annotations
 from copy import copy
 from typing import Any
 
-from .. import dtypes
-from ..creation import arange, full
-from ..sampling import multinomial
-from ..tensor import Size, Tensor
+from ..arrays import dtypes
+from ..tensors.creation import arange, full
+from ..tensors.sampling import multinomial
+from ..tensors.tensor import Size, Tensor
 from .distribution import (
     REAL,
     Constraint,

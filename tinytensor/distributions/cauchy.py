@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..creation import full_like
-from ..tensor import Size, Tensor
+from ..tensors.creation import full_like
+from ..tensors.tensor import Size, Tensor
 from .location_scale import LocationScale
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from .. import dtypes, ops
+from .. import ops
+from ..arrays import dtypes
 from ..autograd.modes import enable_grad, no_grad
-from ..creation import tensor
-from ..tensor import Size, Tensor
+from ..tensors.creation import tensor
+from ..tensors.tensor import Size, Tensor
 
 functions: Any = ops.names_for("")
 broadcast_tensors = functions["broadcast_tensors"]

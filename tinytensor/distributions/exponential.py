@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..creation import zeros_like
-from ..tensor import Size, Tensor
+from ..tensors.creation import zeros_like
+from ..tensors.tensor import Size, Tensor
 from .distribution import NONNEGATIVE, POSITIVE, Constraint, Distribution, broadcast_all
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
-from ..creation import zeros_like
-from ..tensor import Tensor
+from ..tensors.creation import zeros_like
+from ..tensors.tensor import Tensor
 from .distribution import REAL, Constraint, broadcast_all, functions
 from .exponential import standard_exponential
 from .trials import Trials

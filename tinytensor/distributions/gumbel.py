@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import dtypes
-from ..tensor import Size, Tensor
+from ..arrays import dtypes
+from ..tensors.tensor import Size, Tensor
 from .exponential import standard_exponential
 from .location_scale import LocationScale
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..creation import full_like, zeros_like
-from ..tensor import Tensor
+from ..tensors.creation import full_like, zeros_like
+from ..tensors.tensor import Tensor
 from .distribution import (
     NONNEGATIVE,
     POSITIVE,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import ops
-from ..creation import full_like, zeros_like
-from ..tensor import Tensor
+from ..tensors.creation import full_like, zeros_like
+from ..tensors.tensor import Tensor
 from .bernoulli import Bernoulli
 from .categorical import Categorical
 from .cauchy import Cauchy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..tensor import Size, Tensor
+from ..tensors.tensor import Size, Tensor
 from .exponential import standard_exponential
 from .location_scale import LocationScale
 

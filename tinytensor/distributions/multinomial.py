@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..creation import arange, zeros
-from ..tensor import Size, Tensor
+from ..tensors.creation import arange, zeros
+from ..tensors.tensor import Size, Tensor
 from .categorical import OverClasses
 from .distribution import Constraint, clamp_probs, functions
 

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from .. import linalg
-from ..sampling import randn
-from ..tensor import Tensor
+from ..tensors.sampling import randn
+from ..tensors.tensor import Tensor
 from .distribution import REAL, Constraint, Distribution
 
 

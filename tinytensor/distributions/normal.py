@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..sampling import normal, randn
-from ..tensor import Size, Tensor
+from ..tensors.sampling import normal, randn
+from ..tensors.tensor import Size, Tensor
 from .location_scale import LocationScale
 
 

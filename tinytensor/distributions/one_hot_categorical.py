@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
-from ..creation import eye
-from ..tensor import Tensor
+from ..tensors.creation import eye
+from ..tensors.tensor import Tensor
 from .categorical import SIMPLEX, OverClasses
 from .distribution import REAL, Constraint
 

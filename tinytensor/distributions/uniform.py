@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..sampling import rand
-from ..tensor import Tensor
+from ..tensors.sampling import rand
+from ..tensors.tensor import Tensor
 from .distribution import REAL, Constraint, Distribution, broadcast_all
 
 

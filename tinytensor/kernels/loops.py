@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy
 
-from ..seam import Switch
+from ..arrays.dispatch import KernelSettings
 from .pool import pool
 
 # Additions may be reordered, so that sums take whole vectors, and joined with products; NaN and
@@ -170,12 +170,12 @@ def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> ByDtype:
 def fits(*arrays: Any, least: int | None = None) -> bool:
     """Whether loops take these arrays: of one dtype, float32 or float64, dense, and large enough.
 
-    None among them is passed over. `least` elements of the first are enough, `Switch.small` unless
-    given.
+    None is skipped. The first array must have `least` elements, by default
+    `KernelSettings.min_work`.
     """
     first = arrays[0]
     if Numba.missing or not first.size or first.size < (
-            Switch.small if least is None else min(least, Switch.small)):
+            KernelSettings.min_work if least is None else min(least, KernelSettings.min_work)):
         return False
     dtype = first.dtype
     if dtype not in FLOATS:

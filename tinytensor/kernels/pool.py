@@ -12,7 +12,7 @@ import os
 import threading
 from typing import Any
 
-from ..threads import Threads
+from ..arrays.threads import Threads
 
 MOST = 512  # threads
 

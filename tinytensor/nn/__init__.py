@@ -6,7 +6,7 @@ A layer is a Module: Parameters under names, and a forward that calls functions 
 
 from typing import Any
 
-from .. import absent
+from ..compat import absent
 from . import functional, init, parallel, utils
 from .activation import (
     CELU,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
-from ..creation import full
-from ..tensor import Tensor
+from ..tensors.creation import full
+from ..tensors.tensor import Tensor
 from . import functional
 from .function_module import FunctionModule
 from .module import Module

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import ops
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from . import functional
 from .containers import ModuleList, Sequential
 from .linear import Linear

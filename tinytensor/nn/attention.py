@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import dtypes, ops
-from ..creation import empty, zeros
-from ..tensor import Tensor
+from .. import ops
+from ..arrays import dtypes
+from ..tensors.creation import empty, zeros
+from ..tensors.tensor import Tensor
 from . import functional, init
 from .linear import Linear
 from .module import Module

@@ -7,7 +7,7 @@ from itertools import groupby, zip_longest
 from typing import Any
 
 from ..ops.linalg import rectified_linear
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .activation import ReLU
 from .linear import Linear
 from .module import Module, indented

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from . import functional
 from .function_module import FunctionModule
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from .. import absent, ops
+from .. import ops
+from ..compat import absent
 
 # What stands at the top level too, under the same name.
 SHARED = (

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from ..arrays.devices import as_array
 from ..autograd import engine, versions
 from ..autograd.engine import Node, Sums, pick, tensor_of
 from ..autograd.modes import mode
-from ..creation import zeros
-from ..devices import as_array
-from ..tensor import Tensor
+from ..tensors.creation import zeros
+from ..tensors.tensor import Tensor
 
 
 class Hook(NamedTuple):

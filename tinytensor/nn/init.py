@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import linalg
+from ..arrays.dtypes import float64
 from ..autograd.modes import no_grad
-from ..creation import empty, eye, zeros
-from ..dtypes import float64
 from ..random import Generator
-from ..sampling import rand, randn
-from ..tensor import Tensor
+from ..tensors.creation import empty, eye, zeros
+from ..tensors.sampling import rand, randn
+from ..tensors.tensor import Tensor
 
 
 def _draw(tensor: Tensor, fill: Callable[[Any], Any]) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy
 
 from ..random import Streams, using
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from . import convolution, normalization
 from .linear import Linear
 from .module import Module

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..creation import empty
-from ..tensor import Tensor
+from ..tensors.creation import empty
+from ..tensors.tensor import Tensor
 from . import functional, init
 from .module import Module
 from .parameter import Parameter

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..creation import as_tensor, empty
 from ..ops.linalg import rectified_linear
-from ..tensor import Tensor
+from ..tensors.creation import as_tensor, empty
+from ..tensors.tensor import Tensor
 from . import functional, init
 from .containers import ModuleList
 from .module import Module

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from .. import absent, dtypes
+from ..arrays import dtypes
+from ..arrays.devices import device as device_type
 from ..autograd.modes import no_grad
-from ..creation import empty_like
-from ..devices import device as device_type
-from ..tensor import Tensor
+from ..compat import absent
+from ..tensors.creation import empty_like
+from ..tensors.tensor import Tensor
 from .hooks import BackwardHooks, Hook, Hooks, RemovableHandle
 from .parameter import Buffer, Parameter
 from .state import Stateful, joined

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .. import dtypes
-from ..creation import empty, ones, tensor, zeros
-from ..tensor import Tensor
+from ..arrays import dtypes
+from ..tensors.creation import empty, ones, tensor, zeros
+from ..tensors.tensor import Tensor
 from . import functional, init
 from .module import Module
 from .parameter import Parameter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from . import functional
 from .module import Module
 from .sizes import each_dim

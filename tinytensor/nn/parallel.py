@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import distributed
-from ..devices import cuda_is_available, resolve
-from ..tensor import Tensor
+from ..arrays.devices import cuda_is_available, resolve
+from ..tensors.tensor import Tensor
 from .module import Module
 
 __all__ = ["DataParallel", "DistributedDataParallel"]

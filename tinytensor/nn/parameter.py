@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..creation import empty
-from ..tensor import Tensor
+from ..tensors.creation import empty
+from ..tensors.tensor import Tensor
 
 
 class Parameter(Tensor):

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from .. import ops
 from ..autograd.versions import warn
-from ..creation import empty, zeros
-from ..tensor import Tensor
+from ..tensors.creation import empty, zeros
+from ..tensors.tensor import Tensor
 from . import functional
 from .linear import uniform_by_fan_in
 from .module import Module

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..autograd.modes import no_grad
-from ..creation import tensor
-from ..tensor import Tensor
+from ..tensors.creation import tensor
+from ..tensors.tensor import Tensor
 from .hooks import Hook, Hooks, RemovableHandle
 from .parameter import Parameter
 from .registry import Registry

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import ops
-from ..creation import full
-from ..tensor import Tensor
+from ..tensors.creation import full
+from ..tensors.tensor import Tensor
 from . import functional, init
 from .attention import MultiheadAttention, additive
 from .containers import ModuleList

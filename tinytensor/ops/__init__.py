@@ -10,12 +10,12 @@ import builtins
 from collections.abc import Callable
 from typing import Any
 
-from .. import devices, dtypes
+from ..arrays import devices, dtypes
 from ..autograd.engine import tensors
 from ..autograd.modes import mode
 from ..autograd.op import TABLE, Entry
-from ..tensor import Tensor
-from ..tensor import ops as wanted_by_tensor
+from ..tensors.tensor import Tensor
+from ..tensors.tensor import ops as wanted_by_tensor
 from . import (  # each enters its operations into the table
     activation,
     alignment,
@@ -256,7 +256,7 @@ def _beside(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def load() -> None:
     """Draws everything that follows from the table."""
-    from .. import creation
+    from ..tensors import creation
 
     for entry in TABLE.values():
         _attach(entry)

@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .. import devices, dtypes, random
+from .. import random
+from ..arrays import devices, dtypes
 from ..autograd import engine
 from ..autograd.op import Op, composed, op
 from ..autograd.versions import warn

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from .. import devices, dtypes
+from ..arrays import devices, dtypes
 from ..autograd.engine import Tensor, tensor_of
 from ..autograd.op import composed
 from .index import where

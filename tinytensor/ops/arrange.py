@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from .. import dtypes
+from ..arrays import dtypes
 from ..autograd.op import composed, op
 from ..autograd.versions import owner
 from .index import flip, getitem, split
@@ -203,7 +203,7 @@ def block_diag(*tensors):
                                f"{tuple(x.shape)}")
     blocks = atleast_2d(tuple(tensors))
     if not blocks:
-        from ..creation import empty
+        from ..tensors.creation import empty
 
         return empty(1, 0)
     width, rows, start = sum(x.shape[1] for x in blocks), [], 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import devices, dtypes
+from ..arrays import devices, dtypes
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed, op
 from .activation import softmax

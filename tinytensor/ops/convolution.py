@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..arrays.devices import is_gpu_array
 from ..autograd.op import composed, op
-from ..devices import is_gpu_array
 from .samples import S, TensorSample, t
 
 Array = Any

@@ -19,7 +19,7 @@ from typing import Any
 import numpy
 from numpy.linalg import LinAlgError as NotSolvable  # CuPy raises it too
 
-from .. import devices
+from ..arrays import devices
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed, op
 from .index import raw

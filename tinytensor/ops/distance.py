@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from .. import devices
+from ..arrays import devices
 from ..autograd.op import composed, op
 from .index import getitem
 from .reduce import vector_norm

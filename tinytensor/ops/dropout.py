@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy
 
-from .. import devices, random
+from .. import random
+from ..arrays import devices
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed
 from ..autograd.versions import warn

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .. import dtypes
+from ..arrays import dtypes
 from ..autograd.op import Op, composed, op
 from .masking import masked
 from .samples import S, binary, bools, ints, t, unary

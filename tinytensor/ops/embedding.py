@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy
 
-from .. import devices, dtypes
+from ..arrays import devices, dtypes
+from ..arrays.devices import array_module
 from ..autograd import engine
 from ..autograd.engine import tensor_of
 from ..autograd.modes import no_grad
 from ..autograd.op import composed, op
-from ..devices import array_module
 from .gather import index_add, scatter_reduce
 from .index import check_labels, getitem, put_zeros, where
 from .samples import S, ints, t

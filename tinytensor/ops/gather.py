@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from .. import devices
+from ..arrays import devices
 from ..autograd import engine
 from ..autograd.op import composed, op
 from .index import (

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy
 
-from .. import devices, dtypes
+from ..arrays import devices, dtypes
 from ..autograd import engine, versions
 from ..autograd.modes import mode
 from ..autograd.op import composed, op

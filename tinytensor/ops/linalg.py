@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy
 
-from .. import devices
+from ..arrays import devices
+from ..arrays.dispatch import KernelSettings
 from ..autograd.op import composed, op
-from ..seam import Switch
 from .elementwise import relu
 from .index import getitem
 from .masking import masked
@@ -673,7 +673,7 @@ def rectified_linear(input, weight, bias):
 
     A small one leaves both nodes: a graph that somebody looks at shows what was written.
     """
-    if input._array.size + weight._array.size < Switch.small:
+    if input._array.size + weight._array.size < KernelSettings.min_work:
         return relu(linear(input, weight, bias))
     return linear_relu(input, weight, bias)
 

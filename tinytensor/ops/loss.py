@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import dtypes
+from ..arrays import dtypes
+from ..arrays.devices import array_module
 from ..autograd import engine
 from ..autograd.op import composed, op
 from ..autograd.versions import warn
-from ..devices import array_module
 from . import distance
 from .activation import log_softmax, softmax
 from .elementwise import exp, log, minimum, relu, square

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import dtypes
+from ..arrays import dtypes
 from ..autograd.modes import no_grad
 from ..autograd.op import composed, op
 from .reduce import mean

@@ -18,8 +18,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import creation, dtypes
+from ..arrays import dtypes
 from ..autograd.op import op
+from ..tensors import creation
 from .convolution import at_least, line_taps, named, per_dim, with_batch
 from .index import setitem
 from .samples import S, ints, t

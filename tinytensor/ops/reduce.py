@@ -9,7 +9,7 @@ import math
 from collections import namedtuple
 from typing import Any
 
-from .. import dtypes
+from ..arrays import dtypes
 from ..autograd.op import composed, op
 from .samples import S, bools, ints, reductions, t
 
@@ -377,7 +377,7 @@ ValuesAndIndices = namedtuple("ValuesAndIndices", "values indices")
 
 def _extremum(name, input, other, keepdim, aliases, whole, pairwise, where):
     """max and min: of everything, of two Tensors, or along a dim with positions."""
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
     if isinstance(other, Tensor):
         out = aliases.pop("out", None)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy
 
-from .. import creation
 from ..autograd.op import composed
+from ..tensors import creation
 from .convolution import line_taps
 from .index import getitem, where
 from .pooling import (

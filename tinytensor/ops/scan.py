@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import dtypes
+from ..arrays import dtypes
 from ..autograd.op import composed, op
 from .index import getitem
 from .reduce import ValuesAndIndices, axes, sum_

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import devices, dtypes
+from ..arrays import devices, dtypes
 from ..autograd.engine import tensor_of, tensors
 from ..autograd.op import broadcast_problem, composed, op
-from ..tensor import Size
+from ..tensors.tensor import Size
 from .reduce import axes
 from .samples import S, ints, t
 
@@ -420,7 +420,7 @@ def write_view(xp, base: Array, value: Array, recipe: Any):
 
     Shapes: (*), (+) -> (*). It stands in the graph for a write in place through a view.
     """
-    from ..tensor import replay
+    from ..tensors.tensor import replay
 
     out = xp.array(base)  # an array also where NumPy hands on a scalar
     replay(tensor_of(out, None), recipe)._array[...] = value
@@ -434,6 +434,6 @@ def _(xp, g, recipe):
 
 @write_view.vjp("value")
 def _(xp, g, recipe):
-    from ..tensor import replay
+    from ..tensors.tensor import replay
 
     return replay(g, recipe) if xp is tensors else replay(tensor_of(g, None), recipe)._array

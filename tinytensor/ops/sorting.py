@@ -10,7 +10,7 @@ import math
 from collections import namedtuple
 from typing import Any
 
-from .. import dtypes
+from ..arrays import dtypes
 from ..autograd.op import composed, op
 from .index import along, where
 from .reduce import axes, chosen, refuse_empty, share_among_equals, sum_
@@ -583,7 +583,7 @@ def histogram(input, bins=100, *, range=None, weight=None, density=False):
         NotImplementedError: integers.
         TypeError: a range beside edges.
     """
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
     values = input.detach().reshape(-1)
     if not values.is_floating_point():
@@ -615,7 +615,7 @@ def histogram(input, bins=100, *, range=None, weight=None, density=False):
 
 def _equal_bins(values, bins, bounds):
     """The edges of so many bins, from the smallest to the largest value if there are no bounds."""
-    from ..creation import linspace
+    from ..tensors.creation import linspace
 
     if bins < 1:
         raise RuntimeError(f"histogram: at least 1 bin is needed, got {bins}")

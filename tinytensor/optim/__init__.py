@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .. import absent
+from ..compat import absent
 from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
 from .adagrad import Adagrad

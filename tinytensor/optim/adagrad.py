@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..arrays.devices import array_module, on
 from ..autograd.engine import tensor_of
-from ..creation import tensor
-from ..devices import array_module, on
+from ..tensors.creation import tensor
 from .optimizer import Optimizer, blocks, check_at_least_zero, count_step, direction, for_each
 
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from ..arrays.devices import array_module, on
 from ..autograd import versions
 from ..autograd.engine import tensor_of
 from ..autograd.modes import enable_grad, no_grad
-from ..devices import array_module, on
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .optimizer import Optimizer, check_at_least_zero
 
 DECREASE = 1e-4  # c₁ of the Wolfe conditions: the part of the promised decrease that is enough

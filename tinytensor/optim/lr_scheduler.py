@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..autograd.versions import warn
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .optimizer import Optimizer
 
 __all__ = [

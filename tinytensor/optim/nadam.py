@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..creation import tensor
+from ..tensors.creation import tensor
 from .optimizer import (
     Optimizer,
     average,

@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ..arrays.devices import array_module, by_device, is_gpu_array, on
+from ..arrays.dispatch import Dispatch
 from ..autograd import versions
 from ..autograd.engine import tensor_of
 from ..autograd.modes import enable_grad
 from ..autograd.versions import warn
-from ..creation import tensor
-from ..devices import array_module, by_device, is_gpu_array, on
 from ..nn.containers import ParameterList
 from ..nn.hooks import Hook, Hooks, RemovableHandle
 from ..nn.module import clear_grad
-from ..seam import Replaceable
-from ..tensor import Tensor
+from ..tensors.creation import tensor
+from ..tensors.tensor import Tensor
 
 
 def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -181,7 +181,7 @@ class Optimizer:
         raise NotImplementedError
 
     # update(xp, prepared, group) changes parameters, given what `_prepare` has made of each.
-    update: Replaceable
+    update: Dispatch
 
     # ------------------------------------------------------------ state
 
@@ -295,13 +295,13 @@ def _loaded(name: str, value: Any, parameter: Tensor) -> Any:
     return copied if name == "step" else copied.to(parameter)
 
 
-def for_each(name: str, formulas: Callable[..., None]) -> Replaceable:
+def for_each(name: str, formulas: Callable[..., None]) -> Dispatch:
     """An `update` that calls formulas(xp, group, *prepared) for one parameter after the other."""
     def update(xp: Any, prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> None:
         for arguments in prepared:
             formulas(xp, group, *arguments)
 
-    return Replaceable(name, update)
+    return Dispatch(name, update)
 
 
 def count_step(state: dict[str, Any]) -> int:

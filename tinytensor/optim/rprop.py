@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..arrays.devices import array_module
 from ..autograd.engine import tensor_of
-from ..devices import array_module
 from .optimizer import (
     Optimizer,
     blocks,

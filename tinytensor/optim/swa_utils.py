@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .. import dtypes
+from ..arrays import dtypes
 from ..autograd.modes import no_grad
-from ..creation import tensor
 from ..nn.module import Module
 from ..nn.normalization import BatchNorm
-from ..tensor import Tensor
+from ..tensors.creation import tensor
+from ..tensors.tensor import Tensor
 from .lr_scheduler import LRScheduler
 from .optimizer import Optimizer
 

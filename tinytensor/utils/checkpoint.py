@@ -17,7 +17,7 @@ from .. import random
 from ..autograd import engine, versions
 from ..autograd.engine import Leaf, Node, Sums, pick, tensor_of, walk
 from ..autograd.modes import enable_grad, mode
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential"]
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy
 
 from .. import random
-from ..files import load, save
+from ..tensors.files import load, save
 
 __all__ = ["RandomState", "check_parts", "load_checkpoint", "save_checkpoint"]
 

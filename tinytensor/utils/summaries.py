@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import dtypes as dtype_names
 from .. import random
+from ..arrays import dtypes as dtype_names
 from ..autograd.modes import no_grad
 from ..autograd.op import Op
-from ..creation import zeros
 from ..nn.module import Module
 from ..ops.attention import attention
 from ..ops.convolution import convolution, convolution_input
 from ..ops.linalg import linear, matmul
 from ..ops.recurrent import gru_sequence, lstm_sequence, rnn_sequence
 from ..ops.shape import broadcast_shapes
-from ..tensor import Tensor
+from ..tensors.creation import zeros
+from ..tensors.tensor import Tensor
 
 
 @dataclass

@@ -24,7 +24,7 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 
 __all__ = ["SummaryWriter"]
 

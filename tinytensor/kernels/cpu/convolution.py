@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from ...arrays.threads import get_num_threads
 from ...ops.convolution import convolution, convolution_input, convolution_weight
-from ...threads import get_num_threads
 from ..loops import fits
 from ..pool import pool
 from .linalg import product

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy
 
+from ...arrays.dispatch import KernelSettings
+from ...arrays.threads import get_num_threads
 from ...ops.elementwise import relu
 from ...ops.linalg import linear, linear_relu, matmul
-from ...seam import Switch
-from ...threads import get_num_threads
 from ..loops import fits
 from ..pool import pool
 
@@ -52,7 +52,7 @@ def _product(a: Any, b: Any, bias: Any = None, rectified: bool = False) -> Any:
     columns, parts = b.shape[1], get_num_threads()
     work, vector = rows * depth * columns, rows == 1 or columns == 1
     if depth == 1 and bias is None and not rectified:
-        return _outer(a, b) if work >= Switch.small else None
+        return _outer(a, b) if work >= KernelSettings.min_work else None
     if rows <= FEW and (found := _of_few_rows(a, b.T, bias, rectified)) is not None:
         return found
     if work < (WAKES_FOR_VECTORS if vector else WAKES):
@@ -81,7 +81,7 @@ def _of_few_rows(a: Any, b: Any, bias: Any, rectified: bool) -> Any:
     rows, depth = a.shape
     columns = len(b)
     work = rows * depth * columns
-    if rows > FEW or work < (WAKES_FOR_VECTORS if rows == 1 else Switch.small) \
+    if rows > FEW or work < (WAKES_FOR_VECTORS if rows == 1 else KernelSettings.min_work) \
             or a.nbytes > CACHE or not fits(a, b, bias, least=1):
         return None
     loop, align, least = (_loops().one_row, 16, WORTH_FOR_VECTORS) if rows == 1 \

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy
 
+from ...arrays.dispatch import Dispatch
+from ...arrays.threads import get_num_threads
 from ...nn.utils import clip_grad
 from ...optim.adam import Adam
 from ...optim.rmsprop import RMSprop
 from ...optim.sgd import SGD
-from ...seam import Replaceable
-from ...threads import get_num_threads
 from ..loops import FLOATS, Numba
 from ..pool import pool
 
@@ -33,7 +33,7 @@ def _loops() -> tuple[Any, Any]:
     return memory, steps
 
 
-def _run(update: Replaceable, name: str, prepared: list[tuple[Any, ...]], group: dict[str, Any],
+def _run(update: Dispatch, name: str, prepared: list[tuple[Any, ...]], group: dict[str, Any],
          arrays: int, *options: float | bool) -> Any:
     """The update by a loop of `steps`, and by its body for parameters that do not fit.
 
@@ -46,7 +46,7 @@ def _run(update: Replaceable, name: str, prepared: list[tuple[Any, ...]], group:
         left = _taken(name, [(p, numpy.asarray(g, order="C"), *rest) for p, g, *rest in left],
                       arrays, options)
     if left:
-        update.body(numpy, left, group)
+        update.reference(numpy, left, group)
     return True
 
 

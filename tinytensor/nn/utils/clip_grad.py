@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ...arrays.devices import array_module, as_array, by_device, is_gpu_array, on, to_device
+from ...arrays.dispatch import Dispatch
 from ...autograd import versions
 from ...autograd.engine import tensor_of
-from ...creation import tensor
-from ...devices import array_module, as_array, by_device, is_gpu_array, on, to_device
-from ...seam import Replaceable
-from ...tensor import Tensor
+from ...tensors.creation import tensor
+from ...tensors.tensor import Tensor
 
 
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
@@ -59,7 +59,7 @@ def _norms(xp: Any, arrays: list[Any], p: float) -> Any:
     return xp.stack([_norm(xp, array, p) for array in arrays])
 
 
-norms = Replaceable("get_total_norm", _norms)
+norms = Dispatch("get_total_norm", _norms)
 
 
 def _norm(xp: Any, array: Any, p: float) -> Any:
@@ -96,7 +96,7 @@ def _scale(xp: Any, arrays: list[Any], factor: Any) -> None:
         array *= factor.astype(array.dtype)
 
 
-scale = Replaceable("clip_grads_with_norm_", _scale)
+scale = Dispatch("clip_grads_with_norm_", _scale)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ... import ops
-from ...tensor import Tensor
+from ...tensors.tensor import Tensor
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...autograd.modes import no_grad
-from ...tensor import Tensor
+from ...tensors.tensor import Tensor
 from .. import functional, init
 from ..module import Module
 from . import parametrize

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...autograd.modes import enable_grad, no_grad
-from ...tensor import Tensor
+from ...tensors.tensor import Tensor
 from ..containers import ModuleDict, ModuleList
 from ..module import Module
 from ..parameter import Parameter

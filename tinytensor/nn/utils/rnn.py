@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ... import ops
-from ...creation import arange, full, tensor
-from ...dtypes import float32, float64, int64
-from ...tensor import Tensor
+from ...arrays.dtypes import float32, float64, int64
+from ...tensors.creation import arange, full, tensor
+from ...tensors.tensor import Tensor
 
 
 class _Fields(NamedTuple):

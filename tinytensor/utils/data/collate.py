@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy
 
-from ... import dtypes, ops
-from ...creation import as_tensor, from_numpy, tensor
-from ...tensor import Tensor
+from ... import ops
+from ...arrays import dtypes
+from ...tensors.creation import as_tensor, from_numpy, tensor
+from ...tensors.tensor import Tensor
 
 stack: Any = ops.names_for("")["stack"]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from ...random import Generator
-from ...sampling import randperm
-from ...tensor import Tensor
+from ...tensors.sampling import randperm
+from ...tensors.tensor import Tensor
 
 T = TypeVar("T", covariant=True)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...distributed import get_rank, get_world_size
 from ...random import Generator
-from ...sampling import randperm
+from ...tensors.sampling import randperm
 from .sampler import Sampler
 
 

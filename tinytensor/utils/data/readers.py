@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy
 
-from ... import dtypes
-from ...creation import from_numpy, tensor
-from ...tensor import Tensor
+from ...arrays import dtypes
+from ...tensors.creation import from_numpy, tensor
+from ...tensors.tensor import Tensor
 
 GZIP = b"\x1f\x8b"
 IDX_DTYPES = {0x08: "uint8", 0x09: "int8", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

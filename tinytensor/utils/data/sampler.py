@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
-from ... import dtypes
-from ...creation import as_tensor
+from ...arrays import dtypes
 from ...random import Generator
-from ...sampling import multinomial, randint, randperm
+from ...tensors.creation import as_tensor
+from ...tensors.sampling import multinomial, randint, randperm
 
 T = TypeVar("T", covariant=True)
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from . import creation, cuda, devices, dtypes, ops
-from .tensor import Tensor, is_size
+from .. import cuda, ops
+from ..arrays import devices, dtypes
+from ..tensors import creation
+from ..tensors.tensor import Tensor, is_size
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 strided = "strided"  # the layout of every Tensor

@@ -28,8 +28,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy
 
-from .autograd.engine import tensor_of
-from .devices import CPU, device, module_for, resolve, to_device, to_numpy
+from ..arrays.devices import CPU, device, module_for, resolve, to_device, to_numpy
+from ..autograd.engine import tensor_of
 from .tensor import Tensor
 
 __all__ = ["load", "save"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from . import devices, dtypes
+from ..arrays import devices, dtypes
 
 options: dict[str, Any] = {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80,
                            "sci_mode": None}

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy
 
-from . import devices, dtypes
-from .autograd.engine import tensor_of
-from .autograd.versions import warn
+from ..arrays import devices, dtypes
+from ..autograd.engine import tensor_of
+from ..autograd.versions import warn
 from .tensor import Tensor
 
 __all__ = [

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy
 
-from . import creation
-from .autograd.op import TABLE, Entry
-from .ops import REFLECTED
-from .ops.samples import concrete
-from .tensor import Tensor
+from ..autograd.op import TABLE, Entry
+from ..ops import REFLECTED
+from ..ops.samples import concrete
+from ..tensors import creation
+from ..tensors.tensor import Tensor
 
 HEADER = '''"""The functions and methods that follow from the table of operations.
 
@@ -25,7 +25,7 @@ Written by `python -m tinytensor stubs`; not to be edited.
 
 from typing import Any
 
-from .tensor import Tensor
+from .tensors.tensor import Tensor
 '''
 UNARY = {"__neg__", "__abs__", "__invert__", "__pos__"}
 

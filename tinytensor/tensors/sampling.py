@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from . import dtypes, random
-from .autograd.engine import tensor_of
+from .. import random
+from ..arrays import dtypes
+from ..arrays.devices import device as device_type
+from ..arrays.devices import resolve, to_device, to_numpy
+from ..autograd.engine import tensor_of
 from .creation import finish, like, shape_said, size_of, wanted_dtype
-from .devices import device as device_type
-from .devices import resolve, to_device, to_numpy
 from .tensor import Tensor
 
 __all__ = [

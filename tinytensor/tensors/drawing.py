@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .autograd.engine import Leaf, Node, Pick, topological_order
-from .devices import is_array, to_numpy
+from ..arrays.devices import is_array, to_numpy
+from ..autograd.engine import Leaf, Node, Pick, topological_order
 from .tensor import Tensor
 
 if TYPE_CHECKING:

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from . import absent, devices, dtypes
-from .autograd import engine, gradients, versions
-from .autograd.engine import Leaf, Node, tensor_of
-from .autograd.modes import mode
+from ..arrays import devices, dtypes
+from ..autograd import engine, gradients, versions
+from ..autograd.engine import Leaf, Node, tensor_of
+from ..autograd.modes import mode
+from ..compat import absent
 from .printing import tensor_str
 
 if TYPE_CHECKING:  # the methods that the table of operations gives to Tensor
-    from .table import Methods
+    from ..table import Methods
 else:
     Methods = object
 

@@ -1,0 +1,7 @@
+"""Arrays below the engine: which module computes them, their dtypes, and which kernel runs.
+
+devices.py    NumPy or CuPy; the only file that imports CuPy
+dtypes.py     PyTorch's dtypes, and the rules of promotion
+dispatch.py   a function in array language, or the kernel that replaces it
+threads.py    how many threads kernels use
+"""

@@ -1,0 +1,1 @@
+"""What `python -m tinytensor COMMAND` runs, one module each."""

@@ -1,0 +1,5 @@
+"""Names and forms that programs written for PyTorch ask for, beside the clean definitions.
+
+names.py    names beside the table of operations, and the older words
+absent.py   what is left out, with its reason
+"""
