@@ -335,9 +335,9 @@ class _Case:
         if not analytic.any():
             return ("zero: the rule gives no gradient although the result moves; was a term left "
                     "out?")
-        ratio = _ratio(analytic, numeric)
+        ratio = common_ratio(analytic, numeric)
         if ratio is not None:
-            return _of_ratio(ratio)
+            return meaning_of_ratio(ratio)
         if self.transposed(i, analytic, numeric):
             return ("transposed: the gradient is right up to an exchange of the last two dims; "
                     "transpose it in the rule")
@@ -349,7 +349,7 @@ class _Case:
                         "back, and others that this input reaches send none; sum the gradient "
                         "over the axes along which the input was repeated")
             return "zero where it should not be: a part of the gradient is missing in the rule"
-        scales = _ratio(analytic[:, column], numeric[:, column])
+        scales = common_ratio(analytic[:, column], numeric[:, column])
         if scales is not None:
             return (f"in this column it is off by the factor {scales:.6g}, in others by another; "
                     "a factor depends on the element: look for a wrong saved value in the rule")
@@ -391,7 +391,7 @@ def _index(flat: int, shape: tuple[int, ...]) -> str:
     return str([int(n) for n in numpy.unravel_index(flat, shape)]) if shape else ""
 
 
-def _ratio(analytic: Any, numeric: Any) -> float | None:
+def common_ratio(analytic: Any, numeric: Any) -> float | None:
     """The number r with analytic = r * numeric everywhere, if there is one."""
     size = float((numeric * numeric).sum())
     if not size:
@@ -401,7 +401,7 @@ def _ratio(analytic: Any, numeric: Any) -> float | None:
     return ratio if numpy.allclose(analytic, ratio * numeric, 1e-3, 1e-4 * scale) else None
 
 
-def _of_ratio(ratio: float) -> str:
+def meaning_of_ratio(ratio: float) -> str:
     """What an equal ratio of all derivatives means."""
     if math.isclose(ratio, -1, rel_tol=1e-3):
         return "ratio -1: a minus sign is missing, or there is one too many"
