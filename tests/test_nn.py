@@ -11,10 +11,11 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from operations import in_turn, values
+from operations import in_turn
 
 import tinytensor
 from tinytensor import nn
+from tinytensor.checking.calls import values
 
 
 def load_ours(mine: Any, theirs: Any) -> None:

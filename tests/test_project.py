@@ -26,11 +26,11 @@ FLOORS = [
     ("tinytensor.ops",),
     ("tinytensor.linalg", "tinytensor.special", "tinytensor.testing", "tinytensor.cuda",
      "tinytensor.accelerator", "tinytensor.amp", "tinytensor.distributed", "tinytensor.backends",
-     "tinytensor.commands", "tinytensor.tensors.drawing"),
+     "tinytensor.tensors.drawing"),
     ("tinytensor.nn", "tinytensor.optim"),
     ("tinytensor.compat", "tinytensor.utils", "tinytensor.tensors", "tinytensor.distributions"),
     ("tinytensor.kernels",),
-    ("tinytensor", "tinytensor.__main__"),
+    ("tinytensor", "tinytensor.checking", "tinytensor.commands", "tinytensor.__main__"),
 ]
 
 
