@@ -46,7 +46,7 @@ from .calls import (
     values,
     weights,
 )
-from .comparing import CheckError, NotChecked, all_close, close, diagnosis
+from .comparing import FLOAT64, CheckError, NotChecked, all_close, close, diagnosis
 from .exemptions import (
     MEMORY,
     NO_FINITE_DIFFERENCES,
@@ -112,7 +112,10 @@ def has_samples(entry: Entry) -> None:
     exempt = key_of(entry) in {*NO_SAMPLES, *RANDOM}
     if exempt and entry.samples:
         raise CheckError(f"{entry.name} has samples: take it off the list in exemptions.py")
-    if not exempt and not entry.samples:
+    if exempt:
+        raise NotChecked("its results are random" if key_of(entry) in RANDOM
+                         else "it is a part of others, which a program in tests/ covers")
+    if not entry.samples:
         raise CheckError("no samples: declare samples=, the calls that the checks try, such as "
                       "samples=[S(t(2, 3), dim=1)], unary() or binary() of tinytensor.ops.samples")
 
@@ -132,12 +135,27 @@ def has_method(entry: Entry) -> bool:
     return hasattr(tinytensor.Tensor, entry.name)
 
 
+def has_reference(entry: Entry) -> None:
+    """PyTorch has a function of the same meaning, or `reference=` gives one."""
+    if key_of(entry) in NO_SAMPLES:
+        raise NotChecked("it has no samples to compare on")
+    reference(entry)
+
+
 # ---------------------------------------------------------------- against PyTorch
+
+
+def to_compare_with(entry: Entry) -> tuple[Any, Callable[..., Any]]:
+    """The library of the reference, and its function."""
+    try:
+        return reference_library(entry), reference(entry)
+    except CheckError:
+        raise NotChecked("there is no reference") from None
 
 
 def first_order(entry: Entry, sample: S, dtype: Any) -> None:
     """Results and gradients, by rules on arrays, equal those of the reference."""
-    library, function = reference_library(entry), reference(entry)
+    library, function = to_compare_with(entry)
     arguments = arguments_of(sample, entry.name)
     (args, kwargs), leaves = ours(arguments, dtype)
     (args_t, kwargs_t), leaves_t = theirs(arguments, dtype, library)
@@ -168,7 +186,7 @@ def first_order_float32(entry: Entry, sample: S) -> None:
 
 def second_order(entry: Entry, sample: S) -> None:
     """The gradients of the gradients equal those of the reference."""
-    library, function = reference_library(entry), reference(entry)
+    library, function = to_compare_with(entry)
     arguments = arguments_of(sample, entry.name)
     (args_t, kwargs_t), leaves_t = theirs(arguments, library=library)
     first = gradients(library, outputs(function(*args_t, **kwargs_t)), leaves_t, create_graph=True)
@@ -181,6 +199,8 @@ def second_order(entry: Entry, sample: S) -> None:
     (args, kwargs), leaves = ours(arguments)
     first = gradients(tinytensor, outputs(entry.function(*args, **kwargs)), leaves,
                       create_graph=True)
+    if not first:
+        raise NotChecked(NO_GRADIENT)
     text = Gradients(entry, arguments)
     all_close(second(tinytensor, first, leaves), expected, 1e-10, text.second_name, text.diagnose)
 
@@ -224,14 +244,7 @@ def single_values(entry: Entry, sample: S) -> None:
     """Results and gradients equal those of the scalar engine, on arrays of `scalar.Value`."""
     if entry.scalar:
         raise NotChecked(f"the scalar engine is no reference: {entry.scalar}")
-    try:
-        compared = compare_with_single_values(entry, sample)
-    except CheckError:
-        raise
-    except Exception as error:
-        raise CheckError(f'{described(error)}\non an array of Values; declare scalar="why" if the '
-                      "scalar engine cannot compute this operation") from error
-    if not compared:
+    if not compare_with_single_values(entry, sample):
         raise NotChecked(NO_GRADIENT)
 
 
@@ -243,7 +256,13 @@ def compare_with_single_values(entry: Entry, sample: S) -> bool:
     slopes = gradients(tinytensor, results, leaves)
     if not slopes:
         return False
-    data, expected = by_single_values(entry, arguments, [r.requires_grad for r in results])
+    try:
+        data, expected = by_single_values(entry, arguments, [r.requires_grad for r in results])
+    except CheckError:
+        raise
+    except Exception as error:
+        raise CheckError(f'{described(error)}\non an array of Values; declare scalar="why" if the '
+                         "scalar engine cannot compute this operation") from error
     floats = list(map(values, differentiable(results)))
     all_close(floats, data, 1e-12, result_name)
     slopes = [numpy.zeros_like(e) if g is None else values(g)
@@ -267,15 +286,13 @@ def keeps_float32(entry: Entry, sample: S) -> None:
     if any(isinstance(x, str | tinytensor.dtype) for x in (*args, *kwargs.values())):
         raise NotChecked("the sample may ask for a dtype")
     results = outputs(entry.function(*args, **kwargs))
-    hint = ("a NumPy scalar or array of float64 takes part: compute with Python numbers, "
-            "math.sqrt and float(...), or give dtype=")
     for i, r in enumerate(results):
         if r.dtype is tinytensor.float64:
-            raise CheckError(f"{result_name(i)} is float64 for float32 inputs\n{hint}")
+            raise CheckError(f"{result_name(i)} has dtype float64, expected float32\n{FLOAT64}")
     for i, g in enumerate(gradients(tinytensor, results, leaves)):
-        if g is not None and g.dtype is not tinytensor.float32:
+        if g is not None and g.dtype is tinytensor.float64:
             name = Gradients(entry, arguments).name(i)
-            raise CheckError(f"{name} is {g.dtype}, the input float32\n{hint}")
+            raise CheckError(f"{name} has dtype float64, expected float32\n{FLOAT64}")
 
 
 def strided_inputs(entry: Entry, sample: S) -> None:
@@ -423,15 +440,16 @@ class Check:
 CHECKS = (
     Check("samples exist", has_samples, each=False),
     Check("the docstring says the shapes", says_its_shapes, each=False),
-    Check("results and gradients equal PyTorch's in float64", first_order_float64),
-    Check("results and gradients equal PyTorch's in float32", first_order_float32),
-    Check("second derivatives equal PyTorch's", second_order),
+    Check("a reference exists", has_reference, each=False),
+    Check("results and gradients equal the reference's in float64", first_order_float64),
+    Check("results and gradients equal the reference's in float32", first_order_float32),
+    Check("second derivatives equal the reference's", second_order),
     Check("first and second derivatives equal finite differences", finite_differences),
     Check("results and gradients equal the scalar engine's", single_values),
     Check("float32 stays float32", keeps_float32),
     Check("strided inputs give the same", strided_inputs),
     Check("method, operator and in-place form equal the function", forms),
-    Check("kernels equal the reference", kernels),
+    Check("calls with and without kernels are equal", kernels),
 )
 
 
@@ -449,23 +467,32 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
     reason: str = ""
 
-    def report(self) -> str:
-        """One line; after a failure what is wrong on the first sample, and how many fail."""
+    def headline(self) -> str:
         if not self.tried:
             return f"-     {self.check.title}: not checked, {self.reason}"
+        return f"{'FAILS' if self.failures else 'ok   '} {self.check.title}"
+
+    def explanation(self) -> tuple[str, str]:
+        """The first sample that fails and how many more do, and what is wrong on it."""
         if not self.failures:
-            return f"ok    {self.check.title}"
+            return "", ""
         sample, text = next(iter(self.failures.items()))
-        lines = [f"WRONG {self.check.title}"]
-        if sample:
-            more = len(self.failures) - 1
-            lines.append(f"on {sample}" + (f" and {more} more of {self.tried}" if more else ""))
-        return "\n      ".join([*lines, *text.splitlines()])
+        more = len(self.failures) - 1
+        others = f", and on {more} more of {self.tried}" if more else ""
+        return f"on {sample}{others}" if sample else "", text
+
+    def report(self) -> str:
+        """The headline and, indented below it, the explanation."""
+        lines = [line for part in self.explanation() for line in part.splitlines()]
+        return "\n      ".join([self.headline(), *lines])
 
 
 def run(entry: Entry, checks: Sequence[Check] = CHECKS) -> list[Outcome]:
-    """Runs the checks on all samples of an operation; kernels are off except in their check."""
-    outcomes = [Outcome(check) for check in checks]
+    """Runs the checks on all samples of an operation; without samples, those of its definition.
+
+    Kernels are off except in their check.
+    """
+    outcomes = [Outcome(check) for check in checks if entry.samples or not check.each]
     with use_kernels(False):
         for outcome in outcomes:
             check = outcome.check
@@ -476,19 +503,25 @@ def run(entry: Entry, checks: Sequence[Check] = CHECKS) -> list[Outcome]:
                     outcome.reason = str(reason)
                     continue
                 except Exception as error:
-                    outcome.failures[f"samples[{i}], ({sample})" if check.each else ""] = \
+                    outcome.failures[f"samples[{i}], called with ({sample})" if check.each
+                                     else ""] = \
                         str(error) if isinstance(error, CheckError) else described(error)
                 outcome.tried += 1
-            if check.each and not entry.samples:
-                outcome.reason = "there are no samples"
     return outcomes
 
 
 def described(error: Exception) -> str:
     """An unexpected error in words: its kind and text, and the line of the operation."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    for frame in frames:
+        if frame.f_code.co_name == "unbroadcast":  # the engine, fitting a gradient to its input
+            gradient, shape = frame.f_locals["g"], frame.f_locals["shape"]
+            return (f"a rule returns a gradient of shape {tuple(gradient.shape)} for an input of "
+                    f"shape {tuple(shape)}\nit must have the input's shape, or a shape to which "
+                    "the input broadcasts")
+    places = [f for f in traceback.extract_tb(error.__traceback__)
               if "checking" not in Path(f.filename).parts]
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    place = f" ({Path(places[-1].filename).name}:{places[-1].lineno})" if places else ""
     return f"raises {type(error).__name__}: {error}{place}"
 
 
@@ -498,7 +531,8 @@ def described(error: Exception) -> str:
 def advice(entry: Entry) -> list[str]:
     """Kinds of inputs that no sample has, although the operation's shapes suggest them."""
     op = entry.op
-    if op is None or op.promotes not in ("common", "float", "floating") or op.signature.variadic:
+    if not entry.samples or op is None or op.signature.variadic \
+            or op.promotes not in ("common", "float", "floating"):
         return []
     shapes = [[x.shape for x in (*s.args, *s.kwargs.values()) if isinstance(x, TensorSample)]
               for s in entry.samples]

@@ -12,6 +12,10 @@ import numpy
 
 from ..autograd.gradcheck import common_ratio, meaning_of_ratio
 
+# Why a result or gradient of float32 inputs is float64, and the remedy.
+FLOAT64 = ("a NumPy scalar or array of float64 takes part: compute with Python numbers, math.sqrt "
+           "and float(...), or give dtype=")
+
 
 class CheckError(AssertionError):
     """A check that fails; the message says what is wrong and what mends it."""
@@ -39,7 +43,9 @@ def close(mine: Any, expected: Any, tolerance: float, what: Callable[[], str],
     if mine.shape != expected.shape:
         raise CheckError(f"{what()} has shape {mine.shape}, expected {expected.shape}")
     if mine.dtype != expected.dtype:
-        raise CheckError(f"{what()} has dtype {mine.dtype}, expected {expected.dtype}")
+        hint = FLOAT64 if expected.dtype == numpy.float32 else ""
+        raise CheckError(f"{what()} has dtype {mine.dtype}, expected {expected.dtype}\n{hint}"
+                         .rstrip())
     right = agree(mine, expected, tolerance)
     if right.all():
         return
