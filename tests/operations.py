@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import tinytensor
-from tinytensor.autograd.op import TABLE, Entry
+from tinytensor.autograd.table import TABLE, Entry
 from tinytensor.ops.samples import S
 
 

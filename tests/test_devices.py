@@ -18,7 +18,7 @@ from operations import on_samples
 import tinytensor
 from tinytensor import tensor
 from tinytensor.autograd import grad
-from tinytensor.autograd.op import TABLE
+from tinytensor.autograd.table import TABLE
 from tinytensor.checking.calls import arguments_of, differentiable, ours, outputs, replace, weights
 
 device_module = sys.modules["tinytensor.arrays.devices"]

@@ -18,7 +18,7 @@ import torch
 from operations import in_turn
 
 import tinytensor
-from tinytensor.autograd.op import TABLE, Entry
+from tinytensor.autograd.table import TABLE, Entry
 from tinytensor.checking.calls import outputs, reference, values
 from tinytensor.ops.samples import TensorSample
 

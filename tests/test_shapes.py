@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_reductions import agree, draw
 
 import tinytensor
-from tinytensor.autograd.op import TABLE
+from tinytensor.autograd.table import TABLE
 from tinytensor.checking.calls import Drawn, arguments_of, is_drawn, ours, outputs, replace, values
 
 Call = Callable[[Any, Any], Any]

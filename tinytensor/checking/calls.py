@@ -20,17 +20,12 @@ import numpy
 import tinytensor
 from scalar import Value
 
-from ..autograd import engine
-from ..autograd.op import Entry
+from ..autograd import graph
+from ..autograd.table import Entry
 from ..ops.samples import S, TensorSample
 from .comparing import CheckError, NotChecked
 
 DTYPES = ("float64", "float32", "float16", "int64", "int32", "bool")
-
-
-def key_of(entry: Entry) -> str:
-    """The operation's key in the table, such as "nn.functional.relu6"."""
-    return f"{entry.home}.{entry.name}" if entry.home else entry.name
 
 
 # ---------------------------------------------------------------- arguments
@@ -287,7 +282,7 @@ def by_single_values(entry: Entry, arguments: Any,
         array = array_of_values(x.array)
         if x.grad:
             leaves.append(array)
-        return engine.tensor_of(array, None)
+        return graph.tensor_of(array, None)
 
     args, kwargs = replace(arguments, is_drawn, convert)
     results = [r._array for r, c in zip(outputs(entry.function(*args, **kwargs)), chosen,

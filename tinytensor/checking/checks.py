@@ -24,7 +24,7 @@ import tinytensor
 from ..arrays.dispatch import KernelSettings, use_kernels
 from ..autograd import gradcheck, gradgradcheck
 from ..autograd.gradcheck import GradcheckError
-from ..autograd.op import Entry
+from ..autograd.table import Entry
 from ..kernels import loops
 from ..ops.samples import S, TensorSample
 from .calls import (
@@ -33,7 +33,6 @@ from .calls import (
     differentiable,
     evaluate,
     gradients,
-    key_of,
     leaf_names,
     ours,
     outputs,
@@ -46,7 +45,7 @@ from .calls import (
     values,
     weights,
 )
-from .comparing import FLOAT64, CheckError, NotChecked, all_close, close, diagnosis
+from .comparing import FLOAT64, WRONG_SHAPE, CheckError, NotChecked, all_close, close, diagnosis
 from .exemptions import (
     MEMORY,
     NO_FINITE_DIFFERENCES,
@@ -109,11 +108,11 @@ class Gradients:
 
 def has_samples(entry: Entry) -> None:
     """Samples exist, unless the operation is known to have none."""
-    exempt = key_of(entry) in {*NO_SAMPLES, *RANDOM}
+    exempt = entry.key in {*NO_SAMPLES, *RANDOM}
     if exempt and entry.samples:
         raise CheckError(f"{entry.name} has samples: take it off the list in exemptions.py")
     if exempt:
-        raise NotChecked("its results are random" if key_of(entry) in RANDOM
+        raise NotChecked("its results are random" if entry.key in RANDOM
                          else "it is a part of others, which a program in tests/ covers")
     if not entry.samples:
         raise CheckError("no samples: declare samples=, the calls that the checks try, such as "
@@ -137,7 +136,7 @@ def has_method(entry: Entry) -> bool:
 
 def has_reference(entry: Entry) -> None:
     """PyTorch has a function of the same meaning, or `reference=` gives one."""
-    if key_of(entry) in NO_SAMPLES:
+    if entry.key in NO_SAMPLES:
         raise NotChecked("it has no samples to compare on")
     reference(entry)
 
@@ -210,8 +209,8 @@ def second_order(entry: Entry, sample: S) -> None:
 
 def finite_differences(entry: Entry, sample: S) -> None:
     """First and second derivatives equal finite differences, along one random direction."""
-    if key_of(entry) in NO_FINITE_DIFFERENCES:
-        raise NotChecked(NO_FINITE_DIFFERENCES[key_of(entry)])
+    if entry.key in NO_FINITE_DIFFERENCES:
+        raise NotChecked(NO_FINITE_DIFFERENCES[entry.key])
     arguments = arguments_of(sample, entry.name)
     (args, kwargs), leaves = ours(arguments)
     moved = [x for x in leaves if x.numel()]
@@ -219,7 +218,7 @@ def finite_differences(entry: Entry, sample: S) -> None:
         raise NotChecked(NO_GRADIENT)
 
     def function(*given: Any) -> Any:
-        if key_of(entry) in SYMMETRIC:
+        if entry.key in SYMMETRIC:
             given = tuple((x + x.mT) / 2 for x in given)
         called = replace((args, kwargs), lambda x: any(x is p for p in moved),
                          lambda x: given[next(i for i, p in enumerate(moved) if x is p)])
@@ -277,8 +276,8 @@ def compare_with_single_values(entry: Entry, sample: S) -> bool:
 
 def keeps_float32(entry: Entry, sample: S) -> None:
     """float32 inputs give float32 results and float32 gradients."""
-    if key_of(entry) in OTHER_DTYPES:
-        raise NotChecked(OTHER_DTYPES[key_of(entry)])
+    if entry.key in OTHER_DTYPES:
+        raise NotChecked(OTHER_DTYPES[entry.key])
     arguments = arguments_of(sample, entry.name)
     (args, kwargs), leaves = ours(arguments, numpy.float32)
     if not leaves:
@@ -297,8 +296,8 @@ def keeps_float32(entry: Entry, sample: S) -> None:
 
 def strided_inputs(entry: Entry, sample: S) -> None:
     """Inputs whose elements are not adjacent in memory give the same: results and gradients."""
-    if key_of(entry) in MEMORY:
-        raise NotChecked(MEMORY[key_of(entry)])
+    if entry.key in MEMORY:
+        raise NotChecked(MEMORY[entry.key])
     arguments = arguments_of(sample, entry.name)
     expected, slopes = evaluate(entry, arguments)
     actual, strided_slopes = evaluate(entry, arguments, change=strided)
@@ -517,8 +516,7 @@ def described(error: Exception) -> str:
         if frame.f_code.co_name == "unbroadcast":  # the engine, fitting a gradient to its input
             gradient, shape = frame.f_locals["g"], frame.f_locals["shape"]
             return (f"a rule returns a gradient of shape {tuple(gradient.shape)} for an input of "
-                    f"shape {tuple(shape)}\nit must have the input's shape, or a shape to which "
-                    "the input broadcasts")
+                    f"shape {tuple(shape)}\n{WRONG_SHAPE}")
     places = [f for f in traceback.extract_tb(error.__traceback__)
               if "checking" not in Path(f.filename).parts]
     place = f" ({Path(places[-1].filename).name}:{places[-1].lineno})" if places else ""

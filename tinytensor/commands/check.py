@@ -14,11 +14,10 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
-import inspect
 import sys
 from collections.abc import Iterable
 
-from ..autograd.op import TABLE, Entry
+from ..autograd.table import TABLE, Entry
 from ..checking import run as run_checks
 from ..checking.calls import torch
 from ..checking.checks import advice, described
@@ -56,7 +55,7 @@ def named(name: str) -> dict[str, Entry]:
     entries: dict[str, Entry] = dict(TABLE)
     if colon:
         import_module(module)
-        entries = {key: entry for key, entry in TABLE.items() if module_of(entry) == module}
+        entries = {key: entry for key, entry in TABLE.items() if entry.module == module}
         if not name:
             return entries
     name = name.removeprefix("tinytensor.")
@@ -70,11 +69,6 @@ def import_module(name: str) -> None:
         importlib.import_module(name)
     except Exception as error:
         sys.exit(f"check: the import of {name} {described(error)}")
-
-
-def module_of(entry: Entry) -> str:
-    function = entry.op.forward if entry.op else inspect.unwrap(entry.function)
-    return function.__module__
 
 
 def unknown(name: str, entries: Iterable[str], module: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from ..arrays.dispatch import use_kernels
-from ..autograd.op import TABLE, Entry, Op
+from ..autograd.table import TABLE, Entry, Op
 from ..ops.samples import concrete
 from ..tensors import creation
 from ..tensors.tensor import Tensor
@@ -124,8 +124,7 @@ def families() -> str:
     by_module: dict[str, set[str]] = {}
     for entry in TABLE.values():
         if not entry.internal:
-            module = (entry.op.forward if entry.op else entry.function).__module__
-            by_module.setdefault(module, set()).add(f"`{entry.name}`")
+            by_module.setdefault(entry.module, set()).add(f"`{entry.name}`")
     lines = ["| family | operations |", "|---|---|"]
     for module, names in sorted(by_module.items()):
         family = module.rpartition(".")[2]
