@@ -298,7 +298,7 @@ def test_what_layers_refuse(call, error, message):
 
 
 def test_hinge_targets_of_0_and_1():
-    with pytest.raises(ValueError, match=r"-1 or 1, not 0; labels .* 2 \* y - 1"):
+    with pytest.raises(ValueError, match=r"-1 or 1, not 0; for labels .* 2 \* y - 1"):
         functional.hinge_loss([0.5, 0.5], [1, 0])
 
 
