@@ -49,7 +49,7 @@ def equal(a, b, rel=1e-12):
 
 
 def check_against_torch(f, torch_f, numbers, rel=1e-12):
-    """f on Values and torch_f on float64 tensors: results and all gradients are the same."""
+    """f on Values and torch_f on float64 tensors have equal results and gradients."""
     values, leaves = [Value(x) for x in numbers], [leaf(x) for x in numbers]
     out, want = f(*values), torch_f(*leaves)
     out.backward()
@@ -130,7 +130,7 @@ def test_a_flat_relu_stops_an_infinite_gradient():
 
 
 def random_expression(rng, a, b, c):
-    """A graph with shared nodes; the same calls build it from Values and from tensors."""
+    """A graph with shared nodes, of Values or of tensors."""
     nodes = [a, b, c]
     for _ in range(25):
         x, y, k = rng.choice(nodes), rng.choice(nodes), rng.uniform(0.5, 2)
@@ -583,7 +583,7 @@ def values(array):
 
 
 def check_array_function(f, torch_f, *shapes, low=0.3):
-    """f on object arrays of Values, and on tensors: the same sum, the same gradients."""
+    """f on object arrays of Values and torch_f on tensors have equal results and gradients."""
     rng = np.random.default_rng(0)
     numbers = [rng.uniform(low, 2.0, shape) for shape in shapes]
     operands, leaves = [values(x) for x in numbers], [leaf(x) for x in numbers]

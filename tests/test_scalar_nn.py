@@ -1,4 +1,4 @@
-"""scalar.nn: the models, how they are called, and their state; PyTorch's layers as reference."""
+"""scalar.nn: models, their calls and their state; PyTorch's layers are the reference."""
 
 import json
 import random
@@ -49,7 +49,7 @@ def test_an_mlp_equals_pytorchs(nonlin, activation):
     (nn.LayerNorm((2,), eps=0.1), torch.nn.LayerNorm(2, eps=0.1), [[0.5, -1.0]]),
     (nn.Embedding(4, 2), torch.nn.Embedding(4, 2), [[0, 3, 3], [1, 0, 2]])], ids=repr)
 def test_layers_under_pytorchs_names(mine, twin, samples):
-    """With one state, the names and shapes of which are PyTorch's."""
+    """From one state_dict, with PyTorch's names and shapes."""
     rng = np.random.default_rng(0)
     state = {k: torch.tensor(rng.normal(size=v.shape)) for k, v in twin.state_dict().items()}
     mine.load_state_dict(state)
