@@ -122,9 +122,9 @@ class Value(Number):
         """The nodes of root's graph, each once and after all its parents; root is last.
 
         Why backward needs it: in `b = a + a; c = b + b`, c adds 1 to b.grad for each of its two
-        operands. A walk that visits b after the first of them sends 1 + 1 = 2 to a, but a.grad is
-        4. In reverse topological order, a node comes after all nodes that were computed from it:
-        its gradient is complete.
+        operands. A walk that visits b after the first of them sends 1 + 1 = 2 to a, and the right
+        gradient is 4. In reverse topological order, a node comes after all nodes that were
+        computed from it: its gradient is complete.
         """
         order: list[Value] = []
         seen: set[Value] = set()

@@ -39,6 +39,8 @@ def _elementary(name: str, forward: Callable[[float], float],
         y = forward(self.data)
         return self.operation(name, y, (self,), (derivative(self.data, y),))
 
+    apply.__name__, apply.__qualname__ = name, f"Value.{name}"
+    apply.__doc__ = f"The function {name} of this Value."
     return apply
 
 

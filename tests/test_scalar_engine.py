@@ -8,6 +8,7 @@ import math
 import operator
 import pathlib
 import pickle
+import pydoc
 import random
 import re
 import subprocess
@@ -403,6 +404,12 @@ def test_parents_that_are_not_values(parents):
 def test_log_takes_no_base():
     with pytest.raises(TypeError, match=r"log: takes no base.* x\.log\(\) / math\.log\(b\)"):
         Value(100.0).log(10)
+
+
+def test_the_names_of_functions_in_help_and_in_errors():
+    assert "arcsinh(self" in pydoc.render_doc(Value.arcsinh, renderer=pydoc.plaintext)
+    with pytest.raises(TypeError, match=r"^Value\.tanh\(\) takes 1 positional argument"):
+        Value(1.0).tanh(2)
 
 
 MATH = [name for name in scalar.number.INSTEAD if hasattr(math, name)]
