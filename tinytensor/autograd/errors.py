@@ -8,7 +8,7 @@ from typing import Any
 
 from ..arrays import devices
 from . import graph
-from .frames import shortened
+from .frames import shorten
 
 
 def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
@@ -30,24 +30,18 @@ def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict
                 moved = [moved]
             named = dict(zip(op.signature.inputs, moved, strict=True)) | parameters
             return op.function(**{n: named[n] for n in op.signature.order})
-        return _instead(error, f"{op.name}: the inputs are on different devices, "
+        return RuntimeError(f"{op.name}: the inputs are on different devices, "
                                f"{' and '.join(map(str, places))}; move them with .to(...)")
     shapes = [tuple(t._array.shape) for t in tensors]
     if isinstance(error, ValueError) and "broadcast" in str(error):
-        return _instead(error, f"{op.name}: {broadcast_problem(shapes)}")
+        return RuntimeError(f"{op.name}: {broadcast_problem(shapes)}")
     if isinstance(error, TypeError) and re.search("not supported|Wrong type", str(error)):
         kinds = " and ".join(dict.fromkeys(t._array.dtype.name for t in tensors))
-        return _instead(error, f"{op.name}: is not defined for {kinds}; convert with .to(...)")
-    if tensors and not str(error).startswith(f"{op.name}:"):
+        return RuntimeError(f"{op.name}: is not defined for {kinds}; convert with .to(...)")
+    if tensors and not re.match(r"[\w.]+: ", str(error)):  # no operation is named yet
         error.add_note(f"in {op.name}, on inputs of shape {', '.join(map(str, shapes))}")
-    return shortened(error, most=1)
-
-
-def _instead(error: Exception, message: str) -> RuntimeError:
-    """An error that is shown without the one that it replaces."""
-    replacement = RuntimeError(message)
-    replacement.__suppress_context__ = True
-    return replacement
+    shorten(error, most=2)
+    return error
 
 
 def broadcast_problem(shapes: Sequence[tuple[int, ...]]) -> str:

@@ -13,7 +13,6 @@ from types import CodeType, TracebackType
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
-E = TypeVar("E", bound=BaseException)
 
 OWN = "__tinytensor__"  # a global of every module of this package
 MOST = 3  # frames of this package in a traceback
@@ -66,15 +65,16 @@ def passes_on(function: F) -> F:
     return function
 
 
-def shortened(error: E, most: int = MOST) -> E:
-    """`error`, whose traceback has every frame of the program and the last `most` of the package.
+def shorten(error: BaseException, most: int = MOST) -> None:
+    """Leaves in the traceback every frame of the program and the last `most` of the package.
 
-    Frames that only pass a call on are left out, unless the package has no other there.
+    Frames that only pass a call on are left out, unless the package has no other there. To be
+    followed by `raise` alone, which adds no frame.
     """
     frames = list(_entries(error.__traceback__))
     own = [OWN in tb.tb_frame.f_globals for tb in frames]
     if True not in own:
-        return error
+        return
     end = len(own) - own[::-1].index(True)  # the last frames of the package are [start:end]
     start = end
     while start and own[start - 1]:
@@ -88,11 +88,11 @@ def shortened(error: E, most: int = MOST) -> E:
     chain = None
     for tb in reversed([*program, *kept, *frames[end:]]):
         chain = TracebackType(chain, tb.tb_frame, tb.tb_lasti, tb.tb_lineno)
-    return error.with_traceback(chain)
+    error.__traceback__ = chain
 
 
 def _same_definition(code: CodeType, inner: CodeType | None) -> bool:
-    """Whether `code` is the written call of an op, and `inner` its forward."""
+    """Whether `code` is the call of an op, and `inner` its forward."""
     return inner is not None and code.co_filename == inner.co_filename \
         and code.co_name.rstrip("_") == inner.co_name.rstrip("_")
 

@@ -112,7 +112,9 @@ def prepare(op: Any, *inputs: Any) -> list[Any]:
         if ready is not None:
             return ready
     names = op.signature.inputs if not op.signature.variadic else op.signature.inputs * len(inputs)
-    values = [_as_input(op, name, x) for name, x in zip(names, inputs, strict=True)]
+    values = []
+    for name, x in zip(names, inputs, strict=True):
+        values.append(_as_input(op, name, x))
     if not op.promotes:
         return values
     chosen = [i for i, name in enumerate(names) if name in op.promoted and values[i] is not None]

@@ -97,9 +97,14 @@ class Op:
             results = self.forward_on(array_module(*arrays), **values)
         except Exception as error:
             outcome = recover(self, error, inputs, parameters)
-            if isinstance(outcome, Exception):
-                raise outcome  # noqa: B904 - it has its context
-            return outcome
+            if not isinstance(outcome, Exception):
+                return outcome
+            try:
+                if outcome is error:
+                    raise
+                raise outcome from None
+            finally:
+                del outcome  # or this frame and the error would keep each other alive
         results = results if self.outputs or self.residuals else (results,)
         count = len(self.outputs) or 1
         outs, residuals = [result_array(out) for out in results[:count]], results[count:]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..arrays.dispatch import parameter_names
+from .frames import passes_on, shorten
 from .inputs import ALIASES
 from .op import Op
 
@@ -140,12 +141,17 @@ def composed(keywords: dict[str, str] | None = None, **entry: Any,
 
 def _with_other_names(names: dict[str, str], function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, whose parameters have further names."""
+    @passes_on
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
         if kwargs and not names.keys().isdisjoint(kwargs):
             for new, old in names.items():
                 if new in kwargs and old not in kwargs:
                     kwargs[old] = kwargs.pop(new)
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            shorten(error)
+            raise
 
     return called

@@ -29,7 +29,13 @@ from . import writer
 __all__ = ["install", "source", "use_compiled"]
 
 
-def _first_call(*args: Any, **kwargs: Any) -> Any: return write()(*args, **kwargs)  # type: ignore  # noqa
+def _first_call(*args: Any, **kwargs: Any) -> Any:
+    function = write()  # type: ignore[name-defined]  # noqa: F821
+    try:
+        return function(*args, **kwargs)
+    except BaseException as error:  # the traceback shows the written function only
+        error.__traceback__ = error.__traceback__.tb_next  # type: ignore[union-attr]
+        raise
 
 
 def install(op: Op) -> None:

@@ -140,9 +140,14 @@ def write_call(op: Any) -> Any:
         1,
         "except Exception as error:",
         f"    outcome = recover(op, error, {_tuple(signature.inputs)}, dict({parameters}))",
-        "    if isinstance(outcome, Exception):",
-        "        raise outcome",
-        "    return outcome",
+        "    if not isinstance(outcome, Exception):",
+        "        return outcome",
+        "    try:",
+        "        if outcome is error:",
+        "            raise",
+        "        raise outcome from None",
+        "    finally:",
+        "        del outcome  # or this frame and the error would keep each other alive",
     )
     if op.outputs:
         source.namespace["Results"] = op.results

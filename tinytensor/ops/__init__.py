@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..arrays import devices, dtypes
+from ..autograd.frames import passes_on, shorten
 from ..autograd.graph import tensors
 from ..autograd.modes import mode
 from ..autograd.table import TABLE, Entry, attach
@@ -107,12 +108,17 @@ def _or_not_implemented(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _with_pieces(function: Callable[..., Any], parameter: str) -> Callable[..., Any]:
     """x.reshape(2, 3) beside x.reshape((2, 3))."""
+    @passes_on
     @like(function, function.__name__)
     def method(self: Any, *pieces: Any, **options: Any) -> Any:
         if parameter in options or not pieces and options:
             return function(self, **options)
         whole = len(pieces) == 1 and not isinstance(pieces[0], int)
-        return function(self, pieces[0] if whole else pieces, **options)
+        try:
+            return function(self, pieces[0] if whole else pieces, **options)
+        except Exception as error:
+            shorten(error)
+            raise
 
     return method
 
@@ -125,7 +131,11 @@ def in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         recorded = mode.enabled and builtins.any(
             isinstance(x, Tensor) and x._node is not None for x in (self, *args, *kwargs.values()))
         source = self._snapshot() if recorded else self
-        return self._write(name, function(source, *args, **kwargs))
+        try:
+            return self._write(name, function(source, *args, **kwargs))
+        except Exception as error:
+            shorten(error)
+            raise
 
     method.__doc__ = f"As `{name.strip('_')}`, in place: writes into this Tensor and returns it."
     return method
