@@ -180,8 +180,8 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
         * x[1].as_strided((), ())),
     "in order": lambda library, x, v: (x.t().contiguous() * x.t()) @ (x * v),
 }
-# The rules of these no sample can reach (it needs Tensors that lie otherwise, or a derivative that
-# PyTorch lacks); the second group has no samples at all.
+# Operations with a rule that no sample reaches: it runs for other strides only, or PyTorch lacks
+# the derivative. The operations without samples are in NO_SAMPLES (checking/exemptions.py).
 ALSO_BY_PROGRAMS = {
     "contiguous": "in order", "copysign": "signs", "floor_divide": "rounded quotients",
     "logit_cross_entropy": "weights of positives", "setitem": "item assignment",

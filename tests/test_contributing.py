@@ -34,6 +34,8 @@ def table():
     yield
     TABLE.clear()
     TABLE.update(before)
+    if hasattr(tinytensor.Tensor, "squareplus"):
+        del tinytensor.Tensor.squareplus
 
 
 def module() -> ModuleType:
@@ -71,6 +73,7 @@ def test_the_operation_passes_all_checks(first):
     made = defined(first + TENSOR)
     assert not reports()
     assert made.squareplus(tinytensor.tensor(1.5)).item() == 2.0
+    assert tinytensor.tensor(1.5).squareplus(b=0.0).item() == 1.5
     exec(KERNEL, vars(made))
     outcomes = {o.check.function: o for o in checking.run(TABLE["squareplus"])}
     assert not any(o.failures for o in outcomes.values())
@@ -84,6 +87,13 @@ def test_both_modes_give_the_same():
     whole.backward()
     assert whole.item() == pytest.approx(single.data, rel=1e-15)
     assert x.grad.item() == pytest.approx(y.grad, rel=1e-15)
+
+
+def test_an_operation_that_is_a_function_only_says_so(monkeypatch):
+    defined(TENSOR)
+    monkeypatch.delattr(tinytensor.Tensor, "squareplus")
+    (report,) = reports().values()
+    assert "there is no method Tensor.squareplus: declare method=False" in report
 
 
 def test_a_cell_can_be_run_again():
@@ -126,8 +136,9 @@ def test_the_command_passes_the_example(tmp_path, monkeypatch, capsys):
     output = capsys.readouterr().out
     assert status.value.code == 0, output
     assert output.count("\nok ") == 11 and output.endswith("\nall checks pass\n")
-    with pytest.raises(SystemExit, match="my_ops defines no operation 'squarplus'; near names: sq"):
-        check.named("my_ops:squarplus")
+    assert list(check.chosen("my_ops.py:squareplus")) == ["squareplus"]
+    with pytest.raises(ValueError, match=r"no operation 'squarplus'; near names: squareplus$"):
+        check.chosen("my_ops:squarplus")
 
 
 def test_the_command_needs_a_name():
@@ -136,18 +147,29 @@ def test_the_command_needs_a_name():
 
 
 def test_an_unknown_name_is_told_what_is_near():
-    with pytest.raises(SystemExit, match=r"no operation 'sofmax'; near names: softmax, "):
-        check.named("sofmax")
-    with pytest.raises(SystemExit, match=r"no operation 'qzx'; for an operation of your own write"):
-        check.named("qzx")
-    with pytest.raises(SystemExit, match="the import of no_such_file raises ModuleNotFoundError"):
-        check.named("no_such_file:squareplus")
+    with pytest.raises(ValueError, match=r"no operation 'sofmax'; near names: softmax, "):
+        check.chosen("sofmax")
+    with pytest.raises(SystemExit, match=r"no operation 'qzx'; an operation of a file"):
+        check.run(argparse.Namespace(names=["qzx"], all=False))
+    with pytest.raises(ValueError, match="the import of no_such_file raises ModuleNotFoundError"):
+        check.chosen("no_such_file:squareplus")
+
+
+def test_a_notebook_checks_a_function(capsys):
+    made = defined(TENSOR)
+    assert checking.check(made.squareplus)
+    exec(TENSOR.replace(" / 2)\n", ")\n"), vars(made))
+    assert not checking.check(made.squareplus)
+    output = capsys.readouterr().out
+    assert "\nall checks pass\n" in output and "\n5 of 12 checks fail\n" in output
+    with pytest.raises(ValueError, match="is not in the table of operations; define it with @op"):
+        checking.check(print)
 
 
 def test_names_with_and_without_their_home_are_known():
-    assert list(check.named("unfold")) == ["unfold", "nn.functional.unfold"]
-    assert list(check.named("linalg.qr")) == ["linalg.qr"]
-    assert list(check.named("tinytensor.arctan")) == ["atan"]
+    assert list(check.chosen("unfold")) == ["unfold", "nn.functional.unfold"]
+    assert list(check.chosen("linalg.qr")) == ["linalg.qr"]
+    assert list(check.chosen("tinytensor.arctan")) == ["atan"]
 
 
 def test_generate_writes_what_changed(tmp_path):

@@ -122,12 +122,12 @@ def test_importing_loads_nothing_heavy():
 
 def test_stub_of_the_table_is_up_to_date():
     assert (ROOT / "tinytensor/table.pyi").read_text() == stubs.text(), \
-        "run: python -m tinytensor stubs > tinytensor/table.pyi"
+        "run: python -m tinytensor generate"
 
 
 def test_page_of_operations_is_up_to_date():
     assert ops.text(markdown=True) in (ROOT / "tinytensor/OPERATIONS.md").read_text(), \
-        "run: python -m tinytensor ops --markdown > tinytensor/OPERATIONS.md"
+        "run: python -m tinytensor generate"
 
 
 def test_page_of_operations_shows_kernels():

@@ -8,9 +8,11 @@ command `python -m tinytensor check NAME` and tests/test_operations.py run the s
     comparing.py     two arrays that must agree, and what their difference suggests
     checks.py        the checks, each a function of an operation and one of its samples
     exemptions.py    operations to which a check does not apply, with the reason
+    reports.py       what the checks say, in print
 """
 
 from .checks import CHECKS, Check, Outcome, run
 from .comparing import CheckError, NotChecked
+from .reports import check
 
-__all__ = ["CHECKS", "Check", "CheckError", "NotChecked", "Outcome", "run"]
+__all__ = ["CHECKS", "Check", "CheckError", "NotChecked", "Outcome", "check", "run"]

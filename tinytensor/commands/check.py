@@ -12,15 +12,13 @@ kernels with the reference. Without PyTorch the others run.
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import sys
-from collections.abc import Iterable
 
 from ..autograd.table import TABLE, Entry
-from ..checking import run as run_checks
 from ..checking.calls import torch
-from ..checking.checks import advice, described
+from ..checking.checks import described
+from ..checking.reports import named, report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,68 +33,29 @@ def run(options: argparse.Namespace) -> None:
         sys.exit("check: give the names of operations, or --all")
     if torch() is not None:
         torch().set_num_threads(1)  # type: ignore[union-attr]  # on small arrays, threads only wait
-    entries = TABLE if options.all else {
-        key: entry for name in options.names for key, entry in named(name).items()}
-    failed = 0
-    for key, entry in entries.items():
-        passed = report(key, entry, brief=options.all)
-        failed += not passed
+    try:
+        entries = TABLE if options.all else {
+            key: entry for name in options.names for key, entry in chosen(name).items()}
+    except ValueError as error:
+        sys.exit(str(error))
+    failed = sum(not report(key, entry, brief=options.all) for key, entry in entries.items())
     if options.all:
         print(f"{len(entries)} operations, {failed} with failures")
     sys.exit(1 if failed else 0)
 
 
-def named(name: str) -> dict[str, Entry]:
-    """The operations that a name means, by their keys in the table.
-
-    One name may mean several: "unfold" is a method of Tensor, and a function of nn.functional.
-    """
+def chosen(name: str) -> dict[str, Entry]:
+    """The operations that NAME, MODULE:NAME or MODULE: means, by their keys in the table."""
     module, colon, name = name.rpartition(":")
-    entries: dict[str, Entry] = dict(TABLE)
-    if colon:
-        import_module(module)
-        entries = {key: entry for key, entry in TABLE.items() if entry.module == module}
-        if not name:
-            return entries
-    name = name.removeprefix("tinytensor.")
-    chosen = {key: entry for key, entry in entries.items()
-              if name in (key, entry.name, *entry.aliases)}
-    return chosen or sys.exit(f"check: {unknown(name, entries, module)}")
-
-
-def import_module(name: str) -> None:
+    if not colon:
+        try:
+            return named(name, TABLE)
+        except ValueError as error:
+            raise ValueError(f"{error}; an operation of a file my_ops.py is my_ops:NAME") from None
+    module = module.removesuffix(".py")
     try:
-        importlib.import_module(name)
+        importlib.import_module(module)
     except Exception as error:
-        sys.exit(f"check: the import of {name} {described(error)}")
-
-
-def unknown(name: str, entries: Iterable[str], module: str) -> str:
-    """There is no such operation, and which names are near."""
-    names = {n for key in entries for n in (key, TABLE[key].name, *TABLE[key].aliases)}
-    near = difflib.get_close_matches(name, sorted(names), 5, 0.6)
-    where = f"{module} defines no operation" if module else "there is no operation"
-    hint = f"; near names: {', '.join(near)}" if near else (
-        "" if module else "; for an operation of your own write MODULE:NAME")
-    return f"{where} {name!r}{hint}"
-
-
-def report(key: str, entry: Entry, brief: bool = False) -> bool:
-    """Prints what the checks say, or failures only if `brief`; returns whether all pass."""
-    outcomes = run_checks(entry)
-    failures = [outcome for outcome in outcomes if outcome.failures]
-    shown = failures if brief else outcomes
-    if shown:
-        count = len(entry.samples)
-        print(f"{key}: {count} sample{'' if count == 1 else 's'}")
-        explained: set[str] = set()
-        for outcome in shown:
-            text = outcome.explanation()[1]
-            print(f"{outcome.headline()}\n      for the same reason" if text in explained
-                  else outcome.report())
-            explained |= {text} - {""}
-    if not brief:
-        for hint in advice(entry):
-            print(f"note  {hint}")
-        print(f"{len(failures)} of {len(outcomes)} checks fail" if failures else "all checks pass")
-    return not failures
+        raise ValueError(f"check: the import of {module} {described(error)}") from error
+    entries = {key: entry for key, entry in TABLE.items() if entry.module == module}
+    return named(name, entries) if name else entries
