@@ -17,6 +17,7 @@ from scalar import Value
 from tinytensor import checking
 from tinytensor.autograd.table import TABLE
 from tinytensor.checking import checks
+from tinytensor.checking.reports import advice
 from tinytensor.commands import check, generate
 
 ROOT = Path(__file__).parent.parent
@@ -77,7 +78,7 @@ def test_the_operation_passes_all_checks(first):
     exec(KERNEL, vars(made))
     outcomes = {o.check.function: o for o in checking.run(TABLE["squareplus"])}
     assert not any(o.failures for o in outcomes.values())
-    assert not checks.advice(TABLE["squareplus"])
+    assert not advice(TABLE["squareplus"])
 
 
 def test_both_modes_give_the_same():
@@ -262,7 +263,7 @@ def test_a_missing_declaration_is_asked_for(old, new, title, words):
 
 def test_a_sample_of_every_kind_is_advised():
     defined(TENSOR.replace("*unary(), ", ""))
-    assert checks.advice(TABLE["squareplus"]) == [
+    assert advice(TABLE["squareplus"]) == [
         "no sample is 0-d: add S(t())", "no sample is empty: add S(t(0, 3))"]
 
 

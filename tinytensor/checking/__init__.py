@@ -8,11 +8,11 @@ command `python -m tinytensor check NAME` and tests/test_operations.py run the s
     comparing.py     two arrays that must agree, and what their difference suggests
     checks.py        the checks, each a function of an operation and one of its samples
     exemptions.py    operations to which a check does not apply, with the reason
-    reports.py       what the checks say, in print
+    reports.py       runs the checks of an operation, and prints what they say
 """
 
-from .checks import CHECKS, Check, Outcome, run
+from .checks import CHECKS, Check
 from .comparing import CheckError, NotChecked
-from .reports import check
+from .reports import Outcome, check, run
 
 __all__ = ["CHECKS", "Check", "CheckError", "NotChecked", "Outcome", "check", "run"]

@@ -1,20 +1,17 @@
 """The checks: what must hold of every operation, on each of its samples.
 
 A check is a function of an operation and a sample. It raises `CheckError`, which says in words what
-is wrong, or `NotChecked` with the reason where it does not apply. `run` runs all of them.
+is wrong, or `NotChecked` with the reason where it does not apply.
 """
 
 from __future__ import annotations
 
 import contextlib
 import inspect
-import itertools
 import operator
 import re
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -26,7 +23,7 @@ from ..autograd import gradcheck, gradgradcheck
 from ..autograd.gradcheck import GradcheckError
 from ..autograd.table import Entry
 from ..kernels import loops
-from ..ops.samples import S, TensorSample
+from ..ops.samples import S
 from .calls import (
     arguments_of,
     by_single_values,
@@ -45,7 +42,15 @@ from .calls import (
     values,
     weights,
 )
-from .comparing import FLOAT64, WRONG_SHAPE, CheckError, NotChecked, all_close, close, diagnosis
+from .comparing import (
+    FLOAT64,
+    CheckError,
+    NotChecked,
+    all_close,
+    close,
+    described,
+    diagnosis,
+)
 from .exemptions import (
     MEMORY,
     NO_FINITE_DIFFERENCES,
@@ -115,8 +120,8 @@ def has_samples(entry: Entry) -> None:
         raise NotChecked("its results are random" if entry.key in RANDOM
                          else "it is a part of others, which a program in tests/ covers")
     if not entry.samples:
-        raise CheckError("no samples: declare samples=, the calls that the checks try, such as "
-                      "samples=[S(t(2, 3), dim=1)], unary() or binary() of tinytensor.ops.samples")
+        raise CheckError("no samples: declare samples=, the calls that the checks try: unary() or "
+                         "binary() of tinytensor.ops.samples, or such as [S(t(2, 3), dim=1)]")
 
 
 def says_its_shapes(entry: Entry) -> None:
@@ -141,7 +146,7 @@ def has_reference(entry: Entry) -> None:
     reference(entry)
 
 
-# ---------------------------------------------------------------- against PyTorch
+# ---------------------------------------------------------------- against the reference
 
 
 def to_compare_with(entry: Entry) -> tuple[Any, Callable[..., Any]]:
@@ -169,7 +174,7 @@ def first_order(entry: Entry, sample: S, dtype: Any) -> None:
         missing = [hint for name in dict.fromkeys(leaf_names(entry, arguments))
                    if (hint := text.without_rule(name)).startswith("there is no rule")]
         raise CheckError(f"{result_name(i)}.requires_grad is {recorded[0][i]}, expected "
-                      f"{recorded[1][i]}\n{'; '.join(missing)}".rstrip())
+                         f"{recorded[1][i]}\n{'; '.join(missing)}".rstrip())
     all_close(list(map(values, gradients(tinytensor, results, leaves))),
               list(map(values, gradients(library, expected, leaves_t))),
               tolerance, text.name, text.diagnose)
@@ -230,9 +235,9 @@ def finite_differences(entry: Entry, sample: S) -> None:
         try:
             check(function, tuple(moved), fast_mode=True, atol=1e-7, rtol=1e-5)
         except GradcheckError as error:
-            # Inputs of the second check beyond the leaves are the weights of the results.
-            named = re.sub(r"\binput (\d+)", lambda m: [*names, *itertools.repeat("`g`", 9)][
-                int(m[1])], str(error).removeprefix("gradcheck: "))
+            # gradgradcheck counts on after the inputs: the others are gradients of the results.
+            named = re.sub(r"\binput (\d+)", lambda m: dict(enumerate(names)).get(
+                int(m[1]), "`g`"), str(error).removeprefix("gradcheck: "))
             raise CheckError(f"{order} derivative: {named}") from None
 
 
@@ -343,7 +348,7 @@ def forms(entry: Entry, sample: S) -> None:
     if entry.method:
         if not has_method(entry):
             raise CheckError(f"there is no method Tensor.{entry.name}: declare method=False for an "
-                          "operation that is a function only")
+                             "operation that is a function only")
         check(f"x.{entry.name}(...)", getattr(args[0], entry.name), *args[1:])
         if entry.varargs and len(args) == 2 and isinstance(args[1], tuple) and args[1]:
             check(f"x.{entry.name}(*{entry.varargs})", getattr(args[0], entry.name), *args[1])
@@ -450,96 +455,3 @@ CHECKS = (
     Check("method, operator and in-place form equal the function", forms),
     Check("calls with and without kernels are equal", kernels),
 )
-
-
-@dataclass
-class Outcome:
-    """What one check says of one operation.
-
-    tried      how many samples it ran on
-    failures   what is wrong, by sample
-    reason     why it did not apply to some sample
-    """
-
-    check: Check
-    tried: int = 0
-    failures: dict[str, str] = field(default_factory=dict)
-    reason: str = ""
-
-    def headline(self) -> str:
-        if not self.tried:
-            return f"-     {self.check.title}: not checked, {self.reason}"
-        return f"{'FAILS' if self.failures else 'ok   '} {self.check.title}"
-
-    def explanation(self) -> tuple[str, str]:
-        """The first sample that fails and how many more do, and what is wrong on it."""
-        if not self.failures:
-            return "", ""
-        sample, text = next(iter(self.failures.items()))
-        more = len(self.failures) - 1
-        others = f", and on {more} more of {self.tried}" if more else ""
-        return f"on {sample}{others}" if sample else "", text
-
-    def report(self) -> str:
-        """The headline and, indented below it, the explanation."""
-        lines = [line for part in self.explanation() for line in part.splitlines()]
-        return "\n      ".join([self.headline(), *lines])
-
-
-def run(entry: Entry, checks: Sequence[Check] = CHECKS) -> list[Outcome]:
-    """Runs the checks on all samples of an operation; without samples, those of its definition.
-
-    Kernels are off except in their check.
-    """
-    outcomes = [Outcome(check) for check in checks if entry.samples or not check.each]
-    with use_kernels(False):
-        for outcome in outcomes:
-            check = outcome.check
-            for i, sample in enumerate(entry.samples if check.each else [None]):
-                try:
-                    check.function(entry, sample) if check.each else check.function(entry)
-                except NotChecked as reason:
-                    outcome.reason = str(reason)
-                    continue
-                except Exception as error:
-                    outcome.failures[f"samples[{i}], called with ({sample})" if check.each
-                                     else ""] = \
-                        str(error) if isinstance(error, CheckError) else described(error)
-                outcome.tried += 1
-    return outcomes
-
-
-def described(error: Exception) -> str:
-    """An unexpected error in words: its kind and text, and the line of the operation."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    for frame in frames:
-        if frame.f_code.co_name == "unbroadcast":  # the engine, fitting a gradient to its input
-            gradient, shape = frame.f_locals["g"], frame.f_locals["shape"]
-            return (f"a rule returns a gradient of shape {tuple(gradient.shape)} for an input of "
-                    f"shape {tuple(shape)}\n{WRONG_SHAPE}")
-    places = [f for f in traceback.extract_tb(error.__traceback__)
-              if "checking" not in Path(f.filename).parts]
-    place = f" ({Path(places[-1].filename).name}:{places[-1].lineno})" if places else ""
-    return f"raises {type(error).__name__}: {error}{place}"
-
-
-# ---------------------------------------------------------------- what else could be tried
-
-
-def advice(entry: Entry) -> list[str]:
-    """Kinds of inputs that no sample has, although the operation's shapes suggest them."""
-    op = entry.op
-    if not entry.samples or op is None or op.signature.variadic \
-            or op.promotes not in ("common", "float", "floating"):
-        return []
-    shapes = [[x.shape for x in (*s.args, *s.kwargs.values()) if isinstance(x, TensorSample)]
-              for s in entry.samples]
-    flat = [shape for call in shapes for shape in call]
-    hints = []
-    if () not in flat:
-        hints.append("no sample is 0-d: add S(t())")
-    if not any(0 in shape for shape in flat):
-        hints.append("no sample is empty: add S(t(0, 3))")
-    if len(op.signature.inputs) > 1 and not any(len(set(call)) > 1 for call in shapes):
-        hints.append("no sample broadcasts: add S(t(2, 3), t(3)), or use binary()")
-    return hints

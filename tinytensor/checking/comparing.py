@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -84,6 +86,20 @@ def all_close(mine: Sequence[Any], expected: Sequence[Any], tolerance: float,
         raise CheckError(f"{what(0)} is one of {len(mine)}, expected {len(expected)}")
     for i, (a, b) in enumerate(zip(mine, expected, strict=True)):
         close(a, b, tolerance, functools.partial(what, i), functools.partial(diagnose, i))
+
+
+def described(error: Exception) -> str:
+    """An unexpected error in words: its kind and text, and the line of the operation."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    for frame in frames:
+        if frame.f_code.co_name == "unbroadcast":  # the engine, fitting a gradient to its input
+            gradient, shape = frame.f_locals["g"], frame.f_locals["shape"]
+            return (f"a rule returns a gradient of shape {tuple(gradient.shape)} for an input of "
+                    f"shape {tuple(shape)}\n{WRONG_SHAPE}")
+    places = [f for f in traceback.extract_tb(error.__traceback__)
+              if "checking" not in Path(f.filename).parts]
+    place = f" ({Path(places[-1].filename).name}:{places[-1].lineno})" if places else ""
+    return f"raises {type(error).__name__}: {error}{place}"
 
 
 # ---------------------------------------------------------------- what the difference suggests

@@ -17,7 +17,7 @@ import sys
 
 from ..autograd.table import TABLE, Entry
 from ..checking.calls import torch
-from ..checking.checks import described
+from ..checking.comparing import described
 from ..checking.reports import named, report
 
 
