@@ -12,6 +12,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy
@@ -22,7 +23,6 @@ from ..arrays.dispatch import KernelSettings, use_kernels
 from ..autograd import gradcheck, gradgradcheck
 from ..autograd.gradcheck import GradcheckError
 from ..autograd.table import Entry
-from ..kernels import loops
 from ..ops.samples import S
 from .calls import (
     arguments_of,
@@ -406,7 +406,7 @@ def kernels(entry: Entry, sample: S) -> None:
     """With its kernels the operation gives what its reference gives, in float64 and float32."""
     if entry.op is None or not entry.op.kernels:
         raise NotChecked("it has no kernel")
-    if loops.Numba.missing:
+    if find_spec("numba") is None:
         raise NotChecked("the kernels need Numba")
     smallest, KernelSettings.min_work = KernelSettings.min_work, 0
     try:
