@@ -109,7 +109,8 @@ class Module(Stateful):
             if name in names:
                 what = REGISTRIES[registry][1]
                 if value is not None and not (what == "buffer" and isinstance(value, Tensor)):
-                    hint = "; write Parameter(...) around it" if isinstance(value, Tensor) else ""
+                    tensor = what == "parameter" and isinstance(value, Tensor)
+                    hint = "; write Parameter(...) around it" if tensor else ""
                     raise TypeError(f"cannot assign a {type(value).__name__} as {what} {name!r} of "
                                     f"{type(self).__name__}; it takes a {what} or None{hint}")
                 vars(self)[name] = value
