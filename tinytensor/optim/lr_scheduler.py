@@ -655,8 +655,8 @@ class OneCycleLR(_WithMomentum):
         self._check_within_step()
         if self.last_epoch > self.total_steps:
             raise ValueError(f"OneCycleLR.step: this is step {self.last_epoch}, but the schedule "
-                             f"ends after total_steps={self.total_steps}; pass the number of batches "
-                             "of the whole training as total_steps")
+                             f"ends after total_steps={self.total_steps}; pass the number "
+                             "of batches of the whole training as total_steps")
         ends = [phase["end_step"] for phase in self._schedule_phases]
         number = next((i for i, end in enumerate(ends) if self.last_epoch <= end), len(ends) - 1)
         phase, start = self._schedule_phases[number], ends[number - 1] if number else 0.0
