@@ -17,11 +17,14 @@ from .parameter import Parameter
 class ListOfModules(Module):
     """The base class of Sequential and ModuleList: modules by position, named "0", "1", ..."""
 
-    def _key(self, index: int) -> str:
+    def _name_at(self, index: int) -> str:
         """The name of the module at a position. Raises IndexError if there is none."""
         index = index.__index__()
         self._check_index(index, len(self))
         return list(self._modules)[index]
+
+    def _names_at(self, index: int | slice) -> list[str]:
+        return list(self._modules)[index] if isinstance(index, slice) else [self._name_at(index)]
 
     def _check_index(self, index: int, end: int) -> None:
         if not -len(self) <= index < end:
@@ -36,19 +39,19 @@ class ListOfModules(Module):
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return self._of(dict(list(self._modules.items())[index]))
-        return self._modules[self._key(index)]
+            return self._with_modules(dict(list(self._modules.items())[index]))
+        return self._modules[self._name_at(index)]
 
-    def _of(self, modules: dict[str, Any]) -> Any:
+    def _with_modules(self, modules: dict[str, Any]) -> Any:
         """A container of this type that holds the given modules."""
         raise NotImplementedError
 
     def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, self._key(index), module)
+        setattr(self, self._name_at(index), module)
 
     def __delitem__(self, index: int | slice) -> None:
-        keys = list(self._modules)[index] if isinstance(index, slice) else [self._key(index)]
-        self._renumber([m for key, m in self._modules.items() if key not in keys])
+        names = self._names_at(index)
+        self._renumber([m for name, m in self._modules.items() if name not in names])
 
     def _renumber(self, modules: list[Any]) -> None:
         self._modules.clear()
@@ -128,22 +131,21 @@ class Sequential(ListOfModules):
             if done:  # together with the Linear before it
                 done = False
             elif (type(module) is Linear and type(following) is ReLU and isinstance(input, Tensor)
-                    and _as_written(module) and _as_written(following)):
+                    and _is_plain(module) and _is_plain(following)):
                 input, done = rectified_linear(input, module.weight, module.bias), True
             else:
                 input = module(input)
         return input
 
-    def _of(self, modules: dict[str, Any]) -> Sequential:
+    def _with_modules(self, modules: dict[str, Any]) -> Sequential:
         return type(self)(modules)
 
     def __delitem__(self, index: int | slice) -> None:
         if all(name.isdigit() for name in self._modules):
             super().__delitem__(index)
         else:  # names that the user gave stay
-            keys = list(self._modules)[index] if isinstance(index, slice) else [self._key(index)]
-            for key in keys:
-                delattr(self, key)
+            for name in self._names_at(index):
+                delattr(self, name)
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
@@ -163,7 +165,7 @@ class Sequential(ListOfModules):
 FORWARDS = {Linear: Linear.forward, ReLU: ReLU.forward}
 
 
-def _as_written(module: Module) -> bool:
+def _is_plain(module: Module) -> bool:
     """Whether calling the module only runs the forward that its class defines here."""
     return not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
                 or module._backward_pre_hooks or "forward" in vars(module)
@@ -177,7 +179,7 @@ class ModuleList(ListOfModules):
         super().__init__()
         self.extend(modules or ())
 
-    def _of(self, modules: dict[str, Any]) -> ModuleList:
+    def _with_modules(self, modules: dict[str, Any]) -> ModuleList:
         return type(self)(modules.values())
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:

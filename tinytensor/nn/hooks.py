@@ -82,28 +82,29 @@ def through_gate(values: tuple[Any, ...], rule: Callable[[tuple[Any, ...]], Sequ
 
     `rule` gets None for values without a gradient, or with `materialize` zeros for Tensors.
     """
-    places = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
-    if not places or not mode.enabled:
+    gated = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
+    if not gated or not mode.enabled:
         return values
 
-    blanks = [functools.partial(zeros, v.shape, dtype=v.dtype, device=v.device)
+    defaults = [functools.partial(zeros, v.shape, dtype=v.dtype, device=v.device)
               if materialize and isinstance(v, Tensor) else lambda: None for v in values]
 
-    def among_all(gradients: tuple[Any, ...]) -> list[Any]:
-        known = dict(zip(places, gradients, strict=True))
-        spread = [blank() if known.get(i) is None else known[i] for i, blank in enumerate(blanks)]
-        replaced = rule(tuple(spread))
-        return [replaced[i] for i in places]
+    def gate_rule(gradients: tuple[Any, ...]) -> list[Any]:
+        """Calls `rule` with a gradient for every value, not only for those that are gated."""
+        known = dict(zip(gated, gradients, strict=True))
+        replaced = rule(tuple(default() if known.get(i) is None else known[i]
+                              for i, default in enumerate(defaults)))
+        return [replaced[i] for i in gated]
 
     node: Any = object.__new__(Gate)
     frame = sys._getframe(1)
-    node.op = SimpleNamespace(name="a backward hook", save_list=(), residuals=(), outputs=places)
-    node.parents = tuple(values[i]._node for i in places)
-    node.saved, node.shape, node.hooks, node.rule = (), (), (), among_all
+    node.op = SimpleNamespace(name="a backward hook", save_list=(), residuals=(), outputs=gated)
+    node.parents = tuple(values[i]._node for i in gated)
+    node.saved, node.shape, node.hooks, node.rule = (), (), (), gate_rule
     node.code, node.offset = frame.f_code, frame.f_lasti
     node.time = next(versions.clock)
     passed = list(values)
-    for position, i in enumerate(places):
+    for position, i in enumerate(gated):
         array = values[i]._array
         passed[i] = tensor_of(array, pick(node, position, array))
     return tuple(passed)

@@ -36,7 +36,7 @@ class Lazy(Module):
         if not issubclass(cls.__bases__[-1], Lazy):
             cls.becomes = cls.__bases__[-1]
 
-    def _begin(self, *args: Any, **kwargs: Any) -> None:
+    def _init_lazily(self, *args: Any, **kwargs: Any) -> None:
         """Initialises the layer, given the ordinary layer's arguments after the size."""
         self.becomes.__init__(self, 0, *args, **kwargs)
         self._given = args, kwargs
@@ -48,7 +48,7 @@ class Lazy(Module):
         if not args and "input" not in kwargs:
             raise TypeError(f"{type(self).__name__}: the first call needs an input, whose size the "
                             "layer takes over")
-        self._become(self._size_of(args[0] if args else kwargs["input"]))
+        self._initialize(self._size_from_input(args[0] if args else kwargs["input"]))
         return self(*args, **kwargs)
 
     def has_uninitialized_params(self) -> bool:
@@ -58,7 +58,7 @@ class Lazy(Module):
     def reset_parameters(self) -> None:
         """Does nothing: the weights are drawn when the size is known."""
 
-    def _become(self, size: int) -> None:
+    def _initialize(self, size: int) -> None:
         args, kwargs = self._given
         fresh = self.becomes(size, *args, **kwargs)
         for name, parameter in self._parameters.items():
@@ -73,11 +73,11 @@ class Lazy(Module):
         del self._given
         self.__class__ = self.becomes
 
-    def _size_of(self, input: Tensor) -> int:
+    def _size_from_input(self, input: Tensor) -> int:
         """The size that fits the first input."""
         raise NotImplementedError
 
-    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
+    def _size_from_shapes(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
         """The size of the layer whose state has these shapes; None if they do not tell."""
         raise NotImplementedError
 
@@ -86,16 +86,16 @@ class Lazy(Module):
         shapes = {name: tuple(state[prefix + name].shape) if isinstance(
             state[prefix + name], Tensor) else numpy.shape(state[prefix + name])
             for name in names if prefix + name in state}
-        size = self._size_in(shapes)
+        size = self._size_from_shapes(shapes)
         if size is not None:
             with using(Streams()):  # the drawn weights are overwritten
-                self._become(size)
+                self._initialize(size)
 
     def _own_state(self) -> Iterator[tuple[str, Registry]]:
-        """Nothing: there are no values yet. `_without_values` gives their names."""
+        """Nothing: there are no values yet. `_uninitialized_names` gives their names."""
         return iter(())
 
-    def _without_values(self) -> list[str]:
+    def _uninitialized_names(self) -> list[str]:
         return [name for name, _ in super()._own_state()]
 
 
@@ -106,12 +106,12 @@ class LazyLinear(Lazy, Linear):
 
     def __init__(self, out_features: int, bias: bool = True, device: Device = None,
                  dtype: DType = None):
-        self._begin(out_features, bias, device, dtype)
+        self._init_lazily(out_features, bias, device, dtype)
 
-    def _size_of(self, input: Tensor) -> int:
+    def _size_from_input(self, input: Tensor) -> int:
         return input.shape[-1]
 
-    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
+    def _size_from_shapes(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
         weight = shapes.get("weight", ())
         return weight[1] if len(weight) == 2 else None
 
@@ -121,14 +121,14 @@ class LazyConvolution(Lazy, convolution.Convolution):
 
     size_name = "in_channels"
 
-    def _size_of(self, input: Tensor) -> int:
+    def _size_from_input(self, input: Tensor) -> int:
         if input.ndim not in (self.dims + 1, self.dims + 2):
             raise RuntimeError(f"{type(self).__name__}: the input must have {self.dims + 2} dims "
                                f"(N, C, *), or {self.dims + 1} without a batch, got shape "
                                f"{tuple(input.shape)}")
         return input.shape[-1 - self.dims]
 
-    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
+    def _size_from_shapes(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
         weight = shapes.get("weight", ())
         if len(weight) != self.dims + 2:
             return None
@@ -141,7 +141,7 @@ class LazyPlainConvolution(LazyConvolution):
     def __init__(self, out_channels: int, kernel_size: Sizes, stride: Sizes = 1,
                  padding: Sizes | str = 0, dilation: Sizes = 1, groups: int = 1, bias: bool = True,
                  padding_mode: str = "zeros", device: Device = None, dtype: DType = None):
-        self._begin(out_channels, kernel_size, stride, padding, dilation, groups, bias,
+        self._init_lazily(out_channels, kernel_size, stride, padding, dilation, groups, bias,
                     padding_mode, device, dtype)
 
 
@@ -164,7 +164,7 @@ class LazyTransposedConvolution(LazyConvolution):
                  padding: Sizes = 0, output_padding: Sizes = 0, groups: int = 1,
                  bias: bool = True, dilation: Sizes = 1, padding_mode: str = "zeros",
                  device: Device = None, dtype: DType = None):
-        self._begin(out_channels, kernel_size, stride, padding, output_padding, groups, bias,
+        self._init_lazily(out_channels, kernel_size, stride, padding, output_padding, groups, bias,
                     dilation, padding_mode, device, dtype)
 
 
@@ -188,14 +188,14 @@ class LazyRunningNorm(Lazy, normalization.RunningNorm):
     def __init__(self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
                  track_running_stats: bool = True, device: Device = None, dtype: DType = None, *,
                  bias: bool = True):
-        self._begin(eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self._init_lazily(eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
-    def _size_of(self, input: Tensor) -> int:
+    def _size_from_input(self, input: Tensor) -> int:
         self._check(input)
         batched = isinstance(self, normalization.BatchNorm) or input.ndim == max(self.dims)
         return input.shape[1 if batched else 0]
 
-    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
+    def _size_from_shapes(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
         known = (shapes.get(name, ()) for name in ("weight", "running_mean", "bias"))
         return next((shape[0] for shape in known if len(shape) == 1), None)
 

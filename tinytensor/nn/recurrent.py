@@ -194,7 +194,8 @@ class RNNBase(Module):
             reverse = i % directions
             after = run(rows, tuple(s[i] for s in states), weights,
                         steps[::-1] if reverse else steps)
-            last.append([s[:sizes[0]] if reverse else _ends(s, starts, sizes) for s in after])
+            last.append([s[:sizes[0]] if reverse else _last_states(s, starts, sizes)
+                         for s in after])
             hidden.append(after[0])
             if len(hidden) == directions:
                 rows = ops.shape.cat(hidden, 1) if self.bidirectional else hidden[0]
@@ -250,7 +251,7 @@ class RNNBase(Module):
         return text
 
 
-def _ends(states: Tensor, starts: list[int], sizes: list[int]) -> Any:
+def _last_states(states: Tensor, starts: list[int], sizes: list[int]) -> Any:
     """The state of each sequence at its last step, the longest sequence first."""
     after = [*sizes[1:], 0]
     pieces = [states[start + longer:start + size] for start, size, longer in zip(

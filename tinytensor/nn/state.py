@@ -103,7 +103,7 @@ class Stateful:
                      keys.unexpected_keys, problems)
         for path, module in modules:
             module._before_loading(state, joined(path, ""))
-            keys.missing_keys.extend(joined(path, name) for name in module._without_values())
+            keys.missing_keys.extend(joined(path, name) for name in module._uninitialized_names())
         targets = {joined(path, name): (values, name)
                    for path, module in modules for name, values in module._own_state()}
         extras = {joined(path, EXTRA): module for path, module in modules
@@ -154,7 +154,7 @@ class Stateful:
     def _before_loading(self, state: Mapping[str, Any], prefix: str) -> None:
         """Called before loading the values whose names begin with this prefix."""
 
-    def _without_values(self) -> list[str]:
+    def _uninitialized_names(self) -> list[str]:
         """The names of parameters and buffers that have no shape yet."""
         return []
 

@@ -168,7 +168,7 @@ def check_choice(scheduler: str, name: str, value: str, choices: tuple[str, ...]
 # ---------------------------------------------------------------- one factor for all groups
 
 
-class _Factor(LRScheduler):
+class _FactorLR(LRScheduler):
     """The base class of schedulers whose rates are lr₀ times a factor.
 
     `get_lr` multiplies the current rates by the change of the factor since the last epoch. So the
@@ -193,7 +193,7 @@ class _Factor(LRScheduler):
         return [base * factor for base in self.base_lrs]
 
 
-class StepLR(_Factor):
+class StepLR(_FactorLR):
     """lr = lr₀ gammaⁿ, where n = ⌊t / step_size⌋."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1,
@@ -210,7 +210,7 @@ class StepLR(_Factor):
         return self.gamma if changes else 1.0
 
 
-class MultiStepLR(_Factor):
+class MultiStepLR(_FactorLR):
     """lr = lr₀ gammaⁿ, where n is the number of milestones that are at most t."""
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1,
@@ -226,7 +226,7 @@ class MultiStepLR(_Factor):
         return self.gamma ** self.milestones[self.last_epoch]
 
 
-class ConstantLR(_Factor):
+class ConstantLR(_FactorLR):
     """lr = lr₀ factor in the first total_iters epochs, lr₀ afterwards.
 
     Raises:
@@ -250,7 +250,7 @@ class ConstantLR(_Factor):
         return 1.0 / self.factor if self.last_epoch == self.total_iters else 1.0
 
 
-class LinearLR(_Factor):
+class LinearLR(_FactorLR):
     """lr = lr₀ (start_factor + (end_factor - start_factor) min(t / total_iters, 1)), a warm-up.
 
     Raises:
@@ -282,7 +282,7 @@ class LinearLR(_Factor):
         return 1 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
 
 
-class ExponentialLR(_Factor):
+class ExponentialLR(_FactorLR):
     """lr = lr₀ gammaᵗ."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1):
@@ -296,7 +296,7 @@ class ExponentialLR(_Factor):
         return 1.0 if self._is_initial else self.gamma
 
 
-class PolynomialLR(_Factor):
+class PolynomialLR(_FactorLR):
     """lr = lr₀ (1 - t / total_iters)**power, and 0 after total_iters."""
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0,
@@ -318,7 +318,7 @@ class PolynomialLR(_Factor):
 # ---------------------------------------------------------------- functions of the epoch
 
 
-class _ByFunction(LRScheduler):
+class _FunctionLR(LRScheduler):
     """The base class of schedulers with functions of the epoch: one for all groups, or one each.
 
     The state_dict holds the attributes of callable objects, and None for plain functions.
@@ -354,7 +354,7 @@ def attributes_of(function: Callable[..., Any]) -> dict[str, Any] | None:
     return dict(vars(function))
 
 
-class LambdaLR(_ByFunction):
+class LambdaLR(_FunctionLR):
     """lr = lr₀ lr_lambda(t), with one function for all groups or a list of one for each.
 
     Raises:
@@ -368,7 +368,7 @@ class LambdaLR(_ByFunction):
                 for base, function in zip(self.base_lrs, self.lr_lambdas, strict=True)]
 
 
-class MultiplicativeLR(_ByFunction):
+class MultiplicativeLR(_FunctionLR):
     """lr ← lr lr_lambda(t) at each step. Errors are those of `LambdaLR`."""
 
     def get_lr(self) -> list[float]:
@@ -452,7 +452,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     def step(self, epoch: float | None = None) -> None:
         """Advances to the next epoch, or to the given one, which may be a fraction."""
         if epoch is None and self.last_epoch >= 0:
-            self._next()
+            self._advance()
             epoch = self.last_epoch + 1
         else:
             epoch = 0 if epoch is None else epoch
@@ -463,7 +463,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.last_epoch = math.floor(epoch)
         self._set_lr(self.get_lr)
 
-    def _next(self) -> None:
+    def _advance(self) -> None:
         self.T_cur += 1
         if self.T_cur >= self.T_i:
             self.T_cur %= self.T_i
@@ -483,7 +483,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 # ---------------------------------------------------------------- cycles, of momentum too
 
 
-class _WithMomentum(LRScheduler):
+class _CyclesMomentum(LRScheduler):
     """The base class of schedulers that cycle the momentum, or Adam's β₁, opposite to the rate."""
 
     use_beta1: bool
@@ -517,7 +517,7 @@ class _WithMomentum(LRScheduler):
             group["momentum"] = momentum
 
 
-class CyclicLR(_WithMomentum):
+class CyclicLR(_CyclesMomentum):
     """Rates that rise linearly from base_lr to max_lr in step_size_up steps and fall again.
 
     The mode, or scale_fn, scales the amplitude max_lr - base_lr:
@@ -600,7 +600,7 @@ class CyclicLR(_WithMomentum):
             vars(custom).update(state_dict["_scale_fn_custom"])
 
 
-class OneCycleLR(_WithMomentum):
+class OneCycleLR(_CyclesMomentum):
     """The 1cycle policy: one cycle over the whole training, along cosines or lines:
 
         from max_lr / div_factor to max_lr            in the first pct_start of total_steps
@@ -699,7 +699,7 @@ def _phase(end_step: float, start_lr: str, end_lr: str) -> dict[str, Any]:
 # ---------------------------------------------------------------- several schedulers
 
 
-class _Several(LRScheduler):
+class _Composite(LRScheduler):
     """The base class of schedulers that contain schedulers: checks, and their state_dicts."""
 
     _schedulers: Sequence[LRScheduler]
@@ -728,7 +728,7 @@ class _Several(LRScheduler):
             scheduler.load_state_dict(state)
 
 
-class SequentialLR(_Several):
+class SequentialLR(_Composite):
     """Runs schedulers one after the other. At each milestone the next one begins at its epoch 0.
 
     Raises:
@@ -770,14 +770,14 @@ class SequentialLR(_Several):
 
 
 def _undo_step(scheduler: LRScheduler) -> None:
-    if isinstance(scheduler, _Several):
+    if isinstance(scheduler, _Composite):
         for inner in scheduler._schedulers:
             _undo_step(inner)
     else:
         scheduler.last_epoch -= 1
 
 
-class ChainedScheduler(_Several):
+class ChainedScheduler(_Composite):
     """Steps all schedulers at each step, each on the rates that the one before it set.
 
     Errors are those of `SequentialLR`.

@@ -102,23 +102,22 @@ class AveragedModel(Module):
 
     def update_parameters(self, model: Module) -> None:
         """Adds the model's current parameters to the average. The first call copies them."""
-        mine, theirs = _values(self.module, self.use_buffers), _values(model, self.use_buffers)
-        averages = [p.detach() for p in mine]
-        values: list[Any] = [p.detach().to(a.device)  # type: ignore[attr-defined]
-                             for p, a in zip(theirs, averages, strict=True)]
+        averages = [p.detach() for p in _parameters_and_buffers(self.module, self.use_buffers)]
+        current = _parameters_and_buffers(model, self.use_buffers)
+        values: list[Any] = [p.detach().to(average.device)  # type: ignore[attr-defined]
+                             for p, average in zip(current, averages, strict=True)]
         update = self.multi_avg_fn or _for_lists(self.avg_fn or get_swa_avg_fn())
         if int(self.n_averaged) == 0:
             update = _for_lists(lambda average, value, count: value)
         update(averages, values, self.n_averaged)
         with no_grad():
             if not self.use_buffers:
-                buffers: Any = zip(self.module.buffers(), model.buffers(), strict=True)
-                for mine, theirs in buffers:
-                    mine.copy_(theirs)
+                for own, buffer in zip(self.module.buffers(), model.buffers(), strict=True):
+                    own.copy_(buffer)  # type: ignore[attr-defined]
             self.n_averaged += 1
 
 
-def _values(model: Module, buffers: bool) -> list[Tensor]:
+def _parameters_and_buffers(model: Module, buffers: bool) -> list[Tensor]:
     return list(itertools.chain(model.parameters(), model.buffers() if buffers else ()))
 
 

@@ -20,7 +20,7 @@ from .parametrizations import (
 )
 
 
-class Computed:
+class ComputedWeight:
     """A forward pre-hook that computes a weight of a module from other parameters."""
 
     suffixes: tuple[str, ...]  # name + suffix are the parameters and buffers it computes from
@@ -43,7 +43,7 @@ class Computed:
             RuntimeError: the weight has a hook of this kind already.
         """
         what = type(self).__name__
-        if _find(type(self), module, self.name) is not None:
+        if _hook_key(type(self), module, self.name) is not None:
             raise RuntimeError(f"{what}: {self.name!r} of the {type(module).__name__} has one "
                                "already; remove it first")
         if module._parameters.get(self.name) is None:
@@ -64,7 +64,7 @@ class Computed:
         Raises:
             ValueError: the weight has no hook of this kind.
         """
-        key = _find(cls, module, name)
+        key = _hook_key(cls, module, name)
         if key is None:
             raise ValueError(f"{cls.__name__}: {name!r} of the {type(module).__name__} has none "
                              "to remove")
@@ -77,13 +77,13 @@ class Computed:
         return module
 
 
-def _find(kind: type[Computed], module: Module, name: str) -> int | None:
+def _hook_key(kind: type[ComputedWeight], module: Module, name: str) -> int | None:
     """The key of the hook of this kind for a weight, or None."""
     return next((key for key, hook in module._forward_pre_hooks.items()
                  if isinstance(hook.function, kind) and hook.function.name == name), None)
 
 
-class WeightNorm(Computed):
+class WeightNorm(ComputedWeight):
     """w = g v / ‖v‖."""
 
     suffixes = ("_g", "_v")
@@ -103,7 +103,7 @@ class WeightNorm(Computed):
         setattr(module, self.name, self.weight(module, training=False))
 
 
-class SpectralNorm(Computed):
+class SpectralNorm(ComputedWeight):
     """W / σ, where σ is the largest singular value of W, estimated by power iteration."""
 
     suffixes = ("_u", "_v", "_orig")

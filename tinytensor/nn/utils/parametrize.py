@@ -121,15 +121,15 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
                 _check(tensor_name, value, parametrization(value))
         module.parametrizations[tensor_name].append(parametrization)
         return module
-    made = ParametrizationList([parametrization], value)
+    parametrizations = ParametrizationList([parametrization], value)
     if not unsafe:
         with no_grad():
-            _check(tensor_name, value, made())
+            _check(tensor_name, value, parametrizations())
     if not is_parametrized(module):
         _change_class(module)
     module._parameters.pop(tensor_name, None)
     module._buffers.pop(tensor_name, None)
-    module.parametrizations[tensor_name] = made
+    module.parametrizations[tensor_name] = parametrizations
     setattr(type(module), tensor_name, _property(tensor_name))
     return module
 
@@ -165,10 +165,10 @@ def _change_class(module: Module) -> None:
     def name_of_type(self: Any) -> str:
         return f"Parametrized{base.__name__}"
 
-    made = type(name_of_type(module), (base,), {
+    parametrized = type(name_of_type(module), (base,), {
         "__deepcopy__": copied, "__reduce_ex__": lambda self, protocol: refused(self),
         "_get_name": name_of_type})
-    module.__class__ = made
+    module.__class__ = parametrized
     if "parametrizations" not in module._modules:
         module.parametrizations = ModuleDict()
 
