@@ -408,7 +408,8 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: nn.MultiheadAttention(0, 2), ValueError, "got 0 and 2"),
     (lambda: attend((D,)), AssertionError, r"query \(8,\)"),
     (lambda: attend(X, (3, D), X), AssertionError, r"key \(3, 8\)"),
-    (lambda: attend((3, 2, 7), X, X), AssertionError, r"query must be 8, got query \(3, 2, 7\)"),
+    (lambda: attend((3, 2, 7), X, X), AssertionError,
+     r"the query has 7 features, this layer takes 8 \(embed_dim\); got query \(3, 2, 7\)"),
     (lambda: attend(X, (5, 2, D), (6, 2, D)), AssertionError, r"\(5, 2, 8\), value \(6, 2, 8\)"),
     (lambda: attend(X, (3, 4, D), (3, 4, D)), RuntimeError, r"batch sizes.*\(3, 4, 8\)"),
     (lambda: attend(X, key_padding_mask=zeros(2, 4)), AssertionError, r"\(2, 3\), got \(2, 4\)"),
@@ -423,7 +424,7 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: nn.Transformer(D, HEADS, 1, 1)(zeros(3, 2, D), zeros(3, 3, D)), RuntimeError,
      r"batch sizes.*src \(3, 2, 8\), tgt \(3, 3, 8\)"),
     (lambda: nn.Transformer(D, HEADS, 1, 1)(zeros(3, 2, D), zeros(3, 2, 7)), RuntimeError,
-     r"must be 8.*\(3, 2, 7\)"),
+     r"must have 8 features.*\(3, 2, 7\)"),
 ]
 
 

@@ -185,11 +185,12 @@ class MultiheadAttention(Module):
         if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
             raise AssertionError(f"{name}: query, key and value must all have 3 dims, or all 2 "
                                  f"without a batch, got {shapes}")
-        for what, x, size in (("query", query, self.embed_dim), ("key", key, self.kdim),
-                              ("value", value, self.vdim)):
+        for what, x, size_name in (("query", query, "embed_dim"), ("key", key, "kdim"),
+                                   ("value", value, "vdim")):
+            size = getattr(self, size_name)
             if x.shape[-1] != size:
-                raise AssertionError(f"{name}: the last dim of the {what} must be {size}, got "
-                                     f"{shapes}")
+                raise AssertionError(f"{name}: the {what} has {x.shape[-1]} features, this layer "
+                                     f"takes {size} ({size_name}); got {shapes}")
         if key.shape[:-1] != value.shape[:-1]:
             raise AssertionError(f"{name}: key and value must have equal sizes in all dims but the "
                                  f"last, got {shapes}")

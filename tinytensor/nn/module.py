@@ -75,8 +75,9 @@ class Module(Stateful):
             KeyError, TypeError: as for `register_parameter`.
         """
         if module is not None and not isinstance(module, Module):
+            hint = f"; write {module.__name__}(...)" if isinstance(module, type) else ""
             raise TypeError(f"add_module: {name!r} must be a Module or None, got "
-                            f"{type(module).__name__}")
+                            f"{type(module).__name__}{hint}")
         self._register("_modules", name, module)
 
     register_module = add_module

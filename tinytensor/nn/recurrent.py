@@ -238,9 +238,7 @@ class RNNBase(Module):
         if input.dtype is not weight.dtype:
             raise ValueError(f"{name}: {what} has dtype {input.dtype}, the weights have "
                              f"{weight.dtype}; convert it with .to({weight.dtype})")
-        if shape[-1] != self.input_size:
-            raise RuntimeError(f"{name}: the last dim of {what} {shape} must be {self.input_size}, "
-                               f"the input_size, got {shape[-1]}")
+        _check_features(name, what, shape, self.input_size)
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
@@ -257,6 +255,12 @@ def _last_states(states: Tensor, starts: list[int], sizes: list[int]) -> Any:
     pieces = [states[start + longer:start + size] for start, size, longer in zip(
         starts, sizes, after, strict=False) if longer < size]
     return pieces[0] if len(pieces) == 1 else ops.shape.cat(pieces[::-1]) if pieces else states[:0]
+
+
+def _check_features(name: str, what: str, shape: tuple[int, ...], input_size: int) -> None:
+    if shape[-1] != input_size:
+        raise RuntimeError(f"{name}: {what} has {shape[-1]} features (shape {shape}), this layer "
+                           f"takes {input_size} (input_size)")
 
 
 def _check_options(kind: str, **options: Any) -> None:
@@ -393,9 +397,7 @@ class RNNCellBase(Module):
             if x.ndim not in (1, 2):
                 raise ValueError(f"{kind}: {name} must have 1 or 2 dims, got shape "
                                  f"{tuple(x.shape)}")
-        if input.shape[-1] != self.input_size:
-            raise RuntimeError(f"{kind}: the last dim of the input {tuple(input.shape)} must be "
-                               f"{self.input_size}, the input_size, got {input.shape[-1]}")
+        _check_features(kind, "the input", tuple(input.shape), self.input_size)
         expected = (*input.shape[:-1], self.hidden_size)
         if states is None:
             states = (zeros(expected, dtype=input.dtype, device=input.device),) * len(names)

@@ -271,10 +271,10 @@ class Transformer(Module):
         across = 0 if self.batch_first else 1
         if src.ndim == tgt.ndim == 3 and src.shape[across] != tgt.shape[across]:
             raise RuntimeError("Transformer: src and tgt must have equal batch sizes, in dim "
-                               f"{across}, {shapes}")
+                               f"{across}, {shapes}; see batch_first")
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
-            raise RuntimeError(f"Transformer: the last dim of src and tgt must be {self.d_model}, "
-                               f"d_model, {shapes}")
+            raise RuntimeError(f"Transformer: src and tgt must have {self.d_model} features "
+                               f"(d_model), {shapes}")
         memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
         return self.decoder(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask,
                             memory_key_padding_mask, tgt_is_causal, memory_is_causal)

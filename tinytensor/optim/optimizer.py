@@ -107,8 +107,8 @@ class Optimizer:
         params = [params] if isinstance(params, Tensor) else list(params)
         named = [p for p in params if isinstance(p, tuple)]
         if named and len(named) < len(params):
-            raise ValueError("either all parameters of a group have names, or none; some are "
-                             "(name, Tensor) pairs")
+            raise ValueError("either all parameters of a group have names, or none; pass only "
+                             "Tensors or only (name, Tensor) pairs")
         if any(("param_names" in g) != bool(named) for g in self.param_groups):
             raise ValueError("either the parameters of all groups have names, or none; pass "
                              "(name, Tensor) pairs in all groups or in none")
@@ -120,8 +120,10 @@ class Optimizer:
                 raise TypeError("the parameters of an optimizer must be Tensors, got "
                                 f"{type(parameter).__name__}")
             if not parameter.is_leaf:
-                raise ValueError("the parameters of an optimizer must be leaves; this Tensor was "
-                                 f"computed by {parameter.grad_fn.name()}")  # type: ignore[union-attr]
+                raise ValueError(
+                    "the parameters of an optimizer must be leaves; this Tensor was computed by "
+                    f"{parameter.grad_fn.name()}, "  # type: ignore[union-attr]
+                    "use x.detach().requires_grad_()")
         for name, default in self.defaults.items():
             if default is required and name not in group:
                 raise ValueError(f"a parameter group has no value for the option {name!r}, "
@@ -130,7 +132,7 @@ class Optimizer:
         if isinstance(group.get("lr"), float | int | Tensor):
             check_at_least_zero(**{"learning rate": float(group["lr"])})
         if len(set(params)) != len(params):
-            warnings.warn("a parameter group contains a parameter twice, which is updated twice",
+            warnings.warn("a parameter group contains a parameter twice, and is updated twice",
                           stacklevel=3)
         present = {p for g in self.param_groups for p in g["params"]}
         if not present.isdisjoint(params):
@@ -227,7 +229,7 @@ class Optimizer:
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise ValueError(f"load_state_dict: the state has {len(saved)} parameter groups, the "
-                             f"optimizer {len(self.param_groups)}")
+                             f"optimizer has {len(self.param_groups)}")
         sizes = [(len(s["params"]), len(g["params"]))
                  for s, g in zip(saved, self.param_groups, strict=True)]
         if any(theirs != ours for theirs, ours in sizes):

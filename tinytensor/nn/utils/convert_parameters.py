@@ -27,8 +27,8 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     parameters = list(parameters)
     needed = sum(p.numel() for p in parameters)
     if vec.numel() < needed:
-        raise RuntimeError(f"vector_to_parameters: vec has {vec.numel()} elements, the parameters "
-                           f"have {needed}")
+        raise RuntimeError("vector_to_parameters: vec must have at least as many elements as the "
+                           f"parameters, {needed}, got {vec.numel()}")
     values: Any = vec.detach()
     start = 0
     for parameter in parameters:

@@ -56,8 +56,8 @@ def fuse_linear_bn_eval(linear: Linear, bn: BatchNorm) -> Linear:
     """
     _check("fuse_linear_bn_eval", linear, bn)
     if linear.out_features != bn.num_features and bn.num_features != 1:
-        raise ValueError(f"fuse_linear_bn_eval: the linear layer has {linear.out_features} output "
-                         f"features, the batch normalisation {bn.num_features}")
+        raise ValueError("fuse_linear_bn_eval: the layers must have equal numbers of features, got "
+                         f"out_features={linear.out_features} and num_features={bn.num_features}")
     fused = copy.deepcopy(linear)
     fused.weight, fused.bias = fuse_linear_bn_weights(
         linear.weight, linear.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias)
