@@ -117,8 +117,8 @@ class Sequential(ListOfModules):
             else ((str(i), module) for i, module in enumerate(args))
         for name, module in named:
             if isinstance(module, type):
-                raise TypeError(f"Sequential: module {name} is the class {module.__name__}, not an "
-                                f"instance; write {module.__name__}(...)")
+                raise TypeError(f"Sequential: module {name} is the class {module.__name__}; write "
+                                f"{module.__name__}() to create one")
             if isinstance(module, list):
                 raise TypeError("Sequential: the modules are separate arguments, not a list; write "
                                 "Sequential(*layers)")

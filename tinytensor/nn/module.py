@@ -75,7 +75,7 @@ class Module(Stateful):
             KeyError, TypeError: as for `register_parameter`.
         """
         if module is not None and not isinstance(module, Module):
-            hint = f"; write {module.__name__}(...)" if isinstance(module, type) else ""
+            hint = f"; write {module.__name__}() to create one" if isinstance(module, type) else ""
             raise TypeError(f"add_module: {name!r} must be a Module or None, got "
                             f"{type(module).__name__}{hint}")
         self._register("_modules", name, module)
