@@ -134,7 +134,7 @@ class MultiheadAttention(Module):
         return self.out_proj(joined if batched else joined.squeeze(0)), weights
 
     def _projections(self, query: Tensor, key: Tensor, value: Tensor) -> Any:
-        """q, k and v of all heads, concatenated along the last dim."""
+        """q, k and v, each with its heads concatenated along the last dim."""
         linear, bias = functional.linear, self.in_proj_bias
         if self.in_proj_weight is None:
             weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
@@ -185,9 +185,9 @@ class MultiheadAttention(Module):
         if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
             raise AssertionError(f"{name}: query, key and value must all have 3 dims, or all 2 "
                                  f"without a batch, got {shapes}")
-        for what, x, size_name in (("query", query, "embed_dim"), ("key", key, "kdim"),
-                                   ("value", value, "vdim")):
-            size = getattr(self, size_name)
+        for what, x, size, size_name in (("query", query, self.embed_dim, "embed_dim"),
+                                         ("key", key, self.kdim, "kdim"),
+                                         ("value", value, self.vdim, "vdim")):
             if x.shape[-1] != size:
                 raise AssertionError(f"{name}: the {what} has {x.shape[-1]} features, this layer "
                                      f"takes {size} ({size_name}); got {shapes}")

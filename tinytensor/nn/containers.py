@@ -143,7 +143,7 @@ class Sequential(ListOfModules):
     def __delitem__(self, index: int | slice) -> None:
         if all(name.isdigit() for name in self._modules):
             super().__delitem__(index)
-        else:  # names that the user gave stay
+        else:  # keeps the user's names
             for name in self._names_at(index):
                 delattr(self, name)
 

@@ -203,7 +203,10 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in",
 def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in",
                     nonlinearity: str = "leaky_relu",
                     generator: Generator | None = None) -> Tensor:
-    """Fills the Tensor normally with std = gain / sqrt(fan). Arguments as `kaiming_uniform_`."""
+    """Fills the Tensor normally with std = gain / sqrt(fan). He et al. 2015.
+
+    Arguments are those of `kaiming_uniform_`.
+    """
     if not tensor.numel():
         return _warn_empty(tensor)
     std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))

@@ -2,7 +2,7 @@
 
 Before the first call, or before a state_dict is loaded, their Parameters have no shape. Then the
 layer changes its class to the ordinary one. The Parameter objects stay the same, so an optimizer
-that was made before keeps training them.
+that was created before keeps training them.
 """
 
 from __future__ import annotations

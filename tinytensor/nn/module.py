@@ -54,7 +54,7 @@ class Module(Stateful):
         self._register("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Adds a Tensor that is moved with the module but not trained. Persistent: also saved.
+        """Adds a Tensor that moves with the module and, if persistent, is saved. It is not trained.
 
         Raises:
             KeyError, TypeError: as for `register_parameter`.
@@ -282,7 +282,7 @@ class Module(Stateful):
         return self
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Sets `training` of all modules. Dropout and batch normalisation depend on it."""
+        """Sets `training` here and in all submodules. Dropout and batch normalisation use it."""
         if not isinstance(mode, bool):
             raise ValueError(f"train: the mode must be a bool, got {type(mode).__name__}")
         self.training = mode

@@ -88,7 +88,7 @@ class Embedding(Module):
 
 
 class EmbeddingBag(Module):
-    """The sum, mean or maximum of the rows of a weight over bags of indices, without storing them.
+    """The sum, mean or maximum of weight[bag] for each bag of indices; see `Embedding`.
 
     Shapes: (B, N) integers, or (M) with the offset of each of B bags -> (B, D). Indices equal to
     padding_idx are left out. The weight, max_norm and errors are as for `Embedding`.

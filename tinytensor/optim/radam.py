@@ -27,10 +27,12 @@ class RAdam(Optimizer):
         g ← gradient + weight_decay p             (its negative with maximize)
         m ← β₁ m + (1 - β₁) g
         v ← β₂ v + (1 - β₂) g²
-        ρ∞ = 2 / (1 - β₂) - 1,  ρₜ = ρ∞ - 2 t β₂ᵗ / (1 - β₂ᵗ)   effective length of v, in step t
-        p ← p - lr m̂                              where m̂ = m / (1 - β₁ᵗ), if ρₜ <= 5
-        p ← p - lr r m̂ sqrt(1 - β₂ᵗ) / (sqrt(v) + eps)          otherwise, where
-        r² = (ρₜ - 4) (ρₜ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρₜ)
+        m̂ = m / (1 - β₁ᵗ)                         in step t
+        p ← p - lr m̂                              if ρₜ <= 5
+        p ← p - lr r m̂ sqrt(1 - β₂ᵗ) / (sqrt(v) + eps)   otherwise
+
+    ρₜ = ρ∞ - 2 t β₂ᵗ / (1 - β₂ᵗ), with ρ∞ = 2 / (1 - β₂) - 1, is the effective number of gradients
+    in v, and r² = (ρₜ - 4) (ρₜ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρₜ).
 
     With decoupled_weight_decay, p ← (1 - lr weight_decay) p replaces the weight_decay above.
 
