@@ -7,7 +7,7 @@ from typing import Any
 
 from ..arrays import Array
 from ..arrays.devices import array_module, on
-from ..autograd.engine import tensor_of
+from ..autograd.graph import tensor_of
 from ..tensors.creation import tensor
 from .optimizer import Optimizer, blocks, check_at_least_zero, count_step, direction, for_each
 

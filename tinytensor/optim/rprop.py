@@ -7,7 +7,7 @@ from typing import Any
 
 from ..arrays import Array
 from ..arrays.devices import array_module
-from ..autograd.engine import tensor_of
+from ..autograd.graph import tensor_of
 from .optimizer import (
     Optimizer,
     blocks,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..arrays import Array
-from ..autograd.engine import tensor_of
+from ..autograd.graph import tensor_of
 from .optimizer import Optimizer, blocks, check_at_least_zero, direction, for_each
 
 
