@@ -55,7 +55,8 @@ def _run_lstm(rows: Tensor, states: States, weights: Weights, steps: Steps) -> S
 
 
 def _run_gru(rows: Tensor, states: States, weights: Weights, steps: Steps) -> States:
-    weight_ih, weight_hh, bias_ih, bias_hh = (*weights, None, None)[:4]
+    padded: tuple[Any, ...] = (*weights, None, None)
+    weight_ih, weight_hh, bias_ih, bias_hh = padded[:4]
     result = ops.recurrent.gru_sequence(functional.linear(rows, weight_ih, bias_ih), weight_hh,
                                         bias_hh, *states, steps)
     return (result.hidden,)

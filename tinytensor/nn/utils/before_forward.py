@@ -68,7 +68,7 @@ class ComputedWeight:
         if key is None:
             raise ValueError(f"{cls.__name__}: {name!r} of the {type(module).__name__} has none "
                              "to remove")
-        hook = module._forward_pre_hooks.pop(key).function
+        hook: Any = module._forward_pre_hooks.pop(key).function
         with no_grad():
             weight = hook.weight(module, training=False)
         for suffix in ("", *cls.suffixes):

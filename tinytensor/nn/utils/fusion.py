@@ -24,11 +24,10 @@ def fuse_conv_bn_eval(conv: Conv, bn: BatchNorm, transpose: bool = False) -> Con
     Raises:
         RuntimeError: a layer is in training mode, or bn has no running statistics.
     """
-    _check("fuse_conv_bn_eval", conv, bn)
+    mean, variance = _running_statistics("fuse_conv_bn_eval", conv, bn)
     fused = copy.deepcopy(conv)
     fused.weight, fused.bias = fuse_conv_bn_weights(
-        conv.weight, conv.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias,
-        transpose)
+        conv.weight, conv.bias, mean, variance, bn.eps, bn.weight, bn.bias, transpose)
     return fused
 
 
@@ -54,13 +53,13 @@ def fuse_linear_bn_eval(linear: Linear, bn: BatchNorm) -> Linear:
         RuntimeError: a layer is in training mode, or bn has no running statistics.
         ValueError: the numbers of features differ.
     """
-    _check("fuse_linear_bn_eval", linear, bn)
+    mean, variance = _running_statistics("fuse_linear_bn_eval", linear, bn)
     if linear.out_features != bn.num_features and bn.num_features != 1:
         raise ValueError("fuse_linear_bn_eval: the layers must have equal numbers of features, got "
                          f"out_features={linear.out_features} and num_features={bn.num_features}")
     fused = copy.deepcopy(linear)
     fused.weight, fused.bias = fuse_linear_bn_weights(
-        linear.weight, linear.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias)
+        linear.weight, linear.bias, mean, variance, bn.eps, bn.weight, bn.bias)
     return fused
 
 
@@ -71,9 +70,11 @@ def fuse_linear_bn_weights(linear_w: Tensor, linear_b: Tensor | None, bn_rm: Ten
     return fuse_conv_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)
 
 
-def _check(name: str, layer: Module, bn: BatchNorm) -> None:
+def _running_statistics(name: str, layer: Module, bn: BatchNorm) -> tuple[Tensor, Tensor]:
+    """The running mean and variance; raises RuntimeError unless both layers can be fused."""
     if layer.training or bn.training:
         raise RuntimeError(f"{name}: both layers must be in evaluation mode; call eval() first")
     if bn.running_mean is None or bn.running_var is None:
         raise RuntimeError(f"{name}: the batch normalisation has no running statistics; create it "
                            "with track_running_stats=True")
+    return bn.running_mean, bn.running_var
