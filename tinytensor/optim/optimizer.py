@@ -184,7 +184,7 @@ class Optimizer:
         if not any(map(is_half, parameters)):
             self.update(xp, rows, group)
             return
-        wide = [widened(row) for row in rows]  # float16 is computed with in float32
+        wide = [widened(row) for row in rows]  # float16 parameters are updated in float32
         self.update(xp, wide, group)
         for (array, _, *state), (new_array, _, *new_state) in zip(rows, wide, strict=True):
             for old, new in zip((array, *state), (new_array, *new_state), strict=True):
