@@ -17,16 +17,29 @@ from ..tensors.tensor import Tensor
 
 COLUMNS = ("operation", "shapes", "derivatives", "devices", "kernels")
 
-HEAD = """# Operations
+PAGE = """# Operations
 
-- **shapes**: the inputs' shapes -> the result's shape; `*` is any number of dimensions.
-- **derivatives**: whether gradients can be computed, and to which order.
-- **kernels**: what runs as a compiled loop, by device. "forward" is the result, "backward" the
-  gradients; "in `linear`" means that the operation is composed of others, of which `linear` has
-  kernels; "-" means that the array library (NumPy or CuPy) computes everything. CPU kernels need
-  Numba (`pip install numba`); without it the operations give the same results, more slowly.
+The operations under PyTorch's names, first by family, then one by one. PyTorch's names that are
+left out on purpose are on [a page of their own](PYTORCH.md#differences-from-pytorch). This page is
+the output of `python -m tinytensor ops --markdown`.
 
-"""
+## Families
+
+A family is a file of [ops/](ops).
+
+{families}
+
+## Table
+
+An alias follows its operation's name. In a shape, `*` stands for any number of dimensions. "any
+order" means that the gradients can be differentiated again.
+
+`kernels` lists by device what runs as a compiled loop. "forward" is the result, "backward" the
+gradients. "in linear" means that the operation is composed of others, of which `linear` has
+kernels. "-" means that NumPy or CuPy computes everything. The CPU kernels need Numba; without it
+everything works, slower.
+
+{table}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +55,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def text(markdown: bool) -> str:
-    """The whole table."""
+    """The whole table; as Markdown, the whole page."""
     table = rows()
     if markdown:
         lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
         lines += ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in table]
-        return HEAD + "\n".join(lines)
+        return PAGE.format(families=families("ops"), table="\n".join(lines))
     widths = [max(len(r[i]) for r in [COLUMNS, *table]) for i in range(len(COLUMNS))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip()
              for r in [COLUMNS, *table]]
@@ -119,8 +132,11 @@ def kernels_within(tensors: Iterable[Tensor]) -> str:
                      for device, names in sorted(with_kernels.items())) or "-"
 
 
-def families() -> str:
-    """The names of all operations, a row of a Markdown table for each file of `ops/`."""
+def families(folder: str = "tinytensor/ops") -> str:
+    """The names of all operations, a row of a Markdown table for each file of `ops/`.
+
+    `folder` is that of the links.
+    """
     by_module: dict[str, set[str]] = {}
     for entry in TABLE.values():
         if not entry.internal:
@@ -129,5 +145,5 @@ def families() -> str:
     lines = ["| family | operations |", "|---|---|"]
     for module, names in sorted(by_module.items()):
         family = module.rpartition(".")[2]
-        lines.append(f"| [{family}](tinytensor/ops/{family}.py) | {' '.join(sorted(names))} |")
+        lines.append(f"| [{family}]({folder}/{family}.py) | {' '.join(sorted(names))} |")
     return "\n".join(lines)
