@@ -470,7 +470,7 @@ def test_functional_errors():
         functional.jacobian(lambda a, b: a * 2, (x, y), strict=True)
     with pytest.raises(RuntimeError, match="does not depend on the inputs, which strict"):
         functional.vjp(lambda a: y * 2, x, y, strict=True)
-    with pytest.raises(RuntimeError, match=r"hessian: func must return one element, got shape \(3,\)"):
+    with pytest.raises(RuntimeError, match=r"hessian: .* return one element, got shape \(3,\)"):
         functional.hessian(lambda a: a * 2, x)
     with pytest.raises(RuntimeError, match="vjp: v may be left out only"):
         functional.vjp(lambda a: a * 2, x)
@@ -478,6 +478,6 @@ def test_functional_errors():
         functional.jvp(lambda a: a * 2, x, y)
     with pytest.raises(TypeError, match="the inputs must be a Tensor"):
         functional.jacobian(lambda a: a, 3.0)
-    with pytest.raises(ValueError, match="strategy 'sideways'"):
+    with pytest.raises(ValueError, match="got 'sideways'"):
         functional.jacobian(lambda a: a, x, strategy="sideways")
     assert x.grad is None and not x.requires_grad

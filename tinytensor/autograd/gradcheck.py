@@ -94,9 +94,9 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
 
     def first_derivatives(*given: Any) -> tuple[Any, ...]:
         results = _differentiable(func(*given[:count]))
-        found = gradients.grad(results, [given[i] for i in checked], given[count:],
-                               create_graph=True, allow_unused=True)
-        return tuple(g for g in found if g is not None)
+        by_input = gradients.grad(results, [given[i] for i in checked], given[count:],
+                                  create_graph=True, allow_unused=True)
+        return tuple(g for g in by_input if g is not None)
 
     return gradcheck(first_derivatives, (*inputs, *weights), eps=eps, atol=atol, rtol=rtol,
                      raise_exception=raise_exception, nondet_tol=nondet_tol,

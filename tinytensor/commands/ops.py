@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy
 
 from ..arrays.dispatch import use_kernels
 from ..autograd.op import TABLE, Entry, Op
-from ..ops.samples import concrete
+from ..ops.samples import S, concrete, t
 from ..tensors import creation
 from ..tensors.tensor import Tensor
 
@@ -81,15 +82,16 @@ def row(key: str, entry: Entry) -> tuple[str, ...]:
 
 
 def shapes(entry: Entry) -> str:
-    """The sentence of its docstring that begins with "Shapes:"."""
+    """The sentence of its docstring that begins with "Shapes:"; it may end with "..."."""
     doc = " ".join(inspect.cleandoc(entry.doc).split())
-    return doc.partition("Shapes: ")[2].partition(". ")[0].rstrip(".")
+    sentence = re.search(r"Shapes: (.*?(?:\.\.\.(?= |$)|(?=\.(?: |$))))", doc)
+    return sentence[1] if sentence else ""
 
 
 def results(entry: Entry) -> Iterator[Tensor]:
     """The Tensors that the operation returns for its samples, with gradients recorded."""
     rng = numpy.random.default_rng(0)
-    for sample in entry.samples:
+    for sample in entry.samples or [S(t(2, 3))]:  # an op that draws random numbers has none
         call = concrete(sample, rng, lambda values, spec: creation.tensor(
             values, requires_grad=spec.grad))
         result = entry.function(*call.args, **call.kwargs)
@@ -117,7 +119,7 @@ def kernels(op: Op) -> str:
 def kernels_within(tensors: Iterable[Tensor]) -> str:
     """The ops with kernels in the graphs of a composed operation's results: "cpu: in linear"."""
     with_kernels: dict[str, set[str]] = {}
-    nodes: list[Any] = [t.grad_fn for t in tensors]
+    nodes: list[Any] = [tensor.grad_fn for tensor in tensors]
     seen = set()
     while nodes:
         node = nodes.pop()

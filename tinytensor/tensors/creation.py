@@ -426,6 +426,11 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
     return finish(array, requires_grad)
 
 
+def _check_steps(name: str, steps: int) -> None:
+    if steps < 0:
+        raise RuntimeError(f"{name}: the number of steps must not be negative, got {steps}")
+
+
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any = None,
              device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """`steps` evenly spaced values from start to end, both included.
@@ -433,8 +438,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any
     Raises:
         RuntimeError: a negative number of steps.
     """
-    if steps < 0:
-        raise RuntimeError(f"linspace: the number of steps must not be negative, got {steps}")
+    _check_steps("linspace", steps)
     array = devices.on(devices.resolve(device), lambda xp: xp.linspace(
         float(start), float(end), steps).astype(wanted_dtype(dtype)))
     return finish(array, requires_grad)
@@ -448,11 +452,15 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     Raises:
         RuntimeError: a negative number of steps.
     """
-    if steps < 0:
-        raise RuntimeError(f"logspace: the number of steps must not be negative, got {steps}")
+    _check_steps("logspace", steps)
     array = devices.on(devices.resolve(device), lambda xp: (
         float(base) ** xp.linspace(float(start), float(end), steps)).astype(wanted_dtype(dtype)))
     return finish(array, requires_grad)
+
+
+def _check_sizes(name: str, rows: int, columns: int) -> None:
+    if rows < 0 or columns < 0:
+        raise RuntimeError(f"{name}: the sizes must not be negative, got {rows} and {columns}")
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, layout: Any = None,
@@ -463,8 +471,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, layout: Any = None,
         RuntimeError: a negative size.
     """
     m = n if m is None else m
-    if n < 0 or m < 0:
-        raise RuntimeError(f"eye: the sizes must not be negative, got {n} and {m}")
+    _check_sizes("eye", n, m)
     array = devices.on(devices.resolve(device), lambda xp: xp.eye(n, m, dtype=wanted_dtype(dtype)))
     return finish(array, requires_grad)
 
@@ -490,8 +497,7 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None,
 
 
 def _triangle(name: str, row: int, col: int, offset: int, dtype: Any, device: Any) -> Tensor:
-    if row < 0 or col < 0:
-        raise RuntimeError(f"{name}_indices: sizes must not be negative, got {row} and {col}")
+    _check_sizes(f"{name}_indices", row, col)
     wanted = wanted_dtype(dtype, dtypes.int64)
     array = devices.on(devices.resolve(device), lambda xp: xp.stack(xp.nonzero(
         getattr(xp, name)(xp.ones((row, col), dtype=bool), offset))).astype(wanted))

@@ -80,6 +80,11 @@ def _check_std(name: str, std: float) -> None:
         raise RuntimeError(f"{name}: the standard deviation must not be negative, got {std}")
 
 
+def _check_positive(name: str, parameter: str, value: float) -> None:
+    if value <= 0:
+        raise RuntimeError(f"{name}: {parameter} must be positive, got {value}")
+
+
 # ---------------------------------------------------------------- new Tensors
 
 
@@ -303,8 +308,7 @@ def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Any = N
 
 def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *, generator: Any = None) -> Tensor:
     """Fills with e ** x for normally distributed x of this mean and standard deviation."""
-    if std <= 0:
-        raise RuntimeError(f"log_normal_: std must be positive, got {std}")
+    _check_positive("log_normal_", "std", std)
     return _fill("log_normal_", self, generator,
                  lambda s, shape, d: numpy.exp(_normal(s, shape, d) * std + mean))
 
@@ -312,16 +316,14 @@ def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *, generator: Any
 def cauchy_(self: Tensor, median: float = 0, sigma: float = 1, *,
             generator: Any = None) -> Tensor:
     """Fills with Cauchy distributed values."""
-    if sigma <= 0:
-        raise RuntimeError(f"cauchy_: sigma must be positive, got {sigma}")
+    _check_positive("cauchy_", "sigma", sigma)
     return _fill("cauchy_", self, generator,
                  lambda s, shape, d: s.standard_cauchy(shape) * sigma + median)
 
 
 def exponential_(self: Tensor, lambd: float = 1, *, generator: Any = None) -> Tensor:
     """Fills with exponentially distributed values of rate lambd."""
-    if lambd <= 0:
-        raise RuntimeError(f"exponential_: lambd must be positive, got {lambd}")
+    _check_positive("exponential_", "lambd", lambd)
     return _fill("exponential_", self, generator,
                  lambda s, shape, d: s.standard_exponential(shape) / lambd)
 

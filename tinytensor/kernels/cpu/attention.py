@@ -1,9 +1,8 @@
 """Kernels for attention that never hold the whole matrix of scores.
 
 The loops (`attention_loops.py`) compute the scores of 48 queries at a time, which stay in the
-cache, as FlashAttention does (Dao et al. 2022). Each thread computes whole heads. Keys after a
-causal query are skipped, so that NaN in them does not reach the result; the reference multiplies
-them by 0, which gives NaN.
+cache. Each thread computes whole heads. Keys after a causal query are skipped, so that NaN in them
+does not reach the result; the reference multiplies them by 0, which gives NaN.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def _by_heads(*arrays: Array) -> list[Any] | None:
     return heads
 
 
-def _four_dims(mask: Array | None, q: Array, k: Array) -> Any:
+def _mask_4d(mask: Array | None, q: Array, k: Array) -> Any:
     """The mask as a 4-d array with contiguous rows; an empty array if there is none.
 
     Numba compiles a loop for each layout, so all masks get the same one.
@@ -56,7 +55,7 @@ def _four_dims(mask: Array | None, q: Array, k: Array) -> Any:
     return numpy.require(mask.reshape((1,) * (4 - mask.ndim) + mask.shape), requirements=["C", "W"])
 
 
-def _like(x: Array, size: int) -> Any:
+def _empty_like(x: Array, size: int) -> Any:
     """A new array with the memory order of x, so that concatenating heads needs no copy."""
     out = numpy.empty_like(x, shape=(*x.shape[:-1], size))
     if out.strides[-1] == out.itemsize:
@@ -74,7 +73,7 @@ def _run(loop: Loop, arrays: Sequence[Any], mask: Array | None, is_causal: bool,
     batch, heads, queries, size = q.shape
     keys, columns = v.shape[2:]
     pool.split(loop, batch * heads, numpy.array([id(a) for a in arrays], numpy.int64), heads,
-               queries, keys, size, columns, _four_dims(mask, q, k), is_causal,
+               queries, keys, size, columns, _mask_4d(mask, q, k), is_causal,
                q.dtype.type(scale), logsumexp, least=-(-SCORES_PER_THREAD // (queries * keys)))
 
 
@@ -85,7 +84,7 @@ def _(query: Array, key: Array, value: Array, mask: Array | None, is_causal: boo
     if heads is None or (loops := _loops()) is None:
         return None
     q, k, v = heads
-    out, logsumexp = _like(q, v.shape[3]), numpy.empty(q.shape[:3], q.dtype)
+    out, logsumexp = _empty_like(q, v.shape[3]), numpy.empty(q.shape[:3], q.dtype)
     _run(loops.attend, (q, k, v, out), mask, is_causal, scale, logsumexp)
     shape = query.shape[:-1]
     return out.reshape((*shape, v.shape[3])), logsumexp.reshape((*shape, 1))
@@ -98,7 +97,7 @@ def _(g: Array, needs: Sequence[bool], query: Array, key: Array, value: Array,
     if heads is None or needs[3] or (loops := _loops()) is None:
         return None
     q, k, v, d_out, y = heads
-    d_q, d_k, d_v = (_like(x, x.shape[3]) for x in (q, k, v))
+    d_q, d_k, d_v = (_empty_like(x, x.shape[3]) for x in (q, k, v))
     _run(loops.attend_back, (q, k, v, y, d_out, d_q, d_k, d_v), mask, is_causal, scale,
          logsumexp.reshape(q.shape[:3]))
     return d_q.reshape(query.shape), d_k.reshape(key.shape), d_v.reshape(value.shape), None

@@ -94,10 +94,10 @@ def back_axes(frame: Frame) -> Iterator[tuple[Axis, ...]]:
     """
     def of_dim(size, out, kernel, stride, padding, dilation):
         for first in range(min(stride, size)):
-            met = [(k, (first + padding - k * dilation) // stride) for k in range(kernel)
-                   if (first + padding - k * dilation) % stride == 0]
-            yield Axis(out, 1, -(-(size - first) // stride), tuple(k for k, _ in met),
-                       tuple(start for _, start in met), size, first, stride)
+            taps = [k for k in range(kernel) if (first + padding - k * dilation) % stride == 0]
+            starts = [(first + padding - k * dilation) // stride for k in taps]
+            yield Axis(out, 1, -(-(size - first) // stride), tuple(taps), tuple(starts), size,
+                       first, stride)
 
     return itertools.product(*(of_dim(*dim) for dim in zip(
         frame.size, frame.out, frame.kernel, frame.stride, frame.padding, frame.dilation,
@@ -319,11 +319,11 @@ def _(input: Array, weight: Array, frame: Frame) -> Any:
     transposed = weight.reshape(frame.groups, o // frame.groups, c, *frame.kernel).swapaxes(1, 2)
     for axes in back_axes(frame):
         if all(axis.taps for axis in axes):
-            met: Any = numpy.ix_(*(axis.taps for axis in axes))
-            _convolve(axes, input, transposed[(..., *met)], None, frame.groups, out)
-        else:
-            unmet: Any = (..., *(slice(axis.first, None, axis.step) for axis in axes))
-            out[unmet] = 0
+            taps: Any = numpy.ix_(*(axis.taps for axis in axes))
+            _convolve(axes, input, transposed[(..., *taps)], None, frame.groups, out)
+        else:  # no window covers these positions
+            unread: Any = (..., *(slice(axis.first, None, axis.step) for axis in axes))
+            out[unread] = 0
     return out
 
 

@@ -49,7 +49,7 @@ def _blas() -> Any:
 def _product(a: Array, b: Array, bias: Any = None, rectified: bool = False) -> Any:
     """a @ b + bias, or its ReLU if `rectified`, for matrices that are C- or F-contiguous.
 
-    Returns None where NumPy is faster.
+    Returns None if NumPy is faster or the arrays are not supported.
     """
     rows, depth = a.shape
     columns, parts = b.shape[1], get_num_threads()

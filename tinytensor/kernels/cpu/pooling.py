@@ -14,24 +14,24 @@ from ..pool import pool
 
 def _positions(line: Line) -> Any:
     """(out, taps): the index of each window's inputs, -1 in the padding."""
-    found = numpy.full((line.out, len(line.taps)), -1)
+    positions = numpy.full((line.out, len(line.taps)), -1)
     for t, tap in enumerate(line.taps):
-        found[tap.outs, t] = numpy.arange(line.size)[tap.ins]
-    return found
+        positions[tap.outs, t] = numpy.arange(line.size)[tap.ins]
+    return positions
 
 
 def _weights(line: Line, dtype: numpy.dtype[Any]) -> Any:
     """(out, taps): the weight of each input; empty if all are 1."""
     if all(tap.weights is None for tap in line.taps):
         return numpy.empty((0, 0), dtype)
-    found = numpy.ones((line.out, len(line.taps)), dtype)
+    weights = numpy.ones((line.out, len(line.taps)), dtype)
     for t, tap in enumerate(line.taps):
         if tap.weights is not None:
-            found[tap.outs, t] = tap.weights
-    return found
+            weights[tap.outs, t] = tap.weights
+    return weights
 
 
-def _is_of_pairs(positions: Array, size: int) -> bool:
+def _is_pairwise(positions: Array, size: int) -> bool:
     """Whether the kernel size and the stride are 2, without padding or a remainder."""
     return size > 0 and positions.shape == (size / 2, 2) and bool(
         (positions.reshape(-1) == numpy.arange(size)).all())
@@ -71,7 +71,7 @@ def _(input: Array, axis: int, line: Line) -> Any:
     out = numpy.empty((*shape[:axis], line.out, *shape[axis + 1:]), input.dtype)
     rows, inner, least = _rows(shape, axis)
     positions = _positions(line)
-    if _is_of_pairs(positions, line.size):
+    if _is_pairwise(positions, line.size):
         pool.split(_loops().pair_max, rows * line.out, input.reshape(-1), inner, out.reshape(-1),
                    least=-(-PIECE // inner))
     else:
@@ -88,7 +88,7 @@ def _(g: Array, input: Array, axis: int, line: Line) -> Any:
     d = numpy.empty_like(input)
     rows, inner, least = _rows(input.shape, axis)
     positions = _positions(line)
-    if _is_of_pairs(positions, line.size):
+    if _is_pairwise(positions, line.size):
         pool.split(_loops().pair_max_back, rows * line.out, g.reshape(-1), input.reshape(-1),
                    inner, d.reshape(-1), least=-(-PIECE // inner))
     else:

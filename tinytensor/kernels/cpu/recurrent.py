@@ -164,7 +164,7 @@ def _(g: Sequence[Array | None], needs: Sequence[bool], hidden: Array, gates: Ar
     return d, _weight_gradient(firsts, d_product, hidden, h0), d_bias, d_h0
 
 
-# ---------------------------------------------------------------- Elman's
+# ---------------------------------------------------------------- Elman RNN
 
 
 @rnn_sequence.kernel("cpu")

@@ -256,7 +256,7 @@ def gru_row_back(g_hidden, g_gates, gates, recurrent, before, d_h, direct, d, d_
         direct[j] = g_h * z[j]
 
 
-# ---------------------------------------------------------------- Elman's
+# ---------------------------------------------------------------- Elman RNN
 
 
 @loop

@@ -75,7 +75,7 @@ def unpack_results(results, first, images, channels, size, places, count, step, 
 
 
 @loop
-def vectors_of(g, base, planes, size, places, fresh, into):
+def pack_vectors(g, base, planes, size, places, fresh, into):
     """Copies the vectors of each plane one after the other into `into`.
 
     Only lanes `fresh` (first, end) of a vector are copied; the others, which overlap the vector
@@ -279,8 +279,8 @@ def correlate_images(start, stop, x, channels, g, features, groups, plan, out):
         grad, to, plane, places = g, first * results, plan.out_size, plan.places
         if not plan.whole:
             grad, to, plane, places = aside, 0, vectors * lanes, plan.aside
-            vectors_of(g, first * results, images * features, plan.out_size, plan.places,
-                       plan.fresh, aside)
+            pack_vectors(g, first * results, images * features, plan.out_size, plan.places,
+                         plan.fresh, aside)
         for group in range(groups):
             at = base + group * (channels // groups) * plan.plane
             sum_products(source, at, image, images, plan.at, plan.offsets, grad, to,
