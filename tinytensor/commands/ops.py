@@ -11,7 +11,8 @@ from typing import Any
 import numpy
 
 from ..arrays.dispatch import use_kernels
-from ..autograd.op import TABLE, Entry, Op
+from ..autograd.op import Op
+from ..autograd.table import TABLE, Entry
 from ..ops.samples import S, concrete, t
 from ..tensors import creation
 from ..tensors.tensor import Tensor
@@ -142,8 +143,7 @@ def families(folder: str = "tinytensor/ops") -> str:
     by_module: dict[str, set[str]] = {}
     for entry in TABLE.values():
         if not entry.internal:
-            module = (entry.op.forward if entry.op else entry.function).__module__
-            by_module.setdefault(module, set()).add(f"`{entry.name}`")
+            by_module.setdefault(entry.module, set()).add(f"`{entry.name}`")
     lines = ["| family | operations |", "|---|---|"]
     for module, names in sorted(by_module.items()):
         family = module.rpartition(".")[2]

@@ -153,7 +153,7 @@ def _(g: Array, weight: Array | None, input: Array | None, needs: tuple[bool, ..
 def _(g: Array, out: Array, weight: Array | None, input: Array | None,
       needs: tuple[bool, ...]) -> Any:
     if g.size > RECOMPUTED:
-        return _linear_back(relu.kernels["input",](numpy, g, out), None, weight, input, needs)
+        return _linear_back(relu.op.kernels["input",](numpy, g, out), None, weight, input, needs)
     return _linear_back(g, out, weight, input, needs)
 
 
