@@ -139,7 +139,7 @@ def test_threads_can_be_set(monkeypatch):
     tinytensor.set_num_threads(1)
     assert tinytensor.get_num_threads() == 1
     assert pieces_of(100) == [(0, 100)]
-    with pytest.raises(RuntimeError, match="at least 1 thread, got 0"):
+    with pytest.raises(RuntimeError, match="at least 1, got 0"):
         tinytensor.set_num_threads(0)
 
 
