@@ -36,7 +36,7 @@ def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR", **names: Te
 
     for name, tensor in {"root": root, **names}.items():
         if not isinstance(tensor, Tensor):
-            raise TypeError(f"draw_dot: {name} must be a Tensor, got {type(tensor).__name__}")
+            raise TypeError(f"draw_dot: {name} should be a Tensor, got {type(tensor).__name__}")
     if root._node is None:
         raise RuntimeError("draw_dot: root has no graph, as it does not require grad; make its "
                            "inputs with requires_grad=True and compute it outside of no_grad()")
