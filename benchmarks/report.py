@@ -67,6 +67,13 @@ def figure(value: float, unit: str) -> str:
     return f"{value * 1e6:.3g} µs"
 
 
+def ratio_text(value: float | None) -> str:
+    """A ratio as the tables print it: three digits below 10, otherwise a whole number."""
+    if value is None:
+        return ""
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
 def verdict(value: float, target: float) -> str:
     """Whether a ratio reaches its target, as it is printed."""
     return "reached" if round(value, 2) >= target else "missed"
@@ -130,7 +137,7 @@ def markdown(data: Data) -> str:
             if value is None:
                 cells.append("–" if "problem" in result else "")
                 continue
-            text = f"{value:.2f}" if value < 10 else f"{value:.0f}"
+            text = ratio_text(value)
             if "target" in result:
                 text = f"**{text}**" if verdict(value, result["target"]) == "reached" else text
                 text += f" ({result['target']:g})"

@@ -116,6 +116,20 @@ def test_the_page_shows_the_committed_results():
         assert table.count("\n") > 10 and table in page
 
 
+def test_the_readme_shows_the_committed_results():
+    """Each line of its table: our figure and the ratios of some peers, one number per cell."""
+    data = json.loads((ROOT / "benchmarks/results/cpu.json").read_text())
+    rows = {row["name"]: row for row in data["rows"]}
+    table = (ROOT / "README.md").read_text().partition("| work | tinytensor |")[2]
+    header, _, *lines = table.partition("\n\n")[0].splitlines()
+    peers = header.strip(" |").split(" | ")
+    for line in lines:
+        name, own, *shown = (cell.strip() for cell in line.strip("|").split("|"))
+        assert own == report.figure(report.ours(rows[name])["best"], "s")
+        assert shown == [report.ratio_text(report.ratio(rows[name], peer)) for peer in peers]
+    assert len(lines) >= 4 and "PyTorch" in peers
+
+
 @pytest.mark.parametrize(("value", "unit", "text"), [
     (1.5, "s", "1.5 s"), (0.0123, "s", "12.3 ms"), (4.56e-6, "s", "4.56 µs"),
     (3 * 2**20, "bytes", "3.0 MiB"), (0.123, "import s", "123 ms")])

@@ -127,14 +127,46 @@ def test_stub_of_the_table_is_up_to_date():
 
 
 def test_page_of_operations_is_up_to_date():
-    assert command.text(markdown=True) in (ROOT / "tinytensor/OPERATIONS.md").read_text(), \
-        "run: python -m tinytensor ops --markdown > tinytensor/OPERATIONS.md"
+    page = (ROOT / "tinytensor/OPERATIONS.md").read_text()
+    assert command.text(markdown=True) in page, \
+        "copy the table of: python -m tinytensor ops --markdown"
+    families = command.families().replace("](tinytensor/", "](")  # links relative to the page
+    assert families in page, "copy the table of: python -m tinytensor ops --families"
 
 
-def test_readme_lists_the_operations():
-    readme = (ROOT / "README.md").read_text()
-    assert command.families() in readme, "run: python -m tinytensor ops --families"
-    assert f"{len(command.rows())} operations" in readme
+def test_readme_counts_the_operations():
+    assert f"[{len(command.rows())} operations]" in (ROOT / "README.md").read_text()
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+@in_turn("mode", ["scalar", "tinytensor"])
+def test_readme_programs_print_what_it_shows(mode):
+    """Each program runs as a user would paste it; the comments that begin a line are its output."""
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    [program] = [p for p in programs if re.match(rf"(from|import) {mode}\b", p)]
+    shown = [line.removeprefix("# ") for line in program.splitlines() if line.startswith("# ")]
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                            check=True, cwd=ROOT)
+    assert len(shown) > 0 and answer.stdout.splitlines() == shown
+
+
+def test_readme_shows_a_real_operation():
+    [definition] = re.findall(r"```python\n(def .*?)```", (ROOT / "README.md").read_text(),
+                              re.DOTALL)
+    source = re.sub(r"\n{2,}", "\n\n", (ROOT / "tinytensor/ops/elementwise.py").read_text())
+    assert definition in source
+
+
+@in_turn("page", sorted(path.relative_to(ROOT).as_posix() for folder in (
+    ROOT, ROOT / "tinytensor", ROOT / "benchmarks") for path in folder.glob("*.md")))
+def test_links_of_pages_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", (ROOT / page).read_text())
+    missing = {link for link in links
+               if "://" not in link and not (ROOT / page).parent.joinpath(link).exists()}
+    assert not missing
 
 
 def test_readme_commands_are_one_line_each():
