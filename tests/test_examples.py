@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import importlib.util
 import json
@@ -36,6 +37,32 @@ def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
         return capsys.readouterr().out
 
     return run_here
+
+
+class Parsed(Exception):  # noqa: N818
+    """Carries a program's parser out of the program."""
+
+
+@pytest.mark.parametrize("name", [*sorted(path.name for path in EXAMPLES.glob("[0-9]*.py")),
+                                  "../benchmarks/__main__.py"])
+def test_help_shows_the_defaults(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each option with a value has a help text with its default."""
+    def parse_args(parser: argparse.ArgumentParser) -> None:
+        raise Parsed(parser)
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    with pytest.raises(Parsed) as caught:
+        if name.startswith("."):
+            runpy.run_module("benchmarks", run_name="__main__")
+        else:
+            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    parser = caught.value.args[0]
+    assert parser.format_help()
+    for action in parser._actions:
+        if action.nargs != 0 and action.help != argparse.SUPPRESS:
+            assert "(default: " in action.help, action.option_strings
+            assert action.default is None or "(default: %(default)s)" in action.help
 
 
 def idx(values: Any) -> bytes:
@@ -87,7 +114,7 @@ def test_cnn_on_mnists_files(tmp_path: Path, run_here: Any) -> None:
 def test_cnn_says_which_file_is_wrong(tmp_path: Path) -> None:
     images, labels = tmp_path / "train-images-idx3-ubyte", tmp_path / "t10k-labels-idx1-ubyte"
     answer = run("04_cnn.py", "--mnist", tmp_path, status=1)
-    assert answer == f"{images}: expected this IDX file, or the same with .gz\n"
+    assert answer == f"{images}: expected this IDX file, or the same file with the ending .gz\n"
 
     spec: Any = importlib.util.spec_from_file_location("cnn", EXAMPLES / "04_cnn.py")
     cnn = importlib.util.module_from_spec(spec)
@@ -97,7 +124,7 @@ def test_cnn_says_which_file_is_wrong(tmp_path: Path) -> None:
     for path, content, fault in (
             (labels, whole[:-3], "cut off"), (labels, b"hello", "expected an IDX file"),
             (labels, idx(numpy.zeros((24, 2))), "a label from 0 to 9 for each of 24 images"),
-            (labels, idx([11] * 24), "up to 11"), (labels, idx([]), "found shape"),
+            (labels, idx([11] * 24), "up to 11"), (labels, idx([]), "got shape"),
             (images, whole, "expected images, uint8 of shape")):
         before = path.read_bytes()
         path.write_bytes(content)

@@ -105,7 +105,7 @@ def test_vae_trains_as_in_pytorch() -> None:
 
 
 def test_gan_with_gradient_penalty_trains_as_in_pytorch() -> None:
-    make, score = gan.generator(12).double(), gan.critic(12).double()
+    make, score = gan.build_generator(12).double(), gan.build_critic(12).double()
     nn = torch.nn
     make_torch = same_weights(nn.Sequential(
         nn.Linear(32, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 12), nn.BatchNorm1d(12),
@@ -141,29 +141,31 @@ def test_gan_with_gradient_penalty_trains_as_in_pytorch() -> None:
 
 
 class TorchBlock(torch.nn.Module):
-    def __init__(self, channels: int, out: int, told: int):
+    def __init__(self, channels: int, out: int, condition: int):
         super().__init__()
         self.norm1, self.norm2 = torch.nn.GroupNorm(8, channels), torch.nn.GroupNorm(8, out)
         self.conv1 = torch.nn.Conv2d(channels, out, 3, padding=1)
         self.conv2 = torch.nn.Conv2d(out, out, 3, padding=1)
-        self.told = torch.nn.Linear(told, out)
+        self.condition = torch.nn.Linear(condition, out)
         self.skip = torch.nn.Identity() if channels == out else torch.nn.Conv2d(channels, out, 1)
 
-    def forward(self, x: Any, told: Any) -> Any:
+    def forward(self, x: Any, condition: Any) -> Any:
         silu = torch.nn.functional.silu
-        inner = self.conv1(silu(self.norm1(x))) + self.told(told)[..., None, None]
+        inner = self.conv1(silu(self.norm1(x))) + self.condition(condition)[..., None, None]
         return self.skip(x) + self.conv2(silu(self.norm2(inner)))
 
 
 class TorchUNet(torch.nn.Module):
-    def __init__(self, c: int, told: int):
+    def __init__(self, c: int, condition: int):
         super().__init__()
         nn = torch.nn
-        self.told = nn.Sequential(nn.Linear(told, told), nn.SiLU(), nn.Linear(told, told))
-        self.digit = nn.Embedding(11, told)
+        self.time = nn.Sequential(nn.Linear(condition, condition), nn.SiLU(),
+                                  nn.Linear(condition, condition))
+        self.digit = nn.Embedding(11, condition)
         self.enter, self.leave = nn.Conv2d(1, c, 3, padding=1), nn.Conv2d(c, 1, 3, padding=1)
-        self.fine, self.joined = TorchBlock(c, c, told), TorchBlock(2 * c, c, told)
-        self.coarse1, self.coarse2 = TorchBlock(c, 2 * c, told), TorchBlock(2 * c, 2 * c, told)
+        self.fine, self.joined = TorchBlock(c, c, condition), TorchBlock(2 * c, c, condition)
+        self.coarse1 = TorchBlock(c, 2 * c, condition)
+        self.coarse2 = TorchBlock(2 * c, 2 * c, condition)
         self.down = nn.Conv2d(c, c, 3, stride=2, padding=1)
         self.up = nn.ConvTranspose2d(2 * c, c, 2, stride=2)
         self.norm = nn.GroupNorm(8, c)
@@ -173,10 +175,11 @@ class TorchUNet(torch.nn.Module):
         rates = 1000 ** (-torch.arange(size // 2).double() / (size // 2 - 1))
         angles = torch.outer(time.double(), rates)
         silu = torch.nn.functional.silu
-        told = silu(self.told(torch.cat([angles.sin(), angles.cos()], 1)) + self.digit(digit))
-        fine = self.fine(self.enter(x), told)
-        coarse = self.coarse2(self.coarse1(self.down(fine), told), told)
-        return self.leave(silu(self.norm(self.joined(torch.cat([self.up(coarse), fine], 1), told))))
+        condition = silu(self.time(torch.cat([angles.sin(), angles.cos()], 1)) + self.digit(digit))
+        fine = self.fine(self.enter(x), condition)
+        coarse = self.coarse2(self.coarse1(self.down(fine), condition), condition)
+        joined = self.joined(torch.cat([self.up(coarse), fine], 1), condition)
+        return self.leave(silu(self.norm(joined)))
 
 
 def left_at(time: int, times: int) -> float:
@@ -186,7 +189,7 @@ def left_at(time: int, times: int) -> float:
 
 
 def test_diffusion_trains_as_in_pytorch() -> None:
-    model = diffusion.UNet(channels=8, told=16).double()
+    model = diffusion.UNet(channels=8, condition=16).double()
     twin = same_weights(TorchUNet(8, 16), model)
     process = diffusion.Diffusion(50, dtype=tt.float64)
     mean = copy.deepcopy(model)
@@ -224,9 +227,10 @@ def test_a_step_back_is_the_posterior_of_bayes(time: int) -> None:
     image = numpy.tanh(image)  # the clamp to [-1, 1] leaves it alone
     left = left_at(time, times)
     x = math.sqrt(left) * image + math.sqrt(1 - left) * noise
-    stepped, in_mind = process.back(lambda *_: tt.tensor(noise), tt.tensor(x), time,
-                                    tt.zeros(2, dtype=tt.int64), tt.tensor(fresh))
-    numpy.testing.assert_allclose(in_mind.numpy(), image, rtol=1e-9, atol=1e-9)
+    stepped, predicted = process.reverse_step(
+        lambda *_: tt.tensor(noise), tt.tensor(x), time, tt.zeros(2, dtype=tt.int64),
+        tt.tensor(fresh))
+    numpy.testing.assert_allclose(predicted.numpy(), image, rtol=1e-9, atol=1e-9)
     if time == 0:
         numpy.testing.assert_allclose(stepped.numpy(), image, rtol=1e-9, atol=1e-9)
         return
@@ -240,7 +244,8 @@ def test_a_step_back_is_the_posterior_of_bayes(time: int) -> None:
 
 def test_diffusion_ends_in_noise_and_samples_images() -> None:
     assert left_at(249, 250) < 1e-4
-    assert diffusion.Diffusion(250).left[-1].item() == pytest.approx(left_at(249, 250), rel=1e-4)
+    last = diffusion.Diffusion(250).alpha_bars[-1]
+    assert last.item() == pytest.approx(left_at(249, 250), rel=1e-4)
     with pytest.raises(ValueError, match="more than 20"):
         diffusion.Diffusion(20)
     process = diffusion.Diffusion(21)
@@ -404,7 +409,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     class Interrupted(trainer.Run):
         def log(self, **metrics: Any) -> None:
             super().log(**metrics)
-            if self.step == 3 and not self.given.resume:
+            if self.step == 3 and not self.args.resume:
                 raise KeyboardInterrupt
 
     def run(folder: str, *options: str) -> None:

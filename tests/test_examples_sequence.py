@@ -451,7 +451,7 @@ def test_evaluation_is_the_mean_over_all_windows():
     x, y = ids[:3 * CONTEXT].view(3, CONTEXT), ids[1:3 * CONTEXT + 1].view(3, CONTEXT)
     whole = gpt.loss_of(model, x, y).item()
     assert gpt.evaluate(model, ids, 2) == pytest.approx(whole)  # batches of 2 windows and of 1
-    assert gpt.evaluate(model, ids, 2, most=1) == pytest.approx(
+    assert gpt.evaluate(model, ids, 2, windows=1) == pytest.approx(
         gpt.loss_of(model, x[:1], y[:1]).item())
 
     network = trained(rnn.CharRNN("lstm", VOCABULARY, width=6, layers=1).double())

@@ -70,7 +70,7 @@ def test_steps_without_a_loader(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
     whole = go(7)
     first = go(3)
-    assert "starting from the beginning (--resume goes on)" in capsys.readouterr().out
+    assert "(--resume would continue the last run)" in capsys.readouterr().out
     assert (tmp_path / "earlier_checkpoint.safetensors").exists()
     assert first + go(7, "--resume") == whole
     assert "resuming after step 3" in capsys.readouterr().out
@@ -190,11 +190,11 @@ def test_resuming_with_other_options_and_without_a_checkpoint(
         run.checkpoint()
     said = capsys.readouterr().out
     assert f"no checkpoint in {tmp_path}: starting from the beginning" in said
-    assert "note: --seed was 0 when this run began, and is 5 now" in said
+    assert "note: --seed was 0 when this run began; it is 5 now" in said
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (["--checkpoint-every", "-1"], "must be a whole number from 0 up, got '-1'"),
+    (["--checkpoint-every", "-1"], "must be a whole number, at least 0, got '-1'"),
     (["--device", "nowhere"], "nowhere"),
 ])
 def test_options_that_are_none(words: list[str], said: str, tmp_path: Path,
