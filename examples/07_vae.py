@@ -208,7 +208,7 @@ def report(model: VAE, run: Any, x: Any, y: Any, x_held_out: Any, y_held_out: An
                  title=f"held-out digits and their reconstructions from {model.latent} numbers")
     digits.sheet(samples[:100], pictures["samples"], title="decoded samples of the prior")
     draw_latent_space(model, x_held_out, y_held_out, device, pictures["latent"])
-    print("\nWhat to look at:")
+    print("\nWhat to look at after a full training:")
     print(f"  {pictures['reconstructions']}: the lower image is a smooth copy of the upper one")
     print(f"  {pictures['samples']}: most are digits, some are between two digits")
     print(f"  {pictures['latent']}: digits turn into each other smoothly")

@@ -142,7 +142,7 @@ def report(generator: Any, run: Any, x: Any, y: Any, x_held_out: Any) -> None:
     pictures = {name: run.folder / f"{name}.png" for name in ("samples", "copies")}
     digits.sheet(samples[:100], pictures["samples"], title="samples")
     digits.draw_nearest(samples[100:140], judge.x, pictures["copies"])
-    print("\nWhat to look at:")
+    print("\nWhat to look at after a full training:")
     print(f"  {pictures['samples']}: most are digits, in many handwritings")
     print(f"  {pictures['copies']}: samples and training images are similar, not equal")
     print(f"  {run.folder / 'curves.png'}: `distance` falls to a tenth early, `overfit` stays "

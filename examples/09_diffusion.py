@@ -227,7 +227,7 @@ def report(diffusion: Diffusion, model: UNet, run: Any, x: Any, y: Any, x_held_o
                  rows=[f"x, t = {time}" for time, *_ in frames]
                  + [f"image, t = {time}" for time, *_ in frames])
     digits.draw_nearest(by_digit[::5], judge.x, pictures["copies"])
-    print("\nWhat to look at:")
+    print("\nWhat to look at after a full training:")
     print(f"  {pictures['samples']}: each row shows one digit in ten handwritings")
     print(f"  {pictures['denoising']}: the shape appears first, the edges last")
     print(f"  {pictures['copies']}: samples and training images are similar, not equal")

@@ -241,7 +241,7 @@ def report(agent: Agent, run: Any) -> None:
     ticks = balanced(agent, episodes, limit, numpy.random.default_rng(10**6), run.args.device)
     picture = run.folder / "policy.png"
     draw_policy(agent, run.args.device, picture)
-    print("\nWhat to look at:")
+    print("\nWhat to look at after a full training:")
     print(f"  {run.folder / 'curves.png'}: `episode`, the mean length, rises to 500")
     print(f"  {picture}: a falling line separates left from right; far from the center it is "
           "shifted")

@@ -125,7 +125,7 @@ def recent_loss(run: Any) -> float:
 def report(losses: dict[str, float]) -> None:
     """Prints losses in nats and in bits."""
     for name, nats in losses.items():
-        print(f"{name}: {nats:.3f} nats, {nats / math.log(2):.3f} bits a character")
+        print(f"{name}: {nats:.3f} nats, {nats / math.log(2):.3f} bits per character")
 
 
 # ---------------------------------------------------------------- sampling the next character

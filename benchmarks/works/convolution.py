@@ -25,7 +25,7 @@ def torch_data(torch: Any, device: str, *sizes: int) -> list[Any]:
     return [torch.from_numpy(array).to(device) for array in images(*sizes)]
 
 
-# LeNet: 6 and 16 channels of 5×5, each with a maximum of 2×2 after it, then 120-84-10.
+# LeNet: convolutions of 5×5 with 6 and 16 channels, each with max pooling of 2×2; then 120-84-10.
 
 def torch_lenet(torch: Any, device: str, size: int, batch: int) -> Step:
     nn = torch.nn
@@ -81,11 +81,12 @@ def lenet(size: int, batch: int = 64, quick: tuple[str, ...] = ()) -> Row:
              | tinygrad_named.peers(tinygrad_lenet, data, lr=LR)
              | {NUMPY: lambda device: by_hand.lenet(data()[0], *data()[1], LR)})
     return Row(f"LeNet, {size}² images, batch {batch}", peers, targets(1.0, peers), quick=quick,
-               left_out="autograd: it has scipy.signal's convolution only; not tried")
+               left_out="autograd: its only convolution is scipy.signal's; not tried")
 
 
-# The residual network: a stem, then for each width a block of two 3×3 convolutions with batch norm,
-# the first of each later block with stride 2 and a 1×1 convolution beside it.
+# The residual network: a stem, then one block per width. A block has two 3×3 convolutions, each with
+# batch norm. From the second block on, the first convolution has stride 2, and the shortcut is a
+# 1×1 convolution.
 
 def torch_residual(torch: Any, device: str, size: int, channels: int, batch: int,
                    widths: tuple[int, ...]) -> Step:
@@ -141,7 +142,7 @@ def made_residual(size: int, channels: int, batch: int, widths: tuple[int, ...])
 
 
 def residual_forward(conv: Any, norm: Any, relu: Any, p: Any, x: Any) -> Any:
-    """The features before the mean over places, by three functions of a library."""
+    """The features before the mean over positions, from three functions of a library."""
     x = relu(norm(conv(x, p["stem.weight"], 1, 1), p["norm.weight"], p["norm.bias"]))
     for i in range(sum("conv1" in name for name in p)):
         block = f"blocks.{i}"
@@ -187,7 +188,7 @@ def residual(size: int, channels: int, batch: int = 32, widths: tuple[int, ...] 
              | numpy_named.peers(residual_loss, data, lr=LR, only=(JAX,))
              | tinygrad_named.peers(tinygrad_residual, data, lr=LR))
     return Row(f"residual 3×3 network, {size}² images, batch {batch}", peers, targets(1.0, peers),
-               quick=quick, left_out="autograd, as above; MyGrad: LeNet stands for it")
+               quick=quick, left_out="autograd (see LeNet); MyGrad: measured on LeNet only")
 
 
 ROWS = [lenet(28, quick=(OURS, PYTORCH, NUMPY)), lenet(32),
