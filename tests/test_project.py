@@ -160,8 +160,9 @@ def test_readme_shows_a_real_operation():
     assert definition in source
 
 
-@in_turn("page", sorted(path.relative_to(ROOT).as_posix() for folder in (
-    ROOT, ROOT / "tinytensor", ROOT / "benchmarks") for path in folder.glob("*.md")))
+@in_turn("page", sorted(path.relative_to(ROOT).as_posix()
+                        for folder in (".", "tinytensor", "benchmarks", "examples")
+                        for path in (ROOT / folder).glob("*.md")))
 def test_links_of_pages_lead_to_files(page):
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", (ROOT / page).read_text())
     missing = {link for link in links

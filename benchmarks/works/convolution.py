@@ -84,9 +84,9 @@ def lenet(size: int, batch: int = 64, quick: tuple[str, ...] = ()) -> Row:
                left_out="autograd: its only convolution is scipy.signal's; not tried")
 
 
-# The residual network: a stem, then one block per width. A block has two 3×3 convolutions, each with
-# batch norm. From the second block on, the first convolution has stride 2, and the shortcut is a
-# 1×1 convolution.
+# The residual network: a stem, then one block per width. A block has two 3×3 convolutions, each
+# with batch norm. From the second block on, the first convolution has stride 2, and the shortcut is
+# a 1×1 convolution.
 
 def torch_residual(torch: Any, device: str, size: int, channels: int, batch: int,
                    widths: tuple[int, ...]) -> Step:
