@@ -1,4 +1,4 @@
-"""The examples that train: each as a user runs it, in its shortest form."""
+"""The convolutional example on both data sets, and the --help of all examples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def run(name: str, *options: Any, status: int = 0) -> str:
-    """What it prints; of a failing one, what it says on standard error."""
+    """Runs an example. Returns its standard output, or its standard error if it should fail."""
     done = subprocess.run([sys.executable, str(EXAMPLES / name), *map(str, options)], text=True,
                           capture_output=True, timeout=300)
     assert done.returncode == status, done.stderr
@@ -30,7 +30,7 @@ def run(name: str, *options: Any, status: int = 0) -> str:
 
 @pytest.fixture
 def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """As `run`, in this process, where what examples import is there already."""
+    """Like `run`, but in this process, which has already imported the packages."""
     def run_here(name: str, *options: Any) -> str:
         monkeypatch.setattr(sys, "argv", [name, *map(str, options)])
         runpy.run_path(str(EXAMPLES / name), run_name="__main__")
@@ -66,14 +66,14 @@ def test_help_shows_the_defaults(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def idx(values: Any) -> bytes:
-    """The bytes of an IDX file of uint8, as its description says they are."""
+    """The bytes of an IDX file of uint8, written from the format's description."""
     array = numpy.asarray(values, numpy.uint8)
     sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
     return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
 
 
 def write_mnist(folder: Path, packed: bool, size: int = 12) -> None:
-    """Bright squares, of which the place tells the label."""
+    """Writes files like MNIST's, with bright squares whose position is the label."""
     rng = numpy.random.default_rng(0)
     for part, count in (("train", 80), ("t10k", 24)):
         labels = rng.integers(0, 10, count)

@@ -1,4 +1,4 @@
-"""The generative examples and the agent: PyTorch trains to the same losses; physics and figures.
+"""The generative examples and the agent: losses equal to PyTorch's, physics, metrics.
 
 The twins in PyTorch are written from the papers' formulas, or from torch.distributions, and start
 from the examples' own weights, data and noise.
@@ -43,7 +43,7 @@ def normal(*shape: int, seed: int = 0) -> Any:
 
 
 def counts(n: int, seed: int = 0) -> Any:
-    """Rows of digit-like counts: many zeros and sixteens among them."""
+    """Random counts (n, 64) with many zeros and sixteens, as digits have."""
     return numpy.clip(numpy.round(8 + 8 * normal(n, 64, seed=seed)), 0, 16)
 
 
@@ -52,7 +52,7 @@ def both(array: Any) -> tuple[Any, Any]:
 
 
 def same_weights(theirs: Any, mine: Any) -> Any:
-    """PyTorch's module with our weights, in float64."""
+    """Copies our weights to PyTorch's module, in float64."""
     theirs.double().load_state_dict(
         {name: torch.tensor(value.numpy()) for name, value in mine.state_dict().items()})
     return theirs
@@ -183,7 +183,7 @@ class TorchUNet(torch.nn.Module):
 
 
 def left_at(time: int, times: int) -> float:
-    """ā by multiplying what each step leaves, betas from 1e-4 to 0.02 for a thousand times."""
+    """ā as a product of 1 - beta, with betas from 1e-4 to 0.02 for a thousand times."""
     betas = numpy.linspace(1e-4, 0.02, times) * 1000 / times
     return math.prod(1 - betas[:time + 1])
 
@@ -220,11 +220,11 @@ def test_diffusion_trains_as_in_pytorch() -> None:
 
 @pytest.mark.parametrize("time", [0, 1, 17, 39])
 def test_a_step_back_is_the_posterior_of_bayes(time: int) -> None:
-    """q(x_(t-1)|x_t, x_0) as the product of the two Gaussians that it is made of."""
+    """q(x_(t-1)|x_t, x_0) is proportional to the product of two Gaussian densities."""
     times = 40
     process = diffusion.Diffusion(times, dtype=tt.float64)
     image, noise, fresh = (normal(2, 1, 8, 8, seed=seed) for seed in range(3))
-    image = numpy.tanh(image)  # the clamp to [-1, 1] leaves it alone
+    image = numpy.tanh(image)  # within [-1, 1], so the clamp has no effect
     left = left_at(time, times)
     x = math.sqrt(left) * image + math.sqrt(1 - left) * noise
     stepped, predicted = process.reverse_step(
@@ -279,7 +279,7 @@ def test_policy_gradient_trains_as_in_pytorch() -> None:
         error = returns_torch - twin.critic(scaled)[:, 0]
         chosen = torch.distributions.Categorical(logits=twin.actor(scaled)).log_prob(actions_torch)
         curves[1].append(step(theirs, error.square().mean() - (chosen * error.detach()).mean()))
-    # The scales are float32's in both, up to 1e-8, as module.double() is called after they are set.
+    # In both, the scales are rounded to float32, because double() is called after they are set.
     assert_same_curves(*curves)
 
 
@@ -288,26 +288,26 @@ def test_returns_are_sums_of_discounted_rewards() -> None:
     rewards, values = rng.random((6, 3)), rng.random((6, 3))
     ends = numpy.zeros((6, 3), bool)
     ends[2, 0] = ends[5, 1] = ends[0, 2] = ends[3, 2] = True
-    found = policy.discounted(rewards, ends, values, 0.9)
+    returns = policy.discounted(rewards, ends, values, 0.9)
     for cart in range(3):
         for start in range(6):
             last = next((t for t in range(start, 6) if ends[t, cart]), 5)
             wanted = sum(0.9 ** (t - start) * rewards[t, cart] for t in range(start, last + 1))
             wanted += 0.9 ** (last + 1 - start) * values[last, cart]
-            assert found[start, cart] == pytest.approx(wanted, rel=1e-12)
+            assert returns[start, cart] == pytest.approx(wanted, rel=1e-12)
 
 
 # ---------------------------------------------------------------- the cart and its pole
 
 
 def carts(states: Any, ages: Any = None, limit: int = 500) -> Any:
-    found = policy.CartPole(len(states), numpy.random.default_rng(0), limit)
-    found.load_state_dict({"states": states, "ages": ages or [0] * len(states)})
-    return found
+    simulated = policy.CartPole(len(states), numpy.random.default_rng(0), limit)
+    simulated.load_state_dict({"states": states, "ages": ages or [0] * len(states)})
+    return simulated
 
 
 def test_a_push_to_the_right_by_hand() -> None:
-    """Upright and at rest: 10 N on 1.1 kg; the pole's inertia takes its part, and it tips left.
+    """A push of 10 N on 1.1 kg, upright and at rest. The pole tips to the left.
 
     angular = -(10 / 1.1) / (0.5 (4/3 - 0.1 / 1.1)) = -600 / 41
     linear  = 10 / 1.1 + 0.05 / 1.1 * 600 / 41      =  400 / 41
@@ -317,14 +317,14 @@ def test_a_push_to_the_right_by_hand() -> None:
     wanted = 0.02 * numpy.array([0, 400 / 41, 0, -600 / 41])
     numpy.testing.assert_allclose(both_ways.states, [wanted, -wanted], rtol=1e-12)
     assert not failed.any() and not ran_out.any()
-    both_ways.step(numpy.array([1, 0]))  # now the speeds of the tick before move it
+    both_ways.step(numpy.array([1, 0]))  # positions change by the speeds of the previous tick
     numpy.testing.assert_allclose(both_ways.states[0, [0, 2]], 0.02 * wanted[[1, 3]], rtol=1e-12)
 
 
 @pytest.mark.parametrize("state", [[0.5, -1.0, 0.1, 0.5], [-2.0, 2.0, -0.2, -1.5]])
 @pytest.mark.parametrize("push", [0, 1])
 def test_the_accelerations_solve_the_equations_of_motion(state: Any, push: int) -> None:
-    """Both of Newton's laws, for the whole and for the pole about its hinge, as a linear system."""
+    """Newton's laws for the system and for the pole around its hinge, as a linear system."""
     _, speed, angle, turning = state
     cart, pole, half, gravity = 1.0, 0.1, 0.5, 9.8
     linear, angular = numpy.linalg.solve(
@@ -339,16 +339,16 @@ def test_the_accelerations_solve_the_equations_of_motion(state: Any, push: int) 
 
 def test_how_episodes_end() -> None:
     lean = math.radians(12)
-    found = carts([[2.39, 1.0, 0, 0], [-2.39, -1.0, 0, 0], [0, 0, lean - 1e-3, 1.0],
-                   [0, 0, 0, 0], [2.39, 1.0, 0, 0]], ages=[7, 8, 9, 19, 19], limit=20)
-    failed, ran_out = found.step(numpy.ones(5, int))
+    simulated = carts([[2.39, 1.0, 0, 0], [-2.39, -1.0, 0, 0], [0, 0, lean - 1e-3, 1.0],
+                       [0, 0, 0, 0], [2.39, 1.0, 0, 0]], ages=[7, 8, 9, 19, 19], limit=20)
+    failed, ran_out = simulated.step(numpy.ones(5, int))
     assert failed.tolist() == [True, True, True, False, True]
     assert ran_out.tolist() == [False, False, False, True, False], "a failure does not run out"
-    before = found.states.copy()
-    assert found.restart(numpy.array([True, False, False, True, False])).tolist() == [8, 20]
-    assert found.ages.tolist() == [0, 9, 10, 0, 20]
-    assert (abs(found.states[[0, 3]]) <= 0.05).all()
-    assert (found.states[[1, 2, 4]] == before[[1, 2, 4]]).all()
+    before = simulated.states.copy()
+    assert simulated.restart(numpy.array([True, False, False, True, False])).tolist() == [8, 20]
+    assert simulated.ages.tolist() == [0, 9, 10, 0, 20]
+    assert (abs(simulated.states[[0, 3]]) <= 0.05).all()
+    assert (simulated.states[[1, 2, 4]] == before[[1, 2, 4]]).all()
 
 
 def test_balanced_counts_the_ticks_of_each_episode() -> None:
@@ -379,10 +379,10 @@ def test_frechet_distance_of_known_gaussians() -> None:
 
 def test_nearest_is_the_nearest() -> None:
     a, b = normal(7, 64), normal(9, 64, seed=1)
-    distances, found = digits.nearest(a, b)
+    distances, index = digits.nearest(a, b)
     every = numpy.linalg.norm(a[:, None] - b, axis=2)
     numpy.testing.assert_allclose(distances, every.min(1), rtol=1e-9)
-    assert (found == every.argmin(1)).all()
+    assert (index == every.argmin(1)).all()
 
 
 def test_the_judge_tells_digits_from_what_is_none() -> None:

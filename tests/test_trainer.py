@@ -1,4 +1,4 @@
-"""The trainer that the examples share: loops, metrics, curves, what it refuses."""
+"""The trainer that the examples share: loops, metrics, curves, errors."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ def test_epochs_and_batches(tmp_path: Path) -> None:
     run.finish()
     assert [(e, s) for e, s, _ in seen] == [(1, 1), (1, 2), (1, 3), (2, 4), (2, 5), (2, 6)]
     assert sorted(n for e, _, numbers in seen for n in numbers if e == 1) == list(range(6))
-    found = rows(tmp_path)
-    assert [(r["step"], r["epoch"], r["loss"], r.get("accuracy")) for r in found] == [
+    written = rows(tmp_path)
+    assert [(r["step"], r["epoch"], r["loss"], r.get("accuracy")) for r in written] == [
         (1, 1, 0.1, None), (2, 1, 0.2, None), (3, 1, 0.3, 0.5),
         (4, 2, 0.4, None), (5, 2, 0.5, None), (6, 2, 0.6, 1.0)]
-    seconds = [r["seconds"] for r in found]
+    seconds = [r["seconds"] for r in written]
     assert seconds == sorted(seconds) and seconds[0] >= 0
-    assert run.rows() == found
+    assert run.rows() == written
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_steps_without_a_loader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And a run that was finished is made longer."""
+    """A finished run can be resumed with more steps."""
     def go(count: int, *words: str) -> list[float]:
         tinytensor.manual_seed(1)
         run, drawn = trainer.Run("x", options(tmp_path, *words)), []
@@ -80,7 +80,7 @@ def test_steps_without_a_loader(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_several_models_and_optimizers(tmp_path: Path) -> None:
-    """A generator and a discriminator, stopped between two checkpoints and resumed."""
+    """A generator and a discriminator, interrupted between two checkpoints and resumed."""
     def go(stop: int, *words: str) -> dict[str, Any]:
         tinytensor.manual_seed(2)
         g, d = nn.Linear(2, 3), nn.Linear(3, 1)
@@ -99,8 +99,8 @@ def test_several_models_and_optimizers(tmp_path: Path) -> None:
                     optimizer.step()
                 run.log(loss_d=-loss, loss_g=loss)
         run.finish()
-        found = tinytensor.load(tmp_path / "checkpoint.safetensors")
-        return {name: found[name] for name in ("g", "d", "of_g", "of_d", "loader", "random")}
+        saved = tinytensor.load(tmp_path / "checkpoint.safetensors")
+        return {name: saved[name] for name in ("g", "d", "of_g", "of_d", "loader", "random")}
 
     whole = go(99)
     go(5)
@@ -144,8 +144,8 @@ def test_weights_that_are_not_finite_do_not_replace_a_checkpoint(tmp_path: Path)
             if step == 2:
                 with tinytensor.no_grad():
                     model.bias[0] = float("nan")
-    found = tinytensor.load(tmp_path / "checkpoint.safetensors")
-    assert found["run"]["step"] == 1 and bool(found["model"]["bias"].isfinite().all())
+    saved = tinytensor.load(tmp_path / "checkpoint.safetensors")
+    assert saved["run"]["step"] == 1 and bool(saved["model"]["bias"].isfinite().all())
 
 
 def test_loaders_that_give_nothing(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_resuming_with_other_options_and_without_a_checkpoint(
     (["--checkpoint-every", "-1"], "must be a whole number, at least 0, got '-1'"),
     (["--device", "nowhere"], "nowhere"),
 ])
-def test_options_that_are_none(words: list[str], said: str, tmp_path: Path,
+def test_invalid_options(words: list[str], said: str, tmp_path: Path,
                                capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         options(tmp_path, *words)
