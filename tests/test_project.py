@@ -144,7 +144,7 @@ def test_readme_is_short():
 
 @in_turn("mode", ["scalar", "tinytensor"])
 def test_readme_programs_print_what_it_shows(mode):
-    """Each program runs as a user would paste it; the comments that begin a line are its output."""
+    """A program prints what the comments at the beginnings of its lines show."""
     programs = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     [program] = [p for p in programs if re.match(rf"(from|import) {mode}\b", p)]
     shown = [line.removeprefix("# ") for line in program.splitlines() if line.startswith("# ")]
