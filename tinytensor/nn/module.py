@@ -7,11 +7,13 @@ from typing import Any, TypeVar
 
 from ..arrays import dtypes
 from ..arrays.devices import device as device_type
+from ..autograd.frames import passes_on
 from ..autograd.modes import no_grad
 from ..compat import absent
 from ..tensors.creation import empty_like
 from ..tensors.tensor import Tensor
 from .hooks import BackwardHooks, Hook, Hooks, RemovableHandle
+from .locating import locate
 from .parameter import Buffer, Parameter
 from .state import Stateful, joined
 
@@ -368,11 +370,16 @@ class Module(Stateful):
 
     # ------------------------------------------------------------ calling, and hooks
 
+    @passes_on
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks
-                or self._backward_pre_hooks):
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks
+                    or self._backward_pre_hooks):
+                return self._call_with_hooks(args, kwargs)
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            locate(error, self)
+            raise
 
     def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
                                   with_kwargs: bool = False) -> RemovableHandle:
@@ -405,6 +412,7 @@ class Module(Stateful):
         """
         return RemovableHandle(self._backward_hooks, Hook(hook), prepend)
 
+    @passes_on
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for hook in list(self._forward_pre_hooks.values()):
             if hook.with_kwargs:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arrays import devices, dtypes
-from ..autograd.engine import tensor_of, tensors
-from ..autograd.op import broadcast_problem, composed, op
+from ..autograd.errors import broadcast_problem
+from ..autograd.graph import tensor_of, tensors
+from ..autograd.table import composed, op
 from ..tensors.tensor import Size
 from .reduce import axes
 from .samples import S, ints, t
