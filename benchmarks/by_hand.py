@@ -114,12 +114,13 @@ def lenet(parameters: Weights, x: Array, y: Array, lr: float) -> Step:
 
 def norm(x: Array, weight: Array, bias: Array) -> tuple[Array, tuple[Array, Array]]:
     """Layer norm of (N, D). Also returns what `norm_backward` needs: normalized input and 1/σ."""
-    centred = x - x.mean(1, keepdims=True)
-    scale = 1 / numpy.sqrt(numpy.einsum("nd,nd->n", centred, centred)[:, None] / x.shape[1] + 1e-5)
-    centred *= scale
-    result = centred * weight
+    centered = x - x.mean(1, keepdims=True)
+    squares = numpy.einsum("nd,nd->n", centered, centered)[:, None]
+    scale = 1 / numpy.sqrt(squares / x.shape[1] + 1e-5)
+    centered *= scale
+    result = centered * weight
     result += bias
-    return result, (centred, scale)
+    return result, (centered, scale)
 
 
 def norm_backward(g: Array, weight: Array, kept: tuple[Array, Array]) -> tuple[Array, Array, Array]:

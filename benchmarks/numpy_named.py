@@ -35,9 +35,9 @@ def composed(np: Any) -> SimpleNamespace:
         return np.mean(np.log(np.sum(np.exp(shifted), axis=-1)) - of_target)
 
     def layer_norm(x: Any, weight: Any, bias: Any) -> Any:
-        centred = x - np.mean(x, axis=-1, keepdims=True)
-        variance = np.mean(centred * centred, axis=-1, keepdims=True)
-        return centred / np.sqrt(variance + 1e-5) * weight + bias
+        centered = x - np.mean(x, axis=-1, keepdims=True)
+        variance = np.mean(centered * centered, axis=-1, keepdims=True)
+        return centered / np.sqrt(variance + 1e-5) * weight + bias
 
     def gelu(x: Any) -> Any:
         return 0.5 * x * (1 + np.tanh(GELU * (x + 0.044715 * (x * x * x))))

@@ -19,7 +19,7 @@ from .peers import (
 )
 from .report import Data, ratio, ratio_text, verdict
 
-REACHED, MISSED, NO_TARGET = "#0072b2", "#d55e00", "#9aa5ad"  # safe for colour-blind readers
+REACHED, MISSED, NO_TARGET = "#0072b2", "#d55e00", "#9aa5ad"  # safe for color-blind readers
 MARKERS = {JAX: ("o", "#009e73"), TINYGRAD: ("D", "#cc79a7"), MYGRAD: ("s", "#e69f00"),
            AUTOGRAD: ("v", "#56b4e9"), NUMPY: ("P", "#555555"), REFERENCE: ("x", "black"),
            PYTORCH_FUSED: ("*", "#d55e00")}
@@ -68,17 +68,17 @@ def bars(rows: list[Data]) -> Any:
     from matplotlib.ticker import NullLocator
 
     figure, axes = pyplot.subplots(figsize=(10, 1.9 + 0.27 * len(rows)), layout="constrained")
-    marked, colours = set(), set()
+    marked, colors = set(), set()
     for y, row in enumerate(rows):
         peer = bar_peer(row)
         value, target = ratio(row, peer), row["peers"][peer].get("target")
         assert value is not None
-        colour = NO_TARGET if target is None else \
+        color = NO_TARGET if target is None else \
             REACHED if verdict(value, target) == "reached" else MISSED
-        colours.add(colour)
-        axes.barh(y, value - 1, left=1, color=colour, height=0.62)
+        colors.add(color)
+        axes.barh(y, value - 1, left=1, color=color, height=0.62)
         axes.annotate(ratio_text(value), (1.005, y),
-                      xycoords=("axes fraction", "data"), va="center", fontsize=8, color=colour)
+                      xycoords=("axes fraction", "data"), va="center", fontsize=8, color=color)
         if y and row["family"] != rows[y - 1]["family"]:
             axes.axhline(y - 0.5, color="#dddddd", linewidth=0.8)
         if target is not None:
@@ -103,9 +103,9 @@ def bars(rows: list[Data]) -> Any:
     others = {bar_peer(row) for row in rows} - {PYTORCH}
     name = PYTORCH + "".join(f" or {peer}" for peer in others)
     meanings = {REACHED: "target reached", MISSED: "target missed", NO_TARGET: "no target set"}
-    handles: list[Any] = [Patch(color=colour, label=f"{name}: {meaning}")
-                          for colour, meaning in meanings.items() if colour in colours]
-    if colours - {NO_TARGET}:
+    handles: list[Any] = [Patch(color=color, label=f"{name}: {meaning}")
+                          for color, meaning in meanings.items() if color in colors]
+    if colors - {NO_TARGET}:
         handles.append(Line2D([], [], color="black", linewidth=2, label="target"))
     handles += [Line2D([], [], color=shade, marker=marker, linestyle="", label=peer)
                 for peer, (marker, shade) in MARKERS.items() if peer in marked]
@@ -124,11 +124,11 @@ def growth(rows: list[Data]) -> Any:
     figure, panels = pyplot.subplots(1, len(curves), figsize=(3.4 * len(curves), 3.6),
                                      layout="constrained", squeeze=False)
     for axes, (curve, points) in zip(panels[0], curves.items(), strict=True):
-        for peer, (colour, style) in LINES.items():
+        for peer, (color, style) in LINES.items():
             times = [(row["growth"][1], row["peers"][peer]["best"] * 1e3) for row in points
                      if "best" in row["peers"].get(peer, {})]
             if times:
-                axes.loglog(*zip(*times, strict=True), style, color=colour, marker=".",
+                axes.loglog(*zip(*times, strict=True), style, color=color, marker=".",
                             label=peer)
         axes.set_xlabel(curve)
         ticks = [row["growth"][1] for row in points]

@@ -129,9 +129,9 @@ def draw_latent_space(model: VAE, x: Any, y: Any, device: str, path: Any) -> Non
                                          sharey=True)
     digits.show(left, plane, side, extent=(-limit, limit, -limit, limit))
     left.set(title="decoded images by z", xlabel="z0", ylabel="z1")
-    colours = plt.get_cmap("tab10")
+    colors = plt.get_cmap("tab10")
     for digit in range(10):
-        right.scatter(*mean.numpy()[y == digit].T, s=26, color=colours(digit), label=str(digit))
+        right.scatter(*mean.numpy()[y == digit].T, s=26, color=colors(digit), label=str(digit))
     right.set(title="encoded held-out digits", xlabel="z0", aspect="equal")
     right.legend(title="digit", bbox_to_anchor=(1, 1))
     figure.tight_layout()
@@ -195,10 +195,10 @@ def report(model: VAE, run: Any, x: Any, y: Any, x_held_out: Any, y_held_out: An
     print(f"\nheld-out digits: -ELBO {nats:.1f} nats per image, {nats * bits:.2f} bits per pixel "
           f"(baseline, a histogram per pixel: {plain:.1f} and {plain * bits:.2f})")
 
-    judge = digits.Judge(x, y)
-    digits.print_verdicts({"held-out digits": judge(x_held_out / digits.LEVELS),
-                           "their reconstructions": judge(reconstructed),
-                           "samples": judge(samples)})
+    evaluator = digits.Evaluator(x, y)
+    digits.print_metrics({"held-out digits": evaluator(x_held_out / digits.LEVELS),
+                          "their reconstructions": evaluator(reconstructed),
+                          "samples": evaluator(samples)})
     pairs = numpy.stack([(x_held_out / digits.LEVELS)[:40].reshape(4, 10, 64),
                          reconstructed[:40].reshape(4, 10, 64)], 1)
     pictures = {name: run.folder / f"{name}.png"

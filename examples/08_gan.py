@@ -136,12 +136,12 @@ def report(generator: Any, run: Any, x: Any, y: Any, x_held_out: Any) -> None:
     generator.eval()
     with tt.no_grad():
         samples = generator(tt.randn(1000, NOISE, device=run.args.device)).cpu().numpy()
-    judge = digits.Judge(x, y)
-    digits.print_verdicts({"held-out digits": judge(x_held_out / digits.LEVELS),
-                           "samples": judge(samples)})
+    evaluator = digits.Evaluator(x, y)
+    digits.print_metrics({"held-out digits": evaluator(x_held_out / digits.LEVELS),
+                          "samples": evaluator(samples)})
     pictures = {name: run.folder / f"{name}.png" for name in ("samples", "copies")}
     digits.sheet(samples[:100], pictures["samples"], title="samples")
-    digits.draw_nearest(samples[100:140], judge.x, pictures["copies"])
+    digits.draw_nearest(samples[100:140], evaluator.x, pictures["copies"])
     print("\nWhat to look at after a full training:")
     print(f"  {pictures['samples']}: most are digits, in many handwritings")
     print(f"  {pictures['copies']}: samples and training images are similar, not equal")

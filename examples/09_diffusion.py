@@ -211,10 +211,11 @@ def report(diffusion: Diffusion, model: UNet, run: Any, x: Any, y: Any, x_held_o
     samples = frames[-1][2]
     by_digit, any_digit = samples[:200], samples[200:]
 
-    judge = digits.Judge(x, y)
-    digits.print_verdicts({"held-out digits": judge(x_held_out / digits.LEVELS),
-                           "20 of each digit": judge(by_digit), "any digits": judge(any_digit)})
-    predicted = judge.probabilities(by_digit).argmax(1)
+    evaluator = digits.Evaluator(x, y)
+    digits.print_metrics({"held-out digits": evaluator(x_held_out / digits.LEVELS),
+                          "20 of each digit": evaluator(by_digit),
+                          "any digits": evaluator(any_digit)})
+    predicted = evaluator.probabilities(by_digit).argmax(1)
     print(f"a classifier reads {(predicted == requested).mean():.1%} as the requested digit")
 
     pictures = {name: run.folder / f"{name}.png" for name in ("samples", "denoising", "copies")}
@@ -226,7 +227,7 @@ def report(diffusion: Diffusion, model: UNet, run: Any, x: Any, y: Any, x_held_o
                  title="the reverse process: x, then the predicted image",
                  rows=[f"x, t = {time}" for time, *_ in frames]
                  + [f"image, t = {time}" for time, *_ in frames])
-    digits.draw_nearest(by_digit[::5], judge.x, pictures["copies"])
+    digits.draw_nearest(by_digit[::5], evaluator.x, pictures["copies"])
     print("\nWhat to look at after a full training:")
     print(f"  {pictures['samples']}: each row shows one digit in ten handwritings")
     print(f"  {pictures['denoising']}: the shape appears first, the edges last")

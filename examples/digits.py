@@ -64,31 +64,31 @@ def sheet(images: Any, path: Any, columns: int = 10, title: str = "",
 
 
 @dataclass
-class Verdict:
+class Metrics:
     """The metrics of a set of images."""
 
-    recognised: float  # share of images with a class probability of at least 0.9
+    recognized: float  # share of images with a class probability of at least 0.9
     shares: Any        # (10,): share of images that are classified as each digit
     distance: float    # Fréchet distance of their features to those of the training images
     nearest: float     # median Euclidean distance to the nearest training image
 
 
-def print_verdicts(verdicts: dict[str, Verdict]) -> None:
+def print_metrics(metrics: dict[str, Metrics]) -> None:
     """Prints a table with a line for each set of images."""
-    width = max(map(len, verdicts))
+    width = max(map(len, metrics))
     print(f"\n{'':{width}s}{'sure':>9s}{'Fréchet':>9s}{'nearest':>9s}   digits 0 to 9, in %")
-    for name, verdict in verdicts.items():
-        print(f"{name:{width}s}{verdict.recognised:9.1%}{verdict.distance:9.2f}"
-              f"{verdict.nearest:9.2f}   "
-              + " ".join(f"{100 * share:2.0f}" for share in verdict.shares))
+    for name, values in metrics.items():
+        print(f"{name:{width}s}{values.recognized:9.1%}{values.distance:9.2f}"
+              f"{values.nearest:9.2f}   "
+              + " ".join(f"{100 * share:2.0f}" for share in values.shares))
 
 
-class Judge:
+class Evaluator:
     """Computes the metrics with a classifier that is trained on the real digits.
 
     Three failures of a generator show in them:
 
-    - Its images look like no digit: `recognised` is low.
+    - Its images look like no digit: `recognized` is low.
     - Some digits are missing: `shares` are uneven, and the Fréchet distance (Heusel et al. 2017,
       here on the features of this classifier) is large.
     - It copies training images: `nearest` is far below that of held-out images.
@@ -128,11 +128,11 @@ class Judge:
         with self.tt.no_grad():
             return self.scores(self.tt.tensor(self._features(images))).softmax(-1).numpy()
 
-    def __call__(self, images: Any) -> Verdict:
+    def __call__(self, images: Any) -> Metrics:
         images = numpy.asarray(images, "float32").reshape(-1, 64)
         probabilities = self.probabilities(images)
-        return Verdict(
-            recognised=float((probabilities.max(1) >= 0.9).mean()),
+        return Metrics(
+            recognized=float((probabilities.max(1) >= 0.9).mean()),
             shares=numpy.bincount(probabilities.argmax(1), minlength=10) / len(images),
             distance=frechet(self._features(images), self.real),
             nearest=float(numpy.median(nearest(images, self.x)[0])))
@@ -150,8 +150,8 @@ def nearest(images: Any, others: Any) -> tuple[Any, Any]:
 
 def draw_nearest(images: Any, others: Any, path: Any) -> None:
     """Draws each image with the nearest of `others` below it. Takes a multiple of ten images."""
-    neighbours = others[nearest(images, others)[1]]
-    pairs = numpy.stack([images.reshape(-1, 10, 64), neighbours.reshape(-1, 10, 64)], 1)
+    neighbors = others[nearest(images, others)[1]]
+    pairs = numpy.stack([images.reshape(-1, 10, 64), neighbors.reshape(-1, 10, 64)], 1)
     sheet(pairs.reshape(-1, 64), path, title="samples and their nearest training images",
           rows=["sample", "nearest"] * (len(images) // 10))
 

@@ -385,20 +385,20 @@ def test_nearest_is_the_nearest() -> None:
     assert (index == every.argmin(1)).all()
 
 
-def test_the_judge_tells_digits_from_what_is_none() -> None:
+def test_the_metrics_tell_digits_from_other_images() -> None:
     x, y, x_held_out, y_held_out = digits.load()
     assert len(x) + len(x_held_out) == 1797 and x.max() == digits.LEVELS
     before = tt.rand(3)
     tt.manual_seed(0)
-    judge = digits.Judge(x, y, epochs=12)
-    assert tt.equal(tt.rand(3), before), "judging must not move the random stream"
+    evaluator = digits.Evaluator(x, y, epochs=12)
+    assert tt.equal(tt.rand(3), before), "the evaluator must not change the random state"
     real = x_held_out / digits.LEVELS
-    assert (judge.probabilities(real).argmax(1) == y_held_out).mean() > 0.93
-    good, copied = judge(real), judge(x[:100] / digits.LEVELS)
-    shuffled = judge(numpy.random.default_rng(0).permuted(real, axis=1))
-    one_digit = judge(x[y == 3] / digits.LEVELS)
+    assert (evaluator.probabilities(real).argmax(1) == y_held_out).mean() > 0.93
+    good, copied = evaluator(real), evaluator(x[:100] / digits.LEVELS)
+    shuffled = evaluator(numpy.random.default_rng(0).permuted(real, axis=1))
+    one_digit = evaluator(x[y == 3] / digits.LEVELS)
     assert copied.nearest < 0.01 < good.nearest < shuffled.nearest
-    assert good.recognised > shuffled.recognised
+    assert good.recognized > shuffled.recognized
     assert good.distance < min(shuffled.distance, one_digit.distance)
     assert one_digit.shares[3] > 0.95
 

@@ -100,12 +100,12 @@ def torch_residual(torch: Any, device: str, size: int, channels: int, batch: int
             self.norm1 = nn.BatchNorm2d(outputs)
             self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
             self.norm2 = nn.BatchNorm2d(outputs)
-            self.beside = nn.Conv2d(inputs, outputs, 1, 2, bias=False) if stride == 2 \
+            self.shortcut = nn.Conv2d(inputs, outputs, 1, 2, bias=False) if stride == 2 \
                 else nn.Identity()
 
         def forward(self, x: Any) -> Any:
             inner = functional.relu(self.norm1(self.conv1(x)))
-            return functional.relu(self.norm2(self.conv2(inner)) + self.beside(x))
+            return functional.relu(self.norm2(self.conv2(inner)) + self.shortcut(x))
 
     class Residual(nn.Module):
         def __init__(self) -> None:
@@ -136,7 +136,7 @@ def made_residual(size: int, channels: int, batch: int, widths: tuple[int, ...])
     for i, (a, b) in enumerate(zip((widths[0], *widths), widths, strict=False)):
         shapes |= {f"blocks.{i}.conv1.weight": (b, a, 3, 3)} | norm(f"blocks.{i}.norm1", b)
         shapes |= {f"blocks.{i}.conv2.weight": (b, b, 3, 3)} | norm(f"blocks.{i}.norm2", b)
-        shapes |= {f"blocks.{i}.beside.weight": (b, a, 1, 1)} if a != b else {}
+        shapes |= {f"blocks.{i}.shortcut.weight": (b, a, 1, 1)} if a != b else {}
     shapes |= {"head.weight": (CLASSES, widths[-1]), "head.bias": (CLASSES,)}
     return weights(shapes), images(batch, channels, size)
 
@@ -151,9 +151,9 @@ def residual_forward(conv: Any, norm: Any, relu: Any, p: Any, x: Any) -> Any:
             return norm(conv(x, p[f"{block}.conv{j}.weight"], 1, stride),
                         p[f"{block}.norm{j}.weight"], p[f"{block}.norm{j}.bias"])
 
-        wider = f"{block}.beside.weight" in p
+        wider = f"{block}.shortcut.weight" in p
         inner = normed(relu(normed(x, 1, 2 if wider else 1)), 2, 1)
-        x = relu(inner + (conv(x, p[f"{block}.beside.weight"], 0, 2) if wider else x))
+        x = relu(inner + (conv(x, p[f"{block}.shortcut.weight"], 0, 2) if wider else x))
     return x
 
 
