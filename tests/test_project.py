@@ -167,6 +167,12 @@ def test_links_of_pages_lead_to_files(page):
     assert not missing
 
 
+def test_readme_links_to_the_other_pages():
+    readme = (ROOT / "README.md").read_text()
+    pages = {path.name for path in ROOT.glob("*.md")} - {"README.md"}
+    assert {page for page in pages if f"]({page})" not in readme} == set()
+
+
 def test_readme_commands_are_one_line_each():
     readme = (ROOT / "README.md").read_text()
     for mark in ("set-up and main example", "tests"):
