@@ -27,6 +27,7 @@ from numpy import ndarray
 from ..arrays.devices import array_module, as_array, is_array, ones_like
 from . import graph, versions
 from .graph import Node, new, tensor_of, tensors
+from .halves import narrowed, widened
 from .modes import CHECKED, check_finite, mode
 from .versions import check_unwritten, note_write
 
@@ -197,7 +198,12 @@ def recompute(node: Node, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
     inputs = op.signature.inputs
     aliases = {i: xp.alias(values[i]) for i, p in zip(inputs, parents, strict=True)
                if p is not None}
-    out = op.forward(xp, **{**{n: values[n] for n in op.signature.order}, **aliases})[0]
+    given = {**{name: values[name] for name in op.signature.order}, **aliases}
+    if node.half:
+        given = {name: widened(value) for name, value in given.items()}
+    out = op.forward(xp, **given)[0]
+    if node.half:
+        out = narrowed(out)
     gradients = walk({out._node: g}, [a._node for a in aliases.values()], True, True)
     for name, parent in zip(inputs, parents, strict=True):
         if parent is not None and aliases[name]._node in gradients:

@@ -61,6 +61,7 @@ class Node:
     code: CodeType
     offset: int
     keeps = True  # whether it saves arrays, which backward releases
+    half = False  # whether it was computed from float16, see halves.py
 
     def __init__(self, parents: Sequence[Any], saved: Sequence[Any] = (),
                  shape: tuple[int, ...] = (), same_place: Node | None = None):
@@ -142,6 +143,11 @@ def node_type(name: str, op: Any) -> Any:
         members |= {"__slots__": slots, "parents": property(
             get if len(slots) > 1 else lambda node: (get(node),), set_parents)}
     return type(name, (Node,), members)
+
+
+def half_node_type(kind: type[Node]) -> Any:
+    """The class of an op's nodes for float16: they always run `Op.backward`."""
+    return type(kind.__name__, (kind,), {"__slots__": (), "half": True, "backward": Node.backward})
 
 
 class Leaf:

@@ -43,6 +43,7 @@ from . import graph
 from .errors import recover
 from .frames import OWN, passes_on
 from .graph import pick, tensor_of
+from .halves import is_half, narrowed, widened
 from .inputs import Signature, array_of, prepare, take_sequence
 from .modes import CHECKED, check_finite, mode
 from .versions import owner
@@ -56,7 +57,7 @@ class Op:
     def __init__(self, forward: Callable[..., Any], *, promotes: str = "",
                  promoted: tuple[str, ...] = (), view: bool = False,
                  residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (),
-                 place: tuple[str, int] | None = None):
+                 widens: bool = True, place: tuple[str, int] | None = None):
         self.forward = forward
         self.name = forward.__name__.rstrip("_")
         code = forward.__code__
@@ -65,6 +66,7 @@ class Op:
         self.promotes = promotes
         self.promoted = promoted or self.signature.inputs
         self.view = view
+        self.widens = widens and not view
         self.residuals = residuals
         self.outputs = outputs
         self.results: Any = collections.namedtuple(self.name, outputs) if outputs else None
@@ -75,6 +77,7 @@ class Op:
         self.function = _function(self)
         title = "".join(part.capitalize() for part in self.name.split("_"))
         self.node_type = graph.node_type(f"{title}Backward0", self)
+        self.half_node_type = graph.half_node_type(self.node_type)
         self.changed()
 
     # ------------------------------------------------------------ forward
@@ -94,6 +97,9 @@ class Op:
                 inputs = tuple(prepare(self, *inputs))
                 arrays = [array_of(x) for x in inputs]
                 values.update(zip(names, arrays, strict=True))
+            half = self.widens and any(map(is_half, arrays))
+            if half:
+                values = {name: widened(value) for name, value in values.items()}
             results = self.forward_on(array_module(*arrays), **values)
         except Exception as error:
             outcome = recover(self, error, inputs, parameters)
@@ -108,6 +114,8 @@ class Op:
         results = results if self.outputs or self.residuals else (results,)
         count = len(self.outputs) or 1
         outs, residuals = [result_array(out) for out in results[:count]], results[count:]
+        if half:
+            outs = [narrowed(out) for out in outs]
         tensors = [tensor_of(out, None) for out in outs]
         if self.view:
             mark_view(tensors[0], inputs[0], self.function, parameters)
@@ -117,7 +125,8 @@ class Op:
             values |= dict(zip(self.outputs or ("out",), outs, strict=True))
             values |= dict(zip(self.residuals, residuals, strict=True))
             shape = () if self.outputs else outs[0].shape
-            node = self.node_type(parents, self._saved(wanted, values), shape)
+            kind = self.half_node_type if half else self.node_type
+            node = kind(parents, self._saved(wanted, values), shape)
             for i, tensor in enumerate(tensors):
                 tensor._node = pick(node, i, outs[i]) if self.outputs else node
             if mode.enabled is CHECKED:
@@ -170,7 +179,10 @@ class Op:
         `parents` as in `Node.backward`.
         """
         parents = parents or node.parents
-        values = {**dict(zip(self.save_list, node.take(sums), strict=True)), "xp": xp, "g": g}
+        values = {**dict(zip(self.save_list, node.take(sums), strict=True)), "g": g}
+        if node.half:
+            values = {name: widened(value) for name, value in values.items()}
+        values["xp"] = xp
         for names, rule in self.derivatives.items():
             receivers = parents if self.signature.variadic \
                 else [parents[self.signature.inputs.index(name)] for name in names]
@@ -182,7 +194,7 @@ class Op:
             several = len(names) > 1 or self.signature.variadic
             for receiver, d in zip(receivers, gradients if several else (gradients,), strict=True):
                 if receiver is not None and d is not None:
-                    sums.add(receiver, d)
+                    sums.add(receiver, narrowed(d) if node.half else d)
 
     @functools.cached_property
     def derivatives(self) -> dict[tuple[str, ...], Dispatch]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..arrays.dispatch import parameter_names
 from .frames import passes_on, shorten
+from .halves import is_half, narrowed, widened
 from .inputs import ALIASES
 from .op import Op
 
@@ -89,8 +90,9 @@ def _enter(entry: Entry) -> None:
 
 
 def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
-       residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (), kind: type[Op] = Op,
-       place: tuple[str, int] | None = None, **entry: Any) -> Callable[[Callable[..., Any]], Any]:
+       residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (), widens: bool = True,
+       kind: type[Op] = Op, place: tuple[str, int] | None = None, **entry: Any,
+       ) -> Callable[[Callable[..., Any]], Any]:
     """Defines an operation from its forward. The result is the function that users call.
 
     Its attributes `vjp` and `kernel` take rules and kernels, `run` calls it inside another op, and
@@ -107,13 +109,15 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
             itself on Tensors, since a residual would count as a constant.
         outputs: names of the results, if the forward returns several: the call gives a named
             tuple, and `g` in a rule is a list with None for a result that has no gradient.
+        widens: whether float16 inputs are computed with in float32, see halves.py; to be False if
+            the dtype of the result is a parameter. Views never widen.
         kind: a subclass of Op, for an operation with a backward of its own.
         place: (file, line) of the definition, for an operation that a function makes.
         entry: the fields of `Entry`.
     """
     def define(forward: Callable[..., Any]) -> Any:
         made = kind(forward, promotes=promotes, promoted=promoted, view=view,
-                    residuals=residuals, outputs=outputs, place=place)
+                    residuals=residuals, outputs=outputs, widens=widens, place=place)
         row = Entry(name=made.name, function=made.function, op=made, **entry)
         made.function.public = row.offer
         _enter(row)
@@ -122,21 +126,41 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
     return define
 
 
-def composed(keywords: dict[str, str] | None = None, **entry: Any,
+def composed(keywords: dict[str, str] | None = None, widens: bool = False, **entry: Any,
              ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enters a function made of other operations into the table; `entry` as in `Entry`.
 
-    `keywords` are further names of parameters, beside NumPy's.
+    `keywords` are further names of parameters, beside NumPy's. With `widens` float16 Tensors are
+    computed with in float32, see halves.py.
     """
     def define(function: Callable[..., Any]) -> Callable[..., Any]:
         known = parameter_names(function)
         names = {new: old for new, old in {**ALIASES, **(keywords or {})}.items()
                  if old in known and new not in known}
+        if widens:
+            function = _in_single(function)
         called = _with_other_names(names, function) if names else function
         _enter(Entry(name=function.__name__.rstrip("_"), function=called, **entry))
         return function
 
     return define
+
+
+def _in_single(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which computes with float16 Tensors in float32 and rounds its results once."""
+    @passes_on
+    @functools.wraps(function)
+    def widening(*args: Any, **kwargs: Any) -> Any:
+        for x in args:
+            if is_half(x):
+                break
+        else:
+            if not kwargs or not any(map(is_half, kwargs.values())):
+                return function(*args, **kwargs)
+        result = function(*map(widened, args), **{k: widened(v) for k, v in kwargs.items()})
+        return tuple(map(narrowed, result)) if isinstance(result, tuple) else narrowed(result)
+
+    return widening
 
 
 def _with_other_names(names: dict[str, str], function: Callable[..., Any]) -> Callable[..., Any]:

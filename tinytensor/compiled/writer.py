@@ -18,6 +18,7 @@ from ..autograd import graph
 from ..autograd.engine import unbroadcast
 from ..autograd.errors import recover
 from ..autograd.frames import OWN, passes_on
+from ..autograd.halves import HALF, is_half
 from ..autograd.inputs import ALIASES, Constant, Signature, prepare, take_sequence
 from ..autograd.modes import check_finite, everywhere, mode
 from ..autograd.op import mark_view
@@ -94,7 +95,8 @@ def write_call(op: Any) -> Any:
         "NodeType": op.node_type, "Tensor": graph.Tensor,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
         "numpy": numpy, "ndarray": numpy.ndarray, "generic": numpy.generic, "array": numpy.array,
-        "float32": numpy.dtype("float32"), "numbers": frozenset((float, int)),
+        "float32": numpy.dtype("float32"), "float64": numpy.dtype("float64"), "half": HALF,
+        "is_half": is_half, "numbers": frozenset((float, int)),
         "array_module": array_module,
         "graph_mode": mode, "everywhere": everywhere,
         "as_array": result_array, "new": object.__new__, "clock": clock,
@@ -179,13 +181,17 @@ def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
     promoted = [i for i in inputs if i in op.promoted] if op.promotes else []
     arrays = {i: f"None if {i} is None else {i}._array" if i in optional else f"{i}._array"
               for i in inputs}
+    floating = "{0}.dtype is float32 or {0}.dtype is float64" if op.widens \
+        else "{0}.dtype is float32 or {0}.dtype.kind == 'f'"
     checks = []
-    for i in promoted:
+    for i in inputs:
         unless = f"{i}_ is None or " * (i in optional)
-        if i != promoted[0]:
+        if i in promoted[1:]:
             checks.append(f"({unless}{i}_.dtype is {promoted[0]}_.dtype)")
-        elif op.promotes in ("float", "floating"):
-            checks.append(f"({unless}{i}_.dtype is float32 or {i}_.dtype.kind == 'f')")
+        elif i in promoted and op.promotes in ("float", "floating"):
+            checks.append(f"({unless}{floating.format(f'{i}_')})")
+        elif op.widens:
+            checks.append(f"({unless}{i}_.dtype is not half)")
     prepared = f"{', '.join(inputs)}, = prepare(op, {', '.join(inputs)})"
     indent = 2
     if len(inputs) == 2 and op.promotes in ("common", "float"):  # tensor * 2.0 is frequent
@@ -195,7 +201,7 @@ def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
                  "else number" if plain else "number"
         a, b = inputs
         source.add(2, f"if {b}.__class__ in numbers and isinstance({a}, Tensor) "
-                      f"and {a}._array.dtype.kind == 'f':",
+                      f"and ({floating.format(f'{a}._array')}):",
                    f"    number, {b} = float({b}), new(Constant)",
                    f"    {b}._array = number",
                    f"    {a}_ = {a}._array",
@@ -207,7 +213,12 @@ def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
                f"    ready = {' and '.join(checks) or True}",
                "except AttributeError:",
                "    ready = False")
-    source.add(2, "if not ready:", f"    {prepared}",
+    source.add(2, "if not ready:")
+    if op.widens:
+        given = ", ".join(f"{name}={name}" for name in op.signature.order)
+        source.add(3, f"if {' or '.join(f'is_half({i})' for i in inputs)}:",
+                   f"    return op.call({given})")
+    source.add(2, f"    {prepared}",
                *[f"    {i}_ = {array}" for i, array in arrays.items()])
     if takes_xp:
         given = ", ".join(f"{i}_" for i in inputs)
@@ -221,6 +232,9 @@ def _take_sequence(source: _Source, op: Any, takes_xp: bool) -> None:
     source.namespace["take_sequence"] = take_sequence
     source.add(2, f"{name} = take_sequence(op, {name})",
                f"{name}_ = [t._array for t in {name}]")
+    if op.widens:
+        given = ", ".join(f"{name}={name}" for name in op.signature.order)
+        source.add(2, f"if any(map(is_half, {name}_)):", f"    return op.call({given})")
     if takes_xp:
         source.add(2, f"xp = array_module(*{name}_)")
 

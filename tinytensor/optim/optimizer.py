@@ -15,6 +15,7 @@ from ..arrays.dispatch import Dispatch
 from ..autograd import versions
 from ..autograd.frames import warn
 from ..autograd.graph import tensor_of
+from ..autograd.halves import is_half, widened
 from ..autograd.modes import enable_grad
 from ..nn.containers import ParameterList
 from ..nn.hooks import Hook, Hooks, RemovableHandle
@@ -169,8 +170,16 @@ class Optimizer:
                      "parameters, leave them out or set requires_grad_(False)")
 
     def _update(self, xp: Any, parameters: list[Any], group: dict[str, Any]) -> None:
-        self.update(xp, [self._prepare(p._array, p._grad._array, self.state[p], group)
-                         for p in parameters], group)
+        rows = [self._prepare(p._array, p._grad._array, self.state[p], group) for p in parameters]
+        if not any(map(is_half, parameters)):
+            self.update(xp, rows, group)
+            return
+        wide = [widened(row) for row in rows]  # float16 is computed with in float32
+        self.update(xp, wide, group)
+        for (array, _, *state), (new_array, _, *new_state) in zip(rows, wide, strict=True):
+            for old, new in zip((array, *state), (new_array, *new_state), strict=True):
+                if old is not new:
+                    old[...] = new
 
     def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
