@@ -12,6 +12,7 @@ from operations import in_turn
 
 from tinytensor import __main__ as command
 from tinytensor.commands import stubs
+from tinytensor.compat import absent
 
 ROOT = Path(__file__).parent.parent
 
@@ -129,6 +130,12 @@ def test_stub_of_the_table_is_up_to_date():
 def test_page_of_operations_is_up_to_date():
     assert command.text(markdown=True) in (ROOT / "tinytensor/OPERATIONS.md").read_text(), \
         "run: python -m tinytensor ops --markdown > tinytensor/OPERATIONS.md"
+
+
+def test_page_of_pytorch_lists_the_names_that_are_left_out():
+    page = (ROOT / "tinytensor/PYTORCH.md").read_text()
+    listed = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))))
+    assert listed == set(absent.REASONS)
 
 
 def test_readme_counts_the_operations():
