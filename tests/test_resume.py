@@ -132,7 +132,7 @@ def test_asked_to_stop(number: signal.Signals, tmp_path: Path,
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number, errors
     step = tinytensor.load(tmp_path / "checkpoint.safetensors")["run"]["step"]
-    assert f"stopped after step {step}, with a checkpoint. To go on:" in output
+    assert f"stopped after step {step}, with a checkpoint. To continue:" in output
     assert output.rstrip().endswith(f"--output {tmp_path} --resume")
     assert "stopping after this step" in errors and "Traceback" not in errors
     assert f"resuming after step {step}" in finish(tmp_path, "--resume")
