@@ -173,10 +173,14 @@ def test_names_with_and_without_their_home_are_known():
 
 
 def test_generate_writes_what_changed(tmp_path):
+    (tmp_path / "tinytensor").mkdir()
+    (tmp_path / "README.md").write_text("[1 operations](tinytensor/OPERATIONS.md)")
     assert generate.write(tmp_path) == list(generate.FILES)
     assert generate.write(tmp_path) == []
-    for name in generate.FILES:
-        assert (tmp_path / name).read_text() == (ROOT / "tinytensor" / name).read_text()
+    for name in ("tinytensor/table.pyi", "tinytensor/OPERATIONS.md"):
+        assert (tmp_path / name).read_text() == (ROOT / name).read_text()
+    count = re.search(r"\[\d+ operations\]", (ROOT / "README.md").read_text())
+    assert count and count[0] in (tmp_path / "README.md").read_text()
 
 
 # ---------------------------------------------------------------- mistakes, in words

@@ -11,6 +11,7 @@ from pathlib import Path
 from operations import in_turn
 
 from tinytensor.commands import ops, stubs
+from tinytensor.compat import absent
 
 ROOT = Path(__file__).parent.parent
 
@@ -153,10 +154,52 @@ def test_help_shows_defaults():
     assert "(default: False)" in " ".join(answer.stdout.split())
 
 
-def test_readme_lists_the_operations():
+def test_page_of_pytorch_lists_the_names_that_are_left_out():
+    page = (ROOT / "tinytensor/PYTORCH.md").read_text()
+    listed = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))))
+    assert listed == set(absent.REASONS)
+
+
+def test_readme_counts_the_operations():
+    assert f"[{len(ops.rows())} operations]" in (ROOT / "README.md").read_text()
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+@in_turn("mode", ["scalar", "tinytensor"])
+def test_readme_programs_print_what_it_shows(mode):
+    """A program prints what the comments at the beginnings of its lines show."""
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    [program] = [p for p in programs if re.match(rf"(from|import) {mode}\b", p)]
+    shown = [line.removeprefix("# ") for line in program.splitlines() if line.startswith("# ")]
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                            check=True, cwd=ROOT)
+    assert len(shown) > 0 and answer.stdout.splitlines() == shown
+
+
+def test_readme_shows_a_real_operation():
+    [definition] = re.findall(r"```python\n(def .*?)```", (ROOT / "README.md").read_text(),
+                              re.DOTALL)
+    source = re.sub(r"\n{2,}", "\n\n", (ROOT / "tinytensor/ops/elementwise.py").read_text())
+    assert definition in source
+
+
+@in_turn("page", sorted(path.relative_to(ROOT).as_posix()
+                        for folder in (".", "tinytensor", "benchmarks", "examples")
+                        for path in (ROOT / folder).glob("*.md")))
+def test_links_of_pages_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", (ROOT / page).read_text())
+    missing = {link for link in links
+               if "://" not in link and not (ROOT / page).parent.joinpath(link).exists()}
+    assert not missing
+
+
+def test_readme_links_to_the_other_pages():
     readme = (ROOT / "README.md").read_text()
-    assert ops.families() in readme, "run: python -m tinytensor ops --families"
-    assert f"{len(ops.rows())} operations" in readme
+    pages = {path.name for path in ROOT.glob("*.md")} - {"README.md"}
+    assert {page for page in pages if f"]({page})" not in readme} == set()
 
 
 def test_readme_commands_are_one_line_each():

@@ -1,4 +1,4 @@
-"""Commands for the command line: `python -m tinytensor COMMAND`."""
+"""The command line: `python -m tinytensor COMMAND`."""
 
 from __future__ import annotations
 

@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy
 
 from ..arrays.dispatch import use_kernels
-from ..autograd.table import TABLE, Entry, Op
-from ..ops.samples import concrete
+from ..autograd.op import Op
+from ..autograd.table import TABLE, Entry
+from ..ops.samples import S, concrete, t
 from ..tensors import creation
 from ..tensors.tensor import Tensor
 
 COLUMNS = ("operation", "shapes", "derivatives", "devices", "kernels")
 
-HEAD = """# Operations
+PAGE = """# Operations
 
-- **shapes**: the inputs' shapes -> the result's shape; `*` is any number of dimensions.
-- **derivatives**: whether gradients can be computed, and to which order.
-- **kernels**: what runs as a compiled loop, by device. "forward" is the result, "backward" the
-  gradients; "in `linear`" means that the operation is composed of others, of which `linear` has
-  kernels; "-" means that the array library (NumPy or CuPy) computes everything. CPU kernels need
-  Numba (`pip install numba`); without it the operations give the same results, more slowly.
+The operations under PyTorch's names, first by family, then one by one. PyTorch's names that are
+left out on purpose are on [a page of their own](PYTORCH.md#differences-from-pytorch). This page is
+the output of `python -m tinytensor ops --markdown`.
 
-"""
+## Families
+
+A family is a file of [ops/](ops).
+
+{families}
+
+## Table
+
+An alias follows its operation's name. In a shape, `*` stands for any number of dimensions. "any
+order" means that the gradients can be differentiated again.
+
+`kernels` lists by device what runs as a compiled loop. "forward" is the result, "backward" the
+gradients. "in linear" means that the operation is composed of others, of which `linear` has
+kernels. "-" means that NumPy or CuPy computes everything. The CPU kernels need Numba; without it
+everything works, slower.
+
+{table}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +57,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def text(markdown: bool) -> str:
-    """The whole table."""
+    """The whole table; as Markdown, the whole page."""
     table = rows()
     if markdown:
         lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
         lines += ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in table]
-        return HEAD + "\n".join(lines)
+        return PAGE.format(families=families("ops"), table="\n".join(lines))
     widths = [max(len(r[i]) for r in [COLUMNS, *table]) for i in range(len(COLUMNS))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip()
              for r in [COLUMNS, *table]]
@@ -68,15 +83,16 @@ def row(key: str, entry: Entry) -> tuple[str, ...]:
 
 
 def shapes(entry: Entry) -> str:
-    """The sentence of its docstring that begins with "Shapes:"."""
+    """The sentence of its docstring that begins with "Shapes:"; it may end with "..."."""
     doc = " ".join(inspect.cleandoc(entry.doc).split())
-    return doc.partition("Shapes: ")[2].partition(". ")[0].rstrip(".")
+    sentence = re.search(r"Shapes: (.*?(?:\.\.\.(?= |$)|(?=\.(?: |$))))", doc)
+    return sentence[1] if sentence else ""
 
 
 def results(entry: Entry) -> Iterator[Tensor]:
     """The Tensors that the operation returns for its samples, with gradients recorded."""
     rng = numpy.random.default_rng(0)
-    for sample in entry.samples:
+    for sample in entry.samples or [S(t(2, 3))]:  # an op that draws random numbers has none
         call = concrete(sample, rng, lambda values, spec: creation.tensor(
             values, requires_grad=spec.grad))
         result = entry.function(*call.args, **call.kwargs)
@@ -104,7 +120,7 @@ def kernels(op: Op) -> str:
 def kernels_within(tensors: Iterable[Tensor]) -> str:
     """The ops with kernels in the graphs of a composed operation's results: "cpu: in linear"."""
     with_kernels: dict[str, set[str]] = {}
-    nodes: list[Any] = [t.grad_fn for t in tensors]
+    nodes: list[Any] = [tensor.grad_fn for tensor in tensors]
     seen = set()
     while nodes:
         node = nodes.pop()
@@ -119,8 +135,11 @@ def kernels_within(tensors: Iterable[Tensor]) -> str:
                      for device, names in sorted(with_kernels.items())) or "-"
 
 
-def families() -> str:
-    """The names of all operations, a row of a Markdown table for each file of `ops/`."""
+def families(folder: str = "tinytensor/ops") -> str:
+    """The names of all operations, a row of a Markdown table for each file of `ops/`.
+
+    `folder` is that of the links.
+    """
     by_module: dict[str, set[str]] = {}
     for entry in TABLE.values():
         if not entry.internal:
@@ -128,5 +147,5 @@ def families() -> str:
     lines = ["| family | operations |", "|---|---|"]
     for module, names in sorted(by_module.items()):
         family = module.rpartition(".")[2]
-        lines.append(f"| [{family}](tinytensor/ops/{family}.py) | {' '.join(sorted(names))} |")
+        lines.append(f"| [{family}]({folder}/{family}.py) | {' '.join(sorted(names))} |")
     return "\n".join(lines)
