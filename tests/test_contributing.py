@@ -256,7 +256,8 @@ def test_a_wrong_rule_of_two_inputs_is_explained(words):
      "there is no rule for `input`: write squareplus.vjp(input=...)"),
     ("return (input +", "return (xp.trunc(0 * input) + input +",
      "results and gradients equal the scalar engine's", 'declare scalar="why"'),
-    ("g * (1", "xp.asarray(2.0) / 2 * g * (1", "float32 stays float32", "has dtype float64"),
+    ("g * (1", "xp.asarray(2.0) / 2 * g * (1", "float32 and float16 inputs keep their dtype",
+     "has dtype float64"),
 ], ids=lambda text: text if " " in text and len(text) < 40 else "")
 def test_a_missing_declaration_is_asked_for(old, new, title, words):
     assert old in TENSOR

@@ -279,24 +279,34 @@ def compare_with_single_values(entry: Entry, sample: S) -> bool:
 # ---------------------------------------------------------------- dtypes and memory
 
 
-def keeps_float32(entry: Entry, sample: S) -> None:
-    """float32 inputs give float32 results and float32 gradients."""
+def keeps_dtypes(entry: Entry, sample: S) -> None:
+    """Results and gradients of float32 inputs are float32, those of float16 inputs float16."""
     if entry.key in OTHER_DTYPES:
         raise NotChecked(OTHER_DTYPES[entry.key])
     arguments = arguments_of(sample, entry.name)
-    (args, kwargs), leaves = ours(arguments, numpy.float32)
-    if not leaves:
+    if not leaf_names(entry, arguments):
         raise NotChecked("no input is floating point with a gradient")
-    if any(isinstance(x, str | tinytensor.dtype) for x in (*args, *kwargs.values())):
+    if any(isinstance(x, str | tinytensor.dtype) for part in arguments for x in (
+            part.values() if isinstance(part, dict) else part)):
         raise NotChecked("the sample may ask for a dtype")
-    results = outputs(entry.function(*args, **kwargs))
-    for i, r in enumerate(results):
-        if r.dtype is tinytensor.float64:
-            raise CheckError(f"{result_name(i)} has dtype float64, expected float32\n{FLOAT64}")
-    for i, g in enumerate(gradients(tinytensor, results, leaves)):
-        if g is not None and g.dtype is tinytensor.float64:
-            name = Gradients(entry, arguments).name(i)
-            raise CheckError(f"{name} has dtype float64, expected float32\n{FLOAT64}")
+    text = Gradients(entry, arguments)
+    for dtype, wide in ((tinytensor.float32, [tinytensor.float64]),
+                        (tinytensor.float16, [tinytensor.float64, tinytensor.float32])):
+        (args, kwargs), leaves = ours(arguments, dtype.numpy)
+        try:
+            with numpy.errstate(all="ignore"):  # float16 overflows beyond 65504
+                results = outputs(entry.function(*args, **kwargs))
+                slopes = gradients(tinytensor, results, leaves)
+        except RuntimeError as error:
+            if dtype is tinytensor.float16 and "float16" in str(error):
+                return  # an operation may refuse float16
+            raise
+        hint = f"\n{FLOAT64}" if dtype is tinytensor.float32 else ""
+        for name, tensors in ((result_name, results), (text.name, slopes)):
+            for i, x in enumerate(tensors):
+                if x is not None and x.dtype in wide:
+                    raise CheckError(
+                        f"{name(i)} has dtype {x.dtype.name}, expected {dtype.name}{hint}")
 
 
 def strided_inputs(entry: Entry, sample: S) -> None:
@@ -450,7 +460,7 @@ CHECKS = (
     Check("second derivatives equal the reference's", second_order),
     Check("first and second derivatives equal finite differences", finite_differences),
     Check("results and gradients equal the scalar engine's", single_values),
-    Check("float32 stays float32", keeps_float32),
+    Check("float32 and float16 inputs keep their dtype", keeps_dtypes),
     Check("strided inputs give the same", strided_inputs),
     Check("method, operator and in-place form equal the function", forms),
     Check("calls with and without kernels are equal", kernels),

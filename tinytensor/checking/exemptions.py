@@ -34,5 +34,5 @@ MEMORY = {
     "view": "it raises for strides that a view cannot have",
     "view_as": "it raises for strides that a view cannot have",
 }
-# Results of float32 inputs that have another floating point dtype.
+# Results of float32 and float16 inputs that have another floating point dtype.
 OTHER_DTYPES = {"float_power": "it computes in float64"}
