@@ -13,7 +13,7 @@ gradcheck.py   derivatives against finite differences
 
 from typing import Any
 
-from . import functional
+from . import engine, functional
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
 from .gradients import backward, grad
@@ -49,9 +49,7 @@ class VariableType(type):
         return data.detach().requires_grad_(requires_grad)  # type: ignore[attr-defined]
 
     def __instancecheck__(cls, x: Any) -> bool:
-        from ..tensors.tensor import Tensor
-
-        return isinstance(x, Tensor)
+        return isinstance(x, engine.Tensor)
 
 
 class Variable(metaclass=VariableType):
