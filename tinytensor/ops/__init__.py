@@ -14,6 +14,7 @@ from ..arrays import devices, dtypes
 from ..autograd.engine import tensors
 from ..autograd.modes import mode
 from ..autograd.op import TABLE, Entry
+from ..tensors import creation
 from ..tensors.tensor import Tensor
 from ..tensors.tensor import ops as wanted_by_tensor
 from . import (  # each enters its operations into the table
@@ -28,11 +29,13 @@ from . import (  # each enters its operations into the table
     dropout,
     elementwise,
     embedding,
+    extrema,
     gather,
     index,
     linalg,
     loss,
     normalization,
+    norms,
     pooling,
     recurrent,
     reduce,
@@ -42,6 +45,7 @@ from . import (  # each enters its operations into the table
     sorting,
     special,
 )
+from .inplace import in_place
 
 REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__",
              "__matmul__", "__and__", "__or__", "__xor__", "__lshift__", "__rshift__"}
@@ -102,20 +106,6 @@ def _with_pieces(function: Callable[..., Any], parameter: str) -> Callable[..., 
 
     method.__doc__ = function.__doc__
     method.__name__ = getattr(function, "__name__", "method")
-    return method
-
-
-def in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The form of an operation that writes its result into the Tensor itself."""
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self._check_write(name)
-        recorded = mode.enabled and builtins.any(
-            isinstance(x, Tensor) and x._node is not None for x in (self, *args, *kwargs.values()))
-        source = self._snapshot() if recorded else self
-        return self._write(name, function(source, *args, **kwargs))
-
-    method.__name__ = name
-    method.__doc__ = f"As `{name.strip('_')}`, in place: writes into this Tensor and returns it."
     return method
 
 
@@ -256,8 +246,6 @@ def _beside(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def load() -> None:
     """Draws everything that follows from the table."""
-    from ..tensors import creation
-
     for entry in TABLE.values():
         _attach(entry)
     for name in ("zeros", "ones", "arange"):

@@ -11,27 +11,25 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import random
-from ..arrays import devices, dtypes
+from ..arrays import Array, devices, dtypes
 from ..autograd import engine
 from ..autograd.op import Op, composed, op
 from ..autograd.versions import warn
 from . import elementwise
+from .dims import axes
 from .elementwise import need_floating, refuse_bool, sigmoid, tanh
 from .index import where
+from .inplace import in_place
 from .masking import masked
-from .reduce import axes
 from .samples import S, ints, t, unary
 from .special import erf
 
-Array = Any
 FUNCTIONAL = "nn.functional"
 WIDE = [*unary(), S(t(9, low=-30, high=30))]
 
 
 def written(function: Callable[..., Any]) -> Callable[..., Any]:
     """The form of a function that writes its result into its input."""
-    from . import in_place
-
     return in_place(function, f"{function.__name__}_")
 
 

@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy
 
-from ..arrays import dtypes
+from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
 from ..autograd.versions import owner
+from ..tensors.creation import empty
+from .dims import axes
 from .index import flip, getitem, split
-from .reduce import axes
 from .samples import S, ints, t
 from .shape import cat, expand, flatten, reshape, stack, transpose
-
-Array = Any
 
 
 def _slice(input, axis, start, stop):
@@ -203,9 +202,7 @@ def block_diag(*tensors):
                                f"{tuple(x.shape)}")
     blocks = atleast_2d(tuple(tensors))
     if not blocks:
-        from ..tensors.creation import empty
-
-        return empty(1, 0)
+            return empty(1, 0)
     width, rows, start = sum(x.shape[1] for x in blocks), [], 0
     for x in blocks:
         rows.append(pad(x, (start, width - start - x.shape[1])))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from ..arrays import devices, dtypes
+from ..arrays import Array, devices, dtypes
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed, op
 from .activation import softmax
@@ -14,9 +13,6 @@ from .index import where
 from .linalg import matmul
 from .samples import S, bools, t
 from .shape import broadcast_shapes, broadcast_to, transpose
-
-Array = Any
-
 
 # ---------------------------------------------------------------- the op behind it
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from ..arrays import Array
 from ..autograd.op import composed, op
 from .elementwise import refuse_bool
 from .samples import S, binary, bools, ints, t, unary
 
-Array = Any
 BINARY = [*binary(), S(ints(3, 4), ints(4)), S(ints(3), 2.5)]
 NUMBERS = [*unary(), S(ints(3)), S(bools(3))]
 

@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..arrays import Array
 from ..arrays.devices import is_gpu_array
 from ..autograd.op import composed, op
 from .samples import S, TensorSample, t
 
-Array = Any
 Sizes = tuple[int, ...]
 Tap = tuple[slice, slice]  # outputs, and the inputs that they meet
 

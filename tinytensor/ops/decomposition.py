@@ -19,7 +19,7 @@ from typing import Any
 import numpy
 from numpy.linalg import LinAlgError as NotSolvable  # CuPy raises it too
 
-from ..arrays import devices
+from ..arrays import Array, devices
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed, op
 from .index import raw
@@ -27,7 +27,6 @@ from .linalg import matmul
 from .samples import S, TensorSample, t
 from .shape import broadcast_to, reshape, transpose
 
-Array = Any
 LAPACK = "LAPACK knows numbers only"
 
 
@@ -713,48 +712,6 @@ def lstsq(A, B, rcond=None, *, driver=None):
         values = svdvals(A)
     return LeastSquares(reshape(solution, solution.shape[:-1]) if vector else solution, residuals,
                         empty.long() if driver == "gels" else rank, values)
-
-
-def _matrix_norm(x, p):
-    from .reduce import matrix_norm  # that file stands above this one
-
-    return matrix_norm(x, p)
-
-
-def _cond_of_pytorch(torch):
-    """Where PyTorch's own backward fails, on a value it has overwritten, by the definition."""
-    def function(A, p=None):
-        if p in (None, 2, -2):
-            return torch.linalg.cond(A, p)
-        return torch.linalg.matrix_norm(A, p) * torch.linalg.matrix_norm(torch.linalg.inv(A), p)
-
-    return function
-
-
-@composed(home="linalg", method=False, scalar=LAPACK, reference=_cond_of_pytorch, samples=[
-    S(Regular((3, 3))), S(t(2, 3, 4), 2), S(t(3, 4), -2), S(Regular((3, 3)), "fro"),
-    S(Regular((2, 3, 3)), 1), S(Regular((3, 3)), -1), S(Regular((3, 3)), float("inf")),
-    S(Regular((3, 3)), "nuc")])
-def cond(A, p=None):
-    """The condition number: the norm of A times that of its inverse; inf for a singular A.
-
-    p is as in `linalg.matrix_norm`; None is 2, and then A need not be square.
-
-    Shapes: (*, n, m) -> (*).
-    """
-    if p in (None, 2, -2):
-        values = svdvals(A)
-        largest, smallest = values[..., 0], values[..., -1]
-        return smallest / largest if p == -2 else largest / smallest
-    try:
-        return _matrix_norm(A, p) * _matrix_norm(inv(A), p)
-    except LinAlgError:
-        if A.ndim == 2:
-            return A.new_full((), float("inf"))
-        flat = reshape(A, (-1, *A.shape[-2:]))
-        from .shape import stack
-
-        return reshape(stack([cond(matrix, p) for matrix in flat]), A.shape[:-2])
 
 
 # ---------------------------------------------------------------- powers

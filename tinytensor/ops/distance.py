@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy
 
-from ..arrays import devices
+from ..arrays import Array, devices
 from ..autograd.op import composed, op
 from .index import getitem
-from .reduce import vector_norm
+from .norms import vector_norm
 from .samples import S, t
 from .shape import broadcast_to, unsqueeze
-
-Array = Any
 
 
 @composed(samples=[S(t(2, 3), t(2, 3)), S(t(4), t(4), dim=0), S(t(2, 1, 3), t(4, 3), dim=-1),

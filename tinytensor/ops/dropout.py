@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy
 
@@ -13,8 +12,6 @@ from ..autograd.engine import tensor_of
 from ..autograd.op import composed
 from ..autograd.versions import warn
 from .samples import S, t
-
-Array = Any
 
 # What SELU tends to far on the left, -λα: alpha dropout writes it where dropout writes 0.
 SATURATED = -1.7580993408473766

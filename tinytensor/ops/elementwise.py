@@ -10,12 +10,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..arrays import dtypes
+from ..arrays import Array, dtypes
 from ..autograd.op import Op, composed, op
 from .masking import masked
 from .samples import S, binary, bools, ints, t, unary
 
-Array = Any
 STEP = "a step, without gradient"
 INTEGERS = [S(ints(5, low=-9, high=9), 4), S(ints(5, low=-9), ints(1, low=2))]
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy
 
-from ..arrays import devices, dtypes
+from ..arrays import Array, devices, dtypes
 from ..arrays.devices import array_module
 from ..autograd import engine
 from ..autograd.engine import tensor_of
@@ -16,8 +14,6 @@ from .gather import index_add, scatter_reduce
 from .index import check_labels, getitem, put_zeros, where
 from .samples import S, ints, t
 from .shape import broadcast_to, reshape
-
-Array = Any
 
 
 @op(home="nn.functional", method=False, samples=[

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy
 
-from ..arrays import devices
+from ..arrays import Array, devices
 from ..autograd import engine
 from ..autograd.op import composed, op
+from .dims import axes
 from .index import (
     WHOLE,
     along,
@@ -28,11 +29,8 @@ from .index import (
     setitem,
     where,
 )
-from .reduce import axes
 from .samples import S, bools, ints, t
 from .shape import broadcast_to, reshape
-
-Array = Any
 
 
 def _integers(name, index):

@@ -16,15 +16,14 @@ from typing import Any
 
 import numpy
 
-from ..arrays import devices, dtypes
+from ..arrays import Array, devices, dtypes
 from ..autograd import engine, versions
 from ..autograd.modes import mode
 from ..autograd.op import composed, op
+from .dims import axes
 from .masking import masked
-from .reduce import axes
 from .samples import S, bools, ints, t
 
-Array = Any
 WHOLE = slice(None)
 
 

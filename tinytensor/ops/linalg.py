@@ -10,21 +10,18 @@ import functools
 import itertools
 import math
 import string
-from typing import Any
 
 import numpy
 
-from ..arrays import devices
+from ..arrays import Array, devices
 from ..arrays.dispatch import KernelSettings
 from ..autograd.op import composed, op
+from .dims import axes
 from .elementwise import relu
 from .index import getitem
 from .masking import masked
-from .reduce import axes
 from .samples import S, ints, t
 from .shape import permute, reshape
-
-Array = Any
 
 
 def _check_inner(name, a, b):

@@ -7,9 +7,8 @@ others are composed of other operations.
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from ..arrays import dtypes
+from ..arrays import Array, dtypes
 from ..arrays.devices import array_module
 from ..autograd import engine
 from ..autograd.op import composed, op
@@ -20,9 +19,6 @@ from .elementwise import exp, log, minimum, relu, square
 from .index import take_along_dim, where
 from .samples import S, ints, t
 from .shape import broadcast_shapes
-
-Array = Any
-
 
 # ---------------------------------------------------------------- what losses share
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy
 
+from ..arrays import Array
 from ..autograd.engine import tensors
 
-Array = Any
 SMALL = 4096  # elements: below, `where` is as fast as anything
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..arrays import dtypes
+from ..arrays import Array, dtypes
 from ..autograd.modes import no_grad
 from ..autograd.op import composed, op
 from .reduce import mean
 from .samples import S, t
-
-Array = Any
-
 
 # ---------------------------------------------------------------- the op behind most of them
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..arrays import dtypes
+from ..arrays import Array, dtypes
 from ..autograd.op import op
 from ..tensors import creation
 from .convolution import at_least, line_taps, named, per_dim, with_batch
@@ -26,7 +26,6 @@ from .index import setitem
 from .samples import S, ints, t
 from .shape import broadcast_to
 
-Array = Any
 Index = slice | list[int]
 
 ValuesAndIndices = namedtuple("ValuesAndIndices", "values indices")

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arrays import Array
 from ..autograd.op import op
 from .elementwise import relu, sigmoid
 from .samples import S, t
-
-Array = Any
 
 TWO = (slice(0, 3), slice(3, 5))  # three sequences, one of which ends sooner
 BACK = TWO[::-1]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy
 
@@ -28,9 +27,6 @@ from .pooling import (
 )
 from .samples import S, t
 from .shape import cat, permute
-
-Array = Any
-
 
 # ---------------------------------------------------------------- interpolation
 

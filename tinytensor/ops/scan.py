@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..arrays import dtypes
+from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
+from .dims import axes
+from .extrema import ValuesAndIndices
 from .index import getitem
-from .reduce import ValuesAndIndices, axes, sum_
+from .reduce import sum_
 from .samples import S, ints, t
 from .shape import cat
-
-Array = Any
-
 
 # ---------------------------------------------------------------- how a scan is written for arrays
 

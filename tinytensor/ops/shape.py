@@ -6,14 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..arrays import devices, dtypes
+from ..arrays import Array, devices, dtypes
 from ..autograd.engine import tensor_of, tensors
 from ..autograd.op import broadcast_problem, composed, op
-from ..tensors.tensor import Size
-from .reduce import axes
+from ..tensors.tensor import Size, replay
+from .dims import axes
 from .samples import S, ints, t
-
-Array = Any
 
 
 @op(view=True, method=False, internal=True, array_names=("alias",), reference="view_as", samples=[])
@@ -420,8 +418,6 @@ def write_view(xp, base: Array, value: Array, recipe: Any):
 
     Shapes: (*), (+) -> (*). It stands in the graph for a write in place through a view.
     """
-    from ..tensors.tensor import replay
-
     out = xp.array(base)  # an array also where NumPy hands on a scalar
     replay(tensor_of(out, None), recipe)._array[...] = value
     return out
@@ -434,6 +430,4 @@ def _(xp, g, recipe):
 
 @write_view.vjp("value")
 def _(xp, g, recipe):
-    from ..tensors.tensor import replay
-
     return replay(g, recipe) if xp is tensors else replay(tensor_of(g, None), recipe)._array

@@ -8,56 +8,20 @@ from __future__ import annotations
 
 import math
 from collections import namedtuple
-from typing import Any
 
-from ..arrays import dtypes
+from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
-from .index import along, where
-from .reduce import axes, chosen, refuse_empty, share_among_equals, sum_
+from ..tensors.creation import linspace
+from ..tensors.tensor import Tensor
+from .dims import axes, refuse_empty
+from .extrema import chosen, share_among_equals
+from .index import where
+from .reduce import sum_
 from .samples import S, bools, ints, t
 from .scan import running
 from .shape import flatten, movedim
 
-Array = Any
 POSITIONS = "gives positions"
-
-
-# ---------------------------------------------------------------- picking values by position
-
-
-@op(method=False, internal=True, samples=[S(t(3, 4), ints(3, 1, high=4), 1),
-                                          S(t(3, 4), ints(1, 4, high=3), 0)],
-    reference="take_along_dim")
-def pick(xp, input: Array, indices: Array, dim: int):
-    """The elements at `indices` along `dim`, none of which comes twice.
-
-    Shapes: (*, n, *), (*, k, *) -> (*, k, *).
-    """
-    return input[along(indices, input.shape, dim)]
-
-
-@op(method=False, internal=True, samples=[S(t(3, 1), ints(3, 1, high=4), 1, 4)],
-    reference=lambda torch: lambda x, i, dim, n: torch.zeros(
-        3, n, dtype=x.dtype).scatter(dim, i, x))
-def put_back(xp, input: Array, indices: Array, dim: int, size: int):
-    """Zeros, with the elements at `indices` along `dim`, none of which comes twice.
-
-    Shapes: (*, k, *), (*, k, *) -> (*, size, *).
-    """
-    (axis,) = axes(dim, input.ndim)
-    out = xp.zeros((*input.shape[:axis], size, *input.shape[axis + 1:]), dtype=input.dtype)
-    out[along(indices, out.shape, dim)] = input
-    return out
-
-
-@pick.vjp("input")
-def _(xp, g, indices, input_shape, dim):
-    return put_back.run(xp, g, indices, dim, input_shape[dim])
-
-
-@put_back.vjp("input")
-def _(xp, g, indices, dim):
-    return pick.run(xp, g, indices, dim)
 
 
 # ---------------------------------------------------------------- sorting
@@ -583,8 +547,6 @@ def histogram(input, bins=100, *, range=None, weight=None, density=False):
         NotImplementedError: integers.
         TypeError: a range beside edges.
     """
-    from ..tensors.tensor import Tensor
-
     values = input.detach().reshape(-1)
     if not values.is_floating_point():
         raise NotImplementedError(f"histogram: counts floats, got {input.dtype}; bincount counts "
@@ -615,8 +577,6 @@ def histogram(input, bins=100, *, range=None, weight=None, density=False):
 
 def _equal_bins(values, bins, bounds):
     """The edges of so many bins, from the smallest to the largest value if there are no bounds."""
-    from ..tensors.creation import linspace
-
     if bins < 1:
         raise RuntimeError(f"histogram: at least 1 bin is needed, got {bins}")
     if bounds is not None:

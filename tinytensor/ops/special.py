@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from ..arrays import Array
 from ..autograd.op import op
 from .elementwise import is_floating, is_number, sigmoid
 from .samples import S, binary, ints, t, unary
-
-Array = Any
-
 
 # ---------------------------------------------------------------- the error functions
 #

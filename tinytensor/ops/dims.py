@@ -1,0 +1,67 @@
+"""The dims that an operation goes over: normalised, checked, and the shapes that follow."""
+
+from __future__ import annotations
+
+import math
+
+Dim = int | tuple[int, ...] | list[int] | None
+
+
+def axes(dim: Dim, ndim: int) -> tuple[int, ...]:
+    """The dims that a reduction goes over, as numbers from 0; None and () are all of them.
+
+    Raises:
+        IndexError: a dim that does not exist.
+        RuntimeError: one that is named twice.
+    """
+    if dim is None or (isinstance(dim, tuple | list) and not dim):
+        return tuple(range(ndim))
+    found: list[int] = []
+    count = ndim or 1
+    for d in dim if isinstance(dim, tuple | list) else (dim,):
+        if not isinstance(d, int):
+            raise TypeError(f"a dim must be an int, or a tuple of ints, got {d!r}")
+        if not -count <= d < count:
+            raise IndexError(f"dim {d} is out of range for {ndim} dimensions: it must be in "
+                             f"[{-count}, {count - 1}]")
+        d %= count
+        if d in found:
+            raise RuntimeError(f"dim {d} is given twice")
+        found.append(d)
+    return tuple(found) if ndim else ()
+
+
+def kept(shape: tuple[int, ...], dim: Dim) -> tuple[int, ...]:
+    """The shape of a reduction that keeps its dims."""
+    over = axes(dim, len(shape))
+    return tuple(1 if i in over else n for i, n in enumerate(shape))
+
+
+def count(shape: tuple[int, ...], dim: Dim) -> int:
+    """How many elements one result of a reduction is made of."""
+    return math.prod(shape[i] for i in axes(dim, len(shape)))
+
+
+def refuse_empty(name: str, shape: tuple[int, ...], dim: Dim) -> None:
+    """A reduction without an identity has no result over no elements.
+
+    Raises:
+        RuntimeError: there are none at all, and `dim` is not given.
+        IndexError: there are none along one of the dims given.
+    """
+    if 0 not in shape:
+        return
+    if dim is None or (isinstance(dim, tuple | list) and not dim):
+        raise RuntimeError(f"{name}: a Tensor of shape {tuple(shape)} has no elements to choose "
+                           "from; give a dim whose size is not 0")
+    for d in (dim,) if isinstance(dim, int) else dim:
+        (i,) = axes(d, len(shape))
+        if not shape[i]:
+            raise IndexError(f"{name}: dim {i} of shape {tuple(shape)} has size 0; there is "
+                             "nothing to choose from along it")
+
+
+def one_dim(name, dim):
+    if isinstance(dim, tuple | list):
+        raise TypeError(f"{name}: `dim` must be one int, got {dim}; reduce the dims one by one, "
+                        "or flatten() them first")
