@@ -26,7 +26,7 @@ FLOORS = [
     ("tinytensor.autograd",),
     ("tinytensor.tensors.printing", "tinytensor.tensors.tensor", "tinytensor.random"),
     ("tinytensor.tensors.creation", "tinytensor.tensors.sampling"),
-    ("tinytensor.ops",),
+    ("tinytensor.ops", "tinytensor.compat.older_forms"),
     ("tinytensor.linalg", "tinytensor.special", "tinytensor.testing", "tinytensor.cuda",
      "tinytensor.accelerator", "tinytensor.amp", "tinytensor.distributed", "tinytensor.backends",
      "tinytensor.commands", "tinytensor.tensors.drawing"),

@@ -19,9 +19,9 @@ class FunctionModule(Module):
         class LeakyReLU(FunctionModule, function="leaky_relu"):
             negative_slope: float = 0.01
 
-    A field annotated as `Tensor | None` is a buffer. Those in `not_passed` are for the module
-    alone. `shown` lists what the repr shows: a field as "dim=2", as "2" if "=" stands before its
-    name, only if it is true if "?" stands there.
+    A field annotated as `Tensor | None` is a buffer. Those after `_: KW_ONLY` are given by name
+    only. Those in `not_passed` are for the module alone. `shown` lists what the repr shows: a
+    field as "dim=2", as "2" if "=" stands before its name, only if it is true if "?" stands there.
     """
 
     function: ClassVar[str]
@@ -41,11 +41,13 @@ class FunctionModule(Module):
             return
         cls.function = function
         fields = inspect.get_annotations(cls)
+        names = list(fields)
+        by_name = names[names.index("_"):] if fields.pop("_", None) else []
         cls.passed = tuple(name for name in fields if name not in cls.not_passed)
         cls.shown = tuple(fields) if cls.shown is None else cls.shown
         parameter = inspect.Parameter
         cls.__signature__ = inspect.Signature([
-            parameter(name, parameter.KEYWORD_ONLY if keyword_only
+            parameter(name, parameter.KEYWORD_ONLY if keyword_only or name in by_name
                       else parameter.POSITIONAL_OR_KEYWORD,
                       default=vars(cls).get(name, parameter.empty), annotation=kind)
             for name, kind in fields.items()])

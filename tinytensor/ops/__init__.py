@@ -14,6 +14,7 @@ from ..arrays import devices, dtypes
 from ..autograd.engine import tensors
 from ..autograd.modes import mode
 from ..autograd.op import TABLE, Entry
+from ..compat import older_forms
 from ..tensors import creation
 from ..tensors.tensor import Tensor
 from ..tensors.tensor import ops as wanted_by_tensor
@@ -24,6 +25,7 @@ from . import (  # each enters its operations into the table
     attention,
     compare,
     convolution,
+    cross_entropy,
     decomposition,
     distance,
     dropout,
@@ -34,6 +36,7 @@ from . import (  # each enters its operations into the table
     index,
     linalg,
     loss,
+    margin_loss,
     normalization,
     norms,
     pooling,
@@ -246,7 +249,8 @@ def _beside(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def load() -> None:
     """Draws everything that follows from the table."""
-    for entry in TABLE.values():
+    for key, entry in TABLE.items():
+        entry.function = older_forms.adapted(key, entry.function)
         _attach(entry)
     for name in ("zeros", "ones", "arange"):
         vars(tensors)[name] = _beside(getattr(creation, name))

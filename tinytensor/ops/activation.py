@@ -15,6 +15,7 @@ from ..arrays import Array, devices, dtypes
 from ..autograd import engine
 from ..autograd.op import Op, composed, op
 from ..autograd.versions import warn
+from ..tensors.tensor import Tensor
 from . import elementwise
 from .dims import axes
 from .elementwise import need_floating, refuse_bool, sigmoid, tanh
@@ -423,12 +424,12 @@ def _(xp, g, out, dim):
     return g - xp.exp(out) * xp.sum(g, axis=axes(dim, len(out.shape)), keepdims=True)
 
 
-def _with_dtype(made: Op) -> None:
+def _with_dtype(made: Op) -> Callable[..., Tensor]:
+    """Users may also give a dtype, to which the input is converted, or no dim."""
     function = made.function
 
-    def public(input, dim=None, _stacklevel=3, dtype=None, *, axis=None):
-        if isinstance(_stacklevel, dtypes.dtype):  # torch.softmax(input, dim, dtype)
-            dtype = _stacklevel
+    def public(input: Tensor, dim: int | None = None, dtype: dtypes.dtype | None = None, *,
+               axis: int | None = None) -> Tensor:
         if dtype is not None:
             input = input.to(dtypes.resolve(dtype))
         if dim is None:
@@ -436,11 +437,11 @@ def _with_dtype(made: Op) -> None:
         return function(input, dim)
 
     public.__name__, public.__doc__ = made.name, made.forward.__doc__
-    made.public(public)
+    return made.public(public)
 
 
 def _given_dim(name: str, dim: int | None, ndim: int) -> int:
-    """The dim, or the one that PyTorch takes if none is given, with a warning."""
+    """The dim; if none is given, the one that PyTorch takes, with a warning."""
     if dim is not None:
         return dim
     chosen = 0 if ndim in (0, 1, 3) else 1
@@ -449,14 +450,15 @@ def _given_dim(name: str, dim: int | None, ndim: int) -> int:
     return chosen
 
 
-_with_dtype(softmax)
+softmax_with_dtype = _with_dtype(softmax)
 _with_dtype(log_softmax)
 
 
 @composed(home=FUNCTIONAL, method=False, samples=SAMPLES)
-def softmin(input, dim=None, _stacklevel=3, dtype=None):
+def softmin(input: Tensor, dim: int | None = None,
+            dtype: dtypes.dtype | None = None) -> Tensor:
     """softmax(-x) along a dim. Shapes: (*) -> (*)."""
-    return softmax.entry.function(-input, _given_dim("softmin", dim, input.ndim), dtype=dtype)
+    return softmax_with_dtype(-input, _given_dim("softmin", dim, input.ndim), dtype)
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[], scalar="random")

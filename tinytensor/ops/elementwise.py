@@ -12,6 +12,7 @@ from typing import Any
 
 from ..arrays import Array, dtypes
 from ..autograd.op import Op, composed, op
+from ..tensors.tensor import Tensor
 from .masking import masked
 from .samples import S, binary, bools, ints, t, unary
 
@@ -52,10 +53,13 @@ def need_floating(name: str, tensor: Any) -> None:
 # ---------------------------------------------------------------- arithmetic
 
 
-def _times_alpha(name, input, other, alpha):
-    """alpha * other, which a float may scale only if one of the operands is one."""
-    if alpha == 1:
-        return other
+def _times_alpha(name: str, input: Tensor | float, other: Tensor | float,
+                 alpha: float) -> Tensor | float:
+    """alpha * other.
+
+    Raises:
+        RuntimeError: alpha is a float, and both operands are integers.
+    """
     if isinstance(alpha, float) and not is_floating(input) and not is_floating(other):
         raise RuntimeError(f"{name}: alpha={alpha} is a float, the operands are integers; "
                            "convert one of them with .float()")
@@ -76,17 +80,13 @@ add.vjp(
 
 
 @add.public
-def add_with_alpha(input, other, tensor=None, *, alpha=1):
+def add_with_alpha(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """input + alpha * other. Shapes: (*), (*) -> the broadcast shape.
 
-    Older programs write add(input, alpha, other).
-
     Raises:
-        RuntimeError: integers, and an alpha that is none.
+        RuntimeError: integers, and an alpha that is a float.
     """
-    if tensor is not None:
-        other, alpha = tensor, other
-    return add(input, _times_alpha("add", input, other, alpha))
+    return add.function(input, other if alpha == 1 else _times_alpha("add", input, other, alpha))
 
 
 @op(promotes="common", operator="__sub__", inplace=True, array_names=("subtract",),
@@ -103,23 +103,19 @@ sub.vjp(
 
 
 @sub.public
-def sub_with_alpha(input, other, tensor=None, *, alpha=1):
+def sub_with_alpha(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """input - alpha * other. Shapes: (*), (*) -> the broadcast shape.
 
-    Older programs write sub(input, alpha, other).
-
     Raises:
-        RuntimeError: integers, and an alpha that is none; two Tensors of bool (use `^`).
+        RuntimeError: integers, and an alpha that is a float; two Tensors of bool (use `^`).
     """
-    if tensor is not None:
-        other, alpha = tensor, other
-    return sub(input, _times_alpha("sub", input, other, alpha))
+    return sub.function(input, other if alpha == 1 else _times_alpha("sub", input, other, alpha))
 
 
 @composed(method=False, samples=[S(t(2, 3), t(3)), S(t(2, 3), 1.5, alpha=2)])
-def rsub(input, other, *, alpha=1):
+def rsub(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """other - alpha * input. Shapes: (*), (*) -> the broadcast shape."""
-    return sub(other, _times_alpha("rsub", other, input, alpha))
+    return sub(other, input if alpha == 1 else _times_alpha("rsub", other, input, alpha))
 
 
 @op(promotes="common", operator="__mul__", commutative=True, inplace=True,
@@ -745,32 +741,24 @@ def lerp_with_number(input, end, weight):
 
 @composed(inplace=True, samples=[S(t(2, 3), t(2, 3), t(3)), S(t(2, 3), t(3), t(2, 1), value=0.5),
                                  S(ints(3), ints(3), ints(3), value=2)])
-def addcmul(input, tensor1, tensor2, tensor=None, *, value=1):
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """input + value * tensor1 * tensor2. Shapes: (*), (*), (*) -> the broadcast shape.
 
-    Older programs write addcmul(input, value, tensor1, tensor2).
-
     Raises:
-        RuntimeError: all three are of bool; integers, and a value that is none.
+        RuntimeError: all three are of bool; integers, and a value that is a float.
     """
-    if tensor is not None:
-        value, tensor1, tensor2 = tensor1, tensor2, tensor
     refuse_bool("addcmul", input._array, tensor1._array, tensor2._array)
     return add_with_alpha(input, tensor1 * tensor2, alpha=value)
 
 
 @composed(inplace=True, samples=[S(t(2, 3), t(2, 3), t(3, low=0.3)),
                                  S(t(2, 3), t(3), t(2, 1, low=0.3), value=0.5)])
-def addcdiv(input, tensor1, tensor2, tensor=None, *, value=1):
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """input + value * tensor1 / tensor2. Shapes: (*), (*), (*) -> the broadcast shape.
 
-    Older programs write addcdiv(input, value, tensor1, tensor2).
-
     Raises:
-        RuntimeError: integers are divided.
+        RuntimeError: both divisor and dividend are integers.
     """
-    if tensor is not None:
-        value, tensor1, tensor2 = tensor1, tensor2, tensor
     if not is_floating(tensor1) and not is_floating(tensor2):
         raise RuntimeError(f"addcdiv: divides floating point, got {tensor1.dtype} and "
                            f"{tensor2.dtype}; convert one of them with .float()")

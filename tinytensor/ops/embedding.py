@@ -142,3 +142,29 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
         return total
     counts = index_add(out.new_zeros(len(ends) - 1), 0, bags, rows.new_ones(bags.numel()))
     return total / counts.clamp(min=1).unsqueeze(1)
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(ints(2, 3, high=4)), S(ints(3), 6), S(ints(), 5), S(ints(0), 3)],
+    scalar="positions are no values")
+def one_hot(tensor, num_classes=-1):
+    """Rows of zeros with a 1 at each position. Shapes: (*) integers -> (*, C), int64.
+
+    Raises:
+        RuntimeError: not int64; a position outside of [0, C - 1]; C left open for no positions.
+    """
+    if tensor.dtype is not dtypes.int64:
+        raise RuntimeError(f"one_hot: positions must be int64, got {tensor.dtype}; convert them "
+                           "with .long()")
+    raw = tensor._array
+    if num_classes == -1:
+        if not raw.size:
+            raise RuntimeError("one_hot: num_classes must be given for an empty Tensor")
+        num_classes = int(raw.max()) + 1
+    if raw.size and (int(raw.min()) < 0 or int(raw.max()) >= num_classes):
+        wrong = int(raw.min()) if int(raw.min()) < 0 else int(raw.max())
+        raise RuntimeError(f"one_hot: position {wrong} is out of range for {num_classes} classes: "
+                           f"it must be in [0, {num_classes - 1}]")
+    xp = array_module(raw)
+    matches = xp.expand_dims(raw, -1) == xp.arange(num_classes)
+    return engine.tensor_of(matches.astype(xp.int64), None)
