@@ -1,7 +1,7 @@
 """Linear algebra, under PyTorch's names: `tinytensor.linalg.svd(A)`, `.solve(A, B)`, `.norm(A)`.
 
 The functions are operations like all others, batched and differentiable to any order; their
-definitions stand in `ops/decomposition.py` and `ops/linalg.py`.
+definitions are in `ops/linalg.py`, `ops/solving.py`, `ops/decomposition.py` and `ops/norms.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from . import ops
 from .compat import absent
-from .ops.decomposition import LinAlgError as LinAlgError
+from .ops.matrices import LinAlgError as LinAlgError
 
 # What stands at the top level too, under the same name.
 SHARED = ("det", "matmul", "matrix_exp", "matrix_power", "slogdet")

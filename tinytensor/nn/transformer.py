@@ -197,7 +197,7 @@ def _is_causal(mask: Any, hint: bool | None) -> bool:
 
 
 def _causal_mask(sz: int, device: Any = None, dtype: Any = None) -> Any:
-    return ops.arrange.triu(full((sz, sz), -math.inf, device=device, dtype=dtype), 1)
+    return ops.diagonals.triu(full((sz, sz), -math.inf, device=device, dtype=dtype), 1)
 
 
 # ---------------------------------------------------------------- encoder and decoder

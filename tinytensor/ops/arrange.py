@@ -1,32 +1,28 @@
-"""Tiling, rolling, padding, triangles, diagonals, windows: elements laid out anew.
+"""Parts, joins, tiling, rolling, grids and windows: elements in another arrangement.
 
-All of it is linear, so that every op here is one of a pair, each the other's derivative:
-repeating and adding up, a diagonal and its embedding, windows and overlap-add.
+Every op here is linear and one of a pair, each the derivative of the other: repeating and
+summing, windows and overlap-add.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from typing import Any
-
-import numpy
 
 from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
-from ..autograd.versions import owner
-from ..tensors.creation import empty
+from ..tensors.tensor import Tensor
 from .dims import axes
 from .index import flip, getitem, split
 from .samples import S, ints, t
 from .shape import cat, expand, flatten, reshape, stack, transpose
 
-
-def _slice(input, axis, start, stop):
-    return getitem(input, (slice(None),) * axis + (slice(start, stop),))
-
-
 # ---------------------------------------------------------------- parts, as views
+
+
+def piece(input: Tensor, axis: int, start: int, stop: int | None) -> Tensor:
+    """Elements `start` to `stop` along an axis, as a view."""
+    return getitem(input, (slice(None),) * axis + (slice(start, stop),))
 
 
 def _position(name, input, dim):
@@ -58,7 +54,7 @@ def narrow(input, dim, start, length):
     if length < 0 or start + length > size:
         raise RuntimeError(f"narrow: {length} elements from {start} do not fit dim {dim} of size "
                            f"{size}")
-    return _slice(input, axis, start, start + length)
+    return piece(input, axis, start, start + length)
 
 
 @composed(samples=[S(t(3, 4), 1, 2), S(t(3, 4), -2, -1)])
@@ -101,7 +97,7 @@ def tensor_split(input, indices_or_sections, dim=0):
     else:
         whole, more = divmod(size, wanted)
         return split(input, [whole + (i < more) for i in range(wanted)], axis)
-    return tuple(_slice(input, axis, a, b) for a, b in itertools.pairwise(cuts))
+    return tuple(piece(input, axis, a, b) for a, b in itertools.pairwise(cuts))
 
 
 def _split_along(name, axis, doc):
@@ -184,30 +180,6 @@ def dstack(tensors):
 def column_stack(tensors):
     """Joined along dim 1, vectors as columns. Shapes: (n, m), (n) -> (n, m + 1)."""
     return hstack(tuple(x if x.ndim > 1 else reshape(x, (x.numel(), 1)) for x in tensors))
-
-
-@composed(method=False, samples=[S(t(2, 3), t(3), t()), S(t(1, 2), t(2, 1)), S(t(0, 2), t(1, 1)),
-                                 S(t(2), ints(2))])
-def block_diag(*tensors):
-    """A matrix of zeros with the matrices along its diagonal; vectors are rows.
-
-    Shapes: (n, m), (k, l) -> (n + k, m + l).
-
-    Raises:
-        RuntimeError: more than two dims.
-    """
-    for x in tensors:
-        if x.ndim > 2:
-            raise RuntimeError(f"block_diag: needs at most 2 dimensions, got shape "
-                               f"{tuple(x.shape)}")
-    blocks = atleast_2d(tuple(tensors))
-    if not blocks:
-            return empty(1, 0)
-    width, rows, start = sum(x.shape[1] for x in blocks), [], 0
-    for x in blocks:
-        rows.append(pad(x, (start, width - start - x.shape[1])))
-        start += x.shape[1]
-    return cat(rows, 0)
 
 
 # ---------------------------------------------------------------- repeated
@@ -365,216 +337,6 @@ def flipud(input):
     return flip(input, (0,))
 
 
-# ---------------------------------------------------------------- triangles and diagonals
-
-
-TRIANGLES = [S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 3), diagonal=-1), S(t(2, 3), 9), S(t(0, 3)),
-             S(ints(3, 3))]
-
-
-def _triangle(name, xp, input, diagonal):
-    if input.ndim < 2:
-        raise RuntimeError(f"{name}: needs at least 2 dimensions, got shape {tuple(input.shape)}")
-    return getattr(xp, name)(input, diagonal)
-
-
-@op(inplace=True, samples=TRIANGLES)
-def tril(xp, input: Array, diagonal: int = 0):
-    """0 above the diagonal, or above that `diagonal` places higher.
-
-    Shapes: (*, n, m) -> (*, n, m).
-    """
-    return _triangle("tril", xp, input, diagonal)
-
-
-@op(inplace=True, samples=TRIANGLES)
-def triu(xp, input: Array, diagonal: int = 0):
-    """0 below the diagonal, or below that `diagonal` places higher.
-
-    Shapes: (*, n, m) -> (*, n, m).
-    """
-    return _triangle("triu", xp, input, diagonal)
-
-
-tril.vjp(input=lambda xp, g, diagonal: tril.run(xp, g, diagonal))
-triu.vjp(input=lambda xp, g, diagonal: triu.run(xp, g, diagonal))
-
-
-def _diagonal_of(xp, x, offset, dim1, dim2):
-    """A diagonal as a view that can be written, as the last axis."""
-    first, second = axes(dim1, x.ndim), axes(dim2, x.ndim)
-    if first == second:
-        raise RuntimeError(f"diagonal: the dims {dim1} and {dim2} are the same")
-    rows = xp.moveaxis(x, (*first, *second), (-2, -1))
-    up, right = max(-offset, 0), max(offset, 0)
-    length = max(min(rows.shape[-2] - up, rows.shape[-1] - right), 0)
-    # einsum, since what numpy.diagonal gives is read-only
-    return xp.einsum("...ii->...i", rows[..., up:up + length, right:right + length])
-
-
-@op(view=True, samples=[S(t(3, 4)), S(t(3, 4), 1), S(t(3, 4), -2), S(t(2, 3, 4), 0, 0, 2),
-                        S(t(2, 3, 4), 1, -1, 0), S(t(2, 3), 9), S(t(0, 3))])
-def diagonal(xp, input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1):
-    """The diagonal of the matrices in two dims, as the last dim, as a view.
-
-    `offset` counts the places above the main one. Shapes: (n, m, *) -> (*, k).
-
-    Raises:
-        RuntimeError: the dims are the same.
-    """
-    return _diagonal_of(xp, input, offset, dim1, dim2)
-
-
-def _positions(size, stride, offset):
-    """Where each element of a view stands among those of what it is a view of."""
-    found = numpy.full(tuple(size), offset)
-    for i, (n, step) in enumerate(zip(size, stride, strict=True)):
-        found += (numpy.arange(n) * step).reshape(-1, *(1,) * (len(size) - i - 1))
-    return found
-
-
-@op(view=True, samples=[
-    S(t(3, 4), (), ()), S(t(3, 4), (3,), (5,)), S(t(12), (5, 4), (2, 1)),
-    S(t(2, 3), (2, 2), (0, 1), 2), S(t(4), (0, 2), (1, 1)), S(t(), (2,), (0,))])
-def as_strided(xp, input: Array, size: Any, stride: Any, storage_offset: int = 0):
-    """Element storage_offset + i stride[0] + j stride[1] + ... for (i, j, ...). Shapes: -> size."""
-    if len(size) != len(stride) or min((*size, *stride, storage_offset), default=0) < 0:
-        raise RuntimeError(f"as_strided: size {size} and stride {stride} must be equally many and, "
-                           f"as the offset {storage_offset}, not negative")
-    last = _last(size, stride, storage_offset)
-    if 0 not in size and last >= input.size:
-        raise RuntimeError(f"as_strided: element {last} of a memory of {input.size}: size {size}, "
-                           f"stride {stride} and offset {storage_offset} reach beyond its end")
-    flat = xp.ascontiguousarray(input).reshape(-1)[storage_offset:]  # g may lie otherwise
-    return xp.lib.stride_tricks.as_strided(flat, size, [s * input.itemsize for s in stride])
-
-
-@as_strided.public
-def as_strided_in_memory(input, size, stride, storage_offset=None):
-    """Element i stride[0] + j stride[1] + ... of the memory for each (i, j, ...), from the input's
-    first element on, or from storage_offset of the memory that the input is a view of.
-
-    Elements may come several times: gradients add up. A view. Shapes: (*) -> size.
-
-    Raises:
-        RuntimeError: sizes and strides that are not equally many, or negative; elements that the
-            memory does not have; an input that has some element of it twice, as an expanded one.
-    """
-    size, stride, first = tuple(size), tuple(stride), input.storage_offset()
-    if storage_offset is None:
-        storage_offset = first
-    if not first and input.is_contiguous() and _last(size, stride, storage_offset) < input.numel():
-        return as_strided(input, size, stride, storage_offset)
-    return as_strided(memory(input, input.stride(), first), size, stride, storage_offset)
-
-
-def _last(size, stride, offset):
-    """Where the last element is."""
-    return offset + sum((n - 1) * step for n, step in zip(size, stride, strict=False))
-
-
-@op(view=True, method=False, internal=True, samples=[])
-def memory(xp, input: Array, stride: Any, offset: int):
-    """All of the memory that the input is a view of, without dims in it. Shapes: (*) -> (n)."""
-    if any(step == 0 and n > 1 for n, step in zip(input.shape, stride, strict=True)):
-        raise RuntimeError(f"as_strided: the input of shape {tuple(input.shape)} has elements that "
-                           "are there once in memory, as expand() makes it; clone() it first")
-    whole = owner(input)
-    if not (whole.flags.c_contiguous or whole.flags.f_contiguous):
-        raise RuntimeError("as_strided: the memory of the input has gaps; clone() it first")
-    return whole.ravel("K")
-
-
-@memory.vjp("input")
-def _(xp, g, input_shape, stride, offset):
-    return as_strided.run(xp, g, input_shape, stride, offset)
-
-
-@op(method=False, internal=True, samples=[S(t(5, 4), (12,), (2, 1), 0), S(t(2), (3, 4), (5,), 1)],
-    reference=lambda torch: lambda x, shape, stride, offset: torch.zeros(
-        math.prod(shape), dtype=x.dtype).index_add(0, torch.as_tensor(
-            _positions(x.shape, stride, offset).reshape(-1)), x.reshape(-1)).reshape(shape))
-def put_strided(xp, input: Array, shape: Any, stride: Any, offset: int):
-    """Zeros of `shape`, with `input` added where `as_strided` has it from. Shapes: (*) -> shape."""
-    out = xp.zeros(math.prod(shape), dtype=input.dtype)
-    xp.add.at(out, xp.asarray(_positions(input.shape, stride, offset)), input)
-    return out.reshape(shape)
-
-
-@as_strided.vjp("input")
-def _(xp, g, input_shape, stride, storage_offset):
-    return put_strided.run(xp, g, input_shape, stride, storage_offset)
-
-
-@put_strided.vjp("input")
-def _(xp, g, input_shape, stride, offset):
-    return as_strided.run(xp, g, input_shape, stride, offset)
-
-
-@op(method=False, internal=True, reference=lambda torch: lambda x, shape, offset, dim1, dim2:
-    torch.zeros(shape, dtype=x.dtype).diagonal_scatter(x, offset, dim1, dim2),
-    samples=[S(t(2), (2, 3), 0, 0, 1), S(t(3, 2), (2, 3, 4), -1, 2, 0)])
-def put_diagonal(xp, input: Array, shape: Any, offset: int, dim1: int, dim2: int):
-    """Zeros of `shape`, with `input` as a diagonal. Shapes: (*, k) -> shape."""
-    out = xp.zeros(shape, dtype=input.dtype)
-    _diagonal_of(xp, out, offset, dim1, dim2)[...] = input
-    return out
-
-
-@diagonal.vjp("input")
-def _(xp, g, input_shape, offset, dim1, dim2):
-    return put_diagonal.run(xp, g, input_shape, offset, dim1, dim2)
-
-
-@put_diagonal.vjp("input")
-def _(xp, g, offset, dim1, dim2):
-    return diagonal.run(xp, g, offset, dim1, dim2)
-
-
-@composed(samples=[S(t(2, 3)), S(t(2, 3), 1, 0, 2), S(t(3), -2), S(t(0)), S(ints(2))])
-def diag_embed(input, offset=0, dim1=-2, dim2=-1):
-    """Square matrices of zeros with the last dim as a diagonal, in two new dims.
-
-    Shapes: (*, k) -> (*, k + |offset|, k + |offset|).
-
-    Raises:
-        RuntimeError: the dims are the same.
-    """
-    first, second = axes(dim1, input.ndim + 1), axes(dim2, input.ndim + 1)
-    if first == second:
-        raise RuntimeError(f"diag_embed: the dims {dim1} and {dim2} are the same")
-    size = input.shape[-1] + abs(offset)
-    shape = list(input.shape[:-1])
-    for axis in sorted((*first, *second)):
-        shape.insert(axis, size)
-    return put_diagonal(input, tuple(shape), offset, first[0], second[0])
-
-
-@composed(samples=[S(t(3)), S(t(3), 1), S(t(2, 3)), S(t(2, 3), -1)])
-def diag(input, diagonal=0):
-    """The matrix with a vector as its diagonal, or a copy of the diagonal of a matrix.
-
-    Shapes: (n) -> (n, n), or (n, m) -> (k).
-
-    Raises:
-        RuntimeError: neither a vector nor a matrix.
-    """
-    if input.ndim == 1:
-        return diag_embed(input, diagonal)
-    if input.ndim != 2:
-        raise RuntimeError(f"diag: needs a vector or a matrix, got shape {tuple(input.shape)}")
-    return _diagonal(input, diagonal).clone()
-
-
-_diagonal = diagonal
-
-
-@composed(samples=[S(t(2, 2)), S(t(3), 1), S(t())])
-def diagflat(input, offset=0):
-    """The matrix with all elements, in order, as its diagonal. Shapes: (*) -> (k, k)."""
-    return diag_embed(flatten(input), offset)
-
-
 # ---------------------------------------------------------------- grids
 
 
@@ -642,129 +404,6 @@ def combinations(input, r=2, with_replacement=False):
     chosen = list(choose(range(input.numel()), r))
     index = input.new_tensor(chosen, dtype=dtypes.int64)._array.reshape(len(chosen), r)
     return getitem(input, (index,))
-
-
-# ---------------------------------------------------------------- padding
-
-
-@op(method=False, internal=True, samples=[S(t(2, 3), ((1, 2), (0, 3)), 1.5)],
-    reference=lambda torch: lambda x, sides, value: torch.nn.functional.pad(
-        x, [n for pair in sides[::-1] for n in pair], value=value))
-def surround(xp, input: Array, sides: Any, value: Any):
-    """`value` before and after along each dim, sides >= 0. Shapes: (n, *) -> (a + n + b, *)."""
-    shape = tuple(a + n + b for n, (a, b) in zip(input.shape, sides, strict=True))
-    out = xp.full(shape, value, dtype=input.dtype)
-    out[_inside(sides, input.shape)] = input
-    return out
-
-
-@surround.vjp("input")
-def _(xp, g, input_shape, sides):
-    return getitem.run(xp, g, _inside(sides, input_shape))
-
-
-def _inside(sides, shape):
-    return tuple(slice(a, a + n) for (a, _), n in zip(sides, shape, strict=True))
-
-
-def _crop(input, sides):
-    """Without what negative sides cut off."""
-    if all(a >= 0 and b >= 0 for a, b in sides):
-        return input
-    return getitem(input, tuple(slice(max(-a, 0), n - max(-b, 0))
-                                for (a, b), n in zip(sides, input.shape, strict=True)))
-
-
-def _reflected(x, axis, a, b):
-    n = x.shape[axis]
-    if max(a, b) >= n:
-        raise RuntimeError(f"pad: reflect by ({a}, {b}) needs more elements than the {n} along "
-                           f"dim {axis}; each must be less than the size")
-    return (flip(_slice(x, axis, 1, a + 1), (axis,)),
-            flip(_slice(x, axis, n - 1 - b, n - 1), (axis,)))
-
-
-def _replicated(x, axis, a, b):
-    def repeated(piece, count):
-        return expand(piece, (*x.shape[:axis], count, *x.shape[axis + 1:]))
-
-    return repeated(_slice(x, axis, 0, 1), a), repeated(_slice(x, axis, -1, None), b)
-
-
-def _wrapped(x, axis, a, b):
-    n = x.shape[axis]
-    if max(a, b) > n:
-        raise RuntimeError(f"pad: circular by ({a}, {b}) would go around the {n} elements of dim "
-                           f"{axis} more than once")
-    return _slice(x, axis, n - a, n), _slice(x, axis, 0, b)
-
-
-BORDERS = {"reflect": _reflected, "replicate": _replicated, "circular": _wrapped}
-PADS = [S(t(2, 3), (1, 2)), S(t(2, 3), (1, -1, -1, 2), "constant", 2.5), S(t(3), (0, 0)),
-        S(t(2, 3), (0, 1, 2, 0), value=-1.0), S(t(), ()), S(t(0, 2), (1, 1, 1, 1)),
-        S(ints(3), (1, 1))]
-
-
-@composed(home="nn.functional", method=False, samples=[
-    *PADS, *(S(t(2, *(4, 3, 5)[:d]), pads, m) for m in BORDERS
-             for d, pads in ((1, (1, 2)), (2, (2, 1, 0, 3)), (2, (1, -1)), (2, (-1, 2)),
-                             (3, (1, 2, 2, 1, 3, 1))))])
-def pad(input, pad, mode="constant", value=None):
-    """Elements put around: `pad` is (before, after) of the last dim, then of the one before it...
-
-    Negative numbers cut off. mode: "constant" (of `value`, 0 by default), "reflect" (without
-    repeating the border), "replicate" (the border), "circular" (from the other end).
-    Shapes: (*, n) -> (*, before + n + after).
-
-    Raises:
-        RuntimeError: an odd count, or more than there are dims; more than the mode can give; a
-            `value` where the mode has none.
-        NotImplementedError: a mode other than "constant" for other than the last 1, 2 or 3 of
-            one or two dims more; another mode.
-    """
-    sides = _sides(tuple(pad), input, mode, value)
-    if mode == "constant":
-        cut = _crop(input, sides)
-        positive = tuple((max(a, 0), max(b, 0)) for a, b in sides)
-        return surround(cut, positive, 0 if value is None else value)
-    # What is reflected or replicated may be cut off afterwards; around goes what is left.
-    out = _crop(input, sides) if mode == "circular" else input
-    for axis, (a, b) in enumerate(sides):
-        if a > 0 or b > 0:
-            before, after = BORDERS[mode](out, axis, max(a, 0), max(b, 0))
-            out = cat([before, out, after], axis)
-    if mode != "circular":
-        out = _crop(out, sides)
-    return out if out._base is None and out is not input else out.clone()
-
-
-def _sides(given, input, mode, value):
-    """(before, after) of every dim, and everything checked."""
-    count = len(given) // 2
-    if mode != "constant" and mode not in BORDERS:
-        raise NotImplementedError(f"pad: mode {mode!r} is none of 'constant', "
-                                  + ", ".join(map(repr, BORDERS)))
-    if len(given) % 2 or count > input.ndim:
-        raise RuntimeError(f"pad: {len(given)} numbers for shape {tuple(input.shape)}: there must "
-                           "be two for each dim padded, and at most all dims")
-    if mode in BORDERS and (not 1 <= count <= 3 or input.ndim - count not in (1, 2)):
-        raise NotImplementedError(
-            f"pad: mode {mode!r} for {count} dims of shape {tuple(input.shape)}; it is there for "
-            "the last 1, 2 or 3 dims of a Tensor that has 1 or 2 more")
-    pairs = tuple(zip(given[::2], given[1::2], strict=True))[::-1]
-    sides = ((0, 0),) * (input.ndim - count) + pairs
-    least = 0 if mode in ("constant", "circular") else 1  # of what the others leave of a dim
-    for (a, b), n in zip(sides[-count:] if count else (), input.shape[-count:], strict=False):
-        if a + b + n < least or -a > n or -b > n:
-            raise RuntimeError(f"pad: ({a}, {b}) cuts off more than the {n} elements there are")
-    if mode == "constant":
-        return sides
-    if value not in (None, 0):
-        raise RuntimeError(f"pad: mode {mode!r} takes no value, got {value}")
-    if mode != "circular" and 0 in input.shape[input.ndim - count - 1:]:
-        raise RuntimeError(f"pad: mode {mode!r} takes from the elements of dims padded, and shape "
-                           f"{tuple(input.shape)} has none")
-    return sides
 
 
 # ---------------------------------------------------------------- windows

@@ -1,4 +1,4 @@
-"""Systems of equations, inverses, determinants, factorisations.
+"""Factorisations, and what follows from them: determinants, pseudoinverses, powers.
 
 NumPy calls LAPACK for the forward, CuPy cuSOLVER. The derivatives are products with the factors:
 Giles 2008, "Collected matrix derivative results"; Townsend 2016, "Differentiating the singular
@@ -13,326 +13,35 @@ from __future__ import annotations
 
 import math
 from collections import namedtuple
-from dataclasses import dataclass
 from typing import Any
 
 import numpy
-from numpy.linalg import LinAlgError as NotSolvable  # CuPy raises it too
 
 from ..arrays import Array, devices
-from ..autograd.engine import tensor_of
 from ..autograd.op import composed, op
 from .index import raw
 from .linalg import matmul
-from .samples import S, TensorSample, t
+from .matrices import (
+    DEFINITE,
+    LAPACK,
+    REGULAR,
+    Definite,
+    Regular,
+    as_diagonal,
+    check_matrices,
+    check_square,
+    checked_for_failure,
+    converged,
+    diagonal_mask,
+    identity,
+    is_not_definite,
+    relative_signs,
+    transposed,
+    triangle_mask,
+)
+from .samples import S, t
 from .shape import broadcast_to, reshape, transpose
-
-LAPACK = "LAPACK knows numbers only"
-
-
-class LinAlgError(RuntimeError):
-    """A singular or not positive definite matrix, or a factorisation that did not converge."""
-
-
-# ---------------------------------------------------------------- checks
-
-
-def _check_matrices(name, A):
-    if A.dtype.kind != "f" or A.dtype.itemsize < 4:
-        raise RuntimeError(f"{name}: needs a Tensor of float32 or float64, got {A.dtype}; convert "
-                           "it with .float()")
-    if len(A.shape) < 2:
-        raise RuntimeError(f"{name}: needs at least 2 dimensions, got shape {tuple(A.shape)}")
-
-
-def _check_square(name, A):
-    _check_matrices(name, A)
-    if A.shape[-1] != A.shape[-2]:
-        raise RuntimeError(f"{name}: the matrices must be square, got shape {tuple(A.shape)}")
-
-
-def _tried(xp, name, problem, sick, function, A, *rest):
-    """function(A, ...), or an error that names the first matrix of the batch that is `sick`.
-
-    NumPy raises where LAPACK reports a failure; CuPy returns what it has, which is not finite.
-    """
-    try:
-        out = function(A, *rest)
-        if xp is numpy or bool(xp.isfinite(out).all()) or not bool(xp.isfinite(A).all()):
-            return out
-    except NotSolvable:
-        pass
-    where = ""
-    if len(A.shape) > 2:
-        found = xp.flatnonzero(sick(xp, A))
-        where = f"batch element {int(found[0])}: " if found.size else ""
-    raise LinAlgError(f"{name}: {where}{problem} (the input has shape {tuple(A.shape)})")
-
-
-def _is_singular(xp, A):
-    return xp.linalg.slogdet(A)[0] == 0
-
-
-def _is_not_definite(xp, A):
-    return xp.linalg.eigvalsh(A)[..., 0] <= 0
-
-
-def _converged(name, function, A, *rest, **options):
-    try:
-        return function(A, *rest, **options)
-    except NotSolvable as error:
-        raise LinAlgError(f"{name}: {error}; the input of shape {tuple(A.shape)} may contain NaN "
-                          "or inf") from None
-
-
-# ---------------------------------------------------------------- helpers of the rules
-
-
-def _turned(xp, x):
-    """The matrices transposed."""
-    return xp.swapaxes(x, -1, -2)
-
-
-def _mask(x, upper=False, strict=False):
-    """Where a triangle of the matrices in `x` is: an array, also for Tensors."""
-    array = raw(x)
-    n, m = array.shape[-2:]
-    lower = devices.array_module(array).tri(n, m, -1 if strict != upper else 0, dtype=bool)
-    return ~lower if upper else lower
-
-
-def _diagonal_mask(x):
-    array = raw(x)
-    return devices.array_module(array).eye(array.shape[-1], dtype=bool)
-
-
-def _as_diagonal(xp, d, mask):
-    """Diagonal matrices of the elements along the last dim."""
-    return xp.expand_dims(d, -1) * mask
-
-
-def _identity(A):
-    """The identity matrix of the size, dtype and device of square matrices."""
-    array = A._array
-    return tensor_of(devices.array_module(array).eye(array.shape[-1], dtype=array.dtype), None)
-
-
-# ---------------------------------------------------------------- samples
-
-
-@dataclass(frozen=True)
-class Regular(TensorSample):
-    """Square matrices far from singular ones."""
-
-    def make(self, rng):
-        return super().make(rng) + 5 * numpy.eye(self.shape[-1])
-
-
-@dataclass(frozen=True)
-class Definite(TensorSample):
-    """Symmetric positive definite matrices."""
-
-    def make(self, rng):
-        x = super().make(rng)
-        return x @ x.swapaxes(-1, -2) + numpy.eye(self.shape[-1])
-
-
-REGULAR = [S(Regular(shape)) for shape in ((3, 3), (2, 3, 3), (1, 1), (0, 3, 3))]
-DEFINITE = [S(Definite(shape)) for shape in ((3, 3), (2, 1, 3, 3), (1, 1), (0, 3, 3))]
-
-
-def _signs(torch, mine, theirs, axis):
-    """Whether vectors that LAPACK gives up to their sign came the other way round."""
-    return torch.sign((torch.from_numpy(mine) * theirs.detach()).sum(axis, keepdim=True))
-
-
-# ---------------------------------------------------------------- inverses and equations
-
-
-@op(home="linalg", method=False, samples=REGULAR, scalar=LAPACK)
-def inv(xp, A: Array):
-    """The inverse of square matrices. Shapes: (*, n, n) -> (*, n, n). Giles 2008, section 2.2.3.
-
-    To solve A X = B, `solve` is faster and more accurate.
-
-    Raises:
-        LinAlgError: a matrix is singular; the message says which.
-        RuntimeError: not square, or not of float32 or float64.
-    """
-    _check_square("linalg.inv", A)
-    return _tried(xp, "linalg.inv", "the matrix is singular", _is_singular, xp.linalg.inv, A)
-
-
-@inv.vjp("A")
-def _(xp, g, out):
-    inverse = _turned(xp, out)
-    return -xp.matmul(xp.matmul(inverse, g), inverse)
-
-
-@composed(samples=REGULAR[:2], scalar=LAPACK)
-def inverse(input):
-    """As `linalg.inv`: the inverse of square matrices. Shapes: (*, n, n) -> (*, n, n)."""
-    return inv(input)
-
-
-def _check_system(name, A, B):
-    _check_square(name, A)
-    if len(B.shape) < 2 or A.shape[-1] != B.shape[-2]:
-        raise RuntimeError(f"{name}: A of shape {tuple(A.shape)} and B of shape {tuple(B.shape)} "
-                           "do not fit in the equation A X = B")
-    try:
-        return numpy.broadcast_shapes(A.shape[:-2], B.shape[:-2])
-    except ValueError:
-        raise RuntimeError(f"{name}: the batches of A, shape {tuple(A.shape)}, and B, shape "
-                           f"{tuple(B.shape)}, do not broadcast") from None
-
-
-def _solved(xp, name, A, B):
-    batch = _check_system(name, A, B)
-    A = xp.broadcast_to(A, (*batch, *A.shape[-2:]))
-    B = xp.broadcast_to(B, (*batch, *B.shape[-2:]))
-    return _tried(xp, name, "the matrix is singular", _is_singular, xp.linalg.solve, A, B)
-
-
-@op(promotes="same", method=False, internal=True, scalar=LAPACK, samples=[
-    S(Regular((3, 3)), t(3, 2)), S(Regular((2, 3, 3)), t(4, 1, 3, 2)),
-    S(Regular((3, 3)), t(2, 3, 0))], reference="linalg.solve")
-def solve_matrix(xp, A: Array, B: Array):
-    """X of A X = B. Shapes: (*, n, n), (*, n, k) -> (*, n, k). Giles 2008, section 2.3.1."""
-    return _solved(xp, "linalg.solve", A, B)
-
-
-@solve_matrix.vjp("A", "B")
-def _(xp, g, A, out, needs):
-    d = solve_matrix.run(xp, _turned(xp, A), g)
-    return (-xp.matmul(d, _turned(xp, out)) if needs[0] else None), d
-
-
-@composed(home="linalg", method=False, scalar=LAPACK, samples=[
-    S(Regular((3, 3)), t(3)), S(Regular((3, 3)), t(3, 2)), S(Regular((2, 3, 3)), t(2, 3)),
-    S(Regular((2, 3, 3)), t(3, 2)), S(Regular((3, 3)), t(2, 3), left=False)])
-def solve(A, B, *, left=True):
-    """X of A X = B, or with left=False of X A = B; for a vector or a batch of them, x of A x = b.
-
-    Shapes: (*, n, n), (*, n, k) or (*, n) -> the shape of B. B counts as vectors if it has one
-    dim, or the shape of A without its last dim.
-
-    Raises:
-        LinAlgError: a matrix is singular; the message says which.
-        RuntimeError: shapes or dtypes that do not fit.
-    """
-    vector = B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
-    if vector:
-        out = solve_matrix(A, reshape(B, (*B.shape, 1)))
-        return reshape(out, out.shape[:-1])
-    if left:
-        return solve_matrix(A, B)
-    return transpose(solve_matrix(transpose(A, -2, -1), transpose(B, -2, -1)), -2, -1)
-
-
-@op(promotes="same", method=False, internal=True, scalar=LAPACK, samples=[
-    S(Regular((3, 3)), t(3, 2), True, False), S(Regular((2, 3, 3)), t(3, 2), False, True)],
-    reference=lambda torch: lambda A, B, upper, unit: torch.linalg.solve_triangular(
-        A, B, upper=upper, unitriangular=unit))
-def solve_triangle(xp, A: Array, B: Array, upper: bool, unit: bool):
-    """X of T X = B for a triangle T of A. Shapes: (*, n, n), (*, n, k) -> (*, n, k).
-
-    By the general solver, since CuPy and NumPy have no other in common.
-    """
-    _check_square("linalg.solve_triangular", A)
-    T = A * _mask(A, upper, strict=unit)
-    return _solved(xp, "linalg.solve_triangular", T + _diagonal_mask(A) if unit else T, B)
-
-
-@solve_triangle.vjp("A", "B")
-def _(xp, g, A, out, upper, unit, needs):
-    d = solve_triangle.run(xp, _turned(xp, A), g, not upper, unit)
-    if not needs[0]:
-        return None, d
-    return -xp.matmul(d, _turned(xp, out)) * _mask(A, upper, strict=unit), d
-
-
-@composed(home="linalg", method=False, scalar=LAPACK, samples=[
-    S(Regular((3, 3)), t(3, 2), upper=True), S(Regular((2, 3, 3)), t(3, 2), upper=False),
-    S(Regular((3, 3)), t(4, 3), upper=True, left=False),
-    S(Regular((3, 3)), t(3, 2), upper=False, unitriangular=True)])
-def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
-    """X of A X = B (or X A = B) for a triangular A, whose other triangle is not looked at.
-
-    Shapes: (*, n, n), (*, n, k) -> (*, n, k). With `unitriangular` its diagonal counts as 1.
-
-    Raises:
-        LinAlgError: there is a 0 on the diagonal.
-        RuntimeError: shapes or dtypes that do not fit.
-    """
-    if left:
-        return solve_triangle(A, B, upper, unitriangular)
-    return transpose(solve_triangle(transpose(A, -2, -1), transpose(B, -2, -1), not upper,
-                                    unitriangular), -2, -1)
-
-
-# ---------------------------------------------------------------- determinants
-
-
-@op(samples=[*REGULAR, S(t(0, 0)), S(t(2, 2))], scalar=LAPACK)
-def det(xp, A: Array):
-    """The determinant. Shapes: (*, n, n) -> (*). Giles 2008, section 2.2.4.
-
-    Its derivative is the cofactor matrix, which singular matrices have too. (PyTorch's
-    gradient there is 0, also where the cofactors are not.)
-
-    Raises:
-        RuntimeError: not square, or not of float32 or float64.
-    """
-    _check_square("linalg.det", A)
-    return xp.linalg.det(A)
-
-
-@det.vjp("A")
-def _(xp, g, A, out):
-    values = raw(out)
-    if values.size and not bool((values != 0).all()):
-        return g[..., None, None] * _cofactors(xp, A)
-    return (g * out)[..., None, None] * _turned(xp, inv.run(xp, A))
-
-
-def _cofactors(xp, A):
-    """det(A) A⁻ᵀ without the division: from A = U S Vᵀ, with the products of the other S."""
-    U, values, Vh = svd.run(xp, A, False)
-    array = devices.array_module(raw(A)).linalg
-    sign = array.det(raw(U)) * array.det(raw(Vh))
-    n = A.shape[-1]
-    others = [xp.prod(xp.concatenate([values[..., :i], values[..., i + 1:]], axis=-1), axis=-1)
-              for i in range(n)]
-    scaled = U * xp.expand_dims(xp.stack(others, axis=-1), -2)
-    return xp.matmul(scaled, Vh) * sign[..., None, None]
-
-
-@op(outputs=("sign", "logabsdet"), samples=[*REGULAR, S(t(2, 2))], scalar=LAPACK)
-def slogdet(xp, A: Array):
-    """The sign of the determinant, and the logarithm of its size; 0 and -inf if it is 0.
-
-    Shapes: (*, n, n) -> (*), (*).
-
-    Raises:
-        RuntimeError: not square, or not of float32 or float64.
-    """
-    _check_square("linalg.slogdet", A)
-    return xp.linalg.slogdet(A)
-
-
-@slogdet.vjp("A")
-def _(xp, g, A):
-    scale = g[0] * 0.0 if g[1] is None else g[1]  # the sign is constant
-    return scale[..., None, None] * _turned(xp, inv.run(xp, A))
-
-
-@composed(samples=[S(Regular((3, 3))), S(Regular((2, 2, 2)))], scalar=LAPACK)
-def logdet(input):
-    """log det; NaN where the determinant is negative. Shapes: (*, n, n) -> (*)."""
-    sign, size = slogdet(input)
-    return size.masked_fill(sign < 0, float("nan"))
-
+from .solving import inv, solve_triangle, solve_triangular
 
 # ---------------------------------------------------------------- cholesky
 
@@ -340,19 +49,19 @@ def logdet(input):
 @op(method=False, internal=True, samples=DEFINITE, reference="linalg.cholesky", scalar=LAPACK)
 def cholesky_factor(xp, A: Array):
     """L of A = L Lᵀ, lower triangular. Shapes: (*, n, n) -> (*, n, n)."""
-    _check_square("linalg.cholesky", A)
-    return _tried(xp, "linalg.cholesky", "the matrix is not positive definite", _is_not_definite,
-                  xp.linalg.cholesky, A)
+    check_square("linalg.cholesky", A)
+    return checked_for_failure(xp, "linalg.cholesky", "the matrix is not positive definite",
+                               is_not_definite, xp.linalg.cholesky, A)
 
 
 @cholesky_factor.vjp("A")
 def _(xp, g, out):
-    upper = _turned(xp, out)
+    upper = transposed(xp, out)
     P = xp.matmul(upper, g)
-    P = (P * _mask(out) + P * _mask(out, strict=True)) * 0.5  # half of the diagonal
+    P = (P * triangle_mask(out) + P * triangle_mask(out, strict=True)) * 0.5  # half of the diagonal
     X = solve_triangle.run(xp, upper, P, True, False)
-    d = solve_triangle.run(xp, upper, _turned(xp, X), True, False)
-    return (d + _turned(xp, d)) * 0.5
+    d = solve_triangle.run(xp, upper, transposed(xp, X), True, False)
+    return (d + transposed(xp, d)) * 0.5
 
 
 @composed(home="linalg", method=False, scalar=LAPACK, samples=[
@@ -408,7 +117,7 @@ def cholesky_solve(B, L, upper=False):
     S(Regular((3, 3))), S(Regular((3, 3)), upper=True)])
 def cholesky_inverse(L, upper=False):
     """The inverse of A from its Cholesky factor. Shapes: (*, n, n) -> (*, n, n)."""
-    return cholesky_solve(_identity(L), L, upper)
+    return cholesky_solve(identity(L), L, upper)
 
 
 # ---------------------------------------------------------------- qr
@@ -429,7 +138,7 @@ def qr(xp, A: Array, mode: str = "reduced"):
     """
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(f"linalg.qr: mode {mode!r} is none of 'reduced', 'complete', 'r'")
-    _check_matrices("linalg.qr", A)
+    check_matrices("linalg.qr", A)
     if mode == "r":
         return xp.empty(0, dtype=A.dtype), xp.linalg.qr(A, "r")
     return xp.linalg.qr(A, mode)
@@ -447,16 +156,16 @@ def _(xp, g, Q, R, A_shape, mode):
         return _qr_rule(xp, Q, R, gQ, gR)
     # A = [X Y] = Q [U V]: Q depends on X alone, and V = Qᵀ Y.
     U, V, gU, gV = R[..., :n], R[..., n:], gR[..., :n], gR[..., n:]
-    gQ = gQ + xp.matmul(xp.matmul(Q, V), _turned(xp, gV))
+    gQ = gQ + xp.matmul(xp.matmul(Q, V), transposed(xp, gV))
     return xp.concatenate([_qr_rule(xp, Q, U, gQ, gU), xp.matmul(Q, gV)], axis=-1)
 
 
 def _qr_rule(xp, Q, R, gQ, gR):
     """For at least as many rows as columns: (gQ + Q sym(M)) R⁻ᵀ, M = R gRᵀ - gQᵀ Q."""
-    M = xp.matmul(R, _turned(xp, gR)) - xp.matmul(_turned(xp, gQ), Q)
-    symmetric = M * _mask(M) + _turned(xp, M * _mask(M, strict=True))
+    M = xp.matmul(R, transposed(xp, gR)) - xp.matmul(transposed(xp, gQ), Q)
+    symmetric = M * triangle_mask(M) + transposed(xp, M * triangle_mask(M, strict=True))
     d = gQ + xp.matmul(Q, symmetric)
-    return _turned(xp, solve_triangle.run(xp, R, _turned(xp, d), True, False))
+    return transposed(xp, solve_triangle.run(xp, R, transposed(xp, d), True, False))
 
 
 _top_level("qr", lambda input, some=True: qr(input, "reduced" if some else "complete"),
@@ -473,7 +182,7 @@ def _eigh_like_numpy(torch):
     def function(A, UPLO="L"):
         values, vectors = torch.linalg.eigh(A, UPLO)
         mine = numpy.linalg.eigh(A.detach().numpy(), UPLO).eigenvectors
-        return values, vectors * _signs(torch, mine, vectors, -2)
+        return values, vectors * relative_signs(torch, mine, vectors, -2)
 
     return function
 
@@ -491,22 +200,22 @@ def eigh(xp, A: Array, UPLO: str = "L"):
         LinAlgError: no convergence.
         RuntimeError: not square, or not of float32 or float64; another UPLO.
     """
-    _check_square("linalg.eigh", A)
+    check_square("linalg.eigh", A)
     if UPLO not in ("L", "U"):
         raise RuntimeError(f"linalg.eigh: UPLO {UPLO!r} is neither 'L' nor 'U'")
-    return _converged("linalg.eigh", xp.linalg.eigh, A, UPLO=UPLO)
+    return converged("linalg.eigh", xp.linalg.eigh, A, UPLO=UPLO)
 
 
 @eigh.vjp("A")
 def _(xp, g, eigenvalues, eigenvectors):
-    V, diagonal, inner = eigenvectors, _diagonal_mask(eigenvectors), 0.0
+    V, diagonal, inner = eigenvectors, diagonal_mask(eigenvectors), 0.0
     if g[0] is not None:
-        inner = _as_diagonal(xp, g[0], diagonal)
+        inner = as_diagonal(xp, g[0], diagonal)
     if g[1] is not None:
         gaps = xp.expand_dims(eigenvalues, -2) - xp.expand_dims(eigenvalues, -1)
-        inner = inner + xp.matmul(_turned(xp, V), g[1]) * ~diagonal / (gaps + diagonal)
-    d = xp.matmul(xp.matmul(V, inner), _turned(xp, V))
-    return (d + _turned(xp, d)) * 0.5
+        inner = inner + xp.matmul(transposed(xp, V), g[1]) * ~diagonal / (gaps + diagonal)
+    d = xp.matmul(xp.matmul(V, inner), transposed(xp, V))
+    return (d + transposed(xp, d)) * 0.5
 
 
 @composed(home="linalg", method=False, samples=[S(Definite((3, 3))), S(t(2, 3, 3), "U")],
@@ -527,7 +236,8 @@ def _svd_like_numpy(torch):
     def function(A, full_matrices=True):
         U, values, Vh = torch.linalg.svd(A, full_matrices)
         mine = numpy.linalg.svd(A.detach().numpy(), full_matrices)
-        return (U * _signs(torch, mine.U, U, -2), values, Vh * _signs(torch, mine.Vh, Vh, -1))
+        return (U * relative_signs(torch, mine.U, U, -2), values,
+                Vh * relative_signs(torch, mine.Vh, Vh, -1))
 
     return function
 
@@ -546,8 +256,8 @@ def svd(xp, A: Array, full_matrices: bool = True):
         LinAlgError: no convergence.
         RuntimeError: fewer than 2 dimensions, or not of float32 or float64.
     """
-    _check_matrices("linalg.svd", A)
-    return _converged("linalg.svd", xp.linalg.svd, A, full_matrices=full_matrices)
+    check_matrices("linalg.svd", A)
+    return converged("linalg.svd", xp.linalg.svd, A, full_matrices=full_matrices)
 
 
 @svd.vjp("A")
@@ -559,20 +269,20 @@ def _(xp, g, U, S, Vh):
     columns, rows = xp.expand_dims(S, -2), xp.expand_dims(S, -1)
     diagonal = devices.array_module(raw(S)).eye(k, dtype=bool)
     gaps = (columns - rows) * (columns + rows) + diagonal
-    inner = 0.0 if g[1] is None else _as_diagonal(xp, g[1], diagonal)
+    inner = 0.0 if g[1] is None else as_diagonal(xp, g[1], diagonal)
     if gU is not None:
-        turned = xp.matmul(_turned(xp, U), gU)
-        inner = inner + (turned - _turned(xp, turned)) / gaps * columns
+        turned = xp.matmul(transposed(xp, U), gU)
+        inner = inner + (turned - transposed(xp, turned)) / gaps * columns
     if gVh is not None:
-        turned = xp.matmul(Vh, _turned(xp, gVh))
-        inner = inner + rows * ((turned - _turned(xp, turned)) / gaps)
+        turned = xp.matmul(Vh, transposed(xp, gVh))
+        inner = inner + rows * ((turned - transposed(xp, turned)) / gaps)
     if isinstance(inner, float):
         inner = xp.zeros_like(gaps)
     d = xp.matmul(xp.matmul(U, inner), Vh)
     if gU is not None and U.shape[-2] > k:  # out of the space of the columns of U
-        d = d + xp.matmul((gU - xp.matmul(U, xp.matmul(_turned(xp, U), gU))) / columns, Vh)
+        d = d + xp.matmul((gU - xp.matmul(U, xp.matmul(transposed(xp, U), gU))) / columns, Vh)
     if gVh is not None and Vh.shape[-1] > k:
-        d = d + xp.matmul(U, (gVh - xp.matmul(xp.matmul(gVh, _turned(xp, Vh)), Vh)) / rows)
+        d = d + xp.matmul(U, (gVh - xp.matmul(xp.matmul(gVh, transposed(xp, Vh)), Vh)) / rows)
     return d
 
 
@@ -620,17 +330,17 @@ def pseudoinverse(xp, A: Array, cutoff: Any = 1e-15):
 
     Shapes: (*, n, m) -> (*, m, n). Golub and Pereyra 1973: its rule holds for every rank.
     """
-    U, values, Vh = _converged("linalg.pinv", xp.linalg.svd, A, full_matrices=False)
+    U, values, Vh = converged("linalg.pinv", xp.linalg.svd, A, full_matrices=False)
     kept = values > cutoff
     inverse = kept / xp.where(kept, values, xp.ones_like(values))
-    return xp.matmul(_turned(xp, Vh) * xp.expand_dims(inverse, -2), _turned(xp, U))
+    return xp.matmul(transposed(xp, Vh) * xp.expand_dims(inverse, -2), transposed(xp, U))
 
 
 @pseudoinverse.vjp("A")
 def _(xp, g, A, out):
-    P, Ph, gh = out, _turned(xp, out), _turned(xp, g)
+    P, Ph, gh = out, transposed(xp, out), transposed(xp, g)
     mm = xp.matmul
-    d = -_turned(xp, mm(mm(P, gh), P))
+    d = -transposed(xp, mm(mm(P, gh), P))
     # What is left of g outside of the rows and of the columns of A.
     d = d + mm(mm(gh - mm(A, mm(P, gh)), P), Ph)
     return d + mm(mm(Ph, P), gh - mm(mm(gh, P), A))
@@ -714,6 +424,69 @@ def lstsq(A, B, rcond=None, *, driver=None):
                         empty.long() if driver == "gels" else rank, values)
 
 
+# ---------------------------------------------------------------- determinants
+
+
+@op(samples=[*REGULAR, S(t(0, 0)), S(t(2, 2))], scalar=LAPACK)
+def det(xp, A: Array):
+    """The determinant. Shapes: (*, n, n) -> (*). Giles 2008, section 2.2.4.
+
+    Its derivative is the cofactor matrix, which singular matrices have too. (PyTorch's
+    gradient there is 0, also where the cofactors are not.)
+
+    Raises:
+        RuntimeError: not square, or not of float32 or float64.
+    """
+    check_square("linalg.det", A)
+    return xp.linalg.det(A)
+
+
+@det.vjp("A")
+def _(xp, g, A, out):
+    values = raw(out)
+    if values.size and not bool((values != 0).all()):
+        return g[..., None, None] * _cofactors(xp, A)
+    return (g * out)[..., None, None] * transposed(xp, inv.run(xp, A))
+
+
+def _cofactors(xp, A):
+    """det(A) A⁻ᵀ without the division: from A = U S Vᵀ, with the products of the other S."""
+    U, values, Vh = svd.run(xp, A, False)
+    array = devices.array_module(raw(A)).linalg
+    sign = array.det(raw(U)) * array.det(raw(Vh))
+    n = A.shape[-1]
+    others = [xp.prod(xp.concatenate([values[..., :i], values[..., i + 1:]], axis=-1), axis=-1)
+              for i in range(n)]
+    scaled = U * xp.expand_dims(xp.stack(others, axis=-1), -2)
+    return xp.matmul(scaled, Vh) * sign[..., None, None]
+
+
+@op(outputs=("sign", "logabsdet"), samples=[*REGULAR, S(t(2, 2))], scalar=LAPACK)
+def slogdet(xp, A: Array):
+    """The sign of the determinant, and the logarithm of its size; 0 and -inf if it is 0.
+
+    Shapes: (*, n, n) -> (*), (*).
+
+    Raises:
+        RuntimeError: not square, or not of float32 or float64.
+    """
+    check_square("linalg.slogdet", A)
+    return xp.linalg.slogdet(A)
+
+
+@slogdet.vjp("A")
+def _(xp, g, A):
+    scale = g[0] * 0.0 if g[1] is None else g[1]  # the sign is constant
+    return scale[..., None, None] * transposed(xp, inv.run(xp, A))
+
+
+@composed(samples=[S(Regular((3, 3))), S(Regular((2, 2, 2)))], scalar=LAPACK)
+def logdet(input):
+    """log det; NaN where the determinant is negative. Shapes: (*, n, n) -> (*)."""
+    sign, size = slogdet(input)
+    return size.masked_fill(sign < 0, float("nan"))
+
+
 # ---------------------------------------------------------------- powers
 
 
@@ -728,11 +501,11 @@ def matrix_power(A, n):
         LinAlgError: n is negative and a matrix singular.
         RuntimeError: not square.
     """
-    _check_square("linalg.matrix_power", A._array)
+    check_square("linalg.matrix_power", A._array)
     if n < 0:
         A, n = inv(A), -n
     if n == 0:
-        return broadcast_to(_identity(A), A.shape).clone()
+        return broadcast_to(identity(A), A.shape).clone()
     out = None
     while n:
         if n % 2:
@@ -758,7 +531,7 @@ def matrix_exp(xp, A: Array):
     Raises:
         RuntimeError: not square, or not of float32 or float64.
     """
-    _check_square("matrix_exp", A)
+    check_square("matrix_exp", A)
     if not A.size:
         return A.copy()
     size = float(xp.abs(A).sum(axis=-2).max())
@@ -784,7 +557,7 @@ def matrix_exp(xp, A: Array):
 
 @matrix_exp.vjp("A")
 def _(xp, g, A):
-    n, T = A.shape[-1], _turned(xp, A)
+    n, T = A.shape[-1], transposed(xp, A)
     zeros = xp.zeros_like(T)
     blocks = xp.concatenate([xp.concatenate([T, g], axis=-1),
                              xp.concatenate([zeros, T], axis=-1)], axis=-2)

@@ -6,13 +6,15 @@ import math
 
 from ..arrays import dtypes
 from ..autograd.op import composed
-from .decomposition import LAPACK, LinAlgError, Regular, inv, svdvals
+from .decomposition import svdvals
 from .dims import axes
 from .extrema import amax, amin
 from .index import where
+from .matrices import LAPACK, LinAlgError, Regular
 from .reduce import root, sum_
 from .samples import S, t
 from .shape import reshape, stack
+from .solving import inv
 
 ORDERS = [S(t(2, 3, low=0.2), 1), S(t(2, 3), 3), S(t(2, 3, distinct=True), math.inf),
           S(t(2, 3, distinct=True), -math.inf), S(t(2, 3, grad=False), 0), S(t(2, 3), -1.5),
