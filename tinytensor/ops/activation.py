@@ -17,8 +17,9 @@ from ..autograd.op import Op, composed, op
 from ..autograd.versions import warn
 from ..tensors.tensor import Tensor
 from . import elementwise
+from .checks import need_floating, refuse_bool
 from .dims import axes
-from .elementwise import need_floating, refuse_bool, sigmoid, tanh
+from .elementwise import sigmoid, tanh
 from .index import where
 from .inplace import in_place
 from .masking import masked

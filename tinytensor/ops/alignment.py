@@ -12,6 +12,7 @@ from ..arrays import devices, dtypes
 from ..autograd.engine import Tensor, tensor_of
 from ..autograd.op import composed
 from .index import where
+from .loss import reduced
 from .reduce import logsumexp
 from .samples import S, t
 from .shape import cat, stack
@@ -107,11 +108,9 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     losses = where(losses > -LEAST / 2, 0.0 if zero_infinity else math.inf, losses)
     if reduction == "mean":
         return (losses / given(numpy.maximum(sizes, 1)).to(losses.dtype)).mean()
-    if reduction == "sum":
-        return losses.sum()
-    if reduction == "none":
-        return losses[0] if single else losses
-    raise ValueError(f"ctc_loss: reduction {reduction!r} is none of 'mean', 'sum', 'none'")
+    if reduction == "none" and single:
+        return losses[0]
+    return reduced("ctc_loss", losses, reduction)
 
 
 def _lengths(name: str, given: Any) -> list[int]:

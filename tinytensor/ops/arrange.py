@@ -12,6 +12,7 @@ from typing import Any
 from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
 from ..tensors.tensor import Tensor
+from .checks import need_dims
 from .dims import axes
 from .index import flip, getitem, split
 from .samples import S, ints, t
@@ -104,9 +105,7 @@ def _split_along(name, axis, doc):
     """hsplit, vsplit and dsplit: pieces along a fixed dim, of equal sizes."""
     def pieces(input, indices_or_sections):
         needed = {"hsplit": 1, "vsplit": 2, "dsplit": 3}[name]
-        if input.ndim < needed:
-            raise RuntimeError(f"{name}: needs at least {needed} dimensions, got shape "
-                               f"{tuple(input.shape)}")
+        need_dims(name, input, needed)
         dim = min(axis, input.ndim - 1)
         size = input.shape[dim]
         if isinstance(indices_or_sections, int) and (
@@ -324,16 +323,14 @@ rot90.vjp(input=lambda xp, g, k, dims: rot90.run(xp, g, -k, dims))
 @composed(samples=[S(t(2, 3)), S(t(2, 3, 2))])
 def fliplr(input):
     """Dim 1 reversed, as a copy. Shapes: (n, m, *) -> (n, m, *)."""
-    if input.ndim < 2:
-        raise RuntimeError(f"fliplr: needs at least 2 dimensions, got {input.ndim}")
+    need_dims("fliplr", input, 2)
     return flip(input, (1,))
 
 
 @composed(samples=[S(t(2, 3)), S(t(3))])
 def flipud(input):
     """Dim 0 reversed, as a copy. Shapes: (n, *) -> (n, *)."""
-    if not input.ndim:
-        raise RuntimeError("flipud: needs at least 1 dimension")
+    need_dims("flipud", input, 1)
     return flip(input, (0,))
 
 

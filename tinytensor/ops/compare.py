@@ -6,7 +6,7 @@ import math
 
 from ..arrays import Array
 from ..autograd.op import composed, op
-from .elementwise import refuse_bool
+from .checks import refuse_bool
 from .samples import S, binary, bools, ints, t, unary
 
 BINARY = [*binary(), S(ints(3, 4), ints(4)), S(ints(3), 2.5)]

@@ -80,6 +80,16 @@ def class_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor
     return input, target
 
 
+def check_class_weight(name: str, weight: Tensor | None, classes: int) -> None:
+    """
+    Raises:
+        RuntimeError: the weight does not have one element for each class.
+    """
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise RuntimeError(f"{name}: the weight has shape {tuple(weight.shape)}, but there are "
+                           f"{classes} classes")
+
+
 def class_weights(name: str, labels: Tensor, classes: int, weight: Tensor | None,
                   ignore_index: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """(labels, used, weights): the labels, 0 if ignored; a mask of those used; their weights.
@@ -90,9 +100,7 @@ def class_weights(name: str, labels: Tensor, classes: int, weight: Tensor | None
         IndexError: a label outside of [0, C - 1] that is not `ignore_index`.
         RuntimeError: not one weight for each class.
     """
-    if weight is not None and tuple(weight.shape) != (classes,):
-        raise RuntimeError(f"{name}: the weight has shape {tuple(weight.shape)}, but there are "
-                           f"{classes} classes")
+    check_class_weight(name, weight, classes)
     used = None
     if labels.numel() and not _all_in_range(labels._array, classes, ignore_index):
         low, high = int(labels._array.min()), int(labels._array.max())
@@ -217,11 +225,9 @@ def _of_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, igno
     classes = input.shape[dim]
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / classes
+    check_class_weight("cross_entropy", weight, classes)
     weighted = log_softmax(input, dim) * target
     if weight is not None:
-        if tuple(weight.shape) != (classes,):
-            raise RuntimeError(f"cross_entropy: the weight has shape {tuple(weight.shape)}, but "
-                               f"there are {classes} classes")
         weighted = weighted * weight.reshape((-1,) + (1,) * (input.ndim - dim - 1))
     return reduced("cross_entropy", -weighted.sum(dim), reduction)
 

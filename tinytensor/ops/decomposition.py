@@ -19,6 +19,7 @@ import numpy
 
 from ..arrays import Array, devices
 from ..autograd.op import composed, op
+from .checks import need_one_of
 from .index import raw
 from .linalg import matmul
 from .matrices import (
@@ -136,8 +137,7 @@ def qr(xp, A: Array, mode: str = "reduced"):
     Raises:
         RuntimeError: another mode; in the backward, mode "r", or "complete" with n > m.
     """
-    if mode not in ("reduced", "complete", "r"):
-        raise RuntimeError(f"linalg.qr: mode {mode!r} is none of 'reduced', 'complete', 'r'")
+    need_one_of("linalg.qr", "mode", mode, ("reduced", "complete", "r"))
     check_matrices("linalg.qr", A)
     if mode == "r":
         return xp.empty(0, dtype=A.dtype), xp.linalg.qr(A, "r")
@@ -201,8 +201,7 @@ def eigh(xp, A: Array, UPLO: str = "L"):
         RuntimeError: not square, or not of float32 or float64; another UPLO.
     """
     check_square("linalg.eigh", A)
-    if UPLO not in ("L", "U"):
-        raise RuntimeError(f"linalg.eigh: UPLO {UPLO!r} is neither 'L' nor 'U'")
+    need_one_of("linalg.eigh", "UPLO", UPLO, ("L", "U"))
     return converged("linalg.eigh", xp.linalg.eigh, A, UPLO=UPLO)
 
 
@@ -404,9 +403,7 @@ def lstsq(A, B, rcond=None, *, driver=None):
     Raises:
         RuntimeError: another driver; A and B have not the same number of rows.
     """
-    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
-        raise RuntimeError(f"linalg.lstsq: the driver {driver!r} is none of 'gels', 'gelsy', "
-                           "'gelsd', 'gelss'")
+    need_one_of("linalg.lstsq", "driver", driver, (None, "gels", "gelsy", "gelsd", "gelss"))
     vector = B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
     columns = reshape(B, (*B.shape, 1)) if vector else B
     if A.ndim < 2 or columns.ndim < 2 or A.shape[-2] != columns.shape[-2]:

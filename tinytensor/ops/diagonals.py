@@ -15,6 +15,7 @@ from ..autograd.op import composed, op
 from ..autograd.versions import owner
 from ..tensors.creation import empty
 from .arrange import atleast_2d
+from .checks import need_dims
 from .dims import axes
 from .padding import pad
 from .samples import S, ints, t
@@ -28,8 +29,7 @@ TRIANGLES = [S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 3), diagonal=-1), S(t(2, 3), 9
 
 
 def _triangle(name, xp, input, diagonal):
-    if input.ndim < 2:
-        raise RuntimeError(f"{name}: needs at least 2 dimensions, got shape {tuple(input.shape)}")
+    need_dims(name, input, 2)
     return getattr(xp, name)(input, diagonal)
 
 

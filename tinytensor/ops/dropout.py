@@ -11,6 +11,7 @@ from ..arrays import devices
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed
 from ..autograd.versions import warn
+from .checks import need_dims, need_floating
 from .samples import S, t
 
 # What SELU tends to far on the left, -λα: alpha dropout writes it where dropout writes 0.
@@ -36,9 +37,7 @@ def _is_drawn(name, input, p, training):
         raise ValueError(f"{name}: the probability of a zero must be in [0, 1], got {p}")
     if not training or p == 0 or not input.numel():
         return False
-    if not input.dtype.is_floating_point:
-        raise RuntimeError(f"{name}: needs a floating point Tensor, got {input.dtype}; convert "
-                           "it with .float() first")
+    need_floating(name, input)
     return True
 
 
@@ -126,8 +125,7 @@ def dropout3d(input, p=0.5, training=True, inplace=False):
 
 def _channels(name, input, expected):
     """As `_by_feature`, with a warning where the input has other than the expected dims."""
-    if input.ndim < 2:
-        raise RuntimeError(f"{name}: needs at least 2 dims, got shape {tuple(input.shape)}")
+    need_dims(name, input, 2)
     if input.ndim != expected:
         instead = {2: "dropout for elements, dropout1d for (C, L)", 3: "dropout1d"}
         warn(f"{name}: an input of shape {tuple(input.shape)} is taken as (N, C, *); use "
@@ -156,7 +154,6 @@ def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
         ValueError: p outside of [0, 1].
         RuntimeError: fewer than 2 dims.
     """
-    if training and input.ndim < 2:
-        raise RuntimeError("feature_alpha_dropout: needs at least 2 dims, got shape "
-                           f"{tuple(input.shape)}")
+    if training:
+        need_dims("feature_alpha_dropout", input, 2)
     return _drop_alpha("feature_alpha_dropout", input, p, training, inplace, _by_feature(input))

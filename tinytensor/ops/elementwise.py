@@ -13,41 +13,12 @@ from typing import Any
 from ..arrays import Array, dtypes
 from ..autograd.op import Op, composed, op
 from ..tensors.tensor import Tensor
+from .checks import is_floating, is_number, need_floating, need_one_of, refuse_bool
 from .masking import masked
 from .samples import S, binary, bools, ints, t, unary
 
 STEP = "a step, without gradient"
 INTEGERS = [S(ints(5, low=-9, high=9), 4), S(ints(5, low=-9), ints(1, low=2))]
-
-
-def is_number(x: Any) -> bool:
-    """Whether an operand is a Python number rather than an array."""
-    return isinstance(x, bool | int | float)
-
-
-def is_floating(x: Any) -> bool:
-    """Whether a number, a Tensor or an array is of floating point."""
-    return isinstance(x, float) if is_number(x) else dtypes.resolve(x.dtype).is_floating_point
-
-
-def refuse_bool(name: str, *arrays: Any) -> None:
-    """
-    Raises:
-        RuntimeError: an array of truth values, which have no arithmetic.
-    """
-    if all(is_number(a) or a.dtype.kind == "b" for a in arrays):
-        raise RuntimeError(f"{name}: is not defined for bool; convert with .int(), or use the "
-                           "logical operations ~ & | ^")
-
-
-def need_floating(name: str, tensor: Any) -> None:
-    """
-    Raises:
-        RuntimeError: a Tensor of integers.
-    """
-    if not tensor.dtype.is_floating_point:
-        raise RuntimeError(f"{name}: needs floating point, got {tensor.dtype.name}; convert it "
-                           "with .float() first")
 
 
 # ---------------------------------------------------------------- arithmetic
@@ -162,11 +133,9 @@ def div_with_rounding(input, other, *, rounding_mode=None):
     """
     if rounding_mode is None:
         return div(input, other)
+    need_one_of("div", "rounding_mode", rounding_mode, (None, "floor", "trunc"))
     if rounding_mode == "floor":
         return floor_divide(input, other)
-    if rounding_mode != "trunc":
-        raise RuntimeError(f"div: rounding_mode {rounding_mode!r} is none of None, 'floor', "
-                           "'trunc'")
     if is_floating(input) or is_floating(other):
         return trunc(div(input, other))
     return (input - fmod(input, other)) // other  # a float might not hold the quotient

@@ -10,6 +10,7 @@ from ..autograd import engine
 from ..autograd.engine import tensor_of
 from ..autograd.modes import no_grad
 from ..autograd.op import composed, op
+from .checks import need_one_of
 from .gather import index_add, scatter_reduce
 from .index import check_labels, getitem, put_zeros, where
 from .samples import S, ints, t
@@ -110,8 +111,7 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
         NotImplementedError: per_sample_weights for another mode than "sum".
         IndexError: a position outside of [0, V - 1].
     """
-    if mode not in ("sum", "mean", "max"):
-        raise ValueError(f"embedding_bag: mode {mode!r} is none of 'sum', 'mean', 'max'")
+    need_one_of("embedding_bag", "mode", mode, ("sum", "mean", "max"), ValueError)
     if input.ndim not in (1, 2) or (input.ndim == 1) != (offsets is not None):
         raise ValueError("embedding_bag: give bags as rows of two dims, or one dim and offsets; "
                          f"got shape {tuple(input.shape)} and offsets {offsets}")

@@ -15,6 +15,7 @@ import numpy
 from ..arrays import Array, devices
 from ..autograd import engine
 from ..autograd.op import composed, op
+from .checks import need_integers, need_one_of
 from .dims import axes
 from .index import (
     WHOLE,
@@ -34,10 +35,8 @@ from .shape import broadcast_to, reshape
 
 
 def _integers(name, index):
-    """The array of positions."""
-    if index._array.dtype.kind not in "iu":
-        raise RuntimeError(f"{name}: positions must be integers, got {index.dtype}; convert them "
-                           "with .long()")
+    """The array of positions; checks its dtype."""
+    need_integers(name, index)
     return index._array
 
 
@@ -121,8 +120,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
         src = as_value(fill_value("scatter", input, src), input).to(input.device)
         src = broadcast_to(src, index.shape)
     if reduce is not None:
-        if reduce not in ("add", "multiply"):
-            raise RuntimeError(f"scatter: reduce {reduce!r} is neither 'add' nor 'multiply'")
+        need_one_of("scatter", "reduce", reduce, ("add", "multiply"))
         return scatter_reduce(input, dim, index, src, {"add": "sum", "multiply": "prod"}[reduce])
     _same_dtype("scatter", input, src)
     at, values = _scattered("scatter", input, dim, index, src)
@@ -176,8 +174,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
         RuntimeError: other ranks, sizes or dtypes; another `reduce`.
         IndexError: a position outside of [0, n - 1].
     """
-    if reduce not in REDUCTIONS:
-        raise RuntimeError(f"scatter_reduce: reduce {reduce!r} is none of {', '.join(REDUCTIONS)}")
+    need_one_of("scatter_reduce", "reduce", reduce, REDUCTIONS)
     _same_dtype("scatter_reduce", input, src)
     at, values = _scattered("scatter_reduce", input, dim, index, src)
     start, shape = _with_a_dim(input), tuple(input.shape) or (1,)

@@ -20,6 +20,7 @@ from ..arrays import Array, devices, dtypes
 from ..autograd import engine, versions
 from ..autograd.modes import mode
 from ..autograd.op import composed, op
+from .checks import need_integers
 from .dims import axes
 from .masking import masked
 from .samples import S, bools, ints, t
@@ -325,9 +326,7 @@ def as_value(value, tensor):
 
 def check_labels(name, index, size):
     """Positions as they should be: integers from 0 to size - 1, on the host where they are."""
-    if index._array.dtype.kind not in "iu":
-        raise RuntimeError(f"{name}: positions must be integers, got {index.dtype}; "
-                           "convert them with .long()")
+    need_integers(name, index)
     if index.numel():
         low, high = int(index._array.min()), int(index._array.max())
         if low < 0 or high >= size:
@@ -366,9 +365,7 @@ def take_along_dim(xp, input: Array, indices: Array, dim: int | None = None):
         IndexError: a position that does not exist.
         RuntimeError: the ranks differ; indices that are not integers.
     """
-    if indices.dtype.kind not in "iu":
-        raise RuntimeError(f"take_along_dim: positions must be integers, got {indices.dtype}; "
-                           "convert them with .long()")
+    need_integers("take_along_dim", indices)
     if dim is None:
         input, indices, dim = xp.reshape(input, (-1,)), xp.reshape(indices, (-1,)), 0
     if len(indices.shape) != len(input.shape):

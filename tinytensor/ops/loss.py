@@ -12,12 +12,16 @@ from collections.abc import Iterable
 from ..autograd.op import composed
 from ..autograd.versions import warn
 from ..tensors.tensor import Tensor
+from .checks import need_one_of
 from .elementwise import exp, log, square
 from .index import where
 from .samples import S, t
 from .shape import broadcast_shapes
 
 # ---------------------------------------------------------------- shared
+
+
+REDUCTIONS = ("mean", "sum", "none")
 
 
 def reduced(name: str, losses: Tensor, reduction: str) -> Tensor:
@@ -30,9 +34,8 @@ def reduced(name: str, losses: Tensor, reduction: str) -> Tensor:
         return losses.mean()
     if reduction == "sum":
         return losses.sum()
-    if reduction == "none":
-        return losses
-    raise ValueError(f"{name}: reduction {reduction!r} is none of 'mean', 'sum', 'none'")
+    need_one_of(name, "reduction", reduction, REDUCTIONS, ValueError)
+    return losses
 
 
 def check_tensors(name: str, input: Tensor, target: Tensor) -> None:
@@ -215,9 +218,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: 
     Raises:
         ValueError: a negative variance, or one of another shape; another reduction.
     """
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"gaussian_nll_loss: reduction {reduction!r} is none of 'mean', 'sum', "
-                         "'none'")
+    need_one_of("gaussian_nll_loss", "reduction", reduction, REDUCTIONS, ValueError)
     if isinstance(var, int | float):
         least, log_var = var, math.log(max(var, eps))
         var = max(var, eps)

@@ -10,7 +10,7 @@ from ..autograd import engine
 from ..autograd.op import composed
 from ..tensors.tensor import Tensor
 from . import distance
-from .cross_entropy import logit_cross_entropy
+from .cross_entropy import check_class_weight, logit_cross_entropy
 from .elementwise import minimum, relu, square
 from .embedding import one_hot
 from .index import take_along_dim, where
@@ -182,9 +182,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     rows = _as_rows(name, input, target, tuple(input.shape[:-1]))
     classes = rows.shape[1]
     _check_classes(name, target, 0, classes)
-    if weight is not None and tuple(weight.shape) != (classes,):
-        raise RuntimeError(f"multi_margin_loss: the weight has shape {tuple(weight.shape)}, but "
-                           f"there are {classes} classes")
+    check_class_weight(name, weight, classes)
     labels = target.reshape((-1, 1))
     margins = relu(margin - take_along_dim(rows, labels, 1) + rows)
     if p == 2:

@@ -11,6 +11,7 @@ from numpy.linalg import LinAlgError as NotSolvable  # CuPy raises it too
 
 from ..arrays import devices
 from ..autograd.engine import tensor_of
+from .checks import need_dims
 from .index import raw
 from .samples import S, TensorSample
 
@@ -28,8 +29,7 @@ def check_matrices(name, A):
     if A.dtype.kind != "f" or A.dtype.itemsize < 4:
         raise RuntimeError(f"{name}: needs a Tensor of float32 or float64, got {A.dtype}; convert "
                            "it with .float()")
-    if len(A.shape) < 2:
-        raise RuntimeError(f"{name}: needs at least 2 dimensions, got shape {tuple(A.shape)}")
+    need_dims(name, A, 2)
 
 
 def check_square(name, A):

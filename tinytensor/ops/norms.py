@@ -6,6 +6,7 @@ import math
 
 from ..arrays import dtypes
 from ..autograd.op import composed
+from .checks import need_dims, need_floating, need_one_of
 from .decomposition import svdvals
 from .dims import axes
 from .extrema import amax, amin
@@ -50,9 +51,7 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
 
 def _normed(name, x, dtype):
     """The input of a norm in the dtype in which it is computed."""
-    if not x.dtype.is_floating_point:
-        raise RuntimeError(f"{name}: needs a floating point Tensor, got {x.dtype}; "
-                           "convert it with .float() first")
+    need_floating(name, x)
     return x if dtype is None else x.to(dtypes.resolve(dtype))
 
 
@@ -71,12 +70,9 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):  # no
         RuntimeError: fewer than two dims; an `ord` that matrices do not have.
     """
     x = _normed("linalg.matrix_norm", A, dtype)
-    if x.ndim < 2:
-        raise RuntimeError(f"linalg.matrix_norm: needs at least 2 dimensions, got shape "
-                           f"{tuple(x.shape)}")
-    if ord not in ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf):
-        raise RuntimeError(f"linalg.matrix_norm: order {ord!r} is none of 'fro', 'nuc', 1, -1, 2, "
-                           "-2, inf, -inf")
+    need_dims("linalg.matrix_norm", x, 2)
+    need_one_of("linalg.matrix_norm", "order", ord,
+                ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf))
     rows, columns = axes(tuple(dim), x.ndim)
     if ord == "fro":
         return vector_norm(x, 2, (rows, columns), keepdim)
@@ -137,8 +133,7 @@ def renorm(input, p, dim, maxnorm):
     Raises:
         RuntimeError: fewer than two dims; a p that is not positive, a negative maxnorm.
     """
-    if input.ndim < 2:
-        raise RuntimeError(f"renorm: needs at least 2 dimensions, got shape {tuple(input.shape)}")
+    need_dims("renorm", input, 2)
     if not p > 0 or not maxnorm >= 0:
         raise RuntimeError(f"renorm: p must be positive and maxnorm at least 0, got {p} and "
                            f"{maxnorm}")

@@ -21,6 +21,7 @@ from typing import Any
 from ..arrays import Array, dtypes
 from ..autograd.op import op
 from ..tensors import creation
+from .checks import need_floating
 from .convolution import at_least, line_taps, named, per_dim, with_batch
 from .index import setitem
 from .samples import S, ints, t
@@ -114,20 +115,9 @@ def _resized(array, axis, size):
 def _weighted(xp, values, axis, weights):
     if weights is None:
         return values
-    needs_floats("weighted windows", values)
+    need_floating("weighted windows", values)
     column = xp.asarray(weights, dtype=values.dtype)
     return values * column.reshape(-1, *[1] * (values.ndim - axis - 1))
-
-
-def needs_floats(name: str, array: Any) -> None:
-    """Refuses integers, whose means would be fractions.
-
-    Raises:
-        RuntimeError: the array is of integers or bools.
-    """
-    if array.dtype.kind in "biu":
-        raise RuntimeError(f"{name}: needs a floating point Tensor, got "
-                           f"{dtypes.of_array(array)}; convert it with .float() first")
 
 
 def _as_matrix(line, torch):
@@ -365,7 +355,7 @@ def _avg_pool(dims: int) -> Callable[..., Any]:
     def avg_pool(input, kernel_size, stride=None, padding=0, ceil_mode=False,
                  count_include_pad=True, divisor_override=None):
         input, unbatched = with_batch(name, input, dims)
-        needs_floats(name, input._array)
+        need_floating(name, input._array)
         boxes = _boxes(name, input, dims, kernel_size, stride, padding, 1, ceil_mode)
         if divisor_override is not None:
             if not divisor_override:

@@ -9,6 +9,7 @@ import math
 
 from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
+from .checks import need_floating
 from .dims import Dim, axes, count, kept, one_dim
 from .samples import S, bools, ints, reductions, t
 
@@ -102,8 +103,7 @@ def mean(xp, input: Array, dim: Dim = None, keepdim: bool = False):
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
     if input.dtype.kind in "biu":
-        raise RuntimeError(f"mean: needs a floating point Tensor, got {dtypes.of_array(input)}; "
-                           "convert it with .float() first")
+        need_floating("mean", input)
     if input.dtype.kind == "f" and input.dtype.itemsize == 2:  # the sum may exceed its range
         return mean.run(xp, input.astype(xp.float32), dim, keepdim).astype(input.dtype)
     n = count(input.shape, dim)
@@ -144,9 +144,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None):
     Raises:
         RuntimeError: the input is not of floating point.
     """
-    if not input.dtype.is_floating_point:
-        raise RuntimeError(f"nanmean: needs a floating point Tensor, got {input.dtype}; "
-                           "convert it with .float() first")
+    need_floating("nanmean", input)
     total = nansum(input, dim, keepdim, dtype=dtype)
     return total / sum_as(input == input, dim, keepdim)
 
@@ -276,9 +274,7 @@ def _spread(name, input, dim, unbiased, keepdim, correction):
     if not isinstance(unbiased, bool):
         raise TypeError(f"{name}: takes (input, dim, unbiased: bool, keepdim) or (input, dim, *, "
                         "correction, keepdim)")
-    if not input.dtype.is_floating_point:
-        raise RuntimeError(f"{name}: needs a floating point Tensor, got {input.dtype}; "
-                           "convert it with .float() first")
+    need_floating(name, input)
     if input.dtype is dtypes.float16:  # squares soon exceed its range
         pair = _spread(name, input.float(), dim, unbiased, keepdim, correction)
         return tuple(x.half() for x in pair)

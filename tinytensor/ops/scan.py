@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
+from .checks import need_floating, refuse_bool_dtype
 from .dims import axes
 from .extrema import ValuesAndIndices
 from .index import getitem
@@ -134,9 +135,7 @@ def logcumsumexp(xp, input: Array, dim: int):
     Raises:
         NotImplementedError: the input is not of floating point.
     """
-    if input.dtype.kind != "f":
-        raise NotImplementedError(f"logcumsumexp: needs a floating point Tensor, got "
-                                  f"{dtypes.of_array(input)}; convert it with .float() first")
+    need_floating("logcumsumexp", input, NotImplementedError)
     axis = _along(dim, input)
     return input.copy() if axis is None else running(xp, xp.logaddexp, input, axis)
 
@@ -249,8 +248,7 @@ def _trapezoids(name, y, x, dx, dim):
         raise TypeError(f"{name}: give the positions x or their distance dx, not both")
     if not y.ndim:
         raise IndexError(f"{name}: a 0-d Tensor has no steps; it needs at least 1 dimension")
-    if y.dtype is dtypes.bool_:
-        raise RuntimeError(f"{name}: bool is not supported; convert with .int()")
+    refuse_bool_dtype(name, y)
     (axis,) = axes(dim, y.ndim)
     heights = (_part(y, axis, None, -1) + _part(y, axis, 1, None)) / 2
     if x is None:

@@ -9,6 +9,7 @@ from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
 from ..tensors.creation import linspace
 from ..tensors.tensor import Tensor
+from .checks import refuse_bool_dtype
 from .dims import axes
 from .samples import S, bools, ints, t
 from .shape import flatten
@@ -318,8 +319,8 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
     """
     tensors = [x for x in (elements, test_elements) if not isinstance(x, bool | int | float)]
     elements, tests = (_as_values(tensors[0], x).detach() for x in (elements, test_elements))
-    if dtypes.bool_ in (elements.dtype, tests.dtype):
-        raise RuntimeError("isin: bool is not supported; convert with .int()")
+    for x in (elements, tests):
+        refuse_bool_dtype("isin", x)
     if not tests.numel():
         return elements.new_full(tuple(elements.shape), invert, dtype=dtypes.bool_)
     tests = sort(flatten(tests)).values

@@ -10,6 +10,7 @@ import math
 
 from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
+from .checks import need_one_of, refuse_bool_dtype
 from .dims import axes, refuse_empty
 from .extrema import chosen, share_among_equals
 from .index import where
@@ -95,8 +96,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
         RuntimeError: k is not in [0, n]; a bool Tensor.
     """
     axis = _ranked("topk", input, k, dim, 0)
-    if input.dtype is dtypes.bool_:
-        raise RuntimeError("topk: bool is not supported; convert with .int()")
+    refuse_bool_dtype("topk", input)
     if axis is None:
         return sort(input)
     return chosen(input, where_topk(input, k, axis, largest), axis, True)
@@ -127,15 +127,10 @@ def kthvalue(input, k, dim=-1, keepdim=False):
     axis = _ranked("kthvalue", input, k, dim, 1)
     if axis is None:
         return sort(input)
-    _refuse_bool("kthvalue", input)
+    refuse_bool_dtype("kthvalue", input, NotImplementedError)
     order = where_topk(input, k, axis, False)
     last = order.narrow(axis, k - 1, 1)
     return chosen(input, last, axis, keepdim)
-
-
-def _refuse_bool(name, input):
-    if input.dtype is dtypes.bool_:
-        raise NotImplementedError(f"{name}: bool is not supported; convert with .int()")
 
 
 # ---------------------------------------------------------------- medians and the most frequent
@@ -180,7 +175,7 @@ def _(xp, g, input, out, input_shape):
 
 
 def _median(name, input, dim, keepdim, skip_nan):
-    _refuse_bool(name, input)
+    refuse_bool_dtype(name, input, NotImplementedError)
     if dim is None:
         return median_of_all(input, skip_nan)
     (axis,) = axes(dim, input.ndim) or (None,)
@@ -292,9 +287,7 @@ def _levels(name, input, q, interpolation):
                            "convert it with .float() first")
     if not input.numel():
         raise RuntimeError(f"{name}: a Tensor of shape {tuple(input.shape)} has no elements")
-    if interpolation not in INTERPOLATIONS:
-        raise RuntimeError(f"{name}: interpolation {interpolation!r} is none of "
-                           f"{', '.join(INTERPOLATIONS)}")
+    need_one_of(name, "interpolation", interpolation, INTERPOLATIONS)
     if isinstance(q, bool | int | float):
         q = input.new_tensor(q)
     if q.ndim > 1 or q.dtype is not input.dtype:

@@ -6,7 +6,8 @@ import math
 
 from ..arrays import Array
 from ..autograd.op import op
-from .elementwise import is_floating, is_number, sigmoid
+from .checks import is_floating, is_number
+from .elementwise import sigmoid
 from .samples import S, binary, ints, t, unary
 
 # ---------------------------------------------------------------- the error functions
