@@ -1,7 +1,7 @@
-"""The operations. One file a family; each operation is defined once, and entered in a table.
+"""The operations: one file for each family. Each operation is defined once and entered in a table.
 
-From the table follow the functions of the package, the methods, operators and in-place forms of
-Tensor, and the array language in which a backward pass is recorded. This file draws them.
+This file attaches what follows from the table: the functions of the package, the methods,
+operators and in-place forms of Tensor, and the array language of a recorded backward pass.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Activation functions, and softmax with its relatives.
 
-(sigmoid, tanh and relu themselves stand among the elementwise functions.)
+The ops sigmoid, tanh and relu are in elementwise.py.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ WIDE = [*unary(), S(t(9, low=-30, high=30))]
 
 
 def written(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The form of a function that writes its result into its input."""
+    """The in-place form of a function."""
     return in_place(function, f"{function.__name__}_")
 
 
 def with_inplace(made: Op) -> Op:
-    """Users may give the op `inplace` last, as in nn.functional: it then writes into its input."""
+    """Adds the last parameter `inplace` of nn.functional, with which it writes into its input."""
     given = list(made.function.__signature__.parameters.values())
 
     def activation(input: Any, *parameters: Any, inplace: bool = False, **named: Any) -> Any:
-        if len(parameters) == len(given):  # given counts the input
+        if len(parameters) == len(given):  # `given` includes the input
             parameters, inplace = parameters[:-1], parameters[-1]
         function = written(made.function) if inplace else made.function
         return function(input, *parameters, **named)
@@ -52,7 +52,7 @@ def with_inplace(made: Op) -> Op:
     return made
 
 
-# ---------------------------------------------------------------- rectifiers: bent or cut lines
+# ---------------------------------------------------------------- piecewise linear functions
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(t(3), inplace=False)])
@@ -81,13 +81,13 @@ def prelu(xp, input: Array, weight: Array):
     Shapes: (N, C, *), (C) or (1) -> (N, C, *). He et al. 2015.
 
     Raises:
-        RuntimeError: neither one slope nor as many as channels.
+        RuntimeError: neither one slope nor one for each channel.
     """
     return xp.where(input > 0, input, input * _per_channel(xp, weight, input.shape))
 
 
 def _per_channel(xp, weight, shape):
-    """The slopes in a shape that meets dim 1 of the input."""
+    """The slopes in a shape that broadcasts along dim 1 of the input."""
     channels = shape[1] if len(shape) > 1 else 1
     slopes = math.prod(weight.shape)
     if len(weight.shape) > 1 or slopes not in (1, channels):
@@ -113,9 +113,9 @@ def _(xp, g, input, weight_shape):
 
 @composed(method=False, samples=[S(t(3, 4)), S(t(3, 4), 0.2, 0.6), S(t(3), training=False)])
 def rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
-    """x for x > 0, a * x otherwise; in training with a drawn from [lower, upper] for each x.
+    """x for x > 0, a * x otherwise; in training a is drawn from [lower, upper] for each x.
 
-    Shapes: (*) -> (*). Xu et al. 2015. Otherwise a is the middle of the two.
+    Shapes: (*) -> (*). Xu et al. 2015. In evaluation a is (lower + upper) / 2.
     """
     if inplace:
         return written(rrelu)(input, lower, upper, training)
@@ -126,7 +126,7 @@ def rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
 
 
 def _like(drawn: Any, tensor: Any) -> Any:
-    """Numbers drawn on the host as a Tensor of the dtype and on the device of another."""
+    """Numbers drawn on the host, as a Tensor of the dtype and device of another."""
     drawn = devices.as_array(drawn).astype(tensor.dtype.numpy)
     return engine.tensor_of(devices.to_device(drawn, tensor.device), None)
 
@@ -135,7 +135,7 @@ def _like(drawn: Any, tensor: Any) -> Any:
 @op(home=FUNCTIONAL, method=False, samples=[
     *unary(), S(t(9), -0.5, 1.5), S(ints(5, low=-3))])
 def hardtanh(xp, input: Array, min_val: float = -1.0, max_val: float = 1.0):
-    """x cut off at min_val and max_val. Shapes: (*) -> (*).
+    """x clamped to [min_val, max_val]. Shapes: (*) -> (*).
 
     Raises:
         ValueError: min_val > max_val.
@@ -207,18 +207,18 @@ def _(xp, g, input, lambd):
 @op(promotes="floating", home=FUNCTIONAL, method=False, samples=[*WIDE, S(t(3, 4), 0.5)])
 def elu(xp, input: Array, alpha: float = 1.0):
     """x for x > 0, alpha * (e**x - 1) otherwise. Shapes: (*) -> (*). Clevert et al. 2016."""
-    below = input * (input <= 0)  # above, expm1 could overflow
+    below = input * (input <= 0)  # expm1 could overflow for x > 0
     return xp.where(input > 0, input, alpha * xp.expm1(below))
 
 
 @elu.vjp("input")
-def _(xp, g, input, alpha):  # out + alpha would lose the digits of e**x
+def _(xp, g, input, alpha):  # out + alpha would lose digits of e**x
     return xp.where(input > 0, g, g * (alpha * xp.exp(input * (input <= 0))))
 
 
 @composed(method=False, samples=WIDE)
 def selu(input, inplace=False):
-    """scale * elu(x, alpha) that keeps means at 0 and variances at 1. Shapes: (*) -> (*).
+    """scale * elu(x, alpha), whose constants keep mean 0 and variance 1. Shapes: (*) -> (*).
 
     Klambauer et al. 2017.
     """
@@ -239,7 +239,7 @@ def celu(input, alpha=1.0, inplace=False):
     return written(celu)(input, alpha) if inplace else elu(input / alpha) * alpha
 
 
-# ---------------------------------------------------------------- gates: x times a part of 1
+# ---------------------------------------------------------------- gated units
 
 
 @op(promotes="floating", home=FUNCTIONAL, method=False, samples=[
@@ -316,7 +316,7 @@ def _(xp, g, input):
 
 @composed(home=FUNCTIONAL, method=False, samples=[S(t(3, 4)), S(t(4, 3), 0), S(t(2, 6, 3), dim=1)])
 def glu(input, dim=-1):
-    """a sigmoid(b), a and b the two halves of the input along a dim.
+    """a sigmoid(b), where a and b are the halves of the input along a dim.
 
     Shapes: (*, 2n, *) -> (*, n, *). Dauphin et al. 2017.
 
@@ -333,7 +333,7 @@ def glu(input, dim=-1):
     return a * sigmoid(b)
 
 
-# ---------------------------------------------------------------- sigmoid's relatives
+# ---------------------------------------------------------------- functions related to sigmoid
 
 
 @op(promotes="floating", home=FUNCTIONAL, method=False, samples=[
@@ -341,7 +341,7 @@ def glu(input, dim=-1):
 def softplus(xp, input: Array, beta: float = 1, threshold: float = 20):
     """log(1 + e**(beta x)) / beta, and x itself where beta x > threshold. Shapes: (*) -> (*)."""
     scaled = input * beta
-    below = scaled * (scaled <= threshold)  # above, exp could overflow
+    below = scaled * (scaled <= threshold)  # exp could overflow above the threshold
     return xp.where(scaled > threshold, input, xp.log1p(xp.exp(below)) / beta)
 
 
@@ -362,7 +362,7 @@ logsigmoid.vjp(input=lambda xp, g, input: g * sigmoid.run(xp, -input))
 
 @with_inplace
 @op(promotes="floating", home=FUNCTIONAL, method=False, samples=[
-    *unary(), S(t(9, low=-9, high=9))],  # in PyTorch's own a sixth has but float32's digits
+    *unary(), S(t(9, low=-9, high=9))],  # PyTorch's own has 1 / 6 in float32
     reference=lambda torch: lambda x: torch.nn.functional.relu6(x + 3) / 6)
 def hardsigmoid(xp, input: Array):
     """min(max(0, x + 3), 6) / 6. Shapes: (*) -> (*). Courbariaux et al. 2016."""
@@ -392,7 +392,7 @@ SAMPLES = [S(t(3, 4), 1), S(t(2, 3, 4), 0), S(t(2, 3, 4), -1), S(t(), 0), S(t(0,
 
 
 def _exponentials(xp, input, dim):
-    """e ** (input - max): the shift changes no result and keeps every power at most 1."""
+    """e ** (input - max): the shift cancels in softmax, and no power exceeds 1."""
     over = axes(dim, input.ndim)
     return xp.exp(input - xp.max(input, axis=over, keepdims=True)) if input.size else xp.exp(input)
 
@@ -466,7 +466,7 @@ def softmin(input: Tensor, dim: int | None = None,
 def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     """softmax((logits + noise) / tau): a differentiable draw from the classes along a dim.
 
-    Shapes: (*) -> (*). With `hard` the result is one-hot, its gradient that of the soft draw.
+    Shapes: (*) -> (*). With `hard` the result is one-hot, with the gradient of the soft draw.
     Jang, Gu and Poole 2017. `eps` is without effect, as in PyTorch.
     """
     drawn = random.default_generator(logits.device).numpy.standard_exponential(

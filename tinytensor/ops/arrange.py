@@ -1,4 +1,4 @@
-"""Parts, joins, tiling, rolling, grids and windows: elements in another arrangement.
+"""Rearranging elements: slices, joins, tiling, rolling, grids and windows.
 
 Every op here is linear and one of a pair, each the derivative of the other: repeating and
 summing, windows and overlap-add.
@@ -18,7 +18,7 @@ from .index import flip, getitem, split
 from .samples import S, ints, t
 from .shape import cat, expand, flatten, reshape, stack, transpose
 
-# ---------------------------------------------------------------- parts, as views
+# ---------------------------------------------------------------- slices, as views
 
 
 def piece(input: Tensor, axis: int, start: int, stop: int | None) -> Tensor:
@@ -27,10 +27,10 @@ def piece(input: Tensor, axis: int, start: int, stop: int | None) -> Tensor:
 
 
 def _position(name, input, dim):
-    """The axis of `dim`, of a Tensor that has any.
+    """The axis of `dim`.
 
     Raises:
-        IndexError: it has none, or not this one.
+        IndexError: a 0-d Tensor, or a dim that does not exist.
     """
     if not input.ndim:
         raise IndexError(f"{name}: a 0-d Tensor has no parts")
@@ -42,7 +42,7 @@ def narrow(input, dim, start, length):
     """`length` elements along `dim` from `start`, as a view. Shapes: (*, n, *) -> (*, length, *).
 
     Raises:
-        RuntimeError: they are not all there; a 0-d Tensor.
+        RuntimeError: `length` reaches beyond the end, or is negative; a 0-d Tensor.
         IndexError: `start` is outside of [-n, n].
     """
     if not input.ndim:
@@ -60,10 +60,10 @@ def narrow(input, dim, start, length):
 
 @composed(samples=[S(t(3, 4), 1, 2), S(t(3, 4), -2, -1)])
 def select(input, dim, index):
-    """What stands at `index` along `dim`, without it, as a view. Shapes: (*, n, *) -> (*).
+    """The slice at `index` along `dim`, without that dim, as a view. Shapes: (*, n, *) -> (*).
 
     Raises:
-        IndexError: there is no such position; a 0-d Tensor.
+        IndexError: an index that does not exist; a 0-d Tensor.
     """
     axis, index = _position("select", input, dim), int(index)
     size = input.shape[axis]
@@ -78,7 +78,7 @@ SECTIONS = dict.fromkeys(("sections", "indices"), "indices_or_sections")
 @composed(keywords=SECTIONS, samples=[
     S(t(5, 2), 2), S(t(2, 7), 3, 1), S(t(2, 7), (2, 5), dim=-1), S(t(3), [1, -1]), S(t(2), 3)])
 def tensor_split(input, indices_or_sections, dim=0):
-    """So many pieces, of sizes that differ by at most 1, or cut before the positions; views.
+    """A number of pieces whose sizes differ by at most 1, or pieces between positions; views.
 
     Shapes: (n, *) -> (n1, *), (n2, *), ...
 
@@ -119,11 +119,11 @@ def _split_along(name, axis, doc):
                     samples=[S(t(4, 4, 4), 2), S(t(2, 3, 4), (1, 2))])(pieces)
 
 
-hsplit = _split_along("hsplit", 1, """Equal pieces along dim 1 (of a vector along 0), or cut before
-    the positions, as views. Shapes: (n, m) -> (n, m1), (n, m2), ...""")
-vsplit = _split_along("vsplit", 0, """Equal pieces along dim 0, or cut before the positions, as
+hsplit = _split_along("hsplit", 1, """Equal pieces along dim 1 (of a vector along 0), or pieces
+    between positions, as views. Shapes: (n, m) -> (n, m1), (n, m2), ...""")
+vsplit = _split_along("vsplit", 0, """Equal pieces along dim 0, or pieces between positions, as
     views; at least 2 dims. Shapes: (n, m) -> (n1, m), (n2, m), ...""")
-dsplit = _split_along("dsplit", 2, """Equal pieces along dim 2, or cut before the positions, as
+dsplit = _split_along("dsplit", 2, """Equal pieces along dim 2, or pieces between positions, as
     views. Shapes: (n, m, k) -> (n, m, k1), (n, m, k2), ...""")
 
 
@@ -131,21 +131,22 @@ dsplit = _split_along("dsplit", 2, """Equal pieces along dim 2, or cut before th
 
 
 def _pieces(tensors):
-    """The Tensors of f(a, b) and of f((a, b))."""
+    """The Tensors of a call f(a, b) or f((a, b))."""
     return tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], list | tuple) \
         else tensors
 
 
 def _at_least(name, dims, shape_of):
-    """atleast_1d, 2d, 3d: fewer dims are filled up with sizes of 1."""
+    """atleast_1d, 2d, 3d: add dims of size 1."""
     def function(*tensors):
         given = _pieces(tensors)
-        found = tuple(x if x.ndim >= dims else reshape(x, shape_of(tuple(x.shape))) for x in given)
-        return found if given is not tensors or len(found) > 1 else found[0]
+        results = tuple(x if x.ndim >= dims else reshape(x, shape_of(tuple(x.shape)))
+                        for x in given)
+        return results if given is not tensors or len(results) > 1 else results[0]
 
     function.__name__ = name
-    function.__doc__ = (f"With sizes of 1 until there are {dims} dims, as views; of several "
-                        f"Tensors a tuple. Shapes: () -> {(1,) * dims}.")
+    function.__doc__ = (f"Adds dims of size 1 up to {dims} dims, as views; for several Tensors "
+                        f"a tuple. Shapes: () -> {(1,) * dims}.")
     samples = [S(t()), S(t(3)), S(t(2, 3), t()), S([t(2), t(2, 3, 4)])]
     return composed(method=False, samples=samples)(function)
 
@@ -158,26 +159,26 @@ atleast_3d = _at_least("atleast_3d", 3, lambda shape: {
 
 @composed(method=False, samples=[S([t(2), t(3)]), S([t(2, 1), t(2, 2)]), S([t(), t()])])
 def hstack(tensors):
-    """Joined along dim 1, vectors along dim 0. Shapes: (n, m), (n, k) -> (n, m + k)."""
+    """Concatenates along dim 1, vectors along dim 0. Shapes: (n, m), (n, k) -> (n, m + k)."""
     tensors = atleast_1d(tuple(tensors))
     return cat(tensors, 0 if tensors and tensors[0].ndim == 1 else 1)
 
 
 @composed(method=False, aliases=("row_stack",), samples=[S([t(3), t(3)]), S([t(2, 3), t(3)])])
 def vstack(tensors):
-    """Joined along dim 0, vectors as rows. Shapes: (n, m), (m) -> (n + 1, m)."""
+    """Concatenates along dim 0, vectors as rows. Shapes: (n, m), (m) -> (n + 1, m)."""
     return cat(atleast_2d(tuple(tensors)), 0)
 
 
 @composed(method=False, samples=[S([t(3), t(3)]), S([t(2, 3), t(2, 3)]), S([t(2, 3, 1), t(2, 3)])])
 def dstack(tensors):
-    """Joined along dim 2. Shapes: (n, m), (n, m) -> (n, m, 2)."""
+    """Concatenates along dim 2. Shapes: (n, m), (n, m) -> (n, m, 2)."""
     return cat(atleast_3d(tuple(tensors)), 2)
 
 
 @composed(method=False, samples=[S([t(3), t(3)]), S([t(3, 2), t(3)]), S([t(), t()])])
 def column_stack(tensors):
-    """Joined along dim 1, vectors as columns. Shapes: (n, m), (n) -> (n, m + 1)."""
+    """Concatenates along dim 1, vectors as columns. Shapes: (n, m), (n) -> (n, m + 1)."""
     return hstack(tuple(x if x.ndim > 1 else reshape(x, (x.numel(), 1)) for x in tensors))
 
 
@@ -188,10 +189,10 @@ def column_stack(tensors):
     S(t(2, 3), (2, 1)), S(t(2, 3), (2, 1, 3)), S(t(), (2,)), S(t(3), (0,)), S(t(2), (1,)),
     S(t(0, 2), (2, 2))])
 def repeat(xp, input: Array, repeats: Any):
-    """The whole Tensor so often along each dim, as a copy. Shapes: (n, m) -> (r0 n, r1 m).
+    """Repeats the Tensor `repeats` times along each dim; a copy. Shapes: (n, m) -> (r0 n, r1 m).
 
     Raises:
-        RuntimeError: fewer repeats than dims; negative ones.
+        RuntimeError: fewer repeats than dims; negative repeats.
     """
     if len(repeats) < input.ndim or any(r < 0 for r in repeats):
         raise RuntimeError(f"repeat: repeats {tuple(repeats)} for shape {tuple(input.shape)}: "
@@ -211,14 +212,14 @@ def _(xp, g, input_shape, repeats):
 @composed(varargs="dims", samples=[S(t(2, 3), (2,)), S(t(2, 3), (2, 1, 3)), S(t(), (2, 2)),
                                    S(t(2), ())])
 def tile(input, dims):
-    """As `repeat`, where missing repeats are 1. Shapes: (n, m) -> (n, r m) for (r,)."""
+    """As `repeat`; missing repeats are 1. Shapes: (n, m) -> (n, r m) for (r,)."""
     return repeat(input, (1,) * (input.ndim - len(dims)) + tuple(dims))
 
 
 @op(method=False, internal=True, reference="repeat_interleave", samples=[
     S(t(2, 3), 2, 1), S(t(2, 3), 3, -2), S(t(2, 3), 0, 0)])
 def repeat_each(xp, input: Array, repeats: int, dim: int):
-    """Each element `repeats` times in a row along `dim`. Shapes: (*, n, *) -> (*, r n, *)."""
+    """Each element repeated `repeats` times along `dim`. Shapes: (*, n, *) -> (*, r n, *)."""
     return xp.repeat(input, repeats, axis=dim)
 
 
@@ -232,13 +233,14 @@ def _(xp, g, input_shape, repeats, dim):
 @composed(samples=[S(t(2, 3), 2), S(t(2, 3), 2, 1), S(t(3, 2), ints(3), 0), S(t(3), ints(3)),
                    S(t(2, 3), ints(1), -1), S(t(), 3), S(ints(4))])
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
-    """Each element so often in a row, along `dim` or of all; one number for all or for each.
+    """Each element repeated along `dim`, or in the flattened input; `repeats` is one number or one
+    for each element.
 
-    With one argument, of repeats alone: i comes repeats[i] times.
+    repeat_interleave(repeats) alone gives each i repeats[i] times.
     Shapes: (*, n, *), () or (n) -> (*, Σ repeats, *).
 
     Raises:
-        RuntimeError: not one number for each; negative ones; `output_size` is not their sum.
+        RuntimeError: not one number for each; negative numbers; `output_size` is not their sum.
         NotImplementedError: repeats that are not integers.
     """
     if repeats is None:
@@ -267,22 +269,22 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         return repeat_each(input, counts[0], axis)
     positions = input.new_tensor(
         [i for i, r in enumerate(counts) for _ in range(r)], dtype=dtypes.int64)
-    rows = transpose(input, 0, axis)  # positions in dim 0 have the faster derivative
+    rows = transpose(input, 0, axis)  # the derivative of indexing dim 0 is faster
     return transpose(getitem(rows, (positions._array,)), 0, axis)
 
 
-# ---------------------------------------------------------------- turned
+# ---------------------------------------------------------------- rolling and rotating
 
 
 @op(samples=[S(t(2, 3), 1), S(t(2, 3), (1, 2), (0, 1)), S(t(2, 3), -4, 0), S(t(2, 3), 1, (-1,)),
              S(t(0, 3), 1, 0), S(t(), 1), S(t(2, 3), (1, 1), (0, 0))])
 def roll(xp, input: Array, shifts: Any, dims: Any = None):
-    """Moved by `shifts` along `dims`, around the end; of all elements in order without dims.
+    """Rolls by `shifts` along `dims`, circularly; without dims, the flattened elements.
 
     Shapes: (*) -> (*).
 
     Raises:
-        RuntimeError: not one shift for each dim.
+        RuntimeError: different numbers of shifts and dims.
     """
     shifts, dims = ((x,) if isinstance(x, int) else tuple(x or ()) for x in (shifts, dims))
     if len(shifts) != max(len(dims), 1):
@@ -304,7 +306,7 @@ def _(xp, g, shifts, dims):
 @op(samples=[S(t(2, 3)), S(t(2, 3), 2), S(t(2, 3, 4), 3, (0, 2)), S(t(2, 3), -1, (1, 0)),
              S(t(2, 2), 4)])
 def rot90(xp, input: Array, k: int = 1, dims: Any = (0, 1)):
-    """Turned `k` times by 90 degrees, from the first of `dims` to the second; a copy.
+    """Rotates `k` times by 90 degrees, from the first of `dims` to the second; a copy.
 
     Shapes: (n, m) -> (m, n) for odd k.
 
@@ -312,7 +314,7 @@ def rot90(xp, input: Array, k: int = 1, dims: Any = (0, 1)):
         RuntimeError: not two different dims.
     """
     if len(dims) != 2 or input.ndim < 2:
-        raise RuntimeError(f"rot90: needs 2 dims to turn in, got {tuple(dims)} for shape "
+        raise RuntimeError(f"rot90: needs 2 dims to rotate in, got {tuple(dims)} for shape "
                            f"{tuple(input.shape)}")
     return xp.rot90(input, k, axes(tuple(dims), input.ndim)).copy()
 
@@ -322,14 +324,14 @@ rot90.vjp(input=lambda xp, g, k, dims: rot90.run(xp, g, -k, dims))
 
 @composed(samples=[S(t(2, 3)), S(t(2, 3, 2))])
 def fliplr(input):
-    """Dim 1 reversed, as a copy. Shapes: (n, m, *) -> (n, m, *)."""
+    """Reverses dim 1, as a copy. Shapes: (n, m, *) -> (n, m, *)."""
     need_dims("fliplr", input, 2)
     return flip(input, (1,))
 
 
 @composed(samples=[S(t(2, 3)), S(t(3))])
 def flipud(input):
-    """Dim 0 reversed, as a copy. Shapes: (n, *) -> (n, *)."""
+    """Reverses dim 0, as a copy. Shapes: (n, *) -> (n, *)."""
     need_dims("flipud", input, 1)
     return flip(input, (0,))
 
@@ -341,7 +343,7 @@ def flipud(input):
                                  S(t(3), indexing="xy")],
           reference=lambda torch: lambda *x, indexing="ij": torch.meshgrid(*x, indexing=indexing))
 def meshgrid(*tensors, indexing="ij"):
-    """Every vector spread over the grid of all, as views; "xy" has the first two dims exchanged.
+    """Each vector expanded over the grid of all, as views; "xy" exchanges the first two dims.
 
     Shapes: (n), (m) -> (n, m), (n, m).
 
@@ -367,7 +369,7 @@ def meshgrid(*tensors, indexing="ij"):
 
 @composed(method=False, samples=[S(t(2), t(3)), S(t(2)), S(t(2), t(1), t(3))])
 def cartesian_prod(*tensors):
-    """All combinations of one element of each vector, one a row. Shapes: (n), (m) -> (n m, 2).
+    """All combinations of one element of each vector, as rows. Shapes: (n), (m) -> (n m, 2).
 
     Raises:
         RuntimeError: not vectors.
@@ -387,7 +389,7 @@ def _check_vectors(name, tensors):
 
 @composed(samples=[S(t(4)), S(t(3), 3), S(t(3), 2, True), S(t(3), r=1)])
 def combinations(input, r=2, with_replacement=False):
-    """All choices of `r` elements of a vector, in their order, one a row. Shapes: (n) -> (k, r).
+    """All choices of `r` elements of a vector, in order, as rows. Shapes: (n) -> (k, r).
 
     Raises:
         RuntimeError: not a vector; a negative r.
@@ -410,12 +412,12 @@ def combinations(input, r=2, with_replacement=False):
     S(t(5), 0, 3, 1), S(t(2, 6), 1, 2, 3), S(t(2, 7, 3), -2, 3, 2), S(t(4), 0, 0, 1),
     S(t(), 0, 1, 1)])
 def unfold(xp, input: Array, dimension: int, size: int, step: int):
-    """Windows of `size` along a dim, one every `step`, as a last dim; a view, on a GPU a copy.
+    """Windows of `size` along a dim, one every `step`, in a new last dim; a view, on a GPU a copy.
 
     Shapes: (*, n, *) -> (*, (n - size) // step + 1, *, size).
 
     Raises:
-        RuntimeError: a window larger than the dim; a step that is not positive.
+        RuntimeError: a window larger than the dim; a step below 1.
     """
     x = xp.reshape(input, input.shape or (1,))
     (axis,) = axes(dimension, x.ndim)
@@ -427,7 +429,7 @@ def unfold(xp, input: Array, dimension: int, size: int, step: int):
     shape = (*x.shape[:axis], count, *x.shape[axis + 1:], size)
     strides = (*x.strides[:axis], x.strides[axis] * step, *x.strides[axis + 1:], x.strides[axis])
     windows = xp.lib.stride_tricks.as_strided(x, shape, strides)
-    if windows.base is None:  # CuPy's do not say whose memory they show: no write would be noticed
+    if windows.base is None:  # CuPy's view has no base, so that writes to it would go unnoticed
         windows = windows.copy()
     return windows[0] if not input.ndim else windows
 
@@ -437,9 +439,10 @@ def unfold(xp, input: Array, dimension: int, size: int, step: int):
     reference=lambda torch: lambda w, shape, axis, step: torch.ops.aten.unfold_backward(
         w, shape, axis, w.shape[-1], step))
 def overlap_add(xp, input: Array, shape: Any, dimension: int, step: int):
-    """Windows laid back to where `unfold` took them from, added up where they overlap.
+    """Windows added at the positions that `unfold` takes them from, the adjoint of `unfold`.
 
-    Shapes: (*, count, *, size) -> shape. A loop over the taps, each one strided addition.
+    Shapes: (*, count, *, size) -> shape. A loop over the elements of a window, each
+    one strided addition.
     """
     out = xp.zeros(shape or (1,), dtype=input.dtype)
     (axis,) = axes(dimension, out.ndim)

@@ -1,10 +1,10 @@
-"""Factorisations, and what follows from them: determinants, pseudoinverses, powers.
+"""Factorisations, and what is computed from them: pseudoinverses, determinants, powers.
 
 NumPy calls LAPACK for the forward, CuPy cuSOLVER. The derivatives are products with the factors:
 Giles 2008, "Collected matrix derivative results"; Townsend 2016, "Differentiating the singular
 value decomposition"; Seeger et al. 2017, "Auto-differentiating linear algebra"; Roberts and
-Roberts 2020, "QR and LQ decomposition matrix backpropagation". They hold for batches as they
-stand, and where the factors are unique: two equal singular or eigenvalues give inf or NaN.
+Roberts 2020, "QR and LQ decomposition matrix backpropagation". They hold for batches, and
+only where the factors are unique: two equal singular values or eigenvalues give inf or NaN.
 """
 
 # ruff: noqa: N803, N806 - matrices have PyTorch's names, which are capitals
@@ -82,7 +82,7 @@ def cholesky(A, *, upper=False):
 
 
 def _top_level(name, function, doc, **entry):
-    """A function at the top level, where linalg's of the same name is another."""
+    """Enters a function of the package whose namesake in linalg has another signature."""
     function.__name__, function.__doc__ = name, doc
     return composed(**entry)(function)
 
@@ -94,7 +94,7 @@ _top_level("cholesky", lambda input, upper=False: cholesky(input, upper=upper),
 
 
 def _of_triangle(name):
-    """PyTorch's function of a factor: of a triangle of it, since its gradient is of the whole."""
+    """PyTorch's function, applied to one triangle: its own gradient covers the whole factor."""
     def reference(torch):
         def function(*tensors, upper=False):
             *others, L = tensors
@@ -154,14 +154,14 @@ def _(xp, g, Q, R, A_shape, mode):
     gR = xp.zeros_like(R) if g[1] is None else g[1]
     if n >= m:
         return _qr_rule(xp, Q, R, gQ, gR)
-    # A = [X Y] = Q [U V]: Q depends on X alone, and V = Qᵀ Y.
+    # A = [X Y] = Q [U V]: Q depends only on X, and V = Qᵀ Y.
     U, V, gU, gV = R[..., :n], R[..., n:], gR[..., :n], gR[..., n:]
     gQ = gQ + xp.matmul(xp.matmul(Q, V), transposed(xp, gV))
     return xp.concatenate([_qr_rule(xp, Q, U, gQ, gU), xp.matmul(Q, gV)], axis=-1)
 
 
 def _qr_rule(xp, Q, R, gQ, gR):
-    """For at least as many rows as columns: (gQ + Q sym(M)) R⁻ᵀ, M = R gRᵀ - gQᵀ Q."""
+    """The gradient for n >= m: (gQ + Q sym(M)) R⁻ᵀ with M = R gRᵀ - gQᵀ Q."""
     M = xp.matmul(R, transposed(xp, gR)) - xp.matmul(transposed(xp, gQ), Q)
     symmetric = M * triangle_mask(M) + transposed(xp, M * triangle_mask(M, strict=True))
     d = gQ + xp.matmul(Q, symmetric)
@@ -193,8 +193,8 @@ def _eigh_like_numpy(torch):
 def eigh(xp, A: Array, UPLO: str = "L"):
     """Eigenvalues, ascending, and eigenvectors, as columns, of symmetric matrices.
 
-    Of A only one triangle is read, lower or upper; the gradient is spread over both. The sign
-    of a vector is arbitrary. Shapes: (*, n, n) -> (*, n), (*, n, n). Giles 2008, section 3.1.
+    Only one triangle of A is read, lower or upper; the gradient is symmetric. The sign of a
+    vector is arbitrary. Shapes: (*, n, n) -> (*, n), (*, n, n). Giles 2008, section 3.1.
 
     Raises:
         LinAlgError: no convergence.
@@ -247,9 +247,11 @@ def _svd_like_numpy(torch):
 def svd(xp, A: Array, full_matrices: bool = True):
     """A = U diag(S) Vh, with orthonormal columns in U and rows in Vh; S descends.
 
-    The signs are arbitrary, as are the columns of U and rows of Vh beyond S that `full_matrices`
-    adds; those have no gradient. Shapes: (*, n, m) -> (*, n, k), (*, k), (*, k, m), k = min(n, m);
-    with full_matrices (*, n, n), (*, k), (*, m, m). Townsend 2016.
+    The signs are arbitrary, and so are the columns of U and rows of Vh beyond S that
+    `full_matrices` adds; those have no gradient. Townsend 2016.
+
+    Shapes: (*, n, m) -> (*, n, k), (*, k), (*, k, m), k = min(n, m);
+    with full_matrices (*, n, n), (*, k), (*, m, m).
 
     Raises:
         LinAlgError: no convergence.
@@ -278,7 +280,7 @@ def _(xp, g, U, S, Vh):
     if isinstance(inner, float):
         inner = xp.zeros_like(gaps)
     d = xp.matmul(xp.matmul(U, inner), Vh)
-    if gU is not None and U.shape[-2] > k:  # out of the space of the columns of U
+    if gU is not None and U.shape[-2] > k:  # outside of the span of the columns of U
         d = d + xp.matmul((gU - xp.matmul(U, xp.matmul(transposed(xp, U), gU))) / columns, Vh)
     if gVh is not None and Vh.shape[-1] > k:
         d = d + xp.matmul(U, (gVh - xp.matmul(xp.matmul(gVh, transposed(xp, Vh)), Vh)) / rows)
@@ -310,7 +312,7 @@ def svdvals(A):
 
 
 def _cutoff(values, shape, atol, rtol):
-    """Below what singular values count as 0: max(atol, rtol * the largest), as (*, 1).
+    """The bound up to which singular values count as 0: max(atol, rtol * the largest), as (*, 1).
 
     By default rtol is max(n, m) * eps, or 0 if an atol is given.
     """
@@ -325,9 +327,9 @@ def _cutoff(values, shape, atol, rtol):
 @op(method=False, internal=True, scalar=LAPACK, samples=[S(t(4, 3)), S(t(2, 3, 4))],
     reference="linalg.pinv")
 def pseudoinverse(xp, A: Array, cutoff: Any = 1e-15):
-    """The inverse of the part of A with singular values over `cutoff`.
+    """The inverse of the part of A with singular values above `cutoff`.
 
-    Shapes: (*, n, m) -> (*, m, n). Golub and Pereyra 1973: its rule holds for every rank.
+    Shapes: (*, n, m) -> (*, m, n). The rule is that of Golub and Pereyra 1973, for every rank.
     """
     U, values, Vh = converged("linalg.pinv", xp.linalg.svd, A, full_matrices=False)
     kept = values > cutoff
@@ -340,7 +342,7 @@ def _(xp, g, A, out):
     P, Ph, gh = out, transposed(xp, out), transposed(xp, g)
     mm = xp.matmul
     d = -transposed(xp, mm(mm(P, gh), P))
-    # What is left of g outside of the rows and of the columns of A.
+    # The part of g outside of the row and column spaces of A.
     d = d + mm(mm(gh - mm(A, mm(P, gh)), P), Ph)
     return d + mm(mm(Ph, P), gh - mm(mm(gh, P), A))
 
@@ -351,7 +353,7 @@ def pinv(A, *, atol=None, rtol=None, hermitian=False):
     """The Moore-Penrose inverse: singular values up to max(atol, rtol * the largest) count as 0.
 
     Shapes: (*, n, m) -> (*, m, n). rtol is max(n, m) * eps unless one of the two is given.
-    `hermitian` promises that A is symmetric, which makes no difference here.
+    `hermitian` declares that A is symmetric; it changes nothing.
 
     Raises:
         LinAlgError: no convergence.
@@ -371,7 +373,7 @@ def pinverse(input, rcond=1e-15):
 @composed(home="linalg", method=False, scalar=LAPACK, samples=[
     S(t(4, 3)), S(t(2, 3, 4)), S(t(3, 3), atol=2.0), S(t(3, 3), rtol=0.5)])
 def matrix_rank(A, *, atol=None, rtol=None, hermitian=False):
-    """How many singular values are over max(atol, rtol * the largest). Shapes: (*, n, m) -> (*).
+    """The number of singular values above max(atol, rtol * the largest). Shapes: (*, n, m) -> (*).
 
     rtol is max(n, m) * eps unless one of the two is given; the result is int64.
     """
@@ -392,16 +394,16 @@ LeastSquares = namedtuple(  # type: ignore[name-match]
 def lstsq(A, B, rcond=None, *, driver=None):
     """(solution, residuals, rank, singular_values): the X of least |A X - B|, then of least |X|.
 
-    Through the pseudoinverse, which is right for every rank, whatever the driver. That decides, as
-    in PyTorch, what else is told and what stays empty: "gelsy", the default, tells the rank;
-    "gelsd" and "gelss" the singular values too; these and "gels" |A X - B|² of each column, if A
-    has more rows than columns and full rank.
+    The solution is that of the pseudoinverse for every driver. As in PyTorch, the driver decides
+    which other results are empty: "gelsy", the default, gives the rank; "gelsd" and "gelss" also
+    the singular values; these and "gels" |A X - B|² of each column, if A has more rows than
+    columns and full rank.
 
     Shapes: (*, n, m), (*, n, k) or (*, n) -> (*, m, k) or (*, m), (*, k) or (0), (*) or (0),
     (*, min(n, m)) or (0).
 
     Raises:
-        RuntimeError: another driver; A and B have not the same number of rows.
+        RuntimeError: another driver; A and B differ in their number of rows.
     """
     need_one_of("linalg.lstsq", "driver", driver, (None, "gels", "gelsy", "gelsd", "gelss"))
     vector = B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
@@ -428,8 +430,8 @@ def lstsq(A, B, rcond=None, *, driver=None):
 def det(xp, A: Array):
     """The determinant. Shapes: (*, n, n) -> (*). Giles 2008, section 2.2.4.
 
-    Its derivative is the cofactor matrix, which singular matrices have too. (PyTorch's
-    gradient there is 0, also where the cofactors are not.)
+    Its derivative is the cofactor matrix, for singular matrices too. (There PyTorch's gradient is
+    0, even if the cofactors are not.)
 
     Raises:
         RuntimeError: not square, or not of float32 or float64.
@@ -460,7 +462,7 @@ def _cofactors(xp, A):
 
 @op(outputs=("sign", "logabsdet"), samples=[*REGULAR, S(t(2, 2))], scalar=LAPACK)
 def slogdet(xp, A: Array):
-    """The sign of the determinant, and the logarithm of its size; 0 and -inf if it is 0.
+    """The sign of the determinant and the logarithm of its absolute value; 0 and -inf if it is 0.
 
     Shapes: (*, n, n) -> (*), (*).
 
@@ -479,7 +481,7 @@ def _(xp, g, A):
 
 @composed(samples=[S(Regular((3, 3))), S(Regular((2, 2, 2)))], scalar=LAPACK)
 def logdet(input):
-    """log det; NaN where the determinant is negative. Shapes: (*, n, n) -> (*)."""
+    """log det; NaN if the determinant is negative. Shapes: (*, n, n) -> (*)."""
     sign, size = slogdet(input)
     return size.masked_fill(sign < 0, float("nan"))
 
@@ -490,7 +492,7 @@ def logdet(input):
 @composed(scalar=LAPACK, samples=[
     S(t(3, 3, grad=False), 0), S(t(3, 3), 1), S(t(2, 3, 3), 5), S(Regular((3, 3)), -2)])
 def matrix_power(A, n):
-    """A @ A @ ... n times, by squaring; of the inverse if n is negative.
+    """A @ A @ ..., n times, by squaring; for negative n, of the inverse.
 
     Shapes: (*, n, n) -> (*, n, n).
 

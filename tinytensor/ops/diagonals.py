@@ -35,7 +35,7 @@ def _triangle(name, xp, input, diagonal):
 
 @op(inplace=True, samples=TRIANGLES)
 def tril(xp, input: Array, diagonal: int = 0):
-    """0 above the diagonal, or above that `diagonal` places higher.
+    """The lower triangle: 0 above the diagonal, or above the one at offset `diagonal`.
 
     Shapes: (*, n, m) -> (*, n, m).
     """
@@ -44,7 +44,7 @@ def tril(xp, input: Array, diagonal: int = 0):
 
 @op(inplace=True, samples=TRIANGLES)
 def triu(xp, input: Array, diagonal: int = 0):
-    """0 below the diagonal, or below that `diagonal` places higher.
+    """The upper triangle: 0 below the diagonal, or below the one at offset `diagonal`.
 
     Shapes: (*, n, m) -> (*, n, m).
     """
@@ -56,23 +56,23 @@ triu.vjp(input=lambda xp, g, diagonal: triu.run(xp, g, diagonal))
 
 
 def _diagonal_of(xp, x, offset, dim1, dim2):
-    """A diagonal as a view that can be written, as the last axis."""
+    """A diagonal as a writable view, in the last axis."""
     first, second = axes(dim1, x.ndim), axes(dim2, x.ndim)
     if first == second:
         raise RuntimeError(f"diagonal: the dims {dim1} and {dim2} are the same")
     rows = xp.moveaxis(x, (*first, *second), (-2, -1))
     up, right = max(-offset, 0), max(offset, 0)
     length = max(min(rows.shape[-2] - up, rows.shape[-1] - right), 0)
-    # einsum, since what numpy.diagonal gives is read-only
+    # einsum: the view of numpy.diagonal is read-only
     return xp.einsum("...ii->...i", rows[..., up:up + length, right:right + length])
 
 
 @op(view=True, samples=[S(t(3, 4)), S(t(3, 4), 1), S(t(3, 4), -2), S(t(2, 3, 4), 0, 0, 2),
                         S(t(2, 3, 4), 1, -1, 0), S(t(2, 3), 9), S(t(0, 3))])
 def diagonal(xp, input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1):
-    """The diagonal of the matrices in two dims, as the last dim, as a view.
+    """The diagonal of the matrices in two dims, in the last dim, as a view.
 
-    `offset` counts the places above the main one. Shapes: (n, m, *) -> (*, k).
+    `offset` is the distance above the main diagonal. Shapes: (n, m, *) -> (*, k).
 
     Raises:
         RuntimeError: the dims are the same.
@@ -81,11 +81,11 @@ def diagonal(xp, input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1):
 
 
 def _positions(size, stride, offset):
-    """Where each element of a view stands among those of what it is a view of."""
-    found = numpy.full(tuple(size), offset)
+    """The position in its base of each element of a strided view."""
+    positions = numpy.full(tuple(size), offset)
     for i, (n, step) in enumerate(zip(size, stride, strict=True)):
-        found += (numpy.arange(n) * step).reshape(-1, *(1,) * (len(size) - i - 1))
-    return found
+        positions += (numpy.arange(n) * step).reshape(-1, *(1,) * (len(size) - i - 1))
+    return positions
 
 
 @op(view=True, samples=[
@@ -101,20 +101,21 @@ def as_strided(xp, input: Array, size: Sequence[int], stride: Sequence[int],
     if 0 not in size and last >= input.size:
         raise RuntimeError(f"as_strided: element {last} of a memory of {input.size}: size {size}, "
                            f"stride {stride} and offset {storage_offset} reach beyond its end")
-    flat = xp.ascontiguousarray(input).reshape(-1)[storage_offset:]  # g may lie otherwise
+    # A gradient may have other strides.
+    flat = xp.ascontiguousarray(input).reshape(-1)[storage_offset:]
     return xp.lib.stride_tricks.as_strided(flat, size, [s * input.itemsize for s in stride])
 
 
 @as_strided.public
 def as_strided_in_memory(input, size, stride, storage_offset=None):
-    """Element i stride[0] + j stride[1] + ... of the memory for each (i, j, ...), from the input's
-    first element on, or from storage_offset of the memory that the input is a view of.
+    """A view whose element (i, j, ...) is storage_offset + i stride[0] + j stride[1] + ... of the
+    memory; storage_offset is that of the input by default.
 
-    Elements may come several times: gradients add up. A view. Shapes: (*) -> size.
+    Elements may repeat: their gradients accumulate. Shapes: (*) -> size.
 
     Raises:
-        RuntimeError: sizes and strides that are not equally many, or negative; elements that the
-            memory does not have; an input that has some element of it twice, as an expanded one.
+        RuntimeError: different numbers of sizes and strides, or negative ones; elements beyond
+            the memory; an input with repeated elements, such as an expanded one.
     """
     size, stride, first = tuple(size), tuple(stride), input.storage_offset()
     if storage_offset is None:
@@ -125,16 +126,16 @@ def as_strided_in_memory(input, size, stride, storage_offset=None):
 
 
 def _last(size, stride, offset):
-    """Where the last element is."""
+    """The position of the last element."""
     return offset + sum((n - 1) * step for n, step in zip(size, stride, strict=False))
 
 
 @op(view=True, method=False, internal=True, samples=[])
 def memory(xp, input: Array, stride: Sequence[int], offset: int):
-    """All of the memory that the input is a view of, without dims in it. Shapes: (*) -> (n)."""
+    """The whole memory that the input is a view of, flat. Shapes: (*) -> (n)."""
     if any(step == 0 and n > 1 for n, step in zip(input.shape, stride, strict=True)):
-        raise RuntimeError(f"as_strided: the input of shape {tuple(input.shape)} has elements that "
-                           "are there once in memory, as expand() makes it; clone() it first")
+        raise RuntimeError(f"as_strided: the input of shape {tuple(input.shape)} repeats "
+                           "elements of its memory, as expand() does; clone() it first")
     whole = owner(input)
     if not (whole.flags.c_contiguous or whole.flags.f_contiguous):
         raise RuntimeError("as_strided: the memory of the input has gaps; clone() it first")
@@ -151,7 +152,7 @@ def _(xp, g, input_shape, stride, offset):
         math.prod(shape), dtype=x.dtype).index_add(0, torch.as_tensor(
             _positions(x.shape, stride, offset).reshape(-1)), x.reshape(-1)).reshape(shape))
 def put_strided(xp, input: Array, shape: Sequence[int], stride: Sequence[int], offset: int):
-    """Zeros of `shape`, with `input` added where `as_strided` has it from. Shapes: (*) -> shape."""
+    """The adjoint of `as_strided`: zeros of `shape`, with `input` added. Shapes: (*) -> shape."""
     out = xp.zeros(math.prod(shape), dtype=input.dtype)
     xp.add.at(out, xp.asarray(_positions(input.shape, stride, offset)), input)
     return out.reshape(shape)
@@ -171,7 +172,7 @@ def _(xp, g, input_shape, stride, offset):
     torch.zeros(shape, dtype=x.dtype).diagonal_scatter(x, offset, dim1, dim2),
     samples=[S(t(2), (2, 3), 0, 0, 1), S(t(3, 2), (2, 3, 4), -1, 2, 0)])
 def put_diagonal(xp, input: Array, shape: Sequence[int], offset: int, dim1: int, dim2: int):
-    """Zeros of `shape`, with `input` as a diagonal. Shapes: (*, k) -> shape."""
+    """The adjoint of `diagonal`: zeros, with `input` as a diagonal. Shapes: (*, k) -> shape."""
     out = xp.zeros(shape, dtype=input.dtype)
     _diagonal_of(xp, out, offset, dim1, dim2)[...] = input
     return out
@@ -189,7 +190,7 @@ def _(xp, g, offset, dim1, dim2):
 
 @composed(samples=[S(t(2, 3)), S(t(2, 3), 1, 0, 2), S(t(3), -2), S(t(0)), S(ints(2))])
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
-    """Square matrices of zeros with the last dim as a diagonal, in two new dims.
+    """Square matrices with the last dim as a diagonal, in two new dims, and 0 elsewhere.
 
     Shapes: (*, k) -> (*, k + |offset|, k + |offset|).
 
@@ -208,7 +209,7 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
 
 @composed(samples=[S(t(3)), S(t(3), 1), S(t(2, 3)), S(t(2, 3), -1)])
 def diag(input, diagonal=0):
-    """The matrix with a vector as its diagonal, or a copy of the diagonal of a matrix.
+    """The matrix with a vector as its diagonal, or a copy of a matrix's diagonal.
 
     Shapes: (n) -> (n, n), or (n, m) -> (k).
 
@@ -227,14 +228,14 @@ _diagonal = diagonal
 
 @composed(samples=[S(t(2, 2)), S(t(3), 1), S(t())])
 def diagflat(input, offset=0):
-    """The matrix with all elements, in order, as its diagonal. Shapes: (*) -> (k, k)."""
+    """The matrix with the flattened input as its diagonal. Shapes: (*) -> (k, k)."""
     return diag_embed(flatten(input), offset)
 
 
 @composed(method=False, samples=[S(t(2, 3), t(3), t()), S(t(1, 2), t(2, 1)), S(t(0, 2), t(1, 1)),
                                  S(t(2), ints(2))])
 def block_diag(*tensors):
-    """A matrix of zeros with the matrices along its diagonal; vectors are rows.
+    """The block diagonal matrix of the matrices; vectors are rows.
 
     Shapes: (n, m), (k, l) -> (n + k, m + l).
 
@@ -247,7 +248,7 @@ def block_diag(*tensors):
                                f"{tuple(x.shape)}")
     blocks = atleast_2d(tuple(tensors))
     if not blocks:
-            return empty(1, 0)
+        return empty(1, 0)
     width, rows, start = sum(x.shape[1] for x in blocks), [], 0
     for x in blocks:
         rows.append(pad(x, (start, width - start - x.shape[1])))

@@ -1,4 +1,4 @@
-"""The dims that an operation goes over: normalised, checked, and the shapes that follow."""
+"""Dims of a call: normalised, checked, and the shapes of reductions over them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ Dim = int | tuple[int, ...] | list[int] | None
 
 
 def axes(dim: Dim, ndim: int) -> tuple[int, ...]:
-    """The dims that a reduction goes over, as numbers from 0; None and () are all of them.
+    """The dims as axes counted from 0; None and () mean all dims.
 
     Raises:
         IndexError: a dim that does not exist.
-        RuntimeError: one that is named twice.
+        RuntimeError: a dim that is given twice.
+        TypeError: a dim that is not an int.
     """
     if dim is None or (isinstance(dim, tuple | list) and not dim):
         return tuple(range(ndim))
-    found: list[int] = []
+    normalised: list[int] = []
     count = ndim or 1
     for d in dim if isinstance(dim, tuple | list) else (dim,):
         if not isinstance(d, int):
@@ -25,10 +26,10 @@ def axes(dim: Dim, ndim: int) -> tuple[int, ...]:
             raise IndexError(f"dim {d} is out of range for {ndim} dimensions: it must be in "
                              f"[{-count}, {count - 1}]")
         d %= count
-        if d in found:
+        if d in normalised:
             raise RuntimeError(f"dim {d} is given twice")
-        found.append(d)
-    return tuple(found) if ndim else ()
+        normalised.append(d)
+    return tuple(normalised) if ndim else ()
 
 
 def kept(shape: tuple[int, ...], dim: Dim) -> tuple[int, ...]:
@@ -38,16 +39,16 @@ def kept(shape: tuple[int, ...], dim: Dim) -> tuple[int, ...]:
 
 
 def count(shape: tuple[int, ...], dim: Dim) -> int:
-    """How many elements one result of a reduction is made of."""
+    """The number of elements that each result of a reduction combines."""
     return math.prod(shape[i] for i in axes(dim, len(shape)))
 
 
 def refuse_empty(name: str, shape: tuple[int, ...], dim: Dim) -> None:
-    """A reduction without an identity has no result over no elements.
+    """Checks that a reduction without an identity has elements to reduce.
 
     Raises:
-        RuntimeError: there are none at all, and `dim` is not given.
-        IndexError: there are none along one of the dims given.
+        RuntimeError: no elements, and no `dim`.
+        IndexError: a given dim of size 0.
     """
     if 0 not in shape:
         return
@@ -61,7 +62,11 @@ def refuse_empty(name: str, shape: tuple[int, ...], dim: Dim) -> None:
                              "nothing to choose from along it")
 
 
-def one_dim(name, dim):
+def one_dim(name: str, dim: Dim) -> None:
+    """
+    Raises:
+        TypeError: several dims.
+    """
     if isinstance(dim, tuple | list):
         raise TypeError(f"{name}: `dim` must be one int, got {dim}; reduce the dims one by one, "
                         "or flatten() them first")

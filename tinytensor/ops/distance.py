@@ -1,4 +1,4 @@
-"""Distances and similarities of vectors, and vectors of length 1."""
+"""Distances and similarities of vectors, and normalisation to norm 1."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     S(t(2, 3)), S(t(2, 3), 1), S(t(2, 3, 2), p=3, dim=-1), S(t(2, 3), 2, (0, 1)),
     S(t(2, 3, distinct=True), math.inf), S(t(2, 3), eps=5.0), S(t(4), dim=0)])
 def normalize(input, p=2.0, dim=1, eps=1e-12):
-    """input / max(|input|_p, eps), the norm taken over `dim`. Shapes: (*, n, *) -> (*, n, *)."""
+    """input / max(|input|_p, eps), with the norm over `dim`. Shapes: (*, n, *) -> (*, n, *)."""
     return input / vector_norm(input, p, dim, True).clamp(min=eps)
 
 
@@ -46,7 +46,7 @@ def _differences(torch):
         x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
 
 
-# Up to how many rows PyTorch, and cdist below, subtracts instead of multiplying.
+# Up to this number of rows PyTorch, and cdist below, subtract instead of multiplying.
 FEW = 25
 
 
@@ -56,8 +56,8 @@ FEW = 25
 def euclidean_distances(xp, x1: Array, x2: Array):
     """|x1 - x2| for all pairs of rows; the gradient at distance 0 is 0.
 
-    An op of its own: its derivative is two matrix products, where the composed one would keep
-    the differences of all pairs. Many rows are compared through |x|² + |y|² - 2 x·y.
+    An op with a rule: its derivative is two matrix products, where a composed one would keep the
+    differences of all pairs. Many rows are compared by |x|² + |y|² - 2 x·y.
 
     Shapes: (*, n, k), (*, m, k) -> (*, n, m).
     """

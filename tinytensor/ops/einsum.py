@@ -15,7 +15,7 @@ from .shape import permute, reshape
 
 @functools.lru_cache(maxsize=1024)
 def _read(equation, ranks):
-    """The labels of each operand and of the result: what does not depend on the sizes."""
+    """The labels of each operand and of the result, for operands of these ranks."""
     return _spelled_out(*_parse(equation, len(ranks)), ranks)
 
 
@@ -23,7 +23,7 @@ def _parse(equation, count):
     """The subscripts of each operand and of the result as lists, in which ... is Ellipsis.
 
     Raises:
-        RuntimeError: letters that are none; a missing dot; not one term for each operand.
+        RuntimeError: a subscript that is no letter; a missing dot; not one term for each operand.
     """
     inputs, arrow, output = equation.replace(" ", "").partition("->")
     terms = [_letters(term, equation) for term in inputs.split(",")]
@@ -38,15 +38,15 @@ def _letters(term, equation):
     if len(parts) > 2 or not all(c in string.ascii_letters for c in "".join(parts)):
         raise RuntimeError(f"einsum: cannot read {term!r} in {equation!r}: subscripts are letters, "
                            "and ... at most once")
-    found = list(parts[0])
-    return [*found, Ellipsis, *parts[1]] if len(parts) == 2 else found
+    letters = list(parts[0])
+    return [*letters, Ellipsis, *parts[1]] if len(parts) == 2 else letters
 
 
 def _spelled_out(terms, output, ranks):
-    """The same with a label of its own for each dim that ... stands for; and the result's.
+    """The labels of the operands and of the result, with a label for each dim of an ellipsis.
 
     Raises:
-        RuntimeError: subscripts that do not fit the dims, or name what is not there.
+        RuntimeError: subscripts that do not fit the dims; an output subscript in no operand.
     """
     hidden = [rank - len(term) + term.count(Ellipsis)
               for term, rank in zip(terms, ranks, strict=True)]
@@ -54,7 +54,7 @@ def _spelled_out(terms, output, ranks):
         if more < 0 or (more and Ellipsis not in term):
             raise RuntimeError(f"einsum: operand {i} has {rank} dims for "
                                f"{len(term) - term.count(Ellipsis)} subscripts")
-    dots = [("...", i) for i in range(max(hidden, default=0))]  # aligned at the right
+    dots = [("...", i) for i in range(max(hidden, default=0))]  # right-aligned
     counts = collections.Counter(c for term in terms for c in term)
     terms = [[label for c in term
               for label in (dots[len(dots) - more:] if c is Ellipsis else [c])]
@@ -69,7 +69,7 @@ def _spelled_out(terms, output, ranks):
 
 
 def _without_repeats(x, term):
-    """An operand with the diagonal in place of the dims that one label names repeatedly."""
+    """An operand with dims of a repeated label replaced by their diagonal."""
     for label in term if len(set(term)) < len(term) else ():
         while term.count(label) > 1:
             first = term.index(label)
@@ -77,13 +77,13 @@ def _without_repeats(x, term):
             if x.shape[first] != x.shape[second]:
                 raise RuntimeError(f"einsum: the subscript {label!r} is repeated in an operand of "
                                    f"shape {tuple(x.shape)}, for sizes that differ")
-            x = x.diagonal(0, first, second)  # stands last then
+            x = x.diagonal(0, first, second)  # the diagonal is the last dim
             term = [c for i, c in enumerate(term) if i not in (first, second)] + [label]
     return x, term
 
 
 def _sizes(terms, tensors):
-    """The size that each label stands for, broadcast over the operands."""
+    """The size of each label, broadcast over the operands."""
     sizes = {}
     for i, (term, x) in enumerate(zip(terms, tensors, strict=True)):
         for label, n in zip(term, x.shape, strict=True):
@@ -96,7 +96,7 @@ def _sizes(terms, tensors):
 
 
 def _keep(x, term, wanted, sizes):
-    """An operand summed over the labels that nothing else has, without those it repeats."""
+    """An operand summed over labels that nothing else has, without its broadcast dims."""
     alone = tuple(i for i, label in enumerate(term) if label not in wanted)
     if alone:
         x, term = x.sum(alone), [label for label in term if label in wanted]
@@ -112,7 +112,7 @@ def _ordered(x, term, labels):
 
 
 def _pair(a, term_a, b, term_b, wanted):
-    """Two operands as one, summed over the labels that both have and nothing else wants."""
+    """The product of two operands, summed over their shared labels that are not wanted."""
     both = [label for label in term_a if label in term_b]
     summed = [label for label in both if label not in wanted]
     batch = [label for label in both if label in wanted]
@@ -122,7 +122,7 @@ def _pair(a, term_a, b, term_b, wanted):
     a = _ordered(a, term_a, [*batch, *left, *summed])
     b = _ordered(b, term_b, [*batch, *summed, *right])
     lengths = [[sizes[label] for label in labels] for labels in (batch, left, summed, right)]
-    if not summed:  # nothing to add up: elementwise
+    if not summed:  # an elementwise product
         a = reshape(a, lengths[0] + lengths[1] + [1] * len(right))
         b = reshape(b, lengths[0] + [1] * len(left) + lengths[3])
         return a * b, [*batch, *left, *right]
@@ -148,12 +148,12 @@ def _pair(a, term_a, b, term_b, wanted):
 def einsum(equation, *operands):
     """Sums of products by Einstein's convention: a subscript that is not in the result is summed.
 
-    "ij,jk->ik" is a matrix product, "ii->i" a diagonal, "...i" any dims and one more; without
-    "->" the result has the subscripts that come once, in alphabetical order. Subscripts may also
-    be lists of numbers: einsum(a, [0, 1], b, [1, 2], [0, 2]). Several operands are taken from left
-    to right, two at a time, each time as one (batched) matrix product.
+    "ij,jk->ik" is a matrix product, "ii->i" a diagonal, "...i" any dims and one more. Without
+    "->" the result has the subscripts that occur once, in alphabetical order. Subscripts may also
+    be lists of numbers: einsum(a, [0, 1], b, [1, 2], [0, 2]). Operands are contracted in pairs
+    from left to right, each pair as one batched matrix product.
 
-    Shapes: as the subscripts say; dims of size 1 broadcast.
+    Shapes: given by the subscripts; dims of size 1 broadcast.
 
     Raises:
         RuntimeError: subscripts that cannot be read, or do not fit the operands.
@@ -179,7 +179,7 @@ def einsum(equation, *operands):
     out, term = tensors[0], terms[0]
     for i in range(1, len(tensors)):
         wanted = {*output, *(label for other in terms[i + 1:] for label in other)}
-        # A label may have been left to one of the operands only, whose other had size 1 there.
+        # The other operand may have dropped a label because its size there is 1.
         out, term = _keep(out, term, {*wanted, *terms[i]}, sizes)
         x, labels = _keep(tensors[i], terms[i], {*wanted, *term}, sizes)
         out, term = _pair(out, term, x, labels, wanted)

@@ -1,7 +1,7 @@
-"""Operations on each element: arithmetic, powers, the elementary functions, rounding, choices.
+"""Elementwise operations: arithmetic, powers, elementary functions, rounding, extrema of two.
 
-Integers become the default dtype where PyTorch's do (`sqrt`), and stay integers where they can
-(`neg`, `floor`, `clamp`).
+As in PyTorch, integers become the default dtype in functions such as `sqrt`, and stay integers
+in `neg`, `floor`, `clamp` and others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .checks import is_floating, is_number, need_floating, need_one_of, refuse_b
 from .masking import masked
 from .samples import S, binary, bools, ints, t, unary
 
-STEP = "a step, without gradient"
+STEP = "a step function, without gradient"
 INTEGERS = [S(ints(5, low=-9, high=9), 4), S(ints(5, low=-9), ints(1, low=2))]
 
 
@@ -129,7 +129,7 @@ def div_with_rounding(input, other, *, rounding_mode=None):
     Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: another rounding_mode; integers rounded, and a divisor that is 0.
+        RuntimeError: another rounding_mode; integers divided by 0, with a rounding_mode.
     """
     if rounding_mode is None:
         return div(input, other)
@@ -138,13 +138,13 @@ def div_with_rounding(input, other, *, rounding_mode=None):
         return floor_divide(input, other)
     if is_floating(input) or is_floating(other):
         return trunc(div(input, other))
-    return (input - fmod(input, other)) // other  # a float might not hold the quotient
+    return (input - fmod(input, other)) // other  # a float may not hold the quotient
 
 
 def _check_divisor(name, xp, input, other):
     """
     Raises:
-        RuntimeError: integers divided by 0, which no integer could be the result of; bool.
+        RuntimeError: integers divided by 0; bool.
     """
     if (input if is_number(other) else other).dtype.kind in "biu":
         refuse_bool(name, input, other)
@@ -227,17 +227,17 @@ def pow(input: Array, exponent: Array):
 
 
 def _integer_power(input, exponent):
-    """Integers to integers; where the exponent is negative, 1 / input ** -exponent rounded."""
+    """Integers to integers; for a negative exponent 1 / input ** -exponent, rounded to 0."""
     refuse_bool("pow", input, exponent)
     if is_number(exponent):
         if exponent < 0:
-            raise RuntimeError("pow: integers to a negative integer power are no integers; "
-                               "convert the base with .float()")
+            raise RuntimeError("pow: integers to a negative power are not integers; convert the "
+                               "base with .float()")
         return input ** exponent
     if exponent.dtype.kind == "u":
         return input ** exponent
     power = input ** (exponent * (exponent > 0))
-    # 1 and -1 have a reciprocal; an even exponent makes both of them 1.
+    # Only 1 and -1 have an integer reciprocal; an even exponent makes both 1.
     reciprocal = (input == 1) + (input == -1) * (1 - exponent % 2 * 2)
     return power * (exponent >= 0) + (exponent < 0) * reciprocal
 
@@ -246,7 +246,7 @@ def _integer_power(input, exponent):
 def _(xp, g, input, exponent):
     if is_number(exponent):
         return g * (exponent * input ** (exponent - 1)) if exponent != 0 else xp.zeros_like(g)
-    # x ** 0 is 1 everywhere: its derivative is 0 also where x ** -1 is infinite.
+    # x ** 0 is 1 everywhere: its derivative is 0, also where x ** -1 is infinite.
     return xp.where(exponent == 0, 0.0, g * (exponent * input ** (exponent - 1)))
 
 
@@ -274,7 +274,7 @@ def float_power(input, exponent):
 def elementwise(name: str, rule: Callable[..., Any], doc: str, low: float = -2.0,
                 high: float = 2.0, promotes: str = "float", array_name: str = "",
                 **entry: Any) -> Op:
-    """An op that NumPy has as a function of one array, with its derivative."""
+    """An op that calls a NumPy function of one array, with the rule for its derivative."""
     numpy_name = array_name or name
 
     def forward(xp, input: Array):
@@ -372,7 +372,7 @@ def relu(xp, input: Array):
     return xp.maximum(input, 0)
 
 
-# `out > 0` would lose the gradient of NaN.
+# `out > 0` would drop the gradient at NaN.
 relu.vjp(input=lambda xp, g, out: masked(xp, g, out != 0))
 
 
@@ -393,7 +393,7 @@ def rad2deg(input):
 def atan2(xp, input: Array, other: Array):
     """The angle of the point (other, input), in [-π, π]. Shapes: (*), (*) -> the broadcast shape.
 
-    At the origin, where it has no derivative, its gradients are 0.
+    Its gradients at the origin are 0.
     """
     return xp.arctan2(input, other)
 
@@ -428,7 +428,7 @@ hypot.vjp(
 @op(promotes="common", inplace=True, aliases=("sgn",), array_names=("sign",), scalar=STEP,
     samples=[*unary(), S(ints(3, low=-3)), S(bools(3))])
 def sign(input: Array):
-    """-1, 0 or 1 by the sign, elementwise; 0 for NaN, unlike NumPy's. Shapes: (*) -> (*)."""
+    """The sign, -1, 0 or 1, elementwise; 0 for NaN, unlike NumPy's. Shapes: (*) -> (*)."""
     if input.dtype.kind == "b":
         return input.copy()
     return (input > 0).astype(input.dtype) - (input < 0)
@@ -454,7 +454,7 @@ abs.vjp(input=lambda xp, g, input: g * sign.run(xp, input))
 
 @op(samples=[S(t(3, 4, grad=False)), S(ints(3, low=-3)), S(bools(2))], scalar="no numbers")
 def signbit(xp, input: Array):
-    """Whether each element has a minus, -0.0 included. Shapes: (*) -> (*), bool."""
+    """Whether the sign bit of each element is set, as of -0.0. Shapes: (*) -> (*), bool."""
     return xp.signbit(input) if input.dtype.kind == "f" else input < 0
 
 
@@ -476,13 +476,13 @@ copysign.vjp(
 
 
 def _step(name: str, array_name: str, doc: str, **entry: Any) -> Op:
-    """A function that rounds: integers stay as they are, and its derivative is 0."""
+    """A rounding function: integers are unchanged, and its derivative is 0."""
     def forward(xp, input: Array):
         refuse_bool(name, input)
         return getattr(xp, array_name)(input) if input.dtype.kind == "f" else input.copy()
 
     forward.__name__, forward.__module__ = name, __name__
-    forward.__doc__ = (f"{doc}, elementwise; integers stay. Shapes: (*) -> (*).\n\n"
+    forward.__doc__ = (f"{doc}, elementwise; integers are unchanged. Shapes: (*) -> (*).\n\n"
                        "    Raises:\n        RuntimeError: bool.\n    ")
     made = op(promotes="common", array_names=(array_name,), scalar=STEP,
               samples=[*unary(), S(ints(3, low=-3))], **entry)(forward)
@@ -492,14 +492,14 @@ def _step(name: str, array_name: str, doc: str, **entry: Any) -> Op:
 floor = _step("floor", "floor", "Rounded down", inplace=True)
 ceil = _step("ceil", "ceil", "Rounded up", inplace=True)
 trunc = _step("trunc", "trunc", "Rounded towards zero", inplace=True, aliases=("fix",))
-rint = _step("rint", "rint", "Rounded to the nearest integer, to the even one of two",
+rint = _step("rint", "rint", "Rounded to the nearest integer, to the even one at a tie",
              method=False, internal=True, reference="round")
 
 
 @composed(inplace=True, scalar=STEP, samples=[
     *unary(), S(t(3, 4), decimals=1), S(t(3, low=-900, high=900), decimals=-2), S(ints(3))])
 def round_(input, *, decimals=0):
-    """Rounded to so many decimals, halfway cases to the even digit; integers stay.
+    """Rounded to `decimals` digits, to the even digit at a tie; integers are unchanged.
 
     Shapes: (*) -> (*).
 
@@ -536,18 +536,18 @@ def positive(input):
     return input
 
 
-# ---------------------------------------------------------------- choices
+# ---------------------------------------------------------------- extrema and bounds
 
 
 def _share(xp, g, mine, theirs):
-    """`g` where `mine` is not the smaller one, half of it at a tie."""
+    """`g` where mine >= theirs, half of it at a tie."""
     return masked(xp, g, ~(mine < theirs)) - masked(xp, g, mine == theirs) * 0.5
 
 
 @op(promotes="common", array_names=("maximum",), samples=[*binary(numbers=False), S(bools(3),
                                                           bools(3)), S(ints(3), t(3))])
 def maximum(xp, input: Array, other: Array):
-    """The larger of two, NaN if one is NaN; a tie shares its gradient.
+    """The larger of two, NaN if one is NaN; at a tie both get half of the gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
@@ -557,7 +557,7 @@ def maximum(xp, input: Array, other: Array):
 @op(promotes="common", array_names=("minimum",), samples=[*binary(numbers=False), S(bools(3),
                                                           bools(3)), S(ints(3), t(3))])
 def minimum(xp, input: Array, other: Array):
-    """The smaller of two, NaN if one is NaN; a tie shares its gradient.
+    """The smaller of two, NaN if one is NaN; at a tie both get half of the gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
@@ -566,7 +566,7 @@ def minimum(xp, input: Array, other: Array):
 
 @op(promotes="common", array_names=("fmax",), samples=binary(numbers=False))
 def fmax(xp, input: Array, other: Array):
-    """The larger of two, the other one if one is NaN; at a tie the gradient is the input's.
+    """The larger of two, ignoring NaN; at a tie the input gets the gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
@@ -575,7 +575,7 @@ def fmax(xp, input: Array, other: Array):
 
 @op(promotes="common", array_names=("fmin",), samples=binary(numbers=False))
 def fmin(xp, input: Array, other: Array):
-    """The smaller of two, the other one if one is NaN; at a tie the gradient is the input's.
+    """The smaller of two, ignoring NaN; at a tie the input gets the gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
@@ -607,8 +607,8 @@ fmin.vjp(
 def clamp(xp, input: Array, min: Array | None = None, max: Array | None = None):
     """min(max(input, min), max), for bounds that are numbers, Tensors or None.
 
-    Shapes: (*), bounds that broadcast -> the broadcast shape. At a bound the gradient is the
-    input's.
+    Shapes: (*), bounds that broadcast -> the broadcast shape. At a bound the input
+    gets the gradient.
 
     Raises:
         RuntimeError: neither bound is given.
@@ -650,9 +650,9 @@ def clamp_max(input, max):
 @op(inplace=True, samples=[*unary(), S(t(3), 1.0, 2.0, 3.0), S(ints(3))])
 def nan_to_num(xp, input: Array, nan: float | None = 0.0, posinf: float | None = None,
                neginf: float | None = None):
-    """NaN, inf and -inf replaced: by 0 and the largest and smallest number of the dtype.
+    """Replaces NaN by 0, inf and -inf by the largest and smallest number of the dtype.
 
-    Shapes: (*) -> (*). No gradient flows through what was replaced.
+    Shapes: (*) -> (*). Replaced elements get no gradient.
     """
     return xp.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
@@ -663,7 +663,7 @@ nan_to_num.vjp(input=lambda xp, g, input: g * xp.isfinite(input))
 @op(promotes="same", inplace=True, samples=[S(t(3, 4, grad=False), t(4, grad=False)),
                                             S(ints(5, low=-2), ints(1))], scalar=STEP)
 def heaviside(xp, input: Array, values: Array):
-    """0 below 0 and for NaN, `values` at 0, 1 above it; without gradient.
+    """0 below 0 and for NaN, `values` at 0, 1 above 0; without gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
@@ -682,7 +682,7 @@ def lerp(xp, input: Array, end: Array, weight: Array):
     Shapes: (*), (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: the dtypes differ, or are no floating point.
+        RuntimeError: the dtypes differ, or are not floating point.
     """
     step = end - input
     return xp.where(weight < 0.5, input + weight * step, end - step * (1 - weight))
@@ -702,7 +702,7 @@ def lerp_with_number(input, end, weight):
     Shapes: (*), (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: the dtypes differ, or are no floating point.
+        RuntimeError: the dtypes differ, or are not floating point.
     """
     need_floating("lerp", input)
     return lerp(input, end, input.new_tensor(weight) if is_number(weight) else weight)

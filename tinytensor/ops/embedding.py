@@ -1,4 +1,4 @@
-"""Rows of a matrix by their positions: embeddings, and bags of them put together."""
+"""Rows of a matrix by their positions: embeddings, bags of embeddings, and one-hot rows."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def embedding(input: Array, weight: Array, padding_idx: int | None = None,
               scale_grad_by_freq: bool = False):
     """The rows of `weight` at the positions in `input`; the one at padding_idx gets no gradient.
 
-    Shapes: (*) integers, (V, D) -> (*, D). With max_norm, the rows that are looked up are first
-    scaled down, in place, to a norm of at most that; with scale_grad_by_freq, the gradient of a
-    row is divided by how often it was looked up. `sparse` changes nothing: gradients are dense.
+    Shapes: (*) integers, (V, D) -> (*, D). With max_norm, the selected rows are first scaled
+    down, in place, to at most that norm. With scale_grad_by_freq, the gradient of a row is divided
+    by its number of occurrences. `sparse` has no effect: gradients are dense.
 
     Raises:
         IndexError: a position outside of [0, V - 1].
@@ -98,16 +98,16 @@ def _bound_rows(weight, positions, max_norm, norm_type):
 def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
                   scale_grad_by_freq=False, mode="mean", sparse=False, per_sample_weights=None,
                   include_last_offset=False, padding_idx=None):
-    """The sum, mean or max of the rows of `weight` that each bag of positions names.
+    """The sum, mean or max of the rows of `weight` at the positions of each bag.
 
-    A bag is a row of the input or, if that has one dim, what stands from one offset to the next.
-    An empty bag gives zeros; positions equal to `padding_idx` do not count. `max_norm`,
+    A bag is a row of the input or, if that has one dim, the positions from one offset to the next.
+    An empty bag gives zeros; positions equal to `padding_idx` are ignored. `max_norm`,
     `scale_grad_by_freq` and `sparse` are as in `embedding`.
 
     Shapes: (B, N) or (M) with offsets (B), (V, D) -> (B, D).
 
     Raises:
-        ValueError: offsets for two dims, none for one; another mode.
+        ValueError: offsets with two dims, no offsets with one; another mode.
         NotImplementedError: per_sample_weights for another mode than "sum".
         IndexError: a position outside of [0, V - 1].
     """
@@ -146,12 +146,12 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
 
 @composed(home="nn.functional", method=False, samples=[
     S(ints(2, 3, high=4)), S(ints(3), 6), S(ints(), 5), S(ints(0), 3)],
-    scalar="positions are no values")
+    scalar="gives positions")
 def one_hot(tensor, num_classes=-1):
     """Rows of zeros with a 1 at each position. Shapes: (*) integers -> (*, C), int64.
 
     Raises:
-        RuntimeError: not int64; a position outside of [0, C - 1]; C left open for no positions.
+        RuntimeError: not int64; a position outside of [0, C - 1]; no positions and no num_classes.
     """
     if tensor.dtype is not dtypes.int64:
         raise RuntimeError(f"one_hot: positions must be int64, got {tensor.dtype}; convert them "

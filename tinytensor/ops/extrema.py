@@ -23,7 +23,7 @@ from .samples import S, ints, reductions, t
                                           S(t(3, 4), ints(1, 4, high=3), 0)],
     reference="take_along_dim")
 def pick(xp, input: Array, indices: Array, dim: int):
-    """The elements at `indices` along `dim`, none of which comes twice.
+    """The elements at `indices` along `dim`, which must be distinct.
 
     Shapes: (*, n, *), (*, k, *) -> (*, k, *).
     """
@@ -34,7 +34,7 @@ def pick(xp, input: Array, indices: Array, dim: int):
     reference=lambda torch: lambda x, i, dim, n: torch.zeros(
         3, n, dtype=x.dtype).scatter(dim, i, x))
 def put_back(xp, input: Array, indices: Array, dim: int, size: int):
-    """Zeros, with the elements at `indices` along `dim`, none of which comes twice.
+    """Zeros, with the input written at `indices` along `dim`, which must be distinct.
 
     Shapes: (*, k, *), (*, k, *) -> (*, size, *).
     """
@@ -58,7 +58,7 @@ def _(xp, g, indices, dim):
 
 
 def share_among_equals(xp, g, input, out, input_shape, dim):
-    """The gradient of an extremum: evenly to all the elements that attain it."""
+    """The gradient of an extremum, divided evenly among the elements that equal it."""
     attained = input == xp.reshape(out, kept(input_shape, dim))
     g = spread(xp, g, input_shape, dim) * attained
     return g / xp.sum(attained * xp.ones_like(input), axis=axes(dim, len(input_shape)),
@@ -67,12 +67,12 @@ def share_among_equals(xp, g, input, out, input_shape, dim):
 
 @op(array_names=("amax",), samples=[*reductions(distinct=True), S(ints(2, 3), 0), S(t(0, 3), 1)])
 def amax(xp, input: Array, dim: Dim = (), keepdim: bool = False):
-    """The largest element over `dim` (int, tuple or all); equal ones share the gradient evenly.
+    """The largest element over `dim` (int, tuple or all); ties share the gradient evenly.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
 
     Raises:
-        RuntimeError, IndexError: there is nothing to choose from.
+        RuntimeError, IndexError: there are no elements to reduce.
     """
     refuse_empty("amax", input.shape, dim)
     return xp.max(input, axis=axes(dim, input.ndim), keepdims=keepdim)
@@ -83,12 +83,12 @@ amax.vjp(input=share_among_equals)
 
 @op(array_names=("amin",), samples=[*reductions(distinct=True), S(ints(2, 3), 0), S(t(0, 3), 1)])
 def amin(xp, input: Array, dim: Dim = (), keepdim: bool = False):
-    """The smallest element over `dim` (int, tuple or all); equal ones share the gradient evenly.
+    """The smallest element over `dim` (int, tuple or all); ties share the gradient evenly.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
 
     Raises:
-        RuntimeError, IndexError: there is nothing to choose from.
+        RuntimeError, IndexError: there are no elements to reduce.
     """
     refuse_empty("amin", input.shape, dim)
     return xp.min(input, axis=axes(dim, input.ndim), keepdims=keepdim)
@@ -100,12 +100,12 @@ amin.vjp(input=share_among_equals)
 @composed(samples=[S(t(2, 3, distinct=True)), S(t(2, 3, distinct=True), dim=0),
                    S(t(2, 3, distinct=True), dim=-1, keepdim=True), S(t(), dim=0)])
 def aminmax(input, *, dim=None, keepdim=False):
-    """The smallest and the largest element, as (min, max); equal ones share the gradient evenly.
+    """The smallest and the largest element, as (min, max); ties share the gradient evenly.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice.
 
     Raises:
-        RuntimeError, IndexError: there is nothing to choose from.
+        RuntimeError, IndexError: there are no elements to reduce.
     """
     one_dim("aminmax", dim)
     refuse_empty("aminmax", input.shape, dim)
@@ -116,25 +116,25 @@ MinMax = namedtuple("MinMax", "min max")
 
 
 def _arg(xp, name, input, dim, keepdim):
-    """The position of an extremum: in the flattened array if dim is None."""
+    """The position of an extremum along `dim`, or in the flattened array if it is None."""
     function = getattr(xp, name)
     one_dim(name, dim)
     if input.dtype.kind == "b":
         raise RuntimeError(f"{name}: bool has no order; convert with .int(), or use max(dim)")
     refuse_empty(name, input.shape, tuple(range(input.ndim)) if dim is None else dim)
     if dim is None:
-        found = function(xp.reshape(input, (-1,)), axis=0)
-        return xp.reshape(found, (1,) * input.ndim) if keepdim else found
+        position = function(xp.reshape(input, (-1,)), axis=0)
+        return xp.reshape(position, (1,) * input.ndim) if keepdim else position
     (axis,) = axes(dim, input.ndim) or (0,)
     if not input.ndim:
         return xp.zeros((), dtype=xp.int64)
-    found = function(input, axis=axis)
-    return xp.expand_dims(found, axis) if keepdim else found
+    positions = function(input, axis=axis)
+    return xp.expand_dims(positions, axis) if keepdim else positions
 
 
 @op(samples=reductions(distinct=True, several=False), scalar="gives positions, not values")
 def argmax(xp, input: Array, dim: int | None = None, keepdim: bool = False):
-    """Where the largest element is: in the flattened Tensor, or along `dim`; the first of equals.
+    """The index of the largest element along `dim` or in the flattened Tensor; the first at a tie.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; int64.
     """
@@ -143,7 +143,7 @@ def argmax(xp, input: Array, dim: int | None = None, keepdim: bool = False):
 
 @op(samples=reductions(distinct=True, several=False), scalar="gives positions, not values")
 def argmin(xp, input: Array, dim: int | None = None, keepdim: bool = False):
-    """Where the smallest element is: in the flattened Tensor, or along `dim`; the first of equals.
+    """The index of the smallest element along `dim` or in the flattened Tensor; the first at a tie.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; int64.
     """
@@ -154,7 +154,7 @@ ValuesAndIndices = namedtuple("ValuesAndIndices", "values indices")
 
 
 def _extremum(name, input, other, keepdim, aliases, whole, pairwise, where):
-    """max and min: of everything, of two Tensors, or along a dim with positions."""
+    """max and min: of all elements, of two Tensors, or along a dim with indices."""
     if isinstance(other, Tensor):
         out = aliases.pop("out", None)
         if aliases or keepdim:
@@ -177,7 +177,7 @@ def _extremum(name, input, other, keepdim, aliases, whole, pairwise, where):
 
 
 def chosen(input, indices, dim, keepdim):
-    """What stands at one position along `dim` in each row, and the position."""
+    """(values, indices): the elements at `indices` along `dim`, which has size 1 in `indices`."""
     if not input.ndim:
         return ValuesAndIndices(input.clone(), indices)
     values = pick(input, indices, dim)
@@ -189,7 +189,7 @@ def chosen(input, indices, dim, keepdim):
 @composed(samples=[S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 1),
                    S(t(3, 4, distinct=True), dim=0, keepdim=True), S(t(2, 3), t(3))])
 def max_(input, other=None, keepdim=False, **dim):
-    """The largest element; along a dim (values, indices); of two Tensors `maximum`, into `out`.
+    """The largest element; with a dim (values, indices); of two Tensors `maximum`, into `out`.
 
     Shapes: (*) -> (), or (*) without `dim` twice, or the broadcast shape.
     """
@@ -199,7 +199,7 @@ def max_(input, other=None, keepdim=False, **dim):
 @composed(samples=[S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 1),
                    S(t(3, 4, distinct=True), dim=0, keepdim=True), S(t(2, 3), t(3))])
 def min_(input, other=None, keepdim=False, **dim):
-    """The smallest element; along a dim (values, indices); of two Tensors `minimum`, into `out`.
+    """The smallest element; with a dim (values, indices); of two Tensors `minimum`, into `out`.
 
     Shapes: (*) -> (), or (*) without `dim` twice, or the broadcast shape.
     """

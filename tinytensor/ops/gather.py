@@ -1,8 +1,8 @@
 """Reading and writing by positions along a dim: gather, scatter and their relatives.
 
-All are made of three operations: `getitem`, `put_zeros`, which adds, and `setitem`. Positions
-are checked on the host before anything is written. Where several writes meet at one position,
-sums take them all, on the CPU always in the same order; of plain writes the last one stays.
+All are composed of three operations: `getitem`, `setitem`, and `put_zeros`, which accumulates.
+Positions are checked on the host before anything is written. Where positions repeat, sums
+accumulate, in a deterministic order on the CPU; of plain writes the last one is kept.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _same_dtype(name, input, source):
 
 
 def _with_a_dim(x):
-    """A 0-d Tensor as one of one element."""
+    """A 0-d Tensor as a Tensor of shape (1,)."""
     return x if x.ndim else reshape(x, (1,))
 
 
@@ -55,7 +55,7 @@ def _with_a_dim(x):
 
 
 def _places(name, input, dim, index, source_shape):
-    """The full index that scatter writes to, gather reads from; checked.
+    """The index arrays that scatter writes to and gather reads from; checks them.
 
     Raises:
         RuntimeError: the ranks differ; the index is larger than the input (except along `dim`)
@@ -85,7 +85,7 @@ def _places(name, input, dim, index, source_shape):
 def gather(input, dim, index, *, sparse_grad=False):
     """out[i][j][k] = input[i][index[i][j][k]][k] for dim 1, and so on.
 
-    Unlike `take_along_dim` it does not broadcast: a smaller index reads a part of the input.
+    Unlike `take_along_dim` it does not broadcast: a smaller index reads only a part of the input.
 
     Shapes: (*, n, *), (+, k, +) no larger elsewhere -> (+, k, +).
 
@@ -94,8 +94,8 @@ def gather(input, dim, index, *, sparse_grad=False):
         IndexError: a position outside of [0, n - 1].
     """
     sizes = tuple(index.shape) or (1,)
-    found = getitem(_with_a_dim(input), _places("gather", input, dim, index, sizes))
-    return reshape(found, index.shape)
+    elements = getitem(_with_a_dim(input), _places("gather", input, dim, index, sizes))
+    return reshape(elements, index.shape)
 
 
 @composed(inplace=True, samples=[
@@ -128,7 +128,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
 
 
 def _scattered(name, input, dim, index, src):
-    """Where to write, and the part of `src` to write."""
+    """The index to write at, and the part of `src` to write."""
     src = _with_a_dim(src)
     at = _places(name, input, dim, index, tuple(src.shape))
     return at, getitem(src, tuple(slice(n) for n in index.shape or (1,)))
@@ -162,11 +162,11 @@ REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
     S(ints(4), 0, ints(6, high=4), ints(6, low=-5), "amax", include_self=False),
     S(t(), 0, ints(1, high=1), t(1), "prod")])
 def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
-    """Each element of the input with all those that `scatter` would write there, as one number:
-    their "sum", "prod", "mean", "amax" or "amin".
+    """Reduces each element of the input with all those that `scatter` would write there, by
+    "sum", "prod", "mean", "amax" or "amin".
 
-    `include_self=False` leaves the input's own out where at least one is written. Equal extrema
-    share the gradient evenly. A product has no second derivative where a source is 0.
+    `include_self=False` excludes the input's element where at least one is written. Ties share
+    the gradient evenly. A product has no second derivative where a source is 0.
 
     Shapes: (*, n, *), (+, k, +), (+, k, +) or larger -> (*, n, *).
 
@@ -192,7 +192,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
 
 
 def _neutral(reduce, x):
-    """What changes nothing in a reduction of elements like those of `x`."""
+    """The identity of a reduction in the dtype of `x`."""
     if reduce in ("sum", "mean", "prod"):
         return 1 if reduce == "prod" else 0
     if x.dtype.is_floating_point:
@@ -210,7 +210,7 @@ DUPLICATES = numpy.array([0, 2, 0, 0, 2])
     reference=lambda torch: lambda x, src, index, how: x.scatter_reduce(
         0, torch.from_numpy(index[0]), src, how))
 def combine_at(xp, input: Array, src: Array, index: Any, how: str):
-    """The input with `src` multiplied into it, or its extremum with it, at full index arrays.
+    """The input with `src` combined into it, by product or extremum, at index arrays of all dims.
 
     Shapes: (*), (+) -> (*).
     """
@@ -219,8 +219,8 @@ def combine_at(xp, input: Array, src: Array, index: Any, how: str):
     values = xp.reshape(xp.broadcast_to(src, where_.shape), (-1,))
     order = xp.argsort(xp.reshape(where_, (-1,)), kind="stable")
     where_, values = xp.reshape(where_, (-1,))[order], values[order]
-    # Equal positions now stand side by side. Each value takes in the one before it, then the one
-    # two before, four before: the last of a run has them all.
+    # Equal positions are now adjacent. Each value is combined with the one before it, then with
+    # the one 2 before, 4 before: the last of a run has combined all.
     step = 1
     while step < where_.size and bool((same := where_[step:] == where_[:-step]).any()):
         joined = xp.where(same, combine(values[step:], values[:-step]), values[step:])
@@ -233,7 +233,7 @@ def combine_at(xp, input: Array, src: Array, index: Any, how: str):
 
 
 def _share(xp, g, input, src, out, index):
-    """Of an extremum: the gradient for each of the equal ones, and which of the two have it."""
+    """For an extremum: the gradient for each tied element, and masks of those in each operand."""
     mine = xp.ones_like(input) * (input == out)
     written = xp.ones_like(src) * (src == getitem.run(xp, out, index))
     return g / (mine + put_zeros.run(xp, written, input.shape, index)), mine, written
@@ -252,7 +252,7 @@ def _(xp, g, input, src, out, index, how):
     if how != "prod":
         share, _, written = _share(xp, g, input, src, out, index)
         return getitem.run(xp, share, index) * written
-    # The product of the others: that of all nonzero ones without this one, where no other is 0.
+    # The product of the others: that of all nonzero ones over this one, where no other is 0.
     zero = src == 0
     if xp is engine.tensors and bool(zero.any()):
         raise RuntimeError("scatter_reduce: the gradient of 'prod' cannot be differentiated again "
@@ -266,7 +266,7 @@ def _(xp, g, input, src, out, index, how):
 
 
 def _slices(name, input, dim, index, negative=False):
-    """The index of the slices at positions along a dim; checked."""
+    """The index of the slices at positions along a dim; checks it."""
     array = _integers(name, index).reshape(-1)
     if index.ndim > 1:
         raise RuntimeError(f"{name}: the index must have one dimension, got shape "
@@ -285,12 +285,12 @@ def index_select(input, dim, index):
     Raises:
         IndexError: a position outside of [0, n - 1].
     """
-    found = getitem(_with_a_dim(input), _slices("index_select", input, dim, index))
-    return found if input.ndim else reshape(found, ())
+    selected = getitem(_with_a_dim(input), _slices("index_select", input, dim, index))
+    return selected if input.ndim else reshape(selected, ())
 
 
 def _as_slices(name, input, at, source):
-    """The source of index_add and index_copy, as what `at` selects."""
+    """The source of index_add and index_copy, in the shape that `at` selects."""
     _same_dtype(name, input, source)
     selected = list(input.shape) or [1]
     selected[len(at) - 1] = len(at[-1])
@@ -364,7 +364,7 @@ def index_fill(input, dim, index, value):
         S(t(3, 4), (bools(3),), t(4), accumulate=True),
         S(ints(3), (ints(5, high=3),), ints(5), True)])
 def index_put(input, indices, values, accumulate=False):
-    """A copy with `values` at input[indices], or added there, each of repeated positions counted.
+    """A copy with `values` written at input[indices], or added, where repeats accumulate.
 
     Shapes: (*), index Tensors as in input[indices], what they select -> (*).
 
@@ -403,7 +403,7 @@ def put(input, index, source, accumulate=False):
     Shapes: (*), (+), (as many) -> (*).
 
     Raises:
-        RuntimeError: another dtype; the source has not as many elements as the index.
+        RuntimeError: another dtype; the source and the index differ in their number of elements.
         IndexError: a position outside of [-n, n - 1] for n elements.
     """
     _same_dtype("put", input, source)
@@ -438,7 +438,7 @@ def _mask(name, input, mask):
 @composed(samples=[S(t(3, 4), bools(3, 4)), S(t(3, 4), bools(4)), S(t(4), bools(3, 1)),
                    S(t(), bools()), S(t(0, 3), bools(3)), S(ints(4), bools(4))])
 def masked_select(input, mask):
-    """The elements where the mask holds, in order. Shapes: (*), (*) that broadcast -> (n).
+    """The elements where the mask is True, in order. Shapes: (*), (*) that broadcast -> (n).
 
     Raises:
         RuntimeError: a mask that is not bool, or does not fit.
@@ -450,7 +450,7 @@ def masked_select(input, mask):
 @composed(inplace=True, samples=[S(t(3, 4), bools(3, 4), t(12)), S(t(3, 4), bools(4), t(3, 5)),
                                  S(t(), bools(), t(2)), S(ints(4), bools(4), ints(4))])
 def masked_scatter(input, mask, source):
-    """The input with the first elements of the source, in order, where the mask holds.
+    """The input with the first elements of the source, in order, where the mask is True.
 
     Shapes: (*), (*), (at least as many elements as the mask has True) -> the broadcast shape.
 

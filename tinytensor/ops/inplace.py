@@ -10,7 +10,7 @@ from ..tensors.tensor import Tensor
 
 
 def in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The form of an operation that writes its result into the Tensor itself."""
+    """The in-place form of an operation: it writes its result into the Tensor."""
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         self._check_write(name)
         recorded = mode.enabled and any(

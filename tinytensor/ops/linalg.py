@@ -54,9 +54,9 @@ def matmul(xp, input: Array, other: Array):
 
 
 def _product(xp, a, b):
-    """a @ b; of a batch with one shared matrix or vector, as one large product.
+    """a @ b; a batch times one shared matrix or vector is one large product.
 
-    NumPy would multiply the matrices of a batch one after the other.
+    NumPy multiplies the matrices of a batch one after the other.
     """
     if len(a.shape) > 2 and len(b.shape) <= 2:
         flat = xp.matmul(xp.reshape(a, (math.prod(a.shape[:-1]), a.shape[-1])), b)
@@ -75,14 +75,14 @@ def _columns(xp, x):
 
 
 def _as_product(xp, g, left, right):
-    """The gradient of a product with the dims that vectors did not leave in it."""
+    """The gradient of a product, with dims of size 1 in place of those that vectors removed."""
     if left == 1:
         g = xp.expand_dims(g, -2 if right > 1 else -1)
     return xp.expand_dims(g, -1) if right == 1 else g
 
 
 def _to_vector(xp, d, shape):
-    """The gradient of a vector: summed over the batch that it was repeated for."""
+    """The gradient of a vector: summed over the batch dims."""
     batch = tuple(range(len(d.shape) - 2))
     return xp.reshape(xp.sum(d, axis=batch) if batch else d, shape)
 
@@ -105,11 +105,14 @@ def _(xp, g, input, other_shape):
     return _to_vector(xp, d, other_shape) if len(other_shape) == 1 else d
 
 
-# ---------------------------------------------------------------- of fixed rank
+# ---------------------------------------------------------------- products of fixed rank
 
 
 def _check_ranks(name, ranks, *tensors):
-    """Raises RuntimeError unless the Tensors have these numbers of dims."""
+    """
+    Raises:
+        RuntimeError: a Tensor with another number of dims.
+    """
     if any(x.ndim != n for x, n in zip(tensors, ranks, strict=True)):
         shapes = " and ".join(str(tuple(x.shape)) for x in tensors)
         wanted = " and ".join(map(str, ranks))
@@ -122,7 +125,7 @@ def mm(input, mat2):
     """The product of two matrices, without broadcasting. Shapes: (n, k), (k, m) -> (n, m).
 
     Raises:
-        RuntimeError: not two matrices, or of sizes that do not fit.
+        RuntimeError: not two matrices, or sizes that do not fit.
     """
     _check_ranks("mm", (2, 2), input, mat2)
     return matmul(input, mat2)
@@ -133,7 +136,7 @@ def bmm(input, mat2):
     """The products of two batches of matrices. Shapes: (b, n, k), (b, k, m) -> (b, n, m).
 
     Raises:
-        RuntimeError: not two batches of one size, or of matrices that do not fit.
+        RuntimeError: not two batches of one size, or matrices that do not fit.
     """
     _check_ranks("bmm", (3, 3), input, mat2)
     if input.shape[0] != mat2.shape[0]:
@@ -147,7 +150,7 @@ def mv(input, vec):
     """The product of a matrix and a vector. Shapes: (n, k), (k) -> (n).
 
     Raises:
-        RuntimeError: not a matrix and a vector, or of sizes that do not fit.
+        RuntimeError: not a matrix and a vector, or sizes that do not fit.
     """
     _check_ranks("mv", (2, 1), input, vec)
     return matmul(input, vec)
@@ -186,7 +189,7 @@ def inner(input, other):
 
 @composed(aliases=("ger",), samples=[S(t(3), t(4)), S(t(0), t(4))])
 def outer(input, vec2):
-    """All the products of the elements of two vectors. Shapes: (n), (m) -> (n, m).
+    """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 
     Raises:
         RuntimeError: not two vectors.
@@ -230,7 +233,7 @@ def tensordot(a, b, dims=2):
 
 
 def _scaled_sum(input, product, beta, alpha):
-    """beta * input + alpha * product; beta = 0 leaves the input out, NaN and all."""
+    """beta * input + alpha * product; with beta = 0 the input is ignored, even NaN."""
     if input.ndim > product.ndim or any(
             n not in (1, m) for n, m in zip(input.shape[::-1], product.shape[::-1], strict=False)):
         raise RuntimeError(f"the input of shape {tuple(input.shape)} does not broadcast to the "
@@ -247,16 +250,16 @@ ADDED = {"beta": 0.5, "alpha": -2}
 @composed(inplace=True, samples=[S(t(3, 2), t(3, 4), t(4, 2)), S(t(2), t(3, 4), t(4, 2), **ADDED),
                                  S(t(), t(3, 4), t(4, 2), beta=2)])
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
-    """beta * input + alpha * mat1 @ mat2. With beta = 0 the input does not count, not even NaN.
+    """beta * input + alpha * mat1 @ mat2. With beta = 0 the input is ignored, even NaN.
 
-    Shapes: (n, m) or what broadcasts to it, (n, k), (k, m) -> (n, m).
+    Shapes: (n, m) or broadcastable to it, (n, k), (k, m) -> (n, m).
     """
     return _scaled_sum(input, mm(mat1, mat2), beta, alpha)
 
 
 @composed(inplace=True, samples=[S(t(3), t(3, 4), t(4)), S(t(1), t(3, 4), t(4), **ADDED)])
 def addmv(input, mat, vec, *, beta=1, alpha=1):
-    """beta * input + alpha * mat @ vec. Shapes: (n) or what broadcasts, (n, k), (k) -> (n)."""
+    """beta * input + alpha * mat @ vec. Shapes: (n) or broadcastable, (n, k), (k) -> (n)."""
     return _scaled_sum(input, mv(mat, vec), beta, alpha)
 
 
@@ -271,7 +274,7 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1):
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * batch1 @ batch2.
 
-    Shapes: (b, n, m) or what broadcasts to it, (b, n, k), (b, k, m) -> (b, n, m).
+    Shapes: (b, n, m) or broadcastable to it, (b, n, k), (b, k, m) -> (b, n, m).
     """
     return _scaled_sum(input, bmm(batch1, batch2), beta, alpha)
 
@@ -294,10 +297,11 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
 
 
 def _best_order(sizes):
-    """Where to split each chain of products of (sizes[i], sizes[i + 1]) matrices.
+    """Where to split each chain of products of (sizes[i], sizes[i + 1]) matrices, for the fewest
+    multiplications.
 
-    The order of the fewest multiplications, by dynamic programming over growing chains
-    (Cormen et al., Introduction to Algorithms, section 15.2).
+    By dynamic programming over chains of growing length (Cormen et al., Introduction to
+    Algorithms, section 15.2).
     """
     n = len(sizes) - 1
     cost, split = {(i, i): 0 for i in range(n)}, {}
@@ -377,7 +381,7 @@ def _cross(name, input, other, axis):
 @composed(home="linalg", method=False, samples=[
     S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 1), dim=0), S(t(1, 3), t(4, 3))])
 def cross(input, other, *, dim=-1):
-    """The vector at right angles to two of 3 elements. Shapes: (*, 3), (*, 3) -> (*, 3).
+    """The cross product of vectors of 3 elements. Shapes: (*, 3), (*, 3) -> (*, 3).
 
     Raises:
         RuntimeError: other than 3 elements along `dim`.
@@ -423,7 +427,7 @@ def trace(input):
 def linear(xp, input: Array, weight: Array, bias: Array | None = None):
     """input @ weight.T + bias. Shapes: (*, in), (out, in), (out) -> (*, out).
 
-    One op rather than three: it is the most frequent call of all.
+    One op instead of three, because it is the most frequent call.
     """
     if not input.ndim or len(weight.shape) != 2 or input.shape[-1] != weight.shape[1]:
         _check_inner("linear", input, weight.T)
@@ -449,7 +453,7 @@ def _of_input(xp, g, weight):
 @linear.vjp("weight")
 def _of_weight(xp, g, input):
     rows, columns = _as_rows(g), _as_rows(input)
-    if rows.shape[0] == 1:  # an outer product: as one of matrices it takes four times as long
+    if rows.shape[0] == 1:  # an outer product: matmul takes four times as long
         return rows.T * columns
     return xp.matmul(rows.T, columns)
 
@@ -461,7 +465,7 @@ def _of_bias(xp, g):
         return rows.reshape(rows.shape[1:])
     if 0 in rows.shape:
         return xp.sum(rows, axis=0)
-    # A product with ones sums columns faster, and in float32 better, than sum(axis=0) does.
+    # A product with ones sums columns faster and more accurately than sum(axis=0).
     return xp.matmul(xp.ones_like(rows[:, 0]), rows)
 
 
@@ -470,10 +474,10 @@ def _of_bias(xp, g):
     S(t(3), t(4, 3), t(4)), S(t(0, 3), t(4, 3), t(4))],
     reference=lambda torch: lambda *given: torch.relu(torch.nn.functional.linear(*given)))
 def linear_relu(xp, input: Array, weight: Array, bias: Array | None = None):
-    """relu(linear(input, weight, bias)), whose own result nobody sees. Shapes: as linear.
+    """relu(linear(input, weight, bias)), without keeping the result of linear. Shapes: as linear.
 
-    One op rather than two: between large products a call of Python takes twice its time, for
-    they drive the interpreter out of the cache.
+    One op instead of two: large products evict the interpreter from the cache, so that a Python
+    call between them takes twice as long.
     """
     return relu.run(xp, linear.run(xp, input, weight, bias))
 
@@ -488,7 +492,7 @@ def _(xp, g, out, weight, input, needs):
 def rectified_linear(input, weight, bias):
     """relu(linear(input, weight, bias)).
 
-    A small one leaves both nodes: a graph that somebody looks at shows what was written.
+    Small inputs use the two ops, so that a drawn graph shows both.
     """
     if input._array.size + weight._array.size < KernelSettings.min_work:
         return relu(linear(input, weight, bias))

@@ -1,4 +1,4 @@
-"""What operations on matrices share: checks, errors, helpers of their rules, samples."""
+"""Shared by the operations on matrices: checks, errors, helpers of rules, samples."""
 
 # ruff: noqa: N803 - matrices have PyTorch's names, which are capitals
 
@@ -15,7 +15,7 @@ from .checks import need_dims
 from .index import raw
 from .samples import S, TensorSample
 
-LAPACK = "LAPACK knows numbers only"
+LAPACK = "LAPACK takes numbers only"
 
 
 class LinAlgError(RuntimeError):
@@ -41,7 +41,7 @@ def check_square(name, A):
 def checked_for_failure(xp, name, problem, sick, function, A, *rest):
     """function(A, ...), or an error that names the first matrix of the batch that is `sick`.
 
-    NumPy raises where LAPACK reports a failure; CuPy returns what it has, which is not finite.
+    If LAPACK reports a failure, NumPy raises and CuPy returns numbers that are not finite.
     """
     try:
         out = function(A, *rest)
@@ -51,8 +51,8 @@ def checked_for_failure(xp, name, problem, sick, function, A, *rest):
         pass
     where = ""
     if len(A.shape) > 2:
-        found = xp.flatnonzero(sick(xp, A))
-        where = f"batch element {int(found[0])}: " if found.size else ""
+        failed = xp.flatnonzero(sick(xp, A))
+        where = f"batch element {int(failed[0])}: " if failed.size else ""
     raise LinAlgError(f"{name}: {where}{problem} (the input has shape {tuple(A.shape)})")
 
 
@@ -81,7 +81,7 @@ def transposed(xp, x):
 
 
 def triangle_mask(x, upper=False, strict=False):
-    """Where a triangle of the matrices in `x` is: an array, also for Tensors."""
+    """The mask of a triangle of the matrices in `x`: an array, also if x is a Tensor."""
     array = raw(x)
     n, m = array.shape[-2:]
     lower = devices.array_module(array).tri(n, m, -1 if strict != upper else 0, dtype=bool)
@@ -109,7 +109,7 @@ def identity(A):
 
 @dataclass(frozen=True)
 class Regular(TensorSample):
-    """Square matrices far from singular ones."""
+    """Square matrices that are far from singular."""
 
     def make(self, rng):
         return super().make(rng) + 5 * numpy.eye(self.shape[-1])
@@ -129,5 +129,5 @@ DEFINITE = [S(Definite(shape)) for shape in ((3, 3), (2, 1, 3, 3), (1, 1), (0, 3
 
 
 def relative_signs(torch, mine, theirs, axis):
-    """Whether vectors that LAPACK gives up to their sign came the other way round."""
+    """The relative signs of vectors that are unique only up to their sign."""
     return torch.sign((torch.from_numpy(mine) * theirs.detach()).sum(axis, keepdim=True))

@@ -24,13 +24,13 @@ ORDERS = [S(t(2, 3, low=0.2), 1), S(t(2, 3), 3), S(t(2, 3, distinct=True), math.
 
 @composed(home="linalg", method=False, samples=[S(t(2, 3)), S(t()), *ORDERS])
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
-    """(Σ |x|^ord)^(1/ord) over `dim` (int, tuple or all); the limits for inf, -inf and 0.
+    """(Σ |x|^ord)^(1/ord) over `dim` (int, tuple or all); its limits for ord inf, -inf and 0.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
 
     Raises:
-        RuntimeError: the input is not of floating point; no elements, and an `ord` for which
-            the norm of nothing is not 0.
+        RuntimeError: the input is not floating point; no elements, and an `ord` that is
+            negative or inf.
     """
     x = _normed("linalg.vector_norm", x, dtype)
     if (ord < 0 or ord == math.inf) and not x.numel():
@@ -50,7 +50,7 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
 
 
 def _normed(name, x, dtype):
-    """The input of a norm in the dtype in which it is computed."""
+    """The input of a norm, in `dtype` if given; checks that it is floating point."""
     need_floating(name, x)
     return x if dtype is None else x.to(dtypes.resolve(dtype))
 
@@ -62,12 +62,12 @@ def _normed(name, x, dtype):
 def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):  # noqa: N803
     """The norm of matrices in two dims: "fro", "nuc", 1, -1, 2, -2, inf, -inf.
 
-    1 and inf are the largest sum of absolute values in a column and in a row, 2 is the largest
-    singular value, "nuc" the sum of them; a minus asks for the smallest.
+    1 and inf are the largest sum of absolute values of a column and of a row. 2 is the largest
+    singular value, "nuc" the sum of all. A minus sign gives the smallest.
     Shapes: (*, n, m) -> (*), or with both dims as 1 if `keepdim`.
 
     Raises:
-        RuntimeError: fewer than two dims; an `ord` that matrices do not have.
+        RuntimeError: fewer than two dims; another `ord`.
     """
     x = _normed("linalg.matrix_norm", A, dtype)
     need_dims("linalg.matrix_norm", x, 2)
@@ -79,11 +79,11 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):  # no
     if ord in (1, -1, math.inf, -math.inf):
         along, across = (rows, columns) if ord in (1, -1) else (columns, rows)
         sums = sum_(x.abs(), along, True)
-        found = (amax if ord > 0 else amin)(sums, across, True)
+        norms = (amax if ord > 0 else amin)(sums, across, True)
     else:
-        found = _of_singular_values(x.movedim((rows, columns), (-2, -1)), ord)
-        found = found.unsqueeze(-1).unsqueeze(-1).movedim((-2, -1), (rows, columns))
-    return found if keepdim else found.squeeze((rows, columns))
+        norms = _of_singular_values(x.movedim((rows, columns), (-2, -1)), ord)
+        norms = norms.unsqueeze(-1).unsqueeze(-1).movedim((-2, -1), (rows, columns))
+    return norms if keepdim else norms.squeeze((rows, columns))
 
 
 def _of_singular_values(x, ord):
@@ -95,7 +95,9 @@ def _of_singular_values(x, ord):
     S(t(2, 3)), S(t(2, 3), 1), S(t(3), 3), S(t(2, 3), 1, 0), S(t(2, 3, 2), "fro", (0, 1)),
     S(t(2, 3, 2)), S(t(2, 3), None, 1, True)], reference="linalg.norm")
 def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):  # noqa: N803
-    """The 2-norm of everything, or the vector or matrix norm that `ord` and `dim` ask for.
+    """The 2-norm of all elements; with `ord` or `dim`, the vector or matrix norm.
+
+    It is a matrix norm if `dim` has two dims, or if `dim` is None and A is a matrix.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
@@ -110,7 +112,7 @@ def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):  # noqa: N803
 @composed(reference="norm", samples=[  # type: ignore[no-redef]
     S(t(2, 3)), S(t(2, 3), "fro", 1), S(t(2, 3), dim=0, keepdim=True), S(t()), *ORDERS])
 def norm(input, p="fro", dim=None, keepdim=False, dtype=None):  # noqa: F811 - not linalg's
-    """The norm (Σ |x|^p)^(1/p) over `dim` (int, tuple or all); "fro" is 2, "nuc" is of matrices.
+    """(Σ |x|^p)^(1/p) over `dim` (int, tuple or all); "fro" is p = 2, "nuc" the nuclear norm.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
@@ -128,7 +130,7 @@ def dist(input, other, p=2):
 @composed(inplace=True, samples=[S(t(3, 4), 2, 0, 0.5), S(t(3, 4), 1, 1, 1.5),
                                  S(t(2, 3, 4), 2.5, -2, 1.0), S(t(2, 3), float("inf"), 0, 0.4)])
 def renorm(input, p, dim, maxnorm):
-    """Slices along `dim` whose p-norm is above maxnorm, scaled down to it. Shapes: (*) -> (*).
+    """Scales slices along `dim` with a p-norm above maxnorm down to it. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: fewer than two dims; a p that is not positive, a negative maxnorm.
@@ -143,7 +145,7 @@ def renorm(input, p, dim, maxnorm):
 
 
 def _cond_of_pytorch(torch):
-    """Where PyTorch's own backward fails, on a value it has overwritten, by the definition."""
+    """PyTorch's cond; by the definition where its own backward fails on an overwritten value."""
     def function(A, p=None):  # noqa: N803
         if p in (None, 2, -2):
             return torch.linalg.cond(A, p)
@@ -159,7 +161,7 @@ def _cond_of_pytorch(torch):
 def cond(A, p=None):  # noqa: N803
     """The condition number: the norm of A times that of its inverse; inf for a singular A.
 
-    p is as in `linalg.matrix_norm`; None is 2, and then A need not be square.
+    p is the `ord` of `linalg.matrix_norm`; None is 2. For 2 and -2 A need not be square.
 
     Shapes: (*, n, m) -> (*).
     """

@@ -1,4 +1,4 @@
-"""Elements put around a Tensor, or cut off it."""
+"""Padding, and cropping by negative padding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .shape import cat, expand
     reference=lambda torch: lambda x, sides, value: torch.nn.functional.pad(
         x, [n for pair in sides[::-1] for n in pair], value=value))
 def surround(xp, input: Array, sides: Sequence[tuple[int, int]], value: float):
-    """`value` before and after along each dim, sides >= 0. Shapes: (n, *) -> (a + n + b, *)."""
+    """Pads each dim with `value`, by sides >= 0. Shapes: (n, *) -> (a + n + b, *)."""
     shape = tuple(a + n + b for n, (a, b) in zip(input.shape, sides, strict=True))
     out = xp.full(shape, value, dtype=input.dtype)
     out[_inside(sides, input.shape)] = input
@@ -33,7 +33,7 @@ def _inside(sides, shape):
 
 
 def _crop(input, sides):
-    """Without what negative sides cut off."""
+    """The input cropped by the negative sides."""
     if all(a >= 0 and b >= 0 for a, b in sides):
         return input
     return getitem(input, tuple(slice(max(-a, 0), n - max(-b, 0))
@@ -75,24 +75,24 @@ PADS = [S(t(2, 3), (1, 2)), S(t(2, 3), (1, -1, -1, 2), "constant", 2.5), S(t(3),
              for d, pads in ((1, (1, 2)), (2, (2, 1, 0, 3)), (2, (1, -1)), (2, (-1, 2)),
                              (3, (1, 2, 2, 1, 3, 1))))])
 def pad(input, pad, mode="constant", value=None):
-    """Elements put around: `pad` is (before, after) of the last dim, then of the one before it...
+    """Pads dims: `pad` is (before, after) of the last dim, then of the one before it, and so on.
 
-    Negative numbers cut off. mode: "constant" (of `value`, 0 by default), "reflect" (without
-    repeating the border), "replicate" (the border), "circular" (from the other end).
+    Negative numbers crop. mode: "constant" (`value`, 0 by default), "reflect" (without repeating
+    the border), "replicate" (the border), "circular" (from the other end).
     Shapes: (*, n) -> (*, before + n + after).
 
     Raises:
-        RuntimeError: an odd count, or more than there are dims; more than the mode can give; a
-            `value` where the mode has none.
-        NotImplementedError: a mode other than "constant" for other than the last 1, 2 or 3 of
-            one or two dims more; another mode.
+        RuntimeError: an odd count, or more than two for each dim; more padding than the mode
+            allows; a `value` for a mode other than "constant".
+        NotImplementedError: another mode; a mode other than "constant", unless it pads the last 1,
+            2 or 3 dims of a Tensor with 1 or 2 dims more.
     """
     sides = _sides(tuple(pad), input, mode, value)
     if mode == "constant":
         cut = _crop(input, sides)
         positive = tuple((max(a, 0), max(b, 0)) for a, b in sides)
         return surround(cut, positive, 0 if value is None else value)
-    # What is reflected or replicated may be cut off afterwards; around goes what is left.
+    # "circular" pads with what is left after cropping; the other modes crop afterwards.
     out = _crop(input, sides) if mode == "circular" else input
     for axis, (a, b) in enumerate(sides):
         if a > 0 or b > 0:
@@ -104,7 +104,7 @@ def pad(input, pad, mode="constant", value=None):
 
 
 def _sides(given, input, mode, value):
-    """(before, after) of every dim, and everything checked."""
+    """(before, after) of every dim; checks the arguments."""
     count = len(given) // 2
     if mode != "constant" and mode not in BORDERS:
         raise NotImplementedError(f"pad: mode {mode!r} is none of 'constant', "
@@ -118,7 +118,7 @@ def _sides(given, input, mode, value):
             "the last 1, 2 or 3 dims of a Tensor that has 1 or 2 more")
     pairs = tuple(zip(given[::2], given[1::2], strict=True))[::-1]
     sides = ((0, 0),) * (input.ndim - count) + pairs
-    least = 0 if mode in ("constant", "circular") else 1  # of what the others leave of a dim
+    least = 0 if mode in ("constant", "circular") else 1  # the size that must be left
     for (a, b), n in zip(sides[-count:] if count else (), input.shape[-count:], strict=False):
         if a + b + n < least or -a > n or -b > n:
             raise RuntimeError(f"pad: ({a}, {b}) cuts off more than the {n} elements there are")

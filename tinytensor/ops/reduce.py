@@ -1,6 +1,6 @@
-"""Reductions: many elements to one, over all dims or some.
+"""Reductions over all dims or some: sums, means, products, truth, variances, log-sum-exp.
 
-`sum` and `broadcast_to` are each other's derivative.
+`sum` and `broadcast_to` are a pair: each is the derivative of the other.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from .samples import S, bools, ints, reductions, t
 
 
 def spread(xp, g, shape, dim):
-    """A reduced array repeated along the dims it was reduced over: the derivative of sum."""
+    """A reduced array broadcast back to `shape`: the derivative of sum."""
     return xp.broadcast_to(xp.reshape(g, kept(shape, dim)), shape)
 
 
 # ---------------------------------------------------------------- sums and means
 
 
-BLOCK = 256  # rows that one product adds up: more would cost float32 its accuracy
-SMALL = 2048  # elements below which preparing products takes longer than adding
+BLOCK = 256  # rows that one product sums: with more, float32 loses accuracy
+SMALL = 2048  # elements: below, NumPy's sum is faster than products
 
 
 def add_up(xp, x, over, keepdim):
-    """Σ over the axes `over`, in the accuracy that NumPy has along the last axis only.
+    """The sum over the axes `over`, as accurate along each axis as along the last.
 
-    NumPy adds pairwise along the last axis, but naively along others: in float32 that is wrong by
-    1e-5 after 262,000 rows, and slow. Products with a vector of ones, in blocks, are a hundred
-    times more accurate and two to twenty times faster. float16 is added up in float32.
+    NumPy sums pairwise along the last axis only. Along others its float32 error is 1e-5 after
+    262,000 rows. Products with a vector of ones, in blocks, are a hundred times more accurate and
+    2 to 20 times faster. float16 is summed in float32.
     """
     if x.dtype.kind == "f" and x.dtype.itemsize == 2:
         return add_up(xp, x.astype(xp.float32), over, keepdim).astype(x.dtype)
@@ -43,7 +43,7 @@ def add_up(xp, x, over, keepdim):
     if not x.flags.c_contiguous:
         return xp.add.reduce(x, axis=over, keepdims=keepdim)
     shape, inner, axis = x.shape, 1, last
-    while axis >= 0:  # neighbours are added up together, from the last to the first
+    while axis >= 0:  # adjacent axes are summed together, from the last to the first
         run = 1
         while axis in over and axis >= 0:
             run, axis = run * shape[axis], axis - 1
@@ -98,7 +98,7 @@ def sum_as(input, dim=None, keepdim=False, *, dtype=None, **aliases):
 
 @op(array_names=("mean",), samples=reductions())
 def mean(xp, input: Array, dim: Dim = None, keepdim: bool = False):
-    """The mean over `dim` (int, tuple or all); of nothing it is NaN.
+    """The mean over `dim` (int, tuple or all); NaN if there are no elements.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
@@ -117,7 +117,7 @@ def _(xp, g, input_shape, dim):
 
 @mean.public
 def mean_as(input, dim=None, keepdim=False, *, dtype=None, **aliases):
-    """The mean over `dim` (int, tuple or all); of nothing it is NaN.
+    """The mean over `dim` (int, tuple or all); NaN if there are no elements.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
@@ -137,7 +137,7 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
 
 @composed(samples=[*reductions(), S(t(2, 3), 1, dtype="float64")], scalar="asks for NaN")
 def nanmean(input, dim=None, keepdim=False, *, dtype=None):
-    """The mean over `dim` of the elements that are not NaN; of nothing it is NaN.
+    """The mean over `dim` of the elements that are not NaN; NaN if there are none.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
 
@@ -150,7 +150,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None):
 
 
 def _without_nan(input):
-    """0 for NaN."""
+    """The input with 0 in place of NaN."""
     return input.masked_fill(input != input, 0) if input.dtype.is_floating_point else input
 
 
@@ -158,7 +158,7 @@ def _without_nan(input):
                                     S(t()), S(t(3), 0), S(ints(2, 3)), S(bools(4), 0),
                                     S(t(0, 3), 0), S(t(0, 3))])
 def prod(xp, input: Array, dim: int | None = None, keepdim: bool = False):
-    """The product over `dim`, or over all; integers and bool give int64. Zeros have a gradient.
+    """The product over `dim`, or over all; integers and bool give int64. Exact gradient at zeros.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
@@ -170,8 +170,8 @@ def prod(xp, input: Array, dim: int | None = None, keepdim: bool = False):
 
 @prod.vjp("input")
 def _(xp, g, input, input_shape, dim):
-    # The product of all the others is that of those before and that of those after: nothing is
-    # divided by, so zeros are no exception, and the rule can be differentiated again.
+    # The product of the others is the product of those before times that of those after. Without
+    # a division, zeros need no special case, and the rule itself is differentiable.
     x = xp.reshape(input, (-1,)) if dim is None or not input_shape \
         else xp.swapaxes(input, dim, -1)
     others = _product_before(xp, x) * xp.flip(_product_before(xp, xp.flip(x, -1)), -1)
@@ -188,7 +188,7 @@ def _product_before(xp, x):
 
 @prod.public
 def prod_as(input, dim=None, keepdim=False, *, dtype=None, **aliases):
-    """The product over `dim`, or over all; integers and bool give int64. Zeros have a gradient.
+    """The product over `dim`, or over all; integers and bool give int64. Exact gradient at zeros.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
 
@@ -203,7 +203,7 @@ def prod_as(input, dim=None, keepdim=False, *, dtype=None, **aliases):
 @composed(samples=[S(t(2, 3)), S(ints(2, 3, high=2), 1), S(ints(2, 3, high=2), (0, 1)),
                    S(bools(4), dim=0), S(t(0, 3), 0)], scalar="gives counts, not values")
 def count_nonzero(input, dim=None):
-    """How many elements are not 0, over `dim` (int, tuple or all).
+    """The number of nonzero elements over `dim` (int, tuple or all).
 
     Shapes: (*) -> () or (*) without `dim`; int64.
     """
@@ -215,15 +215,15 @@ def count_nonzero(input, dim=None):
 
 def _truth(xp, function, input, dim, keepdim):
     over = () if dim in ((), []) else axes(dim, input.ndim)
-    found = function(input != 0, axis=over, keepdims=keepdim)
-    return found.astype(input.dtype) if input.dtype == xp.uint8 else found
+    truth = function(input != 0, axis=over, keepdims=keepdim)
+    return truth.astype(input.dtype) if input.dtype == xp.uint8 else truth
 
 
 @op(samples=[S(bools(2, 3)), S(bools(2, 3), 1), S(t(2, 3, grad=False), 0, True),
              S(bools(2, 3, 2), (0, -1)), S(bools(2, 3), ()), S(t(0, 3, grad=False), 0),
              S(bools())], scalar="gives bool, not values")
 def all_(xp, input: Array, dim: Dim = None, keepdim: bool = False):
-    """Whether every element is not 0; over no dims, (), each for itself.
+    """Whether every element is nonzero; dim=() tests each element by itself.
 
     Shapes: (*) -> () or (*) without `dim`; bool, but uint8 stays uint8.
     """
@@ -234,7 +234,7 @@ def all_(xp, input: Array, dim: Dim = None, keepdim: bool = False):
              S(bools(2, 3, 2), (0, -1)), S(bools(2, 3), ()), S(t(0, 3, grad=False), 0),
              S(bools())], scalar="gives bool, not values")
 def any_(xp, input: Array, dim: Dim = None, keepdim: bool = False):
-    """Whether some element is not 0; over no dims, (), each for itself.
+    """Whether any element is nonzero; dim=() tests each element by itself.
 
     Shapes: (*) -> () or (*) without `dim`; bool, but uint8 stays uint8.
     """
@@ -255,8 +255,8 @@ SPREADS = [S(t(2, 3, 4)), S(t(2, 3, 4), 1), S(t(2, 3, 4), (0, 2), keepdim=True),
 def root(xp, input: Array, p: float = 2):
     """The p-th root, whose derivative at 0 is 0. Shapes: (*) -> (*).
 
-    The lengths of a zero vector and the deviation of equal numbers have a kink there, and their
-    gradient is 0 by convention; that of `sqrt` is infinite.
+    For norms and standard deviations, whose gradient at 0 is 0 in PyTorch. The derivative of
+    `sqrt` at 0 is infinite.
     """
     return xp.sqrt(input) if p == 2 else input ** (1 / p)
 
@@ -268,14 +268,14 @@ def _(xp, g, out, p):
 
 
 def _spread(name, input, dim, unbiased, keepdim, correction):
-    """The variance, and the mean that it is taken around, of every form of call."""
+    """The variance and the mean, for each call form of `var`."""
     if isinstance(dim, bool):  # var(input, unbiased)
         dim, unbiased = None, dim
     if not isinstance(unbiased, bool):
         raise TypeError(f"{name}: takes (input, dim, unbiased: bool, keepdim) or (input, dim, *, "
                         "correction, keepdim)")
     need_floating(name, input)
-    if input.dtype is dtypes.float16:  # squares soon exceed its range
+    if input.dtype is dtypes.float16:  # its squares overflow
         pair = _spread(name, input.float(), dim, unbiased, keepdim, correction)
         return tuple(x.half() for x in pair)
     correction = int(unbiased) if correction is None else correction
@@ -329,10 +329,10 @@ def std_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
 def logsumexp(xp, input: Array, dim: Dim, keepdim: bool = False):
     """log Σ e**input, without overflow. Shapes: (*) -> (*) without `dim`."""
     over = axes(dim, input.ndim)
-    if not count(input.shape, dim):  # the sum of nothing is 0
+    if not count(input.shape, dim):  # the sum is 0
         return xp.sum(input, axis=over, keepdims=keepdim) - math.inf
     top = xp.max(input, axis=over, keepdims=True)
-    if input.dtype.kind == "f":  # where all is -inf or some is inf, that is the result
+    if input.dtype.kind == "f":  # an infinite maximum is the result
         top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
     out = xp.log(xp.sum(xp.exp(input - top), axis=over, keepdims=True)) + top
     return out if keepdim else xp.reshape(out, tuple(

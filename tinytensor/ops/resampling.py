@@ -1,7 +1,7 @@
 """Interpolation, pixel shuffling, sampling on a grid, and other changes of resolution.
 
-Interpolation goes one dim after the other: along each, an output is a weighted sum over a window
-of inputs (`pooling.window_sum`), whatever the mode; the modes differ in the windows.
+Interpolation is separable: along each dim in turn, an output is a weighted sum over a window of
+inputs (`pooling.window_sum`). The modes differ only in the windows and weights.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from .shape import cat, permute
 
 
 def _nearest(size, out, scale, align_corners, shift=0.0):
-    """The input whose interval holds the left end of each output's, or with shift its middle."""
+    """The input at the left end of each output's interval, or with shift=0.5 at its middle."""
     if out == size:
         places = range(size)
     elif out == 2 * size:
         places = [i // 2 for i in range(out)]
-    else:  # in single precision, as PyTorch does: it decides which of two neighbours is meant
+    else:  # in single precision, as in PyTorch, since rounding decides between two neighbours
         at = (numpy.arange(out, dtype=numpy.float32) + numpy.float32(shift)) * numpy.float32(scale)
         places = numpy.minimum(numpy.floor(at).astype(int), size - 1).tolist()
     return ragged(size, [[i] for i in places])
@@ -48,19 +48,19 @@ def _nearest_exact(size, out, scale, align_corners):
 
 
 def _sources(out, scale, align_corners):
-    """Where the centres of the outputs lie among the inputs."""
+    """The positions of the centres of the outputs, in units of inputs."""
     return [i * scale if align_corners else (i + 0.5) * scale - 0.5 for i in range(out)]
 
 
 def _interpolating(reach, kernel):
-    """A weighted sum of the nearest `reach` inputs on either side; beyond the border it repeats."""
+    """Lines that weight the nearest `reach` inputs on each side; the border is replicated."""
     def line(size, out, scale, align_corners):
         windows, weights = [], []
         for at in _sources(out, scale, align_corners):
             first = math.floor(at) - reach + 1
             near = range(first, first + 2 * reach)
             shares = [kernel(at - i) for i in near]
-            # What lies beyond comes after the others, so that those stay at equal distances.
+            # Positions beyond the border come last, so that the others stay evenly spaced.
             inside = [i if 0 <= i < size else None for i in near]
             beyond = [i for i in near if not 0 <= i < size]
             windows.append(inside + [min(max(i, 0), size - 1) for i in beyond])
@@ -83,7 +83,7 @@ def _cubic(x, a=-0.75):
 
 
 def _antialiased(reach, kernel):
-    """Windows that grow with the scale, so that no input is passed over when shrinking."""
+    """Lines whose windows grow with the scale, so that shrinking skips no input."""
     def line(size, out, scale, align_corners):
         wider = max(scale, 1.0)
         windows, weights = [], []
@@ -112,7 +112,7 @@ AREA = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
 
 
 def _wanted_sizes(input, size, scale_factor, recompute):
-    """The output's sizes, and for each dim how many inputs one output is wide, if given."""
+    """The output sizes, and the width of an output in inputs for each dim, or None."""
     old = tuple(input.shape[2:])
     if (size is None) == (scale_factor is None):
         which = "either" if size is None else "only one of"
@@ -150,10 +150,10 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     """The input at another resolution, given as its size or as a factor.
 
     Modes: "nearest" (as OpenCV's INTER_NEAREST), "nearest-exact", "linear" (3-d input), "bilinear"
-    and "bicubic" (4-d), "trilinear" (5-d), "area" (means over what an output covers). With
+    and "bicubic" (4-d), "trilinear" (5-d), "area" (means over the inputs of an output). With
     `align_corners` the centres of the corner elements coincide, else their outer edges.
-    With a scale_factor, positions follow from the factor, or with `recompute_scale_factor` from
-    the sizes. `antialias` widens bilinear and bicubic windows when shrinking.
+    With a scale_factor, positions are computed from it, or with `recompute_scale_factor` from the
+    sizes. `antialias` widens bilinear and bicubic windows when shrinking.
 
     Shapes: (N, C, *size) -> (N, C, *out), of 1 to 3 spatial dims.
 
@@ -196,7 +196,7 @@ def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
-# ---------------------------------------------------------------- channels into space and back
+# ---------------------------------------------------------------- channels to pixels and back
 
 
 def _positive(name, what, value):
@@ -256,7 +256,7 @@ def pixel_unshuffle(input, downscale_factor):
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 6, 2, 2), 2), S(t(1, 6, 4), 3), S(t(2, 4, 2), 1)], reference="channel_shuffle")
 def channel_shuffle(input, groups):
-    """Channels dealt out of their groups in turn: (g, C / g) read as (C / g, g).
+    """Interleaves the channels of groups: channels (g, C / g) are transposed to (C / g, g).
 
     Shapes: (N, C, *) -> (N, C, *). Zhang et al. 2018, section 3.1.
 
@@ -322,7 +322,7 @@ def affine_grid(theta, size, align_corners=None):
         raise ValueError(f"affine_grid: size {size} needs theta of shape "
                          f"{(size[0], dims, dims + 1)}, got {tuple(theta.shape)}")
     lines = []
-    for n in reversed(size[2:]):  # x, which is the last dim, comes first
+    for n in reversed(size[2:]):  # x, the last dim, comes first
         edge = 1 if align_corners else 1 - 1 / n
         steps = [edge * (2 * i / (n - 1) - 1) if n > 1 else 0.0 for i in range(n)]
         at = (1,) * (len(lines) + 1)
@@ -334,7 +334,7 @@ def affine_grid(theta, size, align_corners=None):
 
 
 def _reflected(x, low, high):
-    """Coordinates folded back at `low` and `high` until they lie between them."""
+    """Coordinates reflected at `low` and `high` into the interval between them."""
     span = high - low
     if span <= 0:
         return x * 0.0
@@ -345,7 +345,7 @@ def _reflected(x, low, high):
 
 
 def _unnormalized(x, n, padding_mode, align_corners):
-    """Coordinates from [-1, 1] to positions, and into the image unless it is padded by zeros."""
+    """Coordinates in [-1, 1] as positions, moved into the image unless the padding is zeros."""
     x = (x + 1) * ((n - 1) / 2) if align_corners else ((x + 1) * n - 1) * 0.5
     if padding_mode == "reflection":
         x = _reflected(x, 0.0, n - 1.0) if align_corners else _reflected(x, -0.5, n - 0.5)
@@ -396,7 +396,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
           for d, size in enumerate(sizes)]
     if mode == "nearest":
         at = [x.round() for x in at]
-    # Pixels as rows, of all channels: a position in the flattened image chooses one.
+    # Pixels are rows of all channels, so that a position in the flattened image selects one.
     pixels = permute(input, (0, *range(2, dims + 2), 1)).reshape(n * math.prod(sizes), c)
     first = creation.arange(n, device=input.device).reshape((n,) + (1,) * dims)
     parts = []

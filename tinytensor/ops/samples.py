@@ -1,8 +1,8 @@
-"""What an operation is tried on: the tests generate their inputs from these.
+"""Sample arguments of operations, from which the tests generate inputs.
 
     samples=[S(t(2, 3), dim=1), S(t(3, low=0.1), t(2, 3))]
 
-An `S` holds the arguments of one call, a `t` stands for a Tensor of random values in it.
+An `S` holds the arguments of one call; a `t` in it is replaced by a Tensor of random values.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def ints(*shape: int, low: int = 0, high: int = 5) -> TensorSample:
 
 
 def bools(*shape: int) -> TensorSample:
-    """A Tensor of truth values."""
+    """A bool Tensor."""
     return TensorSample(shape, kind="bool", grad=False)
 
 
@@ -89,7 +89,7 @@ def binary(low: float = -2.0, high: float = 2.0, numbers: bool = True) -> list[S
 
 def reductions(low: float = -2.0, high: float = 2.0, distinct: bool = False,
                several: bool = True) -> list[S]:
-    """One Tensor reduced over everything, one dim, and (if it may be) several dims."""
+    """One Tensor reduced over all dims, one dim, and if allowed several dims."""
     x = t(2, 3, 4, low=low, high=high, distinct=distinct)
     one = [S(x), S(x, 1), S(x, -1, True), S(t(low=low, high=high)), S(t(3, low=low, high=high), 0)]
     return one + [S(x, (0, 2)), S(x, dim=(0, -1), keepdim=True)] * several
@@ -97,7 +97,7 @@ def reductions(low: float = -2.0, high: float = 2.0, distinct: bool = False,
 
 def concrete(sample: S, rng: numpy.random.Generator,
              make: Callable[[numpy.ndarray[Any, Any], TensorSample], Any]) -> S:
-    """The same arguments with `make(values, spec)` in place of every `t`, nested ones too."""
+    """The arguments with `make(values, spec)` in place of every `t`, also nested ones."""
     def convert(x: Any) -> Any:
         if isinstance(x, TensorSample):
             return make(x.make(rng), x)

@@ -23,7 +23,7 @@ from .sorting import POSITIONS, sort
     reference=lambda torch: lambda x, sorts, dim: torch.unique(
         x, return_inverse=True, return_counts=True, dim=dim))
 def runs(xp, input: Array, sorts: bool, dim: int | None):
-    """The runs of equal elements, or of equal slices along `dim`; sorted before if `sorts`.
+    """The runs of equal elements, or of equal slices along `dim`, after sorting if `sorts`.
 
     Shapes: (*) -> (k), the shape of the input, (k); along `dim` (k, *), (n), (k).
     """
@@ -66,10 +66,10 @@ def _each(x):
                    S(ints(2, 5, high=2), True, True, True, 1), S(t(0, grad=False)),
                    S(t(5, grad=False))], scalar=POSITIONS)
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
-    """The different elements in rising order, or different slices along `dim`; no gradient.
+    """The distinct elements in ascending order, or distinct slices along `dim`; no gradient.
 
-    Sorted also with sorted=False. Every NaN differs from every other.
-    Shapes: (*) -> (k), with the inverse (*) and counts (k) where asked for.
+    Sorted also with sorted=False. Each NaN is distinct.
+    Shapes: (*) -> (k), with the inverse (*) and counts (k) if requested.
     """
     return _unique("unique", input, True, return_inverse, return_counts, dim)
 
@@ -80,7 +80,7 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
     """The first of each run of equal elements, or of equal slices along `dim`; no gradient.
 
-    Shapes: (*) -> (k), with the inverse (*) and counts (k) where asked for.
+    Shapes: (*) -> (k), with the inverse (*) and counts (k) if requested.
     """
     return _unique("unique_consecutive", input, False, return_inverse, return_counts, dim)
 
@@ -88,13 +88,12 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
 @op(samples=[S(ints(7, high=4)), S(ints(7, high=4), minlength=6), S(ints(0)),
              S(ints(7, high=4), t(7, grad=False)), S(ints(3), ints(3), 1)], scalar=POSITIONS)
 def bincount(xp, input: Array, weights: Array | None = None, minlength: int = 0):
-    """How often each integer from 0 to the largest comes, or the sum of its weights.
+    """The number of occurrences of each integer from 0 to the largest, or the sum of its weights.
 
     Shapes: (n), (n) -> (at least minlength); int64, or the dtype of floating point weights.
 
     Raises:
-        RuntimeError: negative integers; more than one dim; as many weights as there are integers
-            are needed.
+        RuntimeError: negative integers; more than one dim; weights of another shape.
         NotImplementedError: a Tensor of floating point.
     """
     if input.dtype.kind == "f":
@@ -110,16 +109,16 @@ def bincount(xp, input: Array, weights: Array | None = None, minlength: int = 0)
     if weights.shape != input.shape:
         raise RuntimeError(f"bincount: weights of shape {tuple(weights.shape)} for integers of "
                            f"shape {tuple(input.shape)}; they must be equal")
-    found = xp.bincount(input, weights.astype(xp.float64), minlength)
-    return found.astype(weights.dtype) if weights.dtype == xp.float32 else found
+    totals = xp.bincount(input, weights.astype(xp.float64), minlength)
+    return totals.astype(weights.dtype) if weights.dtype == xp.float32 else totals
 
 
 @op(samples=[S(t(20, grad=False), 5), S(t(4, 5, grad=False), 4, -1, 1), S(t(0, grad=False), 3),
              S(t(9, grad=False), bins=3, min=-5, max=5)], scalar=POSITIONS)
 def histc(xp, input: Array, bins: int = 100, min: float = 0, max: float = 0):
-    """How many elements fall into each of `bins` equal parts of [min, max]; others are ignored.
+    """The number of elements in each of `bins` equal bins of [min, max]; others are ignored.
 
-    From the smallest to the largest element if min and max are equal. Shapes: (*) -> (bins).
+    If min == max, the bins span the smallest to the largest element. Shapes: (*) -> (bins).
 
     Raises:
         RuntimeError: no bins; max < min; bounds that are not finite.
@@ -155,9 +154,9 @@ def bisect(xp, sequence: Array, values: Array, right: bool):
     high = xp.full(values.shape, sequence.shape[-1], dtype=xp.int64)
     for _ in range(sequence.shape[-1].bit_length()):
         middle = (low + high) // 2
-        found = xp.take_along_axis(sequence, xp.minimum(middle, sequence.shape[-1] - 1), -1)
-        # NaN is larger than every number: it fails each comparison.
-        after = ~(found > values if right else found >= values) & (low < high)
+        tested = xp.take_along_axis(sequence, xp.minimum(middle, sequence.shape[-1] - 1), -1)
+        # Comparisons with NaN are False, so NaN counts as larger than every number.
+        after = ~(tested > values if right else tested >= values) & (low < high)
         low, high = xp.where(after, middle + 1, low), xp.where(after, high, middle)
     return low
 
@@ -171,9 +170,10 @@ def _as_values(like, values):
     S(ints(1), 2, side="right", out_int32=True), S(t(0, grad=False), t(3, grad=False))],
     scalar=POSITIONS)
 def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None):
-    """Where each value would go into a rising sequence: before equal ones, or behind if `right`.
+    """The index at which each value keeps an ascending sequence sorted: before equal elements, or
+    after them if `right`.
 
-    Shapes: (n), (*) -> (*); or one sequence a row, (*, n), (*, k) -> (*, k); int64.
+    Shapes: (n), (*) -> (*); or one sequence for each row, (*, n), (*, k) -> (*, k); int64.
 
     Raises:
         RuntimeError: the dims before the last differ; `side` contradicts `right`.
@@ -190,19 +190,19 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     if sorter is not None:
         sequence = sequence.take_along_dim(sorter, -1)
     flat = values.reshape((-1,)) if sequence.ndim == 1 else values
-    found = bisect(sequence, flat, right or side == "right").reshape(tuple(values.shape))
-    return found.int() if out_int32 else found
+    indices = bisect(sequence, flat, right or side == "right").reshape(tuple(values.shape))
+    return indices.int() if out_int32 else indices
 
 
 @composed(method=False, samples=[S(t(2, 3, grad=False), ints(1)), S(ints(4), ints(1), right=True),
                                  S(2.5, ints(1), out_int32=True)], scalar=POSITIONS)
 def bucketize(input, boundaries, *, out_int32=False, right=False):
-    """The number of the bucket that each value falls into, between rising boundaries.
+    """The index of the bucket of each value, between ascending boundaries.
 
     boundaries[i-1] < v <= boundaries[i] gives i; with `right`, <= and <. Shapes: (*), (n) -> (*).
 
     Raises:
-        RuntimeError: the boundaries have not 1 dimension.
+        RuntimeError: the boundaries do not have 1 dimension.
     """
     if boundaries.ndim != 1:
         raise RuntimeError(f"bucketize: the boundaries must have 1 dimension, got shape "
@@ -218,17 +218,17 @@ Histogram = namedtuple("Histogram", "hist bin_edges")
                    S(t(7, grad=False), 4, weight=t(7, grad=False), density=True)],
           scalar="gives counts, not values")
 def histogram(input, bins=100, *, range=None, weight=None, density=False):
-    """How many elements, or how much weight, falls into each bin, and the edges of the bins.
+    """The number of elements, or the sum of their weights, in each bin, and the edges of the bins.
 
-    Of `bins` equal bins the outer edges are `range`, or the smallest and largest element; a Tensor
-    gives all edges, in rising order. A bin has its left edge, the last one both; what is outside
-    is not counted. With `density` the integral is 1. No gradient.
+    The outer edges of `bins` equal bins are `range`, or the smallest and largest element. A Tensor
+    gives all edges in ascending order. A bin includes its left edge, the last bin both; elements
+    outside are not counted. With `density` the integral is 1. No gradient.
 
     Shapes: (*), bins or (bins + 1), weight (*) -> (bins), (bins + 1).
 
     Raises:
-        RuntimeError: no bins; bounds that fall or are not finite; edges or a weight of another
-            dtype, or of a shape that does not fit.
+        RuntimeError: no bins; bounds that are descending or not finite; edges or a weight of
+            another dtype, or of a shape that does not fit.
         NotImplementedError: integers.
         TypeError: a range beside edges.
     """
@@ -261,7 +261,7 @@ def histogram(input, bins=100, *, range=None, weight=None, density=False):
 
 
 def _equal_bins(values, bins, bounds):
-    """The edges of so many bins, from the smallest to the largest value if there are no bounds."""
+    """The edges of equal bins; without bounds, from the smallest to the largest value."""
     if bins < 1:
         raise RuntimeError(f"histogram: at least 1 bin is needed, got {bins}")
     if bounds is not None:
@@ -281,9 +281,9 @@ def _equal_bins(values, bins, bounds):
 @op(method=False, internal=True, samples=[S(ints(3, 4, high=2))], scalar=POSITIONS,
     reference="nonzero")
 def where_nonzero(xp, input: Array):
-    """The positions of what is not 0. Shapes: (*) -> (k, ndim), int64."""
-    found = xp.nonzero(xp.reshape(input, input.shape or (1,)))
-    return xp.stack(found, axis=1)[:, :input.ndim]
+    """The indices of nonzero elements. Shapes: (*) -> (k, ndim), int64."""
+    indices = xp.nonzero(xp.reshape(input, input.shape or (1,)))
+    return xp.stack(indices, axis=1)[:, :input.ndim]
 
 
 NONZERO = [S(ints(3, 4, high=2)), S(t(3, grad=False)), S(bools(2, 2, 2)), S(ints(0, 3)),
@@ -293,7 +293,7 @@ NONZERO = [S(ints(3, 4, high=2)), S(t(3, grad=False)), S(bools(2, 2, 2)), S(ints
 @composed(samples=[*NONZERO, S(bools(3, 4), as_tuple=True), S(ints(low=1), as_tuple=True)],
           scalar=POSITIONS)
 def nonzero(input, *, as_tuple=False):
-    """The positions of what is not 0, a row for each, or with `as_tuple` a Tensor for each dim.
+    """The indices of nonzero elements, a row for each, or with `as_tuple` a Tensor for each dim.
 
     Shapes: (*) -> (k, ndim); or ndim times (k); int64.
     """
@@ -304,7 +304,7 @@ def nonzero(input, *, as_tuple=False):
 
 @composed(samples=NONZERO, scalar=POSITIONS)
 def argwhere(input):
-    """The positions of what is not 0, a row for each. Shapes: (*) -> (k, ndim), int64."""
+    """The indices of nonzero elements, a row for each. Shapes: (*) -> (k, ndim), int64."""
     return nonzero(input)
 
 
@@ -325,5 +325,5 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
         return elements.new_full(tuple(elements.shape), invert, dtype=dtypes.bool_)
     tests = sort(flatten(tests)).values
     place = searchsorted(tests, elements).clamp(max=tests.numel() - 1)
-    found = tests[place] == elements
-    return ~found if invert else found
+    present = tests[place] == elements
+    return ~present if invert else present

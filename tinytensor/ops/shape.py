@@ -16,7 +16,7 @@ from .samples import S, ints, t
 
 @op(view=True, method=False, internal=True, array_names=("alias",), reference="view_as", samples=[])
 def alias(input: Array):
-    """The same memory as another node of the graph. Shapes: (*) -> (*)."""
+    """The same memory, as a new node of the graph. Shapes: (*) -> (*)."""
     return input
 
 
@@ -34,7 +34,7 @@ clone.vjp(input=lambda g: g)
 
 @op(samples=[S(t(2, 3)), S(t())], method=True)
 def contiguous(xp, input: Array, memory_format: Any = None):
-    """The input itself if its elements lie in order, or a copy where they do.
+    """The input itself if it is contiguous in memory, else a contiguous copy.
 
     Shapes: (*) -> (*).
     """
@@ -46,7 +46,7 @@ contiguous.vjp(input=lambda g: g)
 
 @contiguous.public
 def contiguous_or_same(input, memory_format=None):
-    """The input itself if its elements lie in order, or a copy where they do.
+    """The input itself if it is contiguous in memory, else a contiguous copy.
 
     Shapes: (*) -> (*).
     """
@@ -77,14 +77,14 @@ def _(g, input):
 
 
 def unknown_size(shape: Sequence[Any], size: int) -> tuple[int, ...]:
-    """A shape of which one size may be -1, filled in.
+    """A shape with its size of -1, if any, replaced by the one that gives `size` elements.
 
     Raises:
-        RuntimeError: the sizes do not make `size` elements, or two of them are -1.
+        RuntimeError: the shape does not have `size` elements, or two sizes are -1.
     """
     shape = tuple(map(int, shape))
     if math.prod(shape) == size and min(shape, default=0) >= 0:
-        return shape  # nothing is left open, as mostly
+        return shape  # the usual case: no -1
     if shape.count(-1) > 1 or any(n < -1 for n in shape):
         raise RuntimeError(f"shape {shape}: only one size may be left open, as -1")
     known = math.prod(n for n in shape if n != -1)
@@ -119,7 +119,7 @@ def view(input, size):
     """The same memory in another shape, of which one size may be -1. Shapes: (*) -> size.
 
     Raises:
-        RuntimeError: the elements do not lie so that a view of that shape exists.
+        RuntimeError: the strides allow no view of that shape.
     """
     if isinstance(size, dtypes.dtype):
         return tensor_of(input._array.view(size.numpy), None)
@@ -162,12 +162,12 @@ def _(xp, g, dims):
 @composed(aliases=("moveaxis",), array_names=("moveaxis",), samples=[
     S(t(2, 3, 4), 0, -1), S(t(2, 3, 4), (0, 1), (-1, 0)), S(t(2, 3), 1, 1), S(t(), 0, -1)])
 def movedim(input, source, destination):
-    """Dims moved to other places, the rest in their order, as a view.
+    """Moves dims to other positions, the rest in their order, as a view.
 
     Shapes: (n, m, k) -> (m, k, n) for 0 to -1.
 
     Raises:
-        RuntimeError: as many sources as destinations are needed, none of them twice.
+        RuntimeError: different numbers of sources and destinations, or one given twice.
     """
     sources = (source,) if isinstance(source, int) else tuple(source)
     destinations = (destination,) if isinstance(destination, int) else tuple(destination)
@@ -212,7 +212,7 @@ def transpose(input, dim0, dim1):
 
 @composed(samples=[S(t(2, 3)), S(t(3)), S(t())])
 def t_(input):
-    """A matrix with its dims exchanged; fewer dims stay. Shapes: (n, m) -> (m, n).
+    """The transpose of a matrix; vectors and 0-d Tensors are unchanged. Shapes: (n, m) -> (m, n).
 
     Raises:
         RuntimeError: more than two dims.
@@ -226,14 +226,14 @@ def t_(input):
 @composed(samples=[S(t(2, 1, 3), 1), S(t(2, 1, 3)), S(t(2, 3), 1), S(t(1, 2, 1), (0, 2)),
                    S(t(1, 2), ()), S(t(), 0), S(t(1, 1))], array_names=("squeeze",))
 def squeeze(input, dim=None):
-    """Without the dims of size 1: all, or those given, as a view. Shapes: (n, 1, m) -> (n, m)."""
+    """Removes the dims of size 1, all or those given; a view. Shapes: (n, 1, m) -> (n, m)."""
     over = () if dim in ((), []) else axes(dim, input.ndim)
     return reshape(input, tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in over))
 
 
 @composed(samples=[S(t(2, 3), 0), S(t(2, 3), -1), S(t(), 0)], array_names=("expand_dims",))
 def unsqueeze(input, dim):
-    """With a dim of size 1 put in at `dim`, as a view. Shapes: (n, m) -> (n, 1, m)."""
+    """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""
     (at,) = axes(dim, input.ndim + 1)
     return reshape(input, (*input.shape[:at], 1, *input.shape[at:]))
 
@@ -319,7 +319,7 @@ def broadcast_to_size(input, size):
 
 @composed(method=False, samples=[S((2, 1), (3,))])
 def broadcast_shapes(*shapes):
-    """The shape that Tensors of these shapes have together, without making any.
+    """The shape that Tensors of these shapes broadcast to.
 
     Shapes: (n, 1), (m) as tuples or ints -> (n, m), a Size.
 
@@ -341,7 +341,7 @@ def broadcast_shapes(*shapes):
 
 @composed(method=False, samples=[S(t(3, 1), t(4)), S(t(2, 3), t()), S(t(3))])
 def broadcast_tensors(*tensors):
-    """The Tensors expanded to the shape that they have together, as views.
+    """The Tensors expanded to their broadcast shape, as views.
 
     Shapes: (n, 1), (m) -> (n, m), (n, m).
 
@@ -365,7 +365,7 @@ def expand_as(input, other):
         S([t(2, 3), t(4, 3)]), S([t(2, 3), t(2, 1), t(2, 2)], 1), S([t(3)], 0),
         S([t(2, 3), t(0, 3)]), S([t(2, 2), ints(2, 2)], -1)])
 def cat(xp, tensors: Sequence[Array], dim: int = 0):
-    """Tensors joined along a dim in which they may differ. Shapes: (n, *), (m, *) -> (n + m, *)."""
+    """Concatenates Tensors along a dim. Shapes: (n, *), (m, *) -> (n + m, *)."""
     shapes = [tuple(a.shape) for a in tensors]
     if not all(map(len, shapes)):
         raise RuntimeError("cat: 0-d Tensors cannot be joined; use stack()")
@@ -381,7 +381,7 @@ def cat(xp, tensors: Sequence[Array], dim: int = 0):
 
 
 def _joined_axis(shapes, dim):
-    """The axis to join along. Tensors of shape (0,) fit to all others, as PyTorch has it."""
+    """The axis to concatenate along. Tensors of shape (0,) are ignored, as in PyTorch."""
     whole = next((s for s in shapes if s != (0,)), None)
     return 0 if whole is None else axes(dim, len(whole))[0]
 
@@ -401,7 +401,7 @@ def _(xp, g, tensors_shape, dim, needs):
 @composed(method=False, array_names=("stack",), samples=[
     S([t(2, 3), t(2, 3)]), S([t(3), t(3)], 1), S([t(), t()], -1)])
 def stack(tensors, dim=0):
-    """Tensors of one shape joined along a new dim. Shapes: k times (*) -> (k, *)."""
+    """Stacks Tensors of one shape along a new dim. Shapes: k times (*) -> (k, *)."""
     tensors = tuple(tensors)
     if not tensors:
         raise RuntimeError("stack: expected at least one Tensor, got an empty sequence")
@@ -414,11 +414,11 @@ def stack(tensors, dim=0):
 
 @op(method=False, internal=True, samples=[])
 def write_view(xp, base: Array, value: Array, recipe: Any):
-    """`base` with `value` written into the view of it that the calls in `recipe` make.
+    """`base` with `value` written into its view, which the calls in `recipe` make.
 
-    Shapes: (*), (+) -> (*). It stands in the graph for a write in place through a view.
+    Shapes: (*), (+) -> (*). The graph's node of an in-place write through a view.
     """
-    out = xp.array(base)  # an array also where NumPy hands on a scalar
+    out = xp.array(base)  # NumPy may pass a scalar
     replay(tensor_of(out, None), recipe)._array[...] = value
     return out
 

@@ -91,10 +91,10 @@ def _(xp, g, A, out, needs):
     S(Regular((3, 3)), t(3)), S(Regular((3, 3)), t(3, 2)), S(Regular((2, 3, 3)), t(2, 3)),
     S(Regular((2, 3, 3)), t(3, 2)), S(Regular((3, 3)), t(2, 3), left=False)])
 def solve(A, B, *, left=True):
-    """X of A X = B, or with left=False of X A = B; for a vector or a batch of them, x of A x = b.
+    """X of A X = B, or with left=False of X A = B; for vectors, x of A x = b.
 
-    Shapes: (*, n, n), (*, n, k) or (*, n) -> the shape of B. B counts as vectors if it has one
-    dim, or the shape of A without its last dim.
+    Shapes: (*, n, n), (*, n, k) or (*, n) -> the shape of B. B is vectors if it has one dim,
+    or the shape of A without its last dim.
 
     Raises:
         LinAlgError: a matrix is singular; the message says which.
@@ -116,7 +116,7 @@ def solve(A, B, *, left=True):
 def solve_triangle(xp, A: Array, B: Array, upper: bool, unit: bool):
     """X of T X = B for a triangle T of A. Shapes: (*, n, n), (*, n, k) -> (*, n, k).
 
-    By the general solver, since CuPy and NumPy have no other in common.
+    Uses the general solver, the only one that CuPy and NumPy share.
     """
     check_square("linalg.solve_triangular", A)
     T = A * triangle_mask(A, upper, strict=unit)
@@ -136,12 +136,12 @@ def _(xp, g, A, out, upper, unit, needs):
     S(Regular((3, 3)), t(4, 3), upper=True, left=False),
     S(Regular((3, 3)), t(3, 2), upper=False, unitriangular=True)])
 def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
-    """X of A X = B (or X A = B) for a triangular A, whose other triangle is not looked at.
+    """X of A X = B (or X A = B) for a triangular A, whose other triangle is ignored.
 
-    Shapes: (*, n, n), (*, n, k) -> (*, n, k). With `unitriangular` its diagonal counts as 1.
+    Shapes: (*, n, n), (*, n, k) -> (*, n, k). With `unitriangular` its diagonal is taken as 1.
 
     Raises:
-        LinAlgError: there is a 0 on the diagonal.
+        LinAlgError: a 0 on the diagonal.
         RuntimeError: shapes or dtypes that do not fit.
     """
     if left:

@@ -1,7 +1,6 @@
 """Order: sorting, ranks, medians, modes, quantiles.
 
-Positions are found without a gradient, values are picked by them with one. `pick` and
-`put_back` are each other's derivative.
+Indices are computed without a gradient; values are then taken at them with a gradient.
 """
 
 from __future__ import annotations
@@ -35,25 +34,25 @@ SORTS = [S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 0),
     reference=lambda torch: lambda x, dim=-1, descending=False, stable=True: torch.argsort(
         x, dim=dim, descending=descending, stable=stable))
 def argsort(xp, input: Array, dim: int = -1, descending: bool = False, *, stable: bool = False):
-    """The positions in rising order along `dim`; equal elements keep theirs, NaN comes last.
+    """The indices that sort along `dim` in ascending order, with NaN last.
 
-    `descending` turns it around: NaN first. Always stable. Shapes: (*) -> (*), int64.
+    With `descending` NaN comes first. Always stable. Shapes: (*) -> (*), int64.
     """
     axis = (axes(dim, input.ndim) or (None,))[0]
     if axis is None:
         return xp.zeros((), dtype=xp.int64)
     if not descending:
         return xp.argsort(input, axis=axis, kind="stable")
-    # Sorting the reversed order and reversing the result keeps equal elements in their order.
-    found = xp.argsort(xp.flip(input, axis), axis=axis, kind="stable")
-    return input.shape[axis] - 1 - xp.flip(found, axis)
+    # Sorting the reversed input and reversing the result keeps equal elements in their order.
+    order = xp.argsort(xp.flip(input, axis), axis=axis, kind="stable")
+    return input.shape[axis] - 1 - xp.flip(order, axis)
 
 
 @composed(samples=SORTS,
           reference=lambda torch: lambda x, dim=-1, descending=False, stable=True: torch.sort(
               x, dim=dim, descending=descending, stable=stable))
 def sort(input, dim=-1, descending=False, *, stable=False):
-    """(values, indices) in rising or falling order along `dim`. Always stable; NaN is largest.
+    """(values, indices) in ascending or descending order along `dim`. Stable; NaN is largest.
 
     Shapes: (*) -> (*), (*).
     """
@@ -71,7 +70,7 @@ def msort(input):
     reference=lambda torch: lambda x, k, dim, largest: x.topk(k, dim, largest).indices,
     scalar=POSITIONS)
 def where_topk(xp, input: Array, k: int, axis: int, largest: bool):
-    """The positions of `topk`. Shapes: (*, n, *) -> (*, k, *), int64."""
+    """The indices of `topk`. Shapes: (*, n, *) -> (*, k, *), int64."""
     n = input.shape[axis]
     if k in (0, n):
         part = xp.broadcast_to(xp.reshape(xp.arange(k), tuple(
@@ -88,9 +87,9 @@ def where_topk(xp, input: Array, k: int, axis: int, largest: bool):
                    S(t(6, distinct=True), 6), S(t(6, distinct=True), 3, largest=False),
                    S(t(3), 0), S(t(), 1), S(t(0, 3), 2), S(t(6, distinct=True), 1, sorted=True)])
 def topk(input, k, dim=-1, largest=True, sorted=True):
-    """(values, indices) of the `k` largest, or smallest, along `dim`, in order. NaN is largest.
+    """(values, indices) of the `k` largest, or smallest, along `dim`, sorted. NaN is largest.
 
-    In order also with sorted=False. Shapes: (*, n, *) -> (*, k, *), (*, k, *).
+    Sorted also with sorted=False. Shapes: (*, n, *) -> (*, k, *), (*, k, *).
 
     Raises:
         RuntimeError: k is not in [0, n]; a bool Tensor.
@@ -103,7 +102,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
 
 
 def _ranked(name, input, k, dim, first):
-    """The axis along which rank `k` is asked for."""
+    """The axis of `dim`, None for a 0-d Tensor; checks that k is in [first, n]."""
     axis = (axes(dim, input.ndim) or (None,))[0]
     size = 1 if axis is None else input.shape[axis]
     if not first <= k <= size:
@@ -115,7 +114,7 @@ def _ranked(name, input, k, dim, first):
 @composed(samples=[S(t(3, 5, distinct=True), 2), S(t(3, 5, distinct=True), 3, 0, True),
                    S(t(), 1), S(t(0, 3), 2), S(ints(1, 5), 1, 0)])
 def kthvalue(input, k, dim=-1, keepdim=False):
-    """(values, indices) of the k-th smallest along `dim`, counted from 1. NaN is largest.
+    """(values, indices) of the k-th smallest element along `dim`, counted from 1. NaN is largest.
 
     Shapes: (*) -> (*) without `dim`, or with it as 1 if `keepdim`; twice.
 
@@ -133,11 +132,11 @@ def kthvalue(input, k, dim=-1, keepdim=False):
     return chosen(input, last, axis, keepdim)
 
 
-# ---------------------------------------------------------------- medians and the most frequent
+# ---------------------------------------------------------------- medians and modes
 
 
 def _middle(xp, input, axis, skip_nan):
-    """The position of the lower median along `axis`, which stays as 1."""
+    """The index of the lower median along `axis`, which keeps size 1."""
     n = input.shape[axis]
     numbers = xp.sum(input == input, axis=axis, keepdims=True, dtype=xp.int64)
     if bool((numbers == n).all()):  # the common case needs no sorting
@@ -146,7 +145,7 @@ def _middle(xp, input, axis, skip_nan):
     order = xp.argsort(input, axis=axis, kind="stable")
     if skip_nan:
         rank = xp.maximum(numbers - 1, 0) // 2
-    else:  # NaN, sorted behind the numbers, wins if there is any
+    else:  # NaN is sorted after the numbers, and is the median if there is any
         rank = xp.where(numbers == n, (n - 1) // 2, numbers)
     return xp.take_along_axis(order, rank, axis)
 
@@ -154,14 +153,14 @@ def _middle(xp, input, axis, skip_nan):
 @op(method=False, internal=True, samples=[S(t(3, 5, distinct=True), 1, False)],
     reference=lambda torch: lambda x, dim, skip: x.median(dim, True).indices, scalar=POSITIONS)
 def where_median(xp, input: Array, axis: int, skip_nan: bool):
-    """The positions of `median` along a dim. Shapes: (*, n, *) -> (*, 1, *), int64."""
+    """The indices of `median` along a dim. Shapes: (*, n, *) -> (*, 1, *), int64."""
     return _middle(xp, input, axis, skip_nan)
 
 
 @op(method=False, internal=True, samples=[S(t(3, 5, distinct=True), False)],
     reference=lambda torch: lambda x, skip: x.median())
 def median_of_all(xp, input: Array, skip_nan: bool):
-    """The lower median of all elements; equal ones share the gradient. Shapes: (*) -> ()."""
+    """The lower median of all elements; ties share the gradient. Shapes: (*) -> ()."""
     flat = xp.reshape(input, (-1,))
     if not flat.size:
         return xp.full((), math.nan, dtype=input.dtype) if input.dtype.kind == "f" \
@@ -192,7 +191,7 @@ MEDIANS = [S(t(3, 4, distinct=True)), S(t(3, 5, distinct=True), 1),
 
 @composed(samples=MEDIANS)
 def median(input, dim=None, keepdim=False):
-    """The lower median of all, or (values, indices) along `dim`; NaN if there is any.
+    """The lower median of all elements, or (values, indices) along `dim`; NaN if there is a NaN.
 
     Shapes: (*) -> (), or (*) without `dim`, or with it as 1 if `keepdim`; then twice.
 
@@ -215,7 +214,7 @@ def nanmedian(input, dim=None, keepdim=False):
 @op(method=False, internal=True, samples=[S(t(3, 5, distinct=True), 1)],
     reference=lambda torch: lambda x, dim: x.mode(dim, True).indices, scalar=POSITIONS)
 def where_mode(xp, input: Array, axis: int):
-    """The positions of `mode`. Shapes: (*, n, *) -> (*, 1, *), int64."""
+    """The indices of `mode`. Shapes: (*, n, *) -> (*, 1, *), int64."""
     x = xp.swapaxes(input, axis, -1)
     order = xp.argsort(x, axis=-1, kind="stable")
     x = xp.take_along_axis(x, order, -1)
@@ -230,7 +229,7 @@ def where_mode(xp, input: Array, axis: int):
 @composed(samples=[S(t(3, 5, distinct=True)), S(ints(4, 9, high=3), 1),
                    S(ints(9, 4, high=3), 0, True), S(t()), S(t(0, 3), 1)])
 def mode(input, dim=-1, keepdim=False):
-    """(values, indices) of the most frequent element along `dim`, the smallest of such, at its end.
+    """(values, indices) of the most frequent element along `dim`: the smallest one, its last index.
 
     Shapes: (*) -> (*) without `dim`, or with it as 1 if `keepdim`; twice.
     """
@@ -252,7 +251,7 @@ QUANTILES = [S(t(3, 5, distinct=True), 0.3), S(t(3, 5, distinct=True), 0.3, 1),
 
 
 def _quantile(name, input, q, dim, keepdim, interpolation, skip_nan):
-    """Between the two sorted values on either side of rank q (n - 1)."""
+    """Interpolated between the sorted values next to rank q (n - 1)."""
     q = _levels(name, input, q, interpolation)
     over = axes(dim, input.ndim)
     x = flatten(input) if dim is None or not over else movedim(input, dim, -1)
@@ -261,7 +260,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation, skip_nan):
     numbers = sum_((x == x).detach(), -1, True)
     if skip_nan:
         ranks = (numbers - 1).clamp(min=0) * q.reshape((-1,))
-    else:  # where NaN is present it is the last value, and wins
+    else:  # NaN is the last value, and is the result if there is any
         ranks = where(numbers > last, q.reshape((-1,)) * last, float(last))
     below, above = ranks.detach().floor(), ranks.detach().ceil()
     weight = ranks - below
@@ -281,7 +280,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation, skip_nan):
 
 
 def _levels(name, input, q, interpolation):
-    """The q of a call as a Tensor, and everything checked."""
+    """q as a Tensor; checks the arguments."""
     if input.dtype not in (dtypes.float32, dtypes.float64):
         raise RuntimeError(f"{name}: needs a Tensor of float32 or float64, got {input.dtype}; "
                            "convert it with .float() first")
@@ -300,9 +299,9 @@ def _levels(name, input, q, interpolation):
 
 @composed(samples=QUANTILES, scalar=POSITIONS)
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
-    """The value below which a share q of the elements lies, of all or along `dim`.
+    """The q-quantile of all elements or along `dim`: rank q (n - 1) of the sorted elements.
 
-    Rank q (n - 1) of the sorted elements, interpolated as asked for; NaN where NaN is.
+    Between two ranks it is interpolated. NaN if there is a NaN.
     Shapes: (*), () or (k) -> () or (*) without `dim`, with k in front if q has 1 dimension.
 
     Raises:
