@@ -134,8 +134,8 @@ def _last(size, stride, offset):
 def memory(xp, input: Array, stride: Sequence[int], offset: int):
     """The whole memory that the input is a view of, flat. Shapes: (*) -> (n)."""
     if any(step == 0 and n > 1 for n, step in zip(input.shape, stride, strict=True)):
-        raise RuntimeError(f"as_strided: the input of shape {tuple(input.shape)} repeats "
-                           "elements of its memory, as expand() does; clone() it first")
+        raise RuntimeError(f"as_strided: the input of shape {tuple(input.shape)} has elements that "
+                           "are there once in memory, as expand() makes it; clone() it first")
     whole = owner(input)
     if not (whole.flags.c_contiguous or whole.flags.f_contiguous):
         raise RuntimeError("as_strided: the memory of the input has gaps; clone() it first")
