@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy
+
 from .. import random
 from ..arrays import Array, devices, dtypes
 from ..autograd import engine
@@ -39,7 +41,7 @@ def with_inplace(made: Op) -> Op:
     """Adds the last parameter `inplace` of nn.functional, with which it writes into its input."""
     given = list(made.function.__signature__.parameters.values())
 
-    def activation(input: Any, *parameters: Any, inplace: bool = False, **named: Any) -> Any:
+    def activation(input: Tensor, *parameters: Any, inplace: bool = False, **named: Any) -> Any:
         if len(parameters) == len(given):  # `given` includes the input
             parameters, inplace = parameters[:-1], parameters[-1]
         function = written(made.function) if inplace else made.function
@@ -125,7 +127,7 @@ def rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
     return input * where(input.detach() > 0, 1.0, _like(drawn, input))
 
 
-def _like(drawn: Any, tensor: Any) -> Any:
+def _like(drawn: numpy.ndarray[Any, Any], tensor: Tensor) -> Tensor:
     """Numbers drawn on the host, as a Tensor of the dtype and device of another."""
     drawn = devices.as_array(drawn).astype(tensor.dtype.numpy)
     return engine.tensor_of(devices.to_device(drawn, tensor.device), None)

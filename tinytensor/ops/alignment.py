@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
@@ -11,6 +12,7 @@ import numpy
 from ..arrays import devices, dtypes
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed
+from ..tensors.tensor import Tensor
 from .index import where
 from .loss import reduced
 from .reduce import logsumexp
@@ -88,7 +90,7 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     skips = numpy.zeros(states.shape, dtype=bool)
     skips[:, 3::2] = labels[:, 1:] != labels[:, :-1]
 
-    def given(array: Any) -> Any:
+    def given(array: numpy.ndarray[Any, Any]) -> Tensor:
         return tensor_of(devices.to_device(array, log_probs.device), None)
 
     rows = given(numpy.arange(batch)[:, None])
@@ -113,7 +115,7 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     return reduced("ctc_loss", losses, reduction)
 
 
-def _lengths(name: str, given: Any) -> list[int]:
+def _lengths(name: str, given: Tensor | Sequence[int] | int) -> list[int]:
     """Lengths as a list of ints, from a Tensor, a sequence, or a single int."""
     values = given.tolist() if hasattr(given, "tolist") else given
     lengths = [values] if isinstance(values, int) else list(values)
@@ -124,7 +126,7 @@ def _lengths(name: str, given: Any) -> list[int]:
     return lengths
 
 
-def _labels(targets: Any, sizes: list[int], single: bool) -> Any:
+def _labels(targets: Tensor, sizes: list[int], single: bool) -> numpy.ndarray[Any, Any]:
     """The labels as an array (N, S) on the CPU, padded with zeros."""
     array = devices.to_numpy(getattr(targets, "_array", targets))
     if array.dtype.kind not in "iu":
@@ -146,8 +148,8 @@ def _labels(targets: Any, sizes: list[int], single: bool) -> Any:
     return labels
 
 
-def _check(labels: Any, lengths: list[int], sizes: list[int], steps: int, batch: int,
-           classes: int, blank: int) -> None:
+def _check(labels: numpy.ndarray[Any, Any], lengths: list[int], sizes: list[int], steps: int,
+           batch: int, classes: int, blank: int) -> None:
     if not len(lengths) == len(sizes) == len(labels) == batch:
         raise RuntimeError(f"ctc_loss: {len(lengths)} input_lengths, {len(sizes)} target_lengths "
                            f"and {len(labels)} rows of targets for a batch of {batch}")

@@ -7,7 +7,7 @@ summing, windows and overlap-add.
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections.abc import Sequence
 
 from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
@@ -188,7 +188,7 @@ def column_stack(tensors):
 @op(varargs="repeats", method=True, reference="Tensor.repeat", array_names=("tile",), samples=[
     S(t(2, 3), (2, 1)), S(t(2, 3), (2, 1, 3)), S(t(), (2,)), S(t(3), (0,)), S(t(2), (1,)),
     S(t(0, 2), (2, 2))])
-def repeat(xp, input: Array, repeats: Any):
+def repeat(xp, input: Array, repeats: Sequence[int]):
     """Repeats the Tensor `repeats` times along each dim; a copy. Shapes: (n, m) -> (r0 n, r1 m).
 
     Raises:
@@ -278,7 +278,8 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
 
 @op(samples=[S(t(2, 3), 1), S(t(2, 3), (1, 2), (0, 1)), S(t(2, 3), -4, 0), S(t(2, 3), 1, (-1,)),
              S(t(0, 3), 1, 0), S(t(), 1), S(t(2, 3), (1, 1), (0, 0))])
-def roll(xp, input: Array, shifts: Any, dims: Any = None):
+def roll(xp, input: Array, shifts: int | Sequence[int],
+         dims: int | Sequence[int] | None = None):
     """Rolls by `shifts` along `dims`, circularly; without dims, the flattened elements.
 
     Shapes: (*) -> (*).
@@ -305,7 +306,7 @@ def _(xp, g, shifts, dims):
 
 @op(samples=[S(t(2, 3)), S(t(2, 3), 2), S(t(2, 3, 4), 3, (0, 2)), S(t(2, 3), -1, (1, 0)),
              S(t(2, 2), 4)])
-def rot90(xp, input: Array, k: int = 1, dims: Any = (0, 1)):
+def rot90(xp, input: Array, k: int = 1, dims: Sequence[int] = (0, 1)):
     """Rotates `k` times by 90 degrees, from the first of `dims` to the second; a copy.
 
     Shapes: (n, m) -> (m, n) for odd k.
@@ -438,7 +439,7 @@ def unfold(xp, input: Array, dimension: int, size: int, step: int):
                                           S(t(2, 2, 3, 2), (2, 5, 3), 1, 2)],
     reference=lambda torch: lambda w, shape, axis, step: torch.ops.aten.unfold_backward(
         w, shape, axis, w.shape[-1], step))
-def overlap_add(xp, input: Array, shape: Any, dimension: int, step: int):
+def overlap_add(xp, input: Array, shape: Sequence[int], dimension: int, step: int):
     """Windows added at the positions that `unfold` takes them from, the adjoint of `unfold`.
 
     Shapes: (*, count, *, size) -> shape. A loop over the elements of a window, each

@@ -326,7 +326,7 @@ def _cutoff(values, shape, atol, rtol):
 
 @op(method=False, internal=True, scalar=LAPACK, samples=[S(t(4, 3)), S(t(2, 3, 4))],
     reference="linalg.pinv")
-def pseudoinverse(xp, A: Array, cutoff: Any = 1e-15):
+def pseudoinverse(xp, A: Array, cutoff: numpy.ndarray[Any, Any] | float = 1e-15):
     """The inverse of the part of A with singular values above `cutoff`.
 
     Shapes: (*, n, m) -> (*, m, n). The rule is that of Golub and Pereyra 1973, for every rank.

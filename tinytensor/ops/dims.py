@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-Dim = int | tuple[int, ...] | list[int] | None
+Dim = int | Sequence[int] | None
 
 
 def axes(dim: Dim, ndim: int) -> tuple[int, ...]:

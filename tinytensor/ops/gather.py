@@ -8,7 +8,6 @@ accumulate, in a deterministic order on the CPU; of plain writes the last one is
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy
 
@@ -19,6 +18,7 @@ from .checks import need_integers, need_one_of
 from .dims import axes
 from .index import (
     WHOLE,
+    Index,
     along,
     as_index,
     as_value,
@@ -209,7 +209,7 @@ DUPLICATES = numpy.array([0, 2, 0, 0, 2])
     S(t(4), t(5), (DUPLICATES,), how) for how in COMBINED],
     reference=lambda torch: lambda x, src, index, how: x.scatter_reduce(
         0, torch.from_numpy(index[0]), src, how))
-def combine_at(xp, input: Array, src: Array, index: Any, how: str):
+def combine_at(xp, input: Array, src: Array, index: Index, how: str):
     """The input with `src` combined into it, by product or extremum, at index arrays of all dims.
 
     Shapes: (*), (+) -> (*).

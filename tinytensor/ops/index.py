@@ -12,6 +12,7 @@ import itertools
 import math
 import operator
 import warnings
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +28,7 @@ from .masking import masked
 from .samples import S, bools, ints, t
 
 WHOLE = slice(None)
+Index = tuple[Any, ...]  # of ints, slices, None, ... and arrays of integers or bools
 
 
 # ---------------------------------------------------------------- index expressions
@@ -166,7 +168,7 @@ def _with_arrays(torch, index):
     S(t(2, 3, 2), (numpy.array([1, 1]), WHOLE, numpy.array([[0], [1]]))),
     S(t(3, 4), (numpy.array([True, False, True]),))],
     reference=lambda torch: lambda x, index: x[_with_arrays(torch, index)])
-def getitem(input: Array, index: Any):
+def getitem(input: Array, index: Index):
     """input[index], for an index of `as_index`; a view if it has no arrays.
 
     Shapes: (*) -> what the index selects.
@@ -195,7 +197,7 @@ def _(xp, total, g, index):
     S(t(2, 3), (2, 4), (WHOLE, numpy.array([-1, 0, 3])))],
     reference=lambda torch: lambda g, shape, index: torch.func.vjp(
         lambda x: x[_with_arrays(torch, index)], torch.zeros(shape, dtype=g.dtype))[1](g)[0])
-def put_zeros(xp, input: Array, shape: Any, index: Any):
+def put_zeros(xp, input: Array, shape: Sequence[int], index: Index):
     """Zeros of `shape`, with `input` added at `index`, in which positions may repeat.
 
     The order of the additions is deterministic on the CPU, and not with CuPy.
@@ -260,7 +262,7 @@ def read(tensor, key):
     S(t(3, 4), t(), (numpy.array([True, False, True]),))],
     reference=lambda torch: lambda x, value, index: (
         out := x.clone(), out.__setitem__(_with_arrays(torch, index), value))[0])
-def setitem(xp, input: Array, value: Array, index: Any):
+def setitem(xp, input: Array, value: Array, index: Index):
     """A copy of `input` with `value` written at `index`. Shapes: (*), (+) -> (*).
 
     Where positions repeat, the last value is written, and each value gets its gradient.
@@ -588,7 +590,7 @@ def unbind(input, dim=0):
 
 @op(array_names=("flip",), varargs="dims", samples=[S(t(2, 3), (0,)), S(t(2, 3), (0, -1)),
                                                                S(t(2, 3), ())])
-def flip(xp, input: Array, dims: Any):
+def flip(xp, input: Array, dims: int | Sequence[int]):
     """The order along `dims` reversed, as a copy. Shapes: (*) -> (*)."""
     dims = (dims,) if isinstance(dims, int) else tuple(dims)
     over = axes(dims, input.ndim) if dims else ()  # to `axes`, no dims are all of them

@@ -11,7 +11,7 @@ from ..tensors.tensor import Tensor
 
 def in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The in-place form of an operation: it writes its result into the Tensor."""
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
         self._check_write(name)
         recorded = mode.enabled and any(
             isinstance(x, Tensor) and x._node is not None for x in (self, *args, *kwargs.values()))

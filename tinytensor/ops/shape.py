@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy
+
 from ..arrays import Array, devices, dtypes
 from ..autograd.engine import tensor_of, tensors
 from ..autograd.op import broadcast_problem, composed, op
@@ -24,7 +26,7 @@ alias.vjp(input=lambda g: g)
 
 
 @op(array_names=("copy",), samples=[S(t(2, 3)), S(t())])
-def clone(input: Array, *, memory_format: Any = None):
+def clone(input: Array, *, memory_format: dtypes.memory_format | None = None):
     """A copy with memory of its own; gradients flow back to the input. Shapes: (*) -> (*)."""
     return input.copy()
 
@@ -33,7 +35,7 @@ clone.vjp(input=lambda g: g)
 
 
 @op(samples=[S(t(2, 3)), S(t())], method=True)
-def contiguous(xp, input: Array, memory_format: Any = None):
+def contiguous(xp, input: Array, memory_format: dtypes.memory_format | None = None):
     """The input itself if it is contiguous in memory, else a contiguous copy.
 
     Shapes: (*) -> (*).
@@ -54,7 +56,7 @@ def contiguous_or_same(input, memory_format=None):
 
 
 @op(method=False, internal=True, array_names=("astype",), samples=[])
-def cast(input: Array, dtype: Any):
+def cast(input: Array, dtype: numpy.dtype[Any]):
     """The values as another dtype (a NumPy dtype). Shapes: (*) -> (*)."""
     return input.astype(dtype)
 
@@ -65,7 +67,7 @@ def _(xp, g, input_dtype):
 
 
 @op(method=False, internal=True, samples=[])
-def move(input: Array, where: Any):
+def move(input: Array, where: devices.device):
     """The values on another device. Shapes: (*) -> (*)."""
     return devices.to_device(input, where)
 
@@ -100,7 +102,7 @@ def unknown_size(shape: Sequence[Any], size: int) -> tuple[int, ...]:
 @op(view=True, varargs="shape", array_names=("reshape",), samples=[
     S(t(2, 6), (3, 4)), S(t(2, 6), (-1,)), S(t(2, 3, 2), (2, -1)), S(t(), (1, 1)),
     S(t(0, 3), (3, 0))])
-def reshape(input: Array, shape: Any):
+def reshape(input: Array, shape: int | Sequence[int]):
     """The same elements in another shape, of which one size may be -1; a view where possible.
 
     Shapes: (*) -> shape.
@@ -145,7 +147,7 @@ def reshape_as(input, other):
 
 @op(view=True, varargs="dims", array_names=("transpose",), samples=[
     S(t(2, 3, 4), (2, 0, 1)), S(t(2, 3), (-1, 0)), S(t(), ())])
-def permute(xp, input: Array, dims: Any):
+def permute(xp, input: Array, dims: Sequence[int]):
     """The dims in another order, as a view. Shapes: (d0, ..., dn) -> (d[dims[0]], ...)."""
     if len(dims) != input.ndim:
         raise RuntimeError(f"permute: {len(dims)} dims {tuple(dims)} for a Tensor of "
@@ -272,7 +274,7 @@ def unflatten(input, dim, sizes):
 
 @op(view=True, array_names=("broadcast_to",), samples=[
     S(t(3, 1), (3, 4)), S(t(3), (2, 3)), S(t(), (2, 2)), S(t(1, 3), (0, 3))])
-def broadcast_to(xp, input: Array, shape: Any):
+def broadcast_to(xp, input: Array, shape: Sequence[int]):
     """The elements repeated to `shape`, as a read-only view. Shapes: (*) -> shape."""
     return xp.broadcast_to(input, tuple(shape))
 
@@ -413,7 +415,7 @@ def stack(tensors, dim=0):
 
 
 @op(method=False, internal=True, samples=[])
-def write_view(xp, base: Array, value: Array, recipe: Any):
+def write_view(xp, base: Array, value: Array, recipe: tuple[Any, ...]):
     """`base` with `value` written into its view, which the calls in `recipe` make.
 
     Shapes: (*), (+) -> (*). The graph's node of an in-place write through a view.
