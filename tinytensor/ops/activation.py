@@ -58,7 +58,7 @@ def with_inplace(made: Op) -> Op:
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(t(3), inplace=False)])
-def relu(input, inplace=False):
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(0, input); its derivative at 0 is 0. Shapes: (*) -> (*)."""
     return input.relu_() if inplace else elementwise.relu(input)
 
@@ -114,7 +114,8 @@ def _(xp, g, input, weight_shape):
 
 
 @composed(method=False, samples=[S(t(3, 4)), S(t(3, 4), 0.2, 0.6), S(t(3), training=False)])
-def rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
+def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
+          inplace: bool = False) -> Tensor:
     """x for x > 0, a * x otherwise; in training a is drawn from [lower, upper] for each x.
 
     Shapes: (*) -> (*). Xu et al. 2015. In evaluation a is (lower + upper) / 2.
@@ -160,7 +161,7 @@ def _(xp, g, input, min_val, max_val):
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(t(9, low=-9, high=9)), S(ints(5))])
-def relu6(input, inplace=False):
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(0, x), 6). Shapes: (*) -> (*). Howard et al. 2017."""
     return written(relu6)(input) if inplace else hardtanh(input, 0.0, 6.0)
 
@@ -219,7 +220,7 @@ def _(xp, g, input, alpha):  # out + alpha would lose digits of e**x
 
 
 @composed(method=False, samples=WIDE)
-def selu(input, inplace=False):
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """scale * elu(x, alpha), whose constants keep mean 0 and variance 1. Shapes: (*) -> (*).
 
     Klambauer et al. 2017.
@@ -229,7 +230,7 @@ def selu(input, inplace=False):
 
 
 @composed(method=False, samples=[*WIDE, S(t(3, 4), 0.5)])
-def celu(input, alpha=1.0, inplace=False):
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x for x > 0, alpha * (e**(x / alpha) - 1) otherwise. Shapes: (*) -> (*). Barron 2017.
 
     Raises:
@@ -317,7 +318,7 @@ def _(xp, g, input):
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[S(t(3, 4)), S(t(4, 3), 0), S(t(2, 6, 3), dim=1)])
-def glu(input, dim=-1):
+def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a sigmoid(b), where a and b are the halves of the input along a dim.
 
     Shapes: (*, 2n, *) -> (*, n, *). Dauphin et al. 2017.
@@ -375,13 +376,13 @@ hardsigmoid.vjp(input=lambda xp, g, input: masked(xp, g, (input > -3) & (input <
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(ints(3))])
-def softsign(input):
+def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|). Shapes: (*) -> (*)."""
     return input / (1 + input.abs())
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(ints(3))])
-def tanhshrink(input):
+def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x). Shapes: (*) -> (*)."""
     refuse_bool("tanhshrink", input._array)
     return input - tanh(input)
@@ -465,7 +466,8 @@ def softmin(input: Tensor, dim: int | None = None,
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[], scalar="random")
-def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10,
+                   dim: int = -1) -> Tensor:
     """softmax((logits + noise) / tau): a differentiable draw from the classes along a dim.
 
     Shapes: (*) -> (*). With `hard` the result is one-hot, with the gradient of the soft draw.

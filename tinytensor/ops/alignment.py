@@ -57,8 +57,9 @@ def _by_enumeration(torch: Any) -> Any:
     S(t(3, 2, 3), numpy.array([1, 2, 2]), [3, 3], [2, 1], reduction="sum"),
     S(t(3, 1, 3), numpy.array([[1]]), [3], [0])],
     scalar="labels are positions")
-def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean",
-             zero_infinity=False):
+def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Tensor | Sequence[int],
+             target_lengths: Tensor | Sequence[int], blank: int = 0, reduction: str = "mean",
+             zero_infinity: bool = False) -> Tensor:
     """-log of the total probability of all paths that collapse to the labels.
 
     A path of symbols collapses by removing repeated symbols, and then blanks. The probabilities
@@ -87,15 +88,15 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     states = numpy.full((batch, 2 * labels.shape[1] + 1), blank)
     states[:, 1::2] = labels
     # A step may skip the blank between two labels unless they are equal.
-    skips = numpy.zeros(states.shape, dtype=bool)
-    skips[:, 3::2] = labels[:, 1:] != labels[:, :-1]
+    may_skip = numpy.zeros(states.shape, dtype=bool)
+    may_skip[:, 3::2] = labels[:, 1:] != labels[:, :-1]
 
     def given(array: numpy.ndarray[Any, Any]) -> Tensor:
         return tensor_of(devices.to_device(array, log_probs.device), None)
 
     rows = given(numpy.arange(batch)[:, None])
     emitted = log_probs.clamp(min=LEAST)[:, rows, given(states)]  # (T, N, 2 S + 1)
-    skips, first = given(skips), given(numpy.arange(states.shape[1]) < 2)
+    skips, first = given(may_skip), given(numpy.arange(states.shape[1]) < 2)
     impossible = emitted.new_full((batch, 2), LEAST)
     alpha = where(first, emitted[0], LEAST)
     for i in range(1, steps):

@@ -38,7 +38,7 @@ def _position(name, input, dim):
 
 
 @composed(samples=[S(t(3, 4), 1, 1, 2), S(t(3, 4), 0, -2, 1), S(t(3), 0, 3, 0)])
-def narrow(input, dim, start, length):
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`length` elements along `dim` from `start`, as a view. Shapes: (*, n, *) -> (*, length, *).
 
     Raises:
@@ -59,7 +59,7 @@ def narrow(input, dim, start, length):
 
 
 @composed(samples=[S(t(3, 4), 1, 2), S(t(3, 4), -2, -1)])
-def select(input, dim, index):
+def select(input: Tensor, dim: int, index: int) -> Tensor:
     """The slice at `index` along `dim`, without that dim, as a view. Shapes: (*, n, *) -> (*).
 
     Raises:
@@ -77,7 +77,8 @@ SECTIONS = dict.fromkeys(("sections", "indices"), "indices_or_sections")
 
 @composed(keywords=SECTIONS, samples=[
     S(t(5, 2), 2), S(t(2, 7), 3, 1), S(t(2, 7), (2, 5), dim=-1), S(t(3), [1, -1]), S(t(2), 3)])
-def tensor_split(input, indices_or_sections, dim=0):
+def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int] | Tensor,
+                 dim: int = 0) -> tuple[Tensor, ...]:
     """A number of pieces whose sizes differ by at most 1, or pieces between positions; views.
 
     Shapes: (n, *) -> (n1, *), (n2, *), ...
@@ -89,7 +90,7 @@ def tensor_split(input, indices_or_sections, dim=0):
         raise RuntimeError("tensor_split: a 0-d Tensor has no parts")
     (axis,) = axes(dim, input.ndim)
     size, wanted = input.shape[axis], indices_or_sections
-    if not isinstance(wanted, int | tuple | list):
+    if isinstance(wanted, Tensor):
         wanted = wanted.tolist()
     if not isinstance(wanted, int):
         cuts = [0, *wanted, size]
@@ -158,26 +159,26 @@ atleast_3d = _at_least("atleast_3d", 3, lambda shape: {
 
 
 @composed(method=False, samples=[S([t(2), t(3)]), S([t(2, 1), t(2, 2)]), S([t(), t()])])
-def hstack(tensors):
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Concatenates along dim 1, vectors along dim 0. Shapes: (n, m), (n, k) -> (n, m + k)."""
     tensors = atleast_1d(tuple(tensors))
     return cat(tensors, 0 if tensors and tensors[0].ndim == 1 else 1)
 
 
 @composed(method=False, aliases=("row_stack",), samples=[S([t(3), t(3)]), S([t(2, 3), t(3)])])
-def vstack(tensors):
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Concatenates along dim 0, vectors as rows. Shapes: (n, m), (m) -> (n + 1, m)."""
     return cat(atleast_2d(tuple(tensors)), 0)
 
 
 @composed(method=False, samples=[S([t(3), t(3)]), S([t(2, 3), t(2, 3)]), S([t(2, 3, 1), t(2, 3)])])
-def dstack(tensors):
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """Concatenates along dim 2. Shapes: (n, m), (n, m) -> (n, m, 2)."""
     return cat(atleast_3d(tuple(tensors)), 2)
 
 
 @composed(method=False, samples=[S([t(3), t(3)]), S([t(3, 2), t(3)]), S([t(), t()])])
-def column_stack(tensors):
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """Concatenates along dim 1, vectors as columns. Shapes: (n, m), (n) -> (n, m + 1)."""
     return hstack(tuple(x if x.ndim > 1 else reshape(x, (x.numel(), 1)) for x in tensors))
 
@@ -211,7 +212,7 @@ def _(xp, g, input_shape, repeats):
 
 @composed(varargs="dims", samples=[S(t(2, 3), (2,)), S(t(2, 3), (2, 1, 3)), S(t(), (2, 2)),
                                    S(t(2), ())])
-def tile(input, dims):
+def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
     """As `repeat`; missing repeats are 1. Shapes: (n, m) -> (n, r m) for (r,)."""
     return repeat(input, (1,) * (input.ndim - len(dims)) + tuple(dims))
 
@@ -232,7 +233,8 @@ def _(xp, g, input_shape, repeats, dim):
 
 @composed(samples=[S(t(2, 3), 2), S(t(2, 3), 2, 1), S(t(3, 2), ints(3), 0), S(t(3), ints(3)),
                    S(t(2, 3), ints(1), -1), S(t(), 3), S(ints(4))])
-def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
+def repeat_interleave(input: Tensor, repeats: Tensor | int | None = None, dim: int | None = None, *,
+                      output_size: int | None = None) -> Tensor:
     """Each element repeated along `dim`, or in the flattened input; `repeats` is one number or one
     for each element.
 
@@ -250,15 +252,15 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if dim is None:
         input, dim = flatten(input), 0
     axis = _position("repeat_interleave", input, dim)
-    whole = isinstance(repeats, int)
-    counts = [repeats] if whole else repeats.reshape((-1,)).tolist()
+    each = None if isinstance(repeats, int) else repeats
+    counts = [repeats] if each is None else each.reshape((-1,)).tolist()
     size = input.shape[axis]
-    if len(counts) not in (1, size) or (not whole and repeats.ndim > 1):
+    if len(counts) not in (1, size) or (each is not None and each.ndim > 1):
         raise RuntimeError(f"repeat_interleave: {len(counts)} repeats for dim {dim} of size "
                            f"{size}; there must be 1, or one for each, in 1 dimension")
-    if not whole and repeats.dtype.is_floating_point:
+    if each is not None and each.dtype.is_floating_point:
         raise NotImplementedError(f"repeat_interleave: repeats must be integers, got "
-                                  f"{repeats.dtype}")
+                                  f"{each.dtype}")
     if any(r < 0 for r in counts):
         raise RuntimeError("repeat_interleave: repeats must not be negative")
     total = sum(counts) if len(counts) == size else counts[0] * size
@@ -324,14 +326,14 @@ rot90.vjp(input=lambda xp, g, k, dims: rot90.run(xp, g, -k, dims))
 
 
 @composed(samples=[S(t(2, 3)), S(t(2, 3, 2))])
-def fliplr(input):
+def fliplr(input: Tensor) -> Tensor:
     """Reverses dim 1, as a copy. Shapes: (n, m, *) -> (n, m, *)."""
     need_dims("fliplr", input, 2)
     return flip(input, (1,))
 
 
 @composed(samples=[S(t(2, 3)), S(t(3))])
-def flipud(input):
+def flipud(input: Tensor) -> Tensor:
     """Reverses dim 0, as a copy. Shapes: (n, *) -> (n, *)."""
     need_dims("flipud", input, 1)
     return flip(input, (0,))
@@ -343,7 +345,7 @@ def flipud(input):
 @composed(method=False, samples=[S(t(2), t(3)), S(t(2), t(3), t(4), indexing="xy"), S([t(2), t()]),
                                  S(t(3), indexing="xy")],
           reference=lambda torch: lambda *x, indexing="ij": torch.meshgrid(*x, indexing=indexing))
-def meshgrid(*tensors, indexing="ij"):
+def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Each vector expanded over the grid of all, as views; "xy" exchanges the first two dims.
 
     Shapes: (n), (m) -> (n, m), (n, m).
@@ -369,7 +371,7 @@ def meshgrid(*tensors, indexing="ij"):
 
 
 @composed(method=False, samples=[S(t(2), t(3)), S(t(2)), S(t(2), t(1), t(3))])
-def cartesian_prod(*tensors):
+def cartesian_prod(*tensors: Tensor) -> Tensor:
     """All combinations of one element of each vector, as rows. Shapes: (n), (m) -> (n m, 2).
 
     Raises:
@@ -389,7 +391,7 @@ def _check_vectors(name, tensors):
 
 
 @composed(samples=[S(t(4)), S(t(3), 3), S(t(3), 2, True), S(t(3), r=1)])
-def combinations(input, r=2, with_replacement=False):
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All choices of `r` elements of a vector, in order, as rows. Shapes: (n) -> (k, r).
 
     Raises:

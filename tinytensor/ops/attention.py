@@ -7,6 +7,7 @@ import math
 from ..arrays import Array, devices, dtypes
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .activation import softmax
 from .dropout import dropout
 from .index import where
@@ -91,8 +92,10 @@ def _reference(torch):
     S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 4), t(2, 1, 5)),
     S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 4), bools(3, 5)), S(t(3, 2), t(1, 2), t(1, 2), bools(3, 1)),
     S(t(1, 4, 3, 2), t(1, 2, 3, 2), t(1, 2, 3, 2), enable_gqa=True), S(t(2, 3), t(0, 3), t(0, 4))])
-def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0,
-                                 is_causal=False, scale=None, enable_gqa=False):
+def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor,
+                                 attn_mask: Tensor | None = None, dropout_p: float = 0.0,
+                                 is_causal: bool = False, scale: float | None = None,
+                                 enable_gqa: bool = False) -> Tensor:
     """softmax(query @ key.T * scale + mask) @ value, where scale is 1 / sqrt(E) by default.
 
     Shapes: (*, L, E), (*, S, E), (*, S, V), mask (*, L, S) -> (*, L, V); batch dims broadcast.

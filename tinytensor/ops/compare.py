@@ -6,6 +6,7 @@ import math
 
 from ..arrays import Array
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .checks import refuse_bool
 from .samples import S, binary, bools, ints, t, unary
 
@@ -179,7 +180,8 @@ def bitwise_right_shift(xp, input: Array, other: Array):
 
 @composed(samples=[S(t(3), t(3)), S(t(2, 3), t(3), rtol=10.0), S(ints(3), ints(3), rtol=1.0),
                    S(bools(3), bools(3))])
-def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08,
+            equal_nan: bool = False) -> Tensor:
     """|input - other| <= atol + rtol * |other|; an infinity is close only to itself.
 
     Shapes: (*), (*) -> the broadcast shape, bool.
@@ -202,12 +204,13 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
 
 
 @composed(samples=[S(t(3), t(3)), S(t(2, 3), t(2, 3), rtol=100.0)])
-def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08,
+             equal_nan: bool = False) -> bool:
     """Whether all elements are close, as a Python bool. Shapes: (*), (*) -> bool."""
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
 @composed(samples=[S(t(3), t(3)), S(ints(2), ints(3))])
-def equal(input, other):
+def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shapes and all elements are equal, as a Python bool. Shapes: (*), (*) -> bool."""
     return input.shape == other.shape and bool((input == other).all())

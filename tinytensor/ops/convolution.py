@@ -507,7 +507,8 @@ def _blocks(name, size, kernel_size, dilation, padding, stride):
 
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 3, 5, 4), (3, 2)), S(t(2, 3, 5, 4), 2, 2, 1, 2), S(t(3, 5, 4), 3), S(t(0, 2, 4, 4), 2)])
-def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
+def unfold(input: Tensor, kernel_size: int | Sequence[int], dilation: int | Sequence[int] = 1,
+           padding: int | Sequence[int] = 0, stride: int | Sequence[int] = 1) -> Tensor:
     """Each window of an image as a column (im2col); `fold` is its transpose.
 
     Shapes: (N, C, H, W) or (C, H, W) -> (N, C * kernel, windows) or (C * kernel, windows).
@@ -525,7 +526,9 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
 
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 18, 9), (5, 4), (3, 2)), S(t(2, 12, 6), (5, 4), 2, 2, 1, 2), S(t(27, 6), (5, 4), 3)])
-def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
+def fold(input: Tensor, output_size: int | Sequence[int], kernel_size: int | Sequence[int],
+         dilation: int | Sequence[int] = 1, padding: int | Sequence[int] = 0,
+         stride: int | Sequence[int] = 1) -> Tensor:
     """Columns added at the positions that `unfold` takes them from (col2im); overlaps accumulate.
 
     Shapes: (N, C * kernel, windows) or (C * kernel, windows) -> (N, C, *output_size) or

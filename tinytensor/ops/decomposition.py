@@ -19,6 +19,7 @@ import numpy
 
 from ..arrays import Array, devices
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .checks import need_one_of
 from .index import raw
 from .linalg import matmul
@@ -67,7 +68,7 @@ def _(xp, g, out):
 
 @composed(home="linalg", method=False, scalar=LAPACK, samples=[
     *DEFINITE, S(Definite((3, 3)), upper=True)])
-def cholesky(A, *, upper=False):
+def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """L of A = L Lᵀ for symmetric positive definite A, or with `upper` Lᵀ.
 
     Shapes: (*, n, n) -> (*, n, n). Only the lower triangle of A is read; the gradient is
@@ -107,7 +108,7 @@ def _of_triangle(name):
 
 @composed(scalar=LAPACK, reference=_of_triangle("cholesky_solve"), samples=[
     S(t(3, 2), Regular((3, 3))), S(t(3, 2), Regular((3, 3)), upper=True)])
-def cholesky_solve(B, L, upper=False):
+def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """X of A X = B from the Cholesky factor L of A. Shapes: (*, n, k), (*, n, n) -> (*, n, k)."""
     lower = transpose(L, -2, -1) if upper else L
     Y = solve_triangular(lower, B, upper=False)
@@ -116,7 +117,7 @@ def cholesky_solve(B, L, upper=False):
 
 @composed(scalar=LAPACK, reference=_of_triangle("cholesky_inverse"), samples=[
     S(Regular((3, 3))), S(Regular((3, 3)), upper=True)])
-def cholesky_inverse(L, upper=False):
+def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A from its Cholesky factor. Shapes: (*, n, n) -> (*, n, n)."""
     return cholesky_solve(identity(L), L, upper)
 
@@ -219,7 +220,7 @@ def _(xp, g, eigenvalues, eigenvectors):
 
 @composed(home="linalg", method=False, samples=[S(Definite((3, 3))), S(t(2, 3, 3), "U")],
           scalar=LAPACK)
-def eigvalsh(A, UPLO="L"):
+def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric matrices, ascending. Shapes: (*, n, n) -> (*, n).
 
     Raises:
@@ -299,7 +300,7 @@ _top_level("svd", lambda input, some=True: USV(*(
 
 @composed(home="linalg", method=False, samples=[S(t(4, 3)), S(t(2, 3, 4)), S(t(0, 3))],
           scalar=LAPACK)
-def svdvals(A):
+def svdvals(A: Tensor) -> Tensor:
     """The singular values, descending. Shapes: (*, n, m) -> (*, min(n, m)).
 
     Raises:
@@ -349,7 +350,8 @@ def _(xp, g, A, out):
 
 @composed(home="linalg", method=False, scalar=LAPACK, samples=[
     S(t(4, 3)), S(t(2, 3, 4)), S(t(4, 3), rtol=1e-3), S(t(4, 3), atol=1e-3), S(t(0, 3))])
-def pinv(A, *, atol=None, rtol=None, hermitian=False):
+def pinv(A: Tensor, *, atol: Tensor | float | None = None, rtol: Tensor | float | None = None,
+         hermitian: bool = False) -> Tensor:
     """The Moore-Penrose inverse: singular values up to max(atol, rtol * the largest) count as 0.
 
     Shapes: (*, n, m) -> (*, m, n). rtol is max(n, m) * eps unless one of the two is given.
@@ -365,14 +367,15 @@ def pinv(A, *, atol=None, rtol=None, hermitian=False):
 
 
 @composed(samples=[S(t(4, 3)), S(t(3, 3), 1e-3)], scalar=LAPACK)
-def pinverse(input, rcond=1e-15):
+def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     """As `linalg.pinv` with rtol = rcond. Shapes: (*, n, m) -> (*, m, n)."""
     return pinv(input, rtol=rcond)
 
 
 @composed(home="linalg", method=False, scalar=LAPACK, samples=[
     S(t(4, 3)), S(t(2, 3, 4)), S(t(3, 3), atol=2.0), S(t(3, 3), rtol=0.5)])
-def matrix_rank(A, *, atol=None, rtol=None, hermitian=False):
+def matrix_rank(A: Tensor, *, atol: Tensor | float | None = None,
+                rtol: Tensor | float | None = None, hermitian: bool = False) -> Tensor:
     """The number of singular values above max(atol, rtol * the largest). Shapes: (*, n, m) -> (*).
 
     rtol is max(n, m) * eps unless one of the two is given; the result is int64.
@@ -391,7 +394,7 @@ LeastSquares = namedtuple(  # type: ignore[name-match]
     S(t(4, 2), t(4, 3)), S(t(2, 4), t(2, 3)), S(t(2, 4, 2), t(2, 4, 1)), S(t(4, 2), t(4))],
     reference=lambda torch: lambda A, B: tuple(
         x if i == 0 else x.detach() for i, x in enumerate(torch.linalg.lstsq(A, B))))
-def lstsq(A, B, rcond=None, *, driver=None):
+def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None):
     """(solution, residuals, rank, singular_values): the X of least |A X - B|, then of least |X|.
 
     The solution is that of the pseudoinverse for every driver. As in PyTorch, the driver decides
@@ -480,7 +483,7 @@ def _(xp, g, A):
 
 
 @composed(samples=[S(Regular((3, 3))), S(Regular((2, 2, 2)))], scalar=LAPACK)
-def logdet(input):
+def logdet(input: Tensor) -> Tensor:
     """log det; NaN if the determinant is negative. Shapes: (*, n, n) -> (*)."""
     sign, size = slogdet(input)
     return size.masked_fill(sign < 0, float("nan"))
@@ -491,7 +494,7 @@ def logdet(input):
 
 @composed(scalar=LAPACK, samples=[
     S(t(3, 3, grad=False), 0), S(t(3, 3), 1), S(t(2, 3, 3), 5), S(Regular((3, 3)), -2)])
-def matrix_power(A, n):
+def matrix_power(A: Tensor, n: int) -> Tensor:
     """A @ A @ ..., n times, by squaring; for negative n, of the inverse.
 
     Shapes: (*, n, n) -> (*, n, n).
@@ -506,12 +509,12 @@ def matrix_power(A, n):
     if n == 0:
         return broadcast_to(identity(A), A.shape).clone()
     out = None
-    while n:
+    while n > 1:
         if n % 2:
             out = A if out is None else matmul(out, A)
         n //= 2
-        A = matmul(A, A) if n else A
-    return out
+        A = matmul(A, A)
+    return A if out is None else matmul(out, A)
 
 
 # The numerator of the Padé approximation of order 13 to exp, and the norm up to which it holds.

@@ -14,6 +14,7 @@ from ..arrays import Array
 from ..autograd.op import composed, op
 from ..autograd.versions import owner
 from ..tensors.creation import empty
+from ..tensors.tensor import Tensor
 from .arrange import atleast_2d
 from .checks import need_dims
 from .dims import axes
@@ -107,7 +108,8 @@ def as_strided(xp, input: Array, size: Sequence[int], stride: Sequence[int],
 
 
 @as_strided.public
-def as_strided_in_memory(input, size, stride, storage_offset=None):
+def as_strided_in_memory(input: Tensor, size: Sequence[int], stride: Sequence[int],
+                         storage_offset: int | None = None) -> Tensor:
     """A view whose element (i, j, ...) is storage_offset + i stride[0] + j stride[1] + ... of the
     memory; storage_offset is that of the input by default.
 
@@ -189,7 +191,7 @@ def _(xp, g, offset, dim1, dim2):
 
 
 @composed(samples=[S(t(2, 3)), S(t(2, 3), 1, 0, 2), S(t(3), -2), S(t(0)), S(ints(2))])
-def diag_embed(input, offset=0, dim1=-2, dim2=-1):
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Square matrices with the last dim as a diagonal, in two new dims, and 0 elsewhere.
 
     Shapes: (*, k) -> (*, k + |offset|, k + |offset|).
@@ -208,7 +210,7 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
 
 
 @composed(samples=[S(t(3)), S(t(3), 1), S(t(2, 3)), S(t(2, 3), -1)])
-def diag(input, diagonal=0):
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The matrix with a vector as its diagonal, or a copy of a matrix's diagonal.
 
     Shapes: (n) -> (n, n), or (n, m) -> (k).
@@ -227,14 +229,14 @@ _diagonal = diagonal
 
 
 @composed(samples=[S(t(2, 2)), S(t(3), 1), S(t())])
-def diagflat(input, offset=0):
+def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     """The matrix with the flattened input as its diagonal. Shapes: (*) -> (k, k)."""
     return diag_embed(flatten(input), offset)
 
 
 @composed(method=False, samples=[S(t(2, 3), t(3), t()), S(t(1, 2), t(2, 1)), S(t(0, 2), t(1, 1)),
                                  S(t(2), ints(2))])
-def block_diag(*tensors):
+def block_diag(*tensors: Tensor) -> Tensor:
     """The block diagonal matrix of the matrices; vectors are rows.
 
     Shapes: (n, m), (k, l) -> (n + k, m + l).

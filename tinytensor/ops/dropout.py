@@ -11,6 +11,7 @@ from ..arrays import devices
 from ..autograd.engine import tensor_of
 from ..autograd.op import composed
 from ..autograd.versions import warn
+from ..tensors.tensor import Tensor
 from .checks import need_dims, need_floating
 from .samples import S, t
 
@@ -68,7 +69,7 @@ def _by_feature(input):
 
 
 @composed(home="nn.functional", method=False, samples=[*SAMPLES, S(t(), 1.0), S(t(0, 2), 0.5)])
-def dropout(input, p=0.5, training=True, inplace=False):
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """0 with probability p, else input / (1 - p); the input itself unless training.
 
     Shapes: (*) -> (*). Srivastava et al. 2014, scaled in training instead of in evaluation.
@@ -80,7 +81,8 @@ def dropout(input, p=0.5, training=True, inplace=False):
 
 
 @composed(home="nn.functional", method=False, samples=[*SAMPLES, S(t(2, 3, 2), 1.0)])
-def dropout1d(input, p=0.5, training=True, inplace=False):
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True,
+              inplace: bool = False) -> Tensor:
     """Whole channels 0 with probability p, else input / (1 - p). Shapes: (N, C, L) or (C, L).
 
     Raises:
@@ -96,7 +98,8 @@ def dropout1d(input, p=0.5, training=True, inplace=False):
 
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 3, 2, 2), 1.0), S(t(2, 3, 2, 2), 0.4, False)])
-def dropout2d(input, p=0.5, training=True, inplace=False):
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True,
+              inplace: bool = False) -> Tensor:
     """Whole channels 0 with probability p, else input / (1 - p). Shapes: (N, C, H, W).
 
     Warns for other numbers of dims, which are taken as (N, C, *). Tompson et al. 2015.
@@ -110,7 +113,8 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
 
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 3, 1, 2, 2), 1.0), S(t(3, 1, 2, 2), 1.0), S(t(2, 3, 1, 2, 2), 0.4, False)])
-def dropout3d(input, p=0.5, training=True, inplace=False):
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True,
+              inplace: bool = False) -> Tensor:
     """Whole channels 0 with probability p, else input / (1 - p).
 
     Shapes: (N, C, D, H, W) or (C, D, H, W); warns for other numbers of dims.
@@ -134,7 +138,8 @@ def _channels(name, input, expected):
 
 
 @composed(home="nn.functional", method=False, samples=SAMPLES)
-def alpha_dropout(input, p=0.5, training=False, inplace=False):
+def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
+                  inplace: bool = False) -> Tensor:
     """Dropout to the limit of SELU at -inf, scaled and shifted to keep mean 0 and variance 1.
 
     Shapes: (*) -> (*). Klambauer et al. 2017.
@@ -147,7 +152,8 @@ def alpha_dropout(input, p=0.5, training=False, inplace=False):
 
 @composed(home="nn.functional", method=False, samples=[
     *SAMPLES, S(t(2, 3, 2), 1.0, True)])
-def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
+def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
+                          inplace: bool = False) -> Tensor:
     """`alpha_dropout` of whole channels. Shapes: (N, C, *) -> (N, C, *).
 
     Raises:

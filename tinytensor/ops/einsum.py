@@ -6,8 +6,10 @@ import collections
 import functools
 import math
 import string
+from typing import Any
 
 from ..autograd.op import composed
+from ..tensors.tensor import Tensor
 from .linalg import matmul
 from .samples import S, t
 from .shape import permute, reshape
@@ -145,7 +147,7 @@ def _pair(a, term_a, b, term_b, wanted):
     S("ij,jk", [t(2, 3), t(3, 4)]), S("ij,jk->ik", t(0, 3), t(3, 4)), S("ij,jk", t(2, 0), t(0, 3)),
     S(t(2, 3), [0, 1], t(3, 4), [1, 2], [0, 2]), S(t(5, 2, 3), [Ellipsis, 1], t(3, 4), [1, 2]),
     S(t(3, 3), [7, 7])])
-def einsum(equation, *operands):
+def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
     """Sums of products by Einstein's convention: a subscript that is not in the result is summed.
 
     "ij,jk->ik" is a matrix product, "ii->i" a diagonal, "...i" any dims and one more. Without
@@ -160,7 +162,7 @@ def einsum(equation, *operands):
     """
     if isinstance(equation, str):
         if len(operands) == 1 and isinstance(operands[0], list | tuple):
-            operands = operands[0]
+            operands = tuple(operands[0])
         tensors = list(operands)
         terms, output = _read(equation, tuple(x.ndim for x in tensors))
     else:

@@ -123,7 +123,8 @@ div.vjp(
 
 
 @div.public
-def div_with_rounding(input, other, *, rounding_mode=None):
+def div_with_rounding(input: Tensor | float, other: Tensor | float, *,
+                      rounding_mode: str | None = None) -> Tensor:
     """input / other; with rounding_mode "floor" or "trunc", rounded down or towards zero.
 
     Shapes: (*), (*) -> the broadcast shape.
@@ -262,10 +263,11 @@ def _(xp, g, input, exponent, out):
 
 @composed(inplace=True, scalar="computes in float64", samples=[
     S(t(3, low=0.3), t(3)), S(t(2, 3), 2), S(ints(3, low=1), -0.5), S(2, t(3))])
-def float_power(input, exponent):
+def float_power(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input ** exponent computed in float64. Shapes: (*), (*) -> the broadcast shape, float64."""
-    return pow(float(input) if is_number(input) else input.to(dtypes.float64),
-               float(exponent) if is_number(exponent) else exponent.to(dtypes.float64))
+    base, power = (float(x) if isinstance(x, bool | int | float) else x.to(dtypes.float64)
+                   for x in (input, exponent))
+    return pow(base, power)
 
 
 # ---------------------------------------------------------------- elementary functions
@@ -377,13 +379,13 @@ relu.vjp(input=lambda xp, g, out: masked(xp, g, out != 0))
 
 
 @composed(inplace=True, samples=[S(t(3, 4)), S(ints(3))])
-def deg2rad(input):
+def deg2rad(input: Tensor) -> Tensor:
     """Degrees as radians. Shapes: (*) -> (*)."""
     return input * (math.pi / 180)
 
 
 @composed(inplace=True, samples=[S(t(3, 4)), S(ints(3))])
-def rad2deg(input):
+def rad2deg(input: Tensor) -> Tensor:
     """Radians as degrees. Shapes: (*) -> (*)."""
     return input * (180 / math.pi)
 
@@ -498,7 +500,7 @@ rint = _step("rint", "rint", "Rounded to the nearest integer, to the even one at
 
 @composed(inplace=True, scalar=STEP, samples=[
     *unary(), S(t(3, 4), decimals=1), S(t(3, low=-900, high=900), decimals=-2), S(ints(3))])
-def round_(input, *, decimals=0):
+def round_(input: Tensor, *, decimals: int = 0) -> Tensor:
     """Rounded to `decimals` digits, to the even digit at a tie; integers are unchanged.
 
     Shapes: (*) -> (*).
@@ -526,7 +528,7 @@ frac.vjp(input=lambda g: g)
 
 
 @composed(operator="__pos__", samples=unary())
-def positive(input):
+def positive(input: Tensor) -> Tensor:
     """+input: the input itself. Shapes: (*) -> (*).
 
     Raises:
@@ -636,13 +638,13 @@ clamp.vjp(
 
 
 @composed(inplace=True, samples=[S(t(3, 4), 0.1), S(t(3, 4), t(4)), S(ints(4), 2)])
-def clamp_min(input, min):
+def clamp_min(input: Tensor, min: Tensor | float) -> Tensor:
     """max(input, min). Shapes: (*), (*) -> the broadcast shape."""
     return clamp(input, min)
 
 
 @composed(inplace=True, samples=[S(t(3, 4), 0.1), S(t(3, 4), t(4)), S(ints(4), 2)])
-def clamp_max(input, max):
+def clamp_max(input: Tensor, max: Tensor | float) -> Tensor:
     """min(input, max). Shapes: (*), (*) -> the broadcast shape."""
     return clamp(input, None, max)
 
@@ -696,7 +698,7 @@ lerp.vjp(
 
 
 @lerp.public
-def lerp_with_number(input, end, weight):
+def lerp_with_number(input: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
     """input + weight * (end - input), exact at both ends; `weight` is a Tensor or a number.
 
     Shapes: (*), (*), (*) -> the broadcast shape.

@@ -10,6 +10,7 @@ from ..autograd import engine
 from ..autograd.engine import tensor_of
 from ..autograd.modes import no_grad
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .checks import need_one_of
 from .gather import index_add, scatter_reduce
 from .index import check_labels, getitem, put_zeros, where
@@ -53,8 +54,9 @@ def _(xp, g, input, weight_shape, weight_dtype, padding_idx, scale_grad_by_freq)
 
 
 @embedding.public
-def checked_embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
-                      scale_grad_by_freq=False, sparse=False):
+def checked_embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None,
+                      max_norm: float | None = None, norm_type: float = 2.0,
+                      scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
     if input.dtype not in (dtypes.int64, dtypes.int32):
         raise RuntimeError(f"embedding: positions must be int64 or int32, got {input.dtype}; "
                            "convert them with .long()")
@@ -95,9 +97,11 @@ def _bound_rows(weight, positions, max_norm, norm_type):
     reference=lambda torch: lambda input, weight, offsets=None, **options: (
         torch.nn.functional.embedding_bag(
             input, weight, None if offsets is None else torch.from_numpy(offsets), **options)))
-def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
-                  scale_grad_by_freq=False, mode="mean", sparse=False, per_sample_weights=None,
-                  include_last_offset=False, padding_idx=None):
+def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None,
+                  max_norm: float | None = None, norm_type: float = 2,
+                  scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,
+                  per_sample_weights: Tensor | None = None, include_last_offset: bool = False,
+                  padding_idx: int | None = None) -> Tensor:
     """The sum, mean or max of the rows of `weight` at the positions of each bag.
 
     A bag is a row of the input or, if that has one dim, the positions from one offset to the next.
@@ -147,7 +151,7 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
 @composed(home="nn.functional", method=False, samples=[
     S(ints(2, 3, high=4)), S(ints(3), 6), S(ints(), 5), S(ints(0), 3)],
     scalar="gives positions")
-def one_hot(tensor, num_classes=-1):
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Rows of zeros with a 1 at each position. Shapes: (*) integers -> (*, C), int64.
 
     Raises:

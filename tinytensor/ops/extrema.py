@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from typing import Any
 
 from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
@@ -99,7 +100,7 @@ amin.vjp(input=share_among_equals)
 
 @composed(samples=[S(t(2, 3, distinct=True)), S(t(2, 3, distinct=True), dim=0),
                    S(t(2, 3, distinct=True), dim=-1, keepdim=True), S(t(), dim=0)])
-def aminmax(input, *, dim=None, keepdim=False):
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False):
     """The smallest and the largest element, as (min, max); ties share the gradient evenly.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice.
@@ -188,7 +189,7 @@ def chosen(input, indices, dim, keepdim):
 
 @composed(samples=[S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 1),
                    S(t(3, 4, distinct=True), dim=0, keepdim=True), S(t(2, 3), t(3))])
-def max_(input, other=None, keepdim=False, **dim):
+def max_(input: Tensor, other: Tensor | int | None = None, keepdim: bool = False, **dim: Any):
     """The largest element; with a dim (values, indices); of two Tensors `maximum`, into `out`.
 
     Shapes: (*) -> (), or (*) without `dim` twice, or the broadcast shape.
@@ -198,7 +199,7 @@ def max_(input, other=None, keepdim=False, **dim):
 
 @composed(samples=[S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 1),
                    S(t(3, 4, distinct=True), dim=0, keepdim=True), S(t(2, 3), t(3))])
-def min_(input, other=None, keepdim=False, **dim):
+def min_(input: Tensor, other: Tensor | int | None = None, keepdim: bool = False, **dim: Any):
     """The smallest element; with a dim (values, indices); of two Tensors `minimum`, into `out`.
 
     Shapes: (*) -> (), or (*) without `dim` twice, or the broadcast shape.

@@ -8,12 +8,14 @@ accumulate, in a deterministic order on the CPU; of plain writes the last one is
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy
 
 from ..arrays import Array, devices
 from ..autograd import engine
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .checks import need_integers, need_one_of
 from .dims import axes
 from .index import (
@@ -82,7 +84,7 @@ def _places(name, input, dim, index, source_shape):
     S(t(3, 4), 1, ints(3, 2, high=4)), S(t(3, 4), 0, ints(2, 3, high=3)),
     S(t(2, 3, 4), -2, ints(1, 5, 2, high=3)), S(t(3), 0, ints(4, high=3)), S(t(), 0, ints(high=1)),
     S(t(), 0, ints(3, high=1)), S(t(3, 4), 1, ints(3, 0)), S(ints(3), 0, ints(2, high=3))])
-def gather(input, dim, index, *, sparse_grad=False):
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i][j][k] = input[i][index[i][j][k]][k] for dim 1, and so on.
 
     Unlike `take_along_dim` it does not broadcast: a smaller index reads only a part of the input.
@@ -104,7 +106,8 @@ def gather(input, dim, index, *, sparse_grad=False):
     S(t(3, 4, grad=False), 1, ints(3, 2, high=4), 0.5, reduce="add"),
     S(t(3, 4, grad=False), 1, ints(3, 5, high=4), 2.0, reduce="multiply"),
     S(t(), 0, ints(high=1), t()), S(t(3), 0, ints(0), t(0))])
-def scatter(input, dim, index, src=None, *, value=None, reduce=None):
+def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | float | None = None, *,
+            value: float | None = None, reduce: str | None = None) -> Tensor:
     """A copy of the input with out[i][index[i][j][k]][k] = src[i][j][k] for dim 1, and so on.
 
     `src` is a Tensor or a number; with reduce "add" or "multiply" it is added or multiplied.
@@ -138,7 +141,7 @@ def _scattered(name, input, dim, index, src):
     S(t(3, 4), 1, ints(3, 6, high=4), t(3, 6)),
     S(t(3), -1, ints(5, high=3), t(5)), S(t(), 0, ints(high=1), t()),
     S(ints(3), 0, ints(5, high=3), ints(5))])
-def scatter_add(input, dim, index, src):
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """The input with src[i][j][k] added to out[i][index[i][j][k]][k] for dim 1, and so on.
 
     Shapes: (*, n, *), (+, k, +), (+, k, +) or larger -> (*, n, *).
@@ -161,7 +164,8 @@ REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
     S(ints(4), 0, ints(6, high=4), ints(6, low=-5), "mean"),
     S(ints(4), 0, ints(6, high=4), ints(6, low=-5), "amax", include_self=False),
     S(t(), 0, ints(1, high=1), t(1), "prod")])
-def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
+def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *,
+                   include_self: bool = True) -> Tensor:
     """Reduces each element of the input with all those that `scatter` would write there, by
     "sum", "prod", "mean", "amax" or "amin".
 
@@ -279,7 +283,7 @@ def _slices(name, input, dim, index, negative=False):
 @composed(samples=[
     S(t(3, 4), 1, ints(5, high=4)), S(t(3, 4), 0, ints(2, high=3)), S(t(3, 4), -1, ints(high=4)),
     S(t(3), 0, ints(0)), S(t(), 0, ints(1, high=1)), S(ints(3), 0, ints(2, high=3))])
-def index_select(input, dim, index):
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices at the positions `index` along `dim`. Shapes: (*, n, *), (k) -> (*, k, *).
 
     Raises:
@@ -304,7 +308,8 @@ def _as_slices(name, input, at, source):
     S(t(3, 4), 0, ints(5, high=3), t(5, 4)), S(t(3, 4), -1, ints(2, high=4), t(3, 2), alpha=-0.5),
     S(t(3), 0, ints(2, high=3), t(2)), S(t(), 0, ints(high=1), t()),
     S(ints(3), 0, ints(4, high=3), ints(4), alpha=2)])
-def index_add(input, dim, index, source, *, alpha=1):
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *,
+              alpha: float = 1) -> Tensor:
     """The input with alpha * source added to the slices at `index` along `dim`.
 
     Shapes: (*, n, *), (k), (*, k, *) -> (*, n, *).
@@ -322,7 +327,7 @@ def index_add(input, dim, index, source, *, alpha=1):
 @composed(inplace=True, samples=[
     S(t(3, 4), 0, ints(1, high=3), t(1, 4)), S(t(3, 4), 1, ints(1, high=4), t(3, 1)),
     S(t(3), 0, ints(0), t(0)), S(t(), 0, ints(1, high=1), t(1))])
-def index_copy(input, dim, index, source):
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """The input with the slices at `index` along `dim` replaced by those of the source.
 
     Shapes: (*, n, *), (k), (*, k, *) -> (*, n, *).
@@ -339,7 +344,7 @@ def index_copy(input, dim, index, source):
 @composed(inplace=True, samples=[
     S(t(3, 4), 0, ints(2, high=3), -1.0), S(t(3, 4), 1, ints(2, high=4), t()),
     S(ints(4), 0, ints(2, high=4), 7), S(t(), 0, ints(1, high=1), 2)])
-def index_fill(input, dim, index, value):
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | float) -> Tensor:
     """The input with one value, a number or 0-d Tensor, in the slices at `index` along `dim`.
 
     Shapes: (*, n, *), (k), () -> (*, n, *).
@@ -363,7 +368,8 @@ def index_fill(input, dim, index, value):
         S(t(3, 4), (ints(2, 1, low=-3, high=3), ints(3, high=4)), t(3), accumulate=True),
         S(t(3, 4), (bools(3),), t(4), accumulate=True),
         S(ints(3), (ints(5, high=3),), ints(5), True)])
-def index_put(input, indices, values, accumulate=False):
+def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor,
+              accumulate: bool = False) -> Tensor:
     """A copy with `values` written at input[indices], or added, where repeats accumulate.
 
     Shapes: (*), index Tensors as in input[indices], what they select -> (*).
@@ -383,7 +389,7 @@ def index_put(input, indices, values, accumulate=False):
 
 @composed(samples=[S(t(3, 4), ints(2, 3, low=-12, high=12)), S(t(3), ints()), S(t(), ints(high=1)),
                    S(ints(2, 3), ints(2, high=6))])
-def take(input, index):
+def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements at positions of the flattened input. Shapes: (*), (+) -> (+).
 
     Raises:
@@ -397,7 +403,7 @@ def take(input, index):
 @composed(inplace=True, method=True, reference="Tensor.put", samples=[
     S(t(3, 4), ints(1, low=-12, high=12), t(1)), S(t(2, 3), ints(2, 4, high=6), t(2, 4), True),
     S(t(2, 3), ints(8, high=6), t(2, 4), accumulate=True)])
-def put(input, index, source, accumulate=False):
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with the source at positions of the flattened input, or added there.
 
     Shapes: (*), (+), (as many) -> (*).
@@ -437,7 +443,7 @@ def _mask(name, input, mask):
 
 @composed(samples=[S(t(3, 4), bools(3, 4)), S(t(3, 4), bools(4)), S(t(4), bools(3, 1)),
                    S(t(), bools()), S(t(0, 3), bools(3)), S(ints(4), bools(4))])
-def masked_select(input, mask):
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the mask is True, in order. Shapes: (*), (*) that broadcast -> (n).
 
     Raises:
@@ -449,7 +455,7 @@ def masked_select(input, mask):
 
 @composed(inplace=True, samples=[S(t(3, 4), bools(3, 4), t(12)), S(t(3, 4), bools(4), t(3, 5)),
                                  S(t(), bools(), t(2)), S(ints(4), bools(4), ints(4))])
-def masked_scatter(input, mask, source):
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """The input with the first elements of the source, in order, where the mask is True.
 
     Shapes: (*), (*), (at least as many elements as the mask has True) -> the broadcast shape.

@@ -22,6 +22,7 @@ from ..arrays import Array, devices, dtypes
 from ..autograd import engine, versions
 from ..autograd.modes import mode
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .checks import need_integers
 from .dims import axes
 from .masking import masked
@@ -411,7 +412,8 @@ where.vjp(
 
 
 @where.public
-def where_or_positions(condition, input=None, other=None):
+def where_or_positions(condition: Tensor, input: Tensor | float | None = None,
+                       other: Tensor | float | None = None):
     """`input` where the condition is True, `other` elsewhere. where(condition) alone gives the
     indices of nonzero elements, a Tensor for each dim.
 
@@ -463,7 +465,7 @@ masked_fill.vjp(
 
 
 @masked_fill.public
-def masked_fill_as(input, mask, value):
+def masked_fill_as(input: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
     """`value`, a number or a 0-d Tensor, where the mask is True, the input elsewhere.
 
     Shapes: (*), (*), () -> the broadcast shape; the dtype is the input's.
@@ -544,7 +546,8 @@ def _sections(size, chunk):
     "tensor": "input", **dict.fromkeys(("split_size", "split_sizes"), "split_size_or_sections")},
     samples=[S(t(5, 2), 2), S(t(5, 2), [1, 4]), S(t(2, 6), 3, dim=1),
              S(t(2, 6), (2, 0, 4), -1), S(t(0, 2), 0), S(t(3), 5)])
-def split(input, split_size_or_sections, dim=0):
+def split(input: Tensor, split_size_or_sections: int | Sequence[int],
+          dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of one size (the last may be smaller), or of the sizes given, as views.
 
     Shapes: (n, *) -> (n1, *), (n2, *), ...
@@ -566,7 +569,7 @@ def split(input, split_size_or_sections, dim=0):
 
 
 @composed(samples=[S(t(5, 2), 2), S(t(2, 6), 3, dim=1), S(t(2), 5), S(t(0, 2), 3)])
-def chunk(input, chunks, dim=0):
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of equal size (the last may be smaller), as views.
 
     Shapes: (n, *) -> (m, *), (m, *), ...
@@ -580,7 +583,7 @@ def chunk(input, chunks, dim=0):
 
 
 @composed(samples=[S(t(3, 2)), S(t(2, 3), 1), S(t(3), -1), S(t(0, 3))])
-def unbind(input, dim=0):
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along a dim, without it, as views. Shapes: (n, *) -> n times (*)."""
     (axis,) = _axis("unbind", dim, input)
     return in_pieces("unbind", input,

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy
 
 from ..arrays import Array, devices
 from ..arrays.dispatch import KernelSettings
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .dims import axes
 from .elementwise import relu
 from .index import getitem
@@ -121,7 +123,7 @@ def _check_ranks(name, ranks, *tensors):
 
 
 @composed(aliases=("spmm",), samples=[S(t(3, 4), t(4, 2)), S(t(0, 4), t(4, 2))])
-def mm(input, mat2):
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices, without broadcasting. Shapes: (n, k), (k, m) -> (n, m).
 
     Raises:
@@ -132,7 +134,7 @@ def mm(input, mat2):
 
 
 @composed(samples=[S(t(2, 3, 4), t(2, 4, 2)), S(t(0, 3, 4), t(0, 4, 2))])
-def bmm(input, mat2):
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of two batches of matrices. Shapes: (b, n, k), (b, k, m) -> (b, n, m).
 
     Raises:
@@ -146,7 +148,7 @@ def bmm(input, mat2):
 
 
 @composed(samples=[S(t(3, 4), t(4))])
-def mv(input, vec):
+def mv(input: Tensor, vec: Tensor) -> Tensor:
     """The product of a matrix and a vector. Shapes: (n, k), (k) -> (n).
 
     Raises:
@@ -158,7 +160,7 @@ def mv(input, vec):
 
 @composed(aliases=("vdot",), keywords={"other": "tensor"}, samples=[
     S(t(4), t(4)), S(t(0), t(0)), S(ints(3), ints(3))])
-def dot(input, tensor):
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Σ input * tensor of two vectors. Shapes: (n), (n) -> ().
 
     Raises:
@@ -170,13 +172,13 @@ def dot(input, tensor):
 
 @composed(home="linalg", method=False, samples=[
     S(t(3, 4), t(3, 4)), S(t(3, 4), t(3, 1), dim=0), S(t(2, 1, 4), t(3, 4))])
-def vecdot(x, y, *, dim=-1):
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Σ x * y along a dim. Shapes: (*, n, *), (*, n, *) that broadcast -> (*)."""
     return (x * y).sum(dim)
 
 
 @composed(samples=[S(t(4), t(4)), S(t(2, 3, 4), t(5, 4)), S(t(), t(2, 3)), S(t(4), t(2, 4))])
-def inner(input, other):
+def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dims. Shapes: (*, n), (+, n) -> (*, +); a 0-d one scales.
 
     Raises:
@@ -188,7 +190,7 @@ def inner(input, other):
 
 
 @composed(aliases=("ger",), samples=[S(t(3), t(4)), S(t(0), t(4))])
-def outer(input, vec2):
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 
     Raises:
@@ -201,7 +203,7 @@ def outer(input, vec2):
 @composed(method=False, samples=[
     S(t(2, 3, 4), t(3, 4, 5)), S(t(2, 3), t(4, 5), 0), S(t(2, 3, 4), t(4, 3), ([1, 2], [1, 0])),
     S(t(2, 3), t(3), dims=1), S(t(2, 3), t(2, 3), 2)])
-def tensordot(a, b, dims=2):
+def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
     """Sums of products over `dims`: the last of `a` with the first of `b`, or two lists of dims.
 
     Shapes: (*, k), (k, +) -> (*, +).
@@ -213,7 +215,7 @@ def tensordot(a, b, dims=2):
         if not 0 <= dims <= min(a.ndim, b.ndim):
             raise RuntimeError(f"tensordot: {dims} dims of shapes {tuple(a.shape)} and "
                                f"{tuple(b.shape)}")
-        over_a, over_b = range(a.ndim - dims, a.ndim), range(dims)
+        over_a, over_b = tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims))
     else:
         over_a, over_b = (axes(tuple(d) if not isinstance(d, int) else d, x.ndim) if d != [] else ()
                           for d, x in zip(dims, (a, b), strict=True))
@@ -249,7 +251,8 @@ ADDED = {"beta": 0.5, "alpha": -2}
 
 @composed(inplace=True, samples=[S(t(3, 2), t(3, 4), t(4, 2)), S(t(2), t(3, 4), t(4, 2), **ADDED),
                                  S(t(), t(3, 4), t(4, 2), beta=2)])
-def addmm(input, mat1, mat2, *, beta=1, alpha=1):
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1,
+          alpha: float = 1) -> Tensor:
     """beta * input + alpha * mat1 @ mat2. With beta = 0 the input is ignored, even NaN.
 
     Shapes: (n, m) or broadcastable to it, (n, k), (k, m) -> (n, m).
@@ -258,20 +261,21 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
 
 
 @composed(inplace=True, samples=[S(t(3), t(3, 4), t(4)), S(t(1), t(3, 4), t(4), **ADDED)])
-def addmv(input, mat, vec, *, beta=1, alpha=1):
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * input + alpha * mat @ vec. Shapes: (n) or broadcastable, (n, k), (k) -> (n)."""
     return _scaled_sum(input, mv(mat, vec), beta, alpha)
 
 
 @composed(inplace=True, samples=[S(t(3, 4), t(3), t(4)), S(t(4), t(3), t(4), **ADDED)])
-def addr(input, vec1, vec2, *, beta=1, alpha=1):
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2). Shapes: (n, m), (n), (m) -> (n, m)."""
     return _scaled_sum(input, outer(vec1, vec2), beta, alpha)
 
 
 @composed(inplace=True, samples=[S(t(2, 3, 2), t(2, 3, 4), t(2, 4, 2)),
                                  S(t(3, 2), t(2, 3, 4), t(2, 4, 2), **ADDED)])
-def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
+            alpha: float = 1) -> Tensor:
     """beta * input + alpha * batch1 @ batch2.
 
     Shapes: (b, n, m) or broadcastable to it, (b, n, k), (b, k, m) -> (b, n, m).
@@ -281,7 +285,8 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
 
 @composed(inplace=True, samples=[S(t(3, 2), t(2, 3, 4), t(2, 4, 2)),
                                  S(t(2), t(2, 3, 4), t(2, 4, 2), **ADDED)])
-def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
+           alpha: float = 1) -> Tensor:
     """beta * input + alpha * Σ_b batch1[b] @ batch2[b].
 
     Shapes: (n, m), (b, n, k), (b, k, m) -> (n, m).
@@ -316,7 +321,7 @@ def _best_order(sizes):
 
 @composed(home="linalg", method=False, samples=[
     S([t(2, 5), t(5, 3), t(3, 4), t(4, 2)]), S([t(4), t(4, 3), t(3)]), S([t(2, 3), t(3)])])
-def multi_dot(tensors):
+def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     """The product of several matrices in the cheapest order; the first and last may be vectors.
 
     Shapes: (n, k), (k, l), ..., (p, m) -> (n, m), without the dim of a vector.
@@ -347,7 +352,7 @@ def multi_dot(tensors):
 
 @composed(method=False, samples=[S(t(2, 5), t(5, 3), t(3, 4))],
           reference=lambda torch: lambda *matrices: torch.linalg.multi_dot(matrices))
-def chain_matmul(*matrices):
+def chain_matmul(*matrices: Tensor) -> Tensor:
     """The product of several matrices in the cheapest order. Shapes: (n, k), ..., (p, m) -> (n, m).
 
     Raises:
@@ -358,7 +363,7 @@ def chain_matmul(*matrices):
 
 
 @composed(samples=[S(t(2, 3), t(3, 2)), S(t(2), t(3, 4)), S(t(2, 1, 3), t(2, 2)), S(t(), t(3))])
-def kron(input, other):
+def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product: the blocks input[i, j] * other. Shapes: (n, m), (k, l) -> (nk, ml)."""
     rank = max(input.ndim, other.ndim)
     a = (1,) * (rank - input.ndim) + tuple(input.shape)
@@ -380,7 +385,7 @@ def _cross(name, input, other, axis):
 
 @composed(home="linalg", method=False, samples=[
     S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 1), dim=0), S(t(1, 3), t(4, 3))])
-def cross(input, other, *, dim=-1):
+def cross(input: Tensor, other: Tensor, *, dim: int | None = -1) -> Tensor:
     """The cross product of vectors of 3 elements. Shapes: (*, 3), (*, 3) -> (*, 3).
 
     Raises:
@@ -408,7 +413,7 @@ composed(samples=[S(t(2, 3), t(2, 3), dim=1), S(t(3, 3), t(3, 3), 0)])(_first_cr
 
 
 @composed(samples=[S(t(3, 3)), S(t(2, 4)), S(t(0, 3)), S(ints(3, 3))])
-def trace(input):
+def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal of a matrix. Shapes: (n, m) -> ().
 
     Raises:
@@ -502,7 +507,7 @@ def rectified_linear(input, weight, bias):
 @composed(method=False, samples=[
     S(t(5, 3), t(5, 4), t(2, 3, 4)), S(t(5, 3), t(5, 4), t(2, 3, 4), t(2)),
     S(t(2, 5, 3), t(2, 5, 4), t(6, 3, 4), t(6)), S(t(0, 3), t(0, 4), t(2, 3, 4), t(2))])
-def bilinear(input1, input2, weight, bias=None):
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input1ᵀ weight[k] input2 + bias[k], for each output k.
 
     Shapes: (*, n), (*, m), (K, n, m), (K) -> (*, K).

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..arrays import Array, dtypes
 from ..autograd.modes import no_grad
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .reduce import mean
 from .samples import S, t
 
@@ -126,7 +127,8 @@ def _(xp, g, needs, input, normalized_shape, weight, bias, mean, var, eps):
 @composed(home="nn.functional", method=False, samples=[
     S(t(3, 4), (4,)), S(t(2, 3, 4), (4,), t(4)), S(t(2, 3, 4), (3, 4), t(3, 4), 0.1),
     S(t(0, 3), (3,), t(3))])
-def rms_norm(input, normalized_shape, weight=None, eps=None):
+def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
+             eps: float | None = None) -> Tensor:
     """x / sqrt(mean x² + eps) * weight, over the last dims, of shape normalized_shape.
 
     Shapes: (*, S), weight (S) -> (*, S). `eps` is that of the dtype by default. Zhang and
@@ -189,8 +191,9 @@ def _fixed(input, running_mean, running_var, weight, bias, eps, shape):
     S(t(3, 2, 2), t(2, grad=False), t(2, low=0.1, grad=False)),
     S(t(1, 2), t(2, grad=False), t(2, low=0.1, grad=False), t(2)),
     S(t(0, 3), t(3, grad=False), t(3, low=0.1, grad=False))])
-def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False,
-               momentum=0.1, eps=1e-05):
+def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
+               weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False,
+               momentum: float = 0.1, eps: float = 1e-05) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias for each channel. Ioffe and Szegedy 2015.
 
     Shapes: (N, C, *), four (C) -> (N, C, *). In training the statistics are those of the batch,
@@ -225,8 +228,10 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     S(t(2, 3, 4)), S(t(2, 3, 2, 2), weight=t(3), bias=t(3)), S(t(2, 3, 4), weight=t(3), eps=0.1),
     S(t(2, 3, 4), t(3, grad=False), t(3, low=0.1, grad=False), t(3), t(3)),
     S(t(2, 3, 1), t(3, grad=False), t(3, low=0.1, grad=False), t(3), t(3), False)])
-def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None,
-                  use_input_stats=True, momentum=0.1, eps=1e-05):
+def instance_norm(input: Tensor, running_mean: Tensor | None = None,
+                  running_var: Tensor | None = None, weight: Tensor | None = None,
+                  bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1,
+                  eps: float = 1e-05) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias for each channel of each sample.
 
     Shapes: (N, C, *), four (C) -> (N, C, *). The running statistics, if given, are updated with
@@ -262,7 +267,8 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
     S(t(2, 4, 3), 2), S(t(2, 4, 3), 2, t(4), t(4)), S(t(2, 6), 3, t(6)),
     S(t(2, 4, 2, 2), 1, t(4), t(4)),
     S(t(2, 3, 4), 3, t(3), t(3)), S(t(2, 4), 2, eps=0.1)])
-def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
+def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None,
+               bias: Tensor | None = None, eps: float = 1e-05) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias, by groups of channels of each sample.
 
     Shapes: (N, C, *), weight and bias (C) -> (N, C, *). Wu and He 2018.

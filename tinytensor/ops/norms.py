@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from ..arrays import dtypes
 from ..autograd.op import composed
+from ..tensors.tensor import Tensor
 from .checks import need_dims, need_floating, need_one_of
 from .decomposition import svdvals
-from .dims import axes
+from .dims import Dim, axes
 from .extrema import amax, amin
 from .index import where
 from .matrices import LAPACK, LinAlgError, Regular
@@ -23,7 +25,8 @@ ORDERS = [S(t(2, 3, low=0.2), 1), S(t(2, 3), 3), S(t(2, 3, distinct=True), math.
 
 
 @composed(home="linalg", method=False, samples=[S(t(2, 3)), S(t()), *ORDERS])
-def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
+def vector_norm(x: Tensor, ord: float = 2, dim: Dim = None, keepdim: bool = False, *,
+                dtype: dtypes.dtype | None = None) -> Tensor:
     """(Σ |x|^ord)^(1/ord) over `dim` (int, tuple or all); its limits for ord inf, -inf and 0.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
@@ -59,7 +62,9 @@ def _normed(name, x, dtype):
     S(t(2, 3)), S(t(2, 3, 4), 1, (0, 2)), S(t(2, 3), "fro", keepdim=True), S(t(3, 2), math.inf),
     S(t(3, 2), -math.inf), S(t(3, 2, 4), -1, (-1, 0), True), S(t(2, 3), 2), S(t(2, 3), -2),
     S(t(2, 2, 3), "nuc")], scalar="singular values are found by LAPACK")
-def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):  # noqa: N803
+def matrix_norm(A: Tensor, ord: str | float = "fro",  # noqa: N803
+                dim: Sequence[int] = (-2, -1), keepdim: bool = False, *,
+                dtype: dtypes.dtype | None = None) -> Tensor:
     """The norm of matrices in two dims: "fro", "nuc", 1, -1, 2, -2, inf, -inf.
 
     1 and inf are the largest sum of absolute values of a column and of a row. 2 is the largest
@@ -94,7 +99,8 @@ def _of_singular_values(x, ord):
 @composed(home="linalg", method=False, samples=[
     S(t(2, 3)), S(t(2, 3), 1), S(t(3), 3), S(t(2, 3), 1, 0), S(t(2, 3, 2), "fro", (0, 1)),
     S(t(2, 3, 2)), S(t(2, 3), None, 1, True)], reference="linalg.norm")
-def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):  # noqa: N803
+def norm(A: Tensor, ord: str | float | None = None, dim: Dim = None,  # noqa: N803
+         keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The 2-norm of all elements; with `ord` or `dim`, the vector or matrix norm.
 
     It is a matrix norm if `dim` has two dims, or if `dim` is None and A is a matrix.
@@ -111,7 +117,8 @@ def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):  # noqa: N803
 
 @composed(reference="norm", samples=[  # type: ignore[no-redef]
     S(t(2, 3)), S(t(2, 3), "fro", 1), S(t(2, 3), dim=0, keepdim=True), S(t()), *ORDERS])
-def norm(input, p="fro", dim=None, keepdim=False, dtype=None):  # noqa: F811 - not linalg's
+def norm(input: Tensor, p: str | float | None = "fro",  # noqa: F811 - not linalg's
+         dim: Dim = None, keepdim: bool = False, dtype: dtypes.dtype | None = None) -> Tensor:
     """(Σ |x|^p)^(1/p) over `dim` (int, tuple or all); "fro" is p = 2, "nuc" the nuclear norm.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
@@ -122,14 +129,14 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):  # noqa: F811 - n
 
 
 @composed(samples=[S(t(2, 3), t(2, 3)), S(t(2, 3), t(3), 1), S(t(4), t(4), 3.0), S(t(), t())])
-def dist(input, other, p=2):
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The p-norm of input - other. Shapes: (*), (*) that broadcast -> ()."""
     return vector_norm(input - other, p)
 
 
 @composed(inplace=True, samples=[S(t(3, 4), 2, 0, 0.5), S(t(3, 4), 1, 1, 1.5),
                                  S(t(2, 3, 4), 2.5, -2, 1.0), S(t(2, 3), float("inf"), 0, 0.4)])
-def renorm(input, p, dim, maxnorm):
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Scales slices along `dim` with a p-norm above maxnorm down to it. Shapes: (*) -> (*).
 
     Raises:
@@ -158,7 +165,7 @@ def _cond_of_pytorch(torch):
     S(Regular((3, 3))), S(t(2, 3, 4), 2), S(t(3, 4), -2), S(Regular((3, 3)), "fro"),
     S(Regular((2, 3, 3)), 1), S(Regular((3, 3)), -1), S(Regular((3, 3)), float("inf")),
     S(Regular((3, 3)), "nuc")])
-def cond(A, p=None):  # noqa: N803
+def cond(A: Tensor, p: str | float | None = None) -> Tensor:  # noqa: N803
     """The condition number: the norm of A times that of its inverse; inf for a singular A.
 
     p is the `ord` of `linalg.matrix_norm`; None is 2. For 2 and -2 A need not be square.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..arrays import Array
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .arrange import piece
 from .index import flip, getitem
 from .samples import S, ints, t
@@ -74,7 +75,8 @@ PADS = [S(t(2, 3), (1, 2)), S(t(2, 3), (1, -1, -1, 2), "constant", 2.5), S(t(3),
     *PADS, *(S(t(2, *(4, 3, 5)[:d]), pads, m) for m in BORDERS
              for d, pads in ((1, (1, 2)), (2, (2, 1, 0, 3)), (2, (1, -1)), (2, (-1, 2)),
                              (3, (1, 2, 2, 1, 3, 1))))])
-def pad(input, pad, mode="constant", value=None):
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant",
+        value: float | None = None) -> Tensor:
     """Pads dims: `pad` is (before, after) of the last dim, then of the one before it, and so on.
 
     Negative numbers crop. mode: "constant" (`value`, 0 by default), "reflect" (without repeating

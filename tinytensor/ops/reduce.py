@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .checks import need_floating
 from .dims import Dim, axes, count, kept, one_dim
 from .samples import S, bools, ints, reductions, t
@@ -87,7 +89,8 @@ def _(xp, g, input_shape, dim):
 
 
 @sum_.public
-def sum_as(input, dim=None, keepdim=False, *, dtype=None, **aliases):
+def sum_as(input: Tensor, dim: Dim = None, keepdim: bool = False, *,
+           dtype: dtypes.dtype | None = None, **aliases: Any) -> Tensor:
     """The sum over `dim` (int, tuple or all); integers and bool give int64.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
@@ -116,7 +119,8 @@ def _(xp, g, input_shape, dim):
 
 
 @mean.public
-def mean_as(input, dim=None, keepdim=False, *, dtype=None, **aliases):
+def mean_as(input: Tensor, dim: Dim = None, keepdim: bool = False, *,
+            dtype: dtypes.dtype | None = None, **aliases: Any) -> Tensor:
     """The mean over `dim` (int, tuple or all); NaN if there are no elements.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
@@ -127,7 +131,8 @@ def mean_as(input, dim=None, keepdim=False, *, dtype=None, **aliases):
 
 @composed(samples=[*reductions(), S(ints(2, 3)), S(t(0, 3), 0), S(t(2, 3), 1, dtype="float64")],
           scalar="asks for NaN")
-def nansum(input, dim=None, keepdim=False, *, dtype=None):
+def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *,
+           dtype: dtypes.dtype | None = None) -> Tensor:
     """The sum over `dim` of the elements that are not NaN.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
@@ -136,7 +141,8 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
 
 
 @composed(samples=[*reductions(), S(t(2, 3), 1, dtype="float64")], scalar="asks for NaN")
-def nanmean(input, dim=None, keepdim=False, *, dtype=None):
+def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *,
+            dtype: dtypes.dtype | None = None) -> Tensor:
     """The mean over `dim` of the elements that are not NaN; NaN if there are none.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
@@ -187,7 +193,8 @@ def _product_before(xp, x):
 
 
 @prod.public
-def prod_as(input, dim=None, keepdim=False, *, dtype=None, **aliases):
+def prod_as(input: Tensor, dim: int | None = None, keepdim: bool = False, *,
+            dtype: dtypes.dtype | None = None, **aliases: Any) -> Tensor:
     """The product over `dim`, or over all; integers and bool give int64. Exact gradient at zeros.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
@@ -202,7 +209,7 @@ def prod_as(input, dim=None, keepdim=False, *, dtype=None, **aliases):
 
 @composed(samples=[S(t(2, 3)), S(ints(2, 3, high=2), 1), S(ints(2, 3, high=2), (0, 1)),
                    S(bools(4), dim=0), S(t(0, 3), 0)], scalar="gives counts, not values")
-def count_nonzero(input, dim=None):
+def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
     """The number of nonzero elements over `dim` (int, tuple or all).
 
     Shapes: (*) -> () or (*) without `dim`; int64.
@@ -287,7 +294,8 @@ def _spread(name, input, dim, unbiased, keepdim, correction):
 
 
 @composed(samples=SPREADS)
-def var(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
+def var(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
+        correction: float | None = None) -> Tensor:
     """Σ (x - mean)² / (n - correction), where the correction is 1 unless given or unbiased=False.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
@@ -299,7 +307,8 @@ def var(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
 
 
 @composed(samples=SPREADS)
-def std(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
+def std(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
+        correction: float | None = None) -> Tensor:
     """The square root of `var`; its gradient where all elements are equal is 0.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
@@ -308,13 +317,15 @@ def std(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
 
 
 @composed(method=False, samples=SPREADS)
-def var_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
+def var_mean(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
+             correction: float | None = None) -> tuple[Tensor, ...]:
     """(var, mean). Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice."""
     return _spread("var_mean", input, dim, unbiased, keepdim, correction)
 
 
 @composed(method=False, samples=SPREADS)
-def std_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
+def std_mean(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
+             correction: float | None = None) -> tuple[Tensor, ...]:
     """(std, mean). Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice."""
     variance, centre = _spread("std_mean", input, dim, unbiased, keepdim, correction)
     return root(variance), centre

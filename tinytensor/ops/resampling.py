@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy
 
 from ..autograd.op import composed
 from ..tensors import creation
+from ..tensors.tensor import Tensor
 from .convolution import line_taps
 from .index import getitem, where
 from .pooling import (
@@ -145,8 +146,10 @@ def _wanted_sizes(input, size, scale_factor, recompute):
     S(t(1, 2, 3, 4, 3), (5, 3, 6), mode="trilinear"), S(t(1, 2, 3, 4, 3), 4),
     S(t(1, 1, 3, 4, 3), scale_factor=1.5, mode="trilinear", align_corners=True),
     S(t(1, 1, 3, 4, 3), 2, mode="area"), S(t(0, 2, 3, 3), 4)])
-def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None,
-                recompute_scale_factor=None, antialias=False):
+def interpolate(input: Tensor, size: int | Sequence[int] | None = None,
+                scale_factor: float | Sequence[float] | None = None, mode: str = "nearest",
+                align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
+                antialias: bool = False) -> Tensor:
     """The input at another resolution, given as its size or as a factor.
 
     Modes: "nearest" (as OpenCV's INTER_NEAREST), "nearest-exact", "linear" (3-d input), "bilinear"
@@ -191,7 +194,9 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
 
 @composed(home="nn.functional", method=False, reference="nn.functional.interpolate",
           samples=[S(t(1, 2, 3, 3), scale_factor=2), S(t(1, 2, 3), 5, None, "linear", True)])
-def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
+def upsample(input: Tensor, size: int | Sequence[int] | None = None,
+             scale_factor: float | Sequence[float] | None = None, mode: str = "nearest",
+             align_corners: bool | None = None) -> Tensor:
     """`interpolate` by its older name. Shapes: (N, C, *size) -> (N, C, *out)."""
     return interpolate(input, size, scale_factor, mode, align_corners)
 
@@ -213,7 +218,7 @@ def _image(name, input):
 
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 8, 2, 3), 2), S(t(9, 2, 2), 3), S(t(2, 1, 4, 1, 1), 2), S(t(2, 3, 2, 2), 1)])
-def pixel_shuffle(input, upscale_factor):
+def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """Blocks of r² channels as r × r pixels. Shapes: (*, C r², H, W) -> (*, C, H r, W r).
 
     Shi et al. 2016.
@@ -235,7 +240,7 @@ def pixel_shuffle(input, upscale_factor):
 
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 2, 4, 6), 2), S(t(1, 3, 6), 3), S(t(2, 1, 1, 2, 2), 2)])
-def pixel_unshuffle(input, downscale_factor):
+def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """r × r pixels as blocks of r² channels. Shapes: (*, C, H r, W r) -> (*, C r², H, W).
 
     Raises:
@@ -255,7 +260,7 @@ def pixel_unshuffle(input, downscale_factor):
 
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 6, 2, 2), 2), S(t(1, 6, 4), 3), S(t(2, 4, 2), 1)], reference="channel_shuffle")
-def channel_shuffle(input, groups):
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """Interleaves the channels of groups: channels (g, C / g) are transposed to (C / g, g).
 
     Shapes: (N, C, *) -> (N, C, *). Zhang et al. 2018, section 3.1.
@@ -278,7 +283,8 @@ def channel_shuffle(input, groups):
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 5, 3), 3), S(t(1, 4, 2, 3), 2, 0.5, 0.6, 2.0), S(t(1, 6, 2, 2, 2), 5),
     S(t(0, 3, 2), 3)])
-def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75,
+                        k: float = 1.0) -> Tensor:
     """input / (k + alpha · mean of the squares in `size` neighbouring channels) ** beta.
 
     Shapes: (N, C, *) -> (N, C, *). Krizhevsky et al. 2012, section 3.3.
@@ -302,7 +308,7 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 2, 3), (2, 1, 4, 5), False), S(t(2, 2, 3), (2, 1, 4, 5), True),
     S(t(1, 3, 4), (1, 2, 2, 3, 4), False), S(t(1, 2, 3), (1, 1, 1, 3), False)])
-def affine_grid(theta, size, align_corners=None):
+def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     """The points of an image of `size`, in [-1, 1], under affine maps: a grid for grid_sample.
 
     Shapes: (N, 2, 3), (N, C, H, W) -> (N, H, W, 2), or (N, 3, 4), (N, C, D, H, W) ->
@@ -321,7 +327,7 @@ def affine_grid(theta, size, align_corners=None):
     if tuple(theta.shape) != (size[0], dims, dims + 1):
         raise ValueError(f"affine_grid: size {size} needs theta of shape "
                          f"{(size[0], dims, dims + 1)}, got {tuple(theta.shape)}")
-    lines = []
+    lines: list[Tensor] = []
     for n in reversed(size[2:]):  # x, the last dim, comes first
         edge = 1 if align_corners else 1 - 1 / n
         steps = [edge * (2 * i / (n - 1) - 1) if n > 1 else 0.0 for i in range(n)]
@@ -377,7 +383,8 @@ _GRIDS = [{"mode": m, "padding_mode": p, "align_corners": a} for m in ("bilinear
           samples=[*(S(t(2, 2, 4, 3), t(2, 3, 5, 2, low=-1.6, high=1.6), **g) for g in _GRIDS),
                    S(t(1, 2, 3, 4, 3), t(1, 2, 3, 2, 3, low=-1.2, high=1.2), align_corners=False),
                    S(t(0, 2, 3, 3), t(0, 2, 2, 2), align_corners=False)])
-def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
+def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros",
+                align_corners: bool | None = None) -> Tensor:
     """The input at the points of a grid, whose coordinates (x, y) or (x, y, z) span [-1, 1].
 
     Outside, the image continues as `padding_mode` says: "zeros", "border" or "reflection". With

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .checks import need_floating, refuse_bool_dtype
 from .dims import axes
 from .extrema import ValuesAndIndices
@@ -89,7 +90,8 @@ def _(xp, g, dim, input_shape):
 
 
 @cumsum.public
-def cumsum_as(input, dim=None, *, dtype=None, axis=None):
+def cumsum_as(input: Tensor, dim: int | None = None, *, dtype: dtypes.dtype | None = None,
+              axis: int | None = None) -> Tensor:
     """out_i = Σ input_j over j <= i along `dim`; integers and bool give int64.
 
     Shapes: (*) -> (*).
@@ -119,7 +121,8 @@ def _(xp, g, input, out, input_shape, dim):
 
 
 @cumprod.public
-def cumprod_as(input, dim=None, *, dtype=None, axis=None):
+def cumprod_as(input: Tensor, dim: int | None = None, *, dtype: dtypes.dtype | None = None,
+               axis: int | None = None) -> Tensor:
     """out_i = Π input_j over j <= i along `dim`; integers and bool give int64.
 
     Shapes: (*) -> (*).
@@ -194,7 +197,7 @@ def _running_extremum(input, dim, where):
 
 
 @composed(samples=EXTREMA)
-def cummax(input, dim):
+def cummax(input: Tensor, dim: int):
     """(values, indices) of the largest element so far along `dim`; the last at a tie.
 
     Shapes: (*) -> (*), (*).
@@ -203,7 +206,7 @@ def cummax(input, dim):
 
 
 @composed(samples=EXTREMA)
-def cummin(input, dim):
+def cummin(input: Tensor, dim: int):
     """(values, indices) of the smallest element so far along `dim`; the last at a tie.
 
     Shapes: (*) -> (*), (*).
@@ -220,7 +223,8 @@ def _part(input, axis, start, stop):
 
 @composed(samples=[S(t(2, 4)), S(t(2, 4), 2), S(t(2, 4), dim=0), S(t(2, 3), 5), S(t(2, 3), 0),
                    S(t(2, 3), dim=0, prepend=t(1, 3), append=t(2, 3)), S(ints(4)), S(t(0, 3))])
-def diff(input, n=1, dim=-1, prepend=None, append=None):
+def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None,
+         append: Tensor | None = None) -> Tensor:
     """input_{i+1} - input_i along `dim`, applied `n` times; for bool, whether they differ.
 
     Shapes: (*, m, *) -> (*, m - n, *), where m includes what is prepended and appended.
@@ -266,7 +270,8 @@ AREAS = [S(t(2, 4)), S(t(2, 4), dim=0), S(t(2, 4), t(4)), S(t(2, 4), t(2, 4)), S
 
 
 @composed(method=False, aliases=("trapz",), samples=AREAS)
-def trapezoid(y, x=None, *, dx=None, dim=-1):
+def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None,
+              dim: int = -1) -> Tensor:
     """∫ y dx by trapezoids: Σ (x_{i+1} - x_i) (y_i + y_{i+1}) / 2. Shapes: (*, n), (n) -> (*).
 
     Raises:
@@ -277,7 +282,8 @@ def trapezoid(y, x=None, *, dx=None, dim=-1):
 
 
 @composed(method=False, samples=AREAS)
-def cumulative_trapezoid(y, x=None, *, dx=None, dim=-1):
+def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None,
+                         dim: int = -1) -> Tensor:
     """The running `trapezoid` from the first sample to each later one.
 
     Shapes: (*, n), (n) -> (*, n - 1).

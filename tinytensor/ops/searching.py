@@ -65,7 +65,8 @@ def _each(x):
 @composed(samples=[*_each(ints(3, 4, high=4)), S(ints(6, 2, high=2), dim=0, return_counts=True),
                    S(ints(2, 5, high=2), True, True, True, 1), S(t(0, grad=False)),
                    S(t(5, grad=False))], scalar=POSITIONS)
-def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False,
+           return_counts: bool = False, dim: int | None = None):
     """The distinct elements in ascending order, or distinct slices along `dim`; no gradient.
 
     Sorted also with sorted=False. Each NaN is distinct.
@@ -77,7 +78,8 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 @composed(samples=[*_each(ints(12, high=2)), S(ints(6, 2, high=1), dim=0, return_counts=True),
                    S(ints(1, 5, high=2), dim=1, return_inverse=True), S(ints(2, 3, high=2))],
           scalar=POSITIONS)
-def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False,
+                       dim: int | None = None):
     """The first of each run of equal elements, or of equal slices along `dim`; no gradient.
 
     Shapes: (*) -> (k), with the inverse (*) and counts (k) if requested.
@@ -169,7 +171,9 @@ def _as_values(like, values):
     S(ints(1, low=2), ints(2, 3)), S(ints(2, 1), ints(2, 3), right=True),
     S(ints(1), 2, side="right", out_int32=True), S(t(0, grad=False), t(3, grad=False))],
     scalar=POSITIONS)
-def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None):
+def searchsorted(sorted_sequence: Tensor, input: Tensor | float, *, out_int32: bool = False,
+                 right: bool = False, side: str | None = None,
+                 sorter: Tensor | None = None) -> Tensor:
     """The index at which each value keeps an ascending sequence sorted: before equal elements, or
     after them if `right`.
 
@@ -196,7 +200,8 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
 
 @composed(method=False, samples=[S(t(2, 3, grad=False), ints(1)), S(ints(4), ints(1), right=True),
                                  S(2.5, ints(1), out_int32=True)], scalar=POSITIONS)
-def bucketize(input, boundaries, *, out_int32=False, right=False):
+def bucketize(input: Tensor | float, boundaries: Tensor, *, out_int32: bool = False,
+              right: bool = False) -> Tensor:
     """The index of the bucket of each value, between ascending boundaries.
 
     boundaries[i-1] < v <= boundaries[i] gives i; with `right`, <= and <. Shapes: (*), (n) -> (*).
@@ -217,7 +222,8 @@ Histogram = namedtuple("Histogram", "hist bin_edges")
                    S(t(9, grad=False), 3, density=True), S(t(0, grad=False), 3),
                    S(t(7, grad=False), 4, weight=t(7, grad=False), density=True)],
           scalar="gives counts, not values")
-def histogram(input, bins=100, *, range=None, weight=None, density=False):
+def histogram(input: Tensor, bins: int | Tensor = 100, *, range: tuple[float, float] | None = None,
+              weight: Tensor | None = None, density: bool = False):
     """The number of elements, or the sum of their weights, in each bin, and the edges of the bins.
 
     The outer edges of `bins` equal bins are `range`, or the smallest and largest element. A Tensor
@@ -292,7 +298,7 @@ NONZERO = [S(ints(3, 4, high=2)), S(t(3, grad=False)), S(bools(2, 2, 2)), S(ints
 
 @composed(samples=[*NONZERO, S(bools(3, 4), as_tuple=True), S(ints(low=1), as_tuple=True)],
           scalar=POSITIONS)
-def nonzero(input, *, as_tuple=False):
+def nonzero(input: Tensor, *, as_tuple: bool = False):
     """The indices of nonzero elements, a row for each, or with `as_tuple` a Tensor for each dim.
 
     Shapes: (*) -> (k, ndim); or ndim times (k); int64.
@@ -303,7 +309,7 @@ def nonzero(input, *, as_tuple=False):
 
 
 @composed(samples=NONZERO, scalar=POSITIONS)
-def argwhere(input):
+def argwhere(input: Tensor) -> Tensor:
     """The indices of nonzero elements, a row for each. Shapes: (*) -> (k, ndim), int64."""
     return nonzero(input)
 
@@ -311,19 +317,20 @@ def argwhere(input):
 @composed(method=False, samples=[S(ints(2, 3), ints(4)), S(ints(2, 3), 3), S(3, ints(2, 3)),
                                  S(ints(5), ints(2, 2), invert=True), S(ints(2), ints(0))],
           scalar=POSITIONS)
-def isin(elements, test_elements, *, assume_unique=False, invert=False):
+def isin(elements: Tensor | float, test_elements: Tensor | float, *, assume_unique: bool = False,
+         invert: bool = False) -> Tensor:
     """Whether each element is one of `test_elements`. Shapes: (*), (+) -> (*), bool.
 
     Raises:
         RuntimeError: bool Tensors.
     """
     tensors = [x for x in (elements, test_elements) if not isinstance(x, bool | int | float)]
-    elements, tests = (_as_values(tensors[0], x).detach() for x in (elements, test_elements))
-    for x in (elements, tests):
+    searched, tests = (_as_values(tensors[0], x).detach() for x in (elements, test_elements))
+    for x in (searched, tests):
         refuse_bool_dtype("isin", x)
     if not tests.numel():
-        return elements.new_full(tuple(elements.shape), invert, dtype=dtypes.bool_)
+        return searched.new_full(tuple(searched.shape), invert, dtype=dtypes.bool_)
     tests = sort(flatten(tests)).values
-    place = searchsorted(tests, elements).clamp(max=tests.numel() - 1)
-    present = tests[place] == elements
+    place = searchsorted(tests, searched).clamp(max=tests.numel() - 1)
+    present = tests[place] == searched
     return ~present if invert else present

@@ -11,8 +11,8 @@ import numpy
 from ..arrays import Array, devices, dtypes
 from ..autograd.engine import tensor_of, tensors
 from ..autograd.op import broadcast_problem, composed, op
-from ..tensors.tensor import Size, replay
-from .dims import axes
+from ..tensors.tensor import Size, Tensor, replay
+from .dims import Dim, axes
 from .samples import S, ints, t
 
 
@@ -47,7 +47,7 @@ contiguous.vjp(input=lambda g: g)
 
 
 @contiguous.public
-def contiguous_or_same(input, memory_format=None):
+def contiguous_or_same(input: Tensor, memory_format: dtypes.memory_format | None = None) -> Tensor:
     """The input itself if it is contiguous in memory, else a contiguous copy.
 
     Shapes: (*) -> (*).
@@ -117,7 +117,7 @@ def _(xp, g, input_shape):
 
 @composed(varargs="size", keywords={"dtype": "size"}, reference="Tensor.view", samples=[
     S(t(2, 6), (3, 4)), S(t(2, 6), (-1,))])
-def view(input, size):
+def view(input: Tensor, size: Sequence[int] | dtypes.dtype) -> Tensor:
     """The same memory in another shape, of which one size may be -1. Shapes: (*) -> size.
 
     Raises:
@@ -134,13 +134,13 @@ def view(input, size):
 
 
 @composed(samples=[S(t(2, 6), t(3, 4, grad=False))], reference="Tensor.view_as")
-def view_as(input, other):
+def view_as(input: Tensor, other: Tensor) -> Tensor:
     """A view in the shape of `other`. Shapes: (*), (+) -> (+)."""
     return view(input, other.shape)
 
 
 @composed(samples=[S(t(2, 6), t(3, 4, grad=False))], reference="Tensor.reshape_as")
-def reshape_as(input, other):
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """The elements in the shape of `other`. Shapes: (*), (+) -> (+)."""
     return reshape(input, other.shape)
 
@@ -163,7 +163,7 @@ def _(xp, g, dims):
 
 @composed(aliases=("moveaxis",), array_names=("moveaxis",), samples=[
     S(t(2, 3, 4), 0, -1), S(t(2, 3, 4), (0, 1), (-1, 0)), S(t(2, 3), 1, 1), S(t(), 0, -1)])
-def movedim(input, source, destination):
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """Moves dims to other positions, the rest in their order, as a view.
 
     Shapes: (n, m, k) -> (m, k, n) for 0 to -1.
@@ -185,7 +185,7 @@ def movedim(input, source, destination):
 
 
 @composed(samples=[S(t(2, 3, 4)), S(t(2, 3))])
-def adjoint(input):
+def adjoint(input: Tensor) -> Tensor:
     """The last two dims exchanged, as a view: for real numbers the transpose.
 
     Shapes: (*, n, m) -> (*, m, n).
@@ -201,7 +201,7 @@ def adjoint(input):
 @composed(aliases=("swapaxes", "swapdims"), keywords={"axis0": "dim0", "axis1": "dim1"},
           array_names=("swapaxes",), samples=[
     S(t(2, 3, 4), 0, 2), S(t(2, 3), -1, -2), S(t(), 0, -1)])
-def transpose(input, dim0, dim1):
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dims exchanged, as a view. Shapes: (.., n, .., m, ..) -> (.., m, .., n, ..)."""
     order = list(range(input.ndim))
     if not order:
@@ -213,7 +213,7 @@ def transpose(input, dim0, dim1):
 
 
 @composed(samples=[S(t(2, 3)), S(t(3)), S(t())])
-def t_(input):
+def t_(input: Tensor) -> Tensor:
     """The transpose of a matrix; vectors and 0-d Tensors are unchanged. Shapes: (n, m) -> (m, n).
 
     Raises:
@@ -227,21 +227,21 @@ def t_(input):
 
 @composed(samples=[S(t(2, 1, 3), 1), S(t(2, 1, 3)), S(t(2, 3), 1), S(t(1, 2, 1), (0, 2)),
                    S(t(1, 2), ()), S(t(), 0), S(t(1, 1))], array_names=("squeeze",))
-def squeeze(input, dim=None):
+def squeeze(input: Tensor, dim: Dim = None) -> Tensor:
     """Removes the dims of size 1, all or those given; a view. Shapes: (n, 1, m) -> (n, m)."""
     over = () if dim in ((), []) else axes(dim, input.ndim)
     return reshape(input, tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in over))
 
 
 @composed(samples=[S(t(2, 3), 0), S(t(2, 3), -1), S(t(), 0)], array_names=("expand_dims",))
-def unsqueeze(input, dim):
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""
     (at,) = axes(dim, input.ndim + 1)
     return reshape(input, (*input.shape[:at], 1, *input.shape[at:]))
 
 
 @composed(samples=[S(t(2, 3, 4)), S(t(2, 3, 4), 1), S(t(2, 3, 4), 0, 1), S(t())])
-def flatten(input, start_dim=0, end_dim=-1):
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Dims start_dim to end_dim as one. Shapes: (a, b, c) -> (a, b * c)."""
     if not input.ndim:
         axes(start_dim, 0), axes(end_dim, 0)
@@ -254,13 +254,13 @@ def flatten(input, start_dim=0, end_dim=-1):
 
 
 @composed(samples=[S(t(2, 3)), S(t()), S(t(0, 3))], array_names=("ravel",))
-def ravel(input):
+def ravel(input: Tensor) -> Tensor:
     """All dims as one, as a view where possible. Shapes: (a, b) -> (a * b)."""
     return reshape(input, (-1,) if input.numel() else (0,))
 
 
 @composed(samples=[S(t(2, 6), 1, (2, 3)), S(t(2, 6), -1, (-1, 2))])
-def unflatten(input, dim, sizes):
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dim as several, of which one size may be -1. Shapes: (a, b * c) -> (a, b, c)."""
     if isinstance(sizes, int):
         raise TypeError(f"unflatten: `sizes` must be a tuple of ints, got {sizes}")
@@ -289,7 +289,7 @@ def _(xp, g, input_shape):
 
 @composed(varargs="size", reference="Tensor.expand", samples=[
     S(t(3, 1), (3, 4)), S(t(3), (2, -1)), S(t(), (2,))])
-def expand(input, size):
+def expand(input: Tensor, size: Sequence[int]) -> Tensor:
     """Dims of size 1 repeated to `size`, where -1 keeps a size; a view. Shapes: (n, 1) -> (n, m).
 
     Raises:
@@ -310,7 +310,7 @@ def expand(input, size):
 
 
 @broadcast_to.public
-def broadcast_to_size(input, size):
+def broadcast_to_size(input: Tensor, size: Sequence[int]) -> Tensor:
     """The elements repeated to `size`, where -1 keeps a size; a view. Shapes: (*) -> size.
 
     Raises:
@@ -320,7 +320,7 @@ def broadcast_to_size(input, size):
 
 
 @composed(method=False, samples=[S((2, 1), (3,))])
-def broadcast_shapes(*shapes):
+def broadcast_shapes(*shapes: int | Sequence[int]) -> Size:
     """The shape that Tensors of these shapes broadcast to.
 
     Shapes: (n, 1), (m) as tuples or ints -> (n, m), a Size.
@@ -329,20 +329,20 @@ def broadcast_shapes(*shapes):
         RuntimeError: they do not broadcast.
         ValueError: a negative size.
     """
-    shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
-    if any(n < 0 for s in shapes for n in s):
-        raise ValueError(f"broadcast_shapes: sizes must not be negative: {shapes}")
-    result = []
-    for back in range(1, max(map(len, shapes), default=0) + 1):
-        sizes = {s[-back] for s in shapes if len(s) >= back} - {1}
+    given = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    if any(n < 0 for s in given for n in s):
+        raise ValueError(f"broadcast_shapes: sizes must not be negative: {given}")
+    result: list[int] = []
+    for back in range(1, max(map(len, given), default=0) + 1):
+        sizes = {s[-back] for s in given if len(s) >= back} - {1}
         if len(sizes) > 1:
-            raise RuntimeError(f"broadcast_shapes: {broadcast_problem(shapes)}")
+            raise RuntimeError(f"broadcast_shapes: {broadcast_problem(given)}")
         result.insert(0, sizes.pop() if sizes else 1)
     return Size(result)
 
 
 @composed(method=False, samples=[S(t(3, 1), t(4)), S(t(2, 3), t()), S(t(3))])
-def broadcast_tensors(*tensors):
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The Tensors expanded to their broadcast shape, as views.
 
     Shapes: (n, 1), (m) -> (n, m), (n, m).
@@ -357,7 +357,7 @@ def broadcast_tensors(*tensors):
 
 
 @composed(samples=[S(t(3, 1), t(3, 4, grad=False))], reference="Tensor.expand_as")
-def expand_as(input, other):
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """Expanded to the shape of `other`. Shapes: (n, 1), (n, m) -> (n, m)."""
     return expand(input, other.shape)
 
@@ -402,7 +402,7 @@ def _(xp, g, tensors_shape, dim, needs):
 
 @composed(method=False, array_names=("stack",), samples=[
     S([t(2, 3), t(2, 3)]), S([t(3), t(3)], 1), S([t(), t()], -1)])
-def stack(tensors, dim=0):
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Stacks Tensors of one shape along a new dim. Shapes: k times (*) -> (k, *)."""
     tensors = tuple(tensors)
     if not tensors:

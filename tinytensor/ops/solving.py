@@ -11,6 +11,7 @@ import numpy
 
 from ..arrays import Array
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .matrices import (
     LAPACK,
     REGULAR,
@@ -48,7 +49,7 @@ def _(xp, g, out):
 
 
 @composed(samples=REGULAR[:2], scalar=LAPACK)
-def inverse(input):
+def inverse(input: Tensor) -> Tensor:
     """As `linalg.inv`: the inverse of square matrices. Shapes: (*, n, n) -> (*, n, n)."""
     return inv(input)
 
@@ -90,7 +91,7 @@ def _(xp, g, A, out, needs):
 @composed(home="linalg", method=False, scalar=LAPACK, samples=[
     S(Regular((3, 3)), t(3)), S(Regular((3, 3)), t(3, 2)), S(Regular((2, 3, 3)), t(2, 3)),
     S(Regular((2, 3, 3)), t(3, 2)), S(Regular((3, 3)), t(2, 3), left=False)])
-def solve(A, B, *, left=True):
+def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """X of A X = B, or with left=False of X A = B; for vectors, x of A x = b.
 
     Shapes: (*, n, n), (*, n, k) or (*, n) -> the shape of B. B is vectors if it has one dim,
@@ -135,7 +136,8 @@ def _(xp, g, A, out, upper, unit, needs):
     S(Regular((3, 3)), t(3, 2), upper=True), S(Regular((2, 3, 3)), t(3, 2), upper=False),
     S(Regular((3, 3)), t(4, 3), upper=True, left=False),
     S(Regular((3, 3)), t(3, 2), upper=False, unitriangular=True)])
-def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
+def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True,
+                     unitriangular: bool = False) -> Tensor:
     """X of A X = B (or X A = B) for a triangular A, whose other triangle is ignored.
 
     Shapes: (*, n, n), (*, n, k) -> (*, n, k). With `unitriangular` its diagonal is taken as 1.

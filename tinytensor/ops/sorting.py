@@ -9,6 +9,7 @@ import math
 
 from ..arrays import Array, dtypes
 from ..autograd.op import composed, op
+from ..tensors.tensor import Tensor
 from .checks import need_one_of, refuse_bool_dtype
 from .dims import axes, refuse_empty
 from .extrema import chosen, share_among_equals
@@ -51,7 +52,7 @@ def argsort(xp, input: Array, dim: int = -1, descending: bool = False, *, stable
 @composed(samples=SORTS,
           reference=lambda torch: lambda x, dim=-1, descending=False, stable=True: torch.sort(
               x, dim=dim, descending=descending, stable=stable))
-def sort(input, dim=-1, descending=False, *, stable=False):
+def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False):
     """(values, indices) in ascending or descending order along `dim`. Stable; NaN is largest.
 
     Shapes: (*) -> (*), (*).
@@ -61,7 +62,7 @@ def sort(input, dim=-1, descending=False, *, stable=False):
 
 
 @composed(samples=[S(t(3, 2, distinct=True)), S(t()), S(ints(4))])
-def msort(input):
+def msort(input: Tensor) -> Tensor:
     """Sorted along the first dim. Shapes: (n, *) -> (n, *)."""
     return sort(input, 0).values
 
@@ -86,7 +87,7 @@ def where_topk(xp, input: Array, k: int, axis: int, largest: bool):
 @composed(samples=[S(t(3, 5, distinct=True), 2), S(t(3, 5, distinct=True), 2, 0, False),
                    S(t(6, distinct=True), 6), S(t(6, distinct=True), 3, largest=False),
                    S(t(3), 0), S(t(), 1), S(t(0, 3), 2), S(t(6, distinct=True), 1, sorted=True)])
-def topk(input, k, dim=-1, largest=True, sorted=True):
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True):
     """(values, indices) of the `k` largest, or smallest, along `dim`, sorted. NaN is largest.
 
     Sorted also with sorted=False. Shapes: (*, n, *) -> (*, k, *), (*, k, *).
@@ -113,7 +114,7 @@ def _ranked(name, input, k, dim, first):
 
 @composed(samples=[S(t(3, 5, distinct=True), 2), S(t(3, 5, distinct=True), 3, 0, True),
                    S(t(), 1), S(t(0, 3), 2), S(ints(1, 5), 1, 0)])
-def kthvalue(input, k, dim=-1, keepdim=False):
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False):
     """(values, indices) of the k-th smallest element along `dim`, counted from 1. NaN is largest.
 
     Shapes: (*) -> (*) without `dim`, or with it as 1 if `keepdim`; twice.
@@ -190,7 +191,7 @@ MEDIANS = [S(t(3, 4, distinct=True)), S(t(3, 5, distinct=True), 1),
 
 
 @composed(samples=MEDIANS)
-def median(input, dim=None, keepdim=False):
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False):
     """The lower median of all elements, or (values, indices) along `dim`; NaN if there is a NaN.
 
     Shapes: (*) -> (), or (*) without `dim`, or with it as 1 if `keepdim`; then twice.
@@ -203,7 +204,7 @@ def median(input, dim=None, keepdim=False):
 
 
 @composed(samples=MEDIANS)
-def nanmedian(input, dim=None, keepdim=False):
+def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False):
     """As `median`, of the elements that are not NaN.
 
     Shapes: (*) -> (), or (*) without `dim`, or with it as 1 if `keepdim`; then twice.
@@ -228,7 +229,7 @@ def where_mode(xp, input: Array, axis: int):
 
 @composed(samples=[S(t(3, 5, distinct=True)), S(ints(4, 9, high=3), 1),
                    S(ints(9, 4, high=3), 0, True), S(t()), S(t(0, 3), 1)])
-def mode(input, dim=-1, keepdim=False):
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False):
     """(values, indices) of the most frequent element along `dim`: the smallest one, its last index.
 
     Shapes: (*) -> (*) without `dim`, or with it as 1 if `keepdim`; twice.
@@ -298,7 +299,8 @@ def _levels(name, input, q, interpolation):
 
 
 @composed(samples=QUANTILES, scalar=POSITIONS)
-def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
+def quantile(input: Tensor, q: Tensor | float, dim: int | None = None, keepdim: bool = False, *,
+             interpolation: str = "linear") -> Tensor:
     """The q-quantile of all elements or along `dim`: rank q (n - 1) of the sorted elements.
 
     Between two ranks it is interpolated. NaN if there is a NaN.
@@ -311,7 +313,8 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
 
 
 @composed(samples=QUANTILES, scalar=POSITIONS)
-def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
+def nanquantile(input: Tensor, q: Tensor | float, dim: int | None = None, keepdim: bool = False, *,
+                interpolation: str = "linear") -> Tensor:
     """As `quantile`, of the elements that are not NaN.
 
     Shapes: (*), () or (k) -> () or (*) without `dim`, with k in front if q has 1 dimension.

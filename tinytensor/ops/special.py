@@ -6,6 +6,7 @@ import math
 
 from ..arrays import Array
 from ..autograd.op import op
+from ..tensors.tensor import Tensor
 from .checks import is_floating, is_number
 from .elementwise import sigmoid
 from .samples import S, binary, ints, t, unary
@@ -174,7 +175,7 @@ def _(g, input, other):
 
 
 @xlogy.public
-def xlogy_with_number(input, other):
+def xlogy_with_number(input: Tensor | float, other: Tensor | float) -> Tensor:
     """input * log(other), 0 where input is 0. Shapes: (*), (*) -> the broadcast shape."""
     if is_number(other):
         other = _beside(other, input)
