@@ -14,11 +14,11 @@ import numpy
 import pytest
 import strict_cupy
 from operations import differentiable, made, on_samples, ours, outputs, replace, weights
+from tinytensor.autograd.table import TABLE
 
 import tinytensor
 from tinytensor import tensor
 from tinytensor.autograd import grad
-from tinytensor.autograd.op import TABLE
 
 device_module = sys.modules["tinytensor.arrays.devices"]
 

@@ -16,9 +16,9 @@ import numpy
 import pytest
 import torch
 from operations import in_turn, outputs, reference, values
+from tinytensor.autograd.table import TABLE, Entry
 
 import tinytensor
-from tinytensor.autograd.op import TABLE, Entry
 from tinytensor.ops.samples import TensorSample
 
 FAMILIES = ("elementwise", "special", "activation", "compare")

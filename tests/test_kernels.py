@@ -12,11 +12,11 @@ from typing import Any
 import numpy
 import pytest
 from operations import differentiable, made, on_samples, ours, outputs, total, values
+from tinytensor.autograd.table import TABLE
 
 import tinytensor
 from tinytensor.arrays.dispatch import Dispatch, KernelSettings, use_kernels
 from tinytensor.arrays.threads import Threads
-from tinytensor.autograd.op import TABLE
 from tinytensor.kernels import loops
 from tinytensor.kernels.cpu import convolution, linalg
 from tinytensor.kernels.pool import pool

@@ -41,11 +41,11 @@ from operations import (
     values,
     weights,
 )
+from tinytensor.autograd.table import TABLE
 
 import tinytensor
 from tinytensor.arrays.dispatch import use_kernels
-from tinytensor.autograd import engine, grad, gradcheck, gradgradcheck
-from tinytensor.autograd.op import TABLE
+from tinytensor.autograd import grad, gradcheck, gradgradcheck, graph
 from tinytensor.ops import names_for
 
 
@@ -336,7 +336,7 @@ def test_every_operation_is_exported(entry):
         if entry.method:
             assert callable(getattr(tinytensor.Tensor, name))
     for name in entry.array_names:
-        assert hasattr(engine.tensors, name)
+        assert hasattr(graph.tensors, name)
 
 
 @on_entries

@@ -13,7 +13,7 @@ import numpy
 
 import tinytensor
 
-from .autograd.op import TABLE, Entry
+from .autograd.table import TABLE, Entry
 from .commands import stubs
 from .ops.samples import concrete
 

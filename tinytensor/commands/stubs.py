@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from ..autograd.op import TABLE, Entry
+from ..autograd.table import TABLE, Entry
 from ..ops import REFLECTED
 from ..ops.samples import concrete
 from ..tensors import creation

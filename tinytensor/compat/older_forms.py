@@ -16,7 +16,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd.versions import warn
+from ..autograd.frames import warn
 
 Function = Callable[..., Any]
 Adapter = Callable[[Function], Function]

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from ..arrays.devices import as_array
-from ..autograd import engine, versions
-from ..autograd.engine import Node, Sums, pick, tensor_of
+from ..autograd import graph, versions
+from ..autograd.engine import Sums
+from ..autograd.graph import Node, pick, tensor_of
 from ..autograd.modes import mode
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
@@ -69,7 +70,7 @@ class Gate(Node):
 
     def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
         self.take(sums)
-        recorded = xp is engine.tensors
+        recorded = xp is graph.tensors
         shown = tuple(d if recorded or d is None else tensor_of(as_array(d), None) for d in g)
         for parent, d in zip(parents or self.parents, self.rule(shown), strict=True):
             if parent is not None and d is not None:

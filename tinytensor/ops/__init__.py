@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..arrays import devices, dtypes
-from ..autograd.engine import tensors
+from ..autograd.graph import tensors
 from ..autograd.modes import mode
-from ..autograd.op import TABLE, Entry
+from ..autograd.table import TABLE, Entry
 from ..compat import older_forms
 from ..tensors import creation
 from ..tensors.tensor import Tensor

@@ -14,9 +14,10 @@ import numpy
 
 from .. import random
 from ..arrays import Array, devices, dtypes
-from ..autograd import engine
-from ..autograd.op import Op, composed, op
-from ..autograd.versions import warn
+from ..autograd import graph
+from ..autograd.frames import warn
+from ..autograd.op import Op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from . import elementwise
 from .checks import need_floating, refuse_bool
@@ -131,7 +132,7 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
 def _like(drawn: numpy.ndarray[Any, Any], tensor: Tensor) -> Tensor:
     """Numbers drawn on the host, as a Tensor of the dtype and device of another."""
     drawn = devices.as_array(drawn).astype(tensor.dtype.numpy)
-    return engine.tensor_of(devices.to_device(drawn, tensor.device), None)
+    return graph.tensor_of(devices.to_device(drawn, tensor.device), None)
 
 
 @with_inplace

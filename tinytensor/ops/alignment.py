@@ -10,8 +10,8 @@ from typing import Any
 import numpy
 
 from ..arrays import devices, dtypes
-from ..autograd.engine import tensor_of
-from ..autograd.op import composed
+from ..autograd.graph import tensor_of
+from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from .index import where
 from .loss import reduced

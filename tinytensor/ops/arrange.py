@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Sequence
 
 from ..arrays import Array, dtypes
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_dims
 from .dims import axes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from ..arrays import Array, devices, dtypes
-from ..autograd.engine import tensor_of
-from ..autograd.op import composed, op
+from ..autograd.graph import tensor_of
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .activation import softmax
 from .dropout import dropout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..arrays import Array
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import refuse_bool
 from .samples import S, binary, bools, ints, t, unary

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..arrays import Array, dtypes
-from ..autograd.op import composed, op
-from ..autograd.versions import warn
+from ..autograd.frames import warn
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .activation import log_softmax, softmax
 from .elementwise import exp, log
@@ -192,7 +192,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"cross_entropy: label_smoothing must be in [0, 1], got "
                            f"{label_smoothing}")
-    if input._node.__class__ is softmax.node_type:
+    if input._node.__class__ is softmax.op.node_type:
         warn("cross_entropy: the input is the result of softmax, but cross_entropy applies "
              "softmax itself, and two of them train badly; give it the scores before the "
              "softmax, or give nll_loss the logarithm of the probabilities")

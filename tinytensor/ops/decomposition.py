@@ -18,7 +18,7 @@ from typing import Any
 import numpy
 
 from ..arrays import Array, devices
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_one_of
 from .index import raw

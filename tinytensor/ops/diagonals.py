@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy
 
 from ..arrays import Array
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..autograd.versions import owner
 from ..tensors.creation import empty
 from ..tensors.tensor import Tensor

@@ -7,7 +7,7 @@ import math
 import numpy
 
 from ..arrays import Array, devices
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .dims import Dim
 from .index import getitem

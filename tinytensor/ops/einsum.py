@@ -8,7 +8,7 @@ import math
 import string
 from typing import Any
 
-from ..autograd.op import composed
+from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from .linalg import matmul
 from .samples import S, t

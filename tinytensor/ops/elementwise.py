@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..arrays import Array, dtypes
-from ..autograd.op import Op, composed, op
+from ..autograd.op import Op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import is_floating, is_number, need_floating, need_one_of, refuse_bool
 from .masking import masked

@@ -6,10 +6,10 @@ import numpy
 
 from ..arrays import Array, devices, dtypes
 from ..arrays.devices import array_module
-from ..autograd import engine
-from ..autograd.engine import tensor_of
+from ..autograd import graph
+from ..autograd.graph import tensor_of
 from ..autograd.modes import no_grad
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_one_of
 from .gather import index_add, scatter_reduce
@@ -40,7 +40,7 @@ def embedding(input: Array, weight: Array, padding_idx: int | None = None,
 
 @embedding.vjp("weight")
 def _(xp, g, input, weight_shape, weight_dtype, padding_idx, scale_grad_by_freq):
-    positions = input._array if isinstance(input, engine.Tensor) else input
+    positions = input._array if isinstance(input, graph.Tensor) else input
     raw, factor = array_module(positions), None
     if padding_idx is not None:
         factor = (positions != padding_idx % weight_shape[0]).astype(weight_dtype)
@@ -49,7 +49,7 @@ def _(xp, g, input, weight_shape, weight_dtype, padding_idx, scale_grad_by_freq)
         factor = (1.0 if factor is None else factor) / times.astype(weight_dtype)
     if factor is not None:
         factor = raw.reshape(factor, (*positions.shape, 1))
-        g = g * (tensor_of(factor, None) if xp is engine.tensors else factor)
+        g = g * (tensor_of(factor, None) if xp is graph.tensors else factor)
     return put_zeros.run(xp, g, weight_shape, (positions,))
 
 
@@ -72,7 +72,7 @@ def checked_embedding(input: Tensor, weight: Tensor, padding_idx: int | None = N
     return embedding(input, weight, padding_idx, scale_grad_by_freq)
 
 
-checked_embedding.__doc__ = embedding.forward.__doc__
+checked_embedding.__doc__ = embedding.op.forward.__doc__
 
 
 def _bound_rows(weight, positions, max_norm, norm_type):
@@ -171,4 +171,4 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
                            f"it must be in [0, {num_classes - 1}]")
     xp = array_module(raw)
     matches = xp.expand_dims(raw, -1) == xp.arange(num_classes)
-    return engine.tensor_of(matches.astype(xp.int64), None)
+    return graph.tensor_of(matches.astype(xp.int64), None)

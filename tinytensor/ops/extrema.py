@@ -9,7 +9,7 @@ from collections import namedtuple
 from typing import Any
 
 from ..arrays import Array, dtypes
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .dims import Dim, axes, kept, one_dim, refuse_empty
 from .elementwise import maximum, minimum

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy
 
 from ..arrays import Array, devices
-from ..autograd import engine
-from ..autograd.op import composed, op
+from ..autograd import graph
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_integers, need_one_of
 from .dims import axes
@@ -258,7 +258,7 @@ def _(xp, g, input, src, out, index, how):
         return getitem.run(xp, share, index) * written
     # The product of the others: that of all nonzero ones over this one, where no other is 0.
     zero = src == 0
-    if xp is engine.tensors and bool(zero.any()):
+    if xp is graph.tensors and bool(zero.any()):
         raise RuntimeError("scatter_reduce: the gradient of 'prod' cannot be differentiated again "
                            "where a source is 0; call backward without create_graph")
     rest = getitem.run(xp, combine_at.run(xp, input, src + zero, index, how), index)

@@ -19,9 +19,9 @@ from typing import Any
 import numpy
 
 from ..arrays import Array, devices, dtypes
-from ..autograd import engine, versions
+from ..autograd import engine, graph, versions
 from ..autograd.modes import mode
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_integers
 from .dims import axes
@@ -57,7 +57,7 @@ def _as_tuple(key):
         return key
     if isinstance(key, list) and any(
             k is None or k is Ellipsis or isinstance(k, slice | list | tuple | range)
-            or isinstance(k, engine.Tensor) or devices.is_array(k) for k in key):
+            or isinstance(k, graph.Tensor) or devices.is_array(k) for k in key):
         warnings.warn("x[[a, b]] with more than numbers in the list means x[a, b], as in "
                       "PyTorch, which will change that: write x[a, b], or x[tensor([a, b])]",
                       stacklevel=4)
@@ -76,9 +76,9 @@ def _as_key(tensor, key):
     if key is None or key is Ellipsis or isinstance(key, bool | int):
         return key
     if isinstance(key, list | tuple | range):
-        values = [k._array if isinstance(k, engine.Tensor) else k for k in key]
+        values = [k._array if isinstance(k, graph.Tensor) else k for k in key]
         key = numpy.asarray(values, dtype=None if values else numpy.int64)
-    key = key._array if isinstance(key, engine.Tensor) else devices.as_array(key)
+    key = key._array if isinstance(key, graph.Tensor) else devices.as_array(key)
     if not devices.is_array(key):
         raise IndexError(f"an index must be of integers, bools, slices, None or ..., got "
                          f"{type(key).__name__}")
@@ -305,7 +305,7 @@ def write(tensor, key, value):
     """tensor[key] = value, in place."""
     basic, advanced = as_index(tensor, key)
     tensor._check_write("__setitem__")
-    if not isinstance(value, engine.Tensor):
+    if not isinstance(value, graph.Tensor):
         value = as_value(value, tensor)
     value = value.to(device=tensor.device, dtype=tensor.dtype)
     if basic is not None and advanced is not None:
@@ -322,7 +322,7 @@ def write(tensor, key, value):
 def as_value(value, tensor):
     """A number, list or array as a Tensor of the dtype of `tensor`."""
     array = numpy.asarray(value, dtype=None if devices.is_array(value) else tensor.dtype.numpy)
-    return engine.tensor_of(array, None)
+    return graph.tensor_of(array, None)
 
 
 # ---------------------------------------------------------------- by positions along a dim
@@ -340,7 +340,7 @@ def check_labels(name, index, size):
 
 def raw(index):
     """The array of an index that is a Tensor while a backward pass is recorded."""
-    return index._array if isinstance(index, engine.Tensor) else index
+    return index._array if isinstance(index, graph.Tensor) else index
 
 
 def along(index, shape, dim):
@@ -481,7 +481,7 @@ def masked_fill_as(input: Tensor, mask: Tensor, value: Tensor | float) -> Tensor
 
 def fill_value(name, input, value):
     """A number or 0-d Tensor in the dtype of `input`."""
-    if isinstance(value, engine.Tensor):
+    if isinstance(value, graph.Tensor):
         if value.ndim:
             raise RuntimeError(f"{name}: the value must be a number or a 0-d Tensor, got shape "
                                f"{tuple(value.shape)}; where(mask, value, input) takes others")
@@ -500,7 +500,7 @@ def _axis(name, dim, input):
     return axes(dim, input.ndim)
 
 
-class SplitNode(engine.Node):
+class SplitNode(graph.Node):
     """What all pieces of a Tensor were made by: backward puts their gradients side by side.
 
     That is one array, where a node for each piece would make one as large as the whole.
@@ -534,7 +534,7 @@ def in_pieces(name, input, indices, join):
     node.code, node.offset, node.time = made.code, made.offset, next(versions.clock)
     node.shapes, node.join = [piece._array.shape for piece in pieces], join
     for i, piece in enumerate(pieces):
-        piece._node = engine.pick(node, i, piece._array)
+        piece._node = graph.pick(node, i, piece._array)
     return pieces
 
 

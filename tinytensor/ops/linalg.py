@@ -13,7 +13,7 @@ import numpy
 
 from ..arrays import Array, devices
 from ..arrays.dispatch import KernelSettings
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .dims import axes
 from .elementwise import relu

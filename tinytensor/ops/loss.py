@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ..autograd.op import composed
-from ..autograd.versions import warn
+from ..autograd.frames import warn
+from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from .checks import need_one_of
 from .elementwise import exp, log, square

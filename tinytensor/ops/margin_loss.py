@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from ..arrays import dtypes
 from ..arrays.devices import array_module
-from ..autograd import engine
-from ..autograd.op import composed
+from ..autograd import graph
+from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from . import distance
 from .cross_entropy import check_class_weight, logit_cross_entropy
@@ -154,8 +154,8 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     listed = xp.cumsum(labels < 0, axis=1) == 0
     labels = xp.where(listed, labels, 0)
     is_label = ((labels[:, :, None] == xp.arange(classes)) & listed[:, :, None]).any(axis=1)
-    pairs = engine.tensor_of(listed[:, :, None] & ~is_label[:, None, :], None)
-    chosen = take_along_dim(rows, engine.tensor_of(labels, None), 1)
+    pairs = graph.tensor_of(listed[:, :, None] & ~is_label[:, None, :], None)
+    chosen = take_along_dim(rows, graph.tensor_of(labels, None), 1)
     margins = relu(1 - chosen.unsqueeze(2) + rows.unsqueeze(1))
     losses = (margins * pairs).sum((1, 2)) / classes
     return reduced(name, losses.reshape(input.shape[:-1]), reduction)

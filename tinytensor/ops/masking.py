@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from ..arrays import Array
-from ..autograd.engine import tensors
+from ..autograd.graph import tensors
 
 SMALL = 4096  # elements: below, `where` is as fast as a product
 

@@ -10,7 +10,7 @@ import numpy
 from numpy.linalg import LinAlgError as NotSolvable  # CuPy raises it too
 
 from ..arrays import devices
-from ..autograd.engine import tensor_of
+from ..autograd.graph import tensor_of
 from .checks import need_dims
 from .index import raw
 from .samples import S, TensorSample

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ..arrays import dtypes
-from ..autograd.op import composed
+from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from .checks import need_dims, need_floating, need_one_of
 from .decomposition import svdvals

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..arrays import Array, dtypes
-from ..autograd.op import op
+from ..autograd.table import op
 from ..tensors import creation
 from .checks import need_floating
 from .convolution import at_least, line_taps, named, per_dim, with_batch

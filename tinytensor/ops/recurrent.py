@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..arrays import Array
-from ..autograd.op import op
+from ..autograd.table import op
 from .elementwise import relu, sigmoid
 from .samples import S, t
 

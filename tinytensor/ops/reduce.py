@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from ..arrays import Array, dtypes
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_floating
 from .dims import Dim, axes, count, kept, one_dim

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
-from ..autograd.op import composed
+from ..autograd.table import composed
 from ..tensors import creation
 from ..tensors.tensor import Tensor
 from .convolution import line_taps

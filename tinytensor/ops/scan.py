@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..arrays import Array, dtypes
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_floating, refuse_bool_dtype
 from .dims import axes

@@ -6,7 +6,7 @@ import math
 from collections import namedtuple
 
 from ..arrays import Array, dtypes
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.creation import linspace
 from ..tensors.tensor import Tensor
 from .checks import refuse_bool_dtype

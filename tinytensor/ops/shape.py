@@ -9,8 +9,9 @@ from typing import Any
 import numpy
 
 from ..arrays import Array, devices, dtypes
-from ..autograd.engine import tensor_of, tensors
-from ..autograd.op import broadcast_problem, composed, op
+from ..autograd.errors import broadcast_problem
+from ..autograd.graph import tensor_of, tensors
+from ..autograd.table import composed, op
 from ..tensors.tensor import Size, Tensor, replay
 from .dims import Dim, axes
 from .samples import S, ints, t

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy
 
 from ..arrays import Array
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .matrices import (
     LAPACK,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from ..arrays import Array, dtypes
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_one_of, refuse_bool_dtype
 from .dims import axes, refuse_empty

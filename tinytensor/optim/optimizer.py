@@ -13,9 +13,9 @@ from typing import Any
 from ..arrays.devices import array_module, by_device, is_gpu_array, on
 from ..arrays.dispatch import Dispatch
 from ..autograd import versions
-from ..autograd.engine import tensor_of
+from ..autograd.frames import warn
+from ..autograd.graph import tensor_of
 from ..autograd.modes import enable_grad
-from ..autograd.versions import warn
 from ..nn.containers import ParameterList
 from ..nn.hooks import Hook, Hooks, RemovableHandle
 from ..nn.module import clear_grad

@@ -9,8 +9,8 @@ from typing import Any
 import numpy
 
 from ..arrays import devices, dtypes
-from ..autograd.engine import tensor_of
-from ..autograd.versions import warn
+from ..autograd.frames import warn
+from ..autograd.graph import tensor_of
 from .tensor import Tensor
 
 __all__ = [

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from ..arrays import devices, dtypes
-from ..autograd import engine, gradients, versions
-from ..autograd.engine import Leaf, Node, tensor_of
+from ..autograd import gradients, graph, versions
+from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.modes import mode
 from ..compat import absent
 from .printing import tensor_str
@@ -404,7 +404,7 @@ class Tensor(Methods):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """`numpy.exp(tensor)` and `array * tensor` are the ops of that name, and recorded."""
-        function = getattr(engine.tensors, ufunc.__name__, None)
+        function = getattr(graph.tensors, ufunc.__name__, None)
         if method != "__call__" or options or function is None:
             return NotImplemented
         return function(*inputs)
@@ -556,4 +556,4 @@ def _rebuild(kind: type, array: Any, requires_grad: bool) -> Tensor:
     return tensor
 
 
-engine.Tensor = Tensor
+graph.Tensor = Tensor

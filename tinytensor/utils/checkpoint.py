@@ -14,8 +14,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from .. import random
-from ..autograd import engine, versions
-from ..autograd.engine import Leaf, Node, Sums, pick, tensor_of, walk
+from ..autograd import frames, graph, versions
+from ..autograd.engine import Sums, walk
+from ..autograd.graph import Leaf, Node, pick, tensor_of
 from ..autograd.modes import enable_grad, mode
 from ..tensors.tensor import Tensor
 
@@ -124,7 +125,7 @@ class CheckpointNode(Node):
         return []
 
     def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
-        recorded = xp is engine.tensors
+        recorded = xp is graph.tensors
         results = self._again()
         roots: dict[Any, Any] = {}
         for i, d in zip(self.op.outputs, g, strict=True):
@@ -139,7 +140,7 @@ class CheckpointNode(Node):
 
     def _again(self) -> list[Any]:
         """The results of a second run, recorded."""
-        where = versions.place_of(self)
+        where = frames.place_of(self)
         if _versions_of(self.parents, self.args, self.kwargs) != self.versions:
             raise CheckpointError(f"checkpoint ({where}): a Tensor that the function used was "
                                   "overwritten in place since; do that after backward")
