@@ -1,1 +1,1 @@
-"""Benchmarks against the peers: `python -m benchmarks`. See README.md beside this file."""
+"""Benchmarks against other libraries: `python -m benchmarks`. README.md describes the method."""

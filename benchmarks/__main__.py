@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: this project beside its peers, in one run, as a table of ratios."""
+"""`python -m benchmarks` measures tinytensor and its peers, and prints a table of ratios."""
 
 from __future__ import annotations
 
@@ -15,70 +15,79 @@ from .works import FAMILIES, ROWS
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures tinytensor and its peers, and prints a table of ratios.")
     parser.add_argument("--quick", action="store_true", help="fewer rows and peers")
-    parser.add_argument("--rounds", type=int, default=5, help="alternating turns of each peer")
-    parser.add_argument("--budget", type=float, default=0.4, help="seconds of a turn")
-    parser.add_argument("--only", default="", metavar="TEXT",
-                        help="only rows whose name or family contains TEXT")
-    parser.add_argument("--peers", default="", metavar="A;B",
-                        help="only these peers and our own, as PyTorch;MyGrad")
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--rounds", type=int, default=5,
+                        help="turns of each peer (default: %(default)s)")
+    parser.add_argument("--budget", type=float, default=0.4,
+                        help="seconds per turn (default: %(default)s)")
+    parser.add_argument("--only", metavar="TEXT",
+                        help="measure the rows whose name or family contains TEXT (default: all)")
+    parser.add_argument("--peers", metavar="A;B",
+                        help="measure these peers and tinytensor, as in PyTorch;MyGrad "
+                             "(default: all)")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"),
+                        help="the device (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1),
+                        help="threads per peer (default: %(default)s)")
     parser.add_argument("--cpu-time", action="store_true",
-                        help="measure time on the processor, not by the clock: for a busy machine, "
-                             "with --threads 1")
-    parser.add_argument("--list", action="store_true", help="print the rows and end")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+                        help="measure processor time instead of wall-clock time: for a busy "
+                             "machine, with --threads 1")
+    parser.add_argument("--list", action="store_true", help="print the rows and exit")
+    parser.add_argument("--json", type=Path, metavar="FILE",
+                        help="write the results to a JSON file (default: only print them)")
     parser.add_argument("--picture", type=Path, metavar="FILE",
-                        help="draw the ratios as a PNG, and growth beside it")
+                        help="draw the results as PNG files FILE, -operations and -growth "
+                             "(default: no picture)")
     parser.add_argument("--read", type=Path, metavar="FILE",
-                        help="measure nothing: print the table of a README from a JSON file, "
-                             "and draw it with --picture")
+                        help="measure nothing: print the table of a JSON file in Markdown, and "
+                             "draw it with --picture (default: measure)")
     parser.add_argument("--worker", nargs=2, metavar=("PEER", "DEVICE"), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.worker:
-        serve(ROWS, *given.worker)
+    args = parser.parse_args()
+    only = (args.only or "").lower()
+    if args.worker:
+        serve(ROWS, *args.worker)
         return
-    if given.read:
-        read = json.loads(given.read.read_text())
+    if args.read:
+        read = json.loads(args.read.read_text())
         read["rows"] = [row for row in read["rows"]
-                        if given.only.lower() in f"{row['family']}: {row['name']}".lower()]
+                        if only in f"{row['family']}: {row['name']}".lower()]
         print(report.markdown(read))
-        if given.picture:
-            pictures.draw(read, given.picture)
+        if args.picture:
+            pictures.draw(read, args.picture)
         return
-    rounds, budget = (2, 0.2) if given.quick else (given.rounds, given.budget)
-    named = given.peers.split(";") if given.peers else []
+    rounds, budget = (2, 0.2) if args.quick else (args.rounds, args.budget)
+    selected = args.peers.split(";") if args.peers else []
     chosen = []
     for family, rows in FAMILIES.items():
         for row in rows:
-            peers = [p for i, p in enumerate(peers_of(row, given.device, given.quick))
-                     if i == 0 or not named or p in named]
-            if peers and given.only.lower() in f"{family}: {row.name}".lower():
+            peers = [p for i, p in enumerate(peers_of(row, args.device, args.quick))
+                     if i == 0 or not selected or p in selected]
+            if peers and only in f"{family}: {row.name}".lower():
                 chosen.append((family, row, peers))
     if not chosen:
-        parser.error(f"no row contains {given.only!r}; there are: {'; '.join(ROWS)}")
-    if given.list:
+        parser.error(f"no row contains {args.only!r}; the rows are: {'; '.join(ROWS)}")
+    if args.list:
         for family, row, peers in chosen:
             print(f"{family}: {row.name}: {', '.join(peers)}")
         return
-    data: report.Data = {"machine": machine(given.device, given.threads), "rows": []}
-    data["machine"]["clock"] = "time on the processor" if given.cpu_time else "wall"
+    data: report.Data = {"machine": machine(args.device, args.threads), "rows": []}
+    data["machine"]["clock"] = "processor time" if args.cpu_time else "wall"
     print(", ".join(f"{k} {v}" for k, v in data["machine"].items()), flush=True)
-    workers = Workers(given.device, given.threads)
-    before = ""
+    workers = Workers(args.device, args.threads)
+    previous = ""
     try:
         for family, row, peers in chosen:
-            if family != before:
+            if family != previous:
                 workers.close()
-                before = family
-            once = row.unit == "bytes"  # the steadiest figure, and the slowest
-            found = measure(row, peers, 1 if once else rounds, budget, workers,
-                            given.cpu_time)
-            data["rows"].append(report.as_data(row, family, found))
-            if given.json:  # after each row: what is measured is not lost
-                given.json.write_text(json.dumps(data, indent=1))
+                previous = family
+            once = row.unit == "bytes"  # memory is slow to measure and hardly varies
+            measured = measure(row, peers, 1 if once else rounds, budget, workers, args.cpu_time)
+            data["rows"].append(report.as_data(row, family, measured))
+            if args.json:  # after each row, so that an interrupted run keeps its results
+                args.json.write_text(json.dumps(data, indent=1))
             if not row.growth:
                 print("\n".join(report.row_lines(data["rows"][-1])), flush=True)
             else:
@@ -86,8 +95,8 @@ def main() -> None:
     finally:
         workers.close()
     print(report.summary(data))
-    if given.picture:
-        for path in pictures.draw(data, given.picture):
+    if args.picture:
+        for path in pictures.draw(data, args.picture):
             print(f"drawn: {path}")
 
 

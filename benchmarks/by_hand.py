@@ -1,7 +1,7 @@
-"""The floor: training steps written out in NumPy, forward and backward, with no framework.
+"""The lower bound for NumPy: training steps with forward and backward written out by hand.
 
-What a careful programmer writes who wants speed: in place, large matrix products, nothing computed
-twice, ReLU after the pooling. The MLP's stands in works/mlp.py.
+The code is optimized: in place, with large matrix products, without repeated work, with ReLU after
+pooling. The MLP's step is in works/mlp.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Array = numpy.ndarray
 
 
 def cross_entropy(z: Array, y: Array) -> tuple[float, Array]:
-    """The mean loss of logits (N, C), and its gradient in the memory of the logits."""
+    """The mean loss of logits (N, C), and its gradient, which overwrites the logits."""
     rows = numpy.arange(len(y))
     z -= z.max(1, keepdims=True)
     of_target = z[rows, y]
@@ -34,14 +34,14 @@ def cross_entropy(z: Array, y: Array) -> tuple[float, Array]:
 
 
 def windows(x: Array, size: int) -> Array:
-    """(N, H, W, C) -> (N · H' · W', size · size · C): each window a row."""
+    """One row per window. Shapes: (N, H, W, C) -> (N · H' · W', size · size · C)."""
     n, height, width, channels = x.shape
-    seen = sliding_window_view(x, (size, size), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
-    return seen.reshape(n * (height - size + 1) * (width - size + 1), size * size * channels)
+    views = sliding_window_view(x, (size, size), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
+    return views.reshape(n * (height - size + 1) * (width - size + 1), size * size * channels)
 
 
 def overlap_add(rows: Array, shape: tuple[int, ...], size: int) -> Array:
-    """The transpose of `windows`: rows summed back into (N, H, W, C)."""
+    """The adjoint of `windows`: sums the rows into an array (N, H, W, C)."""
     n, height, width, channels = shape
     h, w = height - size + 1, width - size + 1
     parts = rows.reshape(n, h, w, size, size, channels)
@@ -58,13 +58,13 @@ def corners(x: Array) -> list[Array]:
 
 
 def pool(z: Array) -> Array:
-    """relu(max_pool2d(z)): the same as pooling after ReLU, on a quarter of the elements."""
+    """relu(max_pool2d(z)). It equals max_pool2d(relu(z)), with a quarter of the ReLU's work."""
     a, b, c, d = corners(z)
     return numpy.maximum(numpy.maximum(numpy.maximum(a, b), numpy.maximum(c, d)), numpy.float32(0))
 
 
 def unpool(g: Array, z: Array, pooled: Array) -> Array:
-    """The derivative of `pool`; equal elements within a window do not occur in this work."""
+    """The derivative of `pool`, if no window has two equal maxima."""
     g = g * (pooled > 0)
     result = numpy.empty_like(z)
     for part, of_part in zip(corners(z), corners(result), strict=True):
@@ -73,7 +73,7 @@ def unpool(g: Array, z: Array, pooled: Array) -> Array:
 
 
 def lenet(parameters: Weights, x: Array, y: Array, lr: float) -> Step:
-    """Channels come last here: a window's row is then copied in long runs."""
+    """LeNet's training step, with channels last: windows are then copied in long runs."""
     w1, b1, w2, b2, *linear = parameters.values()
     k1 = w1.transpose(0, 2, 3, 1).reshape(len(w1), -1).copy()
     k2 = w2.transpose(0, 2, 3, 1).reshape(len(w2), -1).copy()
@@ -113,13 +113,14 @@ def lenet(parameters: Weights, x: Array, y: Array, lr: float) -> Step:
 
 
 def norm(x: Array, weight: Array, bias: Array) -> tuple[Array, tuple[Array, Array]]:
-    """Layer norm of (N, D), and what its derivative needs: the normalized input and 1/σ."""
-    centred = x - x.mean(1, keepdims=True)
-    scale = 1 / numpy.sqrt(numpy.einsum("nd,nd->n", centred, centred)[:, None] / x.shape[1] + 1e-5)
-    centred *= scale
-    result = centred * weight
+    """Layer norm of (N, D). Also returns what `norm_backward` needs: normalized input and 1/σ."""
+    centered = x - x.mean(1, keepdims=True)
+    squares = numpy.einsum("nd,nd->n", centered, centered)[:, None]
+    scale = 1 / numpy.sqrt(squares / x.shape[1] + 1e-5)
+    centered *= scale
+    result = centered * weight
     result += bias
-    return result, (centred, scale)
+    return result, (centered, scale)
 
 
 def norm_backward(g: Array, weight: Array, kept: tuple[Array, Array]) -> tuple[Array, Array, Array]:
@@ -136,7 +137,7 @@ def norm_backward(g: Array, weight: Array, kept: tuple[Array, Array]) -> tuple[A
 
 
 def gelu(x: Array) -> tuple[Array, Array]:
-    """GELU by tanh, and the tanh."""
+    """GELU (tanh approximation), and the tanh for `gelu_backward`."""
     t = x * x
     t *= 0.044715 * GELU
     t += GELU
@@ -149,6 +150,7 @@ def gelu(x: Array) -> tuple[Array, Array]:
 
 
 def gelu_backward(g: Array, x: Array, t: Array) -> Array:
+    """The derivative of `gelu` at x, times g."""
     inner = x * x
     inner *= 3 * 0.044715 * GELU
     inner += GELU
@@ -162,6 +164,7 @@ def gelu_backward(g: Array, x: Array, t: Array) -> Array:
 
 
 def gpt(p: Weights, x: Array, y: Array, lr: float) -> Step:
+    """The GPT's training step with AdamW."""
     batch, length = x.shape
     width = p["tokens.weight"].shape[1]
     heads, scale = width // 32, 1 / math.sqrt(32)

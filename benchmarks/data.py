@@ -1,4 +1,4 @@
-"""The same numbers for every peer: initial weights and data, from fixed seeds."""
+"""Initial weights and data, generated from fixed seeds, so that they are equal for all peers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Weights = dict[str, numpy.ndarray]
 
 
 def weights(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> Weights:
-    """float32 weights by name: uniform within 1/√fan-in; one-dimensional weights 1, biases 0."""
+    """float32 weights by name: uniform in ±1/√fan_in. Vectors: 1 for weights, 0 for biases."""
     rng = numpy.random.default_rng(seed)
     made: Weights = {}
     for name, shape in shapes.items():
@@ -29,5 +29,5 @@ def normal(*shape: int, seed: int = 1) -> numpy.ndarray:
 
 
 def integers(high: int, *shape: int, seed: int = 2) -> numpy.ndarray:
-    """int64 numbers from 0 to high - 1: labels or tokens."""
+    """int64 numbers from 0 to high - 1, for labels and tokens."""
     return numpy.random.default_rng(seed).integers(0, high, shape)

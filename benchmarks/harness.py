@@ -1,9 +1,9 @@
-"""Measuring fairly on a shared, noisy machine.
+"""Measures rows of the table on a shared, noisy machine.
 
-Each peer works in a process of its own that stays for the rows of one family. The processes
-alternate: round after round, every peer gets a short turn while the others wait. Compared are the
-best figures, since whatever else the machine does can only add to them; the median over the rounds
-and their spread stand beside.
+Each peer runs in its own process, which lives for the rows of one family. The processes alternate:
+in each round, every peer has a short turn while the others wait. The ratios compare the peers' best
+steps, because other programs can only lengthen a step. The median over the rounds and their spread
+are recorded too.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ from typing import Any
 
 from .peers import CPU_ONLY, Row, Step, environment
 
-WARM_UP = 3        # steps before any is timed, for caches and compilation; their losses are kept
-TOLERANCE = 1e-3   # how far the peers' losses may be apart, relatively, before a row is refused
-PATIENCE = 120.0   # seconds that a peer may take to prepare a row
+WARM_UP = 3        # untimed first steps, which compile and fill caches; their losses are compared
+TOLERANCE = 1e-3   # the largest relative difference of losses between peers that do equal work
+PATIENCE = 120.0   # the time limit for preparing a row, in seconds
 
 
 @dataclass
 class Measured:
-    """What one peer took; or why there is nothing.
+    """The measurements of one peer in one row.
 
-    figures     the median of each round
-    best        the smallest figure of all, a single step's
+    figures     The median of each round.
+    best        The best single step.
+    losses      The losses of the warm-up.
+    problem     Why there is no measurement, or "".
     """
 
     figures: list[float] = field(default_factory=list)
@@ -48,12 +50,12 @@ class Measured:
 
     @property
     def spread(self) -> float:
-        """(largest - smallest) / median over the rounds."""
+        """(largest - smallest) / median of the rounds."""
         return (max(self.figures) - min(self.figures)) / self.median if self.median else 0.0
 
 
 class Worker:
-    """A peer's process, asked a line at a time."""
+    """A peer's process. It reads questions and writes answers, one JSON object per line."""
 
     def __init__(self, peer: str, device: str, threads: int) -> None:
         self.errors = tempfile.TemporaryFile("w+", encoding="utf-8")
@@ -67,21 +69,22 @@ class Worker:
         try:
             print(json.dumps(question), file=self.process.stdin, flush=True)
         except BrokenPipeError:
-            return {"problem": self.last_words()}
+            return {"problem": self.last_error()}
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         if not ready:
             self.close()
             return {"problem": f"no answer in {PATIENCE:.0f} s"}
         line = self.process.stdout.readline()
-        return json.loads(line) if line else {"problem": self.last_words()}
+        return json.loads(line) if line else {"problem": self.last_error()}
 
-    def last_words(self) -> str:
+    def last_error(self) -> str:
+        """The last line of standard error of a process that has ended."""
         self.process.wait()
         self.errors.seek(0)
-        return (self.errors.read().strip().splitlines() or ["it ended without a word"])[-1]
+        return (self.errors.read().strip().splitlines() or ["it ended without a message"])[-1]
 
     def close(self) -> None:
-        if self.process.poll() is None:  # with the compilers that it may have started
+        if self.process.poll() is None:  # the group includes compilers that the process started
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout, self.errors):
@@ -90,7 +93,7 @@ class Worker:
 
 
 class Workers:
-    """The processes of the peers, one each, for the rows of one family."""
+    """One process per peer, started when it is first needed."""
 
     def __init__(self, device: str, threads: int) -> None:
         self.device, self.threads = device, threads
@@ -114,29 +117,28 @@ class Workers:
 
 def measure(row: Row, peers: list[str], rounds: int, budget: float, workers: Workers,
             cpu_time: bool = False) -> dict[str, Measured]:
-    """One row of the table: every peer in `rounds` alternating turns of about `budget` seconds."""
-    found = {peer: Measured() for peer in peers}
-    fresh = row.unit == "bytes"  # the memory of a run is that of a new process
+    """Measures one row: each peer has `rounds` turns of about `budget` seconds, in alternation."""
+    results = {peer: Measured() for peer in peers}
+    fresh = row.unit == "bytes"  # peak memory is measured in a new process
     for round_ in range(rounds):
-        for peer, result in found.items():
+        for peer, result in results.items():
             if result.problem:
                 continue
-            answer = workers.ask(peer, fresh, row=row.name, budget=budget,
-                                 cpu_time=cpu_time)
+            answer = workers.ask(peer, fresh, row=row.name, budget=budget, cpu_time=cpu_time)
             result.problem = answer.get("problem", "")
             if not result.problem:
                 result.figures.append(answer["figure"])
                 result.best = min(result.best, answer["best"])
                 result.losses = answer["losses"]
         if round_ == 0:
-            compare_losses(found)
-    return found
+            compare_losses(results)
+    return results
 
 
-def compare_losses(found: dict[str, Measured]) -> None:
-    """Refuses the figures of a peer whose first losses are not ours: it does other work."""
-    ours = next(iter(found.values()))
-    for result in found.values():
+def compare_losses(results: dict[str, Measured]) -> None:
+    """Sets the problem "other work" for each peer whose first losses differ from ours."""
+    ours = next(iter(results.values()))
+    for result in results.values():
         if ours.problem or result.problem or not ours.losses or not result.losses:
             continue
         if not all(math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
@@ -146,14 +148,14 @@ def compare_losses(found: dict[str, Measured]) -> None:
 
 
 def peers_of(row: Row, device: str, quick: bool) -> list[str]:
-    """The peers to be measured; none if ours does not run there."""
+    """The peers to measure; none if our own does not run on the device."""
     chosen = [peer for peer in row.peers
               if (not quick or peer in row.quick) and (device == "cpu" or peer not in CPU_ONLY)]
     return chosen if next(iter(row.peers)) in chosen else []
 
 
 class Answers:
-    """The other side of a Worker: what answers in a peer's process."""
+    """Answers a Worker's questions in the peer's process."""
 
     def __init__(self, rows: dict[str, Row], peer: str, device: str) -> None:
         self.rows, self.peer, self.device = rows, peer, device
@@ -174,8 +176,9 @@ class Answers:
                 self.losses = first_losses(self.step)
                 self.prepared = row
             assert self.step
-            taken = time_steps(self.step, budget, cpu_time)
-            return {"figure": statistics.median(taken), "best": min(taken), "losses": self.losses}
+            seconds = time_steps(self.step, budget, cpu_time)
+            return {"figure": statistics.median(seconds), "best": min(seconds),
+                    "losses": self.losses}
         except ImportError as error:
             return {"problem": f"not installed ({error.name})"}
         except Exception as error:
@@ -183,33 +186,33 @@ class Answers:
 
 
 def first_losses(step: Step) -> list[float]:
-    """The losses of the steps of the warm-up, of those that have one."""
+    """Runs the warm-up. Returns the losses of the steps that have one."""
     losses = []
     for _ in range(WARM_UP):
         loss = step()
-        if loss is not None:  # read at once: a compiled step may give the same memory again
+        if loss is not None:  # read now, because a compiled step may reuse the loss's memory
             losses.append(float(loss.item() if hasattr(loss, "item") else loss))
     return losses
 
 
 def time_steps(step: Step, budget: float, cpu_time: bool) -> list[float]:
-    """The seconds of each of as many steps as fit into `budget` seconds, at least three.
+    """Runs steps for `budget` seconds, at least three. Returns the seconds of each step.
 
-    By the clock, or as this process's time on the processors, which other programs do not lengthen.
+    With `cpu_time`, the time is this process's processor time, which excludes other programs.
     """
     clock = time.process_time if cpu_time else time.perf_counter
     gc.collect()
-    taken: list[float] = []
-    until = time.perf_counter() + budget
-    while len(taken) < 3 or time.perf_counter() < until:
+    seconds: list[float] = []
+    end = time.perf_counter() + budget
+    while len(seconds) < 3 or time.perf_counter() < end:
         start = clock()
         step()
-        taken.append(clock() - start)
-    return taken
+        seconds.append(clock() - start)
+    return seconds
 
 
 def serve(rows: dict[str, Row], peer: str, device: str) -> None:
-    """Answers the questions of standard input; what libraries print goes to standard error."""
+    """Answers questions from standard input. Output of the libraries goes to standard error."""
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     answers = Answers(rows, peer, device)

@@ -1,7 +1,8 @@
-"""Programs written under NumPy's names, for the peers that have them: JAX, autograd and MyGrad.
+"""Programs for the peers with NumPy's names: JAX, autograd and MyGrad.
 
-A program is a loss: `loss(names, parameters, *data)`, with the parameters a dictionary. `names`
-holds `np`, and the peer's own best function for what NumPy has none of.
+A program is a function `loss(names, parameters, *data)`; `parameters` is a dict. `names.np` is the
+peer's NumPy namespace. The other attributes of `names` are the peer's functions for operations that
+NumPy lacks, such as softmax.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ GELU = math.sqrt(2 / math.pi)
 
 
 def composed(np: Any) -> SimpleNamespace:
-    """The functions that are written out where a library has none, each stable and in few calls."""
+    """Stable implementations, in few calls, for libraries that lack these operations."""
     def softmax(x: Any) -> Any:
         e = np.exp(x - np.max(x, axis=-1, keepdims=True))
         return e / np.sum(e, axis=-1, keepdims=True)
@@ -34,9 +35,9 @@ def composed(np: Any) -> SimpleNamespace:
         return np.mean(np.log(np.sum(np.exp(shifted), axis=-1)) - of_target)
 
     def layer_norm(x: Any, weight: Any, bias: Any) -> Any:
-        centred = x - np.mean(x, axis=-1, keepdims=True)
-        variance = np.mean(centred * centred, axis=-1, keepdims=True)
-        return centred / np.sqrt(variance + 1e-5) * weight + bias
+        centered = x - np.mean(x, axis=-1, keepdims=True)
+        variance = np.mean(centered * centered, axis=-1, keepdims=True)
+        return centered / np.sqrt(variance + 1e-5) * weight + bias
 
     def gelu(x: Any) -> Any:
         return 0.5 * x * (1 + np.tanh(GELU * (x + 0.044715 * (x * x * x))))
@@ -54,7 +55,7 @@ def jax_names() -> SimpleNamespace:
         return -jax.numpy.mean(picked)
 
     def scan(cell: Callable[..., Any], state: Any, inputs: Any) -> Any:
-        """The sum over time of the first part of the state."""
+        """Runs the cell over time. Returns the sum of the first part of the state."""
         def advance(carried: Any, of_input: Any) -> Any:
             state, total = carried
             state = cell(state, of_input)
@@ -103,7 +104,7 @@ def mygrad_names() -> SimpleNamespace:
 
 
 class InPlace:
-    """SGD or AdamW on NumPy arrays, as one writes it by hand: in place, with one work array."""
+    """SGD or AdamW on NumPy arrays, in place, with one work array per parameter."""
 
     def __init__(self, kind: str, parameters: list[numpy.ndarray], lr: float) -> None:
         self.kind, self.parameters, self.lr, self.steps = kind, parameters, lr, 0
@@ -140,7 +141,7 @@ class InPlace:
 
 
 def jax_update(kind: str, lr: float) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """(the optimiser's state for parameters, the update of parameters and state) for JAX."""
+    """An optimizer for JAX: the function that makes its state, and the update."""
     import jax
     from jax import numpy as jnp
 
@@ -165,7 +166,7 @@ def jax_update(kind: str, lr: float) -> tuple[Callable[..., Any], Callable[..., 
 
 
 def with_jax(loss: Loss, weights: Weights, data: tuple[Any, ...], kind: str, lr: float) -> Step:
-    """The whole step, update included, compiled as one; parameters and state are donated."""
+    """The whole step, compiled with its update. Parameters and state are donated."""
     import jax
 
     start, update = jax_update(kind, lr)
@@ -189,6 +190,7 @@ def with_jax(loss: Loss, weights: Weights, data: tuple[Any, ...], kind: str, lr:
 
 def with_autograd(loss: Loss, weights: Weights, data: tuple[Any, ...], kind: str,
                   lr: float) -> Step:
+    """autograd's gradient, and an update in place."""
     import autograd
 
     gradient = autograd.value_and_grad(functools.partial(loss, autograd_names()))
@@ -203,7 +205,7 @@ def with_autograd(loss: Loss, weights: Weights, data: tuple[Any, ...], kind: str
 
 
 def with_mygrad(loss: Loss, weights: Weights, data: tuple[Any, ...], kind: str, lr: float) -> Step:
-    """Without MyGrad's guard of memory, as its documentation advises where speed counts."""
+    """Memory guarding is off, as MyGrad's documentation advises for speed."""
     import mygrad
 
     mygrad.turn_memory_guarding_off()
@@ -228,7 +230,7 @@ TRAINING: dict[str, Callable[..., Step]] = {
 
 def peers(loss: Loss, make: Callable[[], tuple[Weights, tuple[Any, ...]]], kind: str = "SGD",
           lr: float = 0.01, only: tuple[str, ...] = (JAX, MYGRAD, AUTOGRAD)) -> dict[str, Prepare]:
-    """The peers that train this loss; `make` gives the weights by name, and the data."""
+    """The peers that train this loss. `make` returns the weights by name, and the data."""
     def with_peer(name: str) -> Prepare:
         return lambda device: TRAINING[name](loss, *make(), kind, lr)
 

@@ -1,4 +1,4 @@
-"""Who is measured: the names of the peers, the environment each runs in, and their versions."""
+"""The peers: their names, the environment variables of their processes, and their versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import metadata
 from typing import Any
 
 Step = Callable[[], Any]
-Prepare = Callable[[str], Step]  # takes the device, "cpu" or "cuda"
+Prepare = Callable[[str], Step]  # prepares the work on a device, "cpu" or "cuda"
 
 OURS = "tinytensor"
 REFERENCE = "tinytensor, reference rules"
@@ -26,26 +26,26 @@ NUMPY = "NumPy by hand"
 
 PACKAGES = ("numpy", "numba", "torch", "jax", "tinygrad", "mygrad", "autograd", "micrograd")
 
-# Peers without a GPU, and those whose memory or speed there says nothing.
+# Peers that do not run on a GPU.
 CPU_ONLY = {SCALAR, MYGRAD, AUTOGRAD, MICROGRAD, NUMPY}
 
 
 @dataclass
 class Row:
-    """One line of the table: a piece of work, and who does it.
+    """One row of the table: a piece of work, and the peers that do it.
 
-    The first peer is this project; ratios are the others' figures over its figure. A step returns
-    its loss, or None where there is none, and comes back only when the work is done.
+    The first peer is this project. The ratios are the other peers' figures divided by its figure. A
+    step returns its loss, or None if it has no loss, after the work is complete.
     """
 
     name: str
     peers: dict[str, Prepare]
-    targets: dict[str, float] = field(default_factory=dict)  # ratios to be reached, by peer
-    limit: float | None = None       # what our own figure should stay below
-    quick: tuple[str, ...] = ()      # the peers that --quick measures; none: not a row of --quick
-    left_out: str = ""               # which peers are missing here, and why
-    unit: str = "s"                  # "s" a step, "import s", or "bytes" at the peak of ten steps
-    growth: tuple[str, int] | None = None  # a point of the picture of growth: the curve and its x
+    targets: dict[str, float] = field(default_factory=dict)  # target ratios by peer
+    limit: float | None = None       # the target for our own figure, in seconds
+    quick: tuple[str, ...] = ()      # the peers in --quick; if empty, --quick skips the row
+    left_out: str = ""               # which peers are left out, and why
+    unit: str = "s"                  # "s" per step, "import s", or "bytes" of peak memory
+    growth: tuple[str, int] | None = None  # the curve and x of a point in the picture of growth
 
     def __post_init__(self) -> None:
         if not self.peers:
@@ -56,29 +56,28 @@ class Row:
 
 
 def targets(pytorch: float | None, peers: dict[str, Prepare]) -> dict[str, float]:
-    """The project's goals for a row of tensors: against PyTorch its own, three against the peers
-    that also work on NumPy."""
-    goals = {} if pytorch is None else {PYTORCH: pytorch}
-    return goals | {peer: 3.0 for peer in (MYGRAD, AUTOGRAD) if peer in peers}
+    """The target ratios of a row: `pytorch` for PyTorch, 3 for MyGrad and autograd."""
+    ratios = {} if pytorch is None else {PYTORCH: pytorch}
+    return ratios | {peer: 3.0 for peer in (MYGRAD, AUTOGRAD) if peer in peers}
 
 
 def environment(peer: str, device: str, threads: int) -> dict[str, str]:
-    """The environment variables of a peer's process: the number of threads and the device."""
+    """The environment variables that set a peer's threads and device."""
     count = str(threads)
-    chosen = {name: count for name in (
+    variables = {name: count for name in (
         "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
-        "NPROC", "PJRT_NPROC",  # JAX's pool of threads on the CPU
-        "NUM_CPU_THREADS",      # tinygrad's
+        "NPROC", "PJRT_NPROC",  # JAX
+        "NUM_CPU_THREADS",      # tinygrad
     )}
-    chosen["JAX_PLATFORMS"] = device
-    chosen["DEV"] = device.upper()  # tinygrad's name for it
+    variables["JAX_PLATFORMS"] = device
+    variables["DEV"] = device.upper()  # tinygrad
     if peer == REFERENCE:
-        chosen["TINYTENSOR_KERNELS"] = "0"
-    return chosen
+        variables["TINYTENSOR_KERNELS"] = "0"
+    return variables
 
 
 def machine(device: str, threads: int) -> dict[str, str]:
-    """What the figures were measured on."""
+    """The date, the machine and the versions of the packages."""
     processor = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:

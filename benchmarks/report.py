@@ -1,6 +1,6 @@
-"""The results as a table for the console, for a README, as JSON and as pictures.
+"""Formats the results: lines for the console, a Markdown table, plain data for JSON.
 
-Everything here works on plain data, the content of the JSON file:
+The functions take plain data, which is the content of the JSON file:
 
     {"machine": {...}, "rows": [{"name", "family", "unit", "left_out", "growth", "limit",
                                  "peers": {peer: {"best", "median", "spread", "figures", "target"}
@@ -29,10 +29,10 @@ Data = dict[str, Any]
 COLUMNS = (PYTORCH, PYTORCH_FUSED, JAX, TINYGRAD, MYGRAD, AUTOGRAD, MICROGRAD, NUMPY, REFERENCE)
 
 
-def as_data(row: Row, family: str, found: dict[str, Measured]) -> Data:
+def as_data(row: Row, family: str, results: dict[str, Measured]) -> Data:
     """A row's results as plain data."""
     peers: Data = {}
-    for peer, measured in found.items():
+    for peer, measured in results.items():
         if measured.problem:
             peers[peer] = {"problem": measured.problem}
         else:
@@ -45,11 +45,12 @@ def as_data(row: Row, family: str, found: dict[str, Measured]) -> Data:
 
 
 def ours(row: Data) -> Data:
+    """This project's results in a row."""
     return next(iter(row["peers"].values()))
 
 
 def ratio(row: Data, peer: str) -> float | None:
-    """The peer's best figure over ours; None where one of the two is missing."""
+    """The peer's best figure divided by ours; None if one of the two is missing."""
     theirs = row["peers"].get(peer, {})
     if "best" not in theirs or not ours(row).get("best"):
         return None
@@ -57,7 +58,7 @@ def ratio(row: Data, peer: str) -> float | None:
 
 
 def figure(value: float, unit: str) -> str:
-    """A figure with the unit in which it is read most easily."""
+    """A figure with a readable unit."""
     if unit == "bytes":
         return f"{value / 2**20:.1f} MiB"
     for size, name in ((1.0, "s"), (1e-3, "ms")):
@@ -67,14 +68,23 @@ def figure(value: float, unit: str) -> str:
     return f"{value * 1e6:.3g} µs"
 
 
+def ratio_text(value: float | None) -> str:
+    """A ratio as the tables print it: three digits below 10, otherwise a whole number."""
+    if value is None:
+        return ""
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
 def verdict(value: float, target: float) -> str:
-    """Whether a ratio reaches its target, as it is printed."""
+    """"reached" if the printed ratio, with two decimals, is at least the target, else "missed"."""
     return "reached" if round(value, 2) >= target else "missed"
 
 
 def row_lines(row: Data) -> list[str]:
-    """A row for the console: of each peer the best figure, the median over the rounds and their
-    spread, the ratio to ours, the target.
+    """A row for the console.
+
+    Each peer has a line with its best figure, the median and spread of its rounds, its ratio to
+    ours, and the target.
     """
     lines = [row["name"]]
     for i, (peer, result) in enumerate(row["peers"].items()):
@@ -93,12 +103,12 @@ def row_lines(row: Data) -> list[str]:
             line += f"              target below {figure(row['limit'], 's')}: {state}"
         lines.append(line)
     if row["left_out"]:
-        lines.append(f"    not here: {row['left_out']}")
+        lines.append(f"    left out: {row['left_out']}")
     return lines
 
 
 def summary(data: Data) -> str:
-    """How many targets are reached, and the names of those that are not."""
+    """The number of reached targets, and the names of the missed ones."""
     reached, missed = 0, []
     for row in data["rows"]:
         for peer, result in row["peers"].items():
@@ -114,11 +124,11 @@ def summary(data: Data) -> str:
 
 
 def markdown(data: Data) -> str:
-    """The table of a README: our figure, and each peer's over ours, with the target in brackets."""
-    about = ", ".join(f"{k} {v}" for k, v in data["machine"].items())
+    """A Markdown table: our figure, then each peer's ratio to it, with the target in brackets."""
+    machine = ", ".join(f"{k} {v}" for k, v in data["machine"].items())
     shown = [row for row in data["rows"] if not row["growth"]]
     columns = [peer for peer in COLUMNS if any(peer in row["peers"] for row in shown)]
-    lines = [about, "", f"| work | ours | {' | '.join(columns)} |",
+    lines = [machine, "", f"| work | ours | {' | '.join(columns)} |",
              f"|---|{'---:|' * (1 + len(columns))}"]
     for row in shown:
         first = ours(row)
@@ -130,7 +140,7 @@ def markdown(data: Data) -> str:
             if value is None:
                 cells.append("–" if "problem" in result else "")
                 continue
-            text = f"{value:.2f}" if value < 10 else f"{value:.0f}"
+            text = ratio_text(value)
             if "target" in result:
                 text = f"**{text}**" if verdict(value, result["target"]) == "reached" else text
                 text += f" ({result['target']:g})"

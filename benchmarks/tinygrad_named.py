@@ -1,4 +1,4 @@
-"""The same work for tinygrad: whole steps captured by TinyJit, its own optimisers."""
+"""Programs for tinygrad: whole steps captured by TinyJit, with tinygrad's optimizers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .peers import TINYGRAD, Prepare, Step
 
 def peers(loss: Callable[..., Any], make: Callable[[], tuple[Weights, tuple[Any, ...]]],
           kind: str = "SGD", lr: float = 0.01) -> dict[str, Prepare]:
-    """`loss(parameters, *data)` on tinygrad's Tensors, trained."""
+    """The peer that trains `loss(parameters, *data)` on tinygrad's Tensors."""
     def prepare(device: str) -> Step:
         from tinygrad import Tensor, TinyJit
         from tinygrad.helpers import Context
@@ -44,7 +44,7 @@ def peers(loss: Callable[..., Any], make: Callable[[], tuple[Weights, tuple[Any,
 
 
 def tensors(*arrays: numpy.ndarray) -> list[Any]:
-    """tinygrad's Tensors of arrays; labels and tokens as int32, which is its default."""
+    """Arrays as tinygrad's Tensors. Labels and tokens become int32, its default."""
     from tinygrad import Tensor
 
     return [Tensor(a.astype(numpy.int32) if a.dtype == numpy.int64 else a).realize()
@@ -52,6 +52,7 @@ def tensors(*arrays: numpy.ndarray) -> list[Any]:
 
 
 def synchronize() -> None:
+    """Waits until the device has finished."""
     from tinygrad import Device
 
     Device[Device.DEFAULT].synchronize()

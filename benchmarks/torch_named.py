@@ -1,6 +1,7 @@
-"""Programs written once under PyTorch's names, and run by PyTorch and by tinytensor.
+"""Programs for the peers with PyTorch's names: PyTorch and tinytensor run the same text.
 
-A program takes the module (`torch` or `tinytensor`), the device and its sizes, and returns a step.
+A program is a function of the module (`torch` or `tinytensor`), the device and the sizes. It
+returns a step.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from .peers import OURS, PYTORCH, REFERENCE, Prepare, Step
 
 
 def peers(program: Callable[..., Step], **sizes: Any) -> dict[str, Prepare]:
-    """The peers that run this one text, ours first."""
+    """The peers that run this program, ours first."""
     def with_module(name: str) -> Prepare:
         def prepare(device: str) -> Step:
             module = importlib.import_module(name)
@@ -24,12 +25,12 @@ def peers(program: Callable[..., Step], **sizes: Any) -> dict[str, Prepare]:
             return step if device == "cpu" else synchronized(step, module)
         return prepare
 
-    ours = with_module("tinytensor")  # the environment of the process switches the kernels off
+    ours = with_module("tinytensor")  # for REFERENCE, an environment variable disables kernels
     return {OURS: ours, REFERENCE: ours, PYTORCH: with_module("torch")}
 
 
 def synchronized(step: Step, module: Any) -> Step:
-    """The step, and the wait for the GPU to finish it."""
+    """The step, followed by a wait for the GPU."""
     def waited() -> Any:
         result = step()
         module.cuda.synchronize()
@@ -38,7 +39,7 @@ def synchronized(step: Step, module: Any) -> Step:
 
 
 def filled(torch: Any, model: Any, device: str) -> Any:
-    """The model with the weights that every peer starts from, on the device."""
+    """The model on the device, with the initial weights that all peers share."""
     named = dict(model.named_parameters())
     arrays = weights({name: tuple(p.shape) for name, p in named.items()})
     with torch.no_grad():
@@ -48,7 +49,7 @@ def filled(torch: Any, model: Any, device: str) -> Any:
 
 
 def training(optimizer: Any, loss: Callable[[], Any]) -> Step:
-    """One step of training: forward, backward, update."""
+    """A training step: forward, backward, update."""
     def step() -> Any:
         value = loss()
         optimizer.zero_grad()

@@ -1,21 +1,25 @@
-"""One neuron, tanh(w·x + b): its graph before and after backward, every chain-rule step, training.
+"""One neuron, tanh(w·x + b): its graph, its gradients step by step, and its training.
 
-    python examples/01_one_neuron.py                  # single numbers: every step is visible
-    python examples/01_one_neuron.py --mode tensor    # the same neuron on arrays
+    python examples/01_one_neuron.py                  # scalar mode: one node per number
+    python examples/01_one_neuron.py --mode tensor    # tensor mode: one node per array operation
 
-The pictures go to examples/output/; without Graphviz the graph is printed as a tree.
+The program draws the graph before and after `backward()`, prints every step of the chain rule, and
+trains the neuron. The pictures are written to examples/output/. Without Graphviz, the graph is
+printed as a tree.
+
+What to look at: `backward()` visits the nodes from the output to the inputs. At each node it
+multiplies the node's gradient by a local derivative, and adds the product to a parent's gradient.
 """
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
 import support
 
 
 class ScalarNeuron:
-    """The neuron on `scalar.Value`: one node for every number."""
+    """The neuron on `scalar.Value`: every number is a node."""
 
     def __init__(self) -> None:
         from scalar import Value
@@ -24,7 +28,7 @@ class ScalarNeuron:
         self.x = [Value(2.0, label="x0"), Value(1.0, label="x1")]
         self.b = Value(0.3, label="b")
         self.parameters = [*self.w, self.b]
-        self.names: dict[str, Any] = {}  # Values carry their labels themselves
+        self.names: dict[str, Any] = {}  # a Value carries its label itself
 
     def __call__(self) -> Any:
         p0, p1 = self.w[0] * self.x[0], self.w[1] * self.x[1]
@@ -38,7 +42,7 @@ class ScalarNeuron:
 
 
 class TensorNeuron:
-    """The same neuron on `tinytensor.Tensor`: one node for every array operation."""
+    """The same neuron on `tinytensor.Tensor`: every array operation is a node."""
 
     def __init__(self) -> None:
         import tinytensor as tt
@@ -54,7 +58,7 @@ class TensorNeuron:
 
 
 def train(neuron: Any, optim: Any, target: float, steps: int) -> float:
-    """Moves w and b until the neuron answers `target`: the text is the same in both modes."""
+    """Trains w and b until the output is near `target`. Both modes run this same code."""
     optimizer = optim.SGD(neuron.parameters, lr=0.1)
     for _ in support.progress(range(steps), desc="training"):
         loss = (neuron() - target) ** 2
@@ -65,35 +69,34 @@ def train(neuron: Any, optim: Any, target: float, steps: int) -> float:
 
 
 def explain_scalar(out: Any) -> None:
-    """Prints the walk back: each node hands its gradient, times a derivative, to its parents."""
+    """Prints the chain rule at each node, in the order of `backward()`."""
     from scalar import topological_order
 
     order = topological_order(out)
     name = {node: node.label or f"v{i}" for i, node in enumerate(order)}
-    print(f"seed: d out / d {name[out]} = 1")
+    print(f"start: d out / d {name[out]} = 1")
     for node in reversed(order):
         parents = [name[p] for p in node._prev]
         formula = f" {node._op} ".join(parents) if len(parents) == 2 \
             else f"{node._op}({', '.join(parents)})"
-        for parent, local in (node._a, node._da), (node._b, node._db):
-            if parent is None:
-                continue
+        for parent, local in zip(node._prev, node._derivatives or (node._da, node._db),
+                                 strict=False):
             print(f"  {f'{name[node]} = {formula}':14s} so d out / d {name[parent]:3s} += "
                   f"{local:+.4f} * {node.grad:+.4f} = {local * node.grad:+.4f}")
 
 
 def explain_tensor(out: Any) -> None:
-    """Prints the nodes in the order of the walk, youngest first, each with its parents."""
+    """Prints each node and its parents, in the order of `backward()`."""
     from tinytensor.autograd.engine import topological_order
 
     for node in topological_order([out.grad_fn]):
         parents = ", ".join(str(p) for p in node.parents if p is not None)
-        print(f"  {node!r} of shape {tuple(node.shape)}" + (f" hands gradients to {parents}"
-                                                            if parents else ""))
+        passes_to = f" passes gradients to {parents}" if parents else ""
+        print(f"  {node!r} of shape {tuple(node.shape)}{passes_to}")
 
 
 def draw(graph: Any, name: str) -> None:
-    """A picture if Graphviz is there, otherwise the tree and what to install."""
+    """Writes a picture. Without Graphviz: prints the tree, and what to install."""
     try:
         print(f"picture: {graph.render(str(support.output(name)), format='png')}")
     except (ImportError, RuntimeError) as missing:
@@ -102,14 +105,15 @@ def draw(graph: Any, name: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mode", choices=["scalar", "tensor"], default="scalar")
-    parser.add_argument("--steps", type=int, default=50, help="of training at the end")
-    given = parser.parse_args()
-    if given.steps < 1:
+    parser = support.parser(__doc__)
+    parser.add_argument("--mode", choices=["scalar", "tensor"], default="scalar",
+                        help="the engine (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=50,
+                        help="training steps (default: %(default)s)")
+    args = parser.parse_args()
+    if args.steps < 1:
         parser.error("--steps must be at least 1")
-    if given.mode == "scalar":
+    if args.mode == "scalar":
         import scalar as engine
 
         neuron, explain = ScalarNeuron(), explain_scalar
@@ -119,17 +123,18 @@ def main() -> None:
         neuron, explain = TensorNeuron(), explain_tensor
     out = neuron()
     print(f"forward: out = tanh(w·x + b) = {out.item():.4f}\n")
-    draw(engine.draw_dot(out, **neuron.names), f"01_{given.mode}_before")
+    draw(engine.draw_dot(out, **neuron.names), f"01_{args.mode}_before")
     out.backward()
     print()
     explain(out)
     print()
-    draw(engine.draw_dot(out, **neuron.names), f"01_{given.mode}_after")
+    draw(engine.draw_dot(out, **neuron.names), f"01_{args.mode}_after")
     slope = 1 - out.item() ** 2
     print("\nCheck by hand: d tanh(n)/dn = 1 - tanh(n)², and d n/d w0 = x0 = 2, so\n"
           f"  d out/d w0 = {slope:.4f} * 2 = {2 * slope:.4f}\n")
-    answer = train(neuron, engine.optim, 0.8, given.steps)
-    print(f"after {given.steps} steps towards 0.8 the neuron answers {answer:.4f}")
+    target = 0.8
+    output = train(neuron, engine.optim, target, args.steps)
+    print(f"after {args.steps} training steps the output is {output:.4f}; the target is {target}")
 
 
 if __name__ == "__main__":

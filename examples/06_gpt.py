@@ -1,24 +1,25 @@
 """A GPT on characters: a decoder-only Transformer that learns to write Python.
 
-    python examples/06_gpt.py                        # learns the source of Python's library
-    python examples/06_gpt.py --text novel.txt       # or any text
-    python examples/06_gpt.py --resume --prompt "class Test" --top-p 0.9   # trained: writes more
+    python examples/06_gpt.py                        # the text: the source of Python's library
+    python examples/06_gpt.py --text novel.txt       # any other text
+    python examples/06_gpt.py --resume --prompt "class Test" --top-p 0.9   # trained: write more
     python examples/06_gpt.py --device cuda --layers 6 --width 384 --context 256 --batch 64
 
-The loss is the mean of -ln p(next character) in nats; divided by ln 2 it is the bits that a
-compressor with this model would need for a character. A uniform guess costs ln 96 = 4.56 nats.
+The loss is the mean of -ln p(next character), in nats. Divided by ln 2, it is the number of bits
+per character that a compressor with this model would need. A uniform guess costs ln 96 = 4.56 nats.
 
-What to look at: curves.png. The loss falls to 3.2 within ten steps (how frequent each character
-is), to 2.3 within sixty (which follows which), and then slowly, as words, indentation and brackets
-are learnt: to 1.15 nats after 1000 steps, and on the held-out modules to 1.37, or 1.97 bits. Where
-the two part, the model has begun to learn its text by heart. At the end it writes twice: with the
-cache of keys and values each character costs the work of one position, without it that of the
-whole context.
+What to look at:
+
+- curves.png. The loss falls to 3.2 within ten steps, when the model knows how frequent each
+  character is, and to 2.3 within sixty, when it knows which character follows which. Then it falls
+  slowly, as the model learns words, indentation and brackets. After 1000 steps it is 1.15 nats on
+  the training text and 1.37 nats (1.97 bits) on the held-out text. The gap is overfitting.
+- The speed of generation. With the cache of keys and values, a character costs the work of one
+  position; without it, the work of the whole context.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class Config:
     """The sizes of a GPT."""
 
     vocabulary: int
-    context: int = 64  # how many characters it can look at
+    context: int = 64  # the longest input, in characters
     layers: int = 4
     heads: int = 4
     width: int = 128
@@ -48,10 +49,10 @@ class Config:
 
 
 class Cache:
-    """The keys and values of one Attention for the positions that it has seen.
+    """The keys and values of one Attention for the positions so far.
 
-    With it a model reads a text piece by piece, and each piece costs only its own positions.
-    Shapes: (N, heads, context, width / heads), of which the first `length` positions are filled.
+    A model with caches reads a text piece by piece, and computes each position once. `keys` and
+    `values` are (N, heads, context, width / heads); the first `length` positions are filled.
     """
 
     def __init__(self, config: Config, count: int, like: Any) -> None:
@@ -60,7 +61,7 @@ class Cache:
         self.length = 0
 
     def extend(self, keys: Any, values: Any) -> tuple[Any, Any]:
-        """Takes in the next positions; the keys and values of all so far."""
+        """Appends the next positions, and returns the keys and values of all positions so far."""
         start, self.length = self.length, self.length + keys.shape[2]
         self.keys[:, :, start:self.length] = keys
         self.values[:, :, start:self.length] = values
@@ -68,7 +69,7 @@ class Cache:
 
 
 class Attention(nn.Module):
-    """Each position looks at itself and those before it, in several ways (heads) at once."""
+    """Causal multi-head self-attention. Shapes: (N, T, width) -> (N, T, width)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -87,7 +88,7 @@ class Attention(nn.Module):
         mask = None
         if cache is not None:
             key, value = cache.extend(key, value)
-            if t > 1:  # the last query may look at every key, the one before it at all but one, ...
+            if t > 1:  # query i may attend to the keys up to position length - t + i
                 mask = tt.ones(t, cache.length, dtype=tt.bool, device=x.device)
                 mask = mask.tril(cache.length - t)
         out = functional.scaled_dot_product_attention(
@@ -97,7 +98,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a small network at each position. Both add to the stream they read."""
+    """A Transformer block with pre-norm: x + attention(norm(x)), then x + network(norm(x))."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -117,8 +118,8 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """Logits for the next token at each position. Shapes: (N, T) integers -> (N, T, vocabulary).
 
-    As in GPT-2 (Radford et al. 2019): norms before attention and network, learnt positions, and
-    one matrix that turns tokens into vectors and vectors into logits.
+    As in GPT-2 (Radford et al. 2019): pre-norm, learned positions, and one matrix both as the token
+    embedding and as the output layer.
     """
 
     def __init__(self, config: Config) -> None:
@@ -135,13 +136,14 @@ class GPT(nn.Module):
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
             elif "norm" not in name:
-                # GPT-2 has 0.02 at its width of 768; narrower matrices may begin larger. What adds
-                # to the stream, in 2 · layers places, begins smaller, so that the stream stays.
-                adders = 2 * config.layers if name.endswith("project.weight") else 1
-                nn.init.normal_(parameter, std=1 / math.sqrt(2 * config.width * adders))
+                # GPT-2 uses 0.02 at width 768; this scales it to other widths. The 2 * layers
+                # matrices that add to the residual stream start smaller, so that the variance of
+                # the stream does not grow with the depth.
+                depth = 2 * config.layers if name.endswith("project.weight") else 1
+                nn.init.normal_(parameter, std=1 / math.sqrt(2 * config.width * depth))
 
     def caches(self, count: int) -> list[Cache]:
-        """Empty caches for `count` texts, one for each block, to be handed to `forward`."""
+        """Empty caches for `count` texts, one per block. Pass them to `forward`."""
         return [Cache(self.config, count, self.tokens.weight) for _ in self.blocks]
 
     def forward(self, ids: Any, caches: list[Cache] | None = None) -> Any:
@@ -160,22 +162,25 @@ class GPT(nn.Module):
 
 
 def batch_of(ids: Any, context: int, size: int) -> tuple[Any, Any]:
-    """Random windows of a text and what follows each character: (size, context) both."""
+    """Random windows, and the character after each of their characters. Both (size, context)."""
     starts = tt.randint(len(ids) - context, (size,)).tolist()
     return (tt.stack([ids[i:i + context] for i in starts]),
             tt.stack([ids[i + 1:i + context + 1] for i in starts]))
 
 
 def loss_of(model: Any, x: Any, y: Any) -> Any:
-    """Nats a character."""
+    """The cross-entropy in nats per character."""
     return functional.cross_entropy(model(x).flatten(0, 1), y.flatten())
 
 
 @tt.no_grad()
-def evaluate(model: GPT, ids: Any, size: int, most: int | None = None) -> float:
-    """Nats a character over windows of the text that follow each other, at most so many."""
+def evaluate(model: GPT, ids: Any, size: int, windows: int | None = None) -> float:
+    """Nats per character over the first `windows` consecutive windows, by default over all.
+
+    `size` windows are computed at once.
+    """
     context = model.config.context
-    count = min((len(ids) - 1) // context, most or len(ids))
+    count = min((len(ids) - 1) // context, windows or len(ids))
     x = ids[:count * context].view(count, context)
     y = ids[1:count * context + 1].view(count, context)
     model.eval()
@@ -186,7 +191,7 @@ def evaluate(model: GPT, ids: Any, size: int, most: int | None = None) -> float:
 
 
 def optimizer_for(model: nn.Module, lr: float) -> optim.AdamW:
-    """AdamW, with weight decay for matrices and none for biases and the gains of norms."""
+    """AdamW with weight decay on matrices only, not on biases and norms."""
     parameters = list(model.parameters())
     groups = [{"params": [p for p in parameters if p.ndim >= 2], "weight_decay": 0.1},
               {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0}]
@@ -194,22 +199,22 @@ def optimizer_for(model: nn.Module, lr: float) -> optim.AdamW:
 
 
 def schedule(step: int, steps: int, warmup: int) -> float:
-    """What to multiply the learning rate by: a straight rise, then a cosine down to a tenth."""
+    """The factor of the learning rate: a linear warm-up, then a cosine from 1 down to 0.1."""
     if step < warmup:
         return (step + 1) / warmup
     done = (step - warmup) / max(1, steps - warmup)
     return 0.55 + 0.45 * math.cos(math.pi * done)
 
 
-# ---------------------------------------------------------------- writing
+# ---------------------------------------------------------------- generation
 
 
 @tt.no_grad()
 def generate(model: GPT, ids: Any, length: int, cached: bool = True, **restrictions: Any) -> Any:
-    """The ids with `length` more, each drawn after what stands before it: (N, T + length).
+    """Appends `length` sampled characters. Shapes: (N, T) -> (N, T + length).
 
-    A text that outgrows the context goes on from its last half, as if it began there: positions
-    are counted anew, so the caches are filled anew, once every half context.
+    When the text is longer than the context, the model continues from the last half context, with
+    positions counted from 0. This changes every key, so the caches are filled again.
     """
     context = model.config.context
     model.eval()
@@ -229,69 +234,75 @@ def generate(model: GPT, ids: Any, length: int, cached: bool = True, **restricti
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--batch", type=int, default=32, help="windows a step; default: 32")
-    parser.add_argument("--context", type=int, default=64, help="characters; default: 64")
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--heads", type=int, default=4)
-    parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--dropout", type=float, default=0.0)
-    parser.add_argument("--lr", type=float, default=4e-3, help="the highest; default: 0.004")
+    parser = support.parser(__doc__)
+    parser.add_argument("--steps", type=int, default=1000,
+                        help="training steps (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=32,
+                        help="windows per step (default: %(default)s)")
+    parser.add_argument("--context", type=int, default=64,
+                        help="characters per window (default: %(default)s)")
+    parser.add_argument("--layers", type=int, default=4, help="blocks (default: %(default)s)")
+    parser.add_argument("--heads", type=int, default=4,
+                        help="attention heads per block (default: %(default)s)")
+    parser.add_argument("--width", type=int, default=128,
+                        help="features per position (default: %(default)s)")
+    parser.add_argument("--dropout", type=float, default=0.0,
+                        help="dropout probability (default: %(default)s)")
+    parser.add_argument("--lr", type=float, default=4e-3,
+                        help="the highest learning rate (default: %(default)s)")
     text.arguments(parser)
     trainer.arguments(parser, seed=1337)
-    given = parser.parse_args()
-    if given.smoke:
-        given.steps, given.batch, given.context, given.layers, given.width = 6, 4, 16, 2, 16
-        given.length = 24
-    if min(given.steps, given.batch, given.context, given.layers, given.heads) < 1 \
-            or given.width < 1 or given.width % given.heads:
+    args = parser.parse_args()
+    if args.smoke:
+        args.steps, args.batch, args.context, args.layers, args.width = 6, 4, 16, 2, 16
+        args.length = 24
+    if min(args.steps, args.batch, args.context, args.layers, args.heads) < 1 \
+            or args.width < 1 or args.width % args.heads:
         parser.error("--steps, --batch, --context, --layers, --heads must be at least 1, and "
                      "--width a multiple of --heads")
-    task = text.prepare(parser, given)
-    if len(task.held_out) <= given.context:
-        parser.error(f"--context {given.context} needs a text of more than "
-                     f"{10 * given.context} characters")
+    task = text.prepare(parser, args)
+    if len(task.held_out) <= args.context:
+        parser.error(f"--context {args.context} needs a text of more than "
+                     f"{10 * args.context} characters")
 
-    tt.manual_seed(given.seed)
-    config = Config(len(task.tokenizer), given.context, given.layers, given.heads, given.width,
-                    given.dropout)
-    model = GPT(config).to(given.device)
-    optimizer = optimizer_for(model, given.lr)
-    warmup = max(1, given.steps // 20)
+    tt.manual_seed(args.seed)
+    config = Config(len(task.tokenizer), args.context, args.layers, args.heads, args.width,
+                    args.dropout)
+    model = GPT(config).to(args.device)
+    optimizer = optimizer_for(model, args.lr)
+    warmup = max(1, args.steps // 20)
     scheduler = optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: schedule(step, given.steps, warmup))
-    print(f"{len(task.train):,} characters to learn from, {len(task.held_out):,} held out, "
-          f"{len(task.tokenizer)} kinds; {sum(p.numel() for p in model.parameters()):,} parameters")
+        optimizer, lambda step: schedule(step, args.steps, warmup))
+    print(f"{len(task.train):,} training characters, {len(task.held_out):,} held out, vocabulary "
+          f"of {len(task.tokenizer)}; {sum(p.numel() for p in model.parameters()):,} parameters")
 
-    support.pyplot()  # everything is imported now
+    support.pyplot()  # import everything before settle()
     support.settle()
-    run = trainer.Run("06_gpt", given, model=model, optimizer=optimizer, scheduler=scheduler)
-    for step in run.steps(given.steps):
-        loss = loss_of(model, *batch_of(task.train, given.context, given.batch))
+    run = trainer.Run("06_gpt", args, model=model, optimizer=optimizer, scheduler=scheduler)
+    for step in run.steps(args.steps):
+        loss = loss_of(model, *batch_of(task.train, args.context, args.batch))
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         scheduler.step()
         run.log(loss=loss)
-        if step % max(1, given.steps // 20) == 0:
-            run.log(loss_held_out=evaluate(model, task.held_out, given.batch, 8 * given.batch))
+        if step % max(1, args.steps // 20) == 0:
+            run.log(loss_held_out=evaluate(model, task.held_out, args.batch, 8 * args.batch))
     run.finish()
 
-    print(f"{given.steps * given.batch * given.context / run.seconds:,.0f} characters a second in "
-          "training")
+    rate = args.steps * args.batch * args.context / run.seconds
+    print(f"training: {rate:,.0f} characters per second")
     text.report({"training text, last steps": text.recent_loss(run),
-                 "held-out text": evaluate(model, task.held_out, given.batch)})
+                 "held-out text": evaluate(model, task.held_out, args.batch)})
     for cached in (False, True):
-        tt.manual_seed(given.seed)
-        began = time.perf_counter()
-        written = generate(model, task.prompt, given.length, cached, **task.restrictions)
-        rate = given.length / (time.perf_counter() - began)
-        print(f"{rate:,.0f} characters a second in writing, "
-              f"{'with' if cached else 'without'} the cache of keys and values")
-    print(f"{'-' * 80}\n{task.tokenizer.decode(written[0].tolist())}")
+        tt.manual_seed(args.seed)
+        start = time.perf_counter()
+        ids = generate(model, task.prompt, args.length, cached, **task.restrictions)
+        rate = args.length / (time.perf_counter() - start)
+        print(f"generation {'with' if cached else 'without'} the cache: {rate:,.0f} characters per "
+              "second")
+    print(f"{'-' * 80}\n{task.tokenizer.decode(ids[0].tolist())}")
 
 
 if __name__ == "__main__":

@@ -1,28 +1,29 @@
-"""Denoising diffusion on handwritten digits (Ho, Jain and Abbeel 2020): digits out of noise.
+"""Denoising diffusion on handwritten digits (Ho, Jain and Abbeel 2020).
 
     python examples/09_diffusion.py
-    python examples/09_diffusion.py --resume     # goes on after Ctrl-C, to the same bits
+    python examples/09_diffusion.py --resume     # continues after Ctrl-C, with the same result
     python examples/09_diffusion.py --device cuda
 
-Going forward, an image x is mixed with Gaussian noise e, more at every time t, until nothing is
-left of it; a small U-Net learns to guess the noise from the mixture. Going back from pure noise,
-its guess takes the noise out little by little:
+The forward process adds Gaussian noise e to an image x, more at every time t, until only noise is
+left. A small U-Net learns to predict the noise. The reverse process starts from pure noise and
+removes the predicted noise step by step:
 
     x_t = √ā_t x + √(1 - ā_t) e            loss = |e - U-Net(x_t, t, digit)|²
 
-The network is told which digit it looks at, and one time in ten it is not, so it can draw a digit
-that is asked for or any one. Those come out worse, as it practises them less.
+The digit is an input of the network. In a tenth of the training images it is hidden, so the network
+can draw a requested digit or any digit. Any digits look worse, because they are trained less.
 
-What to look at: samples.png, ten of each digit, asked for by row, and denoising.png, how they
-come out of the noise: the shape first, the edges last. The table says how many of the digits asked
-for a classifier recognises; `nearest` must not be far below that of the held-out digits, or the
-network would give training images back. In copies.png samples stand above the training images
-nearest to them.
+What to look at:
+
+- samples.png: ten samples of each digit.
+- denoising.png: the reverse process. The shape appears first, the edges last.
+- The table. `sure` is the share of samples that a classifier is sure about. If `nearest` were far
+  below that of held-out digits, the network would copy training images.
+- copies.png: samples, and below them the nearest training images.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
 import math
 from typing import Any
@@ -36,148 +37,156 @@ from tinytensor import nn
 from tinytensor.nn import functional as F  # noqa: N812
 
 numpy = support.need("numpy")
-ANY = 10  # the label of an image whose digit is not told
+ANY = 10  # the label of an image whose digit is hidden
 
 
 class Block(nn.Module):
-    """Two convolutions with a skip connection, told about time and digit between them."""
+    """A residual block: two convolutions, with the condition (time and digit) added in between."""
 
-    def __init__(self, channels: int, out_channels: int, told: int):
+    def __init__(self, channels: int, out_channels: int, condition: int):
         super().__init__()
         self.norm1 = nn.GroupNorm(8, channels)
         self.conv1 = nn.Conv2d(channels, out_channels, 3, padding=1)
-        self.told = nn.Linear(told, out_channels)
+        self.condition = nn.Linear(condition, out_channels)
         self.norm2 = nn.GroupNorm(8, out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.skip: nn.Module = nn.Identity()
         if channels != out_channels:
             self.skip = nn.Conv2d(channels, out_channels, 1)
 
-    def forward(self, x: Any, told: Any) -> Any:
-        """(N, C, H, W), (N, T) -> (N, out_channels, H, W)."""
-        hidden = self.conv1(F.silu(self.norm1(x))) + self.told(told)[:, :, None, None]
+    def forward(self, x: Any, condition: Any) -> Any:
+        """Shapes: (N, C, H, W), (N, condition) -> (N, out_channels, H, W)."""
+        hidden = self.conv1(F.silu(self.norm1(x)))
+        hidden = hidden + self.condition(condition)[:, :, None, None]
         return self.conv2(F.silu(self.norm2(hidden))) + self.skip(x)
 
 
 class UNet(nn.Module):
-    """Guesses the noise in an image: 8 by 8, down to 4 by 4, and up again."""
+    """Predicts the noise in an image of 8 by 8, with one level of 4 by 4."""
 
-    def __init__(self, channels: int = 24, told: int = 64):
+    def __init__(self, channels: int = 24, condition: int = 64):
         super().__init__()
-        self.told = nn.Sequential(nn.Linear(told, told), nn.SiLU(), nn.Linear(told, told))
-        self.digit = nn.Embedding(11, told)
+        self.time = nn.Sequential(nn.Linear(condition, condition), nn.SiLU(),
+                                  nn.Linear(condition, condition))
+        self.digit = nn.Embedding(11, condition)
         self.enter = nn.Conv2d(1, channels, 3, padding=1)
-        self.fine = Block(channels, channels, told)
+        self.fine = Block(channels, channels, condition)
         self.down = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
-        self.coarse1 = Block(channels, 2 * channels, told)
-        self.coarse2 = Block(2 * channels, 2 * channels, told)
+        self.coarse1 = Block(channels, 2 * channels, condition)
+        self.coarse2 = Block(2 * channels, 2 * channels, condition)
         self.up = nn.ConvTranspose2d(2 * channels, channels, 2, stride=2)
-        self.joined = Block(2 * channels, channels, told)
+        self.joined = Block(2 * channels, channels, condition)
         self.norm = nn.GroupNorm(8, channels)
         self.leave = nn.Conv2d(channels, 1, 3, padding=1)
 
     def forward(self, x: Any, time: Any, digit: Any) -> Any:
-        """(N, 1, 8, 8), times (N) from 0 up, labels (N) from 0 to 10 -> (N, 1, 8, 8)."""
-        told = self.told(waves(time, self.digit.embedding_dim).to(x)) + self.digit(digit)
-        told = F.silu(told)
-        fine = self.fine(self.enter(x), told)
-        coarse = self.coarse2(self.coarse1(self.down(fine), told), told)
-        joined = self.joined(tt.cat([self.up(coarse), fine], 1), told)
+        """Shapes: images (N, 1, 8, 8), times (N), labels (N) from 0 to 10 -> (N, 1, 8, 8)."""
+        embedding = sinusoids(time, self.digit.embedding_dim).to(x)
+        condition = F.silu(self.time(embedding) + self.digit(digit))
+        fine = self.fine(self.enter(x), condition)
+        coarse = self.coarse2(self.coarse1(self.down(fine), condition), condition)
+        joined = self.joined(tt.cat([self.up(coarse), fine], 1), condition)
         return self.leave(F.silu(self.norm(joined)))
 
 
-def waves(time: Any, size: int) -> Any:
-    """Sines and cosines of times (N) at `size` / 2 frequencies, (N, size); Vaswani et al. 2017."""
+def sinusoids(time: Any, size: int) -> Any:
+    """Sines and cosines of the times at size / 2 frequencies (Vaswani et al. 2017).
+
+    Shapes: (N) -> (N, size).
+    """
     half = size // 2
-    falling = tt.arange(half, dtype=tt.float64, device=time.device) * (-math.log(1000) / (half - 1))
-    angle = time[:, None] * falling.exp()
-    return tt.cat([angle.sin(), angle.cos()], 1)
+    indices = tt.arange(half, dtype=tt.float64, device=time.device)
+    frequencies = (indices * (-math.log(1000) / (half - 1))).exp()  # from 1 down to 1 / 1000
+    angles = time[:, None] * frequencies
+    return tt.cat([angles.sin(), angles.cos()], 1)
 
 
 class Diffusion:
-    """How much of an image is left at each time, and the step back.
+    """The forward and the reverse process, with `times` time steps.
 
-    The betas rise evenly, as in the paper, where there are 1,000 times; with fewer they are larger
-    in proportion, so that as little of the image is left in the end.
+    The betas rise linearly, as in the paper, which has 1,000 time steps. With fewer time steps they
+    are proportionally larger, so that the last x_t is noise here too.
     """
 
     def __init__(self, times: int = 250, device: str = "cpu", dtype: Any = tt.float32):
         if times <= 20:
-            raise ValueError(f"Diffusion: times must be more than 20, as the last beta is 20 / "
-                             f"times and has to be less than 1; got {times}")
+            raise ValueError(f"Diffusion: times must be more than 20, because the last beta, "
+                             f"20 / times, must be less than 1; got {times}")
         self.times = times
         betas = tt.linspace(0.1 / times, 20 / times, times, dtype=tt.float64)
         self.betas = betas.to(device, dtype)
-        self.left = (1 - betas).cumprod(0).to(device, dtype)  # ā
+        self.alpha_bars = (1 - betas).cumprod(0).to(device, dtype)  # ā
 
-    def mix(self, x: Any, time: Any, noise: Any) -> Any:
-        """x_t for images (N, 1, 8, 8) at times (N): equation 4."""
-        left = self.left[time][:, None, None, None]
-        return left.sqrt() * x + (1 - left).sqrt() * noise
+    def add_noise(self, x: Any, time: Any, noise: Any) -> Any:
+        """x_t for images (N, 1, 8, 8) at times (N): equation 4 of the paper."""
+        alpha_bar = self.alpha_bars[time][:, None, None, None]
+        return alpha_bar.sqrt() * x + (1 - alpha_bar).sqrt() * noise
 
     def loss(self, model: Any, x: Any, digit: Any, time: Any, noise: Any) -> Any:
-        """The mean square of what the guess of the noise is off by: equation 14."""
-        return F.mse_loss(model(self.mix(x, time, noise), time, digit), noise)
+        """The mean squared error of the predicted noise: equation 14."""
+        return F.mse_loss(model(self.add_noise(x, time, noise), time, digit), noise)
 
-    def back(self, model: Any, x: Any, time: int, digit: Any, noise: Any) -> tuple[Any, Any]:
-        """From x_t to x_(t-1), and the image that the network has in mind: equations 6 and 7."""
-        left, beta = self.left[time], self.betas[time]
-        before = self.left[time - 1] if time else tt.ones_like(left)
-        guess = model(x, tt.full((len(x),), time, device=x.device), digit)
-        image = ((x - (1 - left).sqrt() * guess) / left.sqrt()).clamp(-1, 1)
-        mean = (before.sqrt() * beta * image + (1 - beta).sqrt() * (1 - before) * x) / (1 - left)
-        return mean + (beta * (1 - before) / (1 - left)).sqrt() * noise, image
+    def reverse_step(self, model: Any, x: Any, time: int, digit: Any,
+                     noise: Any) -> tuple[Any, Any]:
+        """x_(t-1) from x_t, and the predicted image x_0: equations 6 and 7."""
+        alpha_bar, beta = self.alpha_bars[time], self.betas[time]
+        previous = self.alpha_bars[time - 1] if time else tt.ones_like(alpha_bar)
+        predicted = model(x, tt.full((len(x),), time, device=x.device), digit)
+        image = ((x - (1 - alpha_bar).sqrt() * predicted) / alpha_bar.sqrt()).clamp(-1, 1)
+        mean = (previous.sqrt() * beta * image
+                + (1 - beta).sqrt() * (1 - previous) * x) / (1 - alpha_bar)
+        return mean + (beta * (1 - previous) / (1 - alpha_bar)).sqrt() * noise, image
 
     def sample(self, model: Any, digit: Any) -> Any:
-        """Images of the digits (N) out of noise: algorithm 2. Yields (t, x_t, image in mind)."""
+        """Samples images of the digits (N): algorithm 2. Yields (t, x_(t-1), predicted x_0)."""
         x = tt.randn(len(digit), 1, 8, 8, device=digit.device)
         for time in reversed(range(self.times)):
             with tt.no_grad():
-                x, image = self.back(model, x, time, digit, tt.randn_like(x))
+                x, image = self.reverse_step(model, x, time, digit, tt.randn_like(x))
             yield time, x, image
 
 
 def average(mean: Any, model: Any, step: int) -> None:
-    """Moves the weights of `mean` towards the model's: an average over the last 200 steps or so.
+    """Updates `mean`, a moving average of the model's weights over about the last 200 steps.
 
-    Samples of averaged weights are better, as the last steps' noise is not in them.
+    Averaged weights give better samples, because they contain less noise from single steps.
     """
-    kept = min(0.995, step / (step + 10))
+    decay = min(0.995, step / (step + 10))
     with tt.no_grad():
-        for slow, fast in zip(mean.parameters(), model.parameters(), strict=True):
-            slow.lerp_(fast, 1 - kept)
+        for averaged, current in zip(mean.parameters(), model.parameters(), strict=True):
+            averaged.lerp_(current, 1 - decay)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=2000, help="default: 2000")
+    parser = support.parser(__doc__)
+    parser.add_argument("--steps", type=int, default=2000,
+                        help="training steps (default: %(default)s)")
     trainer.arguments(parser)
-    given = parser.parse_args()
-    if given.steps < 1:
+    args = parser.parse_args()
+    if args.steps < 1:
         parser.error("--steps must be at least 1")
 
-    x, y, x_held_out, _ = digits.load(given.seed)
+    x, y, x_held_out, _ = digits.load(args.seed)
     times = 250
-    if given.smoke:
-        given.steps, times = 3, 25
-    tt.manual_seed(given.seed)
-    images = tt.tensor(2 * x / digits.LEVELS - 1, device=given.device).view(-1, 1, 8, 8)
-    labels = tt.tensor(y, device=given.device)
-    diffusion = Diffusion(times, given.device)
-    model = UNet().to(given.device)
+    if args.smoke:
+        args.steps, times = 3, 25
+    tt.manual_seed(args.seed)
+    images = tt.tensor(2 * x / digits.LEVELS - 1, device=args.device).view(-1, 1, 8, 8)
+    labels = tt.tensor(y, device=args.device)
+    diffusion = Diffusion(times, args.device)
+    model = UNet().to(args.device)
     mean = copy.deepcopy(model)
     optimizer = tt.optim.Adam(model.parameters(), lr=2e-3)
-    scheduler = tt.optim.lr_scheduler.CosineAnnealingLR(optimizer, given.steps)
-    run = trainer.Run("09_diffusion", given, model=model, mean=mean, optimizer=optimizer,
+    scheduler = tt.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.steps)
+    run = trainer.Run("09_diffusion", args, model=model, mean=mean, optimizer=optimizer,
                       scheduler=scheduler)
-    for step in run.steps(given.steps):
-        rows = tt.randint(0, len(images), (64,), device=given.device)
-        told = tt.rand(64, device=given.device) >= 0.1
+    for step in run.steps(args.steps):
+        rows = tt.randint(0, len(images), (64,), device=args.device)
+        shown = tt.rand(64, device=args.device) >= 0.1
         loss = diffusion.loss(
-            model, images[rows], labels[rows].where(told, ANY),
-            tt.randint(0, times, (64,), device=given.device),
-            tt.randn(64, 1, 8, 8, device=given.device))
+            model, images[rows], labels[rows].where(shown, ANY),
+            tt.randint(0, times, (64,), device=args.device),
+            tt.randn(64, 1, 8, 8, device=args.device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -189,45 +198,46 @@ def main() -> None:
 
 
 def report(diffusion: Diffusion, model: UNet, run: Any, x: Any, y: Any, x_held_out: Any) -> None:
-    """Samples, judges them, and draws them and the way to them."""
-    device = run.given.device
-    asked = numpy.repeat(numpy.arange(10), 20)
-    label = tt.tensor(numpy.concatenate([asked, numpy.full(100, ANY)]), device=device)
+    """Generates samples, prints their metrics, and draws them and the reverse process."""
+    device = run.args.device
+    requested = numpy.repeat(numpy.arange(10), 20)
+    label = tt.tensor(numpy.concatenate([requested, numpy.full(100, ANY)]), device=device)
     frames = []
-    shown = {int(t) for t in numpy.linspace(diffusion.times - 1, 0, 8)}
-    for time, mixture, image in support.progress(diffusion.sample(model, label), desc="sampling",
-                                                 total=diffusion.times):
-        if time in shown:
-            frames.append((time, ink(mixture), ink(image)))
-    made = frames[-1][2]
-    drawn, any_digit = made[:200], made[200:]
+    frame_times = {int(t) for t in numpy.linspace(diffusion.times - 1, 0, 8)}
+    for time, noisy, image in support.progress(diffusion.sample(model, label), desc="sampling",
+                                               total=diffusion.times):
+        if time in frame_times:
+            frames.append((time, ink(noisy), ink(image)))
+    samples = frames[-1][2]
+    by_digit, any_digit = samples[:200], samples[200:]
 
-    judge = digits.Judge(x, y)
-    digits.print_verdicts({"held-out digits": judge(x_held_out / digits.LEVELS),
-                           "20 of each digit": judge(drawn), "any digits": judge(any_digit)})
-    read = judge.probabilities(drawn).argmax(1)
-    print(f"a classifier takes {(read == asked).mean():.1%} for the digit that was asked for")
+    evaluator = digits.Evaluator(x, y)
+    digits.print_metrics({"held-out digits": evaluator(x_held_out / digits.LEVELS),
+                          "20 of each digit": evaluator(by_digit),
+                          "any digits": evaluator(any_digit)})
+    predicted = evaluator.probabilities(by_digit).argmax(1)
+    print(f"a classifier reads {(predicted == requested).mean():.1%} as the requested digit")
 
     pictures = {name: run.folder / f"{name}.png" for name in ("samples", "denoising", "copies")}
-    digits.sheet(drawn.reshape(10, 20, 64)[:, :10].reshape(-1, 64), pictures["samples"],
-                 title="samples, the digit asked for by row", rows=[str(i) for i in range(10)])
+    digits.sheet(by_digit.reshape(10, 20, 64)[:, :10].reshape(-1, 64), pictures["samples"],
+                 title="samples by requested digit", rows=[str(i) for i in range(10)])
     one_of_each = slice(0, 200, 20)
     strips = [strip[one_of_each] for _, *both in frames for strip in both]
     digits.sheet(numpy.concatenate(strips[0::2] + strips[1::2]), pictures["denoising"],
-                 title="from noise to digits: what there is, and what the network has in mind",
+                 title="the reverse process: x, then the predicted image",
                  rows=[f"x, t = {time}" for time, *_ in frames]
                  + [f"image, t = {time}" for time, *_ in frames])
-    digits.draw_nearest(drawn[::5], judge.x, pictures["copies"])
-    print("\nWhat to look at:")
-    print(f"  {pictures['samples']}: every row shows its digit, in ten hands")
-    print(f"  {pictures['denoising']}: the shape comes first, the edges last")
-    print(f"  {pictures['copies']}: alike, not the same")
-    print(f"  {run.folder / 'curves.png'}: falls steeply, then slowly, and never to 0: part of the "
-          "noise cannot be guessed")
+    digits.draw_nearest(by_digit[::5], evaluator.x, pictures["copies"])
+    print("\nWhat to look at after a full training:")
+    print(f"  {pictures['samples']}: each row shows one digit in ten handwritings")
+    print(f"  {pictures['denoising']}: the shape appears first, the edges last")
+    print(f"  {pictures['copies']}: samples and training images are similar, not equal")
+    print(f"  {run.folder / 'curves.png'}: the loss falls steeply, then slowly; it does not reach "
+          "0, because part of the noise cannot be predicted")
 
 
 def ink(images: Any) -> Any:
-    """(N, 1, 8, 8) from -1 to 1 as (N, 64) from 0 to 1."""
+    """Shapes: Tensors (N, 1, 8, 8) in [-1, 1] -> NumPy arrays (N, 64) in [0, 1]."""
     return ((images.cpu().numpy().reshape(len(images), 64) + 1) / 2).clip(0, 1)
 
 

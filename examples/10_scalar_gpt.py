@@ -1,23 +1,21 @@
 """The GPT of 06_gpt.py on single numbers: pure Python, the same weights, the same gradients.
 
     python examples/10_scalar_gpt.py
-    python examples/10_scalar_gpt.py --steps 100    # until it invents better names
+    python examples/10_scalar_gpt.py --steps 100    # longer, for better names
 
-A GPT is nothing but sums, products and a few functions of numbers. Below it is written so, on
-`scalar.Value`, under the names that its twin on arrays has. Both begin with the same weights, which
-go across as plain nested lists, and train side by side, each with its own engine's Adam, to invent
-names like those of the modules in Python's library.
+A GPT consists of sums, products and a few functions of numbers. Here it is written so, on
+`scalar.Value`, with the same names as in 06_gpt.py. Both models start from the same weights, which
+are copied as nested lists. They are trained in parallel, each with the Adam of its own engine, to
+invent names like those of the modules in Python's library.
 
-What to look at: the table. In both modes the losses are equal to their last digits, and so are the
-gradients of all parameters: they differ by about 1e-15 of a parameter's largest gradient at first,
-and by less than 1e-14 over 40 steps, in which rounding goes its own way in each mode. The two
-curves in the picture lie on each other. The price of seeing every number: scalar mode takes
-about a second a step, tensor mode a few milliseconds.
+What to look at: the table. The losses of both modes agree to the last digits. The gradients differ
+by about 1e-15 of each parameter's largest gradient at first, and by less than 1e-14 over 40 steps,
+in which rounding errors accumulate differently. The two loss curves coincide. A step takes about a
+second in scalar mode and a few milliseconds in tensor mode.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import math
 import random
@@ -33,24 +31,24 @@ import scalar
 import tinytensor as tt
 from scalar import Value, functional, nn
 
-gpt = importlib.import_module("06_gpt")  # its name is no identifier
+gpt = importlib.import_module("06_gpt")  # not an identifier, so `import` cannot name it
 
-END = "."  # begins and ends a name
+END = "."  # the first and the last character of each name
 
 # ---------------------------------------------------------------- the model on single numbers
 #
-# A sequence is a list of positions, a position a list of Values.
+# A sequence is a list of positions. A position is a list of Values.
 
 
-class Whole(nn.Module):
-    """A Module to which a list of lists is one sequence; other Modules take them for samples."""
+class SequenceModule(nn.Module):
+    """A Module whose input is one sequence. Other Modules treat a list of lists as samples."""
 
     def __call__(self, x: Any) -> Any:
         return self.forward(x)
 
 
-class Attention(Whole):
-    """Each position looks at itself and those before it, in several ways (heads) at once."""
+class Attention(SequenceModule):
+    """Causal multi-head self-attention."""
 
     def __init__(self, config: Any) -> None:
         self.heads, self.size = config.heads, config.width // config.heads
@@ -69,13 +67,13 @@ class Attention(Whole):
         return self.project(out)
 
     def _part(self, qkv: list[list[Value]], part: int, head: int) -> list[list[Value]]:
-        """The queries, keys or values of one head."""
+        """The queries (part 0), keys (1) or values (2) of one head."""
         start = (part * self.heads + head) * self.size
         return [row[start:start + self.size] for row in qkv]
 
 
-class Block(Whole):
-    """Attention, then a small network at each position. Both add to the stream they read."""
+class Block(SequenceModule):
+    """A Transformer block with pre-norm: x + attention(norm(x)), then x + network(norm(x))."""
 
     def __init__(self, config: Any) -> None:
         self.norm1 = nn.LayerNorm(config.width)
@@ -90,7 +88,7 @@ class Block(Whole):
         return add(x, self.project(inner))
 
 
-class GPT(Whole):
+class GPT(SequenceModule):
     """Logits for the next token at each position: T indices -> T lists of numbers."""
 
     def __init__(self, config: Any) -> None:
@@ -109,6 +107,7 @@ class GPT(Whole):
 
 
 def add(x: list[list[Value]], y: list[list[Value]]) -> list[list[Value]]:
+    """The elementwise sum of two sequences."""
     return [[a + b for a, b in zip(*rows, strict=True)] for rows in zip(x, y, strict=True)]
 
 
@@ -122,10 +121,10 @@ def scalar_loss(model: GPT, names: list[list[int]]) -> Value:
 
 
 def tensor_loss(model: Any, names: list[list[int]]) -> Any:
-    """The same on arrays: the names side by side, filled up to one length.
+    """The same loss on arrays, with the names padded to equal length.
 
-    What is filled up comes after the name, where none of its positions looks, and the loss leaves
-    out the targets -100.
+    The padding does not change the loss: it follows the name, so causal attention does not see it,
+    and cross_entropy ignores the target -100.
     """
     length = max(map(len, names)) - 1
     x = tt.tensor([name[:-1] + [0] * (length + 1 - len(name)) for name in names])
@@ -134,15 +133,16 @@ def tensor_loss(model: Any, names: list[list[int]]) -> Any:
 
 
 def largest_difference(scalar_model: GPT, tensor_model: Any) -> float:
-    """The largest |a - b| / max|b| over all parameters, a and b the gradients in the two modes."""
-    grads: dict[str, list[float]] = {}
+    """The maximum of |a - b| / max|b| over all parameters; a and b are the two modes' gradients."""
+    scalar_grads: dict[str, list[float]] = {}
     for name, p in scalar_model.named_parameters():
-        grads.setdefault(name.partition("[")[0], []).append(p.grad)
-    wanted = {name: p.grad.flatten().tolist() for name, p in tensor_model.named_parameters()}
-    if grads.keys() != wanted.keys():
-        raise ValueError(f"the models differ in {sorted(grads.keys() ^ wanted.keys())}")
-    return max(abs(a - b) / max(map(abs, wanted[name]))
-               for name in grads for a, b in zip(grads[name], wanted[name], strict=True))
+        scalar_grads.setdefault(name.partition("[")[0], []).append(p.grad)
+    tensor_grads = {name: p.grad.flatten().tolist() for name, p in tensor_model.named_parameters()}
+    if scalar_grads.keys() != tensor_grads.keys():
+        different = sorted(scalar_grads.keys() ^ tensor_grads.keys())
+        raise ValueError(f"the models have different parameters: {different}")
+    return max(abs(a - b) / max(map(abs, tensor_grads[name])) for name in scalar_grads
+               for a, b in zip(scalar_grads[name], tensor_grads[name], strict=True))
 
 
 def twins(config: Any) -> tuple[GPT, Any]:
@@ -154,9 +154,9 @@ def twins(config: Any) -> tuple[GPT, Any]:
 
 
 def names_of_modules(longest: int) -> list[str]:
-    """The modules of Python's library whose names have lower-case letters only, and not too many.
+    """The names of Python's modules that have at most `longest` letters, all lower-case.
 
-    They differ a little from one version of Python to the next.
+    They differ slightly between versions of Python.
     """
     return sorted(name for name in sys.stdlib_module_names
                   if name.isascii() and name.isalpha() and name.islower()
@@ -164,20 +164,21 @@ def names_of_modules(longest: int) -> list[str]:
 
 
 def invent(model: Any, tokenizer: text.CharTokenizer, count: int, longest: int) -> list[str]:
-    """Names that the tensor model writes."""
+    """Samples `count` names from the tensor model."""
     start = tt.tensor([tokenizer.encode(END)] * count)
-    written = gpt.generate(model, start, longest, temperature=0.7)
-    return [tokenizer.decode(row).split(END)[1] for row in written.tolist()]
+    ids = gpt.generate(model, start, longest, temperature=0.7)
+    return [tokenizer.decode(row).split(END)[1] for row in ids.tolist()]
 
 
 def plot(losses: dict[str, list[float]], path: Any) -> None:
+    """Draws the loss curves of both modes."""
     plt = support.pyplot()
     figure, axes = plt.subplots(figsize=(6, 3.5), dpi=120)
     for (mode, values), style in zip(losses.items(), ({"linewidth": 4, "alpha": 0.4},
                                                       {"linewidth": 1, "color": "black"}),
                                      strict=True):
         axes.plot(range(1, len(values) + 1), values, label=f"{mode} mode", **style)
-    axes.set(xlabel="step", ylabel="nats a character", title="one GPT, two engines")
+    axes.set(xlabel="step", ylabel="nats per character", title="one GPT, two engines")
     axes.legend()
     axes.grid(alpha=0.3)
     figure.tight_layout()
@@ -185,24 +186,27 @@ def plot(losses: dict[str, list[float]], path: Any) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--batch", type=int, default=8, help="names a step; default: 8")
-    parser.add_argument("--seed", type=int, default=1337)
-    parser.add_argument("--smoke", action="store_true", help="a few tiny steps: does it run?")
-    given = parser.parse_args()
-    if given.smoke:
-        given.steps, given.batch = 2, 2
-    if given.steps < 1 or given.batch < 1:
+    parser = support.parser(__doc__)
+    parser.add_argument("--steps", type=int, default=40,
+                        help="training steps (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=8,
+                        help="names per step (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1337,
+                        help="the seed of the weights and batches (default: %(default)s)")
+    parser.add_argument("--smoke", action="store_true",
+                        help="run a few tiny steps, to check that the example works")
+    args = parser.parse_args()
+    if args.smoke:
+        args.steps, args.batch = 2, 2
+    if args.steps < 1 or args.batch < 1:
         parser.error("--steps and --batch must be at least 1")
 
     longest = 10
     names = names_of_modules(longest)
     tokenizer = text.CharTokenizer(END + "abcdefghijklmnopqrstuvwxyz")
     data = [tokenizer.encode(END + name + END) for name in names]
-    tt.manual_seed(given.seed)
-    rng = random.Random(given.seed)
+    tt.manual_seed(args.seed)
+    rng = random.Random(args.seed)
     config = gpt.Config(len(tokenizer), context=longest + 1, layers=1, heads=2, width=16)
     scalar_model, tensor_model = twins(config)
     modes = [(scalar_loss, scalar_model, scalar.optim), (tensor_loss, tensor_model, tt.optim)]
@@ -210,40 +214,40 @@ def main() -> None:
     print(f"{len(names)} names; {len(scalar_model.parameters()):,} parameters\n\n"
           f"{'step':>4s}{'loss, scalar':>20s}{'loss, tensor':>20s}{'gradients differ by':>22s}")
 
-    support.pyplot()  # everything is imported now
+    support.pyplot()  # import everything before settle()
     support.settle()
     losses: list[list[float]] = [[], []]
     seconds: list[list[float]] = [[], []]
     largest = nodes = 0
-    for step in support.progress(range(1, given.steps + 1), leave=False):
-        batch = rng.sample(data, given.batch)
+    for step in support.progress(range(1, args.steps + 1), leave=False):
+        batch = rng.sample(data, args.batch)
         for i, (loss_of, model, _) in enumerate(modes):
-            began = time.perf_counter()
+            start = time.perf_counter()
             loss = loss_of(model, batch)
             optimizers[i].zero_grad()
             loss.backward()
             optimizers[i].step()
-            seconds[i].append(time.perf_counter() - began)
+            seconds[i].append(time.perf_counter() - start)
             losses[i].append(loss.item())
             if i == 0:
                 nodes = len(scalar.topological_order(loss))
-            del loss  # with its graph, which would otherwise be freed in the other mode's time
+            del loss  # frees the graph now, not in the measured time of the other mode
         difference = largest_difference(scalar_model, tensor_model)
         largest = max(largest, difference)
-        if step == 1 or step % max(1, given.steps // 10) == 0:
+        if step == 1 or step % max(1, args.steps // 10) == 0:
             support.need("tqdm").tqdm.write(
                 f"{step:4d}{losses[0][-1]:20.15f}{losses[1][-1]:20.15f}{difference:22.1e}")
 
-    print(f"\nlargest relative difference between the gradients of all parameters in {given.steps} "
-          f"steps: {largest:.1e}\n(of each parameter's largest gradient)")
-    usual = [statistics.median(s[1:] or s) for s in seconds]  # the first may compile kernels
-    print(f"the last step's graph: {nodes:,} Values; a step takes "
-          f"{1e3 * usual[0]:.0f} ms in scalar mode, {1e3 * usual[1]:.1f} ms in tensor mode")
+    print(f"\nlargest relative difference of gradients in {args.steps} steps: {largest:.1e} "
+          "of a parameter's largest gradient")
+    medians = [statistics.median(s[1:] or s) for s in seconds]  # the first may compile kernels
+    print(f"the graph of the last step has {nodes:,} Values; a step takes "
+          f"{1e3 * medians[0]:.0f} ms in scalar mode and {1e3 * medians[1]:.1f} ms in tensor mode")
     path = support.output("10_scalar_gpt_loss.png")
     plot(dict(zip(("scalar", "tensor"), losses, strict=True)), path)
     print(f"loss curves: {path}")
-    tensor_model.load_state_dict(scalar_model.state_dict())  # plain lists, the other way
-    print(f"names by the weights that scalar mode learnt: "
+    tensor_model.load_state_dict(scalar_model.state_dict())  # nested lists, copied back
+    print(f"names sampled with the weights of scalar mode: "
           f"{', '.join(invent(tensor_model, tokenizer, 12, longest))}")
 
 

@@ -1,7 +1,8 @@
-"""What the examples share: extras that may be missing, the progress bar, where output goes."""
+"""What all examples share: command-line parsing, optional packages, progress bars, output files."""
 
 from __future__ import annotations
 
+import argparse
 import gc
 import importlib
 import sys
@@ -12,8 +13,14 @@ from typing import Any
 OUTPUT = Path(__file__).parent / "output"
 
 
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser whose --help prints `description`, a module's docstring, line by line."""
+    return argparse.ArgumentParser(description=description,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
 def need(module: str) -> Any:
-    """Imports what an example needs, or ends it with one line that says what to install."""
+    """Imports a module, or ends the program with one line that says what to install."""
     try:
         return importlib.import_module(module)
     except ImportError:
@@ -22,32 +29,32 @@ def need(module: str) -> Any:
 
 
 def progress(steps: Iterable[Any] | None, **options: Any) -> Any:
-    """The steps with a progress bar (tqdm); for None the bar, which `update()` moves."""
+    """Wraps `steps` in a tqdm progress bar. For None: a bar that is moved by `update()`."""
     return need("tqdm").tqdm(steps, mininterval=0.2, **options)
 
 
 def output(name: str) -> Path:
-    """A path for a file that an example writes."""
+    """The path of a file in examples/output/, which is created if needed."""
     OUTPUT.mkdir(exist_ok=True)
     return OUTPUT / name
 
 
 def pyplot() -> Any:
-    """Matplotlib's plotting interface, drawing into files only."""
+    """Matplotlib's pyplot, with a backend that draws into files."""
     need("matplotlib").use("Agg")
     return need("matplotlib.pyplot")
 
 
 def settle() -> None:
-    """To be called after the imports and before training, above all in scalar mode.
+    """Exempts all existing objects from the garbage collector. Call it after the imports.
 
-    Python's cyclic collector runs whenever many objects are made, as the nodes of a scalar graph
-    are, and each time walks through everything that was ever imported. This exempts the latter.
+    A scalar graph creates many objects, so the collector runs often. Each full collection would
+    otherwise walk through everything that was ever imported.
     """
     gc.freeze()
 
 
 def batches(order: Any, size: int) -> Iterator[Any]:
-    """`order` in pieces of `size`; the last may be smaller."""
+    """Splits `order` into pieces of `size` elements. The last piece may be smaller."""
     for start in range(0, len(order), size):
         yield order[start:start + size]

@@ -1,4 +1,4 @@
-"""What the sequence examples share: a text, its characters as numbers, and drawing the next one."""
+"""What the sequence examples share: the text, a character tokenizer, and sampling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import tinytensor as tt
 from tinytensor.nn import functional
 
-# The default text: modules of Python's standard library, which every reader has, in a fixed order.
+# The default text: modules of Python's standard library, because every reader has them.
 MODULES = (
     "argparse", "copy", "csv", "dataclasses", "enum", "fractions", "functools", "random", "shutil",
     "statistics", "string", "tempfile", "threading", "contextlib", "difflib", "inspect", "logging",
@@ -21,76 +21,81 @@ MODULES = (
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say which text to learn, and how to write one afterwards."""
-    parser.add_argument("--text", metavar="FILE", help="default: the source of Python's library")
+    """Adds the options about the training text and the generated text."""
+    parser.add_argument("--text", metavar="FILE",
+                        help="the training text (default: the source of Python's library)")
     parser.add_argument("--characters", type=int, default=1_000_000,
-                        help="of the text, at most; default: a million")
-    parser.add_argument("--prompt", help="how the written text begins; default: 'def ', or as the "
-                                         "text of --text does")
-    parser.add_argument("--length", type=int, default=400, help="of what is written; default: 400")
+                        help="characters of the text to use at most (default: %(default)s)")
+    parser.add_argument("--prompt", help="the beginning of the generated text (default: 'def ', "
+                                         "with --text its first ten characters)")
+    parser.add_argument("--length", type=int, default=400,
+                        help="characters to generate (default: %(default)s)")
     parser.add_argument("--temperature", type=float, default=0.8,
-                        help="below 1 what is likely gets likelier; default: 0.8")
-    parser.add_argument("--top-k", type=int, metavar="K", help="draw from the K likeliest only")
+                        help="below 1, likely characters become likelier (default: %(default)s)")
+    parser.add_argument("--top-k", type=int, metavar="K",
+                        help="sample from the K likeliest characters (default: from all)")
     parser.add_argument("--top-p", type=float, metavar="P",
-                        help="draw from the likeliest only that reach the probability P together")
+                        help="sample from the fewest characters whose probabilities reach P "
+                             "(default: from all)")
 
 
 @dataclass
 class Task:
-    """What the options of `arguments` ask for."""
+    """The data and settings that follow from the options of `arguments`."""
 
     tokenizer: CharTokenizer
-    train: Any  # indices of characters (L): what is learnt from
-    held_out: Any  # the last tenth of the text, which training never sees
-    prompt: Any  # indices (1, P)
-    restrictions: dict[str, Any]  # for `choose`
+    train: Any  # character indices (L), the first nine tenths of the text
+    held_out: Any  # character indices of the last tenth, not used in training
+    prompt: Any  # character indices (1, P)
+    restrictions: dict[str, Any]  # keyword arguments of `choose`
 
 
-def prepare(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Task:
-    """Reads and encodes the text, and ends the program if an option of `arguments` is wrong."""
-    restrictions = {"temperature": given.temperature, "top_k": given.top_k, "top_p": given.top_p}
+def prepare(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Task:
+    """Reads and encodes the text. Ends the program if an option of `arguments` is wrong."""
+    restrictions = {"temperature": args.temperature, "top_k": args.top_k, "top_p": args.top_p}
     try:
-        text = load(given.text, 20_000 if given.smoke else given.characters)
+        text = load(args.text, 20_000 if args.smoke else args.characters)
         tokenizer = CharTokenizer(text)
-        prompt = given.prompt or ("def " if given.text is None else text[:10])
-        start = tt.tensor([tokenizer.encode(prompt)], device=given.device)
+        prompt = args.prompt or ("def " if args.text is None else text[:10])
+        start = tt.tensor([tokenizer.encode(prompt)], device=args.device)
         restrict(tt.zeros(1, len(tokenizer)), **restrictions)
     except (OSError, ValueError) as problem:
         parser.error(str(problem))
-    if given.length < 1:
+    if args.length < 1:
         parser.error("--length must be at least 1")
-    ids = tt.tensor(tokenizer.encode(text), device=given.device)
+    ids = tt.tensor(tokenizer.encode(text), device=args.device)
     cut = 9 * len(ids) // 10
     return Task(tokenizer, ids[:cut], ids[cut:], start, restrictions)
 
 
 def load(path: str | None, characters: int) -> str:
-    """At most so many characters of a UTF-8 file; without one, of the source of MODULES.
+    """The first `characters` characters of a UTF-8 file, or of the source of MODULES.
 
-    The default text is ASCII: the few other characters are left out, which keeps the vocabulary
-    small. It differs a little from one version of Python to the next.
+    The default text contains ASCII only, which keeps the vocabulary small. It differs slightly
+    between versions of Python.
 
     Raises:
-        OSError, ValueError: a file that cannot be read, is not UTF-8, or has no characters.
+        OSError: the file cannot be read.
+        ValueError: the text is not UTF-8, or it is empty.
     """
     if path is None:
         text = "\n".join(filter(None, map(_source, MODULES))).encode("ascii", "ignore").decode()
     else:
         text = Path(path).read_text(encoding="utf-8")
     if not text[:max(characters, 0)]:
-        raise ValueError(f"there are no characters to learn from in "
-                         f"{path or 'the default text'}[:{characters}]")
+        raise ValueError(f"{path or 'the default text'} has no characters to learn from "
+                         f"(--characters {characters})")
     return text[:characters]
 
 
 def _source(module: str) -> str | None:
-    found = importlib.util.find_spec(module)
-    loader: Any = found.loader if found else None
+    spec = importlib.util.find_spec(module)
+    loader: Any = spec.loader if spec else None
     return loader.get_source(module) if hasattr(loader, "get_source") else None
 
 
 class CharTokenizer:
-    """Characters as numbers and back: each kind of character in the text has an index."""
+    """Maps characters to indices and back. The vocabulary is the set of characters of a text."""
 
     def __init__(self, text: Iterable[str]) -> None:
         self.characters = sorted(set(text))
@@ -100,49 +105,49 @@ class CharTokenizer:
         return len(self.characters)
 
     def encode(self, text: str) -> list[int]:
-        """The index of each character. Raises ValueError where the vocabulary lacks one."""
+        """The index of each character. Raises ValueError for a character without index."""
         unknown = sorted(set(text) - self._index.keys())
         if unknown:
-            raise ValueError(f"encode: the text that the vocabulary was made from has no "
-                             f"{', '.join(map(repr, unknown))}")
+            raise ValueError(f"encode: the vocabulary has no {', '.join(map(repr, unknown))}")
         return [self._index[c] for c in text]
 
     def decode(self, indices: Iterable[int]) -> str:
+        """The text of some indices."""
         return "".join(self.characters[i] for i in indices)
 
 
 def recent_loss(run: Any) -> float:
-    """The mean loss of a run's last steps, at most a hundred."""
+    """The mean training loss of a run's last hundred steps."""
     losses = [row["loss"] for row in run.rows()[-100:]]
     return sum(losses) / len(losses)
 
 
 def report(losses: dict[str, float]) -> None:
-    """Prints losses in both units."""
+    """Prints losses in nats and in bits."""
     for name, nats in losses.items():
-        print(f"{name}: {nats:.3f} nats, {nats / math.log(2):.3f} bits a character")
+        print(f"{name}: {nats:.3f} nats, {nats / math.log(2):.3f} bits per character")
 
 
-# ---------------------------------------------------------------- drawing the next character
+# ---------------------------------------------------------------- sampling the next character
 
 
 def restrict(logits: Any, temperature: float = 1.0, top_k: int | None = None,
              top_p: float | None = None) -> Any:
-    """The logits to draw from: sharper or flatter, and -inf for what must not be drawn.
+    """Applies temperature, top-k and top-p to logits. Shapes: (*, V) -> (*, V).
 
-    temperature  divides the logits: below 1 the likely gets likelier still.
-    top_k        leaves the k likeliest (Fan et al. 2018).
-    top_p        leaves the fewest likeliest whose probabilities reach p in sum, computed after
-                 the other two (Holtzman et al. 2020, "nucleus").
+    temperature  Divides the logits. Below 1, likely tokens become likelier.
+    top_k        Keeps the k likeliest tokens (Fan et al. 2018).
+    top_p        Keeps the fewest likeliest tokens whose probabilities sum to at least p (nucleus
+                 sampling, Holtzman et al. 2020). It is applied last.
 
-    Of equals those with the lower index stay. Shapes: (*, V) -> (*, V).
+    Removed tokens get the logit -inf. Among equal logits, the lower indices are kept.
 
     Raises:
         ValueError: temperature is not above 0, top_k is below 1, or top_p not in (0, 1].
     """
     if not temperature > 0:
-        raise ValueError(f"restrict: temperature must be above 0, got {temperature}; the likeliest "
-                         "alone is top_k=1")
+        raise ValueError(f"restrict: temperature must be above 0, got {temperature}; use top_k=1 "
+                         "for the likeliest token alone")
     if top_k is not None and top_k < 1:
         raise ValueError(f"restrict: top_k must be at least 1, got {top_k}")
     if top_p is not None and not 0 < top_p <= 1:
@@ -152,11 +157,11 @@ def restrict(logits: Any, temperature: float = 1.0, top_k: int | None = None,
         ordered[..., top_k:] = -tt.inf
     if top_p is not None:
         probabilities = functional.softmax(ordered, dim=-1)
-        before = probabilities.cumsum(-1) - probabilities  # the sum over what is likelier
+        before = probabilities.cumsum(-1) - probabilities  # the sum over the likelier tokens
         ordered = ordered.masked_fill(before >= top_p, -tt.inf)
     return tt.empty_like(ordered).scatter(-1, order, ordered)
 
 
 def choose(logits: Any, **restrictions: Any) -> Any:
-    """One index drawn from each row of logits, restricted as above. Shapes: (N, V) -> (N, 1)."""
+    """Samples an index for each row of logits, after `restrict`. Shapes: (N, V) -> (N, 1)."""
     return tt.multinomial(functional.softmax(restrict(logits, **restrictions), dim=-1), 1)

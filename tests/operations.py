@@ -13,11 +13,11 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from tinytensor.autograd.table import TABLE, Entry
 
 import tinytensor
 from scalar import Value
 from tinytensor.autograd import graph
+from tinytensor.autograd.table import TABLE, Entry
 from tinytensor.ops.samples import S, TensorSample
 
 

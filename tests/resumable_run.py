@@ -1,4 +1,4 @@
-"""A program that trains with everything that must survive a crash: test_resume.py kills it.
+"""A training program with every kind of state. test_resume.py kills and resumes it.
 
     python tests/resumable_run.py --output FOLDER [--resume] [--die-at replace:3]
 """
@@ -28,7 +28,7 @@ EPOCHS, BATCHES = 8, 7
 
 
 def die_at(call: str) -> None:
-    """The process is killed as it calls this function of `os` for this time, as in "replace:3"."""
+    """Kills the process at the nth call of a function of `os`; "replace:3" is the third replace."""
     name, number = call.split(":")
     original, calls = getattr(os, name), 0
 
@@ -43,7 +43,7 @@ def die_at(call: str) -> None:
 
 
 class Ema:
-    """A part with a state of its own: a moving average of the weights."""
+    """A part with its own state: a moving average of the weights."""
 
     def __init__(self, model: Any):
         self.mean = {name: p.detach().clone() for name, p in model.named_parameters()}
@@ -94,7 +94,7 @@ def main() -> None:
             scheduler.step()
             ema.update(model)
             run.log(loss=loss)
-        held_out = nn.functional.cross_entropy(model(x), y)  # with dropout: it draws numbers
+        held_out = nn.functional.cross_entropy(model(x), y)  # dropout draws random numbers here
         plateau.step(held_out.item())
         run.log(held_out_loss=held_out)
     run.finish()

@@ -1,4 +1,4 @@
-"""The benchmarks measure equal work, and print what was measured. No timing is tested here."""
+"""The benchmarks measure equal work and print their results correctly. Times are not tested."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from benchmarks.works import (
 
 ROOT = Path(__file__).parent.parent
 
-# Every kind of work, small.
+# A small row of each kind of work.
 SMALL = [
     mlp.row(**mlp.SMALL), gpt.row(**gpt.SMALL), lstm.row(**lstm.SMALL),
     convolution.lenet(**convolution.SMALL_LENET),
@@ -41,25 +41,25 @@ SMALL = [
 
 @pytest.mark.parametrize("row", SMALL, ids=lambda row: row.name)
 def test_peers_do_the_same_work(row):
-    """Of the peers that the tests need anyway: PyTorch, and NumPy by hand where it is measured."""
+    """Compares tinytensor, PyTorch and NumPy by hand, which the tests require anyway."""
     losses = {peer: first_losses(row.peers[peer]("cpu"))
               for peer in (OURS, PYTORCH, "PyTorch, fused=True", "NumPy by hand")
               if peer in row.peers}
     assert len(losses[OURS]) == len(losses[PYTORCH]) > 0
-    for found in losses.values():
-        assert found == pytest.approx(losses[OURS], rel=1e-4, abs=1e-5)
+    for peer_losses in losses.values():
+        assert peer_losses == pytest.approx(losses[OURS], rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize("row", SMALL[:7], ids=lambda row: row.name)
 def test_programs_run_on_a_gpu(row, gpu):
-    """On the stand-in for CuPy: nothing is left on the CPU, and the losses are the same."""
+    """On the stand-in for CuPy, everything runs on the device and the losses are the same."""
     assert tinytensor.cuda.is_available()
     assert first_losses(row.peers[OURS]("cuda")) == pytest.approx(
         first_losses(row.peers[OURS]("cpu")), rel=1e-4)
 
 
 def test_training_changes_the_loss():
-    """Equal losses say something about the update only because the loss moves."""
+    """Equal losses check the update only if the loss changes from step to step."""
     for row in SMALL[:5]:
         losses = first_losses(row.peers[OURS]("cpu"))
         assert len({round(loss, 6) for loss in losses}) == 3, row.name
@@ -70,28 +70,28 @@ def row_of(**peers):
                targets={PYTORCH: 1.5} if PYTORCH in peers else {})
 
 
-def results():
-    """A row where PyTorch takes 1.25 times our time, and another peer is not there."""
-    found = {OURS: Measured([0.002, 0.004, 0.003], 0.002),
-             PYTORCH: Measured([0.00375] * 3, 0.0025),
-             "MyGrad": Measured(problem="not installed (mygrad)")}
-    return report.as_data(row_of(**found), "made up", found)
+def made_up_row():
+    """A row in which PyTorch takes 1.25 times our time and MyGrad is not installed."""
+    results = {OURS: Measured([0.002, 0.004, 0.003], 0.002),
+               PYTORCH: Measured([0.00375] * 3, 0.0025),
+               "MyGrad": Measured(problem="not installed (mygrad)")}
+    return report.as_data(row_of(**results), "made up", results)
 
 
 def test_ratio_is_theirs_over_ours():
-    row = results()
+    row = made_up_row()
     assert report.ratio(row, PYTORCH) == pytest.approx(1.25)
     assert report.ratio(row, "MyGrad") is None and report.ratio(row, "JAX jit") is None
 
 
 def test_table_says_what_was_measured():
-    text = "\n".join(report.row_lines(results()))
+    text = "\n".join(report.row_lines(made_up_row()))
     assert "2 ms  median       3 ms ± 33%" in text and "1.25 x   target 1.5: missed" in text
     assert "not installed (mygrad)" in text
 
 
 def test_summary_counts_targets():
-    row = results()
+    row = made_up_row()
     assert report.summary({"rows": [row]}).splitlines() == [
         "targets reached: 0 of 1", "missed:", "    made up, PyTorch: 1.25 of 1.5"]
     row["peers"][PYTORCH]["target"] = 1.25
@@ -99,7 +99,7 @@ def test_summary_counts_targets():
 
 
 def test_markdown_survives_json():
-    data = {"machine": {"processor": "made up"}, "rows": [results()]}
+    data = {"machine": {"processor": "made up"}, "rows": [made_up_row()]}
     lines = report.markdown(json.loads(json.dumps(data))).splitlines()
     assert lines[2:] == ["| work | ours | PyTorch | MyGrad |", "|---|---:|---:|---:|",
                          "| made up | 2 ms | 1.25 (1.5) | – |"]
@@ -116,6 +116,20 @@ def test_the_page_shows_the_committed_results():
         assert table.count("\n") > 10 and table in page
 
 
+def test_the_readme_shows_the_committed_results():
+    """Each line of its table: our figure and the ratios of some peers, one number per cell."""
+    data = json.loads((ROOT / "benchmarks/results/cpu.json").read_text())
+    rows = {row["name"]: row for row in data["rows"]}
+    table = (ROOT / "README.md").read_text().partition("| work | tinytensor |")[2]
+    header, _, *lines = table.partition("\n\n")[0].splitlines()
+    peers = header.strip(" |").split(" | ")
+    for line in lines:
+        name, own, *shown = (cell.strip() for cell in line.strip("|").split("|"))
+        assert own == report.figure(report.ours(rows[name])["best"], "s")
+        assert shown == [report.ratio_text(report.ratio(rows[name], peer)) for peer in peers]
+    assert len(lines) >= 4 and "PyTorch" in peers
+
+
 @pytest.mark.parametrize(("value", "unit", "text"), [
     (1.5, "s", "1.5 s"), (0.0123, "s", "12.3 ms"), (4.56e-6, "s", "4.56 µs"),
     (3 * 2**20, "bytes", "3.0 MiB"), (0.123, "import s", "123 ms")])
@@ -124,10 +138,10 @@ def test_figures_have_readable_units(value, unit, text):
 
 
 def test_other_work_is_refused():
-    found = {peer: Measured([1.0], 1.0, losses) for peer, losses in (
+    results = {peer: Measured([1.0], 1.0, losses) for peer, losses in (
         (OURS, [2.0, 1.9]), (PYTORCH, [2.0, 1.8]), ("JAX jit", [2.0, 1.9001]))}
-    compare_losses(found)
-    assert "other work" in found[PYTORCH].problem and not found["JAX jit"].problem
+    compare_losses(results)
+    assert "other work" in results[PYTORCH].problem and not results["JAX jit"].problem
 
 
 def test_missing_peer_is_a_row_that_says_so():
@@ -169,7 +183,7 @@ def test_environment_sets_threads_and_kernels():
 
 
 def test_command_measures_a_row(tmp_path):
-    """From the command line to the JSON file, with real processes, on the cheapest row."""
+    """Runs the command on the cheapest row, with real processes, and reads its JSON file."""
     file = tmp_path / "results.json"
     answer = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--only", "growth: sequence 16", "--rounds", "1",

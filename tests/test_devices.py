@@ -14,11 +14,11 @@ import numpy
 import pytest
 import strict_cupy
 from operations import differentiable, made, on_samples, ours, outputs, replace, weights
-from tinytensor.autograd.table import TABLE
 
 import tinytensor
 from tinytensor import tensor
 from tinytensor.autograd import grad
+from tinytensor.autograd.table import TABLE
 
 device_module = sys.modules["tinytensor.arrays.devices"]
 
@@ -231,7 +231,7 @@ def test_without_cupy_the_error_says_what_to_install(monkeypatch):
             tinytensor.zeros(2, device="cuda")
         message = str(error.value)
         assert message == ("device 'cuda' is not available: CuPy is not installed: pip install "
-                           "cupy-cuda12x, or cupy-cuda13x, whichever is your CUDA version")
+                           "cupy-cuda12x or cupy-cuda13x, to match your CUDA version")
         assert not device_module.cuda_is_available() and device_module.device_count() == 0
         device_module.synchronize()  # nothing to wait for
     finally:

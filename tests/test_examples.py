@@ -1,7 +1,8 @@
-"""The examples that train: each as a user runs it, in its shortest form."""
+"""The convolutional example on both data sets, and the --help of all examples."""
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import importlib.util
 import json
@@ -20,7 +21,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def run(name: str, *options: Any, status: int = 0) -> str:
-    """What it prints; of a failing one, what it says on standard error."""
+    """Runs an example. Returns its standard output, or its standard error if it should fail."""
     done = subprocess.run([sys.executable, str(EXAMPLES / name), *map(str, options)], text=True,
                           capture_output=True, timeout=300)
     assert done.returncode == status, done.stderr
@@ -29,7 +30,7 @@ def run(name: str, *options: Any, status: int = 0) -> str:
 
 @pytest.fixture
 def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """As `run`, in this process, where what examples import is there already."""
+    """Like `run`, but in this process, which has already imported the packages."""
     def run_here(name: str, *options: Any) -> str:
         monkeypatch.setattr(sys, "argv", [name, *map(str, options)])
         runpy.run_path(str(EXAMPLES / name), run_name="__main__")
@@ -38,15 +39,41 @@ def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     return run_here
 
 
+class Parsed(Exception):  # noqa: N818
+    """Carries a program's parser out of the program."""
+
+
+@pytest.mark.parametrize("name", [*sorted(path.name for path in EXAMPLES.glob("[0-9]*.py")),
+                                  "../benchmarks/__main__.py"])
+def test_help_shows_the_defaults(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each option with a value has a help text with its default."""
+    def parse_args(parser: argparse.ArgumentParser) -> None:
+        raise Parsed(parser)
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    with pytest.raises(Parsed) as caught:
+        if name.startswith("."):
+            runpy.run_module("benchmarks", run_name="__main__")
+        else:
+            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    parser = caught.value.args[0]
+    assert parser.format_help()
+    for action in parser._actions:
+        if action.nargs != 0 and action.help != argparse.SUPPRESS:
+            assert "(default: " in action.help, action.option_strings
+            assert action.default is None or "(default: %(default)s)" in action.help
+
+
 def idx(values: Any) -> bytes:
-    """The bytes of an IDX file of uint8, as its description says they are."""
+    """The bytes of an IDX file of uint8, written from the format's description."""
     array = numpy.asarray(values, numpy.uint8)
     sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
     return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
 
 
 def write_mnist(folder: Path, packed: bool, size: int = 12) -> None:
-    """Bright squares, of which the place tells the label."""
+    """Writes files like MNIST's, with bright squares whose position is the label."""
     rng = numpy.random.default_rng(0)
     for part, count in (("train", 80), ("t10k", 24)):
         labels = rng.integers(0, 10, count)
@@ -87,7 +114,7 @@ def test_cnn_on_mnists_files(tmp_path: Path, run_here: Any) -> None:
 def test_cnn_says_which_file_is_wrong(tmp_path: Path) -> None:
     images, labels = tmp_path / "train-images-idx3-ubyte", tmp_path / "t10k-labels-idx1-ubyte"
     answer = run("04_cnn.py", "--mnist", tmp_path, status=1)
-    assert answer == f"{images}: expected this IDX file, or the same with .gz\n"
+    assert answer == f"{images}: expected this IDX file, or the same file with the ending .gz\n"
 
     spec: Any = importlib.util.spec_from_file_location("cnn", EXAMPLES / "04_cnn.py")
     cnn = importlib.util.module_from_spec(spec)
@@ -97,7 +124,7 @@ def test_cnn_says_which_file_is_wrong(tmp_path: Path) -> None:
     for path, content, fault in (
             (labels, whole[:-3], "cut off"), (labels, b"hello", "expected an IDX file"),
             (labels, idx(numpy.zeros((24, 2))), "a label from 0 to 9 for each of 24 images"),
-            (labels, idx([11] * 24), "up to 11"), (labels, idx([]), "found shape"),
+            (labels, idx([11] * 24), "up to 11"), (labels, idx([]), "got shape"),
             (images, whole, "expected images, uint8 of shape")):
         before = path.read_bytes()
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""The generative examples and the agent: PyTorch trains to the same losses; physics and figures.
+"""The generative examples and the agent: losses equal to PyTorch's, physics, metrics.
 
 The twins in PyTorch are written from the papers' formulas, or from torch.distributions, and start
 from the examples' own weights, data and noise.
@@ -43,7 +43,7 @@ def normal(*shape: int, seed: int = 0) -> Any:
 
 
 def counts(n: int, seed: int = 0) -> Any:
-    """Rows of digit-like counts: many zeros and sixteens among them."""
+    """Random counts (n, 64) with many zeros and sixteens, as digits have."""
     return numpy.clip(numpy.round(8 + 8 * normal(n, 64, seed=seed)), 0, 16)
 
 
@@ -52,7 +52,7 @@ def both(array: Any) -> tuple[Any, Any]:
 
 
 def same_weights(theirs: Any, mine: Any) -> Any:
-    """PyTorch's module with our weights, in float64."""
+    """Copies our weights to PyTorch's module, in float64."""
     theirs.double().load_state_dict(
         {name: torch.tensor(value.numpy()) for name, value in mine.state_dict().items()})
     return theirs
@@ -105,7 +105,7 @@ def test_vae_trains_as_in_pytorch() -> None:
 
 
 def test_gan_with_gradient_penalty_trains_as_in_pytorch() -> None:
-    make, score = gan.generator(12).double(), gan.critic(12).double()
+    make, score = gan.build_generator(12).double(), gan.build_critic(12).double()
     nn = torch.nn
     make_torch = same_weights(nn.Sequential(
         nn.Linear(32, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 12), nn.BatchNorm1d(12),
@@ -141,29 +141,31 @@ def test_gan_with_gradient_penalty_trains_as_in_pytorch() -> None:
 
 
 class TorchBlock(torch.nn.Module):
-    def __init__(self, channels: int, out: int, told: int):
+    def __init__(self, channels: int, out: int, condition: int):
         super().__init__()
         self.norm1, self.norm2 = torch.nn.GroupNorm(8, channels), torch.nn.GroupNorm(8, out)
         self.conv1 = torch.nn.Conv2d(channels, out, 3, padding=1)
         self.conv2 = torch.nn.Conv2d(out, out, 3, padding=1)
-        self.told = torch.nn.Linear(told, out)
+        self.condition = torch.nn.Linear(condition, out)
         self.skip = torch.nn.Identity() if channels == out else torch.nn.Conv2d(channels, out, 1)
 
-    def forward(self, x: Any, told: Any) -> Any:
+    def forward(self, x: Any, condition: Any) -> Any:
         silu = torch.nn.functional.silu
-        inner = self.conv1(silu(self.norm1(x))) + self.told(told)[..., None, None]
+        inner = self.conv1(silu(self.norm1(x))) + self.condition(condition)[..., None, None]
         return self.skip(x) + self.conv2(silu(self.norm2(inner)))
 
 
 class TorchUNet(torch.nn.Module):
-    def __init__(self, c: int, told: int):
+    def __init__(self, c: int, condition: int):
         super().__init__()
         nn = torch.nn
-        self.told = nn.Sequential(nn.Linear(told, told), nn.SiLU(), nn.Linear(told, told))
-        self.digit = nn.Embedding(11, told)
+        self.time = nn.Sequential(nn.Linear(condition, condition), nn.SiLU(),
+                                  nn.Linear(condition, condition))
+        self.digit = nn.Embedding(11, condition)
         self.enter, self.leave = nn.Conv2d(1, c, 3, padding=1), nn.Conv2d(c, 1, 3, padding=1)
-        self.fine, self.joined = TorchBlock(c, c, told), TorchBlock(2 * c, c, told)
-        self.coarse1, self.coarse2 = TorchBlock(c, 2 * c, told), TorchBlock(2 * c, 2 * c, told)
+        self.fine, self.joined = TorchBlock(c, c, condition), TorchBlock(2 * c, c, condition)
+        self.coarse1 = TorchBlock(c, 2 * c, condition)
+        self.coarse2 = TorchBlock(2 * c, 2 * c, condition)
         self.down = nn.Conv2d(c, c, 3, stride=2, padding=1)
         self.up = nn.ConvTranspose2d(2 * c, c, 2, stride=2)
         self.norm = nn.GroupNorm(8, c)
@@ -173,20 +175,21 @@ class TorchUNet(torch.nn.Module):
         rates = 1000 ** (-torch.arange(size // 2).double() / (size // 2 - 1))
         angles = torch.outer(time.double(), rates)
         silu = torch.nn.functional.silu
-        told = silu(self.told(torch.cat([angles.sin(), angles.cos()], 1)) + self.digit(digit))
-        fine = self.fine(self.enter(x), told)
-        coarse = self.coarse2(self.coarse1(self.down(fine), told), told)
-        return self.leave(silu(self.norm(self.joined(torch.cat([self.up(coarse), fine], 1), told))))
+        condition = silu(self.time(torch.cat([angles.sin(), angles.cos()], 1)) + self.digit(digit))
+        fine = self.fine(self.enter(x), condition)
+        coarse = self.coarse2(self.coarse1(self.down(fine), condition), condition)
+        joined = self.joined(torch.cat([self.up(coarse), fine], 1), condition)
+        return self.leave(silu(self.norm(joined)))
 
 
 def left_at(time: int, times: int) -> float:
-    """ā by multiplying what each step leaves, betas from 1e-4 to 0.02 for a thousand times."""
+    """ā as a product of 1 - beta, with betas from 1e-4 to 0.02 for a thousand times."""
     betas = numpy.linspace(1e-4, 0.02, times) * 1000 / times
     return math.prod(1 - betas[:time + 1])
 
 
 def test_diffusion_trains_as_in_pytorch() -> None:
-    model = diffusion.UNet(channels=8, told=16).double()
+    model = diffusion.UNet(channels=8, condition=16).double()
     twin = same_weights(TorchUNet(8, 16), model)
     process = diffusion.Diffusion(50, dtype=tt.float64)
     mean = copy.deepcopy(model)
@@ -217,16 +220,17 @@ def test_diffusion_trains_as_in_pytorch() -> None:
 
 @pytest.mark.parametrize("time", [0, 1, 17, 39])
 def test_a_step_back_is_the_posterior_of_bayes(time: int) -> None:
-    """q(x_(t-1)|x_t, x_0) as the product of the two Gaussians that it is made of."""
+    """q(x_(t-1)|x_t, x_0) is proportional to the product of two Gaussian densities."""
     times = 40
     process = diffusion.Diffusion(times, dtype=tt.float64)
     image, noise, fresh = (normal(2, 1, 8, 8, seed=seed) for seed in range(3))
-    image = numpy.tanh(image)  # the clamp to [-1, 1] leaves it alone
+    image = numpy.tanh(image)  # within [-1, 1], so the clamp has no effect
     left = left_at(time, times)
     x = math.sqrt(left) * image + math.sqrt(1 - left) * noise
-    stepped, in_mind = process.back(lambda *_: tt.tensor(noise), tt.tensor(x), time,
-                                    tt.zeros(2, dtype=tt.int64), tt.tensor(fresh))
-    numpy.testing.assert_allclose(in_mind.numpy(), image, rtol=1e-9, atol=1e-9)
+    stepped, predicted = process.reverse_step(
+        lambda *_: tt.tensor(noise), tt.tensor(x), time, tt.zeros(2, dtype=tt.int64),
+        tt.tensor(fresh))
+    numpy.testing.assert_allclose(predicted.numpy(), image, rtol=1e-9, atol=1e-9)
     if time == 0:
         numpy.testing.assert_allclose(stepped.numpy(), image, rtol=1e-9, atol=1e-9)
         return
@@ -240,7 +244,8 @@ def test_a_step_back_is_the_posterior_of_bayes(time: int) -> None:
 
 def test_diffusion_ends_in_noise_and_samples_images() -> None:
     assert left_at(249, 250) < 1e-4
-    assert diffusion.Diffusion(250).left[-1].item() == pytest.approx(left_at(249, 250), rel=1e-4)
+    last = diffusion.Diffusion(250).alpha_bars[-1]
+    assert last.item() == pytest.approx(left_at(249, 250), rel=1e-4)
     with pytest.raises(ValueError, match="more than 20"):
         diffusion.Diffusion(20)
     process = diffusion.Diffusion(21)
@@ -274,7 +279,7 @@ def test_policy_gradient_trains_as_in_pytorch() -> None:
         error = returns_torch - twin.critic(scaled)[:, 0]
         chosen = torch.distributions.Categorical(logits=twin.actor(scaled)).log_prob(actions_torch)
         curves[1].append(step(theirs, error.square().mean() - (chosen * error.detach()).mean()))
-    # The scales are float32's in both, up to 1e-8, as module.double() is called after they are set.
+    # In both, the scales are rounded to float32, because double() is called after they are set.
     assert_same_curves(*curves)
 
 
@@ -283,26 +288,26 @@ def test_returns_are_sums_of_discounted_rewards() -> None:
     rewards, values = rng.random((6, 3)), rng.random((6, 3))
     ends = numpy.zeros((6, 3), bool)
     ends[2, 0] = ends[5, 1] = ends[0, 2] = ends[3, 2] = True
-    found = policy.discounted(rewards, ends, values, 0.9)
+    returns = policy.discounted(rewards, ends, values, 0.9)
     for cart in range(3):
         for start in range(6):
             last = next((t for t in range(start, 6) if ends[t, cart]), 5)
             wanted = sum(0.9 ** (t - start) * rewards[t, cart] for t in range(start, last + 1))
             wanted += 0.9 ** (last + 1 - start) * values[last, cart]
-            assert found[start, cart] == pytest.approx(wanted, rel=1e-12)
+            assert returns[start, cart] == pytest.approx(wanted, rel=1e-12)
 
 
 # ---------------------------------------------------------------- the cart and its pole
 
 
 def carts(states: Any, ages: Any = None, limit: int = 500) -> Any:
-    found = policy.CartPole(len(states), numpy.random.default_rng(0), limit)
-    found.load_state_dict({"states": states, "ages": ages or [0] * len(states)})
-    return found
+    simulated = policy.CartPole(len(states), numpy.random.default_rng(0), limit)
+    simulated.load_state_dict({"states": states, "ages": ages or [0] * len(states)})
+    return simulated
 
 
 def test_a_push_to_the_right_by_hand() -> None:
-    """Upright and at rest: 10 N on 1.1 kg; the pole's inertia takes its part, and it tips left.
+    """A push of 10 N on 1.1 kg, upright and at rest. The pole tips to the left.
 
     angular = -(10 / 1.1) / (0.5 (4/3 - 0.1 / 1.1)) = -600 / 41
     linear  = 10 / 1.1 + 0.05 / 1.1 * 600 / 41      =  400 / 41
@@ -312,14 +317,14 @@ def test_a_push_to_the_right_by_hand() -> None:
     wanted = 0.02 * numpy.array([0, 400 / 41, 0, -600 / 41])
     numpy.testing.assert_allclose(both_ways.states, [wanted, -wanted], rtol=1e-12)
     assert not failed.any() and not ran_out.any()
-    both_ways.step(numpy.array([1, 0]))  # now the speeds of the tick before move it
+    both_ways.step(numpy.array([1, 0]))  # positions change by the speeds of the previous tick
     numpy.testing.assert_allclose(both_ways.states[0, [0, 2]], 0.02 * wanted[[1, 3]], rtol=1e-12)
 
 
 @pytest.mark.parametrize("state", [[0.5, -1.0, 0.1, 0.5], [-2.0, 2.0, -0.2, -1.5]])
 @pytest.mark.parametrize("push", [0, 1])
 def test_the_accelerations_solve_the_equations_of_motion(state: Any, push: int) -> None:
-    """Both of Newton's laws, for the whole and for the pole about its hinge, as a linear system."""
+    """Newton's laws for the system and for the pole around its hinge, as a linear system."""
     _, speed, angle, turning = state
     cart, pole, half, gravity = 1.0, 0.1, 0.5, 9.8
     linear, angular = numpy.linalg.solve(
@@ -334,16 +339,16 @@ def test_the_accelerations_solve_the_equations_of_motion(state: Any, push: int) 
 
 def test_how_episodes_end() -> None:
     lean = math.radians(12)
-    found = carts([[2.39, 1.0, 0, 0], [-2.39, -1.0, 0, 0], [0, 0, lean - 1e-3, 1.0],
-                   [0, 0, 0, 0], [2.39, 1.0, 0, 0]], ages=[7, 8, 9, 19, 19], limit=20)
-    failed, ran_out = found.step(numpy.ones(5, int))
+    simulated = carts([[2.39, 1.0, 0, 0], [-2.39, -1.0, 0, 0], [0, 0, lean - 1e-3, 1.0],
+                       [0, 0, 0, 0], [2.39, 1.0, 0, 0]], ages=[7, 8, 9, 19, 19], limit=20)
+    failed, ran_out = simulated.step(numpy.ones(5, int))
     assert failed.tolist() == [True, True, True, False, True]
     assert ran_out.tolist() == [False, False, False, True, False], "a failure does not run out"
-    before = found.states.copy()
-    assert found.restart(numpy.array([True, False, False, True, False])).tolist() == [8, 20]
-    assert found.ages.tolist() == [0, 9, 10, 0, 20]
-    assert (abs(found.states[[0, 3]]) <= 0.05).all()
-    assert (found.states[[1, 2, 4]] == before[[1, 2, 4]]).all()
+    before = simulated.states.copy()
+    assert simulated.restart(numpy.array([True, False, False, True, False])).tolist() == [8, 20]
+    assert simulated.ages.tolist() == [0, 9, 10, 0, 20]
+    assert (abs(simulated.states[[0, 3]]) <= 0.05).all()
+    assert (simulated.states[[1, 2, 4]] == before[[1, 2, 4]]).all()
 
 
 def test_balanced_counts_the_ticks_of_each_episode() -> None:
@@ -374,26 +379,26 @@ def test_frechet_distance_of_known_gaussians() -> None:
 
 def test_nearest_is_the_nearest() -> None:
     a, b = normal(7, 64), normal(9, 64, seed=1)
-    distances, found = digits.nearest(a, b)
+    distances, index = digits.nearest(a, b)
     every = numpy.linalg.norm(a[:, None] - b, axis=2)
     numpy.testing.assert_allclose(distances, every.min(1), rtol=1e-9)
-    assert (found == every.argmin(1)).all()
+    assert (index == every.argmin(1)).all()
 
 
-def test_the_judge_tells_digits_from_what_is_none() -> None:
+def test_the_metrics_tell_digits_from_other_images() -> None:
     x, y, x_held_out, y_held_out = digits.load()
     assert len(x) + len(x_held_out) == 1797 and x.max() == digits.LEVELS
     before = tt.rand(3)
     tt.manual_seed(0)
-    judge = digits.Judge(x, y, epochs=12)
-    assert tt.equal(tt.rand(3), before), "judging must not move the random stream"
+    evaluator = digits.Evaluator(x, y, epochs=12)
+    assert tt.equal(tt.rand(3), before), "the evaluator must not change the random state"
     real = x_held_out / digits.LEVELS
-    assert (judge.probabilities(real).argmax(1) == y_held_out).mean() > 0.93
-    good, copied = judge(real), judge(x[:100] / digits.LEVELS)
-    shuffled = judge(numpy.random.default_rng(0).permuted(real, axis=1))
-    one_digit = judge(x[y == 3] / digits.LEVELS)
+    assert (evaluator.probabilities(real).argmax(1) == y_held_out).mean() > 0.93
+    good, copied = evaluator(real), evaluator(x[:100] / digits.LEVELS)
+    shuffled = evaluator(numpy.random.default_rng(0).permuted(real, axis=1))
+    one_digit = evaluator(x[y == 3] / digits.LEVELS)
     assert copied.nearest < 0.01 < good.nearest < shuffled.nearest
-    assert good.recognised > shuffled.recognised
+    assert good.recognized > shuffled.recognized
     assert good.distance < min(shuffled.distance, one_digit.distance)
     assert one_digit.shares[3] > 0.95
 
@@ -404,7 +409,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     class Interrupted(trainer.Run):
         def log(self, **metrics: Any) -> None:
             super().log(**metrics)
-            if self.step == 3 and not self.given.resume:
+            if self.step == 3 and not self.args.resume:
                 raise KeyboardInterrupt
 
     def run(folder: str, *options: str) -> None:

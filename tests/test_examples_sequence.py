@@ -1,4 +1,4 @@
-"""The sequence examples: their models equal PyTorch's, their caches and samplers do what they say.
+"""The sequence examples: models equal to PyTorch's, caches, sampling, the text.
 
 The modules are imported as the examples import each other: from their folder.
 """
@@ -49,7 +49,7 @@ def indices(*shape: int, seed: int = 0, vocabulary: int = VOCABULARY) -> Any:
 
 
 def trained(model: Any) -> Any:
-    """The model with weights that are neither small nor constant, as training makes them."""
+    """Gives the model large random weights, like those of a trained model."""
     rng = numpy.random.default_rng(1)
     with tt.no_grad():
         for p in model.parameters():
@@ -68,7 +68,7 @@ class TorchAttention(torch.nn.Module):
         self.project = torch.nn.Linear(width, width)
 
     def forward(self, x: Any) -> Any:
-        """By the definition: scores, a mask, a softmax."""
+        """Attention by its definition: scores, a mask, a softmax."""
         n, t, width = x.shape
         q, k, v = self.qkv(x).reshape(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         scores = q @ k.mT / math.sqrt(width / self.heads)
@@ -121,7 +121,7 @@ class TorchCharRNN(torch.nn.Module):
 
 
 def twin_of(model: Any, twin: Any) -> Any:
-    """The PyTorch module with the model's weights, in float64."""
+    """Copies the model's weights to the PyTorch module, in float64."""
     state = {k: torch.tensor(v.numpy()) for k, v in model.state_dict().items()}
     twin.double().load_state_dict(state)
     return twin
@@ -146,7 +146,7 @@ def test_gpt_equals_pytorchs():
 
 
 def test_gpt_trains_as_in_pytorch():
-    """Losses of eight steps: weight decay by groups, warm-up and cosine, clipping, tied weights."""
+    """The losses of eight steps with parameter groups, warm-up, clipping and tied weights."""
     model = gpt.GPT(CONFIG).double()
     twin = twin_of(model, TorchGPT(CONFIG))
     mine = gpt.optimizer_for(model, 0.02)
@@ -173,7 +173,7 @@ def test_gpt_trains_as_in_pytorch():
         mine.step()
         theirs.step()
         scheduler.step()
-    assert loss.item() < 2.6  # it did train: a uniform guess costs ln 11 = 2.4, noise more
+    assert loss.item() < 2.6  # a uniform guess costs ln 11 = 2.4
 
 
 def test_the_schedule_rises_and_falls():
@@ -198,7 +198,7 @@ def test_how_the_weights_of_a_gpt_begin():
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_char_rnn_trains_as_in_pytorch(cell):
-    """Losses of five windows, the state carried from each to the next."""
+    """The losses of five windows, with the state carried from window to window."""
     model = rnn.CharRNN(cell, VOCABULARY, width=6, layers=2).double()
     twin = twin_of(model, TorchCharRNN(cell, VOCABULARY, 6, 2))
     mine = optim.Adam(model.parameters(), lr=0.03)
@@ -226,11 +226,11 @@ def test_char_rnn_trains_as_in_pytorch(cell):
 
 
 def on_pytorch(name: str, monkeypatch: Any) -> Any:
-    """The example's own text, of which the import lines are changed."""
+    """The example's own source, with its imports changed to PyTorch's."""
     source = (EXAMPLES / f"{name}.py").read_text()
     source = source.replace("import tinytensor as tt", "import torch as tt")
     module: Any = types.ModuleType(f"{name}_on_pytorch")
-    monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look there
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look it up there
     exec(compile(source.replace("from tinytensor", "from torch"), name, "exec"), vars(module))
     return module
 
@@ -275,7 +275,7 @@ def test_reading_in_pieces_gives_the_same_logits(pieces):
     assert caches[0].length == sum(pieces)
 
 
-@pytest.mark.parametrize("length", [3, 30])  # 30: the context is left behind several times
+@pytest.mark.parametrize("length", [3, 30])  # 30: several times the context
 @pytest.mark.parametrize("context", [1, 2, CONTEXT])
 def test_writing_with_and_without_the_cache_gives_the_same(length, context):
     model = trained(gpt.GPT(dataclasses.replace(CONFIG, context=context)).double())
@@ -286,7 +286,7 @@ def test_writing_with_and_without_the_cache_gives_the_same(length, context):
         texts.append(gpt.generate(model, ids, length, cached, temperature=5.0).tolist())
     assert texts[0] == texts[1]
     assert len(texts[0][0]) == ids.shape[1] + length
-    assert length < 30 or len(set(texts[0][0][12:])) > 2  # it is no dull text
+    assert length < 30 or len(set(texts[0][0][12:])) > 2  # the text varies
     assert [row[:ids.shape[1]] for row in texts[0]] == ids.tolist()
 
 
@@ -298,7 +298,7 @@ def test_with_the_cache_each_position_is_computed_once():
             lambda module, inputs, to=seen[cached]: to.append(inputs[0].shape[1]))
         gpt.generate(model, tt.tensor(indices(2, 3)), 9, cached)
         handle.remove()
-    # 3 to 8 positions fit into the context; then the last half of it begins anew.
+    # 3 to 8 positions fit into the context. Then the last half context is read again.
     assert seen[True] == [3, 1, 1, 1, 1, 1, 4, 1, 1]
     assert seen[False] == [3, 4, 5, 6, 7, 8, 4, 5, 6]
 
@@ -328,7 +328,7 @@ LOGITS = tt.tensor([math.log(p) for p in (0.1, 0.4, 0.2, 0.3)], dtype=tt.float64
 
 
 def kept(**restrictions: Any) -> list[int]:
-    """What may still be drawn of LOGITS, whose order is 1, 3, 2, 0."""
+    """The indices that `restrict` keeps of LOGITS, whose descending order is 1, 3, 2, 0."""
     return tt.isfinite(text.restrict(LOGITS, **restrictions)).nonzero().flatten().tolist()
 
 
@@ -338,7 +338,7 @@ def kept(**restrictions: Any) -> list[int]:
     ({"top_p": 1e-9}, [1]), ({"top_p": 0.39}, [1]), ({"top_p": 0.41}, [1, 3]),
     ({"top_p": 0.69}, [1, 3]), ({"top_p": 0.71}, [1, 2, 3]), ({"top_p": 0.91}, [0, 1, 2, 3]),
     ({"top_p": 1.0}, [0, 1, 2, 3]),
-    ({"top_k": 2, "top_p": 0.5}, [1]),  # of two the likelier has 4/7
+    ({"top_k": 2, "top_p": 0.5}, [1]),  # after top_k, the likelier has 4/7
     ({"top_k": 2, "top_p": 0.6}, [1, 3]),
     ({"temperature": 0.1, "top_p": 0.9}, [1]),  # 0.4 ** 10 is 95 % of the sum
     ({"temperature": 100.0, "top_p": 0.74}, [1, 2, 3])])
@@ -359,7 +359,7 @@ def test_rows_are_restricted_each_for_itself_and_equals_by_index():
     assert text.restrict(rows, top_k=2).tolist() == [[1, 2, -math.inf], [0, 0, -math.inf]]
     assert text.restrict(rows, top_p=0.4).tolist() == [[-math.inf, 2, -math.inf],
                                                        [0, 0, -math.inf]]
-    assert rows.tolist() == [[1, 2, 0], [0, 0, 0]]  # as they were
+    assert rows.tolist() == [[1, 2, 0], [0, 0, 0]]  # unchanged
 
 
 def test_drawing_follows_the_probabilities():
@@ -384,9 +384,9 @@ def test_restrictions_out_of_range(restrictions):
 
 
 def test_the_default_text_is_pythons_library():
-    found = text.load(None, 50_000)
-    assert len(found) == 50_000 and found.isascii() and "def " in found
-    assert found == text.load(None, 60_000)[:50_000]
+    default = text.load(None, 50_000)
+    assert len(default) == 50_000 and default.isascii() and "def " in default
+    assert default == text.load(None, 60_000)[:50_000]
     assert len(text.load(None, 10**7)) > 900_000
 
 
@@ -409,7 +409,7 @@ def test_characters_go_to_numbers_and_back():
 
 
 def test_strips_are_read_one_window_after_the_other():
-    strips = rnn.Strips(tt.arange(26), 3, 4)  # strips of 8; what is left over is not read
+    strips = rnn.Strips(tt.arange(26), 3, 4)  # strips of 8; the rest is not read
     windows = [strips.next() for _ in range(2)]
     assert tt.cat([x for x, _ in windows], 1).tolist() == [
         list(range(start, start + 8)) for start in (0, 8, 16)]
@@ -450,8 +450,8 @@ def test_evaluation_is_the_mean_over_all_windows():
     model = trained(gpt.GPT(CONFIG).double())
     x, y = ids[:3 * CONTEXT].view(3, CONTEXT), ids[1:3 * CONTEXT + 1].view(3, CONTEXT)
     whole = gpt.loss_of(model, x, y).item()
-    assert gpt.evaluate(model, ids, 2) == pytest.approx(whole)  # batches of 2 windows and of 1
-    assert gpt.evaluate(model, ids, 2, most=1) == pytest.approx(
+    assert gpt.evaluate(model, ids, 2) == pytest.approx(whole)  # batches of 2 and 1
+    assert gpt.evaluate(model, ids, 2, windows=1) == pytest.approx(
         gpt.loss_of(model, x[:1], y[:1]).item())
 
     network = trained(rnn.CharRNN("lstm", VOCABULARY, width=6, layers=1).double())
@@ -467,7 +467,7 @@ def test_evaluation_is_the_mean_over_all_windows():
 
 @pytest.mark.parametrize("layers, heads", [(1, 1), (2, 2), (1, 3)])
 def test_scalar_and_tensor_mode_have_the_same_gradients(layers, heads):
-    """To 1e-12 of each parameter's largest gradient."""
+    """The difference is at most 1e-12 of each parameter's largest gradient."""
     config = gpt.Config(5, context=6, layers=layers, heads=heads, width=6)
     mine, tensor_model = scalar_gpt.twins(config)
     assert mine.state_dict().keys() == tensor_model.state_dict().keys()
@@ -483,7 +483,7 @@ def test_scalar_and_tensor_mode_have_the_same_gradients(layers, heads):
     assert scalar_gpt.largest_difference(mine, tensor_model) <= 1e-12
 
     mine.parameters()[7].grad += 1e-9 * max(abs(p.grad) for p in mine.parameters())
-    assert scalar_gpt.largest_difference(mine, tensor_model) > 1e-10  # it does notice
+    assert scalar_gpt.largest_difference(mine, tensor_model) > 1e-10  # the check can fail
 
 
 def test_names_are_lower_case_words():

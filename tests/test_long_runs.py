@@ -9,10 +9,10 @@ from argparse import Namespace
 from pathlib import Path
 
 import trainer
-from tinytensor.autograd.graph import Node
 
 import tinytensor
 from tinytensor import nn, optim
+from tinytensor.autograd.graph import Node
 from tinytensor.utils.data import DataLoader, TensorDataset
 
 

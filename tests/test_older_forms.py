@@ -9,10 +9,10 @@ import numpy
 import pytest
 import torch
 from operations import in_turn
-from tinytensor.autograd.table import TABLE
 
 import tinytensor
 from tinytensor import nn
+from tinytensor.autograd.table import TABLE
 from tinytensor.compat import older_forms
 
 RNG = numpy.random.default_rng(0)

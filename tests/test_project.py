@@ -13,8 +13,8 @@ from pathlib import Path
 
 from operations import in_turn
 
-from tinytensor import __main__ as command
-from tinytensor.commands import stubs
+from tinytensor.commands import ops, stubs
+from tinytensor.compat import absent
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ("scalar",),
     ("tinytensor.arrays", "tinytensor.compat.absent"),
-    ("tinytensor.autograd.versions", "tinytensor.autograd.modes"),
+    ("tinytensor.autograd.frames", "tinytensor.autograd.versions", "tinytensor.autograd.modes"),
     ("tinytensor.autograd",),
     ("tinytensor.tensors.printing", "tinytensor.tensors.tensor", "tinytensor.random"),
     ("tinytensor.tensors.creation", "tinytensor.tensors.sampling"),
@@ -32,7 +32,7 @@ FLOORS = [
      "tinytensor.commands", "tinytensor.tensors.drawing"),
     ("tinytensor.nn", "tinytensor.optim"),
     ("tinytensor.compat", "tinytensor.utils", "tinytensor.tensors", "tinytensor.distributions"),
-    ("tinytensor.kernels",),
+    ("tinytensor.compiled", "tinytensor.kernels"),
     ("tinytensor", "tinytensor.__main__"),
 ]
 
@@ -171,14 +171,79 @@ def test_stub_of_the_table_is_up_to_date():
 
 
 def test_page_of_operations_is_up_to_date():
-    assert command.text(markdown=True) in (ROOT / "tinytensor/OPERATIONS.md").read_text(), \
+    assert ops.text(markdown=True) in (ROOT / "tinytensor/OPERATIONS.md").read_text(), \
         "run: python -m tinytensor ops --markdown > tinytensor/OPERATIONS.md"
 
 
-def test_readme_lists_the_operations():
+def test_page_of_operations_shows_kernels():
+    kernels = {row[0]: row[-1] for row in ops.rows()}
+    assert kernels["matmul"] == "cpu: forward, backward"
+    assert kernels["mm, spmm"] == "cpu: in matmul"
+    assert kernels["nn.functional.conv2d"] == "cpu: in convolution"
+    assert kernels["abs, absolute"] == "-"
+
+
+def test_commands_may_be_piped_to_head():
+    with subprocess.Popen([sys.executable, "-m", "tinytensor", "ops"], cwd=ROOT, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline().startswith("operation ")
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+def test_help_shows_defaults():
+    answer = subprocess.run([sys.executable, "-m", "tinytensor", "ops", "--help"], cwd=ROOT,
+                            capture_output=True, text=True, check=True)
+    assert "(default: False)" in " ".join(answer.stdout.split())
+
+
+def test_page_of_pytorch_lists_the_names_that_are_left_out():
+    page = (ROOT / "tinytensor/PYTORCH.md").read_text()
+    listed = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))))
+    assert listed == set(absent.REASONS)
+
+
+def test_readme_counts_the_operations():
+    assert f"[{len(ops.rows())} operations]" in (ROOT / "README.md").read_text()
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+@in_turn("mode", ["scalar", "tinytensor"])
+def test_readme_programs_print_what_it_shows(mode):
+    """A program prints what the comments at the beginnings of its lines show."""
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    [program] = [p for p in programs if re.match(rf"(from|import) {mode}\b", p)]
+    shown = [line.removeprefix("# ") for line in program.splitlines() if line.startswith("# ")]
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                            check=True, cwd=ROOT)
+    assert len(shown) > 0 and answer.stdout.splitlines() == shown
+
+
+def test_readme_shows_a_real_operation():
+    [definition] = re.findall(r"```python\n(def .*?)```", (ROOT / "README.md").read_text(),
+                              re.DOTALL)
+    source = re.sub(r"\n{2,}", "\n\n", (ROOT / "tinytensor/ops/elementwise.py").read_text())
+    assert definition in source
+
+
+@in_turn("page", sorted(path.relative_to(ROOT).as_posix()
+                        for folder in (".", "tinytensor", "benchmarks", "examples")
+                        for path in (ROOT / folder).glob("*.md")))
+def test_links_of_pages_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", (ROOT / page).read_text())
+    missing = {link for link in links
+               if "://" not in link and not (ROOT / page).parent.joinpath(link).exists()}
+    assert not missing
+
+
+def test_readme_links_to_the_other_pages():
     readme = (ROOT / "README.md").read_text()
-    assert command.families() in readme, "run: python -m tinytensor ops --families"
-    assert f"{len(command.rows())} operations" in readme
+    pages = {path.name for path in ROOT.glob("*.md")} - {"README.md"}
+    assert {page for page in pages if f"]({page})" not in readme} == set()
 
 
 def test_readme_commands_are_one_line_each():

@@ -132,7 +132,7 @@ def test_asked_to_stop(number: signal.Signals, tmp_path: Path,
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number, errors
     step = tinytensor.load(tmp_path / "checkpoint.safetensors")["run"]["step"]
-    assert f"stopped after step {step}, with a checkpoint. To go on:" in output
+    assert f"stopped after step {step}, with a checkpoint. To continue:" in output
     assert output.rstrip().endswith(f"--output {tmp_path} --resume")
     assert "stopping after this step" in errors and "Traceback" not in errors
     assert f"resuming after step {step}" in finish(tmp_path, "--resume")
@@ -244,7 +244,7 @@ def test_parts_that_are_none(tmp_path: Path) -> None:
     assert same(states(others), before)
     with pytest.raises(RuntimeError) as caught:
         resume.load_checkpoint(path, model=nn.Linear(3, 4))
-    assert "at the part 'model'" in caught.value.__notes__[0]
+    assert "for the part 'model'" in caught.value.__notes__[0]
 
 
 def test_files_that_are_no_checkpoints(tmp_path: Path) -> None:

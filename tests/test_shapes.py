@@ -13,9 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from operations import Drawn, is_drawn, made, ours, outputs, replace, values
 from test_reductions import agree, draw
-from tinytensor.autograd.table import TABLE
 
 import tinytensor
+from tinytensor.autograd.table import TABLE
 
 Call = Callable[[Any, Any], Any]
 

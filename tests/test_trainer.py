@@ -1,4 +1,4 @@
-"""The trainer that the examples share: loops, metrics, curves, what it refuses."""
+"""The trainer that the examples share: loops, metrics, curves, errors."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ def test_epochs_and_batches(tmp_path: Path) -> None:
     run.finish()
     assert [(e, s) for e, s, _ in seen] == [(1, 1), (1, 2), (1, 3), (2, 4), (2, 5), (2, 6)]
     assert sorted(n for e, _, numbers in seen for n in numbers if e == 1) == list(range(6))
-    found = rows(tmp_path)
-    assert [(r["step"], r["epoch"], r["loss"], r.get("accuracy")) for r in found] == [
+    written = rows(tmp_path)
+    assert [(r["step"], r["epoch"], r["loss"], r.get("accuracy")) for r in written] == [
         (1, 1, 0.1, None), (2, 1, 0.2, None), (3, 1, 0.3, 0.5),
         (4, 2, 0.4, None), (5, 2, 0.5, None), (6, 2, 0.6, 1.0)]
-    seconds = [r["seconds"] for r in found]
+    seconds = [r["seconds"] for r in written]
     assert seconds == sorted(seconds) and seconds[0] >= 0
-    assert run.rows() == found
+    assert run.rows() == written
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_steps_without_a_loader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And a run that was finished is made longer."""
+    """A finished run can be resumed with more steps."""
     def go(count: int, *words: str) -> list[float]:
         tinytensor.manual_seed(1)
         run, drawn = trainer.Run("x", options(tmp_path, *words)), []
@@ -70,7 +70,7 @@ def test_steps_without_a_loader(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
     whole = go(7)
     first = go(3)
-    assert "starting from the beginning (--resume goes on)" in capsys.readouterr().out
+    assert "(--resume would continue the last run)" in capsys.readouterr().out
     assert (tmp_path / "earlier_checkpoint.safetensors").exists()
     assert first + go(7, "--resume") == whole
     assert "resuming after step 3" in capsys.readouterr().out
@@ -80,7 +80,7 @@ def test_steps_without_a_loader(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_several_models_and_optimizers(tmp_path: Path) -> None:
-    """A generator and a discriminator, stopped between two checkpoints and resumed."""
+    """A generator and a discriminator, interrupted between two checkpoints and resumed."""
     def go(stop: int, *words: str) -> dict[str, Any]:
         tinytensor.manual_seed(2)
         g, d = nn.Linear(2, 3), nn.Linear(3, 1)
@@ -99,8 +99,8 @@ def test_several_models_and_optimizers(tmp_path: Path) -> None:
                     optimizer.step()
                 run.log(loss_d=-loss, loss_g=loss)
         run.finish()
-        found = tinytensor.load(tmp_path / "checkpoint.safetensors")
-        return {name: found[name] for name in ("g", "d", "of_g", "of_d", "loader", "random")}
+        saved = tinytensor.load(tmp_path / "checkpoint.safetensors")
+        return {name: saved[name] for name in ("g", "d", "of_g", "of_d", "loader", "random")}
 
     whole = go(99)
     go(5)
@@ -144,8 +144,8 @@ def test_weights_that_are_not_finite_do_not_replace_a_checkpoint(tmp_path: Path)
             if step == 2:
                 with tinytensor.no_grad():
                     model.bias[0] = float("nan")
-    found = tinytensor.load(tmp_path / "checkpoint.safetensors")
-    assert found["run"]["step"] == 1 and bool(found["model"]["bias"].isfinite().all())
+    saved = tinytensor.load(tmp_path / "checkpoint.safetensors")
+    assert saved["run"]["step"] == 1 and bool(saved["model"]["bias"].isfinite().all())
 
 
 def test_loaders_that_give_nothing(tmp_path: Path) -> None:
@@ -190,14 +190,14 @@ def test_resuming_with_other_options_and_without_a_checkpoint(
         run.checkpoint()
     said = capsys.readouterr().out
     assert f"no checkpoint in {tmp_path}: starting from the beginning" in said
-    assert "note: --seed was 0 when this run began, and is 5 now" in said
+    assert "note: --seed was 0 when this run began; it is 5 now" in said
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (["--checkpoint-every", "-1"], "must be a whole number from 0 up, got '-1'"),
+    (["--checkpoint-every", "-1"], "must be a whole number, at least 0, got '-1'"),
     (["--device", "nowhere"], "nowhere"),
 ])
-def test_options_that_are_none(words: list[str], said: str, tmp_path: Path,
+def test_invalid_options(words: list[str], said: str, tmp_path: Path,
                                capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         options(tmp_path, *words)

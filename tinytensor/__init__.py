@@ -31,7 +31,7 @@ from .arrays.dtypes import (
     set_default_dtype,
 )
 from .arrays.threads import get_num_threads, set_num_threads
-from .autograd import versions as _versions
+from .autograd import frames as _frames
 from .autograd.modes import (
     enable_grad,
     inference_mode,
@@ -61,7 +61,10 @@ from .compat.names import *  # noqa: E402, F403
 from .nn import functional  # noqa: E402 - the word that `scalar` has for it too
 from .tensors.files import load, save  # noqa: E402
 
-if _imports.find_spec(f"{__name__}.kernels"):  # what it holds is faster, and can be left out
+# Packages that make operations faster. Without them everything works.
+if _imports.find_spec(f"{__name__}.compiled"):
+    from . import compiled
+if _imports.find_spec(f"{__name__}.kernels"):
     from . import kernels
 
 
@@ -72,4 +75,4 @@ def __getattr__(name: str) -> Any:
 # Dividing by zero gives inf or NaN, as in PyTorch, and no warning. Only for lines of this
 # package: what NumPy tells users about their own code stays.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tinytensor\.")
-_versions.mark_own_modules(__name__)
+_frames.mark_own_modules(__name__)

@@ -1,7 +1,7 @@
-"""What is measured: one file a kind of work, each with its rows.
+"""The measured work: one file per family, each with its rows.
 
-A Row (see peers.py) maps the name of a peer to a function that prepares the work on a device and
-returns one step of it. A peer that is not installed raises ImportError there, and its row says so.
+A `Row` (peers.py) maps the name of a peer to a function that prepares the work on a device and
+returns one step. If the peer is not installed, the function raises ImportError and the row says so.
 """
 
 from . import (

@@ -25,7 +25,7 @@ def torch_data(torch: Any, device: str, *sizes: int) -> list[Any]:
     return [torch.from_numpy(array).to(device) for array in images(*sizes)]
 
 
-# LeNet: 6 and 16 channels of 5×5, each with a maximum of 2×2 after it, then 120-84-10.
+# LeNet: convolutions of 5×5 with 6 and 16 channels, each with max pooling of 2×2; then 120-84-10.
 
 def torch_lenet(torch: Any, device: str, size: int, batch: int) -> Step:
     nn = torch.nn
@@ -81,11 +81,12 @@ def lenet(size: int, batch: int = 64, quick: tuple[str, ...] = ()) -> Row:
              | tinygrad_named.peers(tinygrad_lenet, data, lr=LR)
              | {NUMPY: lambda device: by_hand.lenet(data()[0], *data()[1], LR)})
     return Row(f"LeNet, {size}² images, batch {batch}", peers, targets(1.0, peers), quick=quick,
-               left_out="autograd: it has scipy.signal's convolution only; not tried")
+               left_out="autograd: its only convolution is scipy.signal's; not tried")
 
 
-# The residual network: a stem, then for each width a block of two 3×3 convolutions with batch norm,
-# the first of each later block with stride 2 and a 1×1 convolution beside it.
+# The residual network: a stem, then one block per width. A block has two 3×3 convolutions, each
+# with batch norm. From the second block on, the first convolution has stride 2, and the shortcut is
+# a 1×1 convolution.
 
 def torch_residual(torch: Any, device: str, size: int, channels: int, batch: int,
                    widths: tuple[int, ...]) -> Step:
@@ -99,12 +100,12 @@ def torch_residual(torch: Any, device: str, size: int, channels: int, batch: int
             self.norm1 = nn.BatchNorm2d(outputs)
             self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
             self.norm2 = nn.BatchNorm2d(outputs)
-            self.beside = nn.Conv2d(inputs, outputs, 1, 2, bias=False) if stride == 2 \
+            self.shortcut = nn.Conv2d(inputs, outputs, 1, 2, bias=False) if stride == 2 \
                 else nn.Identity()
 
         def forward(self, x: Any) -> Any:
             inner = functional.relu(self.norm1(self.conv1(x)))
-            return functional.relu(self.norm2(self.conv2(inner)) + self.beside(x))
+            return functional.relu(self.norm2(self.conv2(inner)) + self.shortcut(x))
 
     class Residual(nn.Module):
         def __init__(self) -> None:
@@ -135,13 +136,13 @@ def made_residual(size: int, channels: int, batch: int, widths: tuple[int, ...])
     for i, (a, b) in enumerate(zip((widths[0], *widths), widths, strict=False)):
         shapes |= {f"blocks.{i}.conv1.weight": (b, a, 3, 3)} | norm(f"blocks.{i}.norm1", b)
         shapes |= {f"blocks.{i}.conv2.weight": (b, b, 3, 3)} | norm(f"blocks.{i}.norm2", b)
-        shapes |= {f"blocks.{i}.beside.weight": (b, a, 1, 1)} if a != b else {}
+        shapes |= {f"blocks.{i}.shortcut.weight": (b, a, 1, 1)} if a != b else {}
     shapes |= {"head.weight": (CLASSES, widths[-1]), "head.bias": (CLASSES,)}
     return weights(shapes), images(batch, channels, size)
 
 
 def residual_forward(conv: Any, norm: Any, relu: Any, p: Any, x: Any) -> Any:
-    """The features before the mean over places, by three functions of a library."""
+    """The features before the mean over positions, from three functions of a library."""
     x = relu(norm(conv(x, p["stem.weight"], 1, 1), p["norm.weight"], p["norm.bias"]))
     for i in range(sum("conv1" in name for name in p)):
         block = f"blocks.{i}"
@@ -150,9 +151,9 @@ def residual_forward(conv: Any, norm: Any, relu: Any, p: Any, x: Any) -> Any:
             return norm(conv(x, p[f"{block}.conv{j}.weight"], 1, stride),
                         p[f"{block}.norm{j}.weight"], p[f"{block}.norm{j}.bias"])
 
-        wider = f"{block}.beside.weight" in p
+        wider = f"{block}.shortcut.weight" in p
         inner = normed(relu(normed(x, 1, 2 if wider else 1)), 2, 1)
-        x = relu(inner + (conv(x, p[f"{block}.beside.weight"], 0, 2) if wider else x))
+        x = relu(inner + (conv(x, p[f"{block}.shortcut.weight"], 0, 2) if wider else x))
     return x
 
 
@@ -187,7 +188,7 @@ def residual(size: int, channels: int, batch: int = 32, widths: tuple[int, ...] 
              | numpy_named.peers(residual_loss, data, lr=LR, only=(JAX,))
              | tinygrad_named.peers(tinygrad_residual, data, lr=LR))
     return Row(f"residual 3×3 network, {size}² images, batch {batch}", peers, targets(1.0, peers),
-               quick=quick, left_out="autograd, as above; MyGrad: LeNet stands for it")
+               quick=quick, left_out="autograd (see LeNet); MyGrad: measured on LeNet only")
 
 
 ROWS = [lenet(28, quick=(OURS, PYTORCH, NUMPY)), lenet(32),

@@ -1,4 +1,4 @@
-"""A training step of a GPT on characters: 4 blocks with pre-norm, causal attention, AdamW."""
+"""A training step of a GPT on characters: 4 blocks with pre-norm and causal attention; AdamW."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def torch_step(torch: Any, device: str, width: int, layers: int, batch: int, len
 
 def made(width: int, layers: int, batch: int, length: int) \
         -> tuple[Weights, tuple[numpy.ndarray, ...]]:
-    """The weights under the names and in the order of the module above, and the data."""
+    """The weights, with the names and in the order of the module above, and the data."""
     def linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
         return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
 

@@ -1,4 +1,4 @@
-"""How a training step's time grows: an MLP's with batch, width, depth; a GPT's with its text."""
+"""The time of a training step: of an MLP by batch, width and depth; of a GPT by text length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time an import takes: that of a new Python that imports, less that of one that does not."""
+"""The time of an import: that of a new Python that imports, less that of one that does not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ MODULES = {OURS: "tinytensor", PYTORCH: "torch", JAX: "jax", TINYGRAD: "tinygrad
 
 
 def of_process(program: str) -> float:
-    # Installed packages are compiled to bytecode; a checkout is by its first import, if it may.
+    """The seconds that a new Python needs for a program."""
+    # Installed packages have bytecode. A checkout gets it at its first import, unless forbidden.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True,
@@ -27,7 +28,7 @@ def importing(module: str) -> Prepare:
     def prepare(device: str) -> Step:
         if util.find_spec(module) is None:
             raise ImportError(name=module)
-        of_process(f"import {module}")  # from here on its files are in the cache of the disk
+        of_process(f"import {module}")  # reads the files into the disk cache
         return lambda: (min(of_process(f"import {module}") for _ in range(3))
                         - min(of_process("") for _ in range(3)))
     return prepare

@@ -42,7 +42,7 @@ def made(inputs: int, hidden: int, batch: int, length: int) \
 
 
 def cell(names: Any, h: Any, c: Any, of_input: Any, transposed: Any) -> tuple[Any, Any]:
-    """One step of time; `of_input` is the input's part of the gates, computed for all at once."""
+    """One time step. `of_input` is the input's part of the gates, precomputed for all steps."""
     gates, size = of_input + names.np.matmul(h, transposed), c.shape[1]
     kept = names.sigmoid(gates[:, :2 * size])
     c = kept[:, size:] * c + kept[:, :size] * names.np.tanh(gates[:, 2 * size:3 * size])
@@ -71,7 +71,7 @@ def numpy_loss(names: Any, parameters: Any, x: Any, y: Any) -> Any:
 
 
 def tinygrad_loss(parameters: Any, x: Any, y: Any) -> Any:
-    """Time is unrolled: tinygrad has no loop to capture."""
+    """The loop over time is unrolled, because TinyJit captures no loops."""
     p = parameters
     length, batch, size = x.shape[0], x.shape[1], p["lstm.weight_hh_l0"].shape[1]
     of_inputs = x.linear(p["lstm.weight_ih_l0"].T, p["lstm.bias_ih_l0"] + p["lstm.bias_hh_l0"])

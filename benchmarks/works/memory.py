@@ -1,9 +1,9 @@
-"""Peak memory of training runs: ten steps of each network, in a process of its own.
+"""Peak memory of training runs: ten steps of each network, each in a new process.
 
-On the CPU: the largest resident set of the whole process, interpreter and libraries included, and
-the same less what was resident when the library had just been imported (Linux counts both). The
-second says more of arrays, but also counts what a library loads at its first use, be it a compiler.
-On a GPU: what the library's pool holds afterwards.
+On the CPU, a row is the peak resident set of the process (Linux only), interpreter and libraries
+included. A second row subtracts the resident set after the import. It is closer to the size of the
+arrays, but includes what a library loads at its first use, such as a compiler. On a GPU, both rows
+are the size of the library's memory pool at the end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MODULES = {OURS: "tinytensor", REFERENCE: "tinytensor", PYTORCH: "torch"}
 
 
 def resident(field: str) -> int:
-    """A field of this process's status in bytes: VmRSS is what is resident, VmHWM its peak."""
+    """A field of this process's status, in bytes: VmRSS (resident set) or VmHWM (its peak)."""
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith(field + ":"):
             return int(line.split()[1]) * 1024
@@ -28,14 +28,14 @@ def resident(field: str) -> int:
 
 
 def peak(peer: str, prepare: Prepare, whole: bool) -> Prepare:
-    """What `measured` answers in bytes, where a step would answer its loss."""
+    """A function that trains for ten steps and returns the peak in bytes, instead of a loss."""
     def measured_on(device: str) -> Any:
         module: Any = importlib.import_module(MODULES[peer])
 
         def measured() -> int:
             if device == "cpu":
                 before = resident("VmRSS")
-                Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # peak: from now
+                Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets VmHWM
             step = prepare(device)
             for _ in range(STEPS):
                 step()

@@ -29,7 +29,7 @@ def torch_step(torch: Any, device: str, batch: int, sizes: tuple[int, ...]) -> S
 
 
 def made(batch: int, sizes: tuple[int, ...]) -> tuple[Weights, tuple[numpy.ndarray, ...]]:
-    """The weights under the names that the Sequential gives them, and the data."""
+    """The weights, with the names that Sequential gives them, and the data."""
     shapes: dict[str, tuple[int, ...]] = {}
     for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
         shapes |= {f"{2 * i}.weight": (outputs, inputs), f"{2 * i}.bias": (outputs,)}

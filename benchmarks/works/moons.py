@@ -1,4 +1,4 @@
-"""One training step on two moons: MLP 2-16-16-1, 100 samples, max-margin loss with L2."""
+"""A training step on two moons: MLP 2-16-16-1, 100 samples, max-margin loss with L2 penalty."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SAMPLES = 100
 
 
 def data() -> tuple[list[list[float]], list[int]]:
-    """Two interleaved half circles with noise, labelled -1 and 1."""
+    """Two interleaved half circles with noise, with labels -1 and 1."""
     rng = numpy.random.default_rng(0)
     angles = rng.uniform(0, numpy.pi, SAMPLES)
     outer = numpy.arange(SAMPLES) % 2 == 0
@@ -24,7 +24,7 @@ def data() -> tuple[list[list[float]], list[int]]:
 
 
 def training_step(value: Any, nn: Any) -> Step:
-    """The step as micrograd's users write it; `value` and `nn` are those of an engine."""
+    """The step as in micrograd's demo. `value` and `nn` come from micrograd or `scalar`."""
     random.seed(1337)
     points, labels = data()
     model = nn.MLP(2, [16, 16, 1])

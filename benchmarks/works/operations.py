@@ -1,4 +1,4 @@
-"""Single operations at several sizes: forward alone, and forward with backward."""
+"""Single operations of several sizes: forward without recording, and forward with backward."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..peers import AUTOGRAD, JAX, MYGRAD, TINYGRAD, Prepare, Row, Step, targets
 Shapes = tuple[tuple[int, ...], ...]
 
 
-# Each operation is a class of the three ways to write it, on the arrays of the shapes of a row.
+# Each operation is a class with three implementations, one per style of names.
 
 class Softmax:
     @staticmethod
@@ -78,7 +78,7 @@ class Attention:
 
 
 class Conv2d:
-    """No stride; half the kernel's size as padding."""
+    """Stride 1; the padding keeps the size of the image."""
 
     @staticmethod
     def torch(torch: Any, x: Any, weight: Any) -> Any:
@@ -201,7 +201,7 @@ def autograd_step(operation: Any, shapes: Shapes, backward: bool) -> Step:
 
 
 def checked(prepare: Prepare) -> Prepare:
-    """The steps return an array; the sum of its squares is compared among the peers."""
+    """Replaces the first result, an array, by its sum of squares, which the peers compare."""
     def prepared(device: str) -> Step:
         step, calls = prepare(device), 0
 

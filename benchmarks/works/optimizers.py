@@ -1,4 +1,4 @@
-"""One update of an optimiser alone: square matrices with biases, gradients given."""
+"""One optimizer step on square matrices and biases, with given gradients."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..numpy_named import InPlace, jax_update
 from ..peers import JAX, NUMPY, OURS, PYTORCH, PYTORCH_FUSED, TINYGRAD, Row, Step, targets
 
 LR = 1e-3
-SIZES = {"1M": (16, 256), "10M": (10, 1024)}  # matrices, and their width
+SIZES = {"1M": (16, 256), "10M": (10, 1024)}  # number and width of the matrices
 SMALL = (2, 3)
 
 
 def made(count: int, width: int) -> tuple[Weights, Weights]:
-    """Parameters, and their gradients."""
+    """The parameters and their gradients."""
     shapes = [shape for _ in range(count) for shape in ((width, width), (width,))]
     return ({str(i): normal(*shape, seed=i) for i, shape in enumerate(shapes)},
             {str(i): normal(*shape, seed=1000 + i) for i, shape in enumerate(shapes)})
@@ -38,7 +38,7 @@ def torch_step(torch: Any, device: str, kind: str, count: int, width: int,
 
 
 def checked(update: Any, read: Any) -> Step:
-    """The update; its first calls also read a number that shows what it did."""
+    """The update. Its first three calls also return a number, which the peers compare."""
     calls = 0
 
     def step() -> Any:
@@ -96,7 +96,7 @@ def tinygrad_step(kind: str, count: int, width: int) -> Step:
 def row(kind: str, count: int, width: int, name: str, goal: float | None = None,
         quick: tuple[str, ...] = ()) -> Row:
     peers = torch_named.peers(torch_step, kind=kind, count=count, width=width)
-    if kind != "SGD":  # PyTorch's SGD has a fused form too, for momentum; plain, there is no gain
+    if kind != "SGD":  # the fused form of PyTorch's plain SGD is not faster
         peers[PYTORCH_FUSED] = torch_named.peers(
             torch_step, kind=kind, count=count, width=width, fused=True)[PYTORCH]
     peers |= {JAX: lambda device: jax_step(kind, count, width),

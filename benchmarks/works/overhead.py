@@ -1,4 +1,4 @@
-"""The cost of recording: 1,000 chained operations on 16 numbers, forward and backward."""
+"""The overhead per operation: 1,000 chained operations on 16 numbers, forward and backward."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from ..peers import AUTOGRAD, MYGRAD, Row, Step, targets
 LENGTH = 1000
 START, FACTOR, SHIFT = numpy.random.default_rng(0).uniform(0.5, 1.0, (3, 16)).astype(numpy.float32)
 
-# Each chain applies LENGTH operations to y; w and b are parameters that want a gradient.
+# Each chain applies LENGTH operations to y. w and b require gradients.
 CHAINS: dict[str, Callable[..., Any]] = {}
 
 
 def chain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Registers a chain."""
     CHAINS[function.__name__] = function
     return function
 

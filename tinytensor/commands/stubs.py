@@ -1,11 +1,12 @@
-"""Writes `table.pyi`: what type checkers and editors know of the table of operations.
+"""Print `table.pyi`, the stub file of the table of operations.
 
-The functions and methods that follow from the table exist only at run time; this file says which
-they are. A test holds `table.pyi` against it.
+The functions and methods of the table are made at run time; type checkers and editors read their
+signatures in `table.pyi`. A test compares that file with this output.
 """
 
 from __future__ import annotations
 
+import argparse
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,14 @@ from typing import Any
 from .tensors.tensor import Tensor
 '''
 UNARY = {"__neg__", "__abs__", "__invert__", "__pos__"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command has no options."""
+
+
+def run(options: argparse.Namespace) -> None:
+    print(text(), end="")
 
 
 def result_type(entry: Entry) -> str:

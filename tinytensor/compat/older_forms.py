@@ -16,7 +16,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd.frames import warn
+from ..autograd.frames import passes_on, shorten, warn
 
 Function = Callable[..., Any]
 Adapter = Callable[[Function], Function]
@@ -33,23 +33,33 @@ def adapted(key: str, function: Function) -> Function:
 
 def _alpha_second(function: Function) -> Function:
     """add(input, alpha, other)."""
+    @passes_on
     @functools.wraps(function)
     def called(input: Any, other: Any, last: Any = None, *, alpha: Any = 1) -> Any:
-        if last is not None:
-            return function(input, last, alpha=other)
-        return function(input, other) if alpha == 1 else function(input, other, alpha=alpha)
+        try:
+            if last is not None:
+                return function(input, last, alpha=other)
+            return function(input, other) if alpha == 1 else function(input, other, alpha=alpha)
+        except Exception as error:
+            shorten(error)
+            raise
 
     return called
 
 
 def _value_second(function: Function) -> Function:
     """addcmul(input, value, tensor1, tensor2)."""
+    @passes_on
     @functools.wraps(function)
     def called(input: Any, tensor1: Any, tensor2: Any, last: Any = None, *,
                value: Any = 1) -> Any:
-        if last is not None:
-            return function(input, tensor2, last, value=tensor1)
-        return function(input, tensor1, tensor2, value=value)
+        try:
+            if last is not None:
+                return function(input, tensor2, last, value=tensor1)
+            return function(input, tensor1, tensor2, value=value)
+        except Exception as error:
+            shorten(error)
+            raise
 
     return called
 
@@ -59,12 +69,17 @@ def _value_second(function: Function) -> Function:
 
 def _stacklevel_third(function: Function) -> Function:
     """softmax(input, dim, _stacklevel, dtype)."""
+    @passes_on
     @functools.wraps(function)
     def called(input: Any, dim: Any = None, dtype: Any = None, last: Any = None, *,
                _stacklevel: int = 3, axis: Any = None) -> Any:
         if dtype.__class__ is int:
             dtype = last
-        return function(input, dim if axis is None else axis, dtype)
+        try:
+            return function(input, dim if axis is None else axis, dtype)
+        except Exception as error:
+            shorten(error)
+            raise
 
     return called
 
@@ -134,6 +149,7 @@ def _flags(function: Function) -> Function:
     name, positional = function.__name__, _positional(inspect.signature(function))
     order = FROM_SIZE_AVERAGE[name]
 
+    @passes_on
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
         if len(args) > positional or (kwargs and not FLAG_NAMES.isdisjoint(kwargs)):
@@ -141,7 +157,11 @@ def _flags(function: Function) -> Function:
             if flagged:
                 warn(f"{name}: size_average and reduce are deprecated, write "
                      f"reduction={kwargs['reduction']!r} instead")
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            shorten(error)
+            raise
 
     return called
 

@@ -1,4 +1,4 @@
-"""Parameter and Buffer: Tensors that a Module takes notice of when they are assigned to it."""
+"""Parameter and Buffer: Tensors that a Module registers when they are assigned to it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from ..tensors.tensor import Tensor
 
 
 class Parameter(Tensor):
-    """A Tensor that is to be trained: assigned to a Module, it is among its parameters().
+    """A Tensor that is trained: assigned to a Module, it is one of its parameters().
 
-    Shares the memory of `data`. It requires grad unless told otherwise.
+    It shares the memory of `data`, and requires grad by default.
+
+    Raises:
+        TypeError: data is not a Tensor.
     """
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True):
@@ -24,7 +27,7 @@ class Parameter(Tensor):
         self.requires_grad = requires_grad
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        """A Parameter with its own memory, and without the gradient."""
+        """A Parameter with its own memory and without a gradient."""
         copy = type(self)(self.data.clone(), self.requires_grad)  # type: ignore[attr-defined]
         copy.__dict__.update({k: v for k, v in vars(self).items() if k[0] != "_"})
         memo[id(self)] = copy
@@ -35,19 +38,19 @@ class Parameter(Tensor):
 
 
 class UninitializedParameter(Parameter):
-    """A Parameter whose shape is not known yet: that of a lazy layer before its first call.
+    """A Parameter without a shape: that of a lazy layer before its first call.
 
-    It has a dtype and a device, which its module can change; what needs its values raises.
+    It has a dtype and a device, which its module can change. Using its values raises RuntimeError.
     """
 
-    _blank: Tensor  # of its dtype and device, without elements
+    _blank: Tensor  # holds the dtype and the device; it has no elements
 
     def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None):
         self._blank, self._node = empty(0, device=device, dtype=dtype), None
         self._wanted = requires_grad
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
-        """Makes an ordinary Parameter of this one, in its place; its values are left open."""
+        """Turns this object into an ordinary Parameter with uninitialised values."""
         blank, wanted = self._blank, self._wanted
         made = empty(shape, device=blank.device if device is None else device,
                      dtype=blank.dtype if dtype is None else dtype)
@@ -91,14 +94,17 @@ class UninitializedParameter(Parameter):
 
 
 def is_lazy(param: Any) -> bool:
-    """Whether it is the parameter of a lazy layer that has met no input yet."""
+    """Whether it is the parameter of a lazy layer that has not been called yet."""
     return isinstance(param, UninitializedParameter)
 
 
 class Buffer(Tensor):
     """A Tensor that belongs to a Module and is not trained, such as a running mean.
 
-    Shares the memory of `data`. Only a persistent one is part of the state_dict.
+    It shares the memory of `data`. Only a persistent buffer is part of the state_dict.
+
+    Raises:
+        TypeError: data is not a Tensor.
     """
 
     def __init__(self, data: Tensor | None = None, *, persistent: bool = True):

@@ -7,13 +7,15 @@ operators and in-place forms of Tensor, and the array language of a recorded bac
 from __future__ import annotations
 
 import builtins
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from ..arrays import devices, dtypes
+from ..autograd.frames import passes_on, shorten
 from ..autograd.graph import tensors
 from ..autograd.modes import mode
-from ..autograd.table import TABLE, Entry
+from ..autograd.table import TABLE, Entry, attach
 from ..compat import older_forms
 from ..tensors import creation
 from ..tensors.tensor import Tensor
@@ -54,7 +56,7 @@ from . import (  # each enters its operations into the table
     sorting,
     special,
 )
-from .inplace import in_place
+from .inplace import in_place, like
 
 REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__",
              "__matmul__", "__and__", "__or__", "__xor__", "__lshift__", "__rshift__"}
@@ -97,6 +99,7 @@ def _swapped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 def _or_not_implemented(function: Callable[..., Any]) -> Callable[..., Any]:
     """`tensor == "text"` is False, as between any two things of different kinds."""
+    @like(function, function.__name__)
     def method(self: Any, other: Any) -> Any:
         if isinstance(other, Tensor | bool | int | float) or devices.is_array(other):
             return function(self, other)
@@ -107,14 +110,18 @@ def _or_not_implemented(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _with_pieces(function: Callable[..., Any], parameter: str) -> Callable[..., Any]:
     """x.reshape(2, 3) beside x.reshape((2, 3))."""
+    @passes_on
+    @like(function, function.__name__)
     def method(self: Any, *pieces: Any, **options: Any) -> Any:
         if parameter in options or not pieces and options:
             return function(self, **options)
         whole = len(pieces) == 1 and not isinstance(pieces[0], int)
-        return function(self, pieces[0] if whole else pieces, **options)
+        try:
+            return function(self, pieces[0] if whole else pieces, **options)
+        except Exception as error:
+            shorten(error)
+            raise
 
-    method.__doc__ = function.__doc__
-    method.__name__ = getattr(function, "__name__", "method")
     return method
 
 
@@ -203,13 +210,13 @@ for _name, _function in {
 
 def _in_shape(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The in-place form of an operation that changes the shape and no element."""
+    @like(function, name)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         self._check_write(name)
         result = function(self, *args, **kwargs)
         self._array, self._node = result._array, result._node
         return self
 
-    method.__name__ = name
     method.__doc__ = f"As `{name.strip('_')}`, in place: this Tensor gets the new shape."
     return method
 
@@ -258,6 +265,7 @@ def load() -> None:
     for key, entry in TABLE.items():
         entry.function = older_forms.adapted(key, entry.function)
         _attach(entry)
+    attach.append(_attach)  # operations that programs define get their methods too
     for name in ("zeros", "ones", "arange"):
         vars(tensors)[name] = _beside(getattr(creation, name))
     for name in ("zeros_like", "ones_like"):

@@ -5,6 +5,7 @@ The ops sigmoid, tanh and relu are in elementwise.py.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -16,7 +17,6 @@ from .. import random
 from ..arrays import Array, devices, dtypes
 from ..autograd import graph
 from ..autograd.frames import warn
-from ..autograd.op import Op
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from . import elementwise
@@ -38,17 +38,17 @@ def written(function: Callable[..., Any]) -> Callable[..., Any]:
     return in_place(function, f"{function.__name__}_")
 
 
-def with_inplace(made: Op) -> Op:
+def with_inplace(made: Any) -> Any:
     """Adds the last parameter `inplace` of nn.functional, with which it writes into its input."""
-    given = list(made.function.__signature__.parameters.values())
+    given = list(made.__signature__.parameters.values())
 
     def activation(input: Tensor, *parameters: Any, inplace: bool = False, **named: Any) -> Any:
         if len(parameters) == len(given):  # `given` includes the input
             parameters, inplace = parameters[:-1], parameters[-1]
-        function = written(made.function) if inplace else made.function
+        function = written(made) if inplace else made
         return function(input, *parameters, **named)
 
-    activation.__name__, activation.__doc__ = made.name, made.forward.__doc__
+    functools.update_wrapper(activation, made, updated=())
     last = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)
     activation.__signature__ = inspect.Signature([*given, last])  # type: ignore[attr-defined]
     made.public(activation)
@@ -429,19 +429,21 @@ def _(xp, g, out, dim):
     return g - xp.exp(out) * xp.sum(g, axis=axes(dim, len(out.shape)), keepdims=True)
 
 
-def _with_dtype(made: Op) -> Callable[..., Tensor]:
+def _with_dtype(made: Any) -> Callable[..., Tensor]:
     """Users may also give a dtype, to which the input is converted, or no dim."""
-    function = made.function
+    function = made
 
     def public(input: Tensor, dim: int | None = None, dtype: dtypes.dtype | None = None, *,
                axis: int | None = None) -> Tensor:
         if dtype is not None:
             input = input.to(dtypes.resolve(dtype))
         if dim is None:
-            dim = _given_dim(made.name, axis, input.ndim)
+            dim = _given_dim(made.__name__, axis, input.ndim)
         return function(input, dim)
 
-    public.__name__, public.__doc__ = made.name, made.forward.__doc__
+    functools.update_wrapper(public, made, updated=())
+    public.__signature__ = inspect.signature(  # type: ignore[attr-defined]
+        public, follow_wrapped=False)
     return made.public(public)
 
 

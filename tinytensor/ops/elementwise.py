@@ -7,11 +7,11 @@ in `neg`, `floor`, `clamp` and others.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from ..arrays import Array, dtypes
-from ..autograd.op import Op
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import is_floating, is_number, need_floating, need_one_of, refuse_bool
@@ -58,7 +58,7 @@ def add_with_alpha(input: Tensor, other: Tensor | float, *, alpha: float = 1) ->
     Raises:
         RuntimeError: integers, and an alpha that is a float.
     """
-    return add.function(input, other if alpha == 1 else _times_alpha("add", input, other, alpha))
+    return add(input, other if alpha == 1 else _times_alpha("add", input, other, alpha))
 
 
 @op(promotes="common", operator="__sub__", inplace=True, array_names=("subtract",),
@@ -81,7 +81,7 @@ def sub_with_alpha(input: Tensor, other: Tensor | float, *, alpha: float = 1) ->
     Raises:
         RuntimeError: integers, and an alpha that is a float; two Tensors of bool (use `^`).
     """
-    return sub.function(input, other if alpha == 1 else _times_alpha("sub", input, other, alpha))
+    return sub(input, other if alpha == 1 else _times_alpha("sub", input, other, alpha))
 
 
 @composed(method=False, samples=[S(t(2, 3), t(3)), S(t(2, 3), 1.5, alpha=2)])
@@ -276,7 +276,7 @@ def float_power(input: Tensor | float, exponent: Tensor | float) -> Tensor:
 
 def elementwise(name: str, rule: Callable[..., Any], doc: str, low: float = -2.0,
                 high: float = 2.0, promotes: str = "float", array_name: str = "",
-                **entry: Any) -> Op:
+                **entry: Any) -> Any:
     """An op that calls a NumPy function of one array, with the rule for its derivative."""
     numpy_name = array_name or name
 
@@ -285,8 +285,10 @@ def elementwise(name: str, rule: Callable[..., Any], doc: str, low: float = -2.0
 
     forward.__name__, forward.__module__ = name, __name__
     forward.__doc__ = f"{doc}, elementwise. Shapes: (*) -> (*)."
+    here = sys._getframe(1)  # the line that defines it, for `inspect.getsource` and tracebacks
     made = op(promotes=promotes, inplace=True, array_names=(numpy_name,),
-              samples=unary(low, high), **entry)(forward)
+              samples=unary(low, high), place=(here.f_code.co_filename, here.f_lineno),
+              **entry)(forward)
     return made.vjp(input=rule)
 
 
@@ -478,7 +480,7 @@ copysign.vjp(
 )
 
 
-def _step(name: str, array_name: str, doc: str, **entry: Any) -> Op:
+def _step(name: str, array_name: str, doc: str, **entry: Any) -> Any:
     """A rounding function: integers are unchanged, and its derivative is 0."""
     def forward(xp, input: Array):
         refuse_bool(name, input)

@@ -13,14 +13,14 @@ import math
 import operator
 import warnings
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import numpy
 
 from ..arrays import Array, devices, dtypes
-from ..autograd import engine, graph, versions
+from ..autograd import engine, graph
 from ..autograd.modes import mode
+from ..autograd.op import Op
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_integers
@@ -161,7 +161,28 @@ def _with_arrays(torch, index):
     return tuple(torch.from_numpy(k) if isinstance(k, numpy.ndarray) else k for k in index)
 
 
-@op(view=True, method=False, internal=True, samples=[
+class Indexing(Op):
+    """Reading by index. Its backward adds into the gradient that has arrived already.
+
+    An array of the input's shape for each piece would take time in the square of their number.
+    """
+
+    def backward(self, node, xp, g, sums, parents=None):
+        (parent,) = parents or node.parents
+        if parent not in sums.grads or not parent.shape or sums.recorded:
+            super().backward(node, xp, g, sums, parents)
+            return
+        total, (_, index) = sums.grads[parent], node.take(sums)
+        if parent not in sums.owned or not total.flags.c_contiguous:
+            total = sums.grads[parent] = total.copy()
+            sums.owned.add(parent)
+        if any(devices.is_array(k) and k.dtype.kind != "b" for k in index):
+            add_at(xp, total, index, g)
+        else:
+            total[index] += g
+
+
+@op(kind=Indexing, view=True, method=False, internal=True, samples=[
     S(t(3, 4), (1,)), S(t(3, 4), (WHOLE, slice(1, 3))), S(t(3, 4), (Ellipsis, 0)),
     S(t(3, 4), (None, slice(0, 3, 2))), S(t(3, 4), (numpy.array([0, 2, 0]),)),
     S(t(3, 4), (numpy.array([0, 1]), numpy.array([3, 3]))),
@@ -180,14 +201,6 @@ def getitem(input: Array, index: Index):
 @getitem.vjp("input")
 def _(xp, g, input_shape, index):
     return put_zeros.run(xp, g, input_shape, index)
-
-
-@getitem.adder("input")
-def _(xp, total, g, index):
-    if any(devices.is_array(k) and k.dtype.kind != "b" for k in index):
-        add_at(xp, total, index, g)
-    else:
-        total[index] += g
 
 
 @op(method=False, internal=True, samples=[
@@ -500,19 +513,14 @@ def _axis(name, dim, input):
     return axes(dim, input.ndim)
 
 
-class SplitNode(graph.Node):
+class SplitNode(graph.CustomNode):
     """What all pieces of a Tensor were made by: backward puts their gradients side by side.
 
-    That is one array, where a node for each piece would make one as large as the whole.
+    That is one array. A node for each piece would make one as large as the whole for each.
     """
-
-    keeps = False
 
     def name(self):
         return f"{self.op.name.capitalize()}Backward0"
-
-    def saved_values(self):
-        return []
 
     def backward(self, xp, g, sums, parents):
         (parent,) = parents or self.parents
@@ -527,11 +535,7 @@ def in_pieces(name, input, indices, join):
     pieces = tuple(getitem(input, index) for index in indices)
     if len(pieces) < 2 or pieces[0]._node is None:
         return pieces
-    made = pieces[0]._node
-    node = object.__new__(SplitNode)
-    node.op = SimpleNamespace(name=name, save_list=(), residuals=(), outputs=range(len(pieces)))
-    node.parents, node.saved, node.shape, node.hooks = (input._node,), (), (), ()
-    node.code, node.offset, node.time = made.code, made.offset, next(versions.clock)
+    node = SplitNode(name, (input._node,), outputs=range(len(pieces)), same_place=pieces[0]._node)
     node.shapes, node.join = [piece._array.shape for piece in pieces], join
     for i, piece in enumerate(pieces):
         piece._node = graph.pick(node, i, piece._array)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from ..arrays import devices, dtypes
-from ..autograd import gradients, graph, versions
+from ..autograd import engine, graph, versions
+from ..autograd.frames import shorten
 from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.modes import mode
 from ..compat import absent
@@ -285,7 +286,11 @@ class Tensor(Methods):
         Raises:
             RuntimeError: see `autograd.backward`.
         """
-        gradients.backward(self, gradient, retain_graph, create_graph, inputs)
+        try:
+            engine.backward(self, gradient, retain_graph, create_graph, inputs)
+        except Exception as error:
+            shorten(error)
+            raise
 
     def detach(self) -> Tensor:
         """The same values, in the same memory, outside of the graph."""
