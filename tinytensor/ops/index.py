@@ -330,7 +330,7 @@ def as_value(value, tensor):
 
 def check_labels(name, index, size):
     """Checks, on the host, that positions are integers in [0, size - 1]."""
-    need_integers(name, index)
+    need_integers(name, index._array)
     if index.numel():
         low, high = int(index._array.min()), int(index._array.max())
         if low < 0 or high >= size:

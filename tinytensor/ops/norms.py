@@ -54,7 +54,8 @@ def vector_norm(x: Tensor, ord: float = 2, dim: Dim = None, keepdim: bool = Fals
 
 def _normed(name, x, dtype):
     """The input of a norm, in `dtype` if given; checks that it is floating point."""
-    need_floating(name, x)
+    if not x.dtype.is_floating_point:
+        need_floating(name, x)
     return x if dtype is None else x.to(dtypes.resolve(dtype))
 
 
