@@ -62,7 +62,7 @@ def _normed(name, x, dtype):
 @composed(home="linalg", method=False, samples=[
     S(t(2, 3)), S(t(2, 3, 4), 1, (0, 2)), S(t(2, 3), "fro", keepdim=True), S(t(3, 2), math.inf),
     S(t(3, 2), -math.inf), S(t(3, 2, 4), -1, (-1, 0), True), S(t(2, 3), 2), S(t(2, 3), -2),
-    S(t(2, 2, 3), "nuc")], scalar="singular values are found by LAPACK")
+    S(t(2, 2, 3), "nuc")], scalar="LAPACK computes the singular values")
 def matrix_norm(A: Tensor, ord: str | float = "fro",  # noqa: N803
                 dim: Sequence[int] = (-2, -1), keepdim: bool = False, *,
                 dtype: dtypes.dtype | None = None) -> Tensor:
