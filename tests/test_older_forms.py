@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import warnings
 
 import numpy
@@ -63,15 +64,21 @@ def test_losses_take_the_flags_by_position(name):
 
 
 @in_turn("key", older_forms.ADAPTERS)
-def test_signatures_are_those_of_today(key):
+def test_signatures_are_the_present_ones(key):
     function = TABLE[key].function
     assert not OLDER_NAMES & set(inspect.signature(function).parameters)
     assert inspect.signature(inspect.unwrap(function)) == inspect.signature(function)
 
 
+@in_turn("name", older_forms.FROM_SIZE_AVERAGE)
+def test_adapted_losses_can_be_pickled(name):
+    function = getattr(nn.functional, name)
+    assert pickle.loads(pickle.dumps(function)) is function
+
+
 @in_turn("name", [name for name, kind in vars(nn).items()
                   if inspect.isclass(kind) and issubclass(kind, nn.loss.Loss)])
-def test_signatures_of_loss_modules_are_those_of_today(name):
+def test_signatures_of_loss_modules_are_the_present_ones(name):
     assert not OLDER_NAMES & set(inspect.signature(getattr(nn, name)).parameters)
 
 

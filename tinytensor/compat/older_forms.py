@@ -1,18 +1,20 @@
-"""PyTorch's older call forms: a table of adaptations over functions that have today's signature.
+"""PyTorch's older call forms: a table of adaptations of functions with the present signatures.
 
     add(input, 2, other)              is  add(input, other, alpha=2)
     addcmul(input, 2, a, b)           is  addcmul(input, a, b, value=2)
     softmax(input, 1, _stacklevel=5)  is  softmax(input, 1)
     mse_loss(x, y, reduce=False)      is  mse_loss(x, y, reduction="none"), with a warning
 
-`adapted` wraps the functions that `ADAPTERS` lists, when the table of operations is attached.
-`loss_arguments` does the same for the loss modules. `help` and `inspect` show today's signature.
+`adapted` wraps the functions listed in `ADAPTERS` when the table of operations is attached.
+`loss_arguments` adapts the arguments of the loss modules. `help`, `inspect` and the stubs show the
+present signature only.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -23,9 +25,17 @@ Adapter = Callable[[Function], Function]
 
 
 def adapted(key: str, function: Function) -> Function:
-    """The function of an operation, which also takes its older forms if there are any."""
+    """The function of an operation, which also takes its older forms if there are any.
+
+    It replaces the definition in its module too, so that pickle finds it there.
+    """
     adapter = ADAPTERS.get(key)
-    return adapter(function) if adapter else function
+    if adapter is None:
+        return function
+    adaptation, module = adapter(function), vars(sys.modules[function.__module__])
+    if module.get(function.__name__) is function:
+        module[function.__name__] = adaptation
+    return adaptation
 
 
 # ---------------------------------------------------------------- a number before the Tensor
@@ -87,8 +97,8 @@ def _stacklevel_third(function: Function) -> Function:
 # ---------------------------------------------------------------- size_average and reduce
 
 
-# The positional parameters of the older signatures, from `size_average` on. Today's signatures
-# have the same ones before it, and take the others by keyword only.
+# The positional parameters of the older signatures, from `size_average` on. The present signatures
+# have the same parameters before it, and take the others by keyword only.
 FLAG_NAMES = frozenset(("size_average", "reduce"))
 FLAGS = ("size_average", "reduce", "reduction")
 FROM_SIZE_AVERAGE: dict[str, tuple[str, ...]] = {
@@ -119,7 +129,7 @@ def reduction_of(size_average: bool | None, reduce: bool | None) -> str:
 
 def _with_flags(name: str, order: tuple[str, ...], positional: int, args: tuple[Any, ...],
                 kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
-    """Arguments of today for those of the older form, and whether a flag is among them.
+    """The arguments in the present form, and whether a flag was given.
 
     Raises:
         TypeError: too many arguments, or an argument given twice.
@@ -140,7 +150,7 @@ def _with_flags(name: str, order: tuple[str, ...], positional: int, args: tuple[
 
 
 def _positional(signature: inspect.Signature) -> int:
-    """How many arguments may be given by position."""
+    """The number of arguments that may be positional."""
     return sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in signature.parameters.values())
 
 
@@ -168,7 +178,7 @@ def _flags(function: Function) -> Function:
 
 def loss_arguments(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
                    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of a loss module, MSELoss(size_average, reduce, reduction), in today's form.
+    """The arguments of a loss module, MSELoss(size_average, reduce, ...), in the present form.
 
     Raises:
         TypeError: too many arguments, or an argument given twice.

@@ -1,4 +1,4 @@
-"""Losses as modules: one row each. The formulas stand with the functions in `nn.functional`."""
+"""Loss modules. Each calls the function of `nn.functional` that its class names."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class HuberLoss(Loss, function="huber_loss"):
 
 
 class CrossEntropyLoss(Loss, function="cross_entropy"):
-    """-log softmax(input)[target], for scores: there is no softmax before it.
+    """-log softmax(input)[target], for scores before the softmax.
 
     Shapes: (N, C, *), (N, *) labels or (N, C, *) probabilities -> (), or (N, *) for reduction
     "none".
@@ -115,7 +115,8 @@ class KLDivLoss(Loss, function="kl_div"):
 
 
 class PoissonNLLLoss(Loss, function="poisson_nll_loss"):
-    """e**input - target input, for the logarithm of a rate; input - target log input otherwise.
+    """e**input - target input, where input is the logarithm of a rate; with log_input=False
+    input - target log input.
 
     Shapes: (*), (*) -> (), or (*) for reduction "none".
     """
@@ -237,7 +238,7 @@ class TripletMarginWithDistanceLoss(Loss, function="triplet_margin_with_distance
 
 
 class CTCLoss(Loss, function="ctc_loss"):
-    """-log of the probability that a sequence of symbols, of which one is blank, stands for labels.
+    """-log of the total probability of all paths of symbols that collapse to the labels.
 
     Shapes: (T, N, C) log-probabilities, (N, S) labels, N lengths of the sequences, N of the labels
     -> (), or (N) for reduction "none". Graves et al. 2006.

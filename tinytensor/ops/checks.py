@@ -25,21 +25,20 @@ def need_floating(name: str, x: Array, error: type[Exception] = RuntimeError) ->
     Raises:
         RuntimeError, or the given error: a Tensor or an array of integers or bools.
     """
-    dtype = dtypes.resolve(x.dtype)
+    dtype = x.dtype if isinstance(x.dtype, dtypes.dtype) else dtypes.of_array(x)
     if not dtype.is_floating_point:
         raise error(f"{name}: needs a floating point Tensor, got {dtype.name}; convert it with "
                     ".float() first")
 
 
-def need_integers(name: str, x: Array, word: str = "positions") -> None:
+def need_integers(name: str, positions: Array) -> None:
     """
     Raises:
-        RuntimeError: a Tensor or an array of another dtype.
+        RuntimeError: an array of another dtype.
     """
-    dtype = dtypes.resolve(x.dtype)
-    if dtype.numpy.kind not in "iu":
-        raise RuntimeError(f"{name}: {word} must be integers, got {dtype.name}; convert them with "
-                           ".long()")
+    if positions.dtype.kind not in "iu":
+        raise RuntimeError(f"{name}: positions must be integers, got "
+                           f"{dtypes.of_array(positions).name}; convert them with .long()")
 
 
 def refuse_bool(name: str, *arrays: Array) -> None:

@@ -1,4 +1,4 @@
-"""Convolutions, transposed convolutions, and the windows they are made of.
+"""Convolutions, transposed convolutions, and their windows.
 
 All loops go over the taps, the elements of the kernel. For one tap, the outputs whose window has
 it inside the input, and the inputs that it reads, are two slices. `windows` copies these slices

@@ -116,7 +116,7 @@ def class_weights(name: str, labels: Tensor, classes: int, weight: Tensor | None
 
 
 def _all_in_range(labels: Array, classes: int, ignore_index: int) -> bool:
-    """Whether all labels are in [0, C - 1] and none is ignored, found in one pass.
+    """Whether all labels are in [0, C - 1] and none is ignored, in one pass.
 
     A negative label, read as an unsigned number, is larger than any class.
     """

@@ -295,7 +295,7 @@ _top_level("svd", lambda input, some=True: USV(*(
     "Shapes: (*, n, m) -> (*, n, k), (*, k), (*, m, k).",
     samples=[S(t(4, 3)), S(t(2, 3, 3))], scalar=LAPACK,
     reference=lambda torch: lambda A, some=True: (
-        lambda found: (found[0], found[1], found[2].mT))(_svd_like_numpy(torch)(A, not some)))
+        lambda usv: (usv[0], usv[1], usv[2].mT))(_svd_like_numpy(torch)(A, not some)))
 
 
 @composed(home="linalg", method=False, samples=[S(t(4, 3)), S(t(2, 3, 4)), S(t(0, 3))],

@@ -1,6 +1,6 @@
 """The largest and smallest elements, and their positions.
 
-`pick` and `put_back` are each other's derivative.
+`pick` and `put_back` are a pair: each is the derivative of the other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .index import along
 from .reduce import spread
 from .samples import S, ints, reductions, t
 
-# ---------------------------------------------------------------- picking values by position
+# ---------------------------------------------------------------- elements at distinct positions
 
 
 @op(method=False, internal=True, samples=[S(t(3, 4), ints(3, 1, high=4), 1),
@@ -178,7 +178,9 @@ def _extremum(name, input, other, keepdim, aliases, whole, pairwise, where):
 
 
 def chosen(input, indices, dim, keepdim):
-    """(values, indices): the elements at `indices` along `dim`, which has size 1 in `indices`."""
+    """(values, indices): the elements at `indices` along `dim`, without that dim of size 1 unless
+    `keepdim`.
+    """
     if not input.ndim:
         return ValuesAndIndices(input.clone(), indices)
     values = pick(input, indices, dim)

@@ -38,7 +38,7 @@ from .shape import broadcast_to, reshape
 
 def _integers(name, index):
     """The array of positions; checks its dtype."""
-    need_integers(name, index)
+    need_integers(name, index._array)
     return index._array
 
 

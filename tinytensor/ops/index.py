@@ -248,13 +248,13 @@ def positions(xp, shape, index):
     adjacent = arrays[-1] - arrays[0] == len(arrays) - 1
     before = [i for i in sliced if adjacent and i < arrays[0]]
     after = [i for i in sliced if i not in before]
-    found = sum(xp.asarray(index[i]) % max(shape[i], 1) * steps[i] for i in arrays)
-    found = xp.reshape(found, (*found.shape, *[1] * len(after)))
-    for behind, i in enumerate(reversed(after)):
-        found = found + xp.reshape(xp.arange(shape[i]) * steps[i], (-1, *[1] * behind))
+    total = sum(xp.asarray(index[i]) % max(shape[i], 1) * steps[i] for i in arrays)
+    total = xp.reshape(total, (*total.shape, *[1] * len(after)))
+    for trailing, i in enumerate(reversed(after)):
+        total = total + xp.reshape(xp.arange(shape[i]) * steps[i], (-1, *[1] * trailing))
     for i in reversed(before):
-        found = found + xp.reshape(xp.arange(shape[i]) * steps[i], (-1, *[1] * found.ndim))
-    return found
+        total = total + xp.reshape(xp.arange(shape[i]) * steps[i], (-1, *[1] * total.ndim))
+    return total
 
 
 def read(tensor, key):
@@ -343,7 +343,7 @@ def as_value(value, tensor):
 
 def check_labels(name, index, size):
     """Checks, on the host, that positions are integers in [0, size - 1]."""
-    need_integers(name, index)
+    need_integers(name, index._array)
     if index.numel():
         low, high = int(index._array.min()), int(index._array.max())
         if low < 0 or high >= size:
@@ -531,7 +531,7 @@ class SplitNode(graph.CustomNode):
 
 
 def in_pieces(name, input, indices, join):
-    """The views input[index]; `join(pieces, xp)` makes the whole out of all of them."""
+    """The views input[index]; `join(pieces, xp)` concatenates all of them."""
     pieces = tuple(getitem(input, index) for index in indices)
     if len(pieces) < 2 or pieces[0]._node is None:
         return pieces
@@ -552,7 +552,7 @@ def _sections(size, chunk):
              S(t(2, 6), (2, 0, 4), -1), S(t(0, 2), 0), S(t(3), 5)])
 def split(input: Tensor, split_size_or_sections: int | Sequence[int],
           dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of one size (the last may be smaller), or of the sizes given, as views.
+    """Pieces of one size (the last may be smaller), or of the given sizes, as views.
 
     Shapes: (n, *) -> (n1, *), (n2, *), ...
     """

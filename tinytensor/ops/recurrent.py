@@ -115,12 +115,12 @@ def _given(xp, gradients, results):
 def _by_single_rows(torch, cell, x, states, steps):
     """The reference: each sequence by itself, row by row, on PyTorch's tensors."""
     last = [tuple(s[i] for s in states) for i in range(len(states[0]))]
-    found = {}
+    results = {}
     for rows in steps:
         for i, row in enumerate(range(rows.start, rows.stop)):
-            found[row] = cell(x[row], *last[i])
-            last[i] = found[row][:len(states)]
-    return tuple(torch.stack(column) for column in zip(*(found[row] for row in sorted(found)),
+            results[row] = cell(x[row], *last[i])
+            last[i] = results[row][:len(states)]
+    return tuple(torch.stack(column) for column in zip(*(results[row] for row in sorted(results)),
                                                       strict=True))
 
 

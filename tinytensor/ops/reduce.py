@@ -281,7 +281,8 @@ def _spread(name, input, dim, unbiased, keepdim, correction):
     if not isinstance(unbiased, bool):
         raise TypeError(f"{name}: takes (input, dim, unbiased: bool, keepdim) or (input, dim, *, "
                         "correction, keepdim)")
-    need_floating(name, input)
+    if not input.dtype.is_floating_point:
+        need_floating(name, input)
     if input.dtype is dtypes.float16:  # its squares overflow
         pair = _spread(name, input.float(), dim, unbiased, keepdim, correction)
         return tuple(x.half() for x in pair)
