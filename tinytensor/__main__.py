@@ -1,7 +1,7 @@
 """`python -m tinytensor ops`: the table of operations, as it is in the code.
 
-`python -m tinytensor ops --markdown` prints it for a page; `python -m tinytensor stubs` prints what
-type checkers are told about it (tinytensor/table.pyi).
+`python -m tinytensor ops --markdown` prints it for a page; `python -m tinytensor stubs` writes what
+type checkers and editors know of it (tinytensor/table/).
 """
 
 from __future__ import annotations
@@ -76,14 +76,15 @@ def text(markdown: bool) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tinytensor", description=__doc__)
     parser.add_argument("command", choices=["ops", "stubs"],
-                        help="ops: the table of operations; stubs: what table.pyi must contain")
+                        help="ops: the table of operations; stubs: writes tinytensor/table/")
     parser.add_argument("--markdown", action="store_true", help="as a Markdown table")
     parser.add_argument("--families", action="store_true", help="only the names, by family")
     given = parser.parse_args()
     if given.command == "ops":
         print(families() if given.families else text(given.markdown))
     else:
-        print(stubs.text(), end="")
+        for path in stubs.write():
+            print(f"written: {path}")
 
 
 if __name__ == "__main__":

@@ -222,14 +222,17 @@ def _attach() -> None:
         "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj}
     for name, method in setters.items():
         setattr(Tensor, name, method)
-    shared = ops.names_for("nn.functional")
-    globals().update({name: shared[name] for name in ALSO_AT_THE_TOP})
-    globals().update(TYPES["cpu"])
     vars(cuda).update(TYPES["cuda"])
+
+
+def attached() -> dict[str, Any]:
+    """The names of the top level that stubs declare: functions of `nn.functional`, tensor types."""
+    functions = ops.names_for("nn.functional")
+    return {**{name: functions[name] for name in ALSO_AT_THE_TOP}, **TYPES["cpu"]}
 
 
 _attach()
 __all__ = ["compile", "conj", "e", "get_float32_matmul_precision", "inf", "is_complex",
            "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis", "numel", "pi", "real",
            "result_type", "set_default_tensor_type", "set_float32_matmul_precision", "strided",
-           "typename", "use_deterministic_algorithms", *ALSO_AT_THE_TOP, *TYPE_NAMES]
+           "typename", "use_deterministic_algorithms"]
