@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections import namedtuple
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import ops
 from ..tensors.tensor import Tensor
@@ -14,7 +13,13 @@ from .containers import ModuleList, Sequential
 from .linear import Linear
 from .module import Module
 
-OutputAndLoss = namedtuple("OutputAndLoss", "output loss")
+
+class OutputAndLoss(NamedTuple):
+    """The log-probability of each label, and the loss."""
+
+    output: Tensor
+    loss: Tensor
+
 
 
 class AdaptiveLogSoftmaxWithLoss(Module):
@@ -61,7 +66,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             if isinstance(module, Linear):
                 module.reset_parameters()
 
-    def forward(self, input: Any, target: Any) -> OutputAndLoss:
+    def forward(self, input: Tensor, target: Tensor) -> OutputAndLoss:
         """The log-probability of each label, and the loss.
 
         Raises:

@@ -76,10 +76,10 @@ class MultiheadAttention(Module):
 
     # ------------------------------------------------------------ forward
 
-    def forward(self, query: Any, key: Any, value: Any, key_padding_mask: Any = None,
-                need_weights: bool = True, attn_mask: Any = None,
-                average_attn_weights: bool = True,
-                is_causal: bool = False) -> tuple[Any, Any]:
+    def forward(self, query: Tensor, key: Tensor, value: Tensor,
+                key_padding_mask: Tensor | None = None, need_weights: bool = True,
+                attn_mask: Tensor | None = None, average_attn_weights: bool = True,
+                is_causal: bool = False) -> tuple[Tensor, Tensor | None]:
         """The outputs, and the weights of attention or None.
 
         A mask of bools is True where not to look, one of numbers is added to the scores. A query

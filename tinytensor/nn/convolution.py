@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from ..tensors.creation import empty
@@ -21,6 +22,7 @@ class Convolution(Module):
 
     dims: ClassVar[int]
     transposed: ClassVar[bool] = False
+    bias: Parameter | None
 
     def _build(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any,
                padding: Any, dilation: Any, output_padding: Any, groups: int, bias: bool,
@@ -150,7 +152,7 @@ class TransposedConvolution(Convolution):
         self._build(in_channels, out_channels, kernel_size, stride, padding, dilation,
                     output_padding, groups, bias, padding_mode, device, dtype)
 
-    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """The result; `output_size` chooses among the sizes that the stride allows.
 
         Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar, dataclass_transform
 
+from ..tensors.tensor import Tensor
 from . import functional
 from .module import Module
 
@@ -66,9 +67,9 @@ class FunctionModule(Module):
             else:
                 setattr(self, name, value)
 
-    def forward(self, *inputs: Any, **named: Any) -> Any:
+    def forward(self, *inputs: Any, **named: Any) -> Tensor:
         """The function of the inputs, with the options."""
-        return self._call(*inputs, **named)
+        return self._call(*inputs, **named)  # type: ignore[no-any-return]
 
     def _call(self, *inputs: Any, **named: Any) -> Any:
         function = getattr(functional, self.function)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..tensors.creation import empty
 from ..tensors.tensor import DeviceLike, DTypeLike, Tensor
@@ -95,6 +95,9 @@ class Identity(Module):
 
     def forward(self, input: T) -> T:
         return input
+
+    if TYPE_CHECKING:  # checkers do not find a type variable through `forward`
+        def __call__(self, input: T) -> T: ...  # type: ignore[override]
 
 
 class Flatten(Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.tensor import Tensor
@@ -171,7 +172,8 @@ class Unpool(Pool):
         for name in AVERAGE_SHOWN:
             setattr(self, name, each_dim(getattr(self, name), self.dims))
 
-    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+    def forward(self, input: Tensor, indices: Tensor,
+                output_size: Sequence[int] | None = None) -> Tensor:
         return self._call(input, indices, output_size=output_size)
 
 

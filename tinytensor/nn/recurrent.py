@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import numbers
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .. import ops
 from ..autograd.versions import warn
@@ -20,6 +20,7 @@ from .utils.rnn import PackedSequence
 Weights = Sequence[Any]  # weight_ih, weight_hh and, if there are biases, bias_ih, bias_hh
 States = tuple[Any, ...]  # what is carried from step to step: (h,), for an LSTM (h, c)
 Steps = tuple[slice, ...]  # the rows of each step, in the order in which they are taken
+Rows = TypeVar("Rows", Tensor, PackedSequence)
 
 
 # ---------------------------------------------------------------- what runs a sequence
@@ -137,6 +138,10 @@ class RNNBase(Module):
         """Does nothing: programs call it for cuDNN's sake, which needs weights in one piece."""
 
     # ------------------------------------------------------------ forward
+
+    if TYPE_CHECKING:
+        def __call__(self, input: Rows,  # type: ignore[override]
+                     hx: Tensor | None = None) -> tuple[Rows, Tensor]: ...
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """The last layer's state at every step, and all layers' states after their last step.
@@ -298,6 +303,11 @@ class LSTM(RNNBase):
 
     states = ("h_0", "c_0")
 
+    if TYPE_CHECKING:
+        def __call__(self, input: Rows,  # type: ignore[override]
+                     hx: tuple[Tensor, Tensor] | None = None,
+                     ) -> tuple[Rows, tuple[Tensor, Tensor]]: ...
+
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
                  batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
                  proj_size: int = 0, device: Any = None, dtype: Any = None):
@@ -403,7 +413,7 @@ class RNNCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 1, device, dtype)
         self.nonlinearity = nonlinearity
 
-    def forward(self, input: Any, hx: Any = None) -> Any:
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         if self.nonlinearity not in MODES:
             raise RuntimeError(f"RNNCell: nonlinearity {self.nonlinearity!r} is neither 'tanh' nor "
                                "'relu'")
@@ -425,7 +435,8 @@ class LSTMCell(RNNCellBase):
                  dtype: Any = None):
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
-    def forward(self, input: Any, hx: Any = None) -> Any:
+    def forward(self, input: Tensor,
+                hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         states = None if hx is None else _as_pair("LSTMCell", hx)
         return self._step("LSTM", input, states, ("hx[0]", "hx[1]"))
 
@@ -440,5 +451,5 @@ class GRUCell(RNNCellBase):
                  dtype: Any = None):
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)
 
-    def forward(self, input: Any, hx: Any = None) -> Any:
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         return self._step("GRU", input, None if hx is None else (hx,), ("hx",))[0]
