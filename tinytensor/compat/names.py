@@ -6,12 +6,12 @@ Constants, questions about Tensors, and the older words: `LongTensor`, `x.type()
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from .. import cuda, ops
 from ..arrays import devices, dtypes
 from ..tensors import creation
-from ..tensors.tensor import Tensor, is_size
+from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 strided = "strided"  # the layout of every Tensor
@@ -24,7 +24,7 @@ ALSO_AT_THE_TOP = (
     "rms_norm")
 
 
-def is_tensor(obj: Any) -> bool:
+def is_tensor(obj: object) -> TypeGuard[Tensor]:
     """Whether `obj` is a Tensor."""
     return isinstance(obj, Tensor)
 
@@ -46,13 +46,13 @@ def numel(input: Tensor) -> int:
     return input.numel()
 
 
-def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+def result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> dtypes.dtype:
     """The dtype that an operation on two Tensors, or a Tensor and a number, would give."""
     values = [x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)]
     return dtypes.BY_NUMPY[dtypes.result_dtype(tuple(values))]
 
 
-def typename(obj: Any) -> str:
+def typename(obj: object) -> str:
     """The name of a type, in words: of a Tensor, as `x.type()` says it."""
     if isinstance(obj, Tensor):
         return type_of(obj)
@@ -66,12 +66,12 @@ def is_nonzero(input: Tensor) -> bool:
     return bool(input)
 
 
-def pin_memory(self: Tensor, device: Any = None) -> Tensor:
+def pin_memory(self: Tensor, device: DeviceLike | None = None) -> Tensor:
     """This Tensor. Copies to a GPU take memory as it is."""
     return self
 
 
-def is_pinned(self: Tensor, device: Any = None) -> bool:
+def is_pinned(self: Tensor, device: DeviceLike | None = None) -> bool:
     """False: no memory is pinned."""
     return False
 
@@ -144,7 +144,7 @@ class TensorType(type):
             return creation.tensor(data[0], dtype=cls.dtype, device=cls.device)
         return creation.empty(*(data or (0,)), dtype=cls.dtype, device=cls.device)
 
-    def __instancecheck__(cls, x: Any) -> bool:
+    def __instancecheck__(cls, x: object) -> bool:
         return isinstance(x, Tensor) and x.dtype is cls.dtype and x.device.type == cls.device
 
 
@@ -157,7 +157,7 @@ def _types(device: str, module: str) -> dict[str, TensorType]:
 TYPES = {"cpu": _types("cpu", "tinytensor"), "cuda": _types("cuda", "tinytensor.cuda")}
 
 
-def _type_called(name: str, said: Any) -> TensorType:
+def _type_called(name: str, said: str) -> TensorType:
     """The type with a name as "torch.cuda.LongTensor"."""
     *place, kind = said.split(".")
     if kind not in TYPE_NAMES:
@@ -166,7 +166,8 @@ def _type_called(name: str, said: Any) -> TensorType:
     return TYPES["cuda" if "cuda" in place else "cpu"][kind]
 
 
-def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+def type_of(self: Tensor, dtype: DTypeLike | TensorType | type[Tensor] | None = None,
+            non_blocking: bool = False) -> Any:
     """This Tensor as another dtype, or of another type, as cuda.FloatTensor and also by a name,
     "torch.LongTensor"; without, its type's name.
     """
@@ -174,7 +175,7 @@ def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         place = "cuda." if self.is_cuda else ""
         name = next(n for n, d in TYPE_NAMES.items() if d is self.dtype)
         return f"tinytensor.{place}{name}"
-    wanted = _type_called("type", dtype) if isinstance(dtype, str) else dtype
+    wanted: Any = _type_called("type", dtype) if isinstance(dtype, str) else dtype
     if wanted is Tensor:
         wanted = dtypes.get_default_dtype()
     if not isinstance(wanted, TensorType):
@@ -183,7 +184,7 @@ def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     return ops.to(self, self.device if self.device.type == place else place, wanted.dtype)
 
 
-def set_default_tensor_type(t: Any) -> None:
+def set_default_tensor_type(t: TensorType | str) -> None:
     """The default dtype and device, as a type or its name: cuda.FloatTensor.
 
     Raises:

@@ -8,7 +8,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from ..arrays.devices import array_module, by_device, is_gpu_array, on
 from ..arrays.dispatch import Dispatch
@@ -22,8 +22,11 @@ from ..nn.module import clear_grad
 from ..tensors.creation import tensor
 from ..tensors.tensor import Tensor
 
+Step = TypeVar("Step", bound=Callable[..., Any])
+Loss = TypeVar("Loss")
 
-def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
+
+def _hooked(step: Step) -> Step:
     """A `step` that is counted, with the hooks around it."""
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
@@ -41,7 +44,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
         for hook in self._hooks("step_post"):
             hook(self, (self, *args), kwargs)
         return result
-    return hooked
+    return hooked  # type: ignore[return-value]
 
 
 required = object()  # the default of an option that every group must give
@@ -137,6 +140,10 @@ class Optimizer:
             for parameter in group["params"]:
                 clear_grad(parameter, set_to_none)
 
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], Loss]) -> Loss: ...
     @_hooked
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import EllipsisType
 from typing import Any, Literal, NamedTuple, Self, TypeAlias, overload
 from ..arrays.dtypes import memory_format
+from ..compat.names import TensorType
 from ..random import Generator
 from ..tensors.tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
 
@@ -1889,7 +1890,10 @@ class Methods:
         """
     def trunc_(self) -> Self:  # ops/elementwise.py
         """As `trunc`, in place: writes into this Tensor and returns it."""
-    def type(self, dtype: DTypeLike | None = None, non_blocking: builtins.bool = False) -> Any:
+    def type(
+            self, dtype: DTypeLike | TensorType | type[Tensor] | None = None, non_blocking:
+            builtins.bool = False,
+    ) -> Any:
         """This Tensor as another dtype, or of another type, as cuda.FloatTensor and also by a name,
         "torch.LongTensor"; without, its type's name.
         """
