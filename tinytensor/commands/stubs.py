@@ -63,8 +63,8 @@ REQUIRED = {
     **dict.fromkeys(("dimension", "dim", "dim0", "dim1", "dim2", "groups", "downscale_factor",
                      "upscale_factor", "k", "length", "n", "num_groups", "start", "chunks"), "int"),
     **dict.fromkeys(("dims", "destination", "indices_or_sections", "kernel_size", "output_size",
-                     "normalized_shape", "shifts", "split_size_or_sections", "padding", "stride",
-                     "dilation", "output_padding"), SIZES),
+                     "normalized_shape", "repeats", "shape", "shifts", "split_size_or_sections",
+                     "padding", "stride", "dilation", "output_padding"), SIZES),
     **dict.fromkeys(("max", "min", "other", "exponent", "end", "elements", "test_elements"),
                     OPERAND),
     **dict.fromkeys(("pad", "size", "sizes"), "Sequence[int]"),
@@ -74,24 +74,25 @@ REQUIRED = {
     **dict.fromkeys(("input_lengths", "target_lengths"), "Tensor | Sequence[int]"),
     **dict.fromkeys(("equation", "reduce", "UPLO"), "str"),
     **dict.fromkeys(("unitriangular", "upper"), "bool"),
-    "shapes": SIZES, "tensors": "Sequence[Tensor]", "parameters": "Iterable[Tensor]",
+    "tensors": "Sequence[Tensor]", "parameters": "Iterable[Tensor]",
     "q": "Tensor | float | Sequence[float]", "var": "Tensor | float", "generator": "Generator",
 }
 OPTIONAL = {
     **dict.fromkeys(("dim", "size", "output_size", "stride"), SIZES),
     **dict.fromkeys(("align_corners", "reduce", "size_average", "recompute_scale_factor"), "bool"),
-    **dict.fromkeys(("axis", "correction", "divisor_override", "storage_offset"), "int"),
-    **dict.fromkeys(("dx", "eps", "max_norm", "scale"), "float"),
+    **dict.fromkeys(("axis", "divisor_override", "padding_idx", "storage_offset"), "int"),
+    **dict.fromkeys(("correction", "dx", "eps", "max_norm", "scale"), "float"),
     **dict.fromkeys(("driver", "rounding_mode", "side"), "str"),
     **dict.fromkeys(("atol", "rtol", "rcond"), "Tensor | float"),
     **dict.fromkeys(("min", "max", "other"), OPERAND),
     "dims": SIZES, "ord": "float | str", "p": "float | str", "value": "float",
-    "padding_idx": "int", "repeats": "Tensor | int", "range": "tuple[float, float]",
+    "repeats": "Tensor | int", "range": "tuple[float, float]",
     "dtype": "DTypeLike", "device": "DeviceLike", "generator": "Generator",
     "memory_format": "memory_format",
     "scale_factor": "float | Sequence[float]", "layout": "str",
     "distance_function": "Callable[[Tensor, Tensor], Tensor]",
 }
+VARIADIC = {"shapes": SIZES}
 # Of single operations: (operation, parameter).
 EXACT = {
     ("select", "index"): "int", ("movedim", "source"): SIZES,
@@ -113,9 +114,12 @@ EXACT = {
     ("nn.functional.batch_norm", "running_mean"): "Tensor | None",
     ("nn.functional.batch_norm", "running_var"): "Tensor | None",
     ("meshgrid", "tensors"): "Tensor | Sequence[Tensor]",
-    ("einsum", "operands"): "Tensor | Sequence[Tensor]",
+    ("einsum", "equation"): "str | Tensor", ("einsum", "operands"): "Tensor | Sequence[Any]",
+    ("nn.functional.normalize", "dim"): SIZES,
     ("searchsorted", "input"): OPERAND, ("bucketize", "input"): OPERAND,
     **{(f"nn.functional.conv{n}d", "padding"): "int | Sequence[int] | str" for n in (1, 2, 3)},
+    **{(f"nn.functional.adaptive_{kind}_pool{n}d", "output_size"):
+       "int | None | Sequence[int | None]" for kind in ("avg", "max") for n in (1, 2, 3)},
 }
 # Whole signatures, where the result depends on the arguments.
 _INDICES = "return_indices: Literal[{0}]"
@@ -141,6 +145,7 @@ SIGNATURES = {
 }
 SIGNATURES |= {"min": SIGNATURES["max"], "nanmedian": SIGNATURES["median"]}
 SIGNATURES |= {f"atleast_{n}d": ("(tensor: Tensor, /) -> Tensor",
+                                 "(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]",
                                  "(*tensors: Tensor) -> tuple[Tensor, ...]") for n in (1, 2, 3)}
 # Methods that are not in the table.
 METHODS = {
@@ -240,6 +245,8 @@ def annotation(entry: Entry, p: inspect.Parameter) -> str:
     if p.default is None:
         return f"{OPTIONAL.get(p.name, TENSOR)} | None"
     kind = type(p.default).__name__
+    if p.kind is p.VAR_POSITIONAL:
+        return VARIADIC.get(p.name, TENSOR)
     if p.default is p.empty:
         return REQUIRED.get(p.name, TENSOR)
     return kind if isinstance(p.default, bool | str | float) else REQUIRED.get(p.name, kind)
@@ -499,7 +506,8 @@ def functions(home: str, title: str, shared: tuple[str, ...] = ()) -> tuple[str,
     elif home == "nn.functional":
         lines += extra_functional(named)
     elif home == "special":
-        lines.append("from .functions import sigmoid as expit")
+        lines += definition("expit", signatures(everywhere["sigmoid"], TENSOR),
+                            everywhere["sigmoid"].doc)
     return stub(title, lines, ["Operand", "ValuesAndIndices", *sorted(set(named) - {
         "ValuesAndIndices"})]), as_source(title, sources)
 

@@ -8,7 +8,7 @@ from typing import Literal, overload
 from ..tensors.tensor import DTypeLike, Tensor
 from .methods import ValuesAndIndices
 
-def adaptive_avg_pool1d(input: Tensor, output_size: int | Sequence[int]) -> Tensor:
+def adaptive_avg_pool1d(input: Tensor, output_size: int | None | Sequence[int | None]) -> Tensor:
     """The mean of each of output_size windows of 1d.
 
     Window i of n goes from floor(i size / n) to ceil((i + 1) size / n). None keeps a size.
@@ -18,7 +18,7 @@ def adaptive_avg_pool1d(input: Tensor, output_size: int | Sequence[int]) -> Tens
     Raises:
         RuntimeError: sizes below 0, or another number of them.
     """
-def adaptive_avg_pool2d(input: Tensor, output_size: int | Sequence[int]) -> Tensor:
+def adaptive_avg_pool2d(input: Tensor, output_size: int | None | Sequence[int | None]) -> Tensor:
     """The mean of each of output_size windows of 2d.
 
     Window i of n goes from floor(i size / n) to ceil((i + 1) size / n). None keeps a size.
@@ -28,7 +28,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: int | Sequence[int]) -> Tens
     Raises:
         RuntimeError: sizes below 0, or another number of them.
     """
-def adaptive_avg_pool3d(input: Tensor, output_size: int | Sequence[int]) -> Tensor:
+def adaptive_avg_pool3d(input: Tensor, output_size: int | None | Sequence[int | None]) -> Tensor:
     """The mean of each of output_size windows of 3d.
 
     Window i of n goes from floor(i size / n) to ceil((i + 1) size / n). None keeps a size.
@@ -40,7 +40,8 @@ def adaptive_avg_pool3d(input: Tensor, output_size: int | Sequence[int]) -> Tens
     """
 @overload
 def adaptive_max_pool1d(
-        input: Tensor, output_size: int | Sequence[int], return_indices: Literal[False] = False,
+        input: Tensor, output_size: int | None | Sequence[int | None], return_indices:
+        Literal[False] = False,
 ) -> Tensor:
     """The largest element of each of output_size windows.
 
@@ -54,11 +55,13 @@ def adaptive_max_pool1d(
     """
 @overload
 def adaptive_max_pool1d(
-        input: Tensor, output_size: int | Sequence[int], *, return_indices: Literal[True],
+        input: Tensor, output_size: int | None | Sequence[int | None], *, return_indices:
+        Literal[True],
 ) -> ValuesAndIndices: ...
 @overload
 def adaptive_max_pool2d(
-        input: Tensor, output_size: int | Sequence[int], return_indices: Literal[False] = False,
+        input: Tensor, output_size: int | None | Sequence[int | None], return_indices:
+        Literal[False] = False,
 ) -> Tensor:
     """The largest element of each of output_size windows.
 
@@ -72,11 +75,13 @@ def adaptive_max_pool2d(
     """
 @overload
 def adaptive_max_pool2d(
-        input: Tensor, output_size: int | Sequence[int], *, return_indices: Literal[True],
+        input: Tensor, output_size: int | None | Sequence[int | None], *, return_indices:
+        Literal[True],
 ) -> ValuesAndIndices: ...
 @overload
 def adaptive_max_pool3d(
-        input: Tensor, output_size: int | Sequence[int], return_indices: Literal[False] = False,
+        input: Tensor, output_size: int | None | Sequence[int | None], return_indices:
+        Literal[False] = False,
 ) -> Tensor:
     """The largest element of each of output_size windows.
 
@@ -90,7 +95,8 @@ def adaptive_max_pool3d(
     """
 @overload
 def adaptive_max_pool3d(
-        input: Tensor, output_size: int | Sequence[int], *, return_indices: Literal[True],
+        input: Tensor, output_size: int | None | Sequence[int | None], *, return_indices:
+        Literal[True],
 ) -> ValuesAndIndices: ...
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     """The points of an image of `size`, in [-1, 1], under affine maps: a grid for grid_sample.
@@ -869,7 +875,8 @@ def nll_loss(
         IndexError: a label outside of [0, C - 1] that is not `ignore_index`.
     """
 def normalize(
-        input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, *, axis: int = 1,
+        input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12, *, axis:
+        int | Sequence[int] = 1,
 ) -> Tensor:
     """input / max(|input|_p, eps), the norm taken over `dim`. Shapes: (*, n, *) -> (*, n, *)."""
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -1121,7 +1128,8 @@ def max_pool3d_with_indices(
         RuntimeError: a kernel larger than the padded input; padding of more than half a kernel.
     """
 def adaptive_max_pool1d_with_indices(
-        input: Tensor, output_size: int | Sequence[int], return_indices: Literal[True] = True,
+        input: Tensor, output_size: int | None | Sequence[int | None], return_indices: Literal[True]
+        = True,
 ) -> ValuesAndIndices:
     """The largest element of each of output_size windows.
 
@@ -1134,7 +1142,8 @@ def adaptive_max_pool1d_with_indices(
         RuntimeError: sizes below 0, or another number of them.
     """
 def adaptive_max_pool2d_with_indices(
-        input: Tensor, output_size: int | Sequence[int], return_indices: Literal[True] = True,
+        input: Tensor, output_size: int | None | Sequence[int | None], return_indices: Literal[True]
+        = True,
 ) -> ValuesAndIndices:
     """The largest element of each of output_size windows.
 
@@ -1147,7 +1156,8 @@ def adaptive_max_pool2d_with_indices(
         RuntimeError: sizes below 0, or another number of them.
     """
 def adaptive_max_pool3d_with_indices(
-        input: Tensor, output_size: int | Sequence[int], return_indices: Literal[True] = True,
+        input: Tensor, output_size: int | None | Sequence[int | None], return_indices: Literal[True]
+        = True,
 ) -> ValuesAndIndices:
     """The largest element of each of output_size windows.
 

@@ -4,7 +4,7 @@ Written by `python -m tinytensor stubs`; not to be edited.
 """
 
 from collections.abc import Sequence
-from typing import Literal, overload
+from typing import Any, Literal, overload
 from ..arrays.dtypes import memory_format
 from ..tensors.tensor import DTypeLike, Size, Tensor
 from .methods import Operand, ValuesAndIndices, Histogram, MinMax, Qr, Slogdet, Svd
@@ -194,15 +194,21 @@ def atanh(input: Tensor) -> Tensor:
 def atleast_1d(tensor: Tensor, /) -> Tensor:
     """With sizes of 1 until there are 1 dims, as views; of several Tensors a tuple. Shapes: () -> (1,)."""
 @overload
+def atleast_1d(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]: ...
+@overload
 def atleast_1d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
 @overload
 def atleast_2d(tensor: Tensor, /) -> Tensor:
     """With sizes of 1 until there are 2 dims, as views; of several Tensors a tuple. Shapes: () -> (1, 1)."""
 @overload
+def atleast_2d(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]: ...
+@overload
 def atleast_2d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
 @overload
 def atleast_3d(tensor: Tensor, /) -> Tensor:
     """With sizes of 1 until there are 3 dims, as views; of several Tensors a tuple. Shapes: () -> (1, 1, 1)."""
+@overload
+def atleast_3d(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]: ...
 @overload
 def atleast_3d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
 def baddbmm(
@@ -254,7 +260,7 @@ def bitwise_right_shift(input: Operand, other: Operand) -> Tensor:
     """
 def bitwise_xor(input: Operand, other: Operand) -> Tensor:
     """The bits that just one has. Shapes: (*), (*) -> the broadcast shape."""
-def block_diag(*tensors: Sequence[Tensor]) -> Tensor:
+def block_diag(*tensors: Tensor) -> Tensor:
     """A matrix of zeros with the matrices along its diagonal; vectors are rows.
 
     Shapes: (n, m), (k, l) -> (n + k, m + l).
@@ -277,7 +283,7 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> Size:
         RuntimeError: they do not broadcast.
         ValueError: a negative size.
     """
-def broadcast_tensors(*tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The Tensors expanded to the shape that they have together, as views.
 
     Shapes: (n, 1), (m) -> (n, m), (n, m).
@@ -297,7 +303,7 @@ def bucketize(
     Raises:
         RuntimeError: the boundaries have not 1 dimension.
     """
-def cartesian_prod(*tensors: Sequence[Tensor]) -> Tensor:
+def cartesian_prod(*tensors: Tensor) -> Tensor:
     """All combinations of one element of each vector, one a row. Shapes: (n), (m) -> (n m, 2).
 
     Raises:
@@ -524,7 +530,7 @@ def dsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Ten
     """
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined along dim 2. Shapes: (n, m), (n, m) -> (n, m, 2)."""
-def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
+def einsum(equation: str | Tensor, *operands: Tensor | Sequence[Any]) -> Tensor:
     """Sums of products by Einstein's convention: a subscript that is not in the result is summed.
 
     "ij,jk->ik" is a matrix product, "ii->i" a diagonal, "...i" any dims and one more; without
@@ -1170,7 +1176,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     Raises:
         RuntimeError: fewer than two dims; a p that is not positive, a negative maxnorm.
     """
-def repeat(input: Tensor, repeats: Tensor) -> Tensor:
+def repeat(input: Tensor, repeats: int | Sequence[int]) -> Tensor:
     """The whole Tensor so often along each dim, as a copy. Shapes: (n, m) -> (r0 n, r1 m).
 
     Raises:
@@ -1189,7 +1195,7 @@ def repeat_interleave(
         RuntimeError: not one number for each; negative ones; `output_size` is not their sum.
         NotImplementedError: repeats that are not integers.
     """
-def reshape(input: Tensor, shape: Tensor) -> Tensor:
+def reshape(input: Tensor, shape: int | Sequence[int]) -> Tensor:
     """The same elements in another shape, of which one size may be -1; a view where possible.
 
     Shapes: (*) -> shape.
@@ -1365,8 +1371,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dim. Shapes: k times (*) -> (k, *)."""
 def std(
         input: Tensor, dim: int | Sequence[int] | None = None, unbiased: bool = True, keepdim: bool
-        = False, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, correction: int
-        | None = None,
+        = False, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, correction:
+        float | None = None,
 ) -> Tensor:
     """The square root of `var`; its gradient where all elements are equal is 0.
 
@@ -1374,8 +1380,8 @@ def std(
     """
 def std_mean(
         input: Tensor, dim: int | Sequence[int] | None = None, unbiased: bool = True, keepdim: bool
-        = False, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, correction: int
-        | None = None,
+        = False, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, correction:
+        float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(std, mean). Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice."""
 def sub(input: Tensor, other: Operand, tensor: Tensor | None = None, *, alpha: float = 1) -> Tensor:
@@ -1553,8 +1559,8 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a dim of size 1 put in at `dim`, as a view. Shapes: (n, m) -> (n, 1, m)."""
 def var(
         input: Tensor, dim: int | Sequence[int] | None = None, unbiased: bool = True, keepdim: bool
-        = False, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, correction: int
-        | None = None,
+        = False, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, correction:
+        float | None = None,
 ) -> Tensor:
     """Σ (x - mean)² / (n - correction), where the correction is 1 unless given or unbiased=False.
 
@@ -1565,8 +1571,8 @@ def var(
     """
 def var_mean(
         input: Tensor, dim: int | Sequence[int] | None = None, unbiased: bool = True, keepdim: bool
-        = False, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, correction: int
-        | None = None,
+        = False, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, correction:
+        float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(var, mean). Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice."""
 def vdot(input: Tensor, tensor: Tensor) -> Tensor:

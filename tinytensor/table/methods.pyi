@@ -1740,7 +1740,7 @@ class Methods:
     def std(
             self, dim: builtins.int | Sequence[builtins.int] | None = None, unbiased: builtins.bool
             = True, keepdim: builtins.bool = False, *, axis: builtins.int | Sequence[builtins.int] |
-            None = None, keepdims: builtins.bool = False, correction: builtins.int | None = None,
+            None = None, keepdims: builtins.bool = False, correction: builtins.float | None = None,
     ) -> Tensor:  # ops/reduce.py
         """The square root of `var`; its gradient where all elements are equal is 0.
 
@@ -1952,7 +1952,7 @@ class Methods:
     def var(
             self, dim: builtins.int | Sequence[builtins.int] | None = None, unbiased: builtins.bool
             = True, keepdim: builtins.bool = False, *, axis: builtins.int | Sequence[builtins.int] |
-            None = None, keepdims: builtins.bool = False, correction: builtins.int | None = None,
+            None = None, keepdims: builtins.bool = False, correction: builtins.float | None = None,
     ) -> Tensor:  # ops/reduce.py
         """Σ (x - mean)² / (n - correction), where the correction is 1 unless given or unbiased=False.
 

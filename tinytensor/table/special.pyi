@@ -3,6 +3,7 @@
 Written by `python -m tinytensor stubs`; not to be edited.
 """
 
+from ..tensors.tensor import Tensor
 
 from .functions import erf as erf
 from .functions import erfc as erfc
@@ -17,4 +18,5 @@ from .functions import round as round
 from .functions import sinc as sinc
 from .functions import softmax as softmax
 from .functions import xlogy as xlogy
-from .functions import sigmoid as expit
+def expit(input: Tensor) -> Tensor:
+    """1 / (1 + e ** -input), elementwise. Shapes: (*) -> (*)."""
