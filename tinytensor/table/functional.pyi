@@ -1082,7 +1082,7 @@ def threshold_(input: Tensor, threshold: float, value: float, inplace: bool = Fa
 def max_pool1d_with_indices(
         input: Tensor, kernel_size: int | Sequence[int], stride: int | Sequence[int] | None = None,
         padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, ceil_mode: bool =
-        False, return_indices: Literal[True] = True,
+        False,
 ) -> ValuesAndIndices:
     """The largest element of each window of 1 dims.
 
@@ -1098,7 +1098,7 @@ def max_pool1d_with_indices(
 def max_pool2d_with_indices(
         input: Tensor, kernel_size: int | Sequence[int], stride: int | Sequence[int] | None = None,
         padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, ceil_mode: bool =
-        False, return_indices: Literal[True] = True,
+        False,
 ) -> ValuesAndIndices:
     """The largest element of each window of 2 dims.
 
@@ -1114,7 +1114,7 @@ def max_pool2d_with_indices(
 def max_pool3d_with_indices(
         input: Tensor, kernel_size: int | Sequence[int], stride: int | Sequence[int] | None = None,
         padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, ceil_mode: bool =
-        False, return_indices: Literal[True] = True,
+        False,
 ) -> ValuesAndIndices:
     """The largest element of each window of 3 dims.
 
@@ -1128,8 +1128,7 @@ def max_pool3d_with_indices(
         RuntimeError: a kernel larger than the padded input; padding of more than half a kernel.
     """
 def adaptive_max_pool1d_with_indices(
-        input: Tensor, output_size: int | None | Sequence[int | None], return_indices: Literal[True]
-        = True,
+        input: Tensor, output_size: int | None | Sequence[int | None],
 ) -> ValuesAndIndices:
     """The largest element of each of output_size windows.
 
@@ -1142,8 +1141,7 @@ def adaptive_max_pool1d_with_indices(
         RuntimeError: sizes below 0, or another number of them.
     """
 def adaptive_max_pool2d_with_indices(
-        input: Tensor, output_size: int | None | Sequence[int | None], return_indices: Literal[True]
-        = True,
+        input: Tensor, output_size: int | None | Sequence[int | None],
 ) -> ValuesAndIndices:
     """The largest element of each of output_size windows.
 
@@ -1156,8 +1154,7 @@ def adaptive_max_pool2d_with_indices(
         RuntimeError: sizes below 0, or another number of them.
     """
 def adaptive_max_pool3d_with_indices(
-        input: Tensor, output_size: int | None | Sequence[int | None], return_indices: Literal[True]
-        = True,
+        input: Tensor, output_size: int | None | Sequence[int | None],
 ) -> ValuesAndIndices:
     """The largest element of each of output_size windows.
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any, Literal, overload
 from ..arrays.dtypes import memory_format
 from ..tensors.tensor import DTypeLike, Size, Tensor
-from .methods import Operand, ValuesAndIndices, Histogram, MinMax, Qr, Slogdet, Svd
+from .methods import (
+    Operand, Histogram, MinMax, Qr, Slogdet, SvdV, ValuesAndIndices,
+)
 
 def abs(input: Tensor) -> Tensor:
     """|input|, elementwise; its derivative at 0 is 0. Shapes: (*) -> (*).
@@ -1398,7 +1400,7 @@ def sum(
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
-def svd(input: Tensor, some: bool = True) -> Svd:
+def svd(input: Tensor, some: bool = True) -> SvdV:
     """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`.
 
     Shapes: (*, n, m) -> (*, n, k), (*, k), (*, m, k).

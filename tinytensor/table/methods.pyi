@@ -7,7 +7,9 @@ import builtins
 import numpy
 from collections.abc import Sequence
 from types import EllipsisType
-from typing import Any, Literal, NamedTuple, Self, TypeAlias, overload
+from typing import (
+    Any, Literal, NamedTuple, Self, TypeAlias, overload,
+)
 from ..arrays.dtypes import memory_format
 from ..compat.names import TensorType
 from ..random import Generator
@@ -25,11 +27,6 @@ class Eigh(NamedTuple):
 class Histogram(NamedTuple):
     hist: Tensor
     bin_edges: Tensor
-
-class LinalgSvd(NamedTuple):
-    U: Tensor
-    S: Tensor
-    Vh: Tensor
 
 class Lstsq(NamedTuple):
     solution: Tensor
@@ -50,6 +47,11 @@ class Slogdet(NamedTuple):
     logabsdet: Tensor
 
 class Svd(NamedTuple):
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+
+class SvdV(NamedTuple):
     U: Tensor
     S: Tensor
     V: Tensor
@@ -1771,7 +1773,7 @@ class Methods:
 
         Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
         """
-    def svd(self, some: builtins.bool = True) -> Svd:  # ops/decomposition.py
+    def svd(self, some: builtins.bool = True) -> SvdV:  # ops/decomposition.py
         """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`.
 
         Shapes: (*, n, m) -> (*, n, k), (*, k), (*, m, k).
