@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
 
@@ -12,6 +12,9 @@ from ..arrays.devices import as_array, ones_like
 from . import engine
 from .engine import new, tensor_of, walk
 from .versions import note_write
+
+if TYPE_CHECKING:
+    from ..tensors.tensor import Tensor
 
 
 def _alone() -> int:
@@ -64,8 +67,10 @@ def _as_sequence(tensors: Any) -> Sequence[Any]:
     return tuple(tensors)
 
 
-def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None,
-             create_graph: bool = False, inputs: Any = None) -> None:
+def backward(tensors: Tensor | Sequence[Tensor],
+             grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+             retain_graph: bool | None = None, create_graph: bool = False,
+             inputs: Tensor | Iterable[Tensor] | None = None) -> None:
     """Adds d(sum of tensors * grad_tensors)/d(leaf) to the `grad` of every leaf.
 
     With `inputs` only to theirs, which need not be leaves. The values that the graph saved are
@@ -125,9 +130,11 @@ def _add_to_grad(tensor: Any, g: Any) -> None:
         note_write(tensor._grad._array, "backward")
 
 
-def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
-         create_graph: bool = False, only_inputs: bool = True, allow_unused: bool | None = None,
-         is_grads_batched: bool = False, materialize_grads: bool = False) -> tuple[Any, ...]:
+def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
+         grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+         retain_graph: bool | None = None, create_graph: bool = False, only_inputs: bool = True,
+         allow_unused: bool | None = None, is_grads_batched: bool = False,
+         materialize_grads: bool = False) -> tuple[Tensor, ...]:
     """d(sum of outputs * grad_outputs)/d(input) for each input; no `grad` changes.
 
     `only_inputs` is there for old programs and has to be True.

@@ -139,7 +139,7 @@ class TensorType(type):
     dtype: dtypes.dtype
     device: str
 
-    def __call__(cls, *data: Any) -> Tensor:  # type: ignore[override]
+    def __call__(cls, *data: Any) -> Tensor:
         if len(data) == 1 and not is_size(data[0]):
             return creation.tensor(data[0], dtype=cls.dtype, device=cls.device)
         return creation.empty(*(data or (0,)), dtype=cls.dtype, device=cls.device)

@@ -133,8 +133,8 @@ class MultiheadAttention(Module):
         elif query is key and key is value:  # one product for all three
             return linear(query, self.in_proj_weight, bias).chunk(3, -1)
         else:
-            weights = self.in_proj_weight.chunk(3)  # type: ignore[attr-defined]
-        biases = (None,) * 3 if bias is None else bias.chunk(3)  # type: ignore[attr-defined]
+            weights = self.in_proj_weight.chunk(3)
+        biases = (None,) * 3 if bias is None else bias.chunk(3)
         return [linear(*given) for given in zip((query, key, value), weights, biases, strict=True)]
 
     def _heads(self, x: Any, batched: bool) -> Any:

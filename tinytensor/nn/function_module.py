@@ -69,7 +69,7 @@ class FunctionModule(Module):
 
     def forward(self, *inputs: Any, **named: Any) -> Tensor:
         """The function of the inputs, with the options."""
-        return self._call(*inputs, **named)  # type: ignore[no-any-return]
+        return self._call(*inputs, **named)
 
     def _call(self, *inputs: Any, **named: Any) -> Any:
         function = getattr(functional, self.function)

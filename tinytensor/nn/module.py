@@ -343,7 +343,7 @@ class Module(Stateful):
                 dtype = arg
         if dtype is not None and not dtypes.resolve(dtype).is_floating_point:
             raise TypeError(f"Module.to: only floating point dtypes, got {dtype}")
-        return self._apply(lambda t: t.to(  # type: ignore[attr-defined]
+        return self._apply(lambda t: t.to(
             device=device, dtype=dtype if t.is_floating_point() else None))
 
     def to_empty(self: Self, *, device: DeviceLike | None, recurse: bool = True) -> Self:
@@ -353,7 +353,7 @@ class Module(Stateful):
     def type(self: Self, dst_type: DTypeLike) -> Self:
         """Converts all parameters and buffers to a dtype, those of integers too, or a type such as
         cuda.FloatTensor."""
-        return self._apply(lambda t: t.type(dst_type))  # type: ignore[attr-defined]
+        return self._apply(lambda t: t.type(dst_type))
 
     def float(self: Self) -> Self:
         """to(float32)."""
@@ -383,7 +383,7 @@ class Module(Stateful):
     def __call__(self: Forward[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         if (self._forward_hooks or self._forward_pre_hooks  # type: ignore[attr-defined]
                 or self._backward_hooks or self._backward_pre_hooks):  # type: ignore[attr-defined]
-            return self._call_with_hooks(args, kwargs)  # type: ignore[attr-defined, no-any-return]
+            return self._call_with_hooks(args, kwargs)  # type: ignore[attr-defined]
         return self.forward(*args, **kwargs)
 
     def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
@@ -473,7 +473,7 @@ def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
         parameter.grad = None
     elif parameter.grad is not None:
         parameter.grad = parameter.grad.detach()
-        parameter.grad.zero_()  # type: ignore[attr-defined]
+        parameter.grad.zero_()
 
 
 def indented(text: str) -> str:

@@ -196,7 +196,7 @@ class BatchNorm(RunningNorm):
         momentum = self.momentum
         if self.training and self.track_running_stats:
             count = self.num_batches_tracked
-            init.constant_(count, count.item() + 1)  # type: ignore[arg-type, union-attr]
+            init.constant_(count, count.item() + 1)  # type: ignore[union-attr]
             if momentum is None:
                 momentum = 1 / count.item()  # type: ignore[union-attr]
         of_batch = self.training or self.running_mean is None
@@ -243,7 +243,7 @@ class InstanceNorm(RunningNorm):
     def forward(self, input: Tensor) -> Tensor:
         self._check(input)
         single = input.ndim == self.dims[0]
-        batch: Any = input.unsqueeze(0) if single else input  # type: ignore[attr-defined]
+        batch: Any = input.unsqueeze(0) if single else input
         out = functional.instance_norm(
             batch, self.running_mean, self.running_var, self.weight, self.bias,
             self.training or not self.track_running_stats, self.momentum or 0.0, self.eps)

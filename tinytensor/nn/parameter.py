@@ -26,7 +26,7 @@ class Parameter(Tensor):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         """A Parameter with its own memory, and without the gradient."""
-        copy = type(self)(self.data.clone(), self.requires_grad)  # type: ignore[attr-defined]
+        copy = type(self)(self.data.clone(), self.requires_grad)
         copy.__dict__.update({k: v for k, v in vars(self).items() if k[0] != "_"})
         memo[id(self)] = copy
         return copy

@@ -140,7 +140,7 @@ class RNNBase(Module):
     # ------------------------------------------------------------ forward
 
     if TYPE_CHECKING:
-        def __call__(self, input: Rows,  # type: ignore[override]
+        def __call__(self, input: Rows,
                      hx: Tensor | None = None) -> tuple[Rows, Tensor]: ...
 
     def forward(self, input: Any, hx: Any = None) -> Any:

@@ -147,7 +147,7 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
         wanted = dtypes.resolve(dtype)
         source = result if wanted.is_floating_point else result.detach()
         result = shape.cast(source, wanted.numpy)
-    return result.clone() if copy and result is self else result  # type: ignore[attr-defined]
+    return result.clone() if copy and result is self else result
 
 
 def conversion(name: str, **target: Any) -> Callable[[Tensor], Tensor]:

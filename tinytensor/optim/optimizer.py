@@ -39,7 +39,7 @@ def _hooked(step: Step) -> Step:
                 if not isinstance(changed, tuple) or len(changed) != 2:
                     raise RuntimeError("a step pre hook must return None or (args, kwargs), got "
                                        f"{changed!r}")
-                (_, *args), kwargs = changed  # type: ignore[assignment]
+                (_, *args), kwargs = changed
         result = step(self, *args, **kwargs)
         for hook in self._hooks("step_post"):
             hook(self, (self, *args), kwargs)
@@ -298,7 +298,7 @@ def _loaded(name: str, value: Any, parameter: Tensor) -> Any:
         return [_loaded(name, item, parameter) for item in value]
     if not isinstance(value, Tensor):
         return copy.deepcopy(value)
-    copied: Any = value.detach().clone()  # type: ignore[attr-defined]
+    copied: Any = value.detach().clone()
     return copied if name == "step" else copied.to(parameter)
 
 

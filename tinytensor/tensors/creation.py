@@ -263,7 +263,7 @@ def asarray(obj: Any, *, dtype: DTypeLike | None = None, device: DeviceLike | No
     made = from_dlpack(obj) if hasattr(obj, "__dlpack__") and not shared else obj
     result = as_tensor(made, dtype, device)
     if copy and shared:
-        result = result.clone()  # type: ignore[attr-defined]
+        result = result.clone()
     source = getattr(made, "_array", made)
     if copy is False and not (devices.is_array(source)
                               and result.data_ptr() == finish(source, False).data_ptr()):

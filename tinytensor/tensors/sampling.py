@@ -218,7 +218,7 @@ def bernoulli(input: Tensor, p: float | None = None, *,
     Raises:
         RuntimeError: a probability outside of [0, 1].
     """
-    return input.new_empty(tuple(input.shape)).bernoulli_(  # type: ignore[attr-defined]
+    return input.new_empty(tuple(input.shape)).bernoulli_(
         input if p is None else p, generator=generator)
 
 

@@ -103,7 +103,7 @@ class Tensor(Methods):
         """
         values = tensor_of(self._array, None)
         values._unnoted = True
-        return values  # type: ignore[no-any-return]
+        return values
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -489,7 +489,7 @@ class Tensor(Methods):
     def __iter__(self) -> Iterator[Tensor]:
         if not self.ndim:
             raise TypeError("iteration over a 0-d Tensor")
-        return iter(self.unbind(0))  # type: ignore[attr-defined]
+        return iter(self.unbind(0))
 
     def __contains__(self, element: object) -> bool:
         return bool((self == element).any())
