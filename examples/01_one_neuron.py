@@ -75,9 +75,8 @@ def explain_scalar(out: Any) -> None:
         parents = [name[p] for p in node._prev]
         formula = f" {node._op} ".join(parents) if len(parents) == 2 \
             else f"{node._op}({', '.join(parents)})"
-        for parent, local in (node._a, node._da), (node._b, node._db):
-            if parent is None:
-                continue
+        for parent, local in zip(node._prev, node._derivatives or (node._da, node._db),
+                                 strict=False):
             print(f"  {f'{name[node]} = {formula}':14s} so d out / d {name[parent]:3s} += "
                   f"{local:+.4f} * {node.grad:+.4f} = {local * node.grad:+.4f}")
 

@@ -1,9 +1,9 @@
 """scalar: automatic differentiation and neural networks on single numbers.
 
-A Value is one number that remembers the operation that made it; `backward` follows these memories
-back and gives each number its gradient. `engine` does that, in 200 lines; `nn`, `functional`,
-`optim` and `draw_dot` make it train and show what it does. Only Python's standard library is
-needed. Programs written for micrograd run with `scalar` in place of `micrograd`.
+A Value is one number that records the operation that computed it; `backward` goes through these
+records and computes the gradient of each number. `engine.py` does that in less than 200 lines.
+`nn`, `functional` and `optim` train models, and `draw_dot` draws graphs. Only Python's standard
+library is needed. Programs written for micrograd run with `scalar` in place of `micrograd`.
 """
 
 import random
@@ -13,10 +13,10 @@ from .draw import draw_dot
 from .engine import Value, topological_order
 from .functional import max, min
 
-__all__ = ["Value", "draw_dot", "functional", "manual_seed", "max", "min", "nn", "optim",
-           "topological_order"]
+__all__ = ["Value", "draw_dot", "functional", "manual_seed", "max", "min", "nn", "operation",
+           "optim", "topological_order"]
 
 
 def manual_seed(seed: int) -> None:
-    """Makes initial weights the same in every run: they are drawn with Python's `random`."""
+    """Seeds Python's `random`, which draws the initial weights."""
     random.seed(seed)

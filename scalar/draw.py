@@ -1,10 +1,10 @@
-"""Drawings of graphs: as a picture by Graphviz, and as text where there is no Graphviz.
+"""Drawings of graphs: pictures by Graphviz, and text where Graphviz is not installed.
 
     draw_dot(loss)                      shows itself in a notebook
     draw_dot(loss).render("loss.svg")   writes a file
     print(draw_dot(loss))               a tree of text
 
-`Graph` knows nothing of Values: `tinytensor` draws its graphs with it too.
+`Graph` does not depend on Values: `tinytensor` draws its graphs with it too.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from .engine import Value, topological_order
 
 FORMATS = ("svg", "png", "pdf", "jpg", "gif", "eps", "ps", "dot", "json")
 RANKDIRS = ("LR", "RL", "TB", "BT")
-LARGEST = 2000  # nodes and operations that a notebook draws unasked: for more, dot may take minutes
+LARGEST = 2000  # a notebook draws no more nodes and operations: dot may take minutes for them
 DEEPEST = 20  # levels of indentation in a tree of text
-WITHOUT = "; .source and print(graph) work without"
+WITHOUT = "; .source and print(graph) work without it"
 NO_PACKAGE = f"drawing needs the package graphviz (pip install graphviz){WITHOUT}"
 NO_DOT = ("drawing needs the program dot (apt install graphviz | brew install graphviz | "
           f"winget install graphviz){WITHOUT}")
 
 
 def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Graph:
-    """The graph that computed root: each number with its data and grad, each operation.
+    """The graph of root: every number with its data and grad, and every operation.
 
-    Before root.backward() there are no grads to show, and the drawing says so.
+    Before root.backward() it shows "no gradient yet" in place of the grads.
 
     Raises:
         TypeError: root is not a Value.
@@ -55,13 +55,13 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Graph:
 
 
 class Graph:
-    """Nodes (boxes of fields), operations (ellipses) and edges from what is used to what uses it.
+    """Nodes (boxes with fields), operations (ellipses), and edges in the direction of the forward.
 
-    Any hashable object may be the key of a node or an operation, and stands for it in edges.
-    format is what pipe and render make if not told otherwise; rankdir is where the edges point:
-    "LR" from left to right, "TB" from top to bottom, "RL", "BT".
+    Nodes and operations have hashable keys, by which `edge` refers to them. format is the default
+    of pipe and render. rankdir is the direction of the edges: "LR" from left to right, "TB" from
+    top to bottom, "RL", "BT".
 
-    Raises ValueError at an unknown format or rankdir.
+    Raises ValueError for an unknown format or rankdir.
     """
 
     def __init__(self, format: str = "svg", rankdir: str = "LR") -> None:
@@ -70,7 +70,7 @@ class Graph:
         self._vertices: dict[Hashable, _Vertex] = {}
 
     def node(self, key: Hashable, fields: Sequence[str]) -> None:
-        """Adds a box with the fields side by side."""
+        """Adds a box with fields side by side."""
         self._vertices[key] = _Vertex(f"n{len(self._vertices)}", tuple(fields), False)
 
     def operation(self, key: Hashable, text: str) -> None:
@@ -78,7 +78,7 @@ class Graph:
         self._vertices[key] = _Vertex(f"n{len(self._vertices)}", (text,), True)
 
     def edge(self, tail: Hashable, head: Hashable) -> None:
-        """Adds an arrow between two that are there already."""
+        """Adds an arrow between two keys that were added before."""
         self._vertices[head].parents.append(self._vertices[tail])
 
     # ---------------------------------------------------------------- as a picture
@@ -98,7 +98,7 @@ class Graph:
         return "\n".join([*lines, "}"]) + "\n"
 
     def pipe(self, format: str | None = None) -> bytes:
-        """The picture itself.
+        """The picture as bytes.
 
         Raises:
             ValueError: an unknown format.
@@ -119,14 +119,14 @@ class Graph:
         return picture
 
     def render(self, filename: str | Path = "graph", format: str | None = None) -> str:
-        """Writes the picture to a file, whose name gets the format as its ending, and names it.
+        """Writes the picture to a file and returns the file's name, which ends in the format.
 
-        A filename that ends in a format decides on it. Raises as pipe does.
+        The suffix of filename is the default of format. Raises the errors of pipe.
         """
         path = Path(filename)
-        ending = path.suffix.removeprefix(".")
-        format = format or (ending if ending in FORMATS else self.format)
-        if ending != format:
+        suffix = path.suffix.removeprefix(".")
+        format = format or (suffix if suffix in FORMATS else self.format)
+        if suffix != format:
             path = path.with_name(f"{path.name}.{format}")
         path.write_bytes(self.pipe(format))
         return str(path)
@@ -142,10 +142,10 @@ class Graph:
     # ---------------------------------------------------------------- as text
 
     def tree(self) -> str:
-        """What nobody uses first, and under each node, indented, what it was made of.
+        """The graph as text: below each node, indented, the nodes that it was computed from.
 
-        What is used in several places has a number, #1, and is listed once; so is what lies too
-        deep, in a tree of its own further down.
+        A node that is used several times has a number, #1, and is listed once. A node that is too
+        deep has a number too, and a tree of its own below.
         """
         on_a_nodes_line = {_operation_of(vertex) for vertex in self._vertices.values()}
         vertices = [v for v in self._vertices.values() if v not in on_a_nodes_line]
@@ -154,7 +154,7 @@ class Graph:
         number: dict[_Vertex, int] = {}
         listed: set[_Vertex] = set()
         lines: list[str] = []
-        for tree in trees:  # grows while it is walked
+        for tree in trees:  # the loop appends to it
             stack = [] if tree in listed else [(tree, "", "", 0)]
             while stack:
                 vertex, branch, indent, depth = stack.pop()
@@ -191,9 +191,9 @@ class _Vertex:
 
 
 def _operation_of(vertex: _Vertex) -> _Vertex | None:
-    """The operation that made a node, which a tree shows on the node's own line."""
-    made_by = vertex.parents[0] if len(vertex.parents) == 1 else None
-    return made_by if made_by and made_by.is_operation and not vertex.is_operation else None
+    """The operation that computed a node; a tree has both on one line."""
+    parent = vertex.parents[0] if len(vertex.parents) == 1 else None
+    return parent if parent and parent.is_operation and not vertex.is_operation else None
 
 
 def _inputs(vertex: _Vertex) -> list[_Vertex]:

@@ -1,7 +1,7 @@
-"""Functions of Values: choices, activations, softmax, what layers compute, and the losses.
+"""Functions of Values: max and min, activations, softmax, the functions of layers, and losses.
 
-Names, arguments and defaults are PyTorch's. Where PyTorch takes an array, these take a Value or a
-number, a list of them, or lists of lists; NumPy arrays will do as well.
+Names, arguments and defaults are PyTorch's. In place of a Tensor they take a Value, a number, a
+list of these, nested lists, or an array.
 """
 
 from __future__ import annotations
@@ -17,35 +17,19 @@ from typing import Any
 from . import ieee
 from .engine import Value
 
-
-class Operation(Value):
-    """The result of an operation on any number of operands, with the derivative by each."""
-
-    __slots__ = ("_derivatives",)
-
-    def __init__(self, data: float, _op: str, operands: list[Value], derivatives: list[float]
-                 ) -> None:
-        super().__init__(data, operands, _op)
-        self._derivatives = derivatives
-
-    def _backward(self) -> None:
-        for operand, derivative in zip(self._children, self._derivatives, strict=True):
-            operand.grad += derivative * self.grad
-
-
-# ---------------------------------------------------------------- choices
+# ---------------------------------------------------------------- max and min
 
 
 def max(*operands: Any) -> Value:
-    """The largest of several Values or numbers, or of one list; equal ones share its grad.
+    """The largest of several Values or numbers, or of one list; nan if one of them is nan.
 
-    One nan makes it nan. Raises ValueError without operands.
+    Equal operands share the gradient equally. Raises ValueError if there are no operands.
     """
     return _extremum("max", builtins.max, operands)
 
 
 def min(*operands: Any) -> Value:
-    """The smallest of several Values or numbers, or of one list; otherwise as max."""
+    """The smallest of several Values or numbers, or of one list; otherwise like max."""
     return _extremum("min", builtins.min, operands)
 
 
@@ -57,7 +41,7 @@ def _extremum(name: str, choose: Callable[[list[float]], float], operands: Any) 
     numbers = [v.data for v in values]
     y = math.nan if any(math.isnan(x) for x in numbers) else choose(numbers)
     winners = [float(x == y) for x in numbers]
-    return Operation(y, name, values, [ieee.divide(w, sum(winners)) for w in winners])
+    return Value.operation(name, y, values, [ieee.divide(w, sum(winners)) for w in winners])
 
 
 # ---------------------------------------------------------------- activations
@@ -83,13 +67,13 @@ def gelu(input: Any, approximate: str = "none") -> Any:
 
     approximate="tanh" is 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))) instead, as in GPT-2.
 
-    Raises ValueError at another approximate.
+    Raises ValueError for another approximate.
     """
 
     def exact(x: Value) -> Value:
         below = 0.5 * math.erfc(-x.data / math.sqrt(2))
         density = ieee.exp(-0.5 * x.data * x.data) / math.sqrt(2 * math.pi)
-        return Operation(x.data * below, "GELU", [x], [below + x.data * density])
+        return Value.operation("GELU", x.data * below, [x], [below + x.data * density])
 
     def by_tanh(x: Value) -> Value:
         return 0.5 * x * (1 + (math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)).tanh())
@@ -120,33 +104,33 @@ def log_softmax(logits: Any) -> list[Any]:
 
 
 def _shifted(name: str, logits: Any) -> list[Value]:
-    """The logits less their largest: softmax stays the same, and no power of e overflows."""
+    """The logits minus their maximum: softmax is the same, and no power of e overflows."""
     if not isinstance(logits, list) or not logits:
         raise ValueError(f"{name}: needs a list of logits, one for each class, got {logits!r}")
     values = [as_value(z) for z in logits]
-    largest = Value(builtins.max(z.data for z in values))  # a constant: its grad cancels out
+    largest = Value(builtins.max(z.data for z in values))  # a constant: its gradient would be 0
     return [z - largest for z in values]
 
 
-# ---------------------------------------------------------------- what layers compute
+# ---------------------------------------------------------------- the functions of layers
 
 
 def dot(input: Any, other: Any) -> Value:
-    """Σ a_i b_i as one node: its local derivatives are the factors that each number has.
+    """Σ a_i b_i as one node. The local derivative by a_i is b_i, by b_i it is a_i.
 
-    Raises ValueError where the lengths differ.
+    Raises ValueError if the lengths differ.
     """
     a, b = ([as_value(x) for x in as_lists(row)] for row in (input, other))
     if len(a) != len(b):
         raise ValueError(f"dot: the lengths {len(a)} and {len(b)} differ")
     xs, ys = [x.data for x in a], [y.data for y in b]
-    return Operation(sum(map(operator.mul, xs, ys)), "dot", a + b, ys + xs)
+    return Value.operation("dot", sum(map(operator.mul, xs, ys)), a + b, ys + xs)
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> list[Any]:
     """Σ_j weight_ij · input_j + bias_i, for one sample or for each in a list of them.
 
-    Raises ValueError where the sizes do not fit.
+    Raises ValueError if the sizes do not match.
     """
     input = as_lists(input)
     if is_batch(input):
@@ -161,15 +145,15 @@ def linear(input: Any, weight: Any, bias: Any = None) -> list[Any]:
 
 
 def embedding(input: Any, weight: Any) -> Any:
-    """The row of weight that input, an index, names; for lists of indices, lists of rows.
+    """The row of weight at the index input; for lists of indices, lists of rows.
 
-    Raises TypeError or IndexError at what is no whole number, or no row.
+    Raises TypeError for an index that is not a whole number, IndexError if it is out of bounds.
     """
     input = as_lists(input)
     if isinstance(input, list):
         return [embedding(i, weight) for i in input]
     if not float(input).is_integer():
-        raise TypeError(f"embedding: an index is a whole number, not {float(input):g}")
+        raise TypeError(f"embedding: an index must be a whole number, not {float(input):g}")
     index = int(float(input))
     if not 0 <= index < len(weight):
         raise IndexError(f"embedding: index {index} is out of bounds: there are {len(weight)} "
@@ -183,7 +167,7 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
 
     Ba, Kiros and Hinton 2016. normalized_shape is the length of a sample, n or (n,).
 
-    Raises ValueError where the sizes do not fit.
+    Raises ValueError if the sizes do not match.
     """
     input = as_lists(input)
     if is_batch(input):
@@ -198,7 +182,7 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
              ) -> list[Any]:
     """x / √(mean of x² + eps) · weight, for one sample or each in a list of them.
 
-    Zhang and Sennrich 2019. eps=None is the machine epsilon; otherwise as layer_norm.
+    Zhang and Sennrich 2019. eps=None is the machine epsilon. Otherwise like layer_norm.
     """
     input = as_lists(input)
     if is_batch(input):
@@ -209,7 +193,10 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
 
 
 def _length(name: str, input: Any, normalized_shape: Any, *affine: Any) -> int:
-    """The length of a sample, if everything has it."""
+    """The length of a sample.
+
+    Raises ValueError if normalized_shape, weight or bias has another length.
+    """
     shape = [normalized_shape] if isinstance(normalized_shape, int) else list(normalized_shape)
     lengths = [len(x) for x in (input, *affine) if x is not None]
     if not input or shape != [len(input)] or len(set(lengths)) > 1:
@@ -229,12 +216,13 @@ def _affine(x: list[Value], weight: Any, bias: Any = None) -> list[Value]:
 def cross_entropy(logits: Any, target: Any, reduction: str = "mean") -> Any:
     """-log softmax(logits)[target], the loss of a classifier.
 
-    One sample is a list of logits and the index of its class; a batch is a list of such lists and
-    a list of indices. reduction is "mean", "sum" or "none".
+    For one sample, logits is a list and target the index of its class; for a batch, logits is a
+    list of such lists and target a list of indices. reduction is "mean", "sum" or "none".
 
     Raises:
-        ValueError: the numbers of samples and targets differ; an unknown reduction.
-        TypeError, IndexError: a target that is no whole number, or no class.
+        ValueError: the numbers of samples and targets differ, or reduction is unknown.
+        TypeError: a target is not an int.
+        IndexError: a target is not the index of a class.
     """
     reduce = _reduction("cross_entropy", reduction)
     logits, target = as_lists(logits), as_lists(target)
@@ -248,7 +236,8 @@ def cross_entropy(logits: Any, target: Any, reduction: str = "mean") -> Any:
 
 def _cross_entropy_of_one(logits: Any, target: Any) -> Value:
     if not isinstance(target, int):
-        raise TypeError(f"cross_entropy: a target is the index of a class, an int, not {target!r}")
+        raise TypeError("cross_entropy: a target must be the index of a class, an int, not "
+                        f"{target!r}")
     log_probabilities: list[Value] = log_softmax(logits)
     if not 0 <= target < len(log_probabilities):
         raise IndexError(f"cross_entropy: target {target} is out of bounds: there are "
@@ -259,22 +248,22 @@ def _cross_entropy_of_one(logits: Any, target: Any) -> Value:
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """(input - target)², the squared error.
 
-    Raises ValueError where the lengths of input and target differ, or reduction is unknown.
+    Raises ValueError if the lengths of input and target differ, or reduction is unknown.
     """
     reduce = _reduction("mse_loss", reduction)
     return reduce(_elementwise("mse_loss", lambda x, t: (x - t) ** 2, input, target))
 
 
 def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """max(0, 1 - target · score), the loss of a support vector machine; targets are -1 or 1.
+    """max(0, 1 - target · input), the loss of a support vector machine. Targets are -1 or 1.
 
-    Raises ValueError at other targets, where the lengths differ, or reduction is unknown.
+    Raises ValueError for other targets, if the lengths differ, or if reduction is unknown.
     """
 
     def hinge(score: Value, target: Value) -> Value:
         if target not in (-1, 1):
-            raise ValueError(f"hinge_loss: a target is -1 or 1, not {target:g}; labels y that are "
-                             "0 or 1 become 2 * y - 1")
+            raise ValueError(f"hinge_loss: a target must be -1 or 1, not {target:g}; for labels y "
+                             "of 0 and 1, pass 2 * y - 1")
         return (1 - target * score).relu()
 
     return _reduction("hinge_loss", reduction)(_elementwise("hinge_loss", hinge, input, target))
@@ -283,26 +272,26 @@ def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 def binary_cross_entropy(probabilities: Any, targets: Any, reduction: str = "mean") -> Any:
     """-(t log p + (1 - t) log(1 - p)), where no log is less than -100, so no loss is infinite.
 
-    As in PyTorch the derivative by p is (p - t) / max(p (1 - p), 1e-12).
+    As in PyTorch, the derivative by p is (p - t) / max(p (1 - p), 1e-12).
 
-    Raises ValueError outside [0, 1], where the lengths differ, or reduction is unknown.
+    Raises ValueError outside of [0, 1], if the lengths differ, or if reduction is unknown.
     """
 
     def entropy(probability: Value, target: Value) -> Value:
         p, t = probability.data, target.data
         if not (0 <= p <= 1 and 0 <= t <= 1):
-            raise ValueError("binary_cross_entropy: probabilities and targets lie between 0 and 1, "
-                             f"got {p:g} and {t:g}; turn logits into probabilities by sigmoid")
+            raise ValueError("binary_cross_entropy: probabilities and targets must be between 0 "
+                             f"and 1, got {p:g} and {t:g}; for logits z, pass sigmoid(z)")
         log_p, log_q = (builtins.max(ieee.log(x), -100.0) for x in (p, 1 - p))
         local = [(p - t) / builtins.max(p * (1 - p), 1e-12), log_q - log_p]
-        return Operation(-(t * log_p + (1 - t) * log_q), "BCE", [probability, target], local)
+        return Value.operation("BCE", -(t * log_p + (1 - t) * log_q), [probability, target], local)
 
     reduce = _reduction("binary_cross_entropy", reduction)
     return reduce(_elementwise("binary_cross_entropy", entropy, probabilities, targets))
 
 
 def squared_norm(parameters: Iterable[Value]) -> Value:
-    """Σ p², the penalty of L2 regularization before its factor."""
+    """Σ p², the penalty of L2 regularization without its factor."""
     return _sum([p * p for p in parameters])
 
 
@@ -310,7 +299,7 @@ def squared_norm(parameters: Iterable[Value]) -> Value:
 
 
 def as_lists(x: Any) -> Any:
-    """x with arrays, tuples and iterators turned into lists; a Value or a number stays itself."""
+    """x with arrays, tuples and iterators converted to lists; a Value or a number is unchanged."""
     if isinstance(x, Value):
         return x
     if hasattr(x, "tolist"):
@@ -319,7 +308,7 @@ def as_lists(x: Any) -> Any:
 
 
 def as_value(x: Value | float) -> Value:
-    """x itself, or a constant if it is a number."""
+    """x itself, or a number as a Value."""
     return x if isinstance(x, Value) else Value(x)
 
 
@@ -329,20 +318,23 @@ def is_batch(x: Any) -> bool:
 
 
 def _elementwise(name: str, f: Callable[..., Value], *operands: Any) -> Any:
-    """f of each element, or of each pair of elements, in lists of the same form as the operands."""
+    """f of each element, or of each pair of elements, in lists nested as the operands are."""
     operands = tuple(as_lists(x) for x in operands)
     if not any(isinstance(x, list) for x in operands):
         return f(*map(as_value, operands))
     lengths = [len(x) if isinstance(x, list) else None for x in operands]
     if len(set(lengths)) > 1:
-        # PyTorch would stretch the shorter one, which in a loss is hardly ever meant.
+        # PyTorch would broadcast, which is almost always a mistake in a loss.
         described = " and ".join("one number" if n is None else f"a list of {n}" for n in lengths)
-        raise ValueError(f"{name}: input and target must have the same form, got {described}")
+        raise ValueError(f"{name}: input and target must have the same length, got {described}")
     return [_elementwise(name, f, *row) for row in zip(*operands, strict=True)]
 
 
 def _reduction(name: str, reduction: str) -> Callable[[Any], Any]:
-    """The function that reduces the losses of the elements, in lists, to the loss."""
+    """The function from nested lists of losses to the loss.
+
+    Raises ValueError for an unknown reduction.
+    """
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{name}: reduction {reduction!r} is none of 'mean', 'sum', 'none'")
 

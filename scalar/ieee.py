@@ -1,7 +1,7 @@
-"""Arithmetic on floats as IEEE 754 defines it, and NumPy and PyTorch compute it.
+"""Arithmetic on floats as IEEE 754 defines it and as NumPy and PyTorch compute it.
 
-Python raises an exception at 1 / 0, log(0), exp(1000) or (-8) ** (1 / 3). A training run wants
-the answer there instead: inf, -inf, inf and nan.
+Python raises an exception for 1 / 0, log(0), exp(1000) and (-8) ** (1 / 3). Here the results are
+inf, -inf, inf and nan, as a training run needs them.
 """
 
 import math
@@ -11,9 +11,9 @@ from typing import SupportsFloat
 
 
 def number(data: SupportsFloat) -> float:
-    """The float of what is one number: a float, an int, a NumPy scalar, a Tensor of one element.
+    """The float of one number: a float, an int, a NumPy scalar, a Tensor of one element.
 
-    Raises TypeError at anything else, and at a Value, which would lose its history.
+    Raises TypeError for anything else, and for a Value, whose graph would be lost.
     """
     if hasattr(data, "_prev") or not hasattr(data, "__float__"):
         raise TypeError(f"Value: data must be one number, got {type(data).__name__} {data!r}: use "
@@ -22,12 +22,12 @@ def number(data: SupportsFloat) -> float:
 
 
 def divide(a: float, b: float) -> float:
-    """a / b; a / 0 is an infinity with the signs' product, 0 / 0 is nan."""
+    """a / b; a / 0 is infinite with the sign of a · b, 0 / 0 is nan."""
     return a / b if b else a * math.copysign(inf, b)
 
 
 def power(x: float, y: float) -> float:
-    """x ** y; infinite on overflow and at 0 ** -1, nan for roots of negative numbers."""
+    """x ** y; infinite on overflow and for 0 ** -1, nan for roots of negative numbers."""
     try:
         return math.pow(x, y)
     except (OverflowError, ValueError):
@@ -37,7 +37,7 @@ def power(x: float, y: float) -> float:
 
 
 def _total(f: Callable[[float], float], limits: dict[float, float]) -> Callable[[float], float]:
-    """f made total: nan outside its domain, except for its limits; on overflow a signed inf."""
+    """f for all floats: `limits` or nan outside its domain; on overflow an inf with f's sign."""
 
     def g(x: float) -> float:
         try:

@@ -1,12 +1,12 @@
-"""Neurons, layers and networks made of Values, and the Module that they build on."""
+"""Neurons, layers and networks of Values, and their base class Module."""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
-from numbers import Real
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, NamedTuple, Never
 
 from . import functional
 from .engine import Value
@@ -14,7 +14,7 @@ from .functional import as_lists, as_value, is_batch
 
 __all__ = ["MLP", "Embedding", "Layer", "LayerNorm", "Linear", "Module", "Neuron", "functional"]
 
-# What a neuron's nonlin may be: the beginning of the neuron's name, and the function.
+# For each nonlin of a neuron, the prefix of the neuron's name and the function.
 ACTIVATIONS: dict[bool | str, tuple[str, Callable[[Value], Value]]] = {
     True: ("ReLU", Value.relu),
     False: ("Linear", lambda x: x),
@@ -25,25 +25,25 @@ ACTIVATIONS: dict[bool | str, tuple[str, Callable[[Value], Value]]] = {
 
 
 class IncompatibleKeys(NamedTuple):
-    """What load_state_dict found different, by name."""
+    """The names in which a model and a state_dict differ."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
 
 
 class Module:
-    """A model, or a part of one; its parameters are found in its attributes.
+    """A model or a part of a model. Its parameters are in its attributes.
 
-    They are the Values there that no operation has made, alone or in lists and dicts, and those of
-    the Modules there. A subclass says in `forward` what becomes of one sample, a list of Values.
+    They are the Values that no operation computed, alone or in lists and dicts, and the
+    parameters of other Modules. A subclass defines `forward` for one sample, a list of Values.
     """
 
     def __call__(self, x: Any) -> Any:
-        """forward(x) for one sample, a list of numbers or Values; for a list of samples, of each.
+        """forward(x) for one sample; a list of forward(sample) for a list of samples.
 
-        Rows of NumPy arrays will do as well; one number is a sample of one.
+        A sample is a list of numbers or Values, a row of an array, or one number.
         """
-        if isinstance(x, list) and set(map(type, x)) == {Value}:  # as between layers: be quick
+        if isinstance(x, list) and set(map(type, x)) == {Value}:  # fast path between layers
             return self.forward(x)
         x = as_lists(x)
         if is_batch(x):
@@ -55,36 +55,36 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """All parameters, each once."""
-        found: list[Value] = []
+        parameters: list[Value] = []
         for _, member in _members(vars(self)):
-            found += (member.parameters() if isinstance(member, Module)
-                      else [p for _, p in _entries(member)])
-        return list(dict.fromkeys(found))
+            parameters += (member.parameters() if isinstance(member, Module)
+                           else [p for _, p in _entries(member)])
+        return list(dict.fromkeys(parameters))
 
     def named_parameters(self) -> list[tuple[str, Value]]:
-        """(name, parameter), named by its first place in the state_dict: layers.0.weight[2][1]."""
+        """(name, parameter); the name is its first place in state_dict: layers.0.weight[2][1]."""
         names: dict[Value, str] = {}
         for name, array in self._arrays():
-            for place, p in _entries(array):
-                names.setdefault(p, name + place)
+            for index, p in _entries(array):
+                names.setdefault(p, name + index)
         return [(names[p], p) for p in self.parameters() if p in names]
 
     def zero_grad(self) -> None:
-        """Sets all grads to 0; without it the next backward adds to those of the last."""
+        """Sets the grads of all parameters to 0; backward adds to them."""
         for p in self.parameters():
             p.grad = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """The parameters as numbers, in nested lists, by name."""
+        """The data of the parameters in nested lists, by name."""
         return {name: _numbers(array) for name, array in self._arrays()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True
                         ) -> IncompatibleKeys:
-        """Takes over all numbers of a state_dict, or none. Lists, NumPy arrays and Tensors will do.
+        """Copies the numbers of a state_dict of lists, NumPy arrays or Tensors into the model.
 
-        With strict=False names may be missing or unknown; what is known is loaded.
+        With strict=False, names may be missing or unexpected; the others are loaded.
 
-        Raises RuntimeError, with everything that does not fit; the model is then unchanged.
+        Raises RuntimeError that lists all differences; the model is then unchanged.
         """
         own = dict(self._arrays())
         given = {name: as_lists(array) for name, array in state_dict.items()}
@@ -95,9 +95,10 @@ class Module:
         for name in own.keys() & given.keys():
             want, got = _shape(own[name]), _shape(given[name])
             if got != want:
-                problems.append(f"{name}: the model's shape is {want}, the one given {got}")
+                problems.append(f"{name}: the shape is {want} in the model, "
+                                f"{'ragged' if got is None else got} in state_dict")
             elif not all(isinstance(x, (Real, Value)) for _, x in _entries(given[name])):
-                problems.append(f"{name}: not all of its entries are numbers")
+                problems.append(f"{name}: some entries are not numbers")
         if problems:
             raise RuntimeError(f"{type(self).__name__}: state_dict does not fit, nothing loaded\n  "
                                + "\n  ".join(sorted(problems)))
@@ -107,7 +108,7 @@ class Module:
         return keys
 
     def _arrays(self) -> Iterator[tuple[str, Any]]:
-        """(name, array): a Value, or a list of Values, or of lists, for each state_dict entry."""
+        """(name, array) for each entry of state_dict. An array is a Value or nested lists."""
         for name, member in _members(vars(self)):
             if isinstance(member, Module):
                 yield from ((f"{name}.{rest}", array) for rest, array in member._arrays())
@@ -118,10 +119,11 @@ class Module:
 class Neuron(Module):
     """nonlin(w · x + b), a Value. nonlin is True or "relu", "tanh", "sigmoid", or False: linear.
 
-    Raises ValueError at another nonlin, or when called on a sample that has not nin numbers.
+    Raises ValueError for another nonlin, and if a sample does not have nin numbers.
     """
 
-    def __init__(self, nin: int, nonlin: bool | str = True) -> None:
+    def __init__(self, nin: int, nonlin: bool | str = True, **unknown: Never) -> None:
+        _check_arguments("Neuron", unknown, nin=nin)
         if nonlin not in ACTIVATIONS:
             raise ValueError(f"Neuron: nonlin {nonlin!r} is none of {list(ACTIVATIONS)}")
         self.w = [Value(random.uniform(-1, 1)) for _ in range(nin)]
@@ -145,10 +147,11 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """nout Neurons that see the same nin inputs; a list of Values, or one Value if nout is 1."""
+    """nout Neurons with the same nin inputs: a list of Values, or one Value if nout is 1."""
 
-    def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
-        self.neurons = [Neuron(nin, **kwargs) for _ in range(nout)]
+    def __init__(self, nin: int, nout: int, nonlin: bool | str = True, **unknown: Never) -> None:
+        _check_arguments("Layer", unknown, nin=nin, nout=nout)
+        self.neurons = [Neuron(nin, nonlin) for _ in range(nout)]
 
     def forward(self, x: list[Value]) -> Any:
         out = [neuron(x) for neuron in self.neurons]
@@ -163,12 +166,14 @@ class Layer(Module):
 
 
 class MLP(Module):
-    """A multi-layer perceptron: Layers of nouts neurons each, the last one linear."""
+    """A multi-layer perceptron: one Layer for each size in nouts; the last one is linear."""
 
-    def __init__(self, nin: int, nouts: list[int], nonlin: bool | str = "relu") -> None:
+    def __init__(self, nin: int, nouts: Sequence[int], nonlin: bool | str = "relu",
+                 **unknown: Never) -> None:
         if not isinstance(nouts, (list, tuple)) or not nouts:
-            raise TypeError(f"MLP: the layers' sizes must be a list, as in MLP(2, [16, 1]), "
-                            f"got {nouts!r}")
+            raise TypeError(f"MLP: nouts must be a list of the layers' sizes, as in "
+                            f"MLP(2, [16, 1]), got {nouts!r}")
+        _check_arguments("MLP", unknown, nin=nin, **{f"nouts[{i}]": n for i, n in enumerate(nouts)})
         sizes = [nin, *nouts]
         last = len(nouts) - 1
         self.layers = [Layer(sizes[i], sizes[i + 1], nonlin=nonlin if i < last else False)
@@ -184,13 +189,14 @@ class MLP(Module):
         return f"MLP of [{', '.join(map(str, self.layers))}]"
 
 
-# ---------------------------------------------------------------- under PyTorch's names
+# ---------------------------------------------------------------- PyTorch's layers
 
 
 class Linear(Module):
-    """Σ_j weight_ij · x_j + bias_i, a list of Values; both begin uniform in ± 1 / √in_features."""
+    """Σ_j weight_ij · x_j + bias_i, a list of Values. Both start uniform in ± 1 / √in_features."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        _check_arguments("Linear", {}, in_features=in_features, out_features=out_features)
         bound = 1 / math.sqrt(in_features)
 
         def drawn(count: int) -> list[Value]:
@@ -208,9 +214,11 @@ class Linear(Module):
 
 
 class Embedding(Module):
-    """A table of vectors, normally distributed to begin with; a sample is a list of indices."""
+    """The rows of weight at the indices in a sample. The weight starts normally distributed."""
 
     def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
+        _check_arguments("Embedding", {}, num_embeddings=num_embeddings,
+                         embedding_dim=embedding_dim)
         self.weight = [[Value(random.gauss(0.0, 1.0)) for _ in range(embedding_dim)]
                        for _ in range(num_embeddings)]
 
@@ -223,15 +231,16 @@ class Embedding(Module):
 
 
 class LayerNorm(Module):
-    """(x - mean) / √(variance + eps) · weight + bias, a list of Values. Weights begin at 1 and 0.
+    """(x - mean) / √(variance + eps) · weight + bias, a list of Values.
 
-    normalized_shape is the length of a sample, n or (n,).
+    normalized_shape is the length of a sample, n or (n,). The weight starts at 1, the bias at 0.
     """
 
     def __init__(self, normalized_shape: int | tuple[int], eps: float = 1e-5) -> None:
         self.normalized_shape = normalized_shape
         self.eps = eps
         length = normalized_shape if isinstance(normalized_shape, int) else normalized_shape[0]
+        _check_arguments("LayerNorm", {}, normalized_shape=length)
         self.weight = [Value(1.0) for _ in range(length)]
         self.bias = [Value(0.0) for _ in range(length)]
 
@@ -242,17 +251,36 @@ class LayerNorm(Module):
         return f"LayerNorm({self.normalized_shape}, eps={self.eps})"
 
 
+# ---------------------------------------------------------------- arguments
+
+
+def _check_arguments(name: str, unknown: Mapping[str, Any], **sizes: Any) -> None:
+    """
+    Raises:
+        TypeError: an unknown argument, or a size that is not a whole number.
+        ValueError: a size below 1.
+    """
+    if unknown:
+        raise TypeError(f"{name}: unknown argument {', '.join(unknown)}; the activation is "
+                        "nonlin='relu', 'tanh', 'sigmoid', or False for none")
+    for argument, size in sizes.items():
+        if not isinstance(size, Integral):
+            raise TypeError(f"{name}: {argument} must be a whole number, got {size!r}")
+        if size < 1:
+            raise ValueError(f"{name}: {argument} must be at least 1, got {size}")
+
+
 # ---------------------------------------------------------------- arrays: nested lists of Values
 
 
 def _members(attributes: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
-    """(name, Module or array) of all that holds parameters, with names like layers.0."""
+    """(name, Module or array) for each attribute with parameters; in a list, layers.0."""
     for name, member in attributes.items():
         if isinstance(member, Module) or _is_array(member):
             yield str(name), member
         elif isinstance(member, (list, tuple, dict)):
             inner = member if isinstance(member, dict) else dict(enumerate(member))
-            yield from ((f"{name}.{rest}", found) for rest, found in _members(inner))
+            yield from ((f"{name}.{rest}", part) for rest, part in _members(inner))
 
 
 def _is_array(member: Any) -> bool:
@@ -261,17 +289,17 @@ def _is_array(member: Any) -> bool:
             and all(isinstance(x, Value) and not x._prev for x in entries))
 
 
-def _entries(array: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """(place, entry) of each entry; a place is what one writes to get it: [2][1]."""
+def _entries(array: Any, index: str = "") -> Iterator[tuple[str, Any]]:
+    """(index, entry) of each entry; an index is written as in Python: [2][1]."""
     if isinstance(array, (list, tuple)):
         for i, row in enumerate(array):
-            yield from _entries(row, f"{place}[{i}]")
+            yield from _entries(row, f"{index}[{i}]")
     else:
-        yield place, array
+        yield index, array
 
 
 def _shape(array: Any) -> tuple[int, ...] | None:
-    """The shape of nested lists; None where the rows differ."""
+    """The shape of nested lists; None if the lengths of rows differ."""
     if not isinstance(array, (list, tuple)):
         return ()
     shapes = {_shape(row) for row in array}

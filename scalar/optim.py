@@ -1,8 +1,9 @@
-"""Optimizers: how parameters follow their gradients downhill. Names and semantics are PyTorch's."""
+"""Optimizers, with PyTorch's names and semantics."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 from . import ieee
@@ -12,21 +13,21 @@ Group = dict[str, Any]
 
 
 class Optimizer:
-    """What all optimizers share: parameter groups, each with its options, and a state a parameter.
+    """The base class: parameter groups with their options, and a state for each parameter.
 
-    params is an iterable of Values, or of dicts: {"params": [...], "lr": ...}, where an option that
-    is not given has the default. `param_groups` may be changed between steps.
+    params is an iterable of Values, or of dicts {"params": [...], "lr": ...}; an option that a
+    dict lacks has the default. A program may change `param_groups` between steps.
 
     Raises:
-        TypeError: params is not such an iterable.
-        ValueError: no parameters, a parameter twice, one that an operation has made, or an option
-            out of its range.
+        TypeError: params is not such an iterable, or an option is not a number.
+        ValueError: there are no parameters; a parameter appears twice or is the result of an
+            operation; an option is out of its range.
     """
 
     def __init__(self, params: Iterable[Value] | Iterable[Group], **defaults: Any) -> None:
         if isinstance(params, Value) or not isinstance(params, Iterable):
             raise TypeError(f"{self._name}: params should be an iterable of Values or dicts, "
-                            f"got {type(params).__name__}")
+                            f"got {type(params).__name__}; for a model, pass model.parameters()")
         entries: list[Any] = list(params)
         if not entries:
             raise ValueError(f"{self._name}: optimizer got an empty parameter list")
@@ -37,7 +38,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, param_group: Group) -> None:
-        """One more group of parameters, such as a layer that from now on is to learn too."""
+        """Adds a group of parameters, for example a layer that was fixed before."""
         params = param_group["params"]
         group = {**self.defaults, **param_group,
                  "params": [params] if isinstance(params, Value) else list(params)}
@@ -61,13 +62,13 @@ class Optimizer:
                 p.grad = 0.0
 
     def step(self) -> None:
-        """Moves every parameter once, by its grad."""
+        """Updates the data of every parameter from its grad."""
         for group in self.param_groups:
             for p in group["params"]:
                 self._update(p, group, self.state.setdefault(p, {}))
 
     def state_dict(self) -> dict[str, Any]:
-        """Options and state as plain data; parameters are numbered in the order of the groups."""
+        """Options and state as plain data. Parameters have numbers, in the order of the groups."""
         params = [p for group in self.param_groups for p in group["params"]]
         number = {p: i for i, p in enumerate(params)}
         return {
@@ -77,15 +78,15 @@ class Optimizer:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on where the optimizer stood whose state_dict this is.
+        """Restores the options and the state of a state_dict.
 
-        Raises ValueError where the groups or their sizes differ; nothing is loaded then.
+        Raises ValueError if the number of groups or their sizes differ; nothing is loaded then.
         """
         groups = state_dict["param_groups"]
-        have, given = ([len(g["params"]) for g in gs] for gs in (self.param_groups, groups))
-        if have != given:
+        own, given = ([len(g["params"]) for g in gs] for gs in (self.param_groups, groups))
+        if own != given:
             raise ValueError(f"{self._name}: the state_dict has parameter groups of the sizes "
-                             f"{given}, the optimizer {have}")
+                             f"{given}, the optimizer {own}")
         params = [p for group in self.param_groups for p in group["params"]]
         state = {params[int(i)]: dict(entry) for i, entry in state_dict["state"].items()}
         for group, new in zip(self.param_groups, groups, strict=True):
@@ -99,18 +100,30 @@ class Optimizer:
     def _check(self, group: Group) -> None:
         raise NotImplementedError
 
+    def _check_numbers(self, group: Group, *options: str) -> None:
+        for option in options:
+            if not isinstance(group[option], Real):
+                raise TypeError(f"{self._name}: {option} must be a number, got "
+                                f"{type(group[option]).__name__} {group[option]!r}")
+
+    def _check_at_least_0(self, group: Group, **names: str) -> None:
+        self._check_numbers(group, *names)
+        for option, name in names.items():
+            if not group[option] >= 0:
+                raise ValueError(f"Invalid {name}: {group[option]}; it must be at least 0")
+
     def _update(self, p: Value, group: Group, state: dict[str, Any]) -> None:
         raise NotImplementedError
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum if wanted (Polyak 1964; Nesterov's as in Sutskever 2013).
+    """Gradient descent, optionally with momentum (Polyak 1964; Nesterov's as in Sutskever 2013).
 
         g ← grad + weight_decay · p
-        b ← momentum · b + (1 - dampening) · g      (at the first step b ← g)
+        b ← momentum · b + (1 - dampening) · g      (in the first step b ← g)
         p ← p - lr · b                              (nesterov: p - lr · (g + momentum · b))
 
-    Raises ValueError where an option is negative, or nesterov has no momentum or has dampening.
+    Raises ValueError if an option is negative, or if nesterov has no momentum or has dampening.
     """
 
     def __init__(self, params: Iterable[Value] | Iterable[Group], lr: float = 1e-3,
@@ -120,8 +133,9 @@ class SGD(Optimizer):
                          weight_decay=weight_decay, nesterov=nesterov)
 
     def _check(self, group: Group) -> None:
-        _at_least_0(group, lr="learning rate", momentum="momentum value",
-                    weight_decay="weight_decay value")
+        self._check_numbers(group, "dampening")
+        self._check_at_least_0(group, lr="learning rate", momentum="momentum value",
+                               weight_decay="weight_decay value")
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening, got "
                              f"momentum {group['momentum']}, dampening {group['dampening']}")
@@ -139,14 +153,14 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Steps of about lr whatever the scale of the gradient (Kingma and Ba 2015, algorithm 1).
+    """Steps of about lr, independent of the gradient's scale (Kingma and Ba 2015, algorithm 1).
 
         g ← grad + weight_decay · p
         m ← β1 · m + (1 - β1) · g
         v ← β2 · v + (1 - β2) · g²
         p ← p - lr · m / (1 - β1ᵗ) / (√(v / (1 - β2ᵗ)) + eps)      at step t = 1, 2, ...
 
-    Raises ValueError where lr, eps or weight_decay is negative, or a beta is not in [0, 1).
+    Raises ValueError if lr, eps or weight_decay is negative, or if a beta is not in [0, 1).
     """
 
     def __init__(self, params: Iterable[Value] | Iterable[Group], lr: float = 1e-3,
@@ -155,11 +169,16 @@ class Adam(Optimizer):
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
     def _check(self, group: Group) -> None:
-        _at_least_0(group, lr="learning rate", eps="epsilon value",
-                    weight_decay="weight_decay value")
-        for i, beta in enumerate(group["betas"]):
+        self._check_at_least_0(group, lr="learning rate", eps="epsilon value",
+                               weight_decay="weight_decay value")
+        betas = group["betas"]
+        if not isinstance(betas, (list, tuple)) or len(betas) != 2:
+            raise TypeError(f"{self._name}: betas must be two numbers, got {betas!r}")
+        for i, beta in enumerate(betas):
+            self._check_numbers({f"betas[{i}]": beta}, f"betas[{i}]")
             if not 0 <= beta < 1:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}; it lies in [0, 1)")
+                raise ValueError(f"Invalid beta parameter at index {i}: {beta}; it must be in "
+                                 "[0, 1)")
 
     def _update(self, p: Value, group: Group, state: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
@@ -169,9 +188,3 @@ class Adam(Optimizer):
         v = state["exp_avg_sq"] = beta2 * state.get("exp_avg_sq", 0.0) + (1 - beta2) * g * g
         scale = ieee.sqrt(v) / ieee.sqrt(1 - beta2**t) + group["eps"]
         p.data -= group["lr"] / (1 - beta1**t) * ieee.divide(m, scale)
-
-
-def _at_least_0(group: Group, **names: str) -> None:
-    for option, name in names.items():
-        if not group[option] >= 0:
-            raise ValueError(f"Invalid {name}: {group[option]}; it must not be negative")

@@ -16,8 +16,8 @@ import torch
 
 import tinytensor
 from scalar import Value
-from tinytensor.autograd import engine
-from tinytensor.autograd.op import TABLE, Entry
+from tinytensor.autograd import graph
+from tinytensor.autograd.table import TABLE, Entry
 from tinytensor.ops.samples import S, TensorSample
 
 
@@ -256,7 +256,7 @@ def by_single_values(entry: Entry, arguments: Any,
         array = array_of_values(x.array)
         if x.grad:
             leaves.append(array)
-        return engine.tensor_of(array, None)
+        return graph.tensor_of(array, None)
 
     args, kwargs = replace(arguments, is_drawn, convert)
     results = [r._array for r, c in zip(outputs(entry.function(*args, **kwargs)), chosen,

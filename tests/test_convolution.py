@@ -17,8 +17,8 @@ from operations import in_turn
 
 import tinytensor
 from scalar.engine import Value
-from tinytensor.autograd import engine
-from tinytensor.autograd.op import TABLE
+from tinytensor.autograd import graph
+from tinytensor.autograd.table import TABLE
 from tinytensor.ops import convolution, pooling
 
 
@@ -324,7 +324,7 @@ def test_sampling_a_transformed_grid_equals_pytorch(padding_mode):
 def of_values(array: Any) -> tuple[Any, Any]:
     """A Tensor of scalar Values, and the Values."""
     values = numpy.array([Value(x) for x in array.ravel()], dtype=object).reshape(array.shape)
-    return engine.tensor_of(values, None), values
+    return graph.tensor_of(values, None), values
 
 
 @pytest.mark.parametrize(("name", "shapes", "args"), [

@@ -18,7 +18,7 @@ from operations import differentiable, made, on_samples, ours, outputs, replace,
 import tinytensor
 from tinytensor import tensor
 from tinytensor.autograd import grad
-from tinytensor.autograd.op import TABLE
+from tinytensor.autograd.table import TABLE
 
 device_module = sys.modules["tinytensor.arrays.devices"]
 

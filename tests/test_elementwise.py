@@ -18,7 +18,7 @@ import torch
 from operations import in_turn, outputs, reference, values
 
 import tinytensor
-from tinytensor.autograd.op import TABLE, Entry
+from tinytensor.autograd.table import TABLE, Entry
 from tinytensor.ops.samples import TensorSample
 
 FAMILIES = ("elementwise", "special", "activation", "compare")
@@ -32,8 +32,7 @@ dtypes = in_turn("dtype", FLOATS)
 
 
 def family(entry: Entry) -> str:
-    function: Any = entry.op.forward if entry.op else entry.function
-    return function.__module__.rpartition(".")[2]
+    return entry.module.rpartition(".")[2]
 
 
 def takes(entry: Entry, count: int) -> bool:

@@ -16,7 +16,7 @@ from operations import differentiable, made, on_samples, ours, outputs, total, v
 import tinytensor
 from tinytensor.arrays.dispatch import Dispatch, KernelSettings, use_kernels
 from tinytensor.arrays.threads import Threads
-from tinytensor.autograd.op import TABLE
+from tinytensor.autograd.table import TABLE
 from tinytensor.kernels import loops
 from tinytensor.kernels.cpu import convolution, linalg
 from tinytensor.kernels.pool import pool
@@ -226,7 +226,7 @@ def test_runs_on_some_sample(entry, part, dtype, monkeypatch):
         return found
 
     monkeypatch.setitem(entry.op.kernels[part].kernels, "cpu", counted)
-    entry.op._compile()
+    entry.op.changed()
     for sample in samples(entry):
         run(entry, made(sample, entry.name), dtype)
     assert any(ran), f"it ran on none of {len(ran)} calls"

@@ -12,7 +12,7 @@ import trainer
 
 import tinytensor
 from tinytensor import nn, optim
-from tinytensor.autograd.engine import Node
+from tinytensor.autograd.graph import Node
 from tinytensor.utils.data import DataLoader, TensorDataset
 
 

@@ -44,8 +44,9 @@ from operations import (
 
 import tinytensor
 from tinytensor.arrays.dispatch import use_kernels
-from tinytensor.autograd import engine, grad, gradcheck, gradgradcheck
-from tinytensor.autograd.op import TABLE
+from tinytensor.autograd import grad, gradcheck, gradgradcheck, graph
+from tinytensor.autograd.table import TABLE
+from tinytensor.compiled import writer
 from tinytensor.ops import names_for
 
 
@@ -336,7 +337,7 @@ def test_every_operation_is_exported(entry):
         if entry.method:
             assert callable(getattr(tinytensor.Tensor, name))
     for name in entry.array_names:
-        assert hasattr(engine.tensors, name)
+        assert hasattr(graph.tensors, name)
 
 
 @on_entries
@@ -392,7 +393,7 @@ def changed(op: Any) -> Iterator[None]:
             yield
     finally:
         op.forward, op.rules = forward, rules
-        op._compile()
+        op.changed()
 
 
 def notices(entry: Any) -> bool:
@@ -431,7 +432,7 @@ def test_a_rule_that_is_wrong_by_one_percent_is_noticed(name):
         with changed(entry.op):
             entry.op.rules = {**entry.op.rules,
                               names: off_by_one_percent(entry.op.rules[names])}
-            entry.op._compile()
+            entry.op.changed()
             assert notices(entry), f"{name}: the rule for {' and '.join(names)} is not checked"
     assert not notices(entry), "the rules were not put back"
 
@@ -440,19 +441,19 @@ def test_a_wrong_forward_is_noticed():
     op = TABLE["mul"].op
     with changed(op):
         op.forward = lambda input, other: input * other * 1.01
-        op._compile()
+        op.changed()
         assert notices(TABLE["mul"])
     assert not notices(TABLE["mul"])
 
 
 def test_a_missing_sum_over_repeats_is_noticed(monkeypatch):
     op = TABLE["add"].op
-    monkeypatch.setattr(engine, "unbroadcast", lambda g, shape: g[(0,) * (g.ndim - len(shape))])
+    monkeypatch.setattr(writer, "unbroadcast", lambda g, shape: g[(0,) * (g.ndim - len(shape))])
     with changed(op):
-        op._compile()
+        op.changed()
         assert notices(TABLE["add"])
     monkeypatch.undo()
-    op._compile()
+    op.changed()
     assert not notices(TABLE["add"])
 
 

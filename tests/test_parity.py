@@ -1,8 +1,8 @@
 """The proof: the scalar engine, tinytensor and PyTorch run the same program to the same numbers.
 
-One training loop, below, runs with each of the three as its `engine`. From equal weights all of
-them must give equal losses, activations of every layer and gradients of every parameter, in
-float64 to a relative difference of 1e-12, in every step.
+The function `train` runs with each of the three as its `engine`. From equal weights, the losses,
+the activations of every layer and the gradients of every parameter must be equal in every step,
+in float64 to a relative difference of 1e-12.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import torch
 import scalar
 import tinytensor
 
-TOLERANCE = 1e-12  # of the largest number among those compared
+TOLERANCE = 1e-12  # relative to the largest number in a comparison
 SAMPLES = 6
 STEPS = 3
 
 
-# ---------------------------------------------------------------- PyTorch under the same words
+# ---------------------------------------------------------------- PyTorch under the same names
 
 
 class TorchLayer(torch.nn.Module):
@@ -92,7 +92,7 @@ OPTIMISERS: dict[str, dict[str, Any]] = {
 
 def train(engine: Any, model: Any, inputs: Any, targets: Any, loss_of: Any, optimiser: str,
           steps: int = STEPS) -> list[dict[str, Any]]:
-    """Trains the model; what it computed in each step, as NumPy arrays by name."""
+    """Trains the model. Returns what it computed in each step, as NumPy arrays by name."""
     optimizer = getattr(engine.optim, optimiser)(model.parameters(), **OPTIMISERS[optimiser])
     record = []
     for _ in range(steps):
@@ -125,13 +125,13 @@ def numbers(x: Any) -> Any:
 
 def gradients(model: Any) -> dict[str, Any]:
     """The gradient of each parameter, by its name in the state_dict."""
-    found = {name: numpy.full_like(numbers(v), numpy.nan)
+    grads = {name: numpy.full_like(numbers(v), numpy.nan)
              for name, v in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         array, _, place = name.partition("[")  # the scalar engine's: layers.0.weight[2][1]
         index = tuple(map(int, place.rstrip("]").split("]["))) if place else ...
-        found[array][index] = numbers(parameter.grad)
-    return {f"grad of {name}": values for name, values in found.items()}
+        grads[array][index] = numbers(parameter.grad)
+    return {f"grad of {name}": values for name, values in grads.items()}
 
 
 def assert_same(mine: list[dict[str, Any]], reference: list[dict[str, Any]]) -> None:
@@ -249,7 +249,7 @@ def test_one_sample_and_a_batch(sizes: list[int]) -> None:
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_one_program_with_one_set_of_data(optimiser: str) -> None:
-    """The scalar engine reads Tensors too: then nothing but the engine differs."""
+    """The scalar engine takes Tensors as data too, so that only the engine differs."""
     sizes = [2, 6, 1]
     inputs, targets = map(tinytensor.from_numpy, data_for(sizes, "hinge", 2))
     mine, fast = (train(engine, model, inputs, targets, hinge, optimiser)
@@ -307,10 +307,10 @@ def test_both_engines_offer_the_same_words(engine: Any) -> None:
                  "functional.hinge_loss", "functional.mse_loss", "functional.squared_norm",
                  "functional.binary_cross_entropy", "functional.softmax", "optim.SGD",
                  "optim.Adam", "manual_seed"):
-        found = engine
+        member = engine
         for name in path.split("."):
-            found = getattr(found, name)
-        assert callable(found)
+            member = getattr(member, name)
+        assert callable(member)
     model = engine.nn.MLP(2, [3, 1])
     for name in ("zero_grad", "parameters", "named_parameters", "state_dict", "load_state_dict"):
         assert callable(getattr(model, name))

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ("scalar",),
     ("tinytensor.arrays", "tinytensor.compat.absent"),
-    ("tinytensor.autograd.versions", "tinytensor.autograd.modes"),
+    ("tinytensor.autograd.frames", "tinytensor.autograd.versions", "tinytensor.autograd.modes"),
     ("tinytensor.autograd",),
     ("tinytensor.tensors.printing", "tinytensor.tensors.tensor", "tinytensor.random"),
     ("tinytensor.tensors.creation", "tinytensor.tensors.sampling"),
@@ -29,7 +29,7 @@ FLOORS = [
      "tinytensor.tensors.drawing"),
     ("tinytensor.nn", "tinytensor.optim"),
     ("tinytensor.compat", "tinytensor.utils", "tinytensor.tensors", "tinytensor.distributions"),
-    ("tinytensor.kernels", "tinytensor.table", "tinytensor.commands"),
+    ("tinytensor.compiled", "tinytensor.kernels", "tinytensor.table", "tinytensor.commands"),
     ("tinytensor", "tinytensor.__main__"),
 ]
 

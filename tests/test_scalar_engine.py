@@ -1,13 +1,22 @@
-"""scalar.engine: values and gradients against PyTorch, the graph, and Value as a number."""
+"""scalar.engine and scalar.number: results and gradients against PyTorch, the graph, errors."""
 
+import cmath
+import copy
 import gc
+import inspect
 import math
 import operator
 import pathlib
+import pickle
+import pydoc
 import random
+import re
 import subprocess
 import sys
+import textwrap
+import warnings
 import weakref
+from math import tanh
 
 import numpy as np
 import pytest
@@ -41,7 +50,7 @@ def equal(a, b, rel=1e-12):
 
 
 def check_against_torch(f, torch_f, numbers, rel=1e-12):
-    """f on Values and torch_f on float64 tensors: results and all gradients are the same."""
+    """f on Values and torch_f on float64 tensors have equal results and gradients."""
     values, leaves = [Value(x) for x in numbers], [leaf(x) for x in numbers]
     out, want = f(*values), torch_f(*leaves)
     out.backward()
@@ -122,7 +131,7 @@ def test_a_flat_relu_stops_an_infinite_gradient():
 
 
 def random_expression(rng, a, b, c):
-    """A graph with shared nodes; the same calls build it from Values and from tensors."""
+    """A graph with shared nodes, of Values or of tensors."""
     nodes = [a, b, c]
     for _ in range(25):
         x, y, k = rng.choice(nodes), rng.choice(nodes), rng.uniform(0.5, 2)
@@ -223,8 +232,6 @@ def test_the_constructor_takes_what_micrograds_takes():
     assert out.data == 3.0 and type(out.data) is float and out.grad == 0.0
     assert set(out._prev) == {a, b} and isinstance(out._prev, tuple)
     assert (out._op, out.label) == ("mine", "out")
-    out.note = "users may add attributes"
-    assert out.note
 
 
 def test_operations_carry_micrograds_names():
@@ -251,6 +258,59 @@ def test_an_operation_made_by_hand_with_a_closure():
     assert a.grad == 1.5 * 27 + 1
 
 
+def test_a_rule_assigned_to_the_result_of_an_operator():
+    """A straight-through estimator: the forward rounds, the gradient passes unchanged."""
+    a = Value(2.6)
+    out = a * 3
+    out.data = float(round(out.data))
+
+    def _backward():
+        a.grad += 7.0 * out.grad
+
+    out._backward = _backward
+    assert out._backward is _backward and out._prev[0] is a
+    (out * 2).backward()
+    assert a.grad == 14.0
+
+
+def test_a_rule_assigned_to_a_leaf_runs():
+    a, grads = Value(2.0), []
+    a._backward = lambda: grads.append(a.grad)
+    (a * 3).backward()
+    assert grads == [3.0]
+
+
+def test_a_subclass_defines_its_rule_as_a_method():
+    class Cube(Value):
+        def __init__(self, x):
+            super().__init__(x.data ** 3, (x,), "cube")
+            self.x = x
+
+        def _backward(self):
+            self.x.grad += 3 * self.x.data ** 2 * self.grad
+
+    a = Value(2.0)
+    (Cube(a) * 2).backward()
+    assert a.grad == 24.0
+
+
+def test_a_subclass_with_operators_and_closures_of_its_own():
+    class Extended(Value):
+        def __add__(self, other):
+            out = Extended(self.data + other.data, (self, other), "+")
+
+            def _backward():
+                self.grad += out.grad
+                other.grad += out.grad
+
+            out._backward = _backward
+            return out
+
+    a, b = Extended(1.0), Extended(2.0)
+    (a + b + a).backward()
+    assert (a.grad, b.grad) == (2.0, 1.0)
+
+
 def test_backward_by_hand_one_node_at_a_time():
     a, b, c = Value(2.0), Value(-3.0), Value(10.0)
     e = a * b
@@ -274,6 +334,155 @@ def test_in_place_operators_make_new_values():
     assert (a.data, b.data, b.grad) == (12.25, 2.0, 7.0)
 
 
+# ---------------------------------------------------------------- an operation of one's own
+
+
+def test_the_operation_in_the_docstring():
+    example = re.search(r"\n    def .*?(?=\n\S|\Z)", scalar.engine.__doc__, re.DOTALL).group()
+    names = {"Value": Value, "math": math}
+    exec(textwrap.dedent(example), names)
+    softplus = names["softplus"]
+    assert softplus(Value(1.0))._op == "softplus"
+    for x in (-2.0, 0.0, 3.0):
+        check_against_torch(lambda v: softplus(v * 2) * v,
+                            lambda t: torch.nn.functional.softplus(t * 2) * t, [x])
+
+
+def test_an_operation_of_several_parents():
+    def distance(x, y):
+        d = math.hypot(x.data, y.data)
+        return Value.operation("distance", d, [x, y], [x.data / d, y.data / d])
+
+    check_against_torch(lambda a, b: distance(a, b * a), lambda a, b: torch.hypot(a, b * a),
+                        [3.0, -4.0])
+    check_against_torch(lambda a: distance(a, a), lambda a: torch.hypot(a, a), [3.0])
+
+
+def test_an_operation_keeps_its_own_derivatives():
+    a, derivatives = Value(2.0), [3.0]
+    out = Value.operation("f", 1.0, [a], derivatives)
+    derivatives[0] = 99.0
+    out.backward()
+    assert a.grad == 3.0
+
+
+def test_an_operation_with_arguments_that_do_not_match():
+    a = Value(2.0)
+    with pytest.raises(ValueError, match="f: 2 parents, but 1 derivatives"):
+        Value.operation("f", 1.0, [a, a], [1.0])
+    with pytest.raises(TypeError, match=r"a parent must be a Value, got 2\.0"):
+        Value.operation("f", 1.0, [2.0], [1.0])
+    with pytest.raises(TypeError, match=r"data must be one number, got Value .* \.data"):
+        Value.operation("f", a, [a], [1.0])
+
+
+# ---------------------------------------------------------------- misuse
+
+
+@pytest.mark.parametrize("name", ["gard", "grads", "dat", "lable", "_backwards", "backward"])
+def test_a_misspelt_attribute_is_refused(name):
+    with pytest.raises(AttributeError, match=f"'{name}'"):
+        setattr(Value(1.0) * 2, name, 0.0)
+
+
+def test_a_subclass_takes_attributes():
+    class Parameter(Value):
+        pass
+
+    p = Parameter(1.0)
+    p.velocity = 0.5
+    (p * 2).backward()
+    assert (p.velocity, p.grad) == (0.5, 2.0)
+
+
+@pytest.mark.parametrize("parents", ["a", (2.0,), [Value(1.0), None]])
+def test_parents_that_are_not_values(parents):
+    with pytest.raises(TypeError, match=r"a parent must be a Value, got .* label='a'"):
+        Value(1, parents)
+
+
+def test_log_takes_no_base():
+    with pytest.raises(TypeError, match=r"log: takes no base.* x\.log\(\) / math\.log\(b\)"):
+        Value(100.0).log(10)
+
+
+def test_the_names_of_functions_in_help_and_in_errors():
+    assert "arcsinh(self" in pydoc.render_doc(Value.arcsinh, renderer=pydoc.plaintext)
+    with pytest.raises(TypeError, match=r"^Value\.tanh\(\) takes 1 positional argument"):
+        Value(1.0).tanh(2)
+
+
+MATH = [name for name in scalar.number.INSTEAD if hasattr(math, name)]
+
+
+def converted(call):
+    """The messages of the warnings in a call, each with its line of this file."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        call()
+    assert all(w.category is UserWarning and w.filename == __file__ for w in caught)
+    return [(str(w.message), w.lineno) for w in caught]
+
+
+@pytest.mark.parametrize("name", MATH)
+def test_a_function_of_math_warns(name):
+    x = Value(2.0 if name == "acosh" else 0.5)
+    arguments = {"fsum": ([x, x],), "dist": ([x], [1.0]), "sumprod": ([x], [2.0])}.get(
+        name, (x, x) if name in ("pow", "hypot", "atan2") else (x,))
+    source = f"def call(): return math.{name}(*arguments)"
+    names = {"math": math, "arguments": arguments}
+    exec(compile(source, __file__, "exec"), names)
+    (message, line), = converted(names["call"])
+    assert line == 1 and message.startswith(f"math.{name} converts a Value to a float")
+    instead = re.search(r"write (.*), or pass x\.data", message).group(1)
+    if "Value.operation" not in instead:  # what the message recommends gives the same number
+        names = {"x": x, "y": x, "values": [x, x], "math": math}
+        result = eval(instead, names)
+        assert isinstance(result, Value)
+        assert result.item() == pytest.approx(getattr(math, name)(
+            *(a.data if isinstance(a, Value) else [v.data for v in a] for a in arguments)))
+
+
+def test_the_warning_names_the_line_and_comes_once_for_each_line():
+    x = Value(2.0)
+
+    def call():
+        for _ in range(3):
+            x * math.exp(x)
+            tanh(
+                x)
+        [math.sqrt(v) + cmath.sqrt(v).real for v in (x, x)]
+
+    first = inspect.getsourcelines(call)[1]
+    assert [(m.split()[0], line - first) for m, line in converted(call)] == [
+        ("math.exp", 2), ("math.tanh", 3), ("math.sqrt", 5)]
+
+
+def test_conversions_that_are_intended_do_not_warn():
+    x, y = Value(2.0), Value(0.5)
+
+    def call():
+        math.exp(x.data) + math.exp(x.item()) + float(x) + math.log(float(y))
+        math.isnan(x), math.isfinite(x), math.floor(x), math.isclose(x, y)
+        list(map(float, [x, y]))
+        np.array([x, y], dtype=float) + np.array([x, y]).astype(float)
+        np.exp(np.array([x, y])), np.exp(x)
+        f"{x:.2f}", "%.2f" % x  # noqa: UP031
+
+    assert converted(call) == []
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
+def test_copies(duplicate):
+    v = Value(-1.25, label="w")
+    v.grad = 3.0
+    other = duplicate(v)
+    assert (other.data, other.grad, other.label) == (-1.25, 3.0, "w") and other is not v
+    model = duplicate(scalar.nn.MLP(2, [2, 1]))
+    model([1.0, 2.0]).backward()
+    assert len(model.parameters()) == 9
+
+
 # ---------------------------------------------------------------- as a number
 
 
@@ -294,9 +503,10 @@ def test_a_value_equals_no_string_and_is_not_ordered_with_one():
         Value(1.0) < "1.0"  # noqa: B015
 
 
-def test_in_sets_a_value_is_itself():
+def test_equality_compares_data_and_sets_go_by_identity():
     a, b = Value(1.0), Value(1.0)
-    assert a == b and len({a, b, a}) == 2
+    assert a == b and b in [a]
+    assert len({a, b, a}) == 2 and b not in {a}
 
 
 def test_conversions():
@@ -380,7 +590,7 @@ def values(array):
 
 
 def check_array_function(f, torch_f, *shapes, low=0.3):
-    """f on object arrays of Values, and on tensors: the same sum, the same gradients."""
+    """f on object arrays of Values and torch_f on tensors have equal results and gradients."""
     rng = np.random.default_rng(0)
     numbers = [rng.uniform(low, 2.0, shape) for shape in shapes]
     operands, leaves = [values(x) for x in numbers], [leaf(x) for x in numbers]
@@ -453,14 +663,17 @@ def test_scalar_needs_the_standard_library_only():
     assert done.stdout.strip() == ""
 
 
-def test_the_engine_can_be_read_in_one_sitting():
+def test_the_sections_of_the_engine():
+    """`tinytensor/autograd` has the same ones."""
     source = pathlib.Path(scalar.engine.__file__).read_text(encoding="utf-8")
-    assert len(source.splitlines()) <= 200
+    assert re.findall(r"# -{40,} (.*)", source) == [
+        "the node", "an operation: forward and local derivatives", "the topological order",
+        "backward"]
 
 
 def test_an_operation_leaves_few_objects_to_the_collector():
-    # Two Values (one a constant), one tuple of parents, one of derivatives. Most of micrograd's
-    # time went into the collector's walks through closures, cells and sets.
+    # The result, the constant 2.0, and two more at most. In micrograd, an operation leaves a
+    # closure, its cells and a set, and most of the time goes into the garbage collector.
     a = Value(1.0)
     gc.collect()
     before = len(gc.get_objects())

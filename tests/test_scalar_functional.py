@@ -24,7 +24,7 @@ def flat(x):
 
 
 def check(f, torch_f, x, rel=1e-12):
-    """f on nested lists of Values, and torch_f on a tensor: same results, same gradients."""
+    """f on nested lists of Values and torch_f on a tensor have equal results and gradients."""
     operand, t = tree(x, Value), torch.tensor(x, dtype=torch.float64, requires_grad=True)
     out, want = f(operand), torch_f(t)
     assert np.shape(tree(out, float)) == tuple(want.shape)
@@ -40,7 +40,7 @@ def table(*shape, low=-3.0, high=3.0, seed=0):
     return np.random.default_rng(seed).uniform(low, high, shape).tolist()
 
 
-# ---------------------------------------------------------------- choices
+# ---------------------------------------------------------------- max and min
 
 
 @pytest.mark.parametrize("name, torch_f", [("max", torch.amax), ("min", torch.amin)])
@@ -103,11 +103,11 @@ def test_gelu(approximate, x):
           lambda t: reference.gelu(t, approximate=approximate), x)
 
 
-# ---------------------------------------------------------------- what layers compute
+# ---------------------------------------------------------------- the functions of layers
 
 
 def check_all(f, torch_f, *arrays):
-    """As check, by every operand, each given as nested lists of numbers."""
+    """Like check, for functions of several operands."""
     operands = [tree(x, Value) for x in arrays]
     tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in arrays]
     out, want = f(*operands), torch_f(*tensors)
@@ -298,7 +298,7 @@ def test_what_layers_refuse(call, error, message):
 
 
 def test_hinge_targets_of_0_and_1():
-    with pytest.raises(ValueError, match=r"-1 or 1, not 0; labels .* 2 \* y - 1"):
+    with pytest.raises(ValueError, match=r"-1 or 1, not 0; for labels .* 2 \* y - 1"):
         functional.hinge_loss([0.5, 0.5], [1, 0])
 
 

@@ -1,4 +1,4 @@
-"""scalar.nn: the models, how they are called, and their state; PyTorch's layers as reference."""
+"""scalar.nn: models, their calls and their state; PyTorch's layers are the reference."""
 
 import json
 import random
@@ -49,7 +49,7 @@ def test_an_mlp_equals_pytorchs(nonlin, activation):
     (nn.LayerNorm((2,), eps=0.1), torch.nn.LayerNorm(2, eps=0.1), [[0.5, -1.0]]),
     (nn.Embedding(4, 2), torch.nn.Embedding(4, 2), [[0, 3, 3], [1, 0, 2]])], ids=repr)
 def test_layers_under_pytorchs_names(mine, twin, samples):
-    """With one state, the names and shapes of which are PyTorch's."""
+    """From one state_dict, with PyTorch's names and shapes."""
     rng = np.random.default_rng(0)
     state = {k: torch.tensor(rng.normal(size=v.shape)) for k, v in twin.state_dict().items()}
     mine.load_state_dict(state)
@@ -126,6 +126,43 @@ def test_the_nonlinearity_of_a_neuron_can_be_changed_later():
 def test_an_unknown_nonlinearity_lists_the_known():
     with pytest.raises(ValueError, match=r"'gelu' is none of .*'relu', 'tanh', 'sigmoid'"):
         Neuron(2, nonlin="gelu")
+
+
+@pytest.mark.parametrize("make", [
+    lambda: MLP(2, [3, 1], activation="tanh"), lambda: Layer(2, 3, activation="tanh"),
+    lambda: Neuron(2, activation="tanh")], ids=["MLP", "Layer", "Neuron"])
+def test_an_unknown_argument_names_the_known(make):
+    with pytest.raises(TypeError, match=r"unknown argument activation; .*nonlin='relu', 'tanh'"):
+        make()
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: MLP(2, [0]), r"MLP: nouts\[0\] must be at least 1, got 0"),
+    (lambda: MLP(2, [3, -1]), r"MLP: nouts\[1\] must be at least 1, got -1"),
+    (lambda: MLP(0, [1]), "MLP: nin must be at least 1, got 0"),
+    (lambda: Layer(2, 0), "Layer: nout must be at least 1"),
+    (lambda: Neuron(0), "Neuron: nin must be at least 1"),
+    (lambda: nn.Linear(0, 1), "Linear: in_features must be at least 1"),
+    (lambda: nn.Linear(1, 0), "Linear: out_features must be at least 1"),
+    (lambda: nn.Embedding(3, 0), "Embedding: embedding_dim must be at least 1"),
+    (lambda: nn.LayerNorm(0), "LayerNorm: normalized_shape must be at least 1")])
+def test_a_size_below_1(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: MLP(2, [1.5]), r"MLP: nouts\[0\] must be a whole number, got 1\.5"),
+    (lambda: Neuron("2"), "Neuron: nin must be a whole number, got '2'"),
+    (lambda: MLP(2, 3), r"MLP: nouts must be a list .* MLP\(2, \[16, 1\]\), got 3"),
+    (lambda: MLP(2, []), "MLP: nouts must be a list")])
+def test_a_size_that_is_no_whole_number(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+def test_sizes_may_be_numpys():
+    assert len(MLP(np.int64(2), [np.int32(3)]).parameters()) == 9
 
 
 def test_zero_grad():
@@ -306,14 +343,14 @@ def test_a_state_that_does_not_fit_is_reported_whole_and_changes_nothing():
     with pytest.raises(RuntimeError) as error:
         model.load_state_dict(bad)
     for part in ("MLP", "missing: layers.1.bias", "unexpected: head",
-                 "layers.0.weight: the model's shape is (2, 2), the one given (2, 3)",
-                 "layers.1.weight: not all of its entries are numbers"):
+                 "layers.0.weight: the shape is (2, 2) in the model, (2, 3) in state_dict",
+                 "layers.1.weight: some entries are not numbers"):
         assert part in str(error.value)
     assert model.state_dict() == before
 
 
 def test_a_ragged_array_does_not_fit():
-    with pytest.raises(RuntimeError, match=r"shape is \(2, 2\), the one given None"):
+    with pytest.raises(RuntimeError, match=r"shape is \(2, 2\) in the model, ragged in"):
         Layer(2, 2).load_state_dict({"weight": [[1.0, 2.0], [1.0]], "bias": [0.0, 0.0]})
 
 

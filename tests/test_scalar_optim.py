@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from scalar import Value, optim
+from scalar import Value, nn, optim
 
 START = [0.7, -1.3, 2.1]
 SETTINGS = [
@@ -152,6 +152,26 @@ def test_options_out_of_their_range(name, options, message):
         getattr(optim, name)(fresh(), **options)
     with pytest.raises(ValueError, match=message):
         getattr(optim, name)([{"params": fresh(), **options}])
+
+
+@pytest.mark.parametrize("name, options, message", [
+    ("SGD", {"lr": "0.1"}, "SGD: lr must be a number, got str '0.1'"),
+    ("SGD", {"lr": Value(0.1)}, r"SGD: lr must be a number, got Value"),
+    ("SGD", {"momentum": None}, "SGD: momentum must be a number, got NoneType None"),
+    ("SGD", {"dampening": "0"}, "SGD: dampening must be a number, got str '0'"),
+    ("Adam", {"lr": [0.1]}, r"Adam: lr must be a number, got list \[0.1\]"),
+    ("Adam", {"betas": 0.9}, r"Adam: betas must be two numbers, got 0\.9"),
+    ("Adam", {"betas": (0.9,)}, r"Adam: betas must be two numbers, got \(0\.9,\)"),
+    ("Adam", {"betas": (0.9, "0.99")}, r"Adam: betas\[1\] must be a number, got str '0\.99'"),
+])
+def test_options_that_are_not_numbers(name, options, message):
+    with pytest.raises(TypeError, match=message):
+        getattr(optim, name)(fresh(), **options)
+
+
+def test_a_model_in_place_of_its_parameters():
+    with pytest.raises(TypeError, match=r"got MLP; for a model, pass model\.parameters\(\)"):
+        optim.SGD(nn.MLP(2, [1]))
 
 
 @pytest.mark.parametrize("make", [optim.SGD, optim.Adam])

@@ -15,7 +15,7 @@ from operations import Drawn, is_drawn, made, ours, outputs, replace, values
 from test_reductions import agree, draw
 
 import tinytensor
-from tinytensor.autograd.op import TABLE
+from tinytensor.autograd.table import TABLE
 
 Call = Callable[[Any, Any], Any]
 

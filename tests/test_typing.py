@@ -16,7 +16,7 @@ import pytest
 import tinytensor as tt
 from tinytensor import linalg, special
 from tinytensor.arrays import dtypes
-from tinytensor.autograd.op import TABLE
+from tinytensor.autograd.table import TABLE
 from tinytensor.compat import names
 from tinytensor.nn import functional
 from tinytensor.ops.samples import concrete

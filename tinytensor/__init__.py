@@ -52,7 +52,7 @@ from .arrays.threads import (
     get_num_threads as get_num_threads,
     set_num_threads as set_num_threads,
 )
-from .autograd import versions as _versions
+from .autograd import frames as _frames
 from .autograd.modes import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -105,7 +105,10 @@ from .tensors.files import (  # noqa: E402
 
 globals().update(_attached())
 
-if _imports.find_spec(f"{__name__}.kernels"):  # what it holds is faster, and can be left out
+# Packages that make operations faster. Without them everything works.
+if _imports.find_spec(f"{__name__}.compiled"):
+    from . import compiled as compiled
+if _imports.find_spec(f"{__name__}.kernels"):
     from . import kernels as kernels
 
 if not TYPE_CHECKING:  # checkers report unknown names themselves
@@ -116,4 +119,4 @@ if not TYPE_CHECKING:  # checkers report unknown names themselves
 # Dividing by zero gives inf or NaN, as in PyTorch, and no warning. Only for lines of this
 # package: what NumPy tells users about their own code stays.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tinytensor\.")
-_versions.mark_own_modules(__name__)
+_frames.mark_own_modules(__name__)

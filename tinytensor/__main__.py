@@ -13,7 +13,7 @@ import numpy
 
 import tinytensor
 
-from .autograd.op import TABLE, Entry
+from .autograd.table import TABLE, Entry
 from .commands import stubs
 from .ops.samples import concrete
 
@@ -51,8 +51,7 @@ def families() -> str:
     found: dict[str, set[str]] = {}
     for entry in TABLE.values():
         if not entry.internal:
-            module = (entry.op.forward if entry.op else entry.function).__module__
-            found.setdefault(module, set()).add(f"`{entry.name}`")
+            found.setdefault(entry.module, set()).add(f"`{entry.name}`")
     lines = ["| family | operations |", "|---|---|"]
     for module in sorted(found):
         name = module.rpartition(".")[2]

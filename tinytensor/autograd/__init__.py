@@ -1,12 +1,23 @@
 """Automatic differentiation: PyTorch's `torch.autograd`, and the engine below it.
 
-engine.py      the graph and the walk back through it
-gradients.py   backward and grad: where a walk begins and ends
-op.py          what an operation is, and the table of all of them
-compiler.py    the plumbing of each op, written out once
-versions.py    what makes an overwritten value an error
+The engine, to be read in this order, beside `scalar/engine.py`:
+
+graph.py       the node: what a recorded operation leaves
+op.py          an operation: a forward, a rule for each input, the call and its backward
+engine.py      the topological order, and backward
+
+What an operation needs beside:
+
+inputs.py      the arguments of a call, and type promotion
+errors.py      errors in the user's words
+table.py       the table of operations, and the decorators that enter functions into it
+versions.py    an error where backward needs a value that was overwritten
+frames.py      which line is the program's
 modes.py       no_grad, detect_anomaly and their relatives
-function.py    operations with a backward of the user's own
+
+PyTorch's other names:
+
+function.py    operations whose backward the user writes
 functional.py  Jacobians, Hessians and their products with vectors
 gradcheck.py   derivatives against finite differences
 """
@@ -14,9 +25,10 @@ gradcheck.py   derivatives against finite differences
 from typing import Any
 
 from . import functional
+from .engine import backward, grad
+from .frames import warn
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
-from .gradients import backward, grad
 from .modes import (
     detect_anomaly,
     enable_grad,
@@ -27,7 +39,6 @@ from .modes import (
     set_detect_anomaly,
     set_grad_enabled,
 )
-from .versions import warn
 
 __all__ = ["backward", "grad", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
            "is_grad_enabled", "is_inference_mode_enabled", "detect_anomaly", "set_detect_anomaly",

@@ -1,13 +1,13 @@
-"""The engine: the graph that recorded operations leave behind, and the walk back through it.
+"""The engine: backward, from a result to the gradient of every leaf.
 
-The story is the one of `scalar/engine.py`, told for whole arrays:
+The story is the one of `scalar/engine.py`, told for whole arrays, in the same order:
 
-    op            a forward, and a vector-Jacobian rule for each argument (defined in `ops/`)
-    node          what one call of an op leaves behind: its parents and what its rules need
-    leaf          where the walk ends: it names the Tensor that asked for the gradient
-    backward      nodes in reverse topological order, which is that of falling age: each turns
-                  the gradient of its output into gradients of its parents; what arrives at the
-                  same place is added up
+    the node                 graph.py    what a recorded operation leaves: parents, saved values
+    an operation             op.py       a forward, and a vector-Jacobian rule for each input
+    the topological order    below
+    backward                 below       each node turns the gradient of its output into those of
+                                         its parents, by the rules; what arrives at the same
+                                         place is added up
 
 The walk is the same whether it computes on arrays, and nothing is recorded, or on Tensors
 (`create_graph=True`), so that the gradients can be differentiated again.
@@ -16,200 +16,73 @@ The walk is the same whether it computes on arrays, and nothing is recorded, or 
 from __future__ import annotations
 
 import math
-import weakref
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from operator import attrgetter
-from types import CodeType, SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..arrays.devices import array_module, as_array, is_array
-from . import versions
+from numpy import ndarray
+
+from ..arrays.devices import array_module, as_array, is_array, ones_like
+from . import graph, versions
+from .graph import Node, new, tensor_of, tensors
+from .halves import narrowed, widened
 from .modes import CHECKED, check_finite, mode
-from .versions import check_unwritten, clock, place_of
+from .versions import check_unwritten, note_write
 
-Tensor: Any = None  # set by tensor.py: the engine makes Tensors, and stands below them
-Hook = Callable[[Any], Any]
-new = object.__new__
+if TYPE_CHECKING:
+    from ..tensors.tensor import Tensor
 
-
-# The ops under NumPy's names: the array language of a backward pass that is recorded.
-# `ops/__init__.py` fills it.
-tensors = SimpleNamespace()
-
-
-# ---------------------------------------------------------------- graph
-
-
-class Node:
-    """What one recorded call of an op leaves behind.
-
-    parents   for each input: the Node that made it, its Leaf, or None where no gradient goes
-    saved     the values that the op's rules name; None once they are released
-    shape     the shape of the output, hence of its gradient; None if there are several
-    time      when it was made; a node is younger than its parents, so falling time is a
-              reverse topological order
-    code      the code that called the op, and
-    offset    where in it
-
-    A node holds no reference to its own output: the graph has no cycles, and is freed by
-    reference counting as soon as the last Tensor that needs it is gone.
-    """
-
-    __slots__ = ("__weakref__", "code", "hooks", "offset", "parents", "saved", "shape", "time")
-
-    op: Any
-    parents: tuple[Node | Leaf | None, ...]
-    saved: tuple[Any, ...] | None
-    shape: tuple[int, ...]
-    time: int
-    code: CodeType
-    offset: int
-    hooks: tuple[Hook, ...]
-    keeps = True  # whether it saves arrays, which are to be released after backward
-
-    # backward(node, xp, g, sums, parents): for every parent that wants one, computes its gradient
-    # and adds it to the sums. `parents` has None for those that do not; it is None itself where
-    # all want one that can have one. `compiler.py` writes it for each op.
-    backward: Callable[..., None]
-
-    def take(self, sums: Sums) -> Any:
-        """What was saved, for the rules: Tensors in a walk that is recorded. Released with that,
-        unless the graph is retained.
-        """
-        if self.saved is None:
-            raise RuntimeError(
-                f"backward: what {self.op.name} saved ({place_of(self)}) was released by an "
-                "earlier backward through the same graph; give that one retain_graph=True, "
-                "or run the forward again")
-        saved = self.saved_values() if sums.recorded else self.saved
-        if self.keeps and not sums.retained:
-            self.saved = None
-        return saved
-
-    def saved_values(self) -> list[Any]:
-        """The saved values, with inputs and output as Tensors at their place in the graph."""
-        assert self.saved is not None
-        signature, tied = self.op.signature, []
-        for name, value in zip(self.op.save_list, self.saved, strict=True):
-            if name in self.op.outputs:
-                value = tensor_of(value, pick(self, self.op.outputs.index(name), value))
-            elif name == "out":
-                value = tensor_of(value, self)
-            elif name in signature.inputs and signature.variadic:
-                value = [tensor_of(v, p) for v, p in zip(value, self.parents, strict=True)]
-            elif name in signature.inputs:
-                value = tensor_of(value, self.parents[signature.inputs.index(name)])
-            tied.append(value)
-        return tied
-
-    @property
-    def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """(parent, 0) for each input: the graph as PyTorch programs walk it."""
-        return tuple((parent, 0) for parent in self.parents)
-
-    def name(self) -> str:
-        return type(self).__name__
-
-    def __repr__(self) -> str:
-        return f"<{self.name()}>"
+# ---------------------------------------------------------------- the topological order
+#
+# A node may run only after every node that uses its output has run:
+#
+#     b = a + a
+#     c = b + b         c uses b twice, and b uses a twice
+#
+# The gradient of c is 1, so b receives 1 + 1 = 2, and a receives 2 + 2 = 4. A walk that went on
+# from b after its first 1 would send too little to a. The order is easy to know here: a node is
+# made after its parents, so the youngest node first is a topological order of the graph, backwards.
 
 
-def node_type(name: str, op: Any, backward: Callable[..., None]) -> Any:
-    """The class of an op's nodes. The node of each input has a slot of its own, `<input>_node`: a
-    tuple of them would be one more object for Python's collector to walk over.
-    """
-    members = {"__slots__": (), "op": op, "backward": backward}
-    if not op.signature.variadic:
-        slots = tuple(f"{name}_node" for name in op.signature.inputs)
-        get = attrgetter(*slots)
-        members |= {"__slots__": slots, "parents": property(
-            get if len(slots) > 1 else lambda node: (get(node),))}
-    return type(name, (Node,), members)
+def topological_order(roots: Iterable[Any]) -> list[Any]:
+    """Every node that the roots were computed from, each before its parents; leaves last."""
+    stack = list(roots)
+    seen = set(stack)
+    order: list[Any] = []
+    while stack:
+        node = stack.pop()
+        order.append(node)
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    order.sort(key=attrgetter("time"), reverse=True)
+    return order
 
 
-class Leaf:
-    """Where the walk ends: it stands for a Tensor that asked for its gradient."""
-
-    parents: tuple[()] = ()
-    saved: tuple[()] = ()
-    op = SimpleNamespace(save_list=())
-    time = 0  # older than every node
-    hooks: tuple[Hook, ...] = ()
-    next_functions: tuple[()] = ()
-
-    def __init__(self, tensor: Any):
-        self.tensor = weakref.ref(tensor)
-        self.shape: tuple[int, ...] = tensor._array.shape
-
-    @property
-    def variable(self) -> Any:
-        """The Tensor itself, under the name that drawings of PyTorch's graph ask for."""
-        return self.tensor()
-
-    def name(self) -> str:
-        return "AccumulateGrad"
-
-    def __repr__(self) -> str:
-        return "<AccumulateGrad>"
-
-
-class Pick(Node):
-    """One of several results of an op: its gradient takes its place in a list for the op's node."""
-
-    index: int
-    keeps = False
-
-    def __init__(self, node: Node, index: int, array: Any):
-        self.op = SimpleNamespace(name=node.op.name, save_list=(), residuals=(), outputs=())
-        self.parents, self.saved, self.shape = (node,), (), tuple(array.shape)
-        self.code, self.offset, self.time = node.code, node.offset, next(clock)
-        self.hooks, self.index = (), index
-
-    def name(self) -> str:
-        return self.parents[0].name()  # type: ignore[union-attr]
-
-    def saved_values(self) -> list[Any]:
-        return []
-
-    def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
-        (node,) = parents or self.parents
-        if node is not None:
-            if node not in sums.grads:
-                sums.reach(node, [None] * len(node.op.outputs))
-            gradients = sums.grads[node]
-            gradients[self.index] = g if gradients[self.index] is None \
-                else gradients[self.index] + g
-
-
-def pick(node: Node, index: int, array: Any) -> Pick | None:
-    """The node of one result, or None if the result is of integers."""
-    return Pick(node, index, array) if array.dtype.kind in "fO" else None
-
-
-def tensor_of(array: Any, node: Node | Leaf | None) -> Any:
-    """A Tensor around `array` that stands at `node` of the graph; numbers and None stay."""
-    if not is_array(array):
-        return array
-    tensor = new(Tensor)
-    tensor._array = array
-    tensor._node = node
-    return tensor
+def ancestors_of(wanted: set[Any], order: list[Any]) -> set[Any]:
+    """The nodes of `order` from which some path leads to `wanted`."""
+    useful: set[Any] = set()
+    for node in reversed(order):
+        if any(p in wanted or p in useful for p in node.parents):
+            useful.add(node)
+    return useful
 
 
 # ---------------------------------------------------------------- backward
 
 
 class Sums:
-    """The gradients that have arrived in the course of a walk, added up.
+    """The gradients that have arrived during a walk, added up.
 
-    grads     for each node or leaf that was reached, its gradient so far: an array, a Tensor in
-              a walk that is recorded, a list for an op of several results
+    grads     for each node or leaf that was reached, its gradient so far: an array, a Tensor if
+              the walk is recorded, a list for an op of several outputs
     owned     those whose gradient may be written: the first to arrive is borrowed as it is, the
-              second makes a new array, later ones are added into it
-    kept      whether saved values are not just used up: `recorded`, or `retained` for another walk
-    reached   a heap of (-time, node), the youngest node on top: what was computed from it is
-              younger still, so that all of its gradient has arrived when its turn comes
+              second allocates a new array, later ones are added in place
+    kept      whether saved values stay after use: `recorded`, or `retained` for another walk
+    reached   a heap of (-time, node), the youngest node on top: the next in topological order
     """
 
     __slots__ = ("grads", "kept", "owned", "reached", "recorded", "retained")
@@ -224,11 +97,11 @@ class Sums:
 
     def reach(self, node: Any, g: Any) -> None:
         self.grads[node] = g
-        if node.time:  # at a leaf the walk ends
+        if node.time:  # the walk ends at a leaf
             heappush(self.reached, (-node.time, node))
 
     def add(self, node: Any, d: Any) -> None:
-        """Adds the gradient `d` to what has arrived at `node`."""
+        """Adds `d` to the gradient of `node`."""
         if d.shape != node.shape:
             d = unbroadcast(d, node.shape)
         if node not in self.grads:
@@ -239,17 +112,9 @@ class Sums:
             self.grads[node] = self.grads[node] + d
             self.owned.add(node)
 
-    def own(self, node: Any) -> Any:
-        """The gradient of `node` so far, as an array that may be written, in C's order."""
-        g = self.grads[node]
-        if node not in self.owned or not g.flags.c_contiguous:
-            g = self.grads[node] = g.copy()
-            self.owned.add(node)
-        return g
-
 
 class _Never:
-    """No gradient may be written: what `owned` is while gradients have a graph of their own."""
+    """The set `owned` of a recorded walk: no gradient may be written, since each has a graph."""
 
     def __contains__(self, node: Any) -> bool:
         return False
@@ -262,7 +127,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
          retain_graph: bool = False, create_graph: bool = False) -> dict[Any, Any]:
     """The gradients of the leaves, or of the nodes `targets`, given those of the roots.
 
-    Gradients are arrays, or Tensors when `create_graph` asks for a graph of their own.
+    Gradients are arrays, or Tensors if `create_graph` asks for a graph of their own.
     """
     wanted: Any = None if targets is None else set(targets)
     useful = None if wanted is None else ancestors_of(wanted, topological_order(roots))
@@ -277,10 +142,10 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
             age, node = heappop(reached)
             g = grads.pop(node)
             if plain and age <= unwritten and g.__class__ is kind and not node.hooks:
-                node.backward(xp, g, sums, None)  # most nodes of most walks: no more questions
+                node.backward(xp, g, sums, None)  # most nodes of most walks take this line only
                 continue
             if node.hooks:
-                g = run_hooks(node, g)
+                g = graph.run_hooks(node, g)
             parents = None
             if useful is not None:
                 if node in wanted:
@@ -306,7 +171,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
                         check_finite(node, (grads[parent],), "backward")
         for leaf, g in grads.items():
             if wanted is None or leaf in wanted:
-                results[leaf] = run_hooks(leaf, g) if leaf.hooks else g
+                results[leaf] = graph.run_hooks(leaf, g) if leaf.hooks else g
     finally:
         mode.enabled, mode.device = previous, place
     return results
@@ -327,57 +192,186 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
 def recompute(node: Node, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
     """The recorded backward of an op that keeps residuals.
 
-    Its rules treat a residual (say the powers in a softmax) as a constant, which would make
-    second derivatives silently wrong. So the forward runs again, on Tensors, and the walk goes
-    back through that.
+    Its rules treat a residual (such as the exponentials of a softmax) as a constant, which would
+    make second derivatives silently wrong. So the forward runs again, on Tensors, and the walk
+    goes back through that.
     """
     op, parents = node.op, parents or node.parents
     values = dict(zip(op.save_list, node.take(sums), strict=True))
     inputs = op.signature.inputs
     aliases = {i: xp.alias(values[i]) for i, p in zip(inputs, parents, strict=True)
                if p is not None}
-    out = op.forward(xp, **{**{n: values[n] for n in op.signature.order}, **aliases})[0]
-    found = walk({out._node: g}, [a._node for a in aliases.values()], True, True)
+    given = {**{name: values[name] for name in op.signature.order}, **aliases}
+    if node.half:
+        given = {name: widened(value) for name, value in given.items()}
+    out = op.forward(xp, **given)[0]
+    if node.half:
+        out = narrowed(out)
+    gradients = walk({out._node: g}, [a._node for a in aliases.values()], True, True)
     for name, parent in zip(inputs, parents, strict=True):
-        if parent is not None and aliases[name]._node in found:
-            sums.add(parent, found[aliases[name]._node])
+        if parent is not None and aliases[name]._node in gradients:
+            sums.add(parent, gradients[aliases[name]._node])
 
 
-def topological_order(roots: Iterable[Any]) -> list[Any]:
-    """Every node that the roots were computed from, each before its parents; leaves last."""
-    stack = list(roots)
-    seen = set(stack)
-    order: list[Any] = []
-    while stack:
-        node = stack.pop()
-        order.append(node)
-        for parent in node.parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    order.sort(key=attrgetter("time"), reverse=True)
-    return order
+# ---------------------------------------------------------------- Tensor.backward, and grad
 
 
-def ancestors_of(wanted: set[Any], order: list[Any]) -> set[Any]:
-    """The nodes of `order` through which some gradient on its way to `wanted` must pass."""
-    useful: set[Any] = set()
-    for node in reversed(order):
-        if any(p in wanted or p in useful for p in node.parents):
-            useful.add(node)
-    return useful
+def _alone() -> int:
+    g = object()
+    return sys.getrefcount(g)
 
 
-def run_hooks(node: Any, g: Any) -> Any:
-    """The gradient after the hooks of its Tensor have seen, and perhaps replaced, it."""
-    tensor = g if isinstance(g, Tensor) else tensor_of(as_array(g), None)
-    for hook in node.hooks:
-        replaced = hook(tensor)
-        if replaced is None:
+ALONE = _alone()  # what `getrefcount` tells of an object that only one local variable holds
+
+
+def _seed(name: str, outputs: Sequence[Any], gradients: Sequence[Any] | None,
+          create_graph: bool) -> dict[Any, Any]:
+    """The gradients to start from: as given, or 1 for an output of one element."""
+    gradients = [None] * len(outputs) if gradients is None else list(gradients)
+    if len(gradients) != len(outputs):
+        raise RuntimeError(f"{name}: {len(outputs)} outputs, but {len(gradients)} gradients")
+    roots: dict[Any, Any] = {}
+    for output, gradient in zip(outputs, gradients, strict=True):
+        if not isinstance(output, graph.Tensor):
+            raise TypeError(f"{name}: expected Tensors, got {type(output).__name__}")
+        shape = tuple(output._array.shape)
+        if output._node is None:
+            raise RuntimeError(
+                f"{name}: the output of shape {shape} does not require grad and has no grad_fn; "
+                "were its inputs made with requires_grad=True, outside of no_grad()?")
+        if gradient is None:
+            if output._array.size != 1:
+                raise RuntimeError(
+                    f"{name}: the output has shape {shape}; grad can be created implicitly only "
+                    "for one element: reduce it with .sum() or .mean() first, or give a "
+                    "gradient of that shape")
+            gradient = new(graph.Tensor)
+            gradient._array, gradient._node = ones_like(output._array), None
+        elif not isinstance(gradient, graph.Tensor):
+            raise TypeError(f"{name}: the gradient must be a Tensor, got "
+                            f"{type(gradient).__name__}")
+        elif gradient._array.shape != shape:
+            raise RuntimeError(f"{name}: the gradient has shape {tuple(gradient._array.shape)}, "
+                               f"the output {shape}")
+        if gradient._array.dtype != output._array.dtype:
+            gradient = gradient.to(output.dtype)
+        g = gradient if create_graph else gradient._array
+        roots[output._node] = roots[output._node] + g if output._node in roots else g
+    return roots
+
+
+def _as_sequence(tensors: Any) -> Sequence[Any]:
+    if isinstance(tensors, graph.Tensor) or not isinstance(tensors, Iterable):
+        return (tensors,)
+    return tuple(tensors)
+
+
+def backward(tensors: Tensor | Sequence[Tensor],
+             grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+             retain_graph: bool | None = None, create_graph: bool = False,
+             inputs: Tensor | Iterable[Tensor] | None = None) -> None:
+    """Adds d(sum of tensors * grad_tensors)/d(leaf) to the `grad` of every leaf.
+
+    With `inputs` only to theirs, which need not be leaves. The values that the graph saved are
+    released unless `retain_graph` (by default `create_graph`) says otherwise.
+
+    Raises:
+        RuntimeError: an output of several elements without a gradient, or one that was not
+            recorded; a graph that was released; a saved value that was overwritten. No `grad`
+            has changed then; what the walk had passed before it met the value is released.
+    """
+    outputs = _as_sequence(tensors)
+    roots = _seed("backward", outputs,
+                  None if grad_tensors is None else _as_sequence(grad_tensors), create_graph)
+    receivers: dict[Any, Any] = {}
+    if inputs is not None:
+        receivers = {_node_of(t, "backward"): t for t in _as_sequence(inputs)}
+        if not receivers:
+            raise RuntimeError("backward: `inputs` is empty; leave it out to reach every leaf")
+    retain = create_graph if retain_graph is None else retain_graph
+    results = walk(roots, receivers or None, retain, create_graph)
+    roots.clear()
+    for node, g in _taken(results, create_graph):
+        tensor = receivers[node] if receivers else node.tensor()
+        if tensor is None:
             continue
-        if not isinstance(replaced, Tensor) or replaced.shape != tensor.shape:
-            got = tuple(replaced.shape) if isinstance(replaced, Tensor) else type(replaced).__name__
-            raise RuntimeError(f"hook: returned {got} for a gradient of shape "
-                               f"{tuple(tensor.shape)}; return a Tensor of that shape, or None")
-        tensor = replaced
-    return tensor if isinstance(g, Tensor) else tensor._array
+        if tensor._grad is None and g.__class__ is ndarray:  # nearly always
+            tensor._grad = gradient = new(graph.Tensor)
+            gradient._array, gradient._node = g, None
+        else:
+            _add_to_grad(tensor, g)
+
+
+def _taken(results: dict[Any, Any], create_graph: bool) -> Iterator[tuple[Any, Any]]:
+    """Empties `results`; the gradients as arrays that nobody else can write, or as Tensors."""
+    while results:
+        node, g = results.popitem()
+        if not create_graph:
+            if g.base is not None or sys.getrefcount(g) > ALONE:
+                g = g.copy()
+            if g.__class__ is not ndarray:
+                g = as_array(g)
+        yield node, g
+
+
+def _add_to_grad(tensor: Any, g: Any) -> None:
+    if isinstance(g, graph.Tensor):
+        if tensor._grad is None:  # no view, whatever the rule has made it of
+            tensor._grad = tensor_of(g._array, g._node)
+        else:
+            tensor._grad = tensor._grad + g
+    elif tensor._grad is None:
+        tensor._grad = tensor_of(g, None)
+    elif tensor._grad._node is not None:  # an earlier backward with create_graph
+        tensor._grad = tensor._grad + tensor_of(g, None)
+    else:
+        tensor._grad._array += g
+        note_write(tensor._grad._array, "backward")
+
+
+def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
+         grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+         retain_graph: bool | None = None, create_graph: bool = False, only_inputs: bool = True,
+         allow_unused: bool | None = None, is_grads_batched: bool = False,
+         materialize_grads: bool = False) -> tuple[Tensor, ...]:
+    """d(sum of outputs * grad_outputs)/d(input) for each input; no `grad` changes.
+
+    `only_inputs` is there for old programs and has to be True.
+
+    Raises:
+        RuntimeError: as `backward`; also if an input was not used and neither `allow_unused`
+            (gives None for it) nor `materialize_grads` (gives zeros) is set.
+    """
+    if not only_inputs or is_grads_batched:
+        raise ValueError("grad: only_inputs=False and is_grads_batched=True are not supported; "
+                         "backward() reaches all leaves, and a loop several gradients")
+    outputs, inputs = _as_sequence(outputs), _as_sequence(inputs)
+    roots = _seed("grad", outputs,
+                  None if grad_outputs is None else _as_sequence(grad_outputs), create_graph)
+    nodes = [_node_of(t, "grad") for t in inputs]
+    retain = create_graph if retain_graph is None else retain_graph
+    results = walk(roots, nodes, retain, create_graph)
+    roots.clear()
+    found = {node: g if create_graph else tensor_of(g, None)
+             for node, g in _taken(results, create_graph)}
+    for i, (node, tensor) in enumerate(zip(nodes, inputs, strict=True)):
+        if node in found:
+            continue
+        if materialize_grads:
+            found[node] = tensor.new_zeros(tensor.shape)
+        elif allow_unused:
+            found[node] = None
+        else:
+            raise RuntimeError(
+                f"grad: input {i} of shape {tuple(tensor.shape)} was not used to compute the "
+                "outputs; allow_unused=True gives None for it, materialize_grads=True zeros")
+    return tuple(found[node] for node in nodes)
+
+
+def _node_of(tensor: Any, name: str) -> Any:
+    if not isinstance(tensor, graph.Tensor):
+        raise TypeError(f"{name}: an input must be a Tensor, got {type(tensor).__name__}")
+    if tensor._node is None:
+        raise RuntimeError(f"{name}: an input of shape {tuple(tensor.shape)} does not require "
+                           "grad; call requires_grad_() on it before the forward")
+    return tensor._node

@@ -22,16 +22,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
 from ..arrays.devices import as_array, on
-from . import engine
-from .engine import Node, Pick, Sums, tensor_of
+from . import graph
+from .engine import Sums
+from .graph import CustomNode, Node, Pick, tensor_of
 from .modes import CHECKED, check_finite, is_grad_enabled, mode, no_grad
-from .versions import OWN, clock, note_write, owner
+from .versions import note_write, owner
 
 
 class Context:
@@ -50,7 +50,7 @@ class Context:
     def save_for_backward(self, *tensors: Any) -> None:
         """Keeps Tensors (or None) for backward, which raises if they are overwritten until then."""
         for x in tensors:
-            if x is not None and not isinstance(x, engine.Tensor):
+            if x is not None and not isinstance(x, graph.Tensor):
                 raise TypeError(f"save_for_backward: only Tensors and None, got "
                                 f"{type(x).__name__}; keep others as attributes of ctx")
         self._given = tensors
@@ -81,7 +81,7 @@ class Context:
         self.materialize_grads = value
 
 
-class FunctionNode(Node):
+class FunctionNode(CustomNode):
     """The node of one `apply`.
 
     inputs     shape and dtype of each Tensor among the arguments, None for the others
@@ -130,7 +130,7 @@ class FunctionNode(Node):
         parents = parents or self.parents
         gradients = g if self.op.outputs else [g]
         found = self._call(parents, [self._as_gradient(d, i) for i, d in enumerate(gradients)])
-        recorded = xp is engine.tensors
+        recorded = xp is graph.tensors
         for i, (parent, d) in enumerate(zip(parents, found, strict=True)):
             if d is not None and parent is not None:
                 d = self._checked(i, d)
@@ -139,7 +139,7 @@ class FunctionNode(Node):
 
     def _as_gradient(self, g: Any, i: int) -> Any:
         """What backward gets for result `i`: a Tensor, or None."""
-        if isinstance(g, engine.Tensor):
+        if isinstance(g, graph.Tensor):
             return g
         if g is not None:
             return tensor_of(as_array(g), None)
@@ -168,7 +168,7 @@ class FunctionNode(Node):
     def _checked(self, i: int, d: Any) -> Any:
         """A gradient that fits argument `i`, apart from repeats, which the engine sums."""
         name = self.function.__name__
-        if not isinstance(d, engine.Tensor):
+        if not isinstance(d, graph.Tensor):
             raise TypeError(f"{name}: backward returned {type(d).__name__} as gradient {i}; "
                             "it must be a Tensor or None")
         shape, dtype = self.inputs[i]
@@ -215,7 +215,7 @@ class Function:
             RuntimeError: a Tensor marked dirty that is a leaf or a view, or was not returned.
         """
         context = Context()
-        nodes = tuple(x._node if isinstance(x, engine.Tensor) else None for x in args)
+        nodes = tuple(x._node if isinstance(x, graph.Tensor) else None for x in args)
         context.needs_input_grad = tuple(n is not None for n in nodes)
         with no_grad():
             if cls.setup_context is Function.setup_context:
@@ -254,10 +254,10 @@ def _result(x: Any, args: tuple[Any, ...], context: Context) -> Any:
 
     One that shows the memory of an input is copied: the graph would not learn of a later write.
     """
-    if not isinstance(x, engine.Tensor) or _is_among(x, context._dirty):
+    if not isinstance(x, graph.Tensor) or _is_among(x, context._dirty):
         return x
     memory = owner(x._array)
-    shared = any(isinstance(y, engine.Tensor) and owner(y._array) is memory for y in args)
+    shared = any(isinstance(y, graph.Tensor) and owner(y._array) is memory for y in args)
     return tensor_of(x._array.copy() if shared else x._array, None)
 
 
@@ -265,20 +265,7 @@ def _record(cls: type[Function], context: Context, args: tuple[Any, ...], nodes:
             results: list[Any], output: Any, several: bool) -> None:
     """Leaves the node of one call, and ties the results to it."""
     originals = list(output) if several else [output]
-    node = object.__new__(cls.node_type)
-    node.parents, node.hooks, node.context = nodes, (), context
-    node.inputs = tuple((tuple(x.shape), x.dtype) if isinstance(x, engine.Tensor) else None
-                        for x in args)
-    node.results = tuple((tuple(x.shape), x.dtype, x.device) if isinstance(x, engine.Tensor)
-                         else None for x in results)
-    node.shape = () if several else results[0]._array.shape
-    node.time = next(clock)
-    frame: Any = sys._getframe(1)
-    while OWN in frame.f_globals and frame.f_back:
-        frame = frame.f_back
-    node.code, node.offset = frame.f_code, frame.f_lasti
-    outputs = tuple(f"result {i}" for i in range(len(results))) if several else ()
-    fixed = [_is_among(x, context._fixed) or not isinstance(x, engine.Tensor)
+    fixed = [_is_among(x, context._fixed) or not isinstance(x, graph.Tensor)
              or not x.dtype.is_floating_point for x in originals]
     saved, names, ties = [], [], []
     for i, x in enumerate(context._given):
@@ -286,10 +273,15 @@ def _record(cls: type[Function], context: Context, args: tuple[Any, ...], nodes:
         names.append(name)
         ties.append(tie)
         saved.append(None if x is None else x._array)
-    node.saved, node.tied = tuple(saved), tuple(ties)
-    node.op = SimpleNamespace(name=cls.__name__, save_list=tuple(names), residuals=(),
-                              outputs=outputs)
-    node.keeps = bool(names)
+    node = cls.node_type(
+        cls.__name__, nodes, saved=tuple(saved), save_list=tuple(names),
+        outputs=tuple(f"result {i}" for i in range(len(results))) if several else (),
+        shape=() if several else results[0]._array.shape)
+    node.context, node.tied, node.keeps = context, tuple(ties), bool(names)
+    node.inputs = tuple((tuple(x.shape), x.dtype) if isinstance(x, graph.Tensor) else None
+                        for x in args)
+    node.results = tuple((tuple(x.shape), x.dtype, x.device) if isinstance(x, graph.Tensor)
+                         else None for x in results)
     context._given = context._dirty = context._fixed = ()
     for i, tensor in enumerate(results):
         if not fixed[i]:
@@ -320,18 +312,8 @@ def _tie(cls: type[Function], i: int, x: Any, args: tuple[Any, ...], nodes: tupl
 # ---------------------------------------------------------------- once_differentiable
 
 
-class _Refusal(Node):
-    """Stands for a gradient that must not be differentiated again."""
-
-    keeps = False
-
-    def __init__(self, name: str, parents: tuple[Any, ...], shape: tuple[int, ...]):
-        self.op = SimpleNamespace(name=name, save_list=(), residuals=(), outputs=())
-        self.parents, self.saved, self.shape, self.hooks = parents, (), shape, ()
-        self.code, self.offset, self.time = once_differentiable.__code__, 0, next(clock)
-
-    def saved_values(self) -> list[Any]:
-        return []
+class _Refusal(CustomNode):
+    """The node of a gradient that must not be differentiated again."""
 
     def backward(self, *args: Any) -> NoReturn:
         raise RuntimeError(f"{self.op.name}: its backward is marked @once_differentiable and "
@@ -363,4 +345,4 @@ def _refused(d: Any, ctx: Context, parents: tuple[Any, ...]) -> Any:
     if d is None or not parents:
         return d
     name = ctx._node.function.__name__  # type: ignore[union-attr]
-    return tensor_of(d._array, _Refusal(name, parents, tuple(d._array.shape)))
+    return tensor_of(d._array, _Refusal(name, parents, shape=tuple(d._array.shape)))

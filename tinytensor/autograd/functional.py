@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import engine, gradients
+from . import engine, graph
 from .modes import enable_grad
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
@@ -98,7 +98,7 @@ def hessian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = Fals
             `strict`. ValueError: an unknown strategy.
     """
     _check_strategy("hessian", outer_jacobian_strategy)
-    single = isinstance(inputs, engine.Tensor)
+    single = isinstance(inputs, graph.Tensor)
 
     def gradient(*x: Any) -> Any:
         output = _number("hessian", func(*x), strict)
@@ -148,9 +148,9 @@ def _hessian_product(name: str, func: Callable[..., Any], inputs: Tensors, v: Te
 
 def _as_tuple(name: str, what: str, x: Any) -> tuple[tuple[Any, ...], bool]:
     """Tensors as a tuple, and whether there was only one that was none."""
-    if isinstance(x, engine.Tensor):
+    if isinstance(x, graph.Tensor):
         return (x,), True
-    if isinstance(x, tuple | list) and all(isinstance(t, engine.Tensor) for t in x):
+    if isinstance(x, tuple | list) and all(isinstance(t, graph.Tensor) for t in x):
         return tuple(x), False
     raise TypeError(f"{name}: {what} must be a Tensor or a tuple of Tensors, got "
                     f"{type(x).__name__}")
@@ -204,7 +204,7 @@ def _gradients(name: str, outputs: tuple[Any, ...], x: tuple[Any, ...], weights:
     pairs = [(o, w) for o, w in zip(outputs, weights, strict=True) if o.requires_grad]
     found: tuple[Any, ...] = (None,) * len(x)
     if pairs:
-        found = gradients.grad([o for o, _ in pairs], x, [w for _, w in pairs],
+        found = engine.grad([o for o, _ in pairs], x, [w for _, w in pairs],
                             retain_graph=retain or create_graph, create_graph=create_graph,
                             allow_unused=True)
     for i, g in enumerate(found):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy
 
 from ..arrays.devices import on, to_device, to_numpy
-from . import engine, gradients
+from . import engine, graph
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
@@ -47,7 +47,7 @@ def gradcheck(func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol:
         GradcheckError: naming the input, the worst element, both numbers, and a diagnosis.
         ValueError: no input requires grad, one is not float64, or elements of one share memory.
     """
-    inputs = (inputs,) if isinstance(inputs, engine.Tensor) else tuple(inputs)
+    inputs = (inputs,) if isinstance(inputs, graph.Tensor) else tuple(inputs)
     checked = _checked_inputs(inputs)
     try:
         case = _Case(func, inputs, checked, eps, atol, rtol)
@@ -80,19 +80,19 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
     Raises:
         GradcheckError, ValueError: as `gradcheck`.
     """
-    inputs = (inputs,) if isinstance(inputs, engine.Tensor) else tuple(inputs)
+    inputs = (inputs,) if isinstance(inputs, graph.Tensor) else tuple(inputs)
     checked = _checked_inputs(inputs)
     if grad_outputs is None:
         results = _differentiable(func(*inputs))
         rng = numpy.random.default_rng(0)
         weights = [_random_like(r, rng, gen_non_contig_grad_outputs) for r in results]
     else:
-        weights = [grad_outputs] if isinstance(grad_outputs, engine.Tensor) else list(grad_outputs)
+        weights = [grad_outputs] if isinstance(grad_outputs, graph.Tensor) else list(grad_outputs)
     count = len(inputs)
 
     def first_derivatives(*given: Any) -> tuple[Any, ...]:
         results = _differentiable(func(*given[:count]))
-        found = gradients.grad(results, [given[i] for i in checked], given[count:],
+        found = engine.grad(results, [given[i] for i in checked], given[count:],
                                create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
@@ -108,7 +108,7 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
 def _checked_inputs(inputs: Sequence[Any]) -> list[int]:
     """The numbers of the inputs that require grad, if they can be checked."""
     checked = [i for i, x in enumerate(inputs)
-               if isinstance(x, engine.Tensor) and x.requires_grad]
+               if isinstance(x, graph.Tensor) and x.requires_grad]
     if not checked:
         raise ValueError("gradcheck expects at least one input Tensor that requires grad; "
                          "call requires_grad_() on what is to be checked")
@@ -126,14 +126,14 @@ def _checked_inputs(inputs: Sequence[Any]) -> list[int]:
 
 
 def _differentiable(results: Any) -> list[Any]:
-    results = (results,) if isinstance(results, engine.Tensor) else results
-    return [r for r in results if isinstance(r, engine.Tensor) and r.requires_grad]
+    results = (results,) if isinstance(results, graph.Tensor) else results
+    return [r for r in results if isinstance(r, graph.Tensor) and r.requires_grad]
 
 
 def _tensor_like(x: Any, values: Any) -> Any:
     """A Tensor of `values` with the dtype and on the device of `x`."""
     array = numpy.asarray(values, dtype=x._array.dtype).reshape(tuple(x.shape))
-    return engine.tensor_of(to_device(array, x.device), None)
+    return graph.tensor_of(to_device(array, x.device), None)
 
 
 def _random_like(x: Any, rng: numpy.random.Generator, scattered: bool) -> Any:
@@ -142,7 +142,7 @@ def _random_like(x: Any, rng: numpy.random.Generator, scattered: bool) -> Any:
     if scattered:
         pairs = on(x.device, lambda xp: xp.empty((*x.shape, 2), dtype=x._array.dtype))
         pairs[..., 0] = tensor._array
-        tensor = engine.tensor_of(pairs[..., 0], None)
+        tensor = graph.tensor_of(pairs[..., 0], None)
     return tensor.requires_grad_()
 
 
@@ -158,18 +158,18 @@ class _Case:
         self.func, self.inputs, self.checked = func, inputs, checked
         self.eps, self.atol, self.rtol = eps, atol, rtol
         results = func(*inputs)
-        results = (results,) if isinstance(results, engine.Tensor) else tuple(results)
+        results = (results,) if isinstance(results, graph.Tensor) else tuple(results)
         self.places = [k for k, r in enumerate(results) if _differentiable([r])]
         if not self.places:  # nothing depends on the inputs: then moving them changes nothing
             self.places = [k for k, r in enumerate(results)
-                           if isinstance(r, engine.Tensor) and r.dtype.is_floating_point]
+                           if isinstance(r, graph.Tensor) and r.dtype.is_floating_point]
         self.outputs = [results[k] for k in self.places]
         self.recorded = any(o.requires_grad for o in self.outputs)
 
     def values(self) -> list[numpy.ndarray[Any, Any]]:
         """The results as they are now, flat."""
         results = self.func(*self.inputs)
-        results = (results,) if isinstance(results, engine.Tensor) else results
+        results = (results,) if isinstance(results, graph.Tensor) else results
         return [_flat(results[k]) for k in self.places]
 
     def moved(self, i: int, step: Any) -> list[numpy.ndarray[Any, Any]]:
@@ -187,7 +187,7 @@ class _Case:
         if not self.recorded:
             return [None] * len(self.checked)
         chosen = [k for k, w in enumerate(weights) if w is not None]
-        return list(gradients.grad([self.outputs[k] for k in chosen],
+        return list(engine.grad([self.outputs[k] for k in chosen],
                                 [self.inputs[i] for i in self.checked],
                                 [weights[k] for k in chosen], retain_graph=True,
                                 allow_unused=True))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Self, TypeVar, overload
 
 from ..arrays.devices import array_module, as_array, is_array
-from .versions import place_of
+from .frames import place_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 CHECKED = "checked"  # recorded, and every result is checked for NaN and inf

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ..autograd.op import Entry
+from ..autograd.table import Entry
 from ..ops import REFLECTED
 
 
@@ -161,11 +161,6 @@ UNARY = {"__neg__", "__abs__", "__invert__", "__pos__"}
 # ---------------------------------------------------------------- one operation
 
 
-def key_of(entry: Entry) -> str:
-    """The name of an operation with that of its module."""
-    return f"{entry.home}.{entry.name}" if entry.home else entry.name
-
-
 def takes_numbers(entry: Entry) -> bool:
     """Whether a Python number may be in the place of one of the Tensors."""
     return entry.op is not None and entry.op.promotes in ("common", "float", "floating") \
@@ -176,10 +171,10 @@ def annotation(entry: Entry, p: inspect.Parameter) -> str:
     """The type of a parameter: as the definition says it, or by its name and default."""
     given = p.annotation if isinstance(p.annotation, str) else "Any"
     kind = type(p.default).__name__
-    if (key_of(entry), p.name) in EXACT:
-        return EXACT[key_of(entry), p.name]
-    if "Array" in given:
-        return given.replace("Array", OPERAND if takes_numbers(entry) else TENSOR)
+    if (entry.key, p.name) in EXACT:
+        return EXACT[entry.key, p.name]
+    if "Tensor" in given:
+        return given.replace("Tensor", OPERAND if takes_numbers(entry) else TENSOR)
     if given == "Dim":
         return f"{SIZES} | None" if p.default is None else SIZES
     if "Any" not in given:
@@ -204,8 +199,8 @@ def signatures(entry: Entry, result: str) -> tuple[Signature, ...]:
 
     NumPy's `axis` and `keepdims` come after the parameters, as keywords.
     """
-    if key_of(entry) in OVERLOADS:
-        return OVERLOADS[key_of(entry)]
+    if entry.key in OVERLOADS:
+        return OVERLOADS[entry.key]
     parameters = inspect.signature(entry.function).parameters
     positional: list[str] = []
     keywords: list[str] = []

@@ -21,6 +21,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -31,7 +32,7 @@ import numpy
 
 from .. import linalg, special
 from ..arrays import dtypes
-from ..autograd.op import TABLE, Entry
+from ..autograd.table import TABLE, Entry
 from ..compat import names
 from ..nn import functional
 from ..ops.samples import concrete
@@ -42,7 +43,6 @@ from .signatures import (
     METHODS,
     SIZES,
     Signature,
-    key_of,
     operators,
     own_signature,
     signatures,
@@ -89,7 +89,7 @@ def observed() -> Results:
             call = concrete(sample, numpy.random.default_rng(0),
                             lambda values, spec: creation.tensor(values))
             kind = type_of(entry.function(*call.args, **call.kwargs), entry, results)
-        results.types[key_of(entry)] = kind
+        results.types[entry.key] = kind
     return results
 
 
@@ -204,7 +204,7 @@ def from_the_table(results: Results) -> dict[str, Method]:
         if not entry.method:
             continue
         variants = tuple(signature.as_method(entry.varargs)
-                         for signature in signatures(entry, results.types[key_of(entry)]))
+                         for signature in signatures(entry, results.types[entry.key]))
         for name in (entry.name, *entry.aliases):
             methods[name] = Method(variants, entry.doc, note)
             if entry.inplace:
@@ -261,15 +261,12 @@ def methods(results: Results) -> str:
 
 def place_of(entry: Entry) -> tuple[str, str]:
     """The module of `ops/` that defines an operation, and its name there."""
-    function = inspect.unwrap(entry.op.forward if entry.op else entry.function)
-    module = inspect.getmodule(function)
-    assert module is not None
-    file = module.__name__.rpartition(".")[2]
-    for name, value in vars(module).items():
-        if value is not None and any(value is known for known in (
-                entry.op, entry.function, function)):
+    file = entry.module.rpartition(".")[2]
+    defined = entry.op.function if entry.op else entry.function
+    for name, value in vars(sys.modules[entry.module]).items():
+        if value is defined or value is inspect.unwrap(defined):
             return file, name
-    return file, function.__name__
+    return file, (entry.op.forward if entry.op else defined).__name__
 
 
 def functions(home: str, title: str, results: Results, shared: tuple[str, ...] = (),
@@ -281,7 +278,7 @@ def functions(home: str, title: str, results: Results, shared: tuple[str, ...] =
     lines, imports = [], []
     offered = entries(home)
     for name, entry in offered.items():
-        lines += definition(name, signatures(entry, results.types[key_of(entry)]), entry.doc)
+        lines += definition(name, signatures(entry, results.types[entry.key]), entry.doc)
         file, place = place_of(entry)
         imports.append(f"from ..ops.{file} import {place} as {name}")
     lines += [f"from .functions import {name} as {name}"

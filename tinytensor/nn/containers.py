@@ -10,6 +10,7 @@ from ..ops.linalg import rectified_linear
 from ..tensors.tensor import Tensor
 from .activation import ReLU
 from .linear import Linear
+from .locating import locate
 from .module import Module, indented
 from .parameter import Parameter
 
@@ -128,7 +129,11 @@ class Sequential(ListOfModules):
                 done = False
             elif (type(module) is Linear and type(following) is ReLU and isinstance(input, Tensor)
                     and _as_written(module) and _as_written(following)):
-                input, done = rectified_linear(input, module.weight, module.bias), True
+                try:
+                    input, done = rectified_linear(input, module.weight, module.bias), True
+                except Exception as error:
+                    locate(error, module)
+                    raise
             else:
                 input = module(input)
         return input

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import sys
 import weakref
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from ..arrays.devices import as_array
-from ..autograd import engine, versions
-from ..autograd.engine import Node, Sums, pick, tensor_of
+from ..autograd import graph
+from ..autograd.engine import Sums
+from ..autograd.graph import CustomNode, pick, tensor_of
 from ..autograd.modes import mode
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
@@ -56,7 +55,7 @@ class Hooks(dict[int, Hook]):
     """Hooks by the id of their handle, in the order in which they run."""
 
 
-class Gate(Node):
+class Gate(CustomNode):
     """A node that hands several Tensors through, and their gradients to one function.
 
     Its rule is that function: gradients in, one for each Tensor, and out.
@@ -64,12 +63,8 @@ class Gate(Node):
 
     rule: Callable[[tuple[Any, ...]], Sequence[Any]]
 
-    def saved_values(self) -> list[Any]:
-        return []
-
     def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
-        self.take(sums)
-        recorded = xp is engine.tensors
+        recorded = xp is graph.tensors
         shown = tuple(d if recorded or d is None else tensor_of(as_array(d), None) for d in g)
         for parent, d in zip(parents or self.parents, self.rule(shown), strict=True):
             if parent is not None and d is not None:
@@ -95,13 +90,8 @@ def through_gate(values: tuple[Any, ...], rule: Callable[[tuple[Any, ...]], Sequ
         replaced = rule(tuple(spread))
         return [replaced[i] for i in places]
 
-    node: Any = object.__new__(Gate)
-    frame = sys._getframe(1)
-    node.op = SimpleNamespace(name="a backward hook", save_list=(), residuals=(), outputs=places)
-    node.parents = tuple(values[i]._node for i in places)
-    node.saved, node.shape, node.hooks, node.rule = (), (), (), among_all
-    node.code, node.offset = frame.f_code, frame.f_lasti
-    node.time = next(versions.clock)
+    node = Gate("a backward hook", [values[i]._node for i in places], outputs=places)
+    node.rule = among_all
     passed = list(values)
     for position, i in enumerate(places):
         array = values[i]._array

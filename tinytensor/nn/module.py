@@ -7,11 +7,13 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from ..arrays import dtypes
 from ..arrays.devices import device as device_type
+from ..autograd.frames import passes_on
 from ..autograd.modes import no_grad
 from ..compat import absent
 from ..tensors.creation import empty_like
 from ..tensors.tensor import DeviceLike, DTypeLike, Tensor
 from .hooks import BackwardHooks, Hook, Hooks, RemovableHandle
+from .locating import locate
 from .parameter import Buffer, Parameter
 from .state import Stateful, joined
 
@@ -380,11 +382,17 @@ class Module(Stateful):
 
     # ------------------------------------------------------------ calling, and hooks
 
+    @passes_on
     def __call__(self: Forward[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        if (self._forward_hooks or self._forward_pre_hooks  # type: ignore[attr-defined]
-                or self._backward_hooks or self._backward_pre_hooks):  # type: ignore[attr-defined]
-            return self._call_with_hooks(args, kwargs)  # type: ignore[attr-defined]
-        return self.forward(*args, **kwargs)
+        try:
+            if (self._forward_hooks or self._forward_pre_hooks  # type: ignore[attr-defined]
+                    or self._backward_hooks  # type: ignore[attr-defined]
+                    or self._backward_pre_hooks):  # type: ignore[attr-defined]
+                return self._call_with_hooks(args, kwargs)  # type: ignore[attr-defined]
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            locate(error, self)  # type: ignore[arg-type]
+            raise
 
     def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
                                   with_kwargs: bool = False) -> RemovableHandle:
@@ -417,6 +425,7 @@ class Module(Stateful):
         """
         return RemovableHandle(self._backward_hooks, Hook(hook), prepend)
 
+    @passes_on
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for hook in list(self._forward_pre_hooks.values()):
             if hook.with_kwargs:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .. import ops
-from ..autograd.versions import warn
+from ..autograd.frames import warn
 from ..tensors.creation import empty, zeros
 from ..tensors.tensor import Tensor
 from . import functional

@@ -7,13 +7,15 @@ Tensor, and the array language in which a backward pass is recorded. This file d
 from __future__ import annotations
 
 import builtins
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ..arrays import devices, dtypes
-from ..autograd.engine import tensors
+from ..autograd.frames import passes_on, shorten
+from ..autograd.graph import tensors
 from ..autograd.modes import mode
-from ..autograd.op import TABLE, Entry
+from ..autograd.table import TABLE, Entry, attach
 from ..tensors.tensor import Tensor
 from ..tensors.tensor import ops as wanted_by_tensor
 from . import (  # each enters its operations into the table
@@ -43,6 +45,7 @@ from . import (  # each enters its operations into the table
     special,
 )
 
+F = TypeVar("F", bound=Callable[..., Any])
 REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__",
              "__matmul__", "__and__", "__or__", "__xor__", "__lshift__", "__rshift__"}
 
@@ -74,6 +77,16 @@ def _attach_operator(entry: Entry) -> None:
         setattr(Tensor, f"__i{name}__", in_place(operator, f"__i{name}__"))
 
 
+def like(function: Callable[..., Any], name: str) -> Callable[[F], F]:
+    """Decorates another form of `function`: with its docstring, signature and source."""
+    def decorate(form: F) -> F:
+        functools.update_wrapper(form, function, updated=())
+        form.__name__ = form.__qualname__ = name
+        return form
+
+    return decorate
+
+
 def _swapped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def reflected(self: Any, other: Any) -> Any:
         return function(other, self)
@@ -84,6 +97,7 @@ def _swapped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 def _or_not_implemented(function: Callable[..., Any]) -> Callable[..., Any]:
     """`tensor == "text"` is False, as between any two things of different kinds."""
+    @like(function, function.__name__)
     def method(self: Any, other: Any) -> Any:
         if isinstance(other, Tensor | bool | int | float) or devices.is_array(other):
             return function(self, other)
@@ -94,27 +108,35 @@ def _or_not_implemented(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _with_pieces(function: Callable[..., Any], parameter: str) -> Callable[..., Any]:
     """x.reshape(2, 3) beside x.reshape((2, 3))."""
+    @passes_on
+    @like(function, function.__name__)
     def method(self: Any, *pieces: Any, **options: Any) -> Any:
         if parameter in options or not pieces and options:
             return function(self, **options)
         whole = len(pieces) == 1 and not isinstance(pieces[0], int)
-        return function(self, pieces[0] if whole else pieces, **options)
+        try:
+            return function(self, pieces[0] if whole else pieces, **options)
+        except Exception as error:
+            shorten(error)
+            raise
 
-    method.__doc__ = function.__doc__
-    method.__name__ = getattr(function, "__name__", "method")
     return method
 
 
 def in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The form of an operation that writes its result into the Tensor itself."""
+    @like(function, name)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         self._check_write(name)
         recorded = mode.enabled and builtins.any(
             isinstance(x, Tensor) and x._node is not None for x in (self, *args, *kwargs.values()))
         source = self._snapshot() if recorded else self
-        return self._write(name, function(source, *args, **kwargs))
+        try:
+            return self._write(name, function(source, *args, **kwargs))
+        except Exception as error:
+            shorten(error)
+            raise
 
-    method.__name__ = name
     method.__doc__ = f"As `{name.strip('_')}`, in place: writes into this Tensor and returns it."
     return method
 
@@ -204,13 +226,13 @@ for _name, _function in {
 
 def _in_shape(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The in-place form of an operation that changes the shape and no element."""
+    @like(function, name)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         self._check_write(name)
         result = function(self, *args, **kwargs)
         self._array, self._node = result._array, result._node
         return self
 
-    method.__name__ = name
     method.__doc__ = f"As `{name.strip('_')}`, in place: this Tensor gets the new shape."
     return method
 
@@ -260,6 +282,7 @@ def load() -> None:
 
     for entry in TABLE.values():
         _attach(entry)
+    attach.append(_attach)  # operations that programs define get their methods too
     for name in ("zeros", "ones", "arange"):
         vars(tensors)[name] = _beside(getattr(creation, name))
     for name in ("zeros_like", "ones_like"):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -12,9 +13,9 @@ from typing import Any
 
 from .. import random
 from ..arrays import devices, dtypes
-from ..autograd import engine
-from ..autograd.op import Op, composed, op
-from ..autograd.versions import warn
+from ..autograd import graph
+from ..autograd.frames import warn
+from ..autograd.table import TABLE, composed, op
 from . import elementwise
 from .elementwise import need_floating, refuse_bool, sigmoid, tanh
 from .index import where
@@ -35,17 +36,17 @@ def written(function: Callable[..., Any]) -> Callable[..., Any]:
     return in_place(function, f"{function.__name__}_")
 
 
-def with_inplace(made: Op) -> Op:
+def with_inplace(made: Any) -> Any:
     """Users may give the op `inplace` last, as in nn.functional: it then writes into its input."""
-    given = list(made.function.__signature__.parameters.values())
+    given = list(made.__signature__.parameters.values())
 
     def activation(input: Any, *parameters: Any, inplace: bool = False, **named: Any) -> Any:
         if len(parameters) == len(given):  # given counts the input
             parameters, inplace = parameters[:-1], parameters[-1]
-        function = written(made.function) if inplace else made.function
+        function = written(made) if inplace else made
         return function(input, *parameters, **named)
 
-    activation.__name__, activation.__doc__ = made.name, made.forward.__doc__
+    functools.update_wrapper(activation, made, updated=())
     last = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)
     activation.__signature__ = inspect.Signature([*given, last])  # type: ignore[attr-defined]
     made.public(activation)
@@ -128,7 +129,7 @@ def rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
 def _like(drawn: Any, tensor: Any) -> Any:
     """Numbers drawn on the host as a Tensor of the dtype and on the device of another."""
     drawn = devices.as_array(drawn).astype(tensor.dtype.numpy)
-    return engine.tensor_of(devices.to_device(drawn, tensor.device), None)
+    return graph.tensor_of(devices.to_device(drawn, tensor.device), None)
 
 
 @with_inplace
@@ -425,8 +426,8 @@ def _(xp, g, out, dim):
     return g - xp.exp(out) * xp.sum(g, axis=axes(dim, len(out.shape)), keepdims=True)
 
 
-def _with_dtype(made: Op) -> None:
-    function = made.function
+def _with_dtype(made: Any) -> None:
+    function = made
 
     def public(input, dim=None, _stacklevel=3, dtype=None, *, axis=None):
         if isinstance(_stacklevel, dtypes.dtype):  # torch.softmax(input, dim, dtype)
@@ -434,10 +435,12 @@ def _with_dtype(made: Op) -> None:
         if dtype is not None:
             input = input.to(dtypes.resolve(dtype))
         if dim is None:
-            dim = _given_dim(made.name, axis, input.ndim)
+            dim = _given_dim(made.__name__, axis, input.ndim)
         return function(input, dim)
 
-    public.__name__, public.__doc__ = made.name, made.forward.__doc__
+    functools.update_wrapper(public, made, updated=())
+    public.__signature__ = inspect.signature(  # type: ignore[attr-defined]
+        public, follow_wrapped=False)
     made.public(public)
 
 
@@ -458,7 +461,7 @@ _with_dtype(log_softmax)
 @composed(home=FUNCTIONAL, method=False, samples=SAMPLES)
 def softmin(input, dim=None, _stacklevel=3, dtype=None):
     """softmax(-x) along a dim. Shapes: (*) -> (*)."""
-    return softmax.entry.function(-input, _given_dim("softmin", dim, input.ndim), dtype=dtype)
+    return TABLE["softmax"].function(-input, _given_dim("softmin", dim, input.ndim), dtype=dtype)
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[], scalar="random")

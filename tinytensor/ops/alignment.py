@@ -9,8 +9,8 @@ from typing import Any
 import numpy
 
 from ..arrays import devices, dtypes
-from ..autograd.engine import Tensor, tensor_of
-from ..autograd.op import composed
+from ..autograd.graph import Tensor, tensor_of
+from ..autograd.table import composed
 from .index import where
 from .reduce import logsumexp
 from .samples import S, t

@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 
 from ..arrays import dtypes
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from ..autograd.versions import owner
 from .index import flip, getitem, split
 from .reduce import axes

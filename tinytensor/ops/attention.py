@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from ..arrays import devices, dtypes
-from ..autograd.engine import tensor_of
-from ..autograd.op import composed, op
+from ..autograd.graph import tensor_of
+from ..autograd.table import composed, op
 from .activation import softmax
 from .dropout import dropout
 from .index import where

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from .elementwise import refuse_bool
 from .samples import S, binary, bools, ints, t, unary
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..arrays.devices import is_gpu_array
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from .samples import S, TensorSample, t
 
 Array = Any
@@ -233,7 +233,7 @@ def convolution_input(xp, input: Array, weight: Array, frame: Any):
     """
     n, groups = input.shape[0], frame.groups
     if set(frame.stride) == {1}:  # a convolution too; twice as fast as adding windows up
-        return convolution.forward(xp, input, _reversed_kernel(xp, weight, groups), None,
+        return convolution.op.forward(xp, input, _reversed_kernel(xp, weight, groups), None,
                                    frame.reversed())
     channels = weight.shape[1] * groups
     rows = _per_group(weight, frame).swapaxes(1, 2)

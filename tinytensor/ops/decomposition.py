@@ -20,8 +20,8 @@ import numpy
 from numpy.linalg import LinAlgError as NotSolvable  # CuPy raises it too
 
 from ..arrays import devices
-from ..autograd.engine import tensor_of
-from ..autograd.op import composed, op
+from ..autograd.graph import tensor_of
+from ..autograd.table import composed, op
 from .index import raw
 from .linalg import matmul
 from .samples import S, TensorSample, t

@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from ..arrays import devices
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from .index import getitem
 from .reduce import vector_norm
 from .samples import S, t

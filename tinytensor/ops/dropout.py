@@ -9,9 +9,9 @@ import numpy
 
 from .. import random
 from ..arrays import devices
-from ..autograd.engine import tensor_of
-from ..autograd.op import composed
-from ..autograd.versions import warn
+from ..autograd.frames import warn
+from ..autograd.graph import tensor_of
+from ..autograd.table import composed
 from .samples import S, t
 
 Array = Any

@@ -7,11 +7,12 @@ Integers become the default dtype where PyTorch's do (`sqrt`), and stay integers
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from ..arrays import dtypes
-from ..autograd.op import Op, composed, op
+from ..autograd.table import composed, op
 from .masking import masked
 from .samples import S, binary, bools, ints, t, unary
 
@@ -309,7 +310,7 @@ def float_power(input, exponent):
 
 def elementwise(name: str, rule: Callable[..., Any], doc: str, low: float = -2.0,
                 high: float = 2.0, promotes: str = "float", array_name: str = "",
-                **entry: Any) -> Op:
+                **entry: Any) -> Any:
     """An op that NumPy has as a function of one array, with its derivative."""
     numpy_name = array_name or name
 
@@ -318,8 +319,10 @@ def elementwise(name: str, rule: Callable[..., Any], doc: str, low: float = -2.0
 
     forward.__name__, forward.__module__ = name, __name__
     forward.__doc__ = f"{doc}, elementwise. Shapes: (*) -> (*)."
+    here = sys._getframe(1)  # the line that defines it, for `inspect.getsource` and tracebacks
     made = op(promotes=promotes, inplace=True, array_names=(numpy_name,),
-              samples=unary(low, high), **entry)(forward)
+              samples=unary(low, high), place=(here.f_code.co_filename, here.f_lineno),
+              **entry)(forward)
     return made.vjp(input=rule)
 
 
@@ -511,7 +514,7 @@ copysign.vjp(
 )
 
 
-def _step(name: str, array_name: str, doc: str, **entry: Any) -> Op:
+def _step(name: str, array_name: str, doc: str, **entry: Any) -> Any:
     """A function that rounds: integers stay as they are, and its derivative is 0."""
     def forward(xp, input: Array):
         refuse_bool(name, input)

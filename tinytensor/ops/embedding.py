@@ -8,10 +8,10 @@ import numpy
 
 from ..arrays import devices, dtypes
 from ..arrays.devices import array_module
-from ..autograd import engine
-from ..autograd.engine import tensor_of
+from ..autograd import graph
+from ..autograd.graph import tensor_of
 from ..autograd.modes import no_grad
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from .gather import index_add, scatter_reduce
 from .index import check_labels, getitem, put_zeros, where
 from .samples import S, ints, t
@@ -42,7 +42,7 @@ def embedding(input: Array, weight: Array, padding_idx: int | None = None,
 
 @embedding.vjp("weight")
 def _(xp, g, input, weight_shape, weight_dtype, padding_idx, scale_grad_by_freq):
-    positions = input._array if isinstance(input, engine.Tensor) else input
+    positions = input._array if isinstance(input, graph.Tensor) else input
     raw, factor = array_module(positions), None
     if padding_idx is not None:
         factor = (positions != padding_idx % weight_shape[0]).astype(weight_dtype)
@@ -51,7 +51,7 @@ def _(xp, g, input, weight_shape, weight_dtype, padding_idx, scale_grad_by_freq)
         factor = (1.0 if factor is None else factor) / times.astype(weight_dtype)
     if factor is not None:
         factor = raw.reshape(factor, (*positions.shape, 1))
-        g = g * (tensor_of(factor, None) if xp is engine.tensors else factor)
+        g = g * (tensor_of(factor, None) if xp is graph.tensors else factor)
     return put_zeros.run(xp, g, weight_shape, (positions,))
 
 
@@ -73,7 +73,7 @@ def checked_embedding(input, weight, padding_idx=None, max_norm=None, norm_type=
     return embedding(input, weight, padding_idx, scale_grad_by_freq)
 
 
-checked_embedding.__doc__ = embedding.forward.__doc__
+checked_embedding.__doc__ = embedding.op.forward.__doc__
 
 
 def _bound_rows(weight, positions, max_norm, norm_type):

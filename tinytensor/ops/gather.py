@@ -13,8 +13,8 @@ from typing import Any
 import numpy
 
 from ..arrays import devices
-from ..autograd import engine
-from ..autograd.op import composed, op
+from ..autograd import graph
+from ..autograd.table import composed, op
 from .index import (
     WHOLE,
     along,
@@ -259,7 +259,7 @@ def _(xp, g, input, src, out, index, how):
         return getitem.run(xp, share, index) * written
     # The product of the others: that of all nonzero ones without this one, where no other is 0.
     zero = src == 0
-    if xp is engine.tensors and bool(zero.any()):
+    if xp is graph.tensors and bool(zero.any()):
         raise RuntimeError("scatter_reduce: the gradient of 'prod' cannot be differentiated again "
                            "where a source is 0; call backward without create_graph")
     rest = getitem.run(xp, combine_at.run(xp, input, src + zero, index, how), index)

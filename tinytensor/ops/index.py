@@ -11,15 +11,15 @@ import itertools
 import math
 import operator
 import warnings
-from types import SimpleNamespace
 from typing import Any
 
 import numpy
 
 from ..arrays import devices, dtypes
-from ..autograd import engine, versions
+from ..autograd import engine, graph
 from ..autograd.modes import mode
-from ..autograd.op import composed, op
+from ..autograd.op import Op
+from ..autograd.table import composed, op
 from .masking import masked
 from .reduce import axes
 from .samples import S, bools, ints, t
@@ -53,7 +53,7 @@ def _as_tuple(key):
         return key
     if isinstance(key, list) and any(
             k is None or k is Ellipsis or isinstance(k, slice | list | tuple | range)
-            or isinstance(k, engine.Tensor) or devices.is_array(k) for k in key):
+            or isinstance(k, graph.Tensor) or devices.is_array(k) for k in key):
         warnings.warn("x[[a, b]] with more than numbers in the list means x[a, b], as in "
                       "PyTorch, which will change that: write x[a, b], or x[tensor([a, b])]",
                       stacklevel=4)
@@ -72,9 +72,9 @@ def _as_key(tensor, key):
     if key is None or key is Ellipsis or isinstance(key, bool | int):
         return key
     if isinstance(key, list | tuple | range):
-        values = [k._array if isinstance(k, engine.Tensor) else k for k in key]
+        values = [k._array if isinstance(k, graph.Tensor) else k for k in key]
         key = numpy.asarray(values, dtype=None if values else numpy.int64)
-    key = key._array if isinstance(key, engine.Tensor) else devices.as_array(key)
+    key = key._array if isinstance(key, graph.Tensor) else devices.as_array(key)
     if not devices.is_array(key):
         raise IndexError(f"an index must be of integers, bools, slices, None or ..., got "
                          f"{type(key).__name__}")
@@ -157,7 +157,28 @@ def _with_arrays(torch, index):
     return tuple(torch.from_numpy(k) if isinstance(k, numpy.ndarray) else k for k in index)
 
 
-@op(view=True, method=False, internal=True, samples=[
+class Indexing(Op):
+    """Reading by index. Its backward adds into the gradient that has arrived already.
+
+    An array of the input's shape for each piece would take time in the square of their number.
+    """
+
+    def backward(self, node, xp, g, sums, parents=None):
+        (parent,) = parents or node.parents
+        if parent not in sums.grads or not parent.shape or sums.recorded:
+            super().backward(node, xp, g, sums, parents)
+            return
+        total, (_, index) = sums.grads[parent], node.take(sums)
+        if parent not in sums.owned or not total.flags.c_contiguous:
+            total = sums.grads[parent] = total.copy()
+            sums.owned.add(parent)
+        if any(devices.is_array(k) and k.dtype.kind != "b" for k in index):
+            add_at(xp, total, index, g)
+        else:
+            total[index] += g
+
+
+@op(kind=Indexing, view=True, method=False, internal=True, samples=[
     S(t(3, 4), (1,)), S(t(3, 4), (WHOLE, slice(1, 3))), S(t(3, 4), (Ellipsis, 0)),
     S(t(3, 4), (None, slice(0, 3, 2))), S(t(3, 4), (numpy.array([0, 2, 0]),)),
     S(t(3, 4), (numpy.array([0, 1]), numpy.array([3, 3]))),
@@ -176,14 +197,6 @@ def getitem(input: Array, index: Any):
 @getitem.vjp("input")
 def _(xp, g, input_shape, index):
     return put_zeros.run(xp, g, input_shape, index)
-
-
-@getitem.adder("input")
-def _(xp, total, g, index):
-    if any(devices.is_array(k) and k.dtype.kind != "b" for k in index):
-        add_at(xp, total, index, g)
-    else:
-        total[index] += g
 
 
 @op(method=False, internal=True, samples=[
@@ -301,7 +314,7 @@ def write(tensor, key, value):
     """tensor[key] = value, in place."""
     basic, advanced = as_index(tensor, key)
     tensor._check_write("__setitem__")
-    if not isinstance(value, engine.Tensor):
+    if not isinstance(value, graph.Tensor):
         value = as_value(value, tensor)
     value = value.to(device=tensor.device, dtype=tensor.dtype)
     if basic is not None and advanced is not None:
@@ -318,7 +331,7 @@ def write(tensor, key, value):
 def as_value(value, tensor):
     """A number, list or array as a Tensor of the dtype of `tensor`."""
     array = numpy.asarray(value, dtype=None if devices.is_array(value) else tensor.dtype.numpy)
-    return engine.tensor_of(array, None)
+    return graph.tensor_of(array, None)
 
 
 # ---------------------------------------------------------------- by positions along a dim
@@ -338,7 +351,7 @@ def check_labels(name, index, size):
 
 def raw(index):
     """The array of an index that is a Tensor while a backward pass is recorded."""
-    return index._array if isinstance(index, engine.Tensor) else index
+    return index._array if isinstance(index, graph.Tensor) else index
 
 
 def along(index, shape, dim):
@@ -480,7 +493,7 @@ def masked_fill_as(input, mask, value):
 
 def fill_value(name, input, value):
     """A number or 0-d Tensor that leaves the dtype of `input` as it is."""
-    if isinstance(value, engine.Tensor):
+    if isinstance(value, graph.Tensor):
         if value.ndim:
             raise RuntimeError(f"{name}: the value must be a number or a 0-d Tensor, got shape "
                                f"{tuple(value.shape)}; where(mask, value, input) takes others")
@@ -499,19 +512,14 @@ def _axis(name, dim, input):
     return axes(dim, input.ndim)
 
 
-class SplitNode(engine.Node):
-    """What all pieces of a Tensor were made by: backward puts their gradients side by side.
+class SplitNode(graph.CustomNode):
+    """The node of all pieces of a Tensor: backward puts their gradients side by side.
 
-    That is one array, where a node for each piece would make one as large as the whole.
+    That is one array. A node for each piece would make one as large as the whole for each.
     """
-
-    keeps = False
 
     def name(self):
         return f"{self.op.name.capitalize()}Backward0"
-
-    def saved_values(self):
-        return []
 
     def backward(self, xp, g, sums, parents):
         (parent,) = parents or self.parents
@@ -526,14 +534,10 @@ def in_pieces(name, input, indices, join):
     pieces = tuple(getitem(input, index) for index in indices)
     if len(pieces) < 2 or pieces[0]._node is None:
         return pieces
-    made = pieces[0]._node
-    node = object.__new__(SplitNode)
-    node.op = SimpleNamespace(name=name, save_list=(), residuals=(), outputs=range(len(pieces)))
-    node.parents, node.saved, node.shape, node.hooks = (input._node,), (), (), ()
-    node.code, node.offset, node.time = made.code, made.offset, next(versions.clock)
+    node = SplitNode(name, (input._node,), outputs=range(len(pieces)), same_place=pieces[0]._node)
     node.shapes, node.join = [piece._array.shape for piece in pieces], join
     for i, piece in enumerate(pieces):
-        piece._node = engine.pick(node, i, piece._array)
+        piece._node = graph.pick(node, i, piece._array)
     return pieces
 
 

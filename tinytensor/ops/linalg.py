@@ -16,7 +16,7 @@ import numpy
 
 from ..arrays import devices
 from ..arrays.dispatch import KernelSettings
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from .elementwise import relu
 from .index import getitem
 from .masking import masked

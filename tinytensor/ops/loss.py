@@ -11,9 +11,9 @@ from typing import Any
 
 from ..arrays import dtypes
 from ..arrays.devices import array_module
-from ..autograd import engine
-from ..autograd.op import composed, op
-from ..autograd.versions import warn
+from ..autograd import graph
+from ..autograd.frames import warn
+from ..autograd.table import composed, op
 from . import distance
 from .activation import log_softmax, softmax
 from .elementwise import exp, log, minimum, relu, square
@@ -57,7 +57,7 @@ def legacy_reduction(name, size_average, reduce):
 def check_tensors(name, **given):
     """Raises TypeError for what is not a Tensor, naming it."""
     for word, x in given.items():
-        if not isinstance(x, engine.Tensor):
+        if not isinstance(x, graph.Tensor):
             raise TypeError(f"{name}: the {word} must be a Tensor, got {type(x).__name__}; "
                             "write tensor(...) around it")
 
@@ -354,7 +354,7 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
                            f"{label_smoothing}")
     if size_average is not None or reduce is not None:
         reduction = legacy_reduction("cross_entropy", size_average, reduce)
-    if input._node.__class__ is softmax.node_type:
+    if input._node.__class__ is softmax.op.node_type:
         warn("cross_entropy: the input is the result of softmax, but cross_entropy applies "
              "softmax itself, and twice trains badly; give it the scores from before the "
              "softmax, or nll_loss the logarithm of the probabilities")
@@ -732,8 +732,8 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     listed = xp.cumsum(labels < 0, axis=1) == 0
     labels = xp.where(listed, labels, 0)
     is_label = ((labels[:, :, None] == xp.arange(classes)) & listed[:, :, None]).any(axis=1)
-    pairs = engine.tensor_of(listed[:, :, None] & ~is_label[:, None, :], None)
-    chosen = take_along_dim(rows, engine.tensor_of(labels, None), 1)
+    pairs = graph.tensor_of(listed[:, :, None] & ~is_label[:, None, :], None)
+    chosen = take_along_dim(rows, graph.tensor_of(labels, None), 1)
     margins = relu(1 - chosen.unsqueeze(2) + rows.unsqueeze(1))
     losses = (margins * pairs).sum((1, 2)) / classes
     return reduced(name, losses.reshape(input.shape[:-1]), reduction, size_average, reduce)
@@ -891,4 +891,4 @@ def one_hot(tensor, num_classes=-1):
                            f"it must be in [0, {num_classes - 1}]")
     xp = array_module(raw)
     matches = xp.expand_dims(raw, -1) == xp.arange(num_classes)
-    return engine.tensor_of(matches.astype(xp.int64), None)
+    return graph.tensor_of(matches.astype(xp.int64), None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from ..autograd.engine import tensors
+from ..autograd.graph import tensors
 
 Array = Any
 SMALL = 4096  # elements: below, `where` is as fast as anything

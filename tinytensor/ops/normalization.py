@@ -7,7 +7,7 @@ from typing import Any
 
 from ..arrays import dtypes
 from ..autograd.modes import no_grad
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from .reduce import mean
 from .samples import S, t
 
@@ -117,7 +117,7 @@ def layer_norm(xp, input: Array, normalized_shape: Any, weight: Array | None = N
             shape.
     """
     dims = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    return standardize.forward(xp, input, weight, bias, dims, eps)
+    return standardize.op.forward(xp, input, weight, bias, dims, eps)
 
 
 @layer_norm.vjp("input", "weight", "bias")

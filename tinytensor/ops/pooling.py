@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..arrays import dtypes
-from ..autograd.op import op
+from ..autograd.table import op
 from ..tensors import creation
 from .convolution import at_least, line_taps, named, per_dim, with_batch
 from .index import setitem

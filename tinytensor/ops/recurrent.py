@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.op import op
+from ..autograd.table import op
 from .elementwise import relu, sigmoid
 from .samples import S, t
 

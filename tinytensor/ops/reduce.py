@@ -10,7 +10,7 @@ from collections import namedtuple
 from typing import Any
 
 from ..arrays import dtypes
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from .samples import S, bools, ints, reductions, t
 
 Array = Any

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from ..autograd.op import composed
+from ..autograd.table import composed
 from ..tensors import creation
 from .convolution import line_taps
 from .index import getitem, where

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..arrays import dtypes
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from .index import getitem
 from .reduce import ValuesAndIndices, axes, sum_
 from .samples import S, ints, t

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arrays import devices, dtypes
-from ..autograd.engine import tensor_of, tensors
-from ..autograd.op import broadcast_problem, composed, op
+from ..autograd.errors import broadcast_problem
+from ..autograd.graph import tensor_of, tensors
+from ..autograd.table import composed, op
 from ..tensors.tensor import Size
 from .reduce import axes
 from .samples import S, ints, t
@@ -25,7 +26,7 @@ def alias(input: Array):
 alias.vjp(input=lambda g: g)
 
 
-@op(array_names=("copy",), samples=[S(t(2, 3)), S(t())])
+@op(array_names=("copy",), widens=False, samples=[S(t(2, 3)), S(t())])
 def clone(input: Array, *, memory_format: Any = None):
     """A copy with memory of its own; gradients flow back to the input. Shapes: (*) -> (*)."""
     return input.copy()
@@ -34,7 +35,7 @@ def clone(input: Array, *, memory_format: Any = None):
 clone.vjp(input=lambda g: g)
 
 
-@op(samples=[S(t(2, 3)), S(t())], method=True)
+@op(samples=[S(t(2, 3)), S(t())], method=True, widens=False)
 def contiguous(xp, input: Array, memory_format: Any = None):
     """The input itself if its elements lie in order, or a copy where they do.
 
@@ -55,7 +56,7 @@ def contiguous_or_same(input, memory_format=None):
     return input if input.is_contiguous() else contiguous(input)
 
 
-@op(method=False, internal=True, array_names=("astype",), samples=[])
+@op(method=False, internal=True, widens=False, array_names=("astype",), samples=[])
 def cast(input: Array, dtype: Any):
     """The values as another dtype (a NumPy dtype). Shapes: (*) -> (*)."""
     return input.astype(dtype)
@@ -66,7 +67,7 @@ def _(xp, g, input_dtype):
     return cast.run(xp, g, input_dtype)
 
 
-@op(method=False, internal=True, samples=[])
+@op(method=False, internal=True, widens=False, samples=[])
 def move(input: Array, where: Any):
     """The values on another device. Shapes: (*) -> (*)."""
     return devices.to_device(input, where)

@@ -11,7 +11,7 @@ from collections import namedtuple
 from typing import Any
 
 from ..arrays import dtypes
-from ..autograd.op import composed, op
+from ..autograd.table import composed, op
 from .index import along, where
 from .reduce import axes, chosen, refuse_empty, share_among_equals, sum_
 from .samples import S, bools, ints, t

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..autograd.op import op
+from ..autograd.table import op
 from .elementwise import is_floating, is_number, sigmoid
 from .samples import S, binary, ints, t, unary
 
@@ -73,7 +73,7 @@ def erf(xp, input: Array):
     A rational approximation after Cody 1969.
     """
     if input.dtype.itemsize == 2:
-        return _in_single(xp, erf.forward, input)
+        return _in_single(xp, erf.op.forward, input)
     if input.size <= PIECE:
         return _erf(xp, input)
     flat = xp.reshape(input, (-1,))
@@ -102,7 +102,7 @@ def erfc(xp, input: Array):
     A rational approximation after Cody 1969.
     """
     if input.dtype.itemsize == 2:
-        return _in_single(xp, erfc.forward, input)
+        return _in_single(xp, erfc.op.forward, input)
     x = xp.clip(xp.absolute(input), 0, 28)
     scaled = _polynomial(x, ERFC_P) / _polynomial(x, ERFC_Q)
     # e**-x² from a part whose square is exact and the small rest, lest x² lose digits.
@@ -119,13 +119,13 @@ def erfinv(xp, input: Array):
     Winitzki's approximation (2008), then two of Halley's steps.
     """
     if input.dtype.itemsize == 2:
-        return _in_single(xp, erfinv.forward, input)
+        return _in_single(xp, erfinv.op.forward, input)
     y = xp.absolute(input)
     t = xp.log1p(-y * y)
     half = 2 / (math.pi * 0.147) + t / 2
     x = xp.sqrt(-t / 0.147 / (half + xp.sqrt(half * half - t / 0.147)))
     for _ in range(2):
-        miss = xp.where(y < 0.5, erf.forward(xp, x) - y, (1 - y) - erfc.forward(xp, x))
+        miss = xp.where(y < 0.5, erf.op.forward(xp, x) - y, (1 - y) - erfc.op.forward(xp, x))
         step = miss * xp.exp(x * x) * (math.sqrt(math.pi) / 2)
         x = x - step / (1 + x * step)
     return xp.copysign(xp.where(y == 1, math.inf, x), input)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..arrays.devices import array_module, on
-from ..autograd.engine import tensor_of
+from ..autograd.graph import tensor_of
 from ..tensors.creation import tensor
 from .optimizer import Optimizer, blocks, check_at_least_zero, count_step, direction, for_each
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..arrays.devices import array_module, on
 from ..autograd import versions
-from ..autograd.engine import tensor_of
+from ..autograd.graph import tensor_of
 from ..autograd.modes import enable_grad, no_grad
 from ..tensors.tensor import Tensor
 from .optimizer import Optimizer, check_at_least_zero

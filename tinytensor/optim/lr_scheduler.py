@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..autograd.versions import warn
+from ..autograd.frames import warn
 from ..tensors.tensor import Tensor
 from .optimizer import Optimizer
 

@@ -13,9 +13,10 @@ from typing import Any, TypeVar, overload
 from ..arrays.devices import array_module, by_device, is_gpu_array, on
 from ..arrays.dispatch import Dispatch
 from ..autograd import versions
-from ..autograd.engine import tensor_of
+from ..autograd.frames import warn
+from ..autograd.graph import tensor_of
+from ..autograd.halves import is_half, widened
 from ..autograd.modes import enable_grad
-from ..autograd.versions import warn
 from ..nn.containers import ParameterList
 from ..nn.hooks import Hook, Hooks, RemovableHandle
 from ..nn.module import clear_grad
@@ -176,8 +177,16 @@ class Optimizer:
                      "parameters, leave them out or set requires_grad_(False)")
 
     def _update(self, xp: Any, parameters: list[Any], group: dict[str, Any]) -> None:
-        self.update(xp, [self._prepare(p._array, p._grad._array, self.state[p], group)
-                         for p in parameters], group)
+        rows = [self._prepare(p._array, p._grad._array, self.state[p], group) for p in parameters]
+        if not any(map(is_half, parameters)):
+            self.update(xp, rows, group)
+            return
+        wide = [widened(row) for row in rows]  # float16 is computed with in float32
+        self.update(xp, wide, group)
+        for (array, _, *state), (new_array, _, *new_state) in zip(rows, wide, strict=True):
+            for old, new in zip((array, *state), (new_array, *new_state), strict=True):
+                if old is not new:
+                    old[...] = new
 
     def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..arrays.devices import array_module
-from ..autograd.engine import tensor_of
+from ..autograd.graph import tensor_of
 from .optimizer import (
     Optimizer,
     blocks,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..autograd.engine import tensor_of
+from ..autograd.graph import tensor_of
 from .optimizer import Optimizer, blocks, check_at_least_zero, direction, for_each
 
 

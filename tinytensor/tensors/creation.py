@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy
 
 from ..arrays import devices, dtypes
-from ..autograd.engine import tensor_of
-from ..autograd.versions import warn
+from ..autograd.frames import shorten, warn
+from ..autograd.graph import tensor_of
 from .tensor import DeviceLike, DTypeLike, Number, NumPyArray, Tensor
 
 __all__ = [
@@ -230,7 +230,11 @@ def tensor(data: Any, *, dtype: DTypeLike | None = None, device: DeviceLike | No
     if isinstance(data, Tensor):
         warn("tensor: to copy a Tensor write x.detach().clone(), or "
              "x.detach().clone().requires_grad_(True), rather than tensor(x)")
-    return _new_leaf(data, dtype, device, requires_grad)
+    try:
+        return _new_leaf(data, dtype, device, requires_grad)
+    except Exception as error:
+        shorten(error)
+        raise
 
 
 def _new_leaf(data: Any, dtype: DTypeLike | None, device: DeviceLike | None,

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..arrays.devices import is_array, to_numpy
-from ..autograd.engine import Leaf, Node, Pick, topological_order
+from ..autograd.engine import topological_order
+from ..autograd.graph import Leaf, Node, Pick
 from .tensor import Tensor
 
 if TYPE_CHECKING:

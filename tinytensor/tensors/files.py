@@ -29,7 +29,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy
 
 from ..arrays.devices import CPU, device, module_for, resolve, to_device, to_numpy
-from ..autograd.engine import tensor_of
+from ..autograd.graph import tensor_of
 from .tensor import Tensor
 
 __all__ = ["load", "save"]

@@ -14,7 +14,7 @@ from .. import random
 from ..arrays import dtypes
 from ..arrays.devices import device as device_type
 from ..arrays.devices import resolve, to_device, to_numpy
-from ..autograd.engine import tensor_of
+from ..autograd.graph import tensor_of
 from .creation import Like, finish, like, shape_said, size_of, wanted_dtype
 from .tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
 

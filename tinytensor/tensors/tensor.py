@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 import numpy
 
 from ..arrays import devices, dtypes
-from ..autograd import engine, gradients, versions
-from ..autograd.engine import Leaf, Node, tensor_of
+from ..autograd import engine, graph, versions
+from ..autograd.frames import shorten
+from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.modes import mode
 from ..compat import absent
 from .printing import tensor_str
@@ -299,7 +300,11 @@ class Tensor(Methods):
         Raises:
             RuntimeError: see `autograd.backward`.
         """
-        gradients.backward(self, gradient, retain_graph, create_graph, inputs)
+        try:
+            engine.backward(self, gradient, retain_graph, create_graph, inputs)
+        except Exception as error:
+            shorten(error)
+            raise
 
     def detach(self) -> Tensor:
         """The same values, in the same memory, outside of the graph."""
@@ -418,7 +423,7 @@ class Tensor(Methods):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """`numpy.exp(tensor)` and `array * tensor` are the ops of that name, and recorded."""
-        function = getattr(engine.tensors, ufunc.__name__, None)
+        function = getattr(graph.tensors, ufunc.__name__, None)
         if method != "__call__" or options or function is None:
             return NotImplemented
         return function(*inputs)
@@ -571,4 +576,4 @@ def _rebuild(kind: type, array: Any, requires_grad: bool) -> Tensor:
     return tensor
 
 
-engine.Tensor = Tensor
+graph.Tensor = Tensor

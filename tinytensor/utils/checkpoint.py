@@ -8,14 +8,13 @@ work. (Griewank and Walther 2000; Chen et al. 2016 for networks.)
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable, Iterable
-from types import SimpleNamespace
 from typing import Any
 
 from .. import random
-from ..autograd import engine, versions
-from ..autograd.engine import Leaf, Node, Sums, pick, tensor_of, walk
+from ..autograd import frames, graph, versions
+from ..autograd.engine import Sums, walk
+from ..autograd.graph import CustomNode, Leaf, pick, tensor_of
 from ..autograd.modes import enable_grad, mode
 from ..tensors.tensor import Tensor
 
@@ -57,15 +56,10 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool | N
     if not places:
         return output
 
-    node: Any = object.__new__(CheckpointNode)
+    node = CheckpointNode("checkpoint", _boundary(results, start), outputs=places)
     node.function, node.args, node.kwargs, node.state = function, args, kwargs, state
-    node.parents = tuple(_boundary(results, start))
     node.versions = _versions_of(node.parents, args, kwargs)
     node.results = [_kind(x) for x in results]
-    node.op = SimpleNamespace(name="checkpoint", save_list=(), residuals=(), outputs=places)
-    node.saved, node.shape, node.hooks = (), (), ()
-    frame = sys._getframe(1)
-    node.code, node.offset, node.time = frame.f_code, frame.f_lasti, next(versions.clock)
     for position, i in enumerate(places):  # what the first run recorded is dropped with `results`
         array = results[i]._array
         results[i] = tensor_of(array, pick(node, position, array))
@@ -105,10 +99,8 @@ def _versions_of(parents: Iterable[Any], args: Any, kwargs: dict[str, Any]) -> l
             for x in itertools.chain(leaves, args, kwargs.values())]
 
 
-class CheckpointNode(Node):
+class CheckpointNode(CustomNode):
     """A function that backward calls again, to go back through what that records."""
-
-    keeps = False
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -120,11 +112,8 @@ class CheckpointNode(Node):
     def name(self) -> str:
         return "CheckpointBackward"
 
-    def saved_values(self) -> list[Any]:
-        return []
-
     def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
-        recorded = xp is engine.tensors
+        recorded = xp is graph.tensors
         results = self._again()
         roots: dict[Any, Any] = {}
         for i, d in zip(self.op.outputs, g, strict=True):
@@ -139,7 +128,7 @@ class CheckpointNode(Node):
 
     def _again(self) -> list[Any]:
         """The results of a second run, recorded."""
-        where = versions.place_of(self)
+        where = frames.place_of(self)
         if _versions_of(self.parents, self.args, self.kwargs) != self.versions:
             raise CheckpointError(f"checkpoint ({where}): a Tensor that the function used was "
                                   "overwritten in place since; do that after backward")

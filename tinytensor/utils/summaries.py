@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from typing import Any
 
 from .. import random
 from ..arrays import dtypes as dtype_names
+from ..arrays.devices import array_module
+from ..arrays.dispatch import Dispatch
 from ..autograd.modes import no_grad
 from ..autograd.op import Op
 from ..nn.module import Module
@@ -204,12 +207,42 @@ def _measured(rows: dict[Module, Row]) -> Iterator[None]:
 
         return see
 
+    computing: list[Op] = []  # an op inside another one is part of its work
     with contextlib.ExitStack() as stack:
         for module in rows:
             stack.enter_context(_hooked(module, enter, leave))
-        for op, count in WORK.items():
-            stack.enter_context(op.watched(watcher(count)))
+        for operation, count in WORK.items():
+            stack.enter_context(_observed(operation.op, watcher(count), computing))
         yield
+
+
+@contextlib.contextmanager
+def _observed(op: Op, see: Callable[..., None], computing: list[Op]) -> Iterator[None]:
+    """Within, each forward of `op` first gives `see` the arrays and parameters it computes with,
+    unless it is called by the forward of one of the ops that are `computing`.
+    """
+    forward, kernels = op.forward, op.kernels
+    compute = kernels.get(()) or Dispatch(op.name, forward)
+
+    @functools.wraps(forward)
+    def observed(*args: Any, **kwargs: Any) -> Any:
+        given = [*args, *kwargs.values()]
+        xp = given.pop(0) if op.signature.takes_xp else array_module(*given)
+        if not computing:
+            see(*given)
+        computing.append(op)
+        try:
+            return compute(xp, *given)
+        finally:
+            computing.pop()
+
+    op.forward, op.kernels = observed, {names: k for names, k in kernels.items() if names}
+    op.changed()
+    try:
+        yield
+    finally:
+        op.forward, op.kernels = forward, kernels
+        op.changed()
 
 
 @contextlib.contextmanager
@@ -240,7 +273,7 @@ def _attention_work(query: Any, key: Any, value: Any, *_: Any) -> int:
 
 
 # How many multiply-adds a call takes, from the arrays it is given.
-WORK: dict[Op, Callable[..., int]] = {
+WORK: dict[Any, Callable[..., int]] = {
     matmul: _product_work,
     attention: _attention_work,
     linear: lambda input, weight, *_: input.size * weight.shape[0] if weight.ndim > 1

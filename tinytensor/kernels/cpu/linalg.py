@@ -149,7 +149,7 @@ def _(g: Any, weight: Any, input: Any, needs: tuple[bool, ...]) -> Any:
 @linear_relu.kernel("cpu", "input", "weight", "bias")
 def _(g: Any, out: Any, weight: Any, input: Any, needs: tuple[bool, ...]) -> Any:
     if g.size > SHARED:
-        g, out = relu.kernels["input",](numpy, g, out), None
+        g, out = relu.op.kernels["input",](numpy, g, out), None
     return _linear_back(g, out, weight, input, needs)
 
 

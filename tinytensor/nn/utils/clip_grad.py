@@ -9,7 +9,7 @@ from typing import Any
 from ...arrays.devices import array_module, as_array, by_device, is_gpu_array, on, to_device
 from ...arrays.dispatch import Dispatch
 from ...autograd import versions
-from ...autograd.engine import tensor_of
+from ...autograd.graph import tensor_of
 from ...tensors.creation import tensor
 from ...tensors.tensor import Tensor
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from ... import random
-from ...autograd.versions import warn
+from ...autograd.frames import warn
 from .collate import default_collate, default_convert
 from .dataset import Dataset, IterableDataset, gathered
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, batches_in

@@ -1,9 +1,12 @@
-"""The one expression that many forwards and rules consist of, to be written out in place.
+"""Forwards and rules that are one expression, to be copied into the written code.
 
     lambda g, other: g * other        ->  g * other
 
-A call of Python's costs as much as a tenth of a small array operation. `compiler.py` saves it
-where a function is a lambda or a single return; any other is called.
+A call in Python costs as much as a tenth of a small array operation. The writer saves it for a
+lambda or a function with a single return; any other function is called.
+
+The source file is only a help: it may have changed since the function was defined, or be gone. An
+expression is copied if compiling it gives the bytecode of the function, and not otherwise.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import functools
 import inspect
 import linecache
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 from ..arrays.dispatch import parameter_names
@@ -24,10 +28,11 @@ SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
 
 def written_out(function: Callable[..., Any], names: dict[str, str],
                 namespace: dict[str, Any]) -> str | None:
-    """The expression that `function` returns, `names` for its parameters; None if it does more.
+    """The expression that `function` returns, with `names` for its parameters; None if it has more
+    than one statement, or if its source does not agree with its code.
 
-    What it refers to beside them is put into `namespace`, as `its_NAME`; strings and numbers are
-    written out.
+    The objects that the expression refers to are put into `namespace`, as `its_NAME`; strings and
+    numbers are written out.
     """
     expression = _returned(function)
     if expression is None or any(isinstance(node, SCOPES) for node in ast.walk(expression)):
@@ -69,23 +74,54 @@ class _Renamed(ast.NodeTransformer):
 
 
 def _returned(function: Callable[..., Any]) -> ast.expr | None:
-    """A copy of what a function returns, if that is all it does, and its source can be read."""
+    """A copy of the expression that a function returns, if it has no other statement."""
     code = getattr(function, "__code__", None)
     if code is None or function.__defaults__ or function.__kwdefaults__:  # type: ignore[attr-defined]
         return None
     parameters = list(parameter_names(function))
-    found = [node for node in _functions(code.co_filename).get(code.co_firstlineno, ())
-             if [a.arg for a in node.args.args] == parameters
-             and isinstance(node, ast.Lambda) == (code.co_name == "<lambda>")]
-    if len(found) != 1:  # two lambdas of one line cannot be told apart
-        return None
-    (node,) = found
-    if isinstance(node, ast.Lambda):
-        return _copy(node.body)
-    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
-    if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value is not None:
-        return _copy(body[0].value)
+    candidates = [node for node in _functions(code.co_filename).get(code.co_firstlineno, ())
+                  if [a.arg for a in node.args.args] == parameters
+                  and isinstance(node, ast.Lambda) == (code.co_name == "<lambda>")]
+    for node in candidates:
+        body = _single_return(node)
+        if body is not None and _same(code, _compiled(node, code.co_freevars)):
+            return _copy(body)
     return None
+
+
+def _single_return(node: ast.Lambda | ast.FunctionDef) -> ast.expr | None:
+    if isinstance(node, ast.Lambda):
+        return node.body
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    return body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
+
+
+def _compiled(node: ast.Lambda | ast.FunctionDef, variables: tuple[str, ...]) -> CodeType:
+    """The code of a function, compiled anew inside a function that has its free `variables`."""
+    bare = ast.parse(ast.unparse(node) if isinstance(node, ast.Lambda) else "def f(): pass").body[0]
+    if isinstance(node, ast.FunctionDef):
+        bare = ast.FunctionDef(node.name, node.args, node.body, [], None, None)
+    outer = ast.parse(f"def outer({', '.join(variables)}): pass")
+    outer.body[0].body = [bare]  # type: ignore[attr-defined]
+    module = compile(ast.fix_missing_locations(outer), "<expression>", "exec", dont_inherit=True,
+                     flags=annotations.compiler_flag)
+    code = module
+    for _ in range(2):
+        code = next(c for c in code.co_consts if isinstance(c, CodeType))
+    return code
+
+
+def _same(a: CodeType, b: CodeType) -> bool:
+    """Whether two codes do the same, wherever they were compiled from."""
+    return all(getattr(a, part) == getattr(b, part) for part in (
+        "co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_argcount",
+        "co_kwonlyargcount")) and list(map(_constant, a.co_consts)) == list(
+            map(_constant, b.co_consts))
+
+
+def _constant(value: Any) -> Any:
+    """A constant that compares by type and sign too: 1 is not 1.0, 0.0 is not -0.0."""
+    return type(value), repr(value)
 
 
 def _copy(expression: ast.expr) -> ast.expr:
@@ -95,14 +131,14 @@ def _copy(expression: ast.expr) -> ast.expr:
 @functools.cache
 def _functions(file: str) -> dict[int, list[ast.Lambda | ast.FunctionDef]]:
     """The functions of a source file by the line on which their code begins."""
-    found: dict[int, list[ast.Lambda | ast.FunctionDef]] = {}
+    functions: dict[int, list[ast.Lambda | ast.FunctionDef]] = {}
     try:
         tree = ast.parse("".join(linecache.getlines(file)))
     except SyntaxError:
-        return found
+        return functions
     for node in ast.walk(tree):
         if isinstance(node, ast.Lambda | ast.FunctionDef):
             decorators = getattr(node, "decorator_list", [])
             first = decorators[0].lineno if decorators else node.lineno
-            found.setdefault(first, []).append(node)
-    return found
+            functions.setdefault(first, []).append(node)
+    return functions

@@ -1,120 +1,81 @@
-"""Writes the plumbing of each op from its signature, once, when it is first called.
-
-A general call would build lists at every step, and a small array operation, a third of a
-microsecond, would be buried under them. So for each op two functions are written out as one
-would write them by hand: the call that users make, and the node's `backward`. To read them:
-
-    >>> print(tinytensor.ops.elementwise.mul.source)
-"""
+"""Writes the text of an op's call and of its node's backward, from its signature and its rules."""
 
 from __future__ import annotations
 
-import collections
-import inspect
+import ast
 import linecache
 import sys
-import weakref
 from collections.abc import Callable
 from heapq import heappush
-from types import FunctionType
+from types import CodeType
 from typing import Any
 
 import numpy
 
-from ..arrays import devices
+from ..arrays.devices import array_module, result_array
 from ..arrays.dispatch import KernelSettings, parameter_names
-from . import engine
+from ..autograd import graph
+from ..autograd.engine import unbroadcast
+from ..autograd.errors import recover
+from ..autograd.frames import OWN, passes_on
+from ..autograd.halves import HALF, is_half
+from ..autograd.inputs import ALIASES, Constant, Signature, prepare, take_sequence
+from ..autograd.modes import check_finite, everywhere, mode
+from ..autograd.op import mark_view
+from ..autograd.versions import clock
 from .expressions import written_out
-from .modes import check_finite, everywhere, mode
-from .versions import OWN, clock, owner
-
-ARRAY, OPTIONAL, VARIADIC = "Array", "Array | None", "Sequence[Array]"
-ALIASES = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's words, which PyTorch accepts too
 
 
-class Signature:
-    """What the signature of a forward says: which names are arrays, which are parameters."""
-
-    def __init__(self, forward: Callable[..., Any]):
-        given = inspect.signature(forward).parameters
-        self.takes_xp = next(iter(given), "") == "xp"
-        self.all = [p for p in given.values() if p.name != "xp"]
-        self.order = tuple(p.name for p in self.all)
-        kinds = {p.name: p.annotation for p in self.all}
-        self.inputs = tuple(n for n, k in kinds.items() if k in (ARRAY, OPTIONAL, VARIADIC))
-        self.optional = tuple(n for n, k in kinds.items() if k == OPTIONAL)
-        self.variadic = VARIADIC in kinds.values()
-        self.parameters = tuple(n for n in kinds if n not in self.inputs)
-        if not self.inputs or self.variadic and len(self.inputs) > 1:
-            raise TypeError(f"{forward.__name__}: annotate the arrays as {ARRAY!r} or "
-                            f"{OPTIONAL!r}, or one argument as {VARIADIC!r}")
-
-    def known_names(self, results: tuple[str, ...]) -> set[str]:
-        """What a rule may name."""
-        about = {f"{n}_{what}" for n in self.inputs for what in ("shape", "dtype")}
-        return {"xp", "g", "needs", *self.inputs, *self.parameters, *results, *about}
+def _definition_line(op: Any) -> int:
+    """The line of `def`, after the decorators; the first line if there is no source."""
+    first = op.line
+    return next((number for number in range(first, max(first, _body_line(op.forward.__code__)))
+                 if linecache.getline(op.file, number).lstrip().startswith("def ")), first)
 
 
-def save_list(op: Any) -> tuple[str, ...]:
-    """Every name that some rule of `op` asks its node to keep."""
-    names = [n for rule in op.rules.values() for n in parameter_names(rule)]
-    if op.residuals:  # a recorded backward runs the forward again
-        names += op.signature.order
-    return tuple(dict.fromkeys(n for n in names if n not in ("xp", "g", "needs")))
+def _body_line(code: CodeType) -> int:
+    """The first line of the body of a function, or the line of a lambda."""
+    first = code.co_firstlineno
+    return min((line for _, _, line in code.co_lines() if line and line > first), default=first)
 
 
 class _Source:
-    """Lines of Python, and the objects that they refer to."""
+    """Lines of Python, the line of the definition that each is for, and the objects they name."""
 
-    def __init__(self) -> None:
+    def __init__(self, op: Any) -> None:
+        self.op = op
+        self.definition = _definition_line(op)
         self.lines: list[str] = []
+        self.places: list[int] = []
         self.namespace: dict[str, Any] = {}
 
-    def add(self, indent: int, *lines: str) -> None:
+    def add(self, indent: int, *lines: str, of: Callable[..., Any] | None = None) -> None:
+        """Adds lines, which stand for the definition of the op, or for the function `of`."""
+        place = self.definition
+        code = getattr(of, "__code__", None)
+        if code is not None and code.co_filename == self.op.file:
+            place = _body_line(code)
         self.lines += ["    " * indent + line for line in lines]
+        self.places += [place] * sum(line.count("\n") + 1 for line in lines)
 
-    def build(self, op: Any, name: str) -> Any:
+    def build(self, name: str) -> Any:
+        """The function. Its code is placed where the op is defined, so that a traceback, a
+        profiler and an editor show that, rather than this text.
+        """
         text = "\n".join(self.lines) + "\n"
-        file = f"<tinytensor op {op.name}: {name}>"
-        linecache.cache[file] = (len(text), None, text.splitlines(True), file)  # for tracebacks
-        # Under the forward's module name, so that what holds for that module holds here.
-        self.namespace["__name__"] = op.forward.__module__
-        exec(compile(text, file, "exec"), self.namespace)
+        tree = ast.parse(text)
+        node: Any
+        for node in ast.walk(tree):
+            if hasattr(node, "lineno"):
+                node.lineno = node.end_lineno = self.places[node.lineno - 1]
+                node.col_offset = node.end_col_offset = -1  # unknown
+        # Warnings that are filtered for the op's module are filtered here too.
+        self.namespace |= {"__name__": self.op.forward.__module__, OWN: True}
+        tree.body[0].lineno = self.op.line  # type: ignore[attr-defined]
+        exec(compile(tree, self.op.file, "exec"), self.namespace)
         function = self.namespace[name]
         function.source = text
         return function
-
-
-def _placeholder(*args: Any, **kwargs: Any) -> Any:
-    return become()(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
-
-
-class Deferred:
-    """A function that is written when it is first called: there are hundreds, and few are used.
-
-    `function` is one object from the start, so that it can be handed out under many names; its
-    first call gives it the code that `write` builds.
-    """
-
-    def __init__(self, name: str, write: Callable[[], Any]):
-        self.write = write
-        self.function: Any = FunctionType(_placeholder.__code__, {
-            "become": self.become, OWN: True}, name)
-        self.function.__qualname__ = name  # what Python's errors about arguments say
-
-    def become(self) -> Any:
-        """Writes the function, and returns it."""
-        written, function = self.write(), self.function
-        function.__globals__.update(written.__globals__)
-        function.__code__ = written.__code__
-        function.__defaults__, function.__kwdefaults__ = written.__defaults__, \
-            written.__kwdefaults__
-        return function
-
-    def reset(self) -> None:
-        """Forgets what was written, because what it was written from has changed."""
-        self.function.__code__ = _placeholder.__code__
-        self.function.__defaults__ = self.function.__kwdefaults__ = None
 
 
 def _tuple(items: Any) -> str:
@@ -124,27 +85,21 @@ def _tuple(items: Any) -> str:
 # ---------------------------------------------------------------- the call
 
 
-class Constant:
-    """A Python number among Tensors: it takes their dtype and has no gradient."""
-
-    _array: Any
-    _node = None
-
-
-def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
-    """What users call: arrays out of Tensors, the forward, and a node when one is wanted."""
+def write_call(op: Any) -> Any:
+    """`Op.call` for one op: arrays out of Tensors, the forward, and a node if one is wanted."""
     signature: Signature = op.signature
-    source = _Source()
+    source = _Source(op)
     takes_xp = signature.takes_xp or () in op.kernels
     source.namespace |= {
         "op": op, "forward": op.forward, "settings": KernelSettings,
-        "NodeType": op.node_type, "Tensor": engine.Tensor,
+        "NodeType": op.node_type, "Tensor": graph.Tensor,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
         "numpy": numpy, "ndarray": numpy.ndarray, "generic": numpy.generic, "array": numpy.array,
-        "float32": numpy.dtype("float32"), "numbers": frozenset((float, int)),
-        "array_module": devices.array_module,
+        "float32": numpy.dtype("float32"), "float64": numpy.dtype("float64"), "half": HALF,
+        "is_half": is_half, "numbers": frozenset((float, int)),
+        "array_module": array_module,
         "graph_mode": mode, "everywhere": everywhere,
-        "as_array": devices.result_array, "new": object.__new__, "clock": clock,
+        "as_array": result_array, "new": object.__new__, "clock": clock,
         "getframe": sys._getframe, "mark_view": mark_view, "check_finite": check_finite,
     }
     header, arguments, keyword_only = [], [], False
@@ -157,19 +112,19 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
         header.append(p.name if p.default is p.empty else f"{p.name}=default_{p.name}")
         value = f"{p.name}_" if p.name in signature.inputs else p.name
         arguments.append(f"{p.name}={value}" if keyword_only else value)
-    aliased = [p for p in signature.parameters if p in ALIASES.values()]
+    aliased = tuple(signature.aliases.values())
     source.add(0, f"def {op.name}({', '.join(header + ['**aliases'] * bool(aliased))}):")
     if aliased:
         given = ", ".join(f"{p}={p}" for p in aliased)
         source.add(1, "if aliases:",
                    f"    {', '.join(aliased)}, = renamed({op.name!r}, aliases, {given})")
-    for p in signature.all:
-        if p.annotation in ("float", "float | None"):
-            source.add(1, f"if isinstance({p.name}, generic):  # NumPy's would decide the dtype",
-                       f"    {p.name} = {p.name}.item()")
+    for name in signature.numbers:
+        source.add(1, f"if isinstance({name}, generic):  # a NumPy scalar would decide the dtype",
+                   f"    {name} = {name}.item()")
     plain = None if keyword_only or signature.variadic else written_out(
         op.forward, {"xp": "xp", **dict(zip(signature.order, arguments, strict=True))},
         source.namespace)
+    source.add(1, "try:")
     if signature.variadic:
         _take_sequence(source, op, takes_xp)
     else:
@@ -181,23 +136,27 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
     if () in op.kernels:
         names = {name: f"{name}_" if name in signature.inputs else name for name in signature.order}
         call = _kernel_or(source, op.kernels[()], "kernel", ", ".join(arguments[1:]), names, call)
-    if op.watcher is not None:
-        source.namespace["see"] = op.watcher
-        source.add(1, f"see({', '.join(arguments[takes_xp:])})")
+    source.add(2, f"{', '.join([*(op.outputs or ['out']), *op.residuals])} = {call}",
+               of=op.forward if plain else None)
     source.add(
         1,
-        "try:",
-        f"    {', '.join([*(op.outputs or ['out']), *op.residuals])} = "
-        + call,
         "except Exception as error:",
-        f"    return recover(op, error, {_tuple(signature.inputs)}, dict({parameters}))",
+        f"    outcome = recover(op, error, {_tuple(signature.inputs)}, dict({parameters}))",
+        "    if not isinstance(outcome, Exception):",
+        "        return outcome",
+        "    try:",
+        "        if outcome is error:",
+        "            raise",
+        "        raise outcome from None",
+        "    finally:",
+        "        del outcome  # or this frame and the error would keep each other alive",
     )
     if op.outputs:
-        source.namespace["Results"] = collections.namedtuple(op.name, op.outputs)
-        source.namespace["pick"] = engine.pick
+        source.namespace["Results"] = op.results
+        source.namespace["pick"] = graph.pick
         source.add(1, f"result = [tensor_of(as_array(out), None) for out in {_tuple(op.outputs)}]",
-                   "shape = None")
-        source.namespace["tensor_of"] = engine.tensor_of
+                   "shape = ()")
+        source.namespace["tensor_of"] = graph.tensor_of
     else:
         source.add(1, "try:", "    shape = out.shape",
                    "except AttributeError:  # a single Value, out of an array of them",
@@ -205,11 +164,12 @@ def compile_call(op: Any, prepare: Any, recover: Any) -> Callable[..., Any]:
                    "if not shape:", "    out = as_array(out)",
                    "result = new(Tensor)", "result._array = out", "result._node = None")
     if op.view:
-        source.add(1, f"mark_view(result, {signature.inputs[0]}, {op.name}, dict({parameters}))")
+        source.namespace["function"] = op.function
+        source.add(1, f"mark_view(result, {signature.inputs[0]}, function, dict({parameters}))")
     if op.rules:
         _leave_node(source, op)
     source.add(1, "return Results(*result)" if op.outputs else "return result")
-    return source.build(op, op.name)
+    return source.build(op.name)
 
 
 def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
@@ -221,23 +181,27 @@ def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
     promoted = [i for i in inputs if i in op.promoted] if op.promotes else []
     arrays = {i: f"None if {i} is None else {i}._array" if i in optional else f"{i}._array"
               for i in inputs}
+    floating = "{0}.dtype is float32 or {0}.dtype is float64" if op.widens \
+        else "{0}.dtype is float32 or {0}.dtype.kind == 'f'"
     checks = []
-    for i in promoted:
+    for i in inputs:
         unless = f"{i}_ is None or " * (i in optional)
-        if i != promoted[0]:
+        if i in promoted[1:]:
             checks.append(f"({unless}{i}_.dtype is {promoted[0]}_.dtype)")
-        elif op.promotes in ("float", "floating"):
-            checks.append(f"({unless}{i}_.dtype is float32 or {i}_.dtype.kind == 'f')")
+        elif i in promoted and op.promotes in ("float", "floating"):
+            checks.append(f"({unless}{floating.format(f'{i}_')})")
+        elif op.widens:
+            checks.append(f"({unless}{i}_.dtype is not half)")
     prepared = f"{', '.join(inputs)}, = prepare(op, {', '.join(inputs)})"
-    indent = 1
+    indent = 2
     if len(inputs) == 2 and op.promotes in ("common", "float"):  # tensor * 2.0 is frequent
-        indent = 2
+        indent = 3
         # An operator converts a number at every use: once will do, for the rules too.
         number = f"array(number, {inputs[0]}_.dtype) if {inputs[0]}_.__class__ is ndarray " \
                  "else number" if plain else "number"
         a, b = inputs
-        source.add(1, f"if {b}.__class__ in numbers and isinstance({a}, Tensor) "
-                      f"and {a}._array.dtype.kind == 'f':",
+        source.add(2, f"if {b}.__class__ in numbers and isinstance({a}, Tensor) "
+                      f"and ({floating.format(f'{a}._array')}):",
                    f"    number, {b} = float({b}), new(Constant)",
                    f"    {b}._array = number",
                    f"    {a}_ = {a}._array",
@@ -249,29 +213,30 @@ def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
                f"    ready = {' and '.join(checks) or True}",
                "except AttributeError:",
                "    ready = False")
-    source.add(1, "if not ready:", f"    {prepared}",
+    source.add(2, "if not ready:")
+    if op.widens:
+        given = ", ".join(f"{name}={name}" for name in op.signature.order)
+        source.add(3, f"if {' or '.join(f'is_half({i})' for i in inputs)}:",
+                   f"    return op.call({given})")
+    source.add(2, f"    {prepared}",
                *[f"    {i}_ = {array}" for i, array in arrays.items()])
     if takes_xp:
         given = ", ".join(f"{i}_" for i in inputs)
-        source.add(1, f"xp = numpy if {inputs[0]}_.__class__ is ndarray "
+        source.add(2, f"xp = numpy if {inputs[0]}_.__class__ is ndarray "
                       f"else array_module({given})")
 
 
 def _take_sequence(source: _Source, op: Any, takes_xp: bool) -> None:
     """The same for one argument that is a sequence of Tensors."""
     name = op.signature.inputs[0]
-    source.add(
-        1,
-        f"if isinstance({name}, Tensor):",
-        f"    raise TypeError('{op.name}: takes one sequence of Tensors: {op.name}([a, b])')",
-        f"{name} = tuple({name})",
-        f"if not {name}:",
-        f"    raise RuntimeError('{op.name}: expected at least one Tensor, got an empty sequence')",
-        f"{name} = prepare(op, *{name})",
-        f"{name}_ = [t._array for t in {name}]",
-    )
+    source.namespace["take_sequence"] = take_sequence
+    source.add(2, f"{name} = take_sequence(op, {name})",
+               f"{name}_ = [t._array for t in {name}]")
+    if op.widens:
+        given = ", ".join(f"{name}={name}" for name in op.signature.order)
+        source.add(2, f"if any(map(is_half, {name}_)):", f"    return op.call({given})")
     if takes_xp:
-        source.add(1, f"xp = array_module(*{name}_)")
+        source.add(2, f"xp = array_module(*{name}_)")
 
 
 def _leave_node(source: _Source, op: Any) -> None:
@@ -330,12 +295,15 @@ def _saved(op: Any, name: str, ruled: list[str]) -> str:
 # ---------------------------------------------------------------- the node's backward
 
 
-def compile_backward(op: Any) -> Callable[..., None]:
-    """For every parent that wants a gradient: the rule, the sum over repeats, the adding up."""
+def write_backward(op: Any) -> Any:
+    """`Op.backward` for one op: each rule whose parent wants a gradient, and `Sums.add`."""
     inputs = op.signature.inputs
-    source = _Source()
-    source.namespace |= {"unbroadcast": engine.unbroadcast, "heappush": heappush}
+    source = _Source(op)
+    source.namespace |= {"unbroadcast": unbroadcast, "heappush": heappush}
     source.add(0, "def backward(node, xp, g, sums, parents):")
+    if not op.rules:
+        source.add(1, "pass")
+        return source.build("backward")
     if op.node_type.keeps:  # `Node.take`, written out for the usual case
         source.add(1, "saved = node.saved",
                    "if saved is None or sums.kept:",
@@ -370,52 +338,42 @@ def compile_backward(op: Any) -> Callable[..., None]:
             source.add(1, "needs = [p is not None for p in parents]",
                        f"for parent, d in zip(parents, {call}, strict=True):",
                        "    if parent is not None and d is not None:",
-                       "        sums.add(parent, d)")
+                       "        sums.add(parent, d)", of=rule)
         elif len(names) > 1:
             nodes = [f"{n}_node" for n in names]
             source.add(1, f"needs = {_tuple(f'{n} is not None' for n in nodes)}",
                        "if any(needs):",
                        f"    for parent, d in zip({_tuple(nodes)}, {call}, strict=True):",
                        "        if parent is not None and d is not None:",
-                       "            sums.add(parent, d)")
+                       "            sums.add(parent, d)", of=rule)
         else:
-            adder = op.adders.get(names[0])
-            if adder is not None:
-                source.namespace[f"add_{k}"] = adder
-                node = f"{names[0]}_node"
-                source.add(1, f"if {node} in grads and {node}.shape and not sums.recorded:",
-                           f"    total = sums.own({node})",
-                           f"    add_{k}({', '.join(parameter_names(adder))})",
-                           f"    {node} = None")
-            _one_gradient(source, f"{names[0]}_node", call, len(inputs) > 1, adder is not None)
-    if not op.rules:
-        source.add(1, "pass")
-    return source.build(op, "backward")
+            _one_gradient(source, f"{names[0]}_node", call, len(inputs) > 1, rule)
+    return source.build("backward")
 
 
 def _joint_kernel(source: _Source, op: Any, names: tuple[str, ...]) -> None:
     """Lines that ask a kernel for the gradients of several rules at once."""
     gradients = ", ".join(f"d_{name}" for name in names)
-    found = _rule_kernel_or(source, op.kernels[names], "joint_kernel", "None")
+    computed = _rule_kernel_or(source, op.kernels[names], "joint_kernel", "None")
     source.add(1, f"{gradients.replace(',', ' =')} = None",
                f"needs = {_tuple(f'{name}_node is not None' for name in names)}",
-               f"joint = {found}",
+               f"joint = {computed}",
                "if joint is not None:",
                f"    {gradients} = joint")
 
 
 def _rule_kernel_or(source: _Source, part: Any, kernel: str, call: str) -> str:
-    """`_kernel_or` in a node's backward, where everything has its own name."""
+    """`_kernel_or` in a node's backward, where every value has the name that rules use."""
     names = part.parameters
     return _kernel_or(source, part, kernel, ", ".join(names), {n: n for n in names}, call)
 
 
 def _kernel_or(source: _Source, part: Any, kernel: str, arguments: str, names: dict[str, str],
                call: str) -> str:
-    """What a kernel makes, if there is one for the device that takes what it is given, or `call`.
+    """An expression: the result of the kernel, or `call` if there is no kernel or it declines.
 
-    This is `Dispatch.__call__`, written out for the CPU; what is too small for a kernel does not
-    even meet it.
+    This is `Dispatch.__call__`, written out for the CPU. Calls whose work is below
+    `KernelSettings.min_work` skip the kernel.
     """
     if "cuda" in part.kernels:
         source.namespace[f"with_{kernel}"] = part
@@ -426,35 +384,34 @@ def _kernel_or(source: _Source, part: Any, kernel: str, arguments: str, names: d
         conditions = ["xp is numpy", "settings.enabled"]
         if part.work is not None:
             work = written_out(part.work, names, source.namespace)
-            assert work is not None, f"{part.name}: its work is not one expression"
+            if work is None:  # not one expression, or without its source
+                source.namespace[f"work_of_{kernel}"] = part.work
+                given = ", ".join(names[name] for name in parameter_names(part.work))
+                work = f"work_of_{kernel}({given})"
             conditions.append(f"{work} >= settings.min_work")
-        conditions.append(f"(found := {kernel}({arguments})) is not None")
-        call = f"found if {' and '.join(conditions)} else {call}"
+        conditions.append(f"(computed := {kernel}({arguments})) is not None")
+        call = f"computed if {' and '.join(conditions)} else {call}"
     return call
 
 
-def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool, fresh: bool) -> None:
-    """`Sums.add`, written out: this is where a small network spends its time.
-
-    `fresh` says that the rule makes an array that is nobody else's.
-    """
-    source.add(1, f"if {node} is not None:", f"    d = {call}")
-    if broadcasts:  # where the shapes agree, as they mostly do, no array is asked for its own
+def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool, rule: Any) -> None:
+    """`Sums.add`, written out: this is where a small network spends its time."""
+    source.add(1, f"if {node} is not None:", f"    d = {call}", of=rule)
+    if broadcasts:  # if the shapes agree, as they mostly do, `d.shape` need not be read
         source.add(2, f"if {node}.shape != shape and d.shape != {node}.shape:",
                    f"    d = unbroadcast(d, {node}.shape)")
     source.add(
         2,
-        f"held = grads.get({node})",
-        "if held is None:",
+        f"sum_so_far = grads.get({node})",
+        "if sum_so_far is None:",
         f"    grads[{node}] = d",
-        *[f"    sums.owned.add({node})"] * fresh,
         f"    if {node}.time:",
         f"        heappush(sums.reached, (-{node}.time, {node}))",
         f"elif {node} in sums.owned:",
-        "    held += d",
-        f"    grads[{node}] = held",
+        "    sum_so_far += d",
+        f"    grads[{node}] = sum_so_far",
         "else:",
-        f"    grads[{node}] = held + d",
+        f"    grads[{node}] = sum_so_far + d",
         f"    sums.owned.add({node})",
     )
 
@@ -462,6 +419,7 @@ def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool, fresh
 # ---------------------------------------------------------------- what the written code calls
 
 
+@passes_on
 def renamed(name: str, aliases: dict[str, Any], **given: Any) -> tuple[Any, ...]:
     """The parameters `given`, some of which came under NumPy's name for them."""
     for alias, value in aliases.items():
@@ -469,14 +427,3 @@ def renamed(name: str, aliases: dict[str, Any], **given: Any) -> tuple[Any, ...]
             raise TypeError(f"{name}() got an unexpected keyword argument {alias!r}")
         given[ALIASES[alias]] = value
     return tuple(given.values())
-
-
-def mark_view(result: Any, source: Any, function: Any, parameters: dict[str, Any]) -> None:
-    """Notes that `result` is a view of `source`, and how to make it again, if memory is shared."""
-    if owner(result._array) is owner(source._array):
-        result._base = base = source if source._base is None else source._base
-        result._recipe = (*source._recipe, (function, parameters))
-        views = base._views
-        if views is None:
-            views = base._views = set()
-        views.add(weakref.ref(result, views.discard))

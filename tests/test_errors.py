@@ -1,0 +1,135 @@
+"""What the traceback of a mistake shows: the program's lines, and little of this package."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+import weakref
+from typing import Any
+
+import pytest
+from operations import in_turn
+
+import tinytensor as tt
+import tinytensor.nn.functional as F  # noqa: N812
+from tinytensor import nn, optim
+from tinytensor.autograd.frames import MOST, OWN, place_of
+from tinytensor.autograd.function import Function
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(784, 32)
+        self.body = nn.Sequential(nn.Linear(32, 300), nn.ReLU(), nn.Linear(30, 2))
+
+    def forward(self, x: Any) -> Any:
+        return self.body(self.fc1(x))
+
+
+class Refusing(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        raise ValueError("refused by the program")
+
+
+def overwritten() -> None:
+    x = tt.ones(3, requires_grad=True)
+    y = x * 2
+    z = y * y
+    y.add_(1)
+    z.sum().backward()
+
+
+MISTAKES = [
+    lambda: Net()(tt.randn(3, 5)), lambda: Net()(tt.randn(3, 784)),
+    lambda: tt.randn(3, 4) + tt.randn(3, 5), lambda: tt.randn(3, 4) @ tt.randn(3, 5),
+    lambda: tt.randn(3, 4).add_(tt.randn(3, 5)), lambda: tt.randn(3, 4).matmul(tt.randn(3)),
+    lambda: F.cross_entropy(tt.randn(3, 4), tt.tensor([0, 1, 7])), lambda: tt.exp("a"),
+    lambda: nn.Conv2d(3, 4, 3)(tt.randn(2, 5, 8, 8)), lambda: tt.randn(3).sum(dim=4),
+    lambda: tt.mul(tt.randn(3)), overwritten,
+    lambda: nn.Sequential(nn.Linear(400, 300), nn.ReLU(), nn.LSTM(200, 10))(tt.randn(2, 3, 400)),
+    lambda: nn.Linear(3, 4)([1, 2, 3]), lambda: nn.LayerNorm(4)(tt.randn(2, 5)),
+    lambda: nn.BatchNorm2d(4)(tt.randn(2, 5)),
+    lambda: nn.CrossEntropyLoss()(tt.randn(3, 4), tt.tensor([0, 1])),
+    lambda: tt.cat([tt.ones(2), tt.ones(2, 2)]), lambda: tt.ones(2).backward(),
+    lambda: tt.ones(2, 3).view(4), lambda: F.softmax(tt.ones(3), dim=5),
+    lambda: nn.MultiheadAttention(8, 2)(*[tt.ones(2, 3, 4)] * 3),
+    lambda: tt.tensor([[1, 2], [3]]), lambda: tt.ones(3)[5],
+    lambda: tt.ones(2, dtype=tt.int64) @ tt.ones(2),
+    lambda: F.mse_loss(tt.ones(3), tt.ones(4)), lambda: F.linear(tt.ones(3, 4), tt.ones(2, 5)),
+    lambda: tt.linalg.solve(tt.ones(2, 3), tt.ones(2)), lambda: optim.SGD([], lr=0.1),
+    lambda: tt.stack([tt.ones(2), tt.ones(3)]), lambda: tt.ones(2, 3).permute(0, 0),
+    lambda: nn.Embedding(3, 2)(tt.tensor([3])), lambda: tt.ones(3).reshape(2, 2),
+    lambda: nn.Transformer(8, 2)(tt.ones(1, 2, 4), tt.ones(1, 2, 4)),
+    lambda: tt.autograd.grad(tt.ones(2, requires_grad=True) * 2, tt.ones(2)),
+    lambda: F.scaled_dot_product_attention(*[tt.ones(1, 2, 3)] * 2, tt.ones(1, 4, 3)),
+    lambda: nn.GRU(3, 4)(tt.ones(2, 2, 5)), lambda: tt.gather(tt.ones(2, 2), 1, tt.ones(2, 2)),
+    lambda: tt.ones(2).masked_fill(tt.ones(2), 0), lambda: tt.einsum("ij,jk", tt.ones(2, 3)),
+    lambda: tt.ones(2, 2).max(dim=3), lambda: nn.MaxPool2d(2)(tt.ones(3)),
+]
+
+
+@in_turn("mistake", MISTAKES)
+def test_a_traceback_ends_in_three_frames_of_the_package_at_most(mistake):
+    with pytest.raises(Exception) as caught:
+        mistake()
+    frames = [f for f, _ in traceback.walk_tb(caught.value.__traceback__)]
+    own = [f for f in frames if OWN in f.f_globals]
+    lines = "".join(traceback.format_exception(caught.value))
+    assert len(own) <= MOST, lines
+    assert "placeholder" not in lines and "<tinytensor" not in lines and "first_call" not in lines
+    assert any(f.f_code is mistake.__code__ for f in frames), "the program's line is missing"
+
+
+def notes(call: Any) -> list[str]:
+    with pytest.raises(Exception) as caught:
+        call()
+    return caught.value.__notes__
+
+
+def test_the_note_names_the_layer_by_its_path_in_the_model():
+    assert notes(lambda: Net()(tt.randn(3, 5))) == ["in fc1, Linear(784, 32)"]
+    assert notes(lambda: Net()(tt.randn(3, 784))) == ["in body.2, Linear(30, 2)"]
+    assert notes(lambda: Net().body(tt.randn(3, 5))) == ["in 0, Linear(32, 300)"]
+    assert notes(lambda: nn.Linear(3, 4)(tt.randn(2, 5))) == ["in Linear(3, 4)"]
+    layer = nn.Sequential(nn.Linear(3, 4, bias=False))
+    assert notes(lambda: layer(tt.randn(2, 5))) == ["in 0, Linear(3, 4, bias=False)"]
+
+
+def test_the_note_names_the_operation_and_the_shapes():
+    assert notes(lambda: tt.ones(3).sum(dim=4)) == ["in sum, on inputs of shape (3,)"]
+
+
+def test_an_error_of_the_program_inside_the_engine_keeps_its_lines():
+    x = Refusing.apply(tt.ones(2, requires_grad=True))
+    with pytest.raises(ValueError, match="refused by the program") as caught:
+        x.sum().backward()
+    assert traceback.extract_tb(caught.value.__traceback__)[-1].name == "backward"
+    assert traceback.extract_tb(caught.value.__traceback__)[-1].filename == __file__
+
+
+def test_a_failed_call_frees_its_inputs():
+    x = tt.ones(3)
+    alive = weakref.ref(x)
+    gc.disable()
+    try:
+        try:
+            nn.Linear(4, 2)(x)
+        except RuntimeError:
+            pass
+        del x
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_the_gate_of_a_hook_names_the_line_of_the_program():
+    layer = nn.Linear(2, 2)
+    layer.register_full_backward_hook(lambda module, grad_input, grad_output: None)
+    out = layer(tt.ones(1, 2, requires_grad=True))
+    assert place_of(out.grad_fn).startswith(__file__)

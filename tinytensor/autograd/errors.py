@@ -1,0 +1,56 @@
+"""What an operation does when its forward fails: an error in the user's words, or another try."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ..arrays import devices
+from . import graph
+from .frames import shorten
+
+
+def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+    """The result of a second try, or an exception to raise.
+
+    A 0-d Tensor on the CPU among Tensors of one GPU is moved there. NumPy's and CuPy's errors about
+    shapes and dtypes become errors that name the op and the sizes; any other error gets a note.
+    """
+    if op.signature.variadic and len(inputs) == 1 and isinstance(inputs[0], list | tuple):
+        inputs = tuple(inputs[0])
+    tensors = [x for x in inputs if devices.is_array(getattr(x, "_array", None))]
+    places = list(dict.fromkeys(devices.device_of(t._array) for t in tensors))
+    if len(places) > 1:
+        gpu = next(p for p in places if p.type == "cuda")
+        if len(places) == 2 and all(
+                t._array.ndim == 0 for t in tensors if devices.device_of(t._array) != gpu):
+            moved = [x.to(gpu) if isinstance(x, graph.Tensor) else x for x in inputs]
+            if op.signature.variadic:
+                moved = [moved]
+            named = dict(zip(op.signature.inputs, moved, strict=True)) | parameters
+            return op.function(**{n: named[n] for n in op.signature.order})
+        return RuntimeError(f"{op.name}: the inputs are on different devices, "
+                               f"{' and '.join(map(str, places))}; move them with .to(...)")
+    shapes = [tuple(t._array.shape) for t in tensors]
+    if isinstance(error, ValueError) and "broadcast" in str(error):
+        return RuntimeError(f"{op.name}: {broadcast_problem(shapes)}")
+    if isinstance(error, TypeError) and re.search("not supported|Wrong type", str(error)):
+        kinds = " and ".join(dict.fromkeys(t._array.dtype.name for t in tensors))
+        return RuntimeError(f"{op.name}: is not defined for {kinds}; convert with .to(...)")
+    if tensors and not re.match(r"[\w.]+: ", str(error)):  # no operation is named yet
+        error.add_note(f"in {op.name}, on inputs of shape {', '.join(map(str, shapes))}")
+    shorten(error, most=2)
+    return error
+
+
+def broadcast_problem(shapes: Sequence[tuple[int, ...]]) -> str:
+    """Why shapes do not broadcast: the sizes that differ, and where."""
+    listed = " and ".join(map(str, shapes))
+    for back in range(1, max(map(len, shapes)) + 1):
+        sizes = {s[-back] for s in shapes if len(s) >= back} - {1}
+        if len(sizes) > 1:
+            differing = " and ".join(map(str, sorted(sizes)))
+            return (f"shapes {listed} do not broadcast: sizes {differing} differ at dimension "
+                    f"{-back}; sizes must be equal, or one of them 1")
+    return f"shapes {listed} do not fit"
