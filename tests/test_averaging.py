@@ -130,8 +130,9 @@ def test_the_state_of_swalr_goes_on() -> None:
     (lambda u, o: u.AveragedModel(tinytensor.nn.Identity(), avg_fn=abs, multi_avg_fn=abs),
      AssertionError, "not both"),
     (lambda u, o: u.SWALR(o, 0.1, anneal_strategy="steep"), ValueError, "'steep'"),
-    (lambda u, o: u.SWALR(o, 0.1, anneal_epochs=-1), ValueError, "equal or greater than 0"),
-    (lambda u, o: u.SWALR(o, [0.1, 0.2]), ValueError, "each of 1 parameter groups, got 2")])
+    (lambda u, o: u.SWALR(o, 0.1, anneal_epochs=-1), ValueError,
+     "anneal_epochs must be an int of at least 0"),
+    (lambda u, o: u.SWALR(o, [0.1, 0.2]), ValueError, "got 2 values for 1 groups")])
 def test_misuse(act: Any, error: type[Exception], message: str) -> None:
     optimizer = tinytensor.optim.SGD([tinytensor.ones(1)], lr=0.1)
     with pytest.raises(error, match=message):

@@ -120,7 +120,7 @@ def test_a_batch_of_none_gives_gradients_of_zeros():
 def test_only_the_gradients_wanted_are_computed(monkeypatch):
     calls = []
     for made in (convolution.convolution_input, convolution.convolution_weight):
-        monkeypatch.setattr(made, "run", lambda *a, run=made.run, name=made.name:
+        monkeypatch.setattr(made, "run", lambda *a, run=made.run, name=made.__name__:
                             calls.append(name) or run(*a))
     x, w = drawn((1, 1, 4, 4), (1, 1, 2, 2))
     out = ours("conv2d")(tinytensor.tensor(x), tinytensor.tensor(w, requires_grad=True))
@@ -143,18 +143,18 @@ FRAMES = [convolution.Frame((5, 6), (3, 2), (3, 2), (2, 3), (1, 0), (1, 2)),
 @pytest.mark.parametrize("frame", FRAMES, ids=["strided", "padded", "cubes"])
 def test_windows_and_overlap_add_are_each_others_transpose(frame):
     x, y = drawn((2, 3, *frame.size), (2, 3, *frame.kernel, *frame.out))
-    assert inner(convolution.windows.forward(numpy, x, frame), y) == pytest.approx(
-        inner(x, convolution.overlap_add.forward(numpy, y, frame)), rel=1e-12)
+    assert inner(convolution.windows.op.forward(numpy, x, frame), y) == pytest.approx(
+        inner(x, convolution.overlap_add.op.forward(numpy, y, frame)), rel=1e-12)
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=["strided", "padded", "cubes"])
 def test_the_three_convolutions_are_one_form(frame):
     x, w, g = drawn((2, 3, *frame.size), (4, 3, *frame.kernel), (2, 4, *frame.out))
-    form = inner(convolution.convolution.forward(numpy, x, w, None, frame), g)
+    form = inner(convolution.convolution.op.forward(numpy, x, w, None, frame), g)
     assert form == pytest.approx(
-        inner(x, convolution.convolution_input.forward(numpy, g, w, frame)), rel=1e-11)
+        inner(x, convolution.convolution_input.op.forward(numpy, g, w, frame)), rel=1e-11)
     assert form == pytest.approx(
-        inner(w, convolution.convolution_weight.forward(numpy, x, g, frame)), rel=1e-11)
+        inner(w, convolution.convolution_weight.op.forward(numpy, x, g, frame)), rel=1e-11)
 
 
 @pytest.mark.parametrize("line", [pooling.PAIRS, pooling.UNEVEN, pooling.UNEVEN.transposed(),
@@ -162,11 +162,11 @@ def test_the_three_convolutions_are_one_form(frame):
                          ids=["regular", "uneven", "transposed", "repeated"])
 def test_a_line_and_its_transpose(line):
     x, y = drawn((2, line.size, 3), (2, line.out, 3))
-    assert inner(pooling.window_sum.forward(numpy, x, 1, line), y) == pytest.approx(
-        inner(x, pooling.window_sum.forward(numpy, y, 1, line.transposed())), rel=1e-12)
-    number = pooling.winner.forward(numpy, x, 1, line)
-    assert inner(pooling.pick.forward(numpy, x, number, 1, line), y) == pytest.approx(
-        inner(x, pooling.put.forward(numpy, y, number, 1, line)), rel=1e-12)
+    assert inner(pooling.window_sum.op.forward(numpy, x, 1, line), y) == pytest.approx(
+        inner(x, pooling.window_sum.op.forward(numpy, y, 1, line.transposed())), rel=1e-12)
+    number = pooling.winner.op.forward(numpy, x, 1, line)
+    assert inner(pooling.pick.op.forward(numpy, x, number, 1, line), y) == pytest.approx(
+        inner(x, pooling.put.op.forward(numpy, y, number, 1, line)), rel=1e-12)
 
 
 def test_no_tap_of_a_line_meets_a_position_twice():

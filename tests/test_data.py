@@ -157,7 +157,7 @@ def test_collate_tensors() -> None:
      r"of sample\['x'\]\[0\] are \(2,\) at 0 and \(1,\) at 1"),
     (lambda lib: [numpy.zeros(2), numpy.zeros(3)], RuntimeError, r"\(2,\) at 0 and \(3,\) at 1"),
     (lambda lib: [[1], [1, 2]], RuntimeError, "equal size; the lengths are 1 at 0 and 2 at 1"),
-    (lambda lib: [{"x": 1}, {"y": 1}], KeyError, "sample 1 has no 'x'"),
+    (lambda lib: [{"x": 1}, {"y": 1}], KeyError, "sample 1 has no key 'x'"),
     (lambda lib: [object()], TypeError, "found .*object"),
     (lambda lib: [(1, None)], TypeError, "found .*NoneType"),
     (lambda lib: [numpy.array(["a"])], TypeError, "found <U1"),
@@ -293,7 +293,7 @@ def test_messages_name_what_is_wrong() -> None:
         DataLoader([1], batch_size=0)
     for loader, said in ((DataLoader([]), "the dataset is empty$"),
                          (DataLoader(stream(tinytensor, 0), 2), "the dataset is empty$"),
-                         (DataLoader([1, 2], 3, drop_last=True), "smaller than the batch of 3")):
+                         (DataLoader([1, 2], 3, drop_last=True), "smaller than the batch size 3")):
         with pytest.warns(UserWarning, match=said):
             assert list(loader) == []
 

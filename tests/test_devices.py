@@ -231,7 +231,7 @@ def test_without_cupy_the_error_says_what_to_install(monkeypatch):
             tinytensor.zeros(2, device="cuda")
         message = str(error.value)
         assert message == ("device 'cuda' is not available: CuPy is not installed: pip install "
-                           "cupy-cuda12x, or cupy-cuda13x, whichever is your CUDA version")
+                           "cupy-cuda12x or cupy-cuda13x, to match your CUDA version")
         assert not device_module.cuda_is_available() and device_module.device_count() == 0
         device_module.synchronize()  # nothing to wait for
     finally:

@@ -1090,7 +1090,7 @@ def test_messages_for_what_is_no_tensor():
         tinytensor.nn.functional.cross_entropy(tinytensor.ones(2, 3), [0, 1])
     with pytest.raises(RuntimeError, match=r"input has shape \(4,\), the target \(3,\); they must"):
         tinytensor.nn.functional.mse_loss(tinytensor.ones(4), tinytensor.ones(3))
-    with pytest.raises(TypeError, match=r"item 1 is the class ReLU; write ReLU\(\)"):
+    with pytest.raises(TypeError, match=r"module 1 is the class ReLU; write ReLU\(\)"):
         tinytensor.nn.Sequential(tinytensor.nn.Linear(2, 2), tinytensor.nn.ReLU)
-    with pytest.raises(TypeError, match=r"got a Linear; pass its parameters"):
+    with pytest.raises(TypeError, match=r"got a Linear; pass model\.parameters\(\)"):
         tinytensor.optim.Adam(tinytensor.nn.Linear(2, 2))

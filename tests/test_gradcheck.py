@@ -59,9 +59,9 @@ WRONG = {
     "off by the factor 3": (lambda x: x * x, lambda g, x: g * x * 6),
     "off by the factor 1/6": (lambda x: x.sum(), lambda g, x: g.expand(2, 3) / 6),
     "zero: not connected": (lambda x: x * x, lambda g, x: None),
-    "zero: the rule gives no gradient": (lambda x: x * x, lambda g, x: g * 0.0),
+    "zero: the rule returns zeros": (lambda x: x * x, lambda g, x: g * 0.0),
     "not finite": (lambda x: x * x, lambda g, x: g * float("nan")),
-    "a factor depends on the element": (lambda x: x ** 3, lambda g, x: g * x),
+    "by other factors for others": (lambda x: x ** 3, lambda g, x: g * x),
 }
 
 
@@ -470,7 +470,7 @@ def test_functional_errors():
         functional.jacobian(lambda a, b: a * 2, (x, y), strict=True)
     with pytest.raises(RuntimeError, match="does not depend on the inputs, which strict"):
         functional.vjp(lambda a: y * 2, x, y, strict=True)
-    with pytest.raises(RuntimeError, match=r"hessian: func must give one number, got shape \(3,\)"):
+    with pytest.raises(RuntimeError, match=r"hessian: .* return one element, got shape \(3,\)"):
         functional.hessian(lambda a: a * 2, x)
     with pytest.raises(RuntimeError, match="vjp: v may be left out only"):
         functional.vjp(lambda a: a * 2, x)
@@ -478,6 +478,6 @@ def test_functional_errors():
         functional.jvp(lambda a: a * 2, x, y)
     with pytest.raises(TypeError, match="the inputs must be a Tensor"):
         functional.jacobian(lambda a: a, 3.0)
-    with pytest.raises(ValueError, match="strategy 'sideways'"):
+    with pytest.raises(ValueError, match="got 'sideways'"):
         functional.jacobian(lambda a: a, x, strategy="sideways")
     assert x.grad is None and not x.requires_grad

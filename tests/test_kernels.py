@@ -99,7 +99,7 @@ pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need nu
 @pytest.fixture(autouse=True)
 def never_too_small(monkeypatch, kernels):
     monkeypatch.setattr(KernelSettings, "min_work", 0)
-    for name in ("WAKES", "WAKES_FOR_VECTORS", "WORTH", "WORTH_FOR_VECTORS"):
+    for name in ("BLAS_THREADS", "BLAS_THREADS_VECTOR", "OUR_THREADS", "OUR_THREADS_VECTOR"):
         monkeypatch.setattr(linalg, name, 1)
 
 
@@ -244,7 +244,7 @@ SMALL_IMAGES = [
 @dtypes
 @pytest.mark.parametrize("values", ["numbers", "an infinity"])
 def test_convolutions_as_products_equal_the_reference(dtype, values, monkeypatch):
-    monkeypatch.setattr(convolution, "_is_product", lambda *_: True)
+    monkeypatch.setattr(convolution, "_product_is_faster", lambda *_: True)
     monkeypatch.setattr(convolution, "WINDOWS", 400)
 
     def change(x):
@@ -260,13 +260,13 @@ def test_convolutions_as_products_equal_the_reference(dtype, values, monkeypatch
 
 def test_small_images_with_many_channels_are_products(monkeypatch):
     chosen = []
-    is_product = convolution._is_product
+    is_faster = convolution._product_is_faster
 
     def noted(*arguments):
-        chosen.append(is_product(*arguments))
+        chosen.append(is_faster(*arguments))
         return chosen[-1]
 
-    monkeypatch.setattr(convolution, "_is_product", noted)
+    monkeypatch.setattr(convolution, "_product_is_faster", noted)
     for channels, size in ((256, 4), (16, 32), (4, 4)):
         layer = tinytensor.nn.Conv2d(channels, channels, 3, padding=1)
         layer(tinytensor.ones(8, channels, size, size, requires_grad=True)).sum().backward()
@@ -294,9 +294,9 @@ def test_weights_of_another_size_are_the_body_s_error(kind):
 
 def test_a_kernel_must_take_what_its_reference_takes():
     part = Dispatch("scale", lambda xp, x, factor: x * factor)
-    with pytest.raises(TypeError, match=r"the kernel takes \(x\), but the reference \(x, factor\)"):
+    with pytest.raises(TypeError, match=r"the kernel takes \(x\), the reference \(x, factor\)"):
         part.kernel("cpu")(lambda x: x)
-    with pytest.raises(ValueError, match="only cpu and cuda"):
+    with pytest.raises(ValueError, match="the devices are cpu and cuda"):
         part.kernel("tpu")
 
 

@@ -53,7 +53,7 @@ LABELS = tinytensor.tensor([0, 2, 1])
     (lambda: TensorDataset(tinytensor.randn(3, 2), LABELS[:2]), AssertionError,
      r"the same number of samples, got \[3, 2\]"),
     (lambda: tinytensor.from_numpy(numpy.ones(2, numpy.dtype("f4").newbyteorder("S"))), TypeError,
-     r"another byte order than this machine; convert with \.astype\('float32'\)"),
+     r"not have this machine's byte order; convert with \.astype\('float32'\)"),
     (lambda: attend(tinytensor.zeros(2, 4)), RuntimeError,
      r"a mask of shape \(2, 4\) does not broadcast to the scores, \(1, 2, 4, 4\)"),
     (lambda: attend(tinytensor.zeros(3, 1, 4, 4)), RuntimeError, "does not broadcast to the sco"),

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from operations import in_turn
 
-from tinytensor import __main__ as command
-from tinytensor.commands import stubs
+from tinytensor.commands import ops, stubs
 
 ROOT = Path(__file__).parent.parent
 
@@ -129,14 +128,37 @@ def test_stubs_of_the_table_are_up_to_date():
 
 
 def test_page_of_operations_is_up_to_date():
-    assert command.text(markdown=True) in (ROOT / "tinytensor/OPERATIONS.md").read_text(), \
+    assert ops.text(markdown=True) in (ROOT / "tinytensor/OPERATIONS.md").read_text(), \
         "run: python -m tinytensor ops --markdown > tinytensor/OPERATIONS.md"
+
+
+def test_page_of_operations_shows_kernels():
+    kernels = {row[0]: row[-1] for row in ops.rows()}
+    assert kernels["matmul"] == "cpu: forward, backward"
+    assert kernels["mm, spmm"] == "cpu: in matmul"
+    assert kernels["nn.functional.conv2d"] == "cpu: in convolution"
+    assert kernels["abs, absolute"] == "-"
+
+
+def test_commands_may_be_piped_to_head():
+    with subprocess.Popen([sys.executable, "-m", "tinytensor", "ops"], cwd=ROOT, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline().startswith("operation ")
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+def test_help_shows_defaults():
+    answer = subprocess.run([sys.executable, "-m", "tinytensor", "ops", "--help"], cwd=ROOT,
+                            capture_output=True, text=True, check=True)
+    assert "(default: False)" in " ".join(answer.stdout.split())
 
 
 def test_readme_lists_the_operations():
     readme = (ROOT / "README.md").read_text()
-    assert command.families() in readme, "run: python -m tinytensor ops --families"
-    assert f"{len(command.rows())} operations" in readme
+    assert ops.families() in readme, "run: python -m tinytensor ops --families"
+    assert f"{len(ops.rows())} operations" in readme
 
 
 def test_readme_commands_are_one_line_each():

@@ -363,7 +363,7 @@ def zeros(*shape: int) -> Any:
 
 WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: nn.LSTM(4, 3)(zeros(5, 2, 4, 1)), ValueError, r"LSTM.*\(5, 2, 4, 1\)"),
-    (lambda: nn.GRU(4, 3)(zeros(5, 2, 6)), RuntimeError, r"GRU: .*\(5, 2, 6\) must be 4"),
+    (lambda: nn.GRU(4, 3)(zeros(5, 2, 6)), RuntimeError, r"GRU: .*6 feat.*\(5, 2, 6\).*takes 4"),
     (lambda: nn.RNN(4, 3)(zeros(5, 2, 4).double()), ValueError, "float64.*float32"),
     (lambda: nn.RNN(4, 3)(zeros(0, 2, 4)), RuntimeError, r"empty.*\(0, 2, 4\)"),
     (lambda: nn.GRU(4, 3)(zeros(5, 2, 4), zeros(1, 3, 3)), RuntimeError,
@@ -373,7 +373,7 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: nn.LSTM(4, 3)(zeros(5, 2, 4), zeros(1, 2, 3)), TypeError, r"LSTM.*\(h, c\).*Tensor"),
     (lambda: nn.LSTM(4, 3)(zeros(5, 2, 4), (zeros(1, 2, 3), zeros(1, 2, 4))), RuntimeError,
      r"c_0 .*\(1, 2, 4\)"),
-    (lambda: nn.LSTM(4, 3)(rnn.pack_sequence([zeros(2, 5)])), RuntimeError, "must be 4"),
+    (lambda: nn.LSTM(4, 3)(rnn.pack_sequence([zeros(2, 5)])), RuntimeError, "this layer takes 4"),
     (lambda: nn.RNN(4, 3, nonlinearity="cos"), ValueError, "cos"),
     (lambda: nn.RNNBase("CONV", 4, 3), ValueError, "CONV"),
     (lambda: nn.LSTM(4, 3, proj_size=2), ValueError, "proj_size.*Linear"),
@@ -384,7 +384,7 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: nn.LSTMCell(4, 3)(zeros(2, 2, 4)), ValueError, r"LSTMCell.*\(2, 2, 4\)"),
     (lambda: nn.LSTMCell(4, 3)(zeros(2, 4), (zeros(2, 3), zeros(1, 2, 3))), ValueError,
      r"hx\[1\].*\(1, 2, 3\)"),
-    (lambda: nn.GRUCell(4, 3)(zeros(2, 5)), RuntimeError, r"\(2, 5\) must be 4"),
+    (lambda: nn.GRUCell(4, 3)(zeros(2, 5)), RuntimeError, r"5 features .*\(2, 5\).*takes 4"),
     (lambda: nn.GRUCell(4, 3)(zeros(2, 4), zeros(3, 3)), RuntimeError, r"\(2, 3\).*got \(3, 3\)"),
     (lambda: nn.RNNCell(4, 3, nonlinearity="cos")(zeros(2, 4)), RuntimeError, "cos"),
     (lambda: rnn.pack_padded_sequence(zeros(3, 2), [1, 3]), RuntimeError, "enforce_sorted=False"),

@@ -244,7 +244,7 @@ def test_parts_that_are_none(tmp_path: Path) -> None:
     assert same(states(others), before)
     with pytest.raises(RuntimeError) as caught:
         resume.load_checkpoint(path, model=nn.Linear(3, 4))
-    assert "at the part 'model'" in caught.value.__notes__[0]
+    assert "for the part 'model'" in caught.value.__notes__[0]
 
 
 def test_files_that_are_no_checkpoints(tmp_path: Path) -> None:

@@ -143,9 +143,9 @@ def test_a_figure_is_an_image(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("wrong", "said"), [
     (lambda w: w.add_scalar("loss", tinytensor.ones(2)), r"'loss' must be one number, got .* \(2,"),
-    (lambda w: w.add_histogram("h", numpy.ones(0)), "no values"),
+    (lambda w: w.add_histogram("h", numpy.ones(0)), "at least one value"),
     (lambda w: w.add_image("i", IMAGE, dataformats="HW"), r"'HW' does not fit .* \(3, 5, 4\)"),
-    (lambda w: w.add_image("i", IMAGE, dataformats="HCW"), "1, 3 or 4 channels, not 5"),
+    (lambda w: w.add_image("i", IMAGE, dataformats="HCW"), "1, 3 or 4 channels, got 5"),
 ], ids=["scalar", "histogram", "dims", "channels"])
 def test_what_cannot_be_shown(wrong: Any, said: str, tmp_path: Path) -> None:
     with SummaryWriter(tmp_path) as writer, pytest.raises(ValueError, match=said):

@@ -89,12 +89,12 @@ def test_threads_that_sleep_are_woken(several):
 def test_a_job_does_not_wait_for_threads_that_are_not_there(several):
     """Nobody watches this board: who has the work does it."""
     total, pieces = numpy.zeros(50, numpy.int64), numpy.zeros(50, numpy.int64)
-    assert not count_up.together(crew.new_board(), 50, several, 1, total, pieces)
+    assert not count_up.parallel(crew.new_board(), 50, several, 1, total, pieces)
     assert (total == 1).all()
 
 
 def test_an_error_in_a_piece_reaches_the_caller(several):
-    with pytest.raises(RuntimeError, match="ask_for_too_much: failed in a thread"):
+    with pytest.raises(RuntimeError, match="ask_for_too_much: the kernel failed on a thread"):
         pool.split(ask_for_too_much, 10, numpy.zeros(3))
     assert len(pieces_of(100)) == several  # and it goes on
 
@@ -139,7 +139,7 @@ def test_threads_can_be_set(monkeypatch):
     tinytensor.set_num_threads(1)
     assert tinytensor.get_num_threads() == 1
     assert pieces_of(100) == [(0, 100)]
-    with pytest.raises(RuntimeError, match="at least 1 thread, got 0"):
+    with pytest.raises(RuntimeError, match="at least 1, got 0"):
         tinytensor.set_num_threads(0)
 
 
@@ -164,8 +164,8 @@ def one_thread_of_openblas():
 @pytest.mark.parametrize("dtype", [numpy.float32, numpy.float64])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_products_equal_numpys(shape, dtype, several, one_thread_of_openblas, monkeypatch):
-    monkeypatch.setattr(linalg, "WAKES", 1)
-    monkeypatch.setattr(linalg, "WORTH", 1)
+    monkeypatch.setattr(linalg, "BLAS_THREADS", 1)
+    monkeypatch.setattr(linalg, "OUR_THREADS", 1)
     rows, depth, columns = shape
     rng = numpy.random.default_rng(0)
     tolerance = (depth + 4) * numpy.finfo(dtype).eps  # the bias, and the differences below
@@ -199,8 +199,8 @@ def leaves():
     lambda x, w, b: functional.linear(x, w, b), lambda x, w, b: functional.linear(x, w) + b,
     lambda x, w, b: x @ w.T + b, lambda x, w, b: x[0] @ w.T.clone() + b])
 def test_layers_and_their_gradients_equal_the_references(layer, several, monkeypatch):
-    monkeypatch.setattr(linalg, "WAKES", 1)
-    monkeypatch.setattr(linalg, "WORTH", 1)
+    monkeypatch.setattr(linalg, "BLAS_THREADS", 1)
+    monkeypatch.setattr(linalg, "OUR_THREADS", 1)
     used = []
     monkeypatch.setattr(pool, "split", lambda loop, *args, **how: (
         used.append(loop.__name__), Pool.split(pool, loop, *args, **how)))
@@ -219,7 +219,7 @@ def test_layers_and_their_gradients_equal_the_references(layer, several, monkeyp
 
 @pytest.mark.parametrize("samples", [1, 2, 31, 200])
 def test_a_linear_layer_s_gradients_are_those_that_are_wanted(samples, several, monkeypatch):
-    monkeypatch.setattr(linalg, "WORTH_FOR_VECTORS", 1)
+    monkeypatch.setattr(linalg, "OUR_THREADS_VECTOR", 1)
     rng = numpy.random.default_rng(0)
     shapes = ((samples, 130), (110, 130), (110,))
     arrays = [rng.standard_normal(shape) for shape in shapes]

@@ -404,13 +404,14 @@ def attend(*shapes: tuple[int, ...], **options: Any) -> Any:
 
 X = (3, 2, D)
 WRONG: list[tuple[Any, type[Exception], str]] = [
-    (lambda: nn.MultiheadAttention(9, 2), AssertionError, "2 heads do not divide embed_dim 9"),
+    (lambda: nn.MultiheadAttention(9, 2), AssertionError, "num_heads=2 and embed_dim=9"),
     (lambda: nn.MultiheadAttention(0, 2), ValueError, "got 0 and 2"),
     (lambda: attend((D,)), AssertionError, r"query \(8,\)"),
     (lambda: attend(X, (3, D), X), AssertionError, r"key \(3, 8\)"),
-    (lambda: attend((3, 2, 7), X, X), AssertionError, r"query must be 8, got query \(3, 2, 7\)"),
+    (lambda: attend((3, 2, 7), X, X), AssertionError,
+     r"the query has 7 features, this layer takes 8 \(embed_dim\); got query \(3, 2, 7\)"),
     (lambda: attend(X, (5, 2, D), (6, 2, D)), AssertionError, r"\(5, 2, 8\), value \(6, 2, 8\)"),
-    (lambda: attend(X, (3, 4, D), (3, 4, D)), RuntimeError, r"batches.*\(3, 4, 8\)"),
+    (lambda: attend(X, (3, 4, D), (3, 4, D)), RuntimeError, r"batch sizes.*\(3, 4, 8\)"),
     (lambda: attend(X, key_padding_mask=zeros(2, 4)), AssertionError, r"\(2, 3\), got \(2, 4\)"),
     (lambda: attend((3, D), key_padding_mask=zeros(1, 3)), AssertionError,
      r"\(3,\), got \(1, 3\)"),
@@ -421,9 +422,9 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: attend(X, is_causal=True), RuntimeError, "generate_square_subsequent_mask"),
     (lambda: nn.TransformerEncoderLayer(D, HEADS, activation="sine"), RuntimeError, "sine"),
     (lambda: nn.Transformer(D, HEADS, 1, 1)(zeros(3, 2, D), zeros(3, 3, D)), RuntimeError,
-     r"batches.*src \(3, 2, 8\), tgt \(3, 3, 8\)"),
+     r"batch sizes.*src \(3, 2, 8\), tgt \(3, 3, 8\)"),
     (lambda: nn.Transformer(D, HEADS, 1, 1)(zeros(3, 2, D), zeros(3, 2, 7)), RuntimeError,
-     r"must be 8.*\(3, 2, 7\)"),
+     r"must have 8 features.*\(3, 2, 7\)"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Whatever GPU there is, under the names of `torch.accelerator`, for programs that take any.
+"""The current accelerator, under the names of `torch.accelerator`. Here it is always a CUDA GPU.
 
     device = tinytensor.accelerator.current_accelerator() or "cpu"
 """
@@ -21,27 +21,27 @@ __all__ = ["is_available", "device_count", "current_accelerator", "current_devic
 
 
 def is_available() -> bool:
-    """Whether there is a GPU that answers."""
+    """Whether CuPy is installed and a GPU works."""
     return cuda_is_available()
 
 
 def current_accelerator(check_available: bool = False) -> devices.device | None:
-    """The kind of GPU there is, `device("cuda")`; None without one, asked to check or not."""
+    """device("cuda"), or None without a GPU, for either value of `check_available`."""
     return devices.device("cuda") if cuda_is_available() else None
 
 
 def current_device_index() -> int:
-    """The number of the GPU that "cuda" means.
+    """The index of the current GPU.
 
     Raises:
-        RuntimeError: there is none.
+        RuntimeError: CuPy or a GPU is missing.
     """
     return devices.current_device()
 
 
 @contextmanager
 def device_index(device: int | None) -> Iterator[None]:
-    """Within, "cuda" means another GPU; None changes nothing."""
+    """A context in which another GPU is the current one; None changes nothing."""
     if device is None:
         yield
         return
@@ -53,7 +53,7 @@ def device_index(device: int | None) -> Iterator[None]:
         set_device_index(before)
 
 
-current_device_idx, set_device_idx = current_device_index, set_device_index  # their older names
+current_device_idx, set_device_idx = current_device_index, set_device_index  # older names
 
 
 def __getattr__(name: str) -> Any:

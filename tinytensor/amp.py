@@ -1,16 +1,17 @@
 """Mixed precision, under the names of `torch.amp`.
 
-`autocast` casts nothing here: every operation computes in the dtype of its inputs, so a program of
-float32 Tensors stays one. What it trains is as good, in float32 better, and takes as long as
-without. `GradScaler` does what its name says, for programs that hold their weights in float16.
+`autocast` does not cast: every operation computes in the dtype of its inputs, so a program of
+float32 Tensors computes in float32. `GradScaler` scales the loss and the gradients as PyTorch's
+does, for programs with float16 weights.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
+from .arrays import dtypes
 from .arrays.devices import array_module
 from .autograd.modes import no_grad
 from .tensors.tensor import Tensor
@@ -18,20 +19,28 @@ from .tensors.tensor import Tensor
 __all__ = ["GradScaler", "autocast"]
 
 
-class autocast:  # noqa: N801 - PyTorch's name
-    """A block, or a decorator, inside of which PyTorch casts some inputs to a shorter dtype.
+class _Optimizer(Protocol):
+    """What GradScaler uses of an optimizer; `optim` is above this module."""
 
-    Here it changes nothing; the arguments are checked and kept.
+    param_groups: list[dict[str, Any]]
+
+    def step(self) -> Any: ...
+
+
+class autocast:  # noqa: N801 - PyTorch's name
+    """A context or decorator in which PyTorch lowers the precision of some operations.
+
+    Here it has no effect.
 
     Raises:
-        RuntimeError: another device than "cpu" and "cuda".
+        RuntimeError: a device_type other than "cpu" and "cuda".
     """
 
-    def __init__(self, device_type: str, dtype: Any = None, enabled: bool = True,
+    def __init__(self, device_type: str, dtype: dtypes.dtype | None = None, enabled: bool = True,
                  cache_enabled: bool | None = None):
         if device_type not in ("cpu", "cuda"):
-            raise RuntimeError(f"autocast: unknown device_type {device_type!r}; there are 'cpu' "
-                               "and 'cuda'")
+            raise RuntimeError(f"autocast: unknown device_type {device_type!r}; write 'cpu' or "
+                               "'cuda'")
         self.device, self.fast_dtype, self.enabled = device_type, dtype, enabled
 
     def __enter__(self) -> autocast:
@@ -50,19 +59,19 @@ class autocast:  # noqa: N801 - PyTorch's name
 
 
 class GradScaler:
-    """Keeps small gradients from vanishing in float16: the loss is scaled up, gradients down again.
+    """Scales the loss, so that small gradients do not underflow in float16, and unscales gradients.
 
         scaler.scale(loss).backward()
         scaler.step(optimizer)          # skipped if a gradient is inf or NaN
-        scaler.update()                 # the scale falls after a skipped step, grows after many
+        scaler.update()                 # lowers the scale after a skipped step
 
-    Micikevicius et al. 2018. With enabled=False `scale` and `update` do nothing and `step` only
-    steps.
+    Micikevicius et al. 2018. With enabled=False `scale` and `update` do nothing and `step` calls
+    only optimizer.step().
 
     Args:
-        init_scale: the scale of the first step.
-        growth_factor: by what the scale grows after growth_interval steps without inf or NaN.
-        backoff_factor: by what it is multiplied after a step with one.
+        init_scale: the initial scale.
+        growth_factor: the scale is multiplied by it after growth_interval steps without inf or NaN.
+        backoff_factor: the scale is multiplied by it after a step with inf or NaN.
 
     Raises:
         ValueError: a growth_factor of at most 1, a backoff_factor of at least 1.
@@ -81,12 +90,12 @@ class GradScaler:
         self._scale = float(init_scale)
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval, self._growth_tracker = growth_interval, 0
-        # Of each optimizer that was unscaled since the last update: whether inf or NaN was found,
-        self._found: dict[Any, bool] = {}
-        self._stepped: set[Any] = set()  # and those that were stepped.
+        # Whether the gradients had inf or NaN, for each optimizer unscaled since the last update.
+        self._overflowed: dict[Any, bool] = {}
+        self._stepped: set[Any] = set()  # the optimizers stepped since the last update
 
     def scale(self, outputs: Any) -> Any:
-        """A Tensor times the scale, or all Tensors in an iterable."""
+        """Multiplies a Tensor, or all Tensors of an iterable, by the scale."""
         if not self._enabled:
             return outputs
         if isinstance(outputs, Tensor):
@@ -96,34 +105,35 @@ class GradScaler:
             return type(outputs)(scaled) if isinstance(outputs, list | tuple) else scaled
         raise ValueError(f"GradScaler.scale: expected Tensors, got {type(outputs).__name__}")
 
-    def unscale_(self, optimizer: Any) -> None:
-        """Divides the gradients of an optimizer's parameters by the scale: to clip them, say.
+    def unscale_(self, optimizer: _Optimizer) -> None:
+        """Divides the gradients of an optimizer's parameters by the scale; call it before clipping.
 
         Raises:
-            RuntimeError: it was called, or the optimizer stepped, since the last update.
+            RuntimeError: the gradients were unscaled, or the optimizer stepped, since the last
+                update.
         """
         if not self._enabled:
             return
         if optimizer in self._stepped:
             raise RuntimeError("unscale_() is being called after step()")
-        if optimizer in self._found:
+        if optimizer in self._overflowed:
             raise RuntimeError("unscale_() has already been called on this optimizer since the "
                                "last update()")
-        found = False
+        overflowed = False
         with no_grad():
             for group in optimizer.param_groups:
                 for parameter in group["params"]:
                     if parameter.grad is not None:
                         parameter.grad.mul_(1.0 / self._scale)
                         array = parameter.grad._array
-                        found |= not bool(array_module(array).isfinite(array).all())
-        self._found[optimizer] = found
+                        overflowed |= not bool(array_module(array).isfinite(array).all())
+        self._overflowed[optimizer] = overflowed
 
-    def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-        """optimizer.step(*args, **kwargs), unless a gradient is inf or NaN; unscales them before.
+    def step(self, optimizer: _Optimizer, *args: Any, **kwargs: Any) -> Any:
+        """Unscales the gradients; calls optimizer.step(*args, **kwargs) unless one is inf or NaN.
 
         Raises:
-            RuntimeError: a closure; the optimizer stepped already since the last update.
+            RuntimeError: a closure; the optimizer has already stepped since the last update.
         """
         if not self._enabled:
             return optimizer.step(*args, **kwargs)
@@ -131,13 +141,13 @@ class GradScaler:
             raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
         if optimizer in self._stepped:
             raise RuntimeError("step() has already been called since the last update()")
-        if optimizer not in self._found:
+        if optimizer not in self._overflowed:
             self.unscale_(optimizer)
         self._stepped.add(optimizer)
-        return None if self._found[optimizer] else optimizer.step(*args, **kwargs)
+        return None if self._overflowed[optimizer] else optimizer.step(*args, **kwargs)
 
-    def update(self, new_scale: Any = None) -> None:
-        """The scale of the next step: smaller if inf or NaN was found, or the one given.
+    def update(self, new_scale: Tensor | float | None = None) -> None:
+        """Sets the scale of the next step: new_scale, or a smaller one after inf or NaN.
 
         Raises:
             RuntimeError: no optimizer was unscaled or stepped since the last update.
@@ -146,9 +156,9 @@ class GradScaler:
             return
         if new_scale is not None:
             self._scale = float(new_scale)
-        elif not self._found:
+        elif not self._overflowed:
             raise RuntimeError("No inf checks were recorded prior to update.")
-        elif any(self._found.values()):
+        elif any(self._overflowed.values()):
             self._scale *= self._backoff_factor
             self._growth_tracker = 0
         else:
@@ -156,18 +166,18 @@ class GradScaler:
             if self._growth_tracker == self._growth_interval:
                 self._scale *= self._growth_factor
                 self._growth_tracker = 0
-        self._found.clear()
+        self._overflowed.clear()
         self._stepped.clear()
 
     def is_enabled(self) -> bool:
         return self._enabled
 
     def get_scale(self) -> float:
-        """The scale of now; 1 if the scaler is not enabled."""
+        """The current scale; 1 if the scaler is not enabled."""
         return self._scale if self._enabled else 1.0
 
     def state_dict(self) -> dict[str, Any]:
-        """The scale and how it changes, as plain data; empty if the scaler is not enabled."""
+        """The scale, its factors and its counter; empty if the scaler is not enabled."""
         if not self._enabled:
             return {}
         return {"scale": self._scale, "growth_factor": self._growth_factor,
@@ -175,10 +185,10 @@ class GradScaler:
                 "growth_interval": self._growth_interval, "_growth_tracker": self._growth_tracker}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on where the scaler was whose state this is.
+        """Restores the state of another scaler.
 
         Raises:
-            RuntimeError: the state of a scaler that was not enabled, for one that is.
+            RuntimeError: the state is empty, that of a scaler that was not enabled.
         """
         if not self._enabled:
             return

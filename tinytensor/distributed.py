@@ -1,8 +1,7 @@
-"""What programs for several processes ask before they begin: here a program is one process.
+"""The names of `torch.distributed` for a single process; there are no process groups.
 
-Under the names of `torch.distributed`. The questions are answered for this one process, also
-those that PyTorch answers only within a group, so that a program that trains alone when it is
-started alone does so; beginning a group is an error.
+The functions answer for this one process: rank 0 of 1. A program that trains on one process when it
+is started alone runs unchanged. `init_process_group` raises.
 """
 
 from __future__ import annotations
@@ -14,44 +13,44 @@ from .compat import absent
 __all__ = ["is_available", "is_initialized", "get_rank", "get_world_size", "barrier",
            "init_process_group", "destroy_process_group"]
 
-REFUSED = "a program here is one process; start it once, and train on one GPU or on the CPU"
-
 
 def is_available() -> bool:
-    """False: there are no groups of processes."""
+    """False: process groups are not supported."""
     return False
 
 
 def is_initialized() -> bool:
-    """False, likewise."""
+    """False: there is no process group."""
     return False
 
 
-def get_rank(group: Any = None) -> int:
-    """0: the number of this process among all of them."""
+def get_rank(group: object = None) -> int:
+    """0, the rank of the only process."""
     return 0
 
 
-def get_world_size(group: Any = None) -> int:
-    """1: how many processes there are."""
+def get_world_size(group: object = None) -> int:
+    """1, the number of processes."""
     return 1
 
 
-def barrier(group: Any = None) -> None:
-    """Waits until all processes are here, as this one is."""
+def barrier(group: object = None) -> None:
+    """Returns at once: there is one process."""
 
 
 def init_process_group(backend: str | None = None, init_method: str | None = None,
-                       *args: Any, **kwargs: Any) -> None:
-    """
+                       *args: object, **kwargs: object) -> None:
+    """Not supported.
+
     Raises:
         RuntimeError: always.
     """
-    raise RuntimeError(f"init_process_group: {REFUSED}")
+    raise RuntimeError("init_process_group: process groups are not supported; run the program as "
+                       "one process, on one GPU or on the CPU")
 
 
-def destroy_process_group(group: Any = None) -> None:
-    """There is none to end."""
+def destroy_process_group(group: object = None) -> None:
+    """Does nothing: there is no process group."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
-"""Random numbers: one seeded generator for each device.
+"""Random number generators: a seeded one for each device.
 
-They are always drawn by NumPy on the host and moved, so that a seed gives the same numbers on
+All numbers are drawn by NumPy on the host and then moved, so that a seed gives the same numbers on
 every device.
 """
 
@@ -17,17 +17,14 @@ from .arrays import devices
 
 
 class Generator:
-    """A seeded stream of random numbers.
+    """A seeded random number generator. Its numbers differ from PyTorch's for the same seed."""
 
-    Streams differ from PyTorch's: the same seed gives other numbers there.
-    """
-
-    def __init__(self, device: Any = "cpu"):
+    def __init__(self, device: devices.DeviceLike = "cpu"):
         self.device = devices.device(device)
         self.seed()
 
     def manual_seed(self, seed: int) -> Generator:
-        """Starts the stream anew from a seed; a negative one counts from 2**64 down.
+        """Sets the seed. A negative seed -n means 2**64 - n.
 
         Raises:
             ValueError: a seed outside of [-2**63, 2**64 - 1].
@@ -39,43 +36,43 @@ class Generator:
         return self
 
     def seed(self) -> int:
-        """Starts the stream anew from a seed that the operating system chooses, and returns it."""
+        """Sets the seed to a random number from the operating system, and returns it."""
         return self.manual_seed(_entropy())._seed
 
     def initial_seed(self) -> int:
-        """The seed that the stream started from."""
+        """The seed that was set last."""
         return self._seed
 
     def get_state(self) -> dict[str, Any]:
-        """Where the stream is, as plain data."""
+        """The state of the generator, as plain data."""
         return {"seed": self._seed, "state": self.numpy.bit_generator.state}
 
     def set_state(self, state: dict[str, Any]) -> Generator:
-        """Goes to where a stream was."""
+        """Restores a state of `get_state`."""
         self.manual_seed(state["seed"])
         self.numpy.bit_generator.state = state["state"]
         return self
 
 
 def _entropy() -> int:
-    """A seed that the operating system chooses."""
+    """A random seed from the operating system."""
     return int(numpy.random.SeedSequence().entropy) % 2**63  # type: ignore[arg-type]
 
 
 class Streams:
-    """The generators of all devices; `seed` is what those start from that are first used later."""
+    """The default generators of all devices. `seed` is that of generators not yet created."""
 
     def __init__(self, seed: int | None = None):
         self.seed = seed
         self.generators: dict[str, Generator] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the streams are, as plain data."""
+        """The states of all generators, as plain data."""
         return {"seed": self.seed, "generators": {
             name: generator.get_state() for name, generator in self.generators.items()}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes to where the streams were. Those that were not used then start from the seed."""
+        """Restores the states. Generators that did not exist then get the saved seed."""
         self.seed = state_dict["seed"]
         for name, generator in self.generators.items():
             if name not in state_dict["generators"]:
@@ -85,22 +82,22 @@ class Streams:
 
 
 class _Thread(threading.local):
-    """The streams that functions draw from: the program's, except in a block of `using`."""
+    """The current streams of a thread: those of the program, except inside `using`."""
 
-    streams = Streams()  # an attribute of the class: all threads share it
+    streams = Streams()  # a class attribute, which all threads share
 
 
 _thread = _Thread()
 
 
 def streams() -> Streams:
-    """What functions draw from that are given no generator."""
+    """The generators of functions that are called without `generator`."""
     return _thread.streams
 
 
 @contextlib.contextmanager
 def using(streams: Streams) -> Iterator[None]:
-    """What this thread draws inside comes from `streams`, and leaves the program's as they are."""
+    """A context in which this thread draws from `streams` instead of the program's generators."""
     before, _thread.streams = _thread.streams, streams
     try:
         yield
@@ -108,8 +105,8 @@ def using(streams: Streams) -> Iterator[None]:
         _thread.streams = before
 
 
-def default_generator(where: Any = "cpu") -> Generator:
-    """The generator of a device, which functions use that are given none."""
+def default_generator(where: devices.DeviceLike = "cpu") -> Generator:
+    """The default generator of a device."""
     name, streams = str(where), _thread.streams
     if name not in streams.generators:
         generator = Generator(where)
@@ -120,7 +117,7 @@ def default_generator(where: Any = "cpu") -> Generator:
 
 
 def manual_seed(seed: int) -> Generator:
-    """Starts the generators of all devices anew from a seed."""
+    """Sets the seed of the default generators of all devices."""
     generator, streams = default_generator().manual_seed(seed), _thread.streams
     streams.seed = generator.initial_seed()
     for other in streams.generators.values():
@@ -129,7 +126,7 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Starts the generators of all devices anew from a seed that the operating system chooses."""
+    """Sets a random seed for the default generators of all devices, and returns it."""
     return manual_seed(_entropy()).initial_seed()
 
 
@@ -138,19 +135,21 @@ def initial_seed() -> int:
 
 
 def get_rng_state() -> dict[str, Any]:
-    """Where the CPU's stream is, as plain data."""
+    """The state of the CPU's default generator, as plain data."""
     return default_generator().get_state()
 
 
 def set_rng_state(new_state: dict[str, Any]) -> None:
-    """Takes the CPU's stream to where it was."""
+    """Restores the state of the CPU's default generator."""
     default_generator().set_state(new_state)
 
 
 @contextlib.contextmanager
 def fork_rng(devices: Iterable[Any] | None = None, enabled: bool = True) -> Iterator[None]:
-    """What is drawn inside leaves the generators as they were before: of all devices, or of the
-    CPU and those given."""
+    """A context after which the default generators have their earlier states.
+
+    Those of all devices, or of the CPU and the devices given.
+    """
     names = None if devices is None else {"cpu", *map(str, devices)}
     generators = _thread.streams.generators
     states = {name: generator.get_state() for name, generator in generators.items()

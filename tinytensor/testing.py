@@ -1,4 +1,4 @@
-"""For tests of programs: `assert_close`, under the name of `torch.testing`."""
+"""assert_close, as in `torch.testing`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy
+from numpy.typing import NDArray
 
 from .arrays.devices import to_numpy
 from .compat import absent
@@ -13,7 +14,7 @@ from .tensors.tensor import Tensor
 
 __all__ = ["assert_close"]
 
-# Relative and absolute, as PyTorch's; of integers and bools 0.
+# (rtol, atol) as in PyTorch; 0 for integers and bools.
 TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
 KINDS: tuple[Any, ...] = (Tensor, numpy.ndarray, bool | int | float | numpy.generic)
 
@@ -23,23 +24,25 @@ def assert_close(actual: Any, expected: Any, *, allow_subclasses: bool = True,
                  check_device: bool = True, check_dtype: bool = True, check_layout: bool = True,
                  check_stride: bool = False,
                  msg: str | Callable[[str], str] | None = None) -> None:
-    """Asserts that |actual - expected| <= atol + rtol |expected| everywhere.
+    """Asserts that |actual - expected| <= atol + rtol |expected| for every element.
 
-    Two Tensors, arrays or numbers of one shape, dtype and device, or sequences and mappings of
-    them, in one another. Infinities are close if they are equal.
+    Both are Tensors, arrays or numbers of one shape, dtype and device, or nested sequences and
+    mappings of them. Infinities are close if they are equal.
 
     Args:
-        rtol, atol: both or neither; by the dtype if not given: 1.3e-6 and 1e-5 for float32, 1e-7
-            twice for float64, 1e-3 and 1e-5 for float16, 0 for others. Of two dtypes the larger.
-        equal_nan: NaN is close to NaN.
-        check_device, check_dtype, check_stride: what else must be equal.
-        check_layout, allow_subclasses: without effect: there is one layout, subclasses may differ.
-        msg: in place of the message, or a function that makes it of the message.
+        rtol, atol: both or neither. The default depends on the dtype: 1.3e-6 and 1e-5 for float32,
+            1e-7 and 1e-7 for float64, 1e-3 and 1e-5 for float16, 0 for others; the larger ones if
+            the dtypes differ.
+        equal_nan: whether NaN is close to NaN.
+        check_device, check_dtype, check_stride: whether these must be equal.
+        check_layout, allow_subclasses: ignored.
+        msg: replaces the message; a function gets the message and returns another.
 
     Raises:
-        AssertionError: they are not; says how many differ, where most, and by how much.
-        TypeError: what cannot be compared.
-        ValueError: one of rtol and atol.
+        AssertionError: they differ; the message has the number of mismatched elements and the
+            greatest differences.
+        TypeError: types that cannot be compared.
+        ValueError: only one of rtol and atol.
     """
     if (rtol is None) != (atol is None):
         raise ValueError("assert_close: give both rtol and atol, or neither, got "
@@ -51,20 +54,20 @@ def assert_close(actual: Any, expected: Any, *, allow_subclasses: bool = True,
         else:
             fault = _leaves(a, b, rtol, atol, equal_nan, check_device, check_dtype, check_stride)
         if fault:
-            said = fault + (f"\n\nThe failure occurred for item {path}" if path else "")
+            message = fault + (f"\n\nThe failure occurred for item {path}" if path else "")
             if msg is not None:
-                said = msg if isinstance(msg, str) else msg(said)
-            raise AssertionError(said)
+                message = msg if isinstance(msg, str) else msg(message)
+            raise AssertionError(message)
 
     compare(actual, expected, "")
 
 
-def _is_sequence(x: Any) -> bool:
+def _is_sequence(x: object) -> bool:
     return isinstance(x, Sequence) and not isinstance(x, str | bytes)
 
 
 def _parts(a: Any, b: Any, path: str, compare: Callable[[Any, Any, str], None]) -> str:
-    """Compares what stands at equal places; what is wrong with the places, or ""."""
+    """Compares the items. Returns "", or the message if keys or lengths differ."""
     if isinstance(a, Mapping):
         if a.keys() != b.keys():
             return ("The keys of the mappings do not match: missing in actual "
@@ -81,7 +84,7 @@ def _parts(a: Any, b: Any, path: str, compare: Callable[[Any, Any, str], None]) 
 
 def _leaves(a: Any, b: Any, rtol: float | None, atol: float | None, equal_nan: bool,
             check_device: bool, check_dtype: bool, check_stride: bool) -> str:
-    """What is different about two Tensors, arrays or numbers, or ""."""
+    """Compares two Tensors, arrays or numbers. Returns the message, "" if they are close."""
     kinds = [next((k for k in KINDS if isinstance(x, k)), None) for x in (a, b)]
     if a is b is None:
         return ""
@@ -116,24 +119,24 @@ def _leaves(a: Any, b: Any, rtol: float | None, atol: float | None, equal_nan: b
     return _difference(x, y, rtol, atol, equal_nan)
 
 
-def _kind(x: Any) -> Any:
-    """Of a number: bool, int or float, whether it is Python's or NumPy's."""
+def _kind(x: bool | int | float | numpy.generic) -> type:
+    """bool, int or float: the type of a Python or NumPy number."""
     return type(x.item() if isinstance(x, numpy.generic) else x)
 
 
-def _difference(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> str:
+def _difference(x: NDArray[Any], y: NDArray[Any], rtol: float, atol: float, equal_nan: bool) -> str:
     kinds = {x.dtype.kind, y.dtype.kind}
     if not kinds <= set("biufcO" if not x.ndim else "biufc"):
         raise TypeError(f"assert_close: cannot compare {x.dtype} with {y.dtype}")
     wide: Any = numpy.complex128 if "c" in kinds else numpy.float64 if "f" in kinds \
         else object if kinds & {"u", "O"} else numpy.int64
-    x, y = x.astype(wide), y.astype(wide)  # to Python's integers where int64 may be too small
+    x, y = x.astype(wide), y.astype(wide)  # Python integers if int64 may be too small
     with numpy.errstate(all="ignore"):
         absolute: Any = numpy.asarray(numpy.abs(x - y))
         relative = absolute.astype(numpy.float64) / numpy.asarray(numpy.abs(y), numpy.float64)
         close = (x == y) | (absolute <= atol + rtol * numpy.abs(y)) & (numpy.abs(y) < numpy.inf)
     if equal_nan:
-        close |= (x != x) & (y != y)  # NumPy's isnan takes no objects
+        close |= (x != x) & (y != y)  # numpy.isnan does not support objects
     if close.all():
         return ""
     kind = "close" if rtol or atol else "equal"
@@ -144,10 +147,10 @@ def _difference(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> st
     wrong = int((~close).sum())
     lines = [f"Tensor-likes are not {kind}!\n",
              f"Mismatched elements: {wrong} / {x.size} ({wrong / x.size:.1%})"]
-    for name, found, allowed in (("absolute", absolute, atol), ("relative", relative, rtol)):
-        where = numpy.unravel_index(numpy.argmax(numpy.where(close, -1, found)), x.shape)
+    for name, apart, allowed in (("absolute", absolute, atol), ("relative", relative, rtol)):
+        where = numpy.unravel_index(numpy.argmax(numpy.where(close, -1, apart)), x.shape)
         index = tuple(int(i) for i in where)
-        lines.append(f"Greatest {name} difference: {found[index]} at index {index} "
+        lines.append(f"Greatest {name} difference: {apart[index]} at index {index} "
                      f"(up to {allowed} allowed)")
     return "\n".join(lines)
 

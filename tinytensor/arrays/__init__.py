@@ -1,7 +1,14 @@
-"""Arrays below the engine: which module computes them, their dtypes, and which kernel runs.
+"""The arrays below the engine: array modules, devices, dtypes, kernel dispatch.
 
 devices.py    NumPy or CuPy; the only file that imports CuPy
-dtypes.py     PyTorch's dtypes, and the rules of promotion
-dispatch.py   a function in array language, or the kernel that replaces it
-threads.py    how many threads kernels use
+dtypes.py     PyTorch's dtypes and its promotion rules
+dispatch.py   calls a kernel if there is one, otherwise the reference in array language
+threads.py    the number of threads that kernels use
 """
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Array: TypeAlias = Any
+"""An input of an operation: a Tensor in a call, an array of `xp` in its forward and rules."""

@@ -1,7 +1,7 @@
-"""Which array module, and which device: the only file that imports CuPy.
+"""Devices and array modules. This is the only file that imports CuPy.
 
-An array knows where it lives by its type: NumPy's on the CPU, CuPy's on a GPU. Everything else
-in the project asks here, and never for a module by name.
+The type of an array tells its device: NumPy arrays are on the CPU, CuPy arrays on a GPU. The rest
+of the package calls the functions below and does not import an array module by name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import threading
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 
@@ -18,7 +18,7 @@ import numpy
 class device:  # noqa: N801 - PyTorch's name
     """`device("cpu")`, `device("cuda")`, `device("cuda:1")`, `device("cuda", 1)`.
 
-    Within `with device("cuda"):` new Tensors are made there, unless another device is named.
+    As a context, `with device("cuda"):`, it is the default device of new Tensors.
     """
 
     __slots__ = ("type", "index")
@@ -40,9 +40,9 @@ class device:  # noqa: N801 - PyTorch's name
                                        "write 'cpu', 'cuda' or 'cuda:0'")
                 index = int(number)
         if name not in ("cpu", "cuda"):
-            raise RuntimeError(f"device: unknown device {name!r}; there are 'cpu' and 'cuda'")
+            raise RuntimeError(f"device: unknown device {name!r}; write 'cpu' or 'cuda'")
         if name == "cpu" and index not in (None, 0):
-            raise RuntimeError(f"device: 'cpu:{index}' does not exist, there is one 'cpu'")
+            raise RuntimeError(f"device: 'cpu:{index}' does not exist; write 'cpu'")
         self.type, self.index = name, index
 
     def __eq__(self, other: object) -> bool:
@@ -66,11 +66,12 @@ class device:  # noqa: N801 - PyTorch's name
         return f"device(type={self.type!r}{index})"
 
 
+DeviceLike: TypeAlias = device | str | int
 CPU = device("cpu")
 
 
 class Defaults(threading.local):
-    """Where new Tensors are made in a thread: what was set, then the blocks that it is in."""
+    """The default devices of a thread: the one that was set, then those of the `with` blocks."""
 
     def __init__(self) -> None:
         self.stack = [CPU]
@@ -78,29 +79,28 @@ class Defaults(threading.local):
 
 _defaults = Defaults()
 
-# Where the C library is glibc, blocks above a threshold are fetched from the system at every
-# allocation, and their pages are cleared one by one when they are first touched: a fifth of the
-# step of a small network. The threshold follows the largest such
-# block that was freed, up to 32 MiB. This is one, of which no page is touched; from now on up to
-# twice its size stays with the process between steps.
+# glibc allocates blocks above a threshold by mmap, and every new page costs a page fault: a fifth
+# of the training step of a small network. The threshold grows to the largest such block that was
+# freed, up to 32 MiB. Freeing this one raises it; its pages are never touched. The process then
+# keeps up to twice as much free memory.
 numpy.empty(31 << 20, numpy.uint8)
 
 
-# ---------------------------------------------------------------- CuPy, if it is there
+# ---------------------------------------------------------------- CuPy, if it is installed
 
 
 @functools.cache
 def _load_cupy() -> tuple[ModuleType | None, str]:
-    """CuPy, if it is installed and a GPU answers; otherwise None and what is missing."""
+    """CuPy if it is installed and a GPU works; otherwise None and what is missing."""
     try:
         import cupy
     except ImportError:
-        return None, ("CuPy is not installed: pip install cupy-cuda12x, or "
-                      "cupy-cuda13x, whichever is your CUDA version")
+        return None, ("CuPy is not installed: pip install cupy-cuda12x or cupy-cuda13x, to "
+                      "match your CUDA version")
     if int(cupy.__version__.partition(".")[0]) < 14:
-        return None, (f"CuPy {cupy.__version__} is too old: version 14 or newer follows NumPy 2's "
-                      "rules for dtypes (pip install -U cupy-cuda12x)")
-    try:  # the import succeeds on a machine without a GPU, a computation does not
+        return None, (f"CuPy {cupy.__version__} is too old: tinytensor needs version 14, which "
+                      "follows NumPy 2's dtype promotion (pip install -U cupy-cuda12x)")
+    try:  # on a machine without a GPU the import succeeds, but a computation fails
         cupy.ones(2).sum().item()
     except Exception as error:
         return None, f"no usable GPU was found ({type(error).__name__}: {error})"
@@ -108,10 +108,10 @@ def _load_cupy() -> tuple[ModuleType | None, str]:
 
 
 def cupy() -> Any:
-    """The array module of the GPU.
+    """The module `cupy`.
 
     Raises:
-        RuntimeError: CuPy or a GPU is missing; the message says which, and what to install.
+        RuntimeError: CuPy or a GPU is missing; the message says what to install.
     """
     module, missing = _load_cupy()
     if module is None:
@@ -123,7 +123,7 @@ def cuda_is_available() -> bool:
     return _load_cupy()[0] is not None
 
 
-_gpu_arrays: tuple[Any, ...] = ()  # CuPy's array type, from the first one that is made or met
+_gpu_arrays: tuple[Any, ...] = ()  # (cupy.ndarray,) once a CuPy array has been seen
 
 
 def is_array(x: Any) -> bool:
@@ -133,12 +133,12 @@ def is_array(x: Any) -> bool:
 
 def is_gpu_array(x: Any) -> bool:
     if not _gpu_arrays and type(x).__module__.partition(".")[0] == "cupy":
-        module_for(device("cuda"))  # made by somebody else, and the first that is met
+        module_for(device("cuda"))  # the first CuPy array, made by another library
     return isinstance(x, _gpu_arrays)
 
 
 def array_module(*arrays: Any) -> Any:
-    """The module that computes on these arrays; Python numbers and None are passed over."""
+    """numpy or cupy, by the arrays' type; Python numbers and None are ignored."""
     for array in arrays:
         if isinstance(array, _gpu_arrays):
             return cupy()
@@ -146,12 +146,12 @@ def array_module(*arrays: Any) -> Any:
 
 
 def as_array(x: Any) -> Any:
-    """NumPy's reductions give scalars; this makes them arrays again. Others stay."""
+    """NumPy scalars, which reductions return, as 0-d arrays; other values unchanged."""
     return numpy.asarray(x) if isinstance(x, numpy.generic) else x
 
 
 def result_array(x: Any) -> Any:
-    """The result of a forward as an array; of an array of Values it may be a single one."""
+    """The result of a forward as an array. Object arrays may give a single `scalar.Value`."""
     if isinstance(x, numpy.generic) or is_array(x):
         return as_array(x)
     array = numpy.empty((), dtype=object)
@@ -160,7 +160,11 @@ def result_array(x: Any) -> Any:
 
 
 def module_for(where: device) -> Any:
-    """The array module of a device, made ready."""
+    """The array module of a device.
+
+    Raises:
+        RuntimeError: CuPy or the GPU is missing.
+    """
     global _gpu_arrays
     if where.type == "cpu":
         return numpy
@@ -168,7 +172,8 @@ def module_for(where: device) -> Any:
     if not _gpu_arrays:
         _gpu_arrays = (module.ndarray,)
     if where.index is not None and where.index >= device_count():
-        raise RuntimeError(f"device: there is no {str(where)!r}, but {device_count()} GPUs")
+        raise RuntimeError(f"device: there is no {str(where)!r}; this machine has "
+                           f"{device_count()} GPUs, numbered from 0")
     return module
 
 
@@ -179,11 +184,10 @@ def device_of(array: Any) -> device:
     return CPU
 
 
-def set_default_device(device: Any) -> None:
-    """Where new Tensors are made if nothing else is said; None is the CPU, as at the beginning.
+def set_default_device(device: DeviceLike | None) -> None:
+    """Sets the device of new Tensors, in the calling thread. None is the CPU, the initial default.
 
-    For the thread that calls it, as `with device(...)`.
-    Arrays that are shared, by `from_numpy`, stay where they are, and so does what `load` loads.
+    `from_numpy` and `load` do not follow it.
 
     Raises:
         RuntimeError: there is no such device.
@@ -194,12 +198,12 @@ def set_default_device(device: Any) -> None:
 
 
 def get_default_device() -> device:
-    """Where new Tensors are made."""
+    """The device of new Tensors in this thread."""
     return resolve(None)
 
 
-def resolve(where: Any) -> device:
-    """The device that a user means: None is the default one, "cuda" the current GPU."""
+def resolve(where: DeviceLike | None) -> device:
+    """The device of an argument `device`: None is the default one, "cuda" the current GPU."""
     where = _defaults.stack[-1] if where is None else device(where)
     if where.type == "cuda" and where.index is None:
         return device("cuda", current_device())
@@ -210,7 +214,7 @@ def resolve(where: Any) -> device:
 
 
 def to_device(array: Any, where: device) -> Any:
-    """`array` on another device; itself if it is there already."""
+    """A copy of `array` on a device; `array` itself if it is there already."""
     if device_of(array) == where:
         return array
     if where.type == "cpu":
@@ -221,12 +225,12 @@ def to_device(array: Any, where: device) -> Any:
 
 
 def to_numpy(array: Any) -> numpy.ndarray[Any, Any]:
-    """A NumPy array with the same content: the same memory on the CPU, a copy from a GPU."""
+    """The array as a NumPy array: itself if it is on the CPU, a copy if it is on a GPU."""
     return cupy().asnumpy(array) if isinstance(array, _gpu_arrays) else numpy.asarray(array)
 
 
 def on(where: device, make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Calls `make(module, ...)` with the array module of `where`, and that device current."""
+    """Calls make(module, *args, **kwargs) with the array module of `where` on that device."""
     module = module_for(where)
     if where.type == "cpu":
         return make(module, *args, **kwargs)
@@ -235,26 +239,26 @@ def on(where: device, make: Callable[..., Any], *args: Any, **kwargs: Any) -> An
 
 
 def by_device(tensors: list[Any]) -> list[tuple[device, list[Any]]]:
-    """The Tensors of each device."""
+    """The Tensors grouped by device."""
     if not _gpu_arrays:
         return [(CPU, tensors)]
-    found: dict[device, list[Any]] = {}
+    groups: dict[device, list[Any]] = {}
     for tensor in tensors:
-        found.setdefault(device_of(tensor._array), []).append(tensor)
-    return list(found.items())
+        groups.setdefault(device_of(tensor._array), []).append(tensor)
+    return list(groups.items())
 
 
 def ones_like(array: Any) -> Any:
     ones = array_module(array).empty_like(array)
-    ones.fill(1)  # as NumPy's ones_like, in half of its time
+    ones.fill(1)  # half the time of numpy.ones_like
     return ones
 
 
-# ---------------------------------------------------------------- the GPU's state
+# ---------------------------------------------------------------- the state of the GPU
 
 
 def device_count() -> int:
-    """How many GPUs there are; 0 without CuPy."""
+    """The number of GPUs; 0 without CuPy."""
     return int(cupy().cuda.runtime.getDeviceCount()) if cuda_is_available() else 0
 
 
@@ -262,50 +266,50 @@ def current_device() -> int:
     return int(cupy().cuda.Device().id)
 
 
-def set_device(where: Any) -> None:
-    """Lets "cuda" mean this GPU, a number, name or device; a number below 0 changes nothing."""
+def set_device(where: DeviceLike) -> None:
+    """Makes a GPU the current one, which "cuda" means. A negative number changes nothing."""
     if not isinstance(where, int) or where >= 0:
         cupy().cuda.Device(_gpu(where)).use()
 
 
-def _gpu(where: Any) -> int:
-    """The number of a GPU that there is.
+def _gpu(where: DeviceLike) -> int:
+    """The index of a GPU.
 
     Raises:
-        RuntimeError: there is no such one.
+        RuntimeError: there is no such GPU.
     """
-    where = resolve(where)
-    if where.type != "cuda":
-        raise RuntimeError(f"device: {str(where)!r} is no GPU")
-    module_for(where)
-    return where.index
+    gpu = resolve(where)
+    if gpu.type != "cuda" or gpu.index is None:
+        raise RuntimeError(f"device: {str(gpu)!r} is no GPU; write 'cuda' or 'cuda:0'")
+    module_for(gpu)
+    return gpu.index
 
 
 def synchronize(where: device | None = None) -> None:
-    """Waits until the GPU has done what was asked of it; nothing to do on the CPU."""
+    """Waits until all work on the GPU is complete. On the CPU it returns at once."""
     if cuda_is_available() and (where is None or where.type == "cuda"):
         cupy().cuda.Stream.null.synchronize()
         cupy().cuda.get_current_stream().synchronize()
 
 
-def get_device_name(where: Any = None) -> str:
-    """What the maker calls a GPU, the current one if none is given."""
+def get_device_name(where: DeviceLike | None = None) -> str:
+    """The product name of a GPU, by default of the current one."""
     index = _gpu("cuda" if where is None else where)
     name = cupy().cuda.runtime.getDeviceProperties(index)["name"]
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def memory_allocated() -> int:
-    """Bytes that GPU arrays use now (CuPy's pool, not what the driver shows)."""
+    """Bytes in use by GPU arrays, as CuPy's memory pool counts them."""
     return int(cupy().get_default_memory_pool().used_bytes())
 
 
 def memory_reserved() -> int:
-    """Bytes that CuPy's pool holds, in use or ready for reuse."""
+    """Bytes that CuPy's memory pool holds, in use or free."""
     return int(cupy().get_default_memory_pool().total_bytes())
 
 
 def empty_cache() -> None:
-    """Gives the pool's free blocks back to the driver; without a GPU there are none."""
+    """Returns the free blocks of CuPy's memory pool to the driver. No effect without a GPU."""
     if cuda_is_available():
         cupy().get_default_memory_pool().free_all_blocks()

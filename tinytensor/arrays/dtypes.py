@@ -1,8 +1,8 @@
-"""The dtypes, under PyTorch's names, and the rules by which they are promoted."""
+"""PyTorch's dtypes and its promotion rules."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 
@@ -10,13 +10,13 @@ CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2, "O": 2}  # bool < integer < floati
 
 
 class dtype:  # noqa: N801 - PyTorch's name
-    """What the elements of a Tensor are; `numpy` is the NumPy dtype behind it."""
+    """The data type of a Tensor's elements; `numpy` is the corresponding NumPy dtype."""
 
     __slots__ = ("name", "numpy")
 
-    def __init__(self, name: str, of: Any):
+    def __init__(self, name: str, of: type):
         self.name = name
-        self.numpy = numpy.dtype(of)
+        self.numpy: numpy.dtype[Any] = numpy.dtype(of)
 
     @property
     def is_floating_point(self) -> bool:
@@ -42,7 +42,7 @@ class dtype:  # noqa: N801 - PyTorch's name
 
 
 class _Unsupported(dtype):
-    """A dtype that programs name, if only to pass it over; to use it is an error."""
+    """A dtype that NumPy lacks. Programs may name it; using it raises."""
 
     __slots__ = ()
 
@@ -65,7 +65,7 @@ float16 = half = dtype("float16", numpy.float16)
 float32 = float_ = dtype("float32", numpy.float32)
 float64 = double = dtype("float64", numpy.float64)
 bfloat16 = _Unsupported("bfloat16")
-# Tensors whose elements are `scalar.Value`: every op on them builds the graph of single numbers.
+# For Tensors whose elements are `scalar.Value`: an op on them builds the scalar engine's graph.
 scalar_value = dtype("scalar_value", object)
 
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, float32, float64, scalar_value)
@@ -73,6 +73,8 @@ BY_NUMPY = {d.numpy: d for d in ALL}
 BY_NAME = {d.name: d for d in ALL} | {"float": float32, "double": float64, "half": float16,
                                       "int": int32, "long": int64, "short": int16,
                                       "bfloat16": bfloat16}
+DTypeLike: TypeAlias = (dtype | numpy.dtype[Any] | str
+                        | type[bool] | type[int] | type[float] | type[numpy.generic])
 _default = float32
 
 
@@ -84,7 +86,7 @@ def of_array(array: Any) -> dtype:
     """The dtype of an array.
 
     Raises:
-        TypeError: NumPy has it, Tensors do not.
+        TypeError: Tensors do not support the array's dtype.
     """
     try:
         return BY_NUMPY[array.dtype]
@@ -92,12 +94,16 @@ def of_array(array: Any) -> dtype:
         raise _unknown(array.dtype) from None
 
 
-def resolve(given: Any) -> dtype:
-    """A dtype from what users write: a dtype, NumPy's, or Python's bool, int, float."""
+def resolve(given: DTypeLike) -> dtype:
+    """The dtype of an argument `dtype`: a dtype, NumPy's, a name, or Python's bool, int, float.
+
+    Raises:
+        TypeError: it is none of these, or Tensors do not support it.
+    """
     if isinstance(given, dtype):
         return given
     if isinstance(given, type) and not issubclass(given, bool | int | float | numpy.generic):
-        raise _unknown(given)  # NumPy would make objects of any class
+        raise _unknown(given)  # numpy.dtype of any other class is the dtype object
     try:
         return BY_NUMPY[numpy.dtype(int64.numpy if given is int else given)]
     except (KeyError, TypeError, ValueError):
@@ -106,18 +112,18 @@ def resolve(given: Any) -> dtype:
 
 def _unknown(given: Any) -> TypeError:
     if isinstance(given, numpy.dtype) and given.newbyteorder("=") in BY_NUMPY:
-        return TypeError(f"dtype {given!r} has another byte order than this machine; "
+        return TypeError(f"dtype {given!r} does not have this machine's byte order; "
                          f"convert with .astype({given.name!r})")
     names = ", ".join(d.name for d in ALL[:-1])
-    return TypeError(f"unknown dtype {given!r}; a Tensor may have {names}")
+    return TypeError(f"unknown dtype {given!r}; Tensors support {names}")
 
 
 def get_default_dtype() -> dtype:
     return _default
 
 
-def set_default_dtype(d: Any) -> None:
-    """Sets the dtype of Tensors made from Python floats.
+def set_default_dtype(d: DTypeLike) -> None:
+    """Sets the dtype of Tensors made from Python floats; initially float32.
 
     Raises:
         TypeError: not a floating point dtype.
@@ -125,36 +131,37 @@ def set_default_dtype(d: Any) -> None:
     global _default
     given = resolve(d)
     if not given.is_floating_point:
-        raise TypeError(f"set_default_dtype: only floating point dtypes, got {given}")
+        raise TypeError(f"set_default_dtype: needs a floating point dtype, got {given}; "
+                        "write float32 or float64")
     _default = given
 
 
-def promote_types(type1: Any, type2: Any) -> dtype:
-    """The smallest dtype that holds both; a floating point one wins over every integer."""
+def promote_types(type1: DTypeLike, type2: DTypeLike) -> dtype:
+    """The smallest dtype to which both convert; of a float and an integer dtype, the float one."""
     first, second = resolve(type1).numpy, resolve(type2).numpy
     if CATEGORIES[first.kind] != CATEGORIES[second.kind]:
         return BY_NUMPY[max(first, second, key=lambda d: CATEGORIES[d.kind])]
     return BY_NUMPY[numpy.promote_types(first, second)]
 
 
-def can_cast(from_: Any, to: Any) -> bool:
-    """Whether a result of dtype `from_` may be written into a Tensor of dtype `to`."""
+def can_cast(from_: DTypeLike, to: DTypeLike) -> bool:
+    """Whether PyTorch's in-place operations may store a result of dtype `from_` in dtype `to`."""
     return CATEGORIES[resolve(from_).numpy.kind] <= CATEGORIES[resolve(to).numpy.kind] and not (
         resolve(to) is bool_ and resolve(from_) is not bool_)
 
 
-def of_number(x: Any) -> dtype:
-    """The dtype that a Python number has among Tensors."""
+def of_number(x: bool | int | float) -> dtype:
+    """The dtype of a Python number in promotion."""
     if isinstance(x, bool):
         return bool_
     return int64 if isinstance(x, int) else _default
 
 
 def result_dtype(values: tuple[Any, ...]) -> numpy.dtype[Any]:
-    """What arrays and numbers become together.
+    """The dtype to which arrays and Python numbers are promoted, as `torch.result_type`.
 
-    Arrays with axes decide; arrays without any, and then Python numbers, only if theirs is a
-    higher category (bool < integer < floating point). `values` holds raw arrays and numbers.
+    0-d arrays, and after them Python numbers, count only if their category is higher than that of
+    the other values (bool < integer < floating point).
     """
     groups: tuple[list[dtype], ...] = ([], [], [])
     for value in values:
@@ -166,22 +173,19 @@ def result_dtype(values: tuple[Any, ...]) -> numpy.dtype[Any]:
     for group in groups:
         if not group:
             continue
-        together = group[0]
+        common = group[0]
         for other in group[1:]:
-            together = promote_types(together, other)
+            common = promote_types(common, other)
         if result is None:
-            result = together
-        elif CATEGORIES[together.numpy.kind] > CATEGORIES[result.numpy.kind]:
-            result = promote_types(result, together)
+            result = common
+        elif CATEGORIES[common.numpy.kind] > CATEGORIES[result.numpy.kind]:
+            result = promote_types(result, common)
     assert result is not None
     return result.numpy
 
 
 class memory_format:  # noqa: N801 - PyTorch's name
-    """In which order the elements of a Tensor lie in memory.
-
-    Where a function takes one, it is accepted and changes nothing: memory stays as it is.
-    """
+    """The order of a Tensor's dims in memory. Functions accept it and ignore it."""
 
     def __init__(self, name: str):
         self.name = name
@@ -199,7 +203,7 @@ channels_last_3d = memory_format("channels_last_3d")
 class finfo:  # noqa: N801
     """The limits of a floating point dtype: bits, eps, max, min, tiny, smallest_normal."""
 
-    def __init__(self, type: Any = None):
+    def __init__(self, type: DTypeLike | None = None):
         self.dtype = resolve(_default if type is None else type)
         if not self.dtype.is_floating_point:
             raise TypeError(f"finfo: needs a floating point dtype, got {self.dtype}; use iinfo")
@@ -213,7 +217,7 @@ class finfo:  # noqa: N801
 class iinfo:  # noqa: N801
     """The limits of an integer dtype: bits, max, min."""
 
-    def __init__(self, type: Any):
+    def __init__(self, type: DTypeLike):
         self.dtype = resolve(type)
         if self.dtype.numpy.kind not in "iu":
             raise TypeError(f"iinfo: needs an integer dtype, got {self.dtype}; use finfo")

@@ -1,12 +1,12 @@
-"""gradcheck: derivatives from backward against finite differences, with a diagnosis.
+"""gradcheck: compares the derivatives of backward with finite differences, and diagnoses errors.
 
-For a function f, its Jacobian by backward, one row a call, is compared with central differences
+The Jacobian of a function f by backward, one row per call, is compared with central differences
 
     (f(x + ε) - f(x - ε)) / 2ε
 
-in float64, one column for each element of x. Where they differ, the whole column usually tells
-which mistake was made: a ratio of 2 is a gradient counted twice, and so on; the error says it.
-`fast_mode` compares along one random direction instead, which costs two calls an input.
+in float64, one column per element of x. If they differ, the pattern of the Jacobian often reveals
+the mistake (a ratio of 2: a gradient is counted twice), and the error names it. `fast_mode`
+compares the derivative along one random direction, with two calls of f per input.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import numpy
 from ..arrays.devices import on, to_device, to_numpy
 from . import engine, graph
 
+Array = numpy.ndarray[Any, Any]
+
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
 
 class GradcheckError(RuntimeError):
-    """A derivative that differs from finite differences, or is not what a derivative should be."""
+    """Derivatives that differ from finite differences or break another rule of `gradcheck`."""
 
 
 def gradcheck(func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5,
@@ -34,18 +36,18 @@ def gradcheck(func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol:
     """Whether |backward - finite difference| <= atol + rtol * |finite difference| everywhere.
 
     Args:
-        func: takes the inputs and gives a Tensor or several.
-        inputs: one Tensor or a tuple; those that require grad are checked, and must be float64.
-        eps: how far the inputs are moved, to both sides.
-        raise_exception: otherwise a failure returns False.
-        nondet_tol: how far a second backward through the same graph may differ from the first.
-        check_undefined_grad: of several results, also go back from one alone.
-        check_grad_dtypes: gradients must have their inputs' dtype and device.
-        fast_mode: one random direction instead of every element.
+        func: a function of the inputs that returns a Tensor or several.
+        inputs: a Tensor or a tuple; those that require grad are checked and must be float64.
+        eps: the step ε of the finite differences.
+        raise_exception: if False, a failure returns False.
+        nondet_tol: the allowed difference between two backward calls through the same graph.
+        check_undefined_grad: for several results, also check backward from each one alone.
+        check_grad_dtypes: check that gradients have the dtype and device of their inputs.
+        fast_mode: check one random direction instead of every element.
 
     Raises:
-        GradcheckError: naming the input, the worst element, both numbers, and a diagnosis.
-        ValueError: no input requires grad, one is not float64, or elements of one share memory.
+        GradcheckError: names the input, the worst element, both numbers, and a diagnosis.
+        ValueError: no input requires grad, one is not float64, or its elements share memory.
     """
     inputs = (inputs,) if isinstance(inputs, graph.Tensor) else tuple(inputs)
     checked = _checked_inputs(inputs)
@@ -71,11 +73,11 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
                   gen_non_contig_grad_outputs: bool = False, raise_exception: bool = True,
                   nondet_tol: float = 0.0, check_undefined_grad: bool = True,
                   check_grad_dtypes: bool = False, fast_mode: bool = False) -> bool:
-    """gradcheck of the gradients of func: its second derivatives.
+    """Checks the second derivatives of func: `gradcheck` of its gradients.
 
     Args:
-        grad_outputs: the weights of the results; random ones if left out.
-        gen_non_contig_grad_outputs: makes those so that their elements do not lie in order.
+        grad_outputs: the gradients of the results; random ones by default.
+        gen_non_contig_grad_outputs: whether the random ones are non-contiguous.
 
     Raises:
         GradcheckError, ValueError: as `gradcheck`.
@@ -92,9 +94,9 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
 
     def first_derivatives(*given: Any) -> tuple[Any, ...]:
         results = _differentiable(func(*given[:count]))
-        found = engine.grad(results, [given[i] for i in checked], given[count:],
-                               create_graph=True, allow_unused=True)
-        return tuple(g for g in found if g is not None)
+        by_input = engine.grad(results, [given[i] for i in checked], given[count:],
+                                  create_graph=True, allow_unused=True)
+        return tuple(g for g in by_input if g is not None)
 
     return gradcheck(first_derivatives, (*inputs, *weights), eps=eps, atol=atol, rtol=rtol,
                      raise_exception=raise_exception, nondet_tol=nondet_tol,
@@ -102,26 +104,26 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
                      check_grad_dtypes=check_grad_dtypes, fast_mode=fast_mode)
 
 
-# ---------------------------------------------------------------- what is checked
+# ---------------------------------------------------------------- inputs
 
 
 def _checked_inputs(inputs: Sequence[Any]) -> list[int]:
-    """The numbers of the inputs that require grad, if they can be checked."""
+    """The positions of the inputs that require grad; raises if one cannot be checked."""
     checked = [i for i, x in enumerate(inputs)
                if isinstance(x, graph.Tensor) and x.requires_grad]
     if not checked:
         raise ValueError("gradcheck expects at least one input Tensor that requires grad; "
-                         "call requires_grad_() on what is to be checked")
+                         "call requires_grad_() on the inputs to check")
     for i in checked:
         x = inputs[i]
         if x._array.dtype != numpy.float64:
             raise ValueError(f"gradcheck: input {i} is {x.dtype}, too coarse for finite "
-                             "differences; make it double precision, with .double() before "
+                             "differences; make it float64, with .double() before "
                              "requires_grad_(), or dtype=float64")
         if x.numel() and any(step == 0 and n > 1 for step, n in
                              zip(x._array.strides, x.shape, strict=True)):
             raise ValueError(f"gradcheck: elements of input {i} share memory (it was expanded), "
-                             "so that one cannot be moved alone; clone() it")
+                             "so that they cannot be changed separately; clone() it")
     return checked
 
 
@@ -130,7 +132,7 @@ def _differentiable(results: Any) -> list[Any]:
     return [r for r in results if isinstance(r, graph.Tensor) and r.requires_grad]
 
 
-def _tensor_like(x: Any, values: Any) -> Any:
+def _tensor_like(x: Any, values: Array) -> Any:
     """A Tensor of `values` with the dtype and on the device of `x`."""
     array = numpy.asarray(values, dtype=x._array.dtype).reshape(tuple(x.shape))
     return graph.tensor_of(to_device(array, x.device), None)
@@ -146,12 +148,12 @@ def _random_like(x: Any, rng: numpy.random.Generator, scattered: bool) -> Any:
     return tensor.requires_grad_()
 
 
-def _flat(x: Any) -> numpy.ndarray[Any, Any]:
+def _flat(x: Any) -> Array:
     return numpy.array(to_numpy(x._array), dtype=numpy.float64).reshape(-1)
 
 
 class _Case:
-    """One function on its inputs: what backward says, and what moving the inputs says."""
+    """A function and its inputs; computes derivatives by backward and by finite differences."""
 
     def __init__(self, func: Callable[..., Any], inputs: tuple[Any, ...], checked: list[int],
                  eps: float, atol: float, rtol: float):
@@ -160,20 +162,20 @@ class _Case:
         results = func(*inputs)
         results = (results,) if isinstance(results, graph.Tensor) else tuple(results)
         self.places = [k for k, r in enumerate(results) if _differentiable([r])]
-        if not self.places:  # nothing depends on the inputs: then moving them changes nothing
+        if not self.places:  # finite differences must then be 0
             self.places = [k for k, r in enumerate(results)
                            if isinstance(r, graph.Tensor) and r.dtype.is_floating_point]
         self.outputs = [results[k] for k in self.places]
         self.recorded = any(o.requires_grad for o in self.outputs)
 
-    def values(self) -> list[numpy.ndarray[Any, Any]]:
-        """The results as they are now, flat."""
+    def values(self) -> list[Array]:
+        """The results for the current inputs, flat."""
         results = self.func(*self.inputs)
         results = (results,) if isinstance(results, graph.Tensor) else results
         return [_flat(results[k]) for k in self.places]
 
-    def moved(self, i: int, step: Any) -> list[numpy.ndarray[Any, Any]]:
-        """The results with `step` added to input i. The memory is put back as it was."""
+    def moved(self, i: int, step: Array) -> list[Array]:
+        """The results with `step` added to input i, which is restored afterwards."""
         array = self.inputs[i]._array
         before = array.copy()
         try:
@@ -183,7 +185,7 @@ class _Case:
             array[...] = before
 
     def gradients(self, weights: list[Any]) -> list[Any]:
-        """By backward: the gradient of Σ weights * outputs by each checked input, or None."""
+        """The gradients of Σ weights * outputs with respect to the checked inputs, or None."""
         if not self.recorded:
             return [None] * len(self.checked)
         chosen = [k for k, w in enumerate(weights) if w is not None]
@@ -196,10 +198,10 @@ class _Case:
         rng = numpy.random.default_rng(0)
         return [_tensor_like(o, rng.standard_normal(tuple(o.shape))) for o in self.outputs]
 
-    # ------------------------------------------------------------ backward by itself
+    # ------------------------------------------------------------ backward alone
 
     def check_backward(self, nondet_tol: float, check_grad_dtypes: bool) -> None:
-        """Backward gives gradients of the right kind, and the same ones each time."""
+        """Checks that backward is deterministic and keeps dtypes and devices."""
         weights = self.weights()
         first, second = self.gradients(weights), self.gradients(weights)
         for i, g, again in zip(self.checked, first, second, strict=True):
@@ -215,10 +217,10 @@ class _Case:
                 raise GradcheckError(
                     f"gradcheck: backward is not deterministic: two calls differ by "
                     f"{apart.max():.3g} in the gradient of input {i}; does the backward draw "
-                    "random numbers, or change what it saved? nondet_tol allows a difference")
+                    "random numbers, or modify saved values? nondet_tol allows a difference")
 
     def check_undefined(self) -> None:
-        """Going back from one result alone is going back from all with zeros for the others."""
+        """Checks that backward from one result equals backward with zeros for the others."""
         if len(self.outputs) < 2 or not self.recorded:
             return
         weights = self.weights()
@@ -227,12 +229,13 @@ class _Case:
             alone[k] = weight
             zeros = [weight if j == k else w * 0 for j, w in enumerate(weights)]
             try:
-                found = self.gradients(alone)
+                from_one = self.gradients(alone)
             except Exception as error:
                 raise GradcheckError(
                     f"gradcheck: backward from result {k} alone fails ({error}); the gradients "
                     "of unused results are None: treat them as zeros") from error
-            for i, g, other in zip(self.checked, found, self.gradients(zeros), strict=True):
+            for i, g, other in zip(self.checked, from_one, self.gradients(zeros),
+                                   strict=True):
                 a = numpy.zeros(self.inputs[i].numel()) if g is None else _flat(g)
                 b = numpy.zeros(self.inputs[i].numel()) if other is None else _flat(other)
                 if not numpy.allclose(a, b, self.rtol, self.atol):
@@ -240,34 +243,33 @@ class _Case:
                         f"gradcheck: the gradient of input {i} from result {k} alone differs "
                         "from that with zeros for the other results; treat None as zeros")
 
-    # ------------------------------------------------------------ against finite differences
+    # ------------------------------------------------------------ finite differences
 
-    def close(self, analytic: Any, numeric: Any) -> Any:
+    def close(self, analytic: Array | float, numeric: Array | float) -> Any:
         return numpy.isclose(analytic, numeric, self.rtol, self.atol, equal_nan=True)
 
     def check_direction(self) -> None:
-        """Fast mode: for each input, along one random direction of length 1."""
+        """Checks the derivative of each input along one random direction of length 1."""
         weights = self.weights()
-        found = self.gradients(weights)
         rng = numpy.random.default_rng(1)
-        for i, g in zip(self.checked, found, strict=True):
+        for i, g in zip(self.checked, self.gradients(weights), strict=True):
             x = self.inputs[i]
             direction = rng.standard_normal(tuple(x.shape))
             direction /= max(math.sqrt((direction * direction).sum()), 1e-30)
-            ahead = self.moved(i, direction * self.eps)
-            behind = self.moved(i, direction * -self.eps)
+            above = self.moved(i, direction * self.eps)
+            below = self.moved(i, direction * -self.eps)
             numeric = sum(float(_flat(w) @ (a - b)) for w, a, b in
-                          zip(weights, ahead, behind, strict=True)) / (2 * self.eps)
+                          zip(weights, above, below, strict=True)) / (2 * self.eps)
             analytic = 0.0 if g is None else float(_flat(g) @ direction.reshape(-1))
             if not self.close(analytic, numeric):
-                self.check_elements(i)  # to say where and why
+                self.check_elements(i)  # its error names the element and a diagnosis
                 raise GradcheckError(
                     f"gradcheck: input {i} of shape {tuple(x.shape)}: along a random direction "
                     f"the derivative is {analytic:.8g} by backward and {numeric:.8g} by finite "
-                    "differences, although each element by itself is within the tolerance")
+                    "differences, although each single element is within the tolerance")
 
     def check_elements(self, i: int) -> None:
-        """Every element of input i against every element of the results."""
+        """Checks the derivatives of all results with respect to all elements of input i."""
         numeric = self.by_moving(i)
         analytic, connected = self.by_backward(i)
         for k, (a, n) in enumerate(zip(analytic, numeric, strict=True)):
@@ -275,8 +277,8 @@ class _Case:
             if not right.all():
                 raise GradcheckError(self.report(i, k, a, n, right, connected[k]))
 
-    def by_moving(self, i: int) -> list[numpy.ndarray[Any, Any]]:
-        """For each result the Jacobian by finite differences: (result size, input size)."""
+    def by_moving(self, i: int) -> list[Array]:
+        """The Jacobian of each result by finite differences: (result size, input size)."""
         x = self.inputs[i]
         columns = []
         for j in range(x.numel()):
@@ -286,8 +288,8 @@ class _Case:
         return [numpy.stack([c[k] for c in columns], axis=1) if columns
                 else numpy.zeros((o.numel(), 0)) for k, o in enumerate(self.outputs)]
 
-    def by_backward(self, i: int) -> tuple[list[numpy.ndarray[Any, Any]], list[bool]]:
-        """The same by backward, and whether each result is connected to the input at all."""
+    def by_backward(self, i: int) -> tuple[list[Array], list[bool]]:
+        """The Jacobian of each result by backward, and whether its graph reaches the input."""
         x, at = self.inputs[i], self.checked.index(i)
         jacobians, connected = [], []
         for k, o in enumerate(self.outputs):
@@ -303,9 +305,9 @@ class _Case:
             connected.append(reached)
         return jacobians, connected
 
-    # ------------------------------------------------------------ what went wrong
+    # ------------------------------------------------------------ diagnosis
 
-    def report(self, i: int, k: int, analytic: Any, numeric: Any, right: Any,
+    def report(self, i: int, k: int, analytic: Array, numeric: Array, right: Array,
                connected: bool) -> str:
         x, o = self.inputs[i], self.outputs[k]
         apart = numpy.where(right, 0, numpy.abs(analytic - numeric))
@@ -320,57 +322,57 @@ class _Case:
             f"{int((~right).sum())} of {right.size} derivatives differ. "
             f"{self.diagnosis(i, k, column, analytic, numeric, connected)}")
 
-    def diagnosis(self, i: int, k: int, column: int, analytic: Any, numeric: Any,
+    def diagnosis(self, i: int, k: int, column: int, analytic: Array, numeric: Array,
                   connected: bool) -> str:
-        """The likely mistake, and what to do about it."""
+        """The likely mistake and its fix."""
         if not numpy.isfinite(numeric).all() or not numpy.isfinite(analytic).all():
-            return ("not finite: NaN or inf came up; check away from where the function has no "
-                    "value or no derivative, or find its source with detect_anomaly()")
+            return ("not finite: NaN or inf in the derivatives; choose inputs where the function "
+                    "and its derivative exist, or find the source with detect_anomaly()")
         kink = self.kink(i, k, column)
         if kink:
             return kink
         if not connected:
-            return ("zero: not connected: the result was recorded without this input; look for "
-                    "detach(), .data, .item(), numpy() or tensor(...) on the way")
+            return ("zero: not connected: the graph of the result does not reach this input; look "
+                    "for detach(), .data, .item(), numpy() or tensor(...) in the function")
         if not analytic.any():
-            return ("zero: the rule gives no gradient although the result moves; was a term left "
-                    "out?")
-        ratio = _ratio(analytic, numeric)
+            return ("zero: the rule returns zeros although the result depends on this input; is a "
+                    "term missing?")
+        ratio = common_ratio(analytic, numeric)
         if ratio is not None:
-            return _of_ratio(ratio)
+            return meaning_of_ratio(ratio)
         if self.transposed(i, analytic, numeric):
-            return ("transposed: the gradient is right up to an exchange of the last two dims; "
+            return ("transposed: the gradient is right except that its last two dims are swapped; "
                     "transpose it in the rule")
         alive = numpy.abs(numeric) > self.atol
         kept = numpy.abs(analytic) > self.atol
         if (kept <= alive).all() and self.close(analytic, numeric)[kept].all():
             if alive[:, column].sum() > 1:
-                return ("not summed over the broadcast axis: some results send their gradient "
-                        "back, and others that this input reaches send none; sum the gradient "
-                        "over the axes along which the input was repeated")
-            return "zero where it should not be: a part of the gradient is missing in the rule"
-        scales = _ratio(analytic[:, column], numeric[:, column])
+                return ("not summed over the broadcast axis: some results contribute to the "
+                        "gradient, but others that depend on this input do not; sum the "
+                        "gradient over the axes along which the input was broadcast")
+            return "zeros where the derivative is not zero: a part of the gradient is missing"
+        scales = common_ratio(analytic[:, column], numeric[:, column])
         if scales is not None:
-            return (f"in this column it is off by the factor {scales:.6g}, in others by another; "
-                    "a factor depends on the element: look for a wrong saved value in the rule")
+            return (f"off by the factor {scales:.6g} for this element, by other factors for "
+                    "others: look for a wrong saved value in the rule")
         return "no simple pattern: compare the rule with the derivative on paper"
 
     def kink(self, i: int, k: int, column: int) -> str:
-        """Whether the one-sided differences disagree about input i at `column`."""
+        """A message if the one-sided differences of input i at `column` disagree, or ""."""
         step = _unit(self.inputs[i], column, self.eps)
         here = self.values()[k]
-        ahead = (self.moved(i, step)[k] - here) / self.eps
-        behind = (here - self.moved(i, -step)[k]) / self.eps
-        apart = numpy.abs(ahead - behind)
+        above = (self.moved(i, step)[k] - here) / self.eps
+        below = (here - self.moved(i, -step)[k]) / self.eps
+        apart = numpy.abs(above - below)
         worst = int(apart.argmax())
-        size = max(abs(ahead[worst]), abs(behind[worst]))
+        size = max(abs(above[worst]), abs(below[worst]))
         if apart[worst] <= max(0.01 * size, 10 * self.atol):
             return ""
-        return (f"at a kink: the one-sided differences disagree ({behind[worst]:.6g} from below, "
-                f"{ahead[worst]:.6g} from above); the derivative does not exist there: check at "
-                "another point")
+        return (f"at a kink: the one-sided differences disagree ({below[worst]:.6g} from below, "
+                f"{above[worst]:.6g} from above); the derivative does not exist there; choose "
+                "other inputs")
 
-    def transposed(self, i: int, analytic: Any, numeric: Any) -> bool:
+    def transposed(self, i: int, analytic: Array, numeric: Array) -> bool:
         shape = tuple(self.inputs[i].shape)
         if len(shape) >= 2 and shape[-1] == shape[-2]:
             exchanged = numpy.swapaxes(numeric.reshape(-1, *shape), -1, -2).reshape(numeric.shape)
@@ -380,8 +382,8 @@ class _Case:
         return square and bool(self.close(analytic, numeric.T).all())
 
 
-def _unit(x: Any, j: int, value: float) -> numpy.ndarray[Any, Any]:
-    """Zeros in the shape of `x`, except for element j."""
+def _unit(x: Any, j: int, value: float) -> Array:
+    """`value` at element j, zeros elsewhere, in the shape of x."""
     step = numpy.zeros(x.numel())
     step[j] = value
     return step.reshape(tuple(x.shape))
@@ -391,8 +393,8 @@ def _index(flat: int, shape: tuple[int, ...]) -> str:
     return str([int(n) for n in numpy.unravel_index(flat, shape)]) if shape else ""
 
 
-def _ratio(analytic: Any, numeric: Any) -> float | None:
-    """The number r with analytic = r * numeric everywhere, if there is one."""
+def common_ratio(analytic: Array, numeric: Array) -> float | None:
+    """The number r with analytic = r * numeric for all elements, or None."""
     size = float((numeric * numeric).sum())
     if not size:
         return None
@@ -401,15 +403,15 @@ def _ratio(analytic: Any, numeric: Any) -> float | None:
     return ratio if numpy.allclose(analytic, ratio * numeric, 1e-3, 1e-4 * scale) else None
 
 
-def _of_ratio(ratio: float) -> str:
-    """What an equal ratio of all derivatives means."""
+def meaning_of_ratio(ratio: float) -> str:
+    """The diagnosis for a common ratio of all derivatives."""
     if math.isclose(ratio, -1, rel_tol=1e-3):
         return "ratio -1: a minus sign is missing, or there is one too many"
     if math.isclose(ratio, 2, rel_tol=1e-3):
         return ("ratio 2: counted twice: is the gradient added in two places, or the factor of a "
                 "square kept twice?")
     if ratio and abs(ratio) < 1 and math.isclose(1 / ratio, round(1 / ratio), rel_tol=1e-3):
-        return (f"off by the factor 1/{round(1 / ratio)}: a mean where a sum belongs, or only one "
-                f"of {abs(round(1 / ratio))} equal terms was counted")
+        return (f"off by the factor 1/{round(1 / ratio)}: a mean instead of a sum, or only one of "
+                f"{abs(round(1 / ratio))} equal terms is counted")
     nearest = round(ratio) if math.isclose(ratio, round(ratio), rel_tol=1e-3) else ratio
     return f"off by the factor {nearest:.6g}: look for that constant in the rule"

@@ -1,8 +1,8 @@
-"""What PyTorch programs ask of, and set on, the libraries behind it.
+"""The names of `torch.backends`: what programs ask about PyTorch's libraries, and their options.
 
-Behind tinytensor are NumPy and CuPy, and there is nothing to choose. So the questions are answered
-truthfully, and what is set stays set and changes nothing: convolutions are the same every time,
-and float32 products are computed in float32 (CuPy reads CUPY_TF32 from the environment).
+tinytensor computes with NumPy and CuPy, which have no such options. An attribute keeps the value
+that it is set to, without effect: convolutions are deterministic, and float32 products are computed
+in float32 (CuPy reads CUPY_TF32 from the environment).
 """
 
 from . import cuda, cudnn, mps

@@ -1,6 +1,6 @@
 """Matrix products on the GPU: `tinytensor.backends.cuda.matmul.allow_tf32 = True`.
 
-What is set here changes nothing; see `tinytensor.backends`.
+The options have no effect; see `tinytensor.backends`.
 """
 
 from types import SimpleNamespace
@@ -12,5 +12,5 @@ matmul = SimpleNamespace(allow_tf32=False, allow_fp16_reduced_precision_reductio
 
 
 def is_built() -> bool:
-    """Whether CuPy is installed and a GPU answers."""
+    """Whether CuPy is installed and a GPU works."""
     return devices.cuda_is_available()

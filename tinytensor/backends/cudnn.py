@@ -1,6 +1,6 @@
 """cuDNN, which is not used: `import tinytensor.backends.cudnn as cudnn; cudnn.benchmark = True`.
 
-What is set here changes nothing; see `tinytensor.backends`.
+The options have no effect; see `tinytensor.backends`.
 """
 
 enabled = True
@@ -10,10 +10,10 @@ allow_tf32 = True
 
 
 def is_available() -> bool:
-    """False: CuPy 14 and newer come without cuDNN."""
+    """False: CuPy 14 and newer do not use cuDNN."""
     return False
 
 
 def version() -> int | None:
-    """None: there is no cuDNN."""
+    """None: cuDNN is not used."""
     return None

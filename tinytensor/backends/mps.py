@@ -1,8 +1,8 @@
-"""The GPU of Apple's computers, which is not used."""
+"""Apple's GPU, which is not supported."""
 
 
 def is_available() -> bool:
-    """False: arrays are NumPy's and CuPy's."""
+    """False: arrays are those of NumPy and CuPy."""
     return False
 
 

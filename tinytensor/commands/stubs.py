@@ -1,4 +1,4 @@
-"""Writes `tinytensor/table/`: what type checkers and editors know of the table of operations.
+"""Write `tinytensor/table/`: what type checkers and editors know of the table of operations.
 
 The functions and methods of the table are attached when the package is imported, and the functions
 that define them compute on arrays, so no checker can read their types from the source. This
@@ -18,6 +18,7 @@ the file of its definition.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import inspect
 import re
@@ -344,3 +345,13 @@ def write() -> Iterator[Path]:
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
             yield path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command has no options."""
+
+
+def run(options: argparse.Namespace) -> None:
+    """Writes the files and prints the paths of those that have changed."""
+    for path in write():
+        print(path)

@@ -1,4 +1,4 @@
-"""The GPU, under the names of `torch.cuda`. Everything here answers without one too."""
+"""The GPU, under the names of `torch.cuda`. Most functions can be called without a GPU."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import random
 from ..arrays.devices import (
+    DeviceLike,
     cuda_is_available,
     current_device,
     device_count,
@@ -27,44 +28,44 @@ __all__ = ["is_available", "device_count", "current_device", "set_device", "get_
 
 
 def is_available() -> bool:
-    """Whether CuPy is installed and a GPU answers."""
+    """Whether CuPy is installed and a GPU works."""
     return cuda_is_available()
 
 
-def synchronize(device: Any = None) -> None:
-    """Waits until the GPU has done what was asked of it; nothing to wait for without one."""
+def synchronize(device: DeviceLike | None = None) -> None:
+    """Waits until all work on the GPU is complete. Without a GPU it returns at once."""
     _synchronize(None if device is None else resolve(device))
 
 
 def manual_seed(seed: int) -> None:
-    """Starts the generator of the current GPU anew; without a GPU there is nothing to seed."""
+    """Sets the seed of the current GPU's generator. No effect without a GPU."""
     if cuda_is_available():
         random.default_generator(resolve("cuda")).manual_seed(seed)
 
 
 def manual_seed_all(seed: int) -> None:
-    """Starts the generators of all GPUs anew."""
+    """Sets the seed of the generators of all GPUs."""
     for i in range(device_count()):
         random.default_generator(resolve(f"cuda:{i}")).manual_seed(seed)
 
 
-def get_rng_state(device: Any = "cuda") -> dict[str, Any]:
-    """Where the stream of a GPU is, as plain data."""
+def get_rng_state(device: DeviceLike = "cuda") -> dict[str, Any]:
+    """The state of a GPU's generator, as plain data."""
     return random.default_generator(resolve(device)).get_state()
 
 
 def get_rng_state_all() -> list[dict[str, Any]]:
-    """Where the streams of all GPUs are; an empty list without one."""
+    """The states of the generators of all GPUs; an empty list without a GPU."""
     return [get_rng_state(f"cuda:{i}") for i in range(device_count())]
 
 
-def set_rng_state(new_state: dict[str, Any], device: Any = "cuda") -> None:
-    """Takes the stream of a GPU to where it was."""
+def set_rng_state(new_state: dict[str, Any], device: DeviceLike = "cuda") -> None:
+    """Restores the state of a GPU's generator."""
     random.default_generator(resolve(device)).set_state(new_state)
 
 
 def set_rng_state_all(new_states: Iterable[dict[str, Any]]) -> None:
-    """Takes the streams of all GPUs to where they were."""
+    """Restores the states of the generators of all GPUs."""
     for i, state in enumerate(new_states):
         set_rng_state(state, f"cuda:{i}")
 

@@ -1,23 +1,23 @@
-"""The older place of what `tinytensor.amp` has: for the GPU without being told."""
+"""The older names of `tinytensor.amp`, for the GPU."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from .. import amp
+from ..arrays import dtypes
 
 __all__ = ["GradScaler", "autocast"]
 
 
 class autocast(amp.autocast):  # noqa: N801 - PyTorch's name
-    """`amp.autocast` for "cuda"."""
+    """`amp.autocast("cuda")`."""
 
-    def __init__(self, enabled: bool = True, dtype: Any = None, cache_enabled: bool = True):
+    def __init__(self, enabled: bool = True, dtype: dtypes.dtype | None = None,
+                 cache_enabled: bool = True):
         super().__init__("cuda", dtype, enabled, cache_enabled)
 
 
 class GradScaler(amp.GradScaler):
-    """`amp.GradScaler` for "cuda"."""
+    """`amp.GradScaler("cuda")`."""
 
     def __init__(self, init_scale: float = 2.0**16, growth_factor: float = 2.0,
                  backoff_factor: float = 0.5, growth_interval: int = 2000, enabled: bool = True):

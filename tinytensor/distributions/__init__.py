@@ -1,4 +1,4 @@
-"""Probability distributions: to draw from, and to differentiate the logarithm of."""
+"""Probability distributions: samples, differentiable log-densities, entropies, divergences."""
 
 from typing import Any
 

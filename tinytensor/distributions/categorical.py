@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -14,6 +15,7 @@ from .distribution import (
     Constraint,
     Derived,
     Distribution,
+    Number,
     broadcast_tensors,
     clamp_probs,
     one_of,
@@ -25,16 +27,17 @@ SIMPLEX: Constraint = (
 
 
 class Categorical(Distribution):
-    """The number of a class, 0 to C - 1, with the probabilities along the last dim of `probs`.
+    """A class from 0 to C - 1, with the probabilities in the last dim of `probs`.
 
-    `probs` (*, C) need not add up to 1, `logits` are their logarithms up to a constant; both are
-    normalised. Values have the shape (*).
+    `probs` (*, C) need not add up to 1; `logits` (*, C) are their logarithms up to a constant. Both
+    are normalised. Values have the shape (*).
     """
 
     arg_constraints = {"probs": SIMPLEX, "logits": REAL}  # noqa: RUF012
     has_enumerate_support = True
 
-    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
+    def __init__(self, probs: Number | None = None, logits: Number | None = None,
+                 validate_args: bool | None = None):
         one_of("Categorical", probs, logits)
         self._given = "logits" if probs is None else "probs"
         parameter = logits if probs is None else probs
@@ -71,7 +74,7 @@ class Categorical(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """NaN: classes are no numbers."""
+        """NaN: classes are not numbers."""
         return full(self._extended_shape(), float("nan"), dtype=self.probs.dtype,
                     device=self.probs.device)
 
@@ -81,16 +84,16 @@ class Categorical(Distribution):
 
     @property
     def variance(self) -> Tensor:
-        """NaN: classes are no numbers."""
+        """NaN: classes are not numbers."""
         return self.mean
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Categorical:
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Categorical:
         new = self._expanded(batch_shape, (self._num_events,),
                              **{self._given: getattr(self, self._given)})
         new._given = self._given
         return new
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         sample_shape = Size(sample_shape)
         rows: Any = self.probs.detach().reshape(-1, self._num_events)
         drawn: Any = multinomial(rows, sample_shape.numel(), True)
@@ -114,9 +117,10 @@ class Categorical(Distribution):
 
 
 class OverClasses(Distribution):
-    """Vectors with one number for each class of a `Categorical`."""
+    """Base class of distributions of vectors with one number per class of a `Categorical`."""
 
-    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
+    def __init__(self, probs: Number | None = None, logits: Number | None = None,
+                 validate_args: bool | None = None):
         self._categorical = Categorical(probs, logits, validate_args)
         shape = self._categorical.param_shape
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
@@ -133,7 +137,7 @@ class OverClasses(Distribution):
     def param_shape(self) -> Size:
         return self._categorical.param_shape
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         new = copy(self)
         new._categorical = self._categorical.expand(batch_shape)
         new._batch_shape = new._categorical.batch_shape

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from ..tensors.creation import full_like
 from ..tensors.tensor import Size, Tensor
@@ -11,7 +10,7 @@ from .location_scale import LocationScale
 
 
 class Cauchy(LocationScale):
-    """Values of median `loc`, half of them within `scale` of it.
+    """Values with median `loc`, half of which are within `scale` of it.
 
     Density: 1 / (π scale (1 + ((x - loc) / scale)²)).
     """
@@ -35,7 +34,7 @@ class Cauchy(LocationScale):
     def cdf(self, value: Tensor) -> Tensor:
         return self._standardised(value).atan() / math.pi + 0.5
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return self.loc + self.scale * (math.pi * (value - 0.5)).tan()
 
     def entropy(self) -> Tensor:

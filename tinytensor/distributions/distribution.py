@@ -1,9 +1,9 @@
-"""Distribution: shapes, the checks of parameters and values, what all distributions have."""
+"""The base class of distributions: shapes, checks of parameters and values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 from .. import ops
 from ..arrays import dtypes
@@ -14,7 +14,9 @@ from ..tensors.tensor import Size, Tensor
 functions: Any = ops.names_for("")
 broadcast_tensors = functions["broadcast_tensors"]
 
-# What a parameter or a value may be: the words for it, and the test of each element.
+Number: TypeAlias = Tensor | float  # a parameter of a distribution
+
+# A condition on a parameter or value: its description, and a function that tests the elements.
 Constraint = tuple[str, Callable[[Any], Any]]
 REAL: Constraint = ("real", lambda x: x == x)
 POSITIVE: Constraint = ("greater than 0", lambda x: x > 0)
@@ -26,12 +28,12 @@ BOOLEAN: Constraint = ("0 or 1", lambda x: (x == 0) | (x == 1))
 class Distribution:
     """The base class of all distributions.
 
-    batch_shape is the shape of independent distributions side by side, event_shape that of one
-    value. `sample(shape)` has shape + batch_shape + event_shape, log_prob(value) the shape of
-    value and batch_shape broadcast together.
+    batch_shape is the shape of a batch of independent distributions, event_shape that of one
+    value. sample(shape) has the shape shape + batch_shape + event_shape. log_prob(value) has the
+    shape to which value's shape, without event_shape, and batch_shape broadcast.
 
     Args:
-        validate_args: whether parameters and values are checked; on unless told otherwise.
+        validate_args: whether parameters and values are checked; by default True.
     """
 
     arg_constraints: ClassVar[dict[str, Constraint]] = {}
@@ -41,20 +43,20 @@ class Distribution:
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
-        """Sets whether distributions check their arguments that are not told."""
+        """Sets the default of `validate_args`."""
         if value not in (True, False):
             raise ValueError(f"set_default_validate_args: expected a bool, got {value!r}")
         Distribution._validate_args = value
 
-    def __init__(self, batch_shape: Any = (), event_shape: Any = (),
+    def __init__(self, batch_shape: Sequence[int] = (), event_shape: Sequence[int] = (),
                  validate_args: bool | None = None):
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
         if self._validate_args:
-            for name, (words, holds) in self.arg_constraints.items():
+            for name, (condition, holds) in self.arg_constraints.items():
                 if name in vars(self) and not bool(holds(getattr(self, name)).all()):
-                    raise ValueError(f"{type(self).__name__}: {name} must be {words}, got "
+                    raise ValueError(f"{type(self).__name__}: {name} must be {condition}, got "
                                      f"{getattr(self, name)}")
 
     @property
@@ -67,7 +69,7 @@ class Distribution:
 
     @property
     def support(self) -> Constraint:
-        """What values are possible."""
+        """The condition that values fulfil."""
         raise NotImplementedError
 
     @property
@@ -87,22 +89,23 @@ class Distribution:
     def stddev(self) -> Tensor:
         return self.variance.sqrt()
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
-        """Values drawn at random, outside of the graph."""
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draws values, without a graph."""
         with no_grad():
             return self.rsample(sample_shape)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
-        """Values drawn at random, as a function of the parameters that can be differentiated."""
-        raise NotImplementedError(f"{type(self).__name__}.rsample: a draw from it is no smooth "
-                                  "function of its parameters; use log_prob(sample) in the loss")
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draws values that are differentiable with respect to the parameters (reparameterised)."""
+        raise NotImplementedError(f"{type(self).__name__}.rsample: a sample is not a "
+                                  "differentiable function of the parameters; use sample() and "
+                                  "log_prob(sample) in the loss")
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The logarithm of the density, or of the probability, at a value."""
+        """The logarithm of the density, or of the probability, of a value."""
         raise NotImplementedError
 
     def cdf(self, value: Tensor) -> Tensor:
-        """The probability of values up to this one."""
+        """The probability of a value of at most `value`."""
         raise NotImplementedError
 
     def icdf(self, value: Tensor) -> Tensor:
@@ -117,20 +120,20 @@ class Distribution:
         return self.entropy().exp()
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        """All values that are possible, along the first dim."""
+        """All possible values, along the first dim."""
         raise NotImplementedError
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distribution, repeated to a batch shape that this one broadcasts to."""
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        """This distribution with its parameters expanded to a batch shape."""
         raise NotImplementedError
 
     # ------------------------------------------------------------ for subclasses
 
-    def _extended_shape(self, sample_shape: Any = ()) -> Size:
+    def _extended_shape(self, sample_shape: Sequence[int] = ()) -> Size:
         return Size((*sample_shape, *self._batch_shape, *self._event_shape))
 
-    def _validate_sample(self, value: Any) -> None:
-        """Raises ValueError for a value that is impossible or has a shape that does not fit."""
+    def _validate_sample(self, value: Tensor) -> None:
+        """Raises ValueError if the value is impossible or its shape does not broadcast."""
         name = type(self).__name__
         if not isinstance(value, Tensor):
             raise ValueError(f"{name}: the value argument to log_prob must be a Tensor, got "
@@ -140,12 +143,13 @@ class Distribution:
             if i != 1 and j != 1 and i != j:
                 raise ValueError(f"{name}: a value of shape {tuple(value.shape)} does not "
                                  f"broadcast with batch_shape + event_shape {tuple(expected)}")
-        words, holds = self.support
+        condition, holds = self.support
         if not bool(holds(value).all()):
-            raise ValueError(f"{name}: values must be {words}, got {value}")
+            raise ValueError(f"{name}: values must be {condition}, got {value}")
 
-    def _expanded(self, batch_shape: Any, event_shape: Any = (), **parameters: Tensor) -> Any:
-        """Another of this type with these parameters expanded, not checked again."""
+    def _expanded(self, batch_shape: Sequence[int], event_shape: Sequence[int] = (),
+                  **parameters: Tensor) -> Any:
+        """A distribution of this type with expanded parameters, which are not checked again."""
         new = object.__new__(type(self))
         for name, parameter in parameters.items():
             vars(new)[name] = parameter.expand((*batch_shape, *event_shape))
@@ -159,7 +163,7 @@ class Distribution:
 
 
 class Derived:
-    """An attribute that is computed from the others when it is first asked for, and recorded."""
+    """An attribute that is computed from others at the first access, with gradients recorded."""
 
     def __init__(self, compute: Callable[[Any], Tensor]):
         self.compute = compute
@@ -173,21 +177,21 @@ class Derived:
             return self
         with enable_grad():
             value = self.compute(instance)
-        vars(instance)[self.name] = value  # found before this from now on
+        vars(instance)[self.name] = value  # an instance attribute takes precedence
         return value
 
 
 def one_of(name: str, probs: Any, logits: Any) -> None:
-    """Raises ValueError unless exactly one is given."""
+    """Raises ValueError unless exactly one of them is given."""
     if (probs is None) == (logits is None):
         raise ValueError(f"{name}: Either `probs` or `logits` must be specified, but not both.")
 
 
 def broadcast_all(name: str, *values: Any) -> tuple[Tensor, ...]:
-    """Numbers and Tensors as Tensors of one shape; numbers get the dtype of the first Tensor.
+    """Broadcasts numbers and Tensors to Tensors of one shape; numbers get the first Tensor's dtype.
 
     Raises:
-        ValueError: something else.
+        ValueError: a value that is neither.
     """
     wrong = [type(v).__name__ for v in values if not isinstance(v, Tensor | int | float)]
     if wrong:
@@ -200,7 +204,7 @@ def broadcast_all(name: str, *values: Any) -> tuple[Tensor, ...]:
 
 
 def clamp_probs(probs: Tensor) -> Tensor:
-    """Probabilities moved away from 0 and 1, so that logarithms are finite."""
+    """Clamps probabilities away from 0 and 1, so that their logarithms are finite."""
     eps = dtypes.finfo(probs.dtype).eps
     return probs.clamp(min=eps, max=1 - eps)
 

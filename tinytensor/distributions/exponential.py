@@ -1,12 +1,13 @@
-"""The exponential distribution: how long to wait for what comes at a rate."""
+"""The exponential distribution: waiting times between events at a constant rate."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.creation import zeros_like
 from ..tensors.tensor import Size, Tensor
-from .distribution import NONNEGATIVE, POSITIVE, Constraint, Distribution, broadcast_all
+from .distribution import NONNEGATIVE, POSITIVE, Constraint, Distribution, Number, broadcast_all
 
 
 class Exponential(Distribution):
@@ -15,9 +16,9 @@ class Exponential(Distribution):
     arg_constraints = {"rate": POSITIVE}  # noqa: RUF012
     has_rsample = True
 
-    rate: Any
+    rate: Tensor
 
-    def __init__(self, rate: Any, validate_args: bool | None = None):
+    def __init__(self, rate: Number, validate_args: bool | None = None):
         (self.rate,) = broadcast_all("Exponential", rate)
         super().__init__(self.rate.shape, validate_args=validate_args)
 
@@ -41,29 +42,29 @@ class Exponential(Distribution):
     def variance(self) -> Tensor:
         return self.rate ** -2
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Exponential:
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Exponential:
         return self._expanded(batch_shape, rate=self.rate)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return standard_exponential(self._extended_shape(sample_shape), self.rate) / self.rate
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
         return self.rate.log() - self.rate * value
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
         return -(-self.rate * value).expm1()
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return -(-value).log1p() / self.rate
 
     def entropy(self) -> Tensor:
         return 1 - self.rate.log()
 
 
-def standard_exponential(shape: Size, like: Any) -> Any:
-    """Draws of rate 1, with the dtype and device of a Tensor."""
+def standard_exponential(shape: Size, like: Tensor) -> Tensor:
+    """Samples with rate 1, in the dtype and on the device of `like`."""
     return like.new_empty(shape).exponential_()

@@ -1,7 +1,8 @@
-"""The geometric distribution: how many trials fail before one succeeds."""
+"""The geometric distribution: the number of failures before the first success."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .. import ops
@@ -17,7 +18,7 @@ binary_cross_entropy_with_logits: Any = ops.names_for("nn.functional")[
 
 
 class Geometric(Trials):
-    """0, 1, 2, ... failures before the first success, which comes with probability `probs`.
+    """0, 1, 2, ... failures before the first success, in trials with probability `probs`.
 
     Probability: probs · (1 - probs)**x. `logits` are log(probs / (1 - probs)).
     """
@@ -41,17 +42,17 @@ class Geometric(Trials):
     def variance(self) -> Tensor:
         return (1 / self.probs - 1) / self.probs
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         probs = self.probs.detach()
-        waited = standard_exponential(self._extended_shape(sample_shape), probs)
-        return (waited / -(-probs).log1p()).floor()
+        waiting = standard_exponential(self._extended_shape(sample_shape), probs)
+        return (waiting / -(-probs).log1p()).floor()
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
         value, probs = broadcast_all("Geometric", value, self.probs)
-        failing = where((probs == 1) & (value == 0), zeros_like(probs), probs)  # 0 · -inf is NaN
-        return value * (-failing).log1p() + self.probs.log()
+        safe = where((probs == 1) & (value == 0), zeros_like(probs), probs)  # 0 · -inf is NaN
+        return value * (-safe).log1p() + self.probs.log()
 
     def entropy(self) -> Tensor:
         return binary_cross_entropy_with_logits(self.logits, self.probs,

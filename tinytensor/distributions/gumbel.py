@@ -1,20 +1,19 @@
-"""The Gumbel distribution: that of the greatest of many values."""
+"""The Gumbel distribution: the limit distribution of a maximum of many values."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from ..arrays import dtypes
 from ..tensors.tensor import Size, Tensor
 from .exponential import standard_exponential
 from .location_scale import LocationScale
 
-EULER = 0.57721566490153286061  # the limit of 1 + 1/2 + ... + 1/n - log n
+EULER = 0.57721566490153286061  # the Euler-Mascheroni constant
 
 
 class Gumbel(LocationScale):
-    """Values most probable at `loc`. Density: exp(-z - exp(-z)) / scale, z = (x - loc) / scale."""
+    """Values with mode `loc`. Density: exp(-z - exp(-z)) / scale, z = (x - loc) / scale."""
 
     @property
     def mean(self) -> Tensor:
@@ -39,7 +38,7 @@ class Gumbel(LocationScale):
     def cdf(self, value: Tensor) -> Tensor:
         return (-(-self._standardised(value)).exp()).exp()
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return self.loc - self.scale * (-value.log()).log()
 
     def entropy(self) -> Tensor:

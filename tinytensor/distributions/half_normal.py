@@ -1,8 +1,9 @@
-"""The half-normal distribution: that of the size of a normal value around 0."""
+"""The half-normal distribution: the absolute value of a normal one with mean 0."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.creation import full_like, zeros_like
@@ -12,6 +13,7 @@ from .distribution import (
     POSITIVE,
     Constraint,
     Distribution,
+    Number,
     broadcast_all,
     functions,
 )
@@ -29,9 +31,9 @@ class HalfNormal(Distribution):
     arg_constraints = {"scale": POSITIVE}  # noqa: RUF012
     has_rsample = True
 
-    scale: Any
+    scale: Tensor
 
-    def __init__(self, scale: Any, validate_args: bool | None = None):
+    def __init__(self, scale: Number, validate_args: bool | None = None):
         (self.scale,) = broadcast_all("HalfNormal", scale)
         super().__init__(self.scale.shape, validate_args=validate_args)
 
@@ -56,25 +58,25 @@ class HalfNormal(Distribution):
     def variance(self) -> Tensor:
         return self.scale ** 2 * (1 - 2 / math.pi)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> HalfNormal:
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> HalfNormal:
         return self._expanded(batch_shape, scale=self.scale)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         drawn: Any = self.base_dist.rsample(sample_shape)
         return drawn.abs()
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
         log_prob = self.base_dist.log_prob(value) + math.log(2)
         return where(value >= 0, log_prob, full_like(log_prob, -float("inf")))
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
         return (value / (self.scale * math.sqrt(2))).erf()
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return self.scale * value.erfinv() * math.sqrt(2)
 
     def entropy(self) -> Tensor:

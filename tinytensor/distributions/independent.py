@@ -1,7 +1,8 @@
-"""Independent values as one: the last dims of a batch become those of an event."""
+"""Independent: batch dims as event dims."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.tensor import Tensor
@@ -9,13 +10,13 @@ from .distribution import Constraint, Distribution
 
 
 class Independent(Distribution):
-    """A distribution whose last batch dims count as one value: log_prob adds up over them.
+    """A distribution whose last batch dims become event dims: log_prob sums over them.
 
     Args:
-        reinterpreted_batch_ndims: how many dims.
+        reinterpreted_batch_ndims: the number of these dims.
 
     Raises:
-        ValueError: more than the batch has.
+        ValueError: more dims than the batch has.
     """
 
     def __init__(self, base_distribution: Distribution, reinterpreted_batch_ndims: int,
@@ -47,15 +48,15 @@ class Independent(Distribution):
     def variance(self) -> Tensor:
         return self.base_dist.variance
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Independent:
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Independent:
         joined = self._event_shape[:self.reinterpreted_batch_ndims]
         base = self.base_dist.expand((*batch_shape, *joined))
         return type(self)(base, self.reinterpreted_batch_ndims, validate_args=False)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.base_dist.sample(sample_shape)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.base_dist.rsample(sample_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -64,8 +65,8 @@ class Independent(Distribution):
     def entropy(self) -> Tensor:
         return self.summed(self.base_dist.entropy())
 
-    def summed(self, values: Any) -> Tensor:
-        """Sums over the dims that count as one value."""
+    def summed(self, values: Tensor) -> Tensor:
+        """Sums over the dims that became event dims."""
         return values.sum(tuple(range(-self.reinterpreted_batch_ndims, 0))) \
             if self.reinterpreted_batch_ndims else values
 

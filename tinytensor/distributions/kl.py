@@ -29,7 +29,7 @@ RULES: dict[tuple[type, type], Rule] = {}
 
 
 def register_kl(type_p: type, type_q: type) -> Callable[[Rule], Rule]:
-    """Decorates the function that computes kl_divergence for two types and their subclasses."""
+    """Decorates a function that computes kl_divergence for two types and their subclasses."""
     def register(rule: Rule) -> Rule:
         RULES[type_p, type_q] = rule
         return rule
@@ -40,7 +40,7 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     """KL(p ‖ q) = E_p[log p(x) - log q(x)], for each element of the batch.
 
     Raises:
-        NotImplementedError: there is no rule for these types.
+        NotImplementedError: no function is registered for these types.
     """
     for one in type(p).__mro__:
         for other in type(q).__mro__:
@@ -48,7 +48,8 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
                 return RULES[one, other](p, q)
     known = ", ".join(f"({a.__name__}, {b.__name__})" for a, b in RULES)
     raise NotImplementedError(f"kl_divergence: no rule for ({type(p).__name__}, "
-                              f"{type(q).__name__}); there are {known}; register_kl adds others")
+                              f"{type(q).__name__}); there are rules for {known}; add one with "
+                              "register_kl")
 
 
 @register_kl(Normal, Normal)
@@ -108,12 +109,14 @@ def _one_hot_categorical(p: OneHotCategorical, q: OneHotCategorical) -> Tensor:
 @register_kl(Independent, Independent)
 def _independent(p: Independent, q: Independent) -> Tensor:
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
-        raise NotImplementedError("kl_divergence: two Independent of different numbers of dims")
+        raise NotImplementedError("kl_divergence: reinterpreted_batch_ndims must be equal, got "
+                                  f"{p.reinterpreted_batch_ndims} and "
+                                  f"{q.reinterpreted_batch_ndims}")
     return p.summed(kl_divergence(p.base_dist, q.base_dist))
 
 
 def _with_limits(terms: Tensor, never_in_p: Tensor, never_in_q: Tensor) -> Tensor:
-    """The terms p log(p / q): 0 where p is 0, and else infinite where q is 0."""
+    """The terms p log(p / q): 0 where p is 0, otherwise infinite where q is 0."""
     terms, never_in_p, never_in_q = broadcast_all("kl_divergence", terms, never_in_p, never_in_q)
     terms = where(never_in_q, full_like(terms, float("inf")), terms)
     return where(never_in_p, zeros_like(terms), terms)

@@ -1,9 +1,8 @@
-"""The Laplace distribution: an exponential one on both sides."""
+"""The Laplace distribution: exponential on both sides of its location."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from ..tensors.tensor import Size, Tensor
 from .exponential import standard_exponential
@@ -35,7 +34,7 @@ class Laplace(LocationScale):
         z = self._standardised(value)
         return 0.5 - 0.5 * z.sign() * (-z.abs()).expm1()
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         side = value - 0.5
         return self.loc - self.scale * side.sign() * (-2 * side.abs()).log1p()
 

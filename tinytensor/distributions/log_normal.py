@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.tensor import Tensor
-from .distribution import POSITIVE, REAL, Constraint, Distribution, broadcast_all
+from .distribution import POSITIVE, REAL, Constraint, Distribution, Number, broadcast_all
 from .normal import Normal
 
 
@@ -18,10 +19,10 @@ class LogNormal(Distribution):
     arg_constraints = {"loc": REAL, "scale": POSITIVE}  # noqa: RUF012
     has_rsample = True
 
-    loc: Any
-    scale: Any
+    loc: Tensor
+    scale: Tensor
 
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None):
+    def __init__(self, loc: Number, scale: Number, validate_args: bool | None = None):
         self.loc, self.scale = broadcast_all("LogNormal", loc, scale)
         super().__init__(self.loc.shape, validate_args=validate_args)
 
@@ -46,24 +47,24 @@ class LogNormal(Distribution):
     def variance(self) -> Tensor:
         return (self.scale ** 2).expm1() * (2 * self.loc + self.scale ** 2).exp()
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> LogNormal:
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> LogNormal:
         return self._expanded(batch_shape, loc=self.loc, scale=self.scale)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         drawn: Any = self.base_dist.rsample(sample_shape)
         return drawn.exp()
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
         return self.base_dist.log_prob(value.log()) - value.log()
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         return self.base_dist.cdf(value.log())
 
-    def icdf(self, value: Any) -> Tensor:
-        found: Any = self.base_dist.icdf(value)
-        return found.exp()
+    def icdf(self, value: Tensor) -> Tensor:
+        normal: Any = self.base_dist.icdf(value)
+        return normal.exp()
 
     def entropy(self) -> Tensor:
         return self.base_dist.entropy() + self.loc

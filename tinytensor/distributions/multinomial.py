@@ -1,13 +1,14 @@
-"""The multinomial distribution: how often each of several classes comes."""
+"""The multinomial distribution: the counts of classes in several draws."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.creation import arange, zeros
 from ..tensors.tensor import Size, Tensor
 from .categorical import OverClasses
-from .distribution import Constraint, clamp_probs, functions
+from .distribution import Constraint, Number, clamp_probs, functions
 
 where, cat = functions["where"], functions["cat"]
 
@@ -15,21 +16,21 @@ where, cat = functions["where"], functions["cat"]
 class Multinomial(OverClasses):
     """Counts of C classes in `total_count` independent draws.
 
-    `probs` (*, C) and `logits` are those of `Categorical`. Values have the shape (*, C), whole
-    numbers that add up to total_count, in the dtype of the probabilities. As in PyTorch,
-    `log_prob` takes the total from the value.
+    `probs` (*, C) and `logits` are those of `Categorical`. Values (*, C) are whole numbers that add
+    up to total_count, in the dtype of the probabilities. As in PyTorch, `log_prob` uses the sum of
+    the value as the total.
 
     Raises:
-        NotImplementedError: a total_count that is no int.
+        NotImplementedError: a total_count that is not an int.
         ValueError: as `Categorical`.
     """
 
     total_count: int
 
-    def __init__(self, total_count: int = 1, probs: Any = None, logits: Any = None,
-                 validate_args: bool | None = None):
+    def __init__(self, total_count: int = 1, probs: Number | None = None,
+                 logits: Number | None = None, validate_args: bool | None = None):
         if not isinstance(total_count, int):
-            raise NotImplementedError("Multinomial: inhomogeneous total_count is not supported, it "
+            raise NotImplementedError("Multinomial: inhomogeneous total_count is not supported; it "
                                       f"must be an int, got {type(total_count).__name__}")
         self.total_count = total_count
         super().__init__(probs, logits, validate_args)
@@ -37,7 +38,7 @@ class Multinomial(OverClasses):
     @property
     def support(self) -> Constraint:
         total = self.total_count
-        return (f"whole numbers that are at least 0 and add up to at most {total} along the last "
+        return (f"whole numbers of at least 0 that add up to at most {total} along the last "
                 "dim", lambda x: ((x >= 0) & (x == x.floor())).all(-1) & (x.sum(-1) <= total))
 
     @property
@@ -48,7 +49,7 @@ class Multinomial(OverClasses):
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         drawn = self._categorical.sample((self.total_count, *Size(sample_shape)))
         counts: Any = zeros(self._extended_shape(sample_shape), dtype=self.probs.dtype,
                             device=self.probs.device)

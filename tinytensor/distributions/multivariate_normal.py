@@ -1,8 +1,9 @@
-"""The normal distribution of vectors."""
+"""The multivariate normal distribution."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from .. import linalg
@@ -17,18 +18,17 @@ class MultivariateNormal(Distribution):
     Density: exp(-mᵀ m / 2) / (|L| (2π)^(D/2)), m = L⁻¹ (x - loc), L Lᵀ the covariance.
 
     Args:
-        covariance_matrix, precision_matrix, scale_tril: the covariance, its inverse, or L itself:
-            one of them.
+        covariance_matrix, precision_matrix, scale_tril: exactly one of the covariance, its
+            inverse, or L.
 
     Raises:
-        ValueError: none or several of them; a loc without dims; a covariance that is no square
-            matrix of that size.
+        ValueError: none or several of them; shapes other than (*, D) and (*, D, D).
     """
 
     arg_constraints = {"loc": REAL}  # noqa: RUF012
     has_rsample = True
 
-    loc: Any
+    loc: Tensor
     scale_tril: Any  # L, lower triangular
 
     def __init__(self, loc: Any, covariance_matrix: Any = None, precision_matrix: Any = None,
@@ -76,18 +76,18 @@ class MultivariateNormal(Distribution):
     def variance(self) -> Tensor:
         return (self.scale_tril ** 2).sum(-1)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> MultivariateNormal:
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> MultivariateNormal:
         size = self._event_shape[0]
         return type(self)(self.loc.expand((*batch_shape, size)),
                           scale_tril=self.scale_tril.expand((*batch_shape, size, size)),
                           validate_args=False)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         noise: Any = randn(self._extended_shape(sample_shape), dtype=self.loc.dtype,
                            device=self.loc.device)
         return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
         deviation = (value - self.loc).unsqueeze(-1)

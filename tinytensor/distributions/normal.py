@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from ..tensors.sampling import normal, randn
 from ..tensors.tensor import Size, Tensor
@@ -28,7 +28,7 @@ class Normal(LocationScale):
     def variance(self) -> Tensor:
         return self.scale ** 2
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         return normal(self.loc.detach().expand(shape), self.scale.detach().expand(shape))
 
@@ -42,7 +42,7 @@ class Normal(LocationScale):
     def cdf(self, value: Tensor) -> Tensor:
         return 0.5 * (1 + (self._standardised(value) / math.sqrt(2)).erf())
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return self.loc + self.scale * (2 * value - 1).erfinv() * math.sqrt(2)
 
     def entropy(self) -> Tensor:

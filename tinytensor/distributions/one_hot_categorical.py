@@ -1,7 +1,8 @@
-"""The categorical distribution, with vectors of zeros and a 1 as its values."""
+"""The categorical distribution with one-hot vectors as values."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .. import ops
@@ -14,7 +15,7 @@ one_hot: Any = ops.names_for("nn.functional")["one_hot"]
 
 
 class OneHotCategorical(OverClasses):
-    """A 1 at the class that is drawn, zeros at the others.
+    """One-hot vectors: 1 at the drawn class, 0 at the others.
 
     `probs` (*, C) and `logits` are those of `Categorical`. Values have the shape (*, C) and the
     dtype of the probabilities.
@@ -43,10 +44,10 @@ class OneHotCategorical(OverClasses):
     def variance(self) -> Tensor:
         return self.probs * (1 - self.probs)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self._one_hot(self._categorical.sample(sample_shape))
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
         return self._categorical.log_prob(value.argmax(-1))

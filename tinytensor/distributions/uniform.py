@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.sampling import rand
 from ..tensors.tensor import Tensor
-from .distribution import REAL, Constraint, Distribution, broadcast_all
+from .distribution import REAL, Constraint, Distribution, Number, broadcast_all
 
 
 class Uniform(Distribution):
-    """Values from `low`, which may come, to `high`, which may not. Density: 1 / (high - low).
+    """Values in [low, high). Density: 1 / (high - low).
 
     Raises:
         ValueError: low is not less than high.
@@ -19,10 +20,10 @@ class Uniform(Distribution):
     arg_constraints = {"low": REAL, "high": REAL}  # noqa: RUF012
     has_rsample = True
 
-    low: Any
-    high: Any
+    low: Tensor
+    high: Tensor
 
-    def __init__(self, low: Any, high: Any, validate_args: bool | None = None):
+    def __init__(self, low: Number, high: Number, validate_args: bool | None = None):
         self.low, self.high = broadcast_all("Uniform", low, high)
         super().__init__(self.low.shape, validate_args=validate_args)
         if self._validate_args and not bool((self.low < self.high).all()):
@@ -38,33 +39,33 @@ class Uniform(Distribution):
 
     @property
     def mode(self) -> Tensor:
-        """NaN: no value is more probable than others."""
+        """NaN: all values are equally probable."""
         return self.high * float("nan")
 
     @property
     def variance(self) -> Tensor:
         return (self.high - self.low) ** 2 / 12
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Uniform:
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Uniform:
         return self._expanded(batch_shape, low=self.low, high=self.high)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         drawn: Any = rand(self._extended_shape(sample_shape), dtype=self.low.dtype,
                           device=self.low.device)
         return self.low + drawn * (self.high - self.low)
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
         inside = (value >= self.low) & (value < self.high)
         return inside.to(self.low.dtype).log() - (self.high - self.low).log()
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
         return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return value * (self.high - self.low) + self.low
 
     def entropy(self) -> Tensor:

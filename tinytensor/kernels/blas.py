@@ -1,12 +1,13 @@
-"""OpenBLAS's product of matrices as a function of compiled loops.
+"""OpenBLAS's matrix product (gemm) as a function that compiled loops can call.
 
-NumPy's wheels bring OpenBLAS along, under names of their own; where NumPy has another library
-nothing is found here. This module imports Numba.
+NumPy's wheels contain OpenBLAS, with prefixed symbol names. If NumPy uses another BLAS library,
+`OpenBLAS.load` returns None. This module imports Numba.
 """
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -14,13 +15,13 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112  # CBLAS's words
+ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112  # CBLAS's constants
 
 
 class InOneThread:
-    """Within, a call of OpenBLAS keeps to the thread that makes it."""
+    """A context in which OpenBLAS runs on the calling thread only."""
 
-    def __init__(self, get: Any, put: Any):
+    def __init__(self, get: Callable[[], int], put: Callable[[int], None]):
         self.get, self.put, self.before = get, put, 1
 
     def __enter__(self) -> None:
@@ -34,13 +35,13 @@ class InOneThread:
 
 
 class OpenBLAS:
-    """Where its functions are.
+    """Functions of the OpenBLAS library that NumPy has loaded.
 
-    gemm            the address of the product, by dtype
-    in_one_thread   a context
+    gemm            the address of the matrix product, by dtype
+    in_one_thread   a context in which OpenBLAS runs on the calling thread only
     """
 
-    def __init__(self, library: Any):
+    def __init__(self, library: ctypes.CDLL):
         self.gemm = {numpy.dtype(name): ctypes.cast(
             getattr(library, f"scipy_cblas_{letter}gemm64_"), ctypes.c_void_p).value
             for name, letter in (("float32", "s"), ("float64", "d"))}
@@ -48,8 +49,8 @@ class OpenBLAS:
                                          library.scipy_openblas_set_num_threads64_)
 
     @classmethod
-    def found(cls) -> OpenBLAS | None:
-        """That of this process's NumPy, if it has one."""
+    def load(cls) -> OpenBLAS | None:
+        """The OpenBLAS of this process's NumPy, or None if NumPy uses another library."""
         try:
             return cls(ctypes.CDLL(numpy.linalg._umath_linalg.__file__))  # type: ignore[attr-defined]
         except (AttributeError, OSError):
@@ -57,8 +58,11 @@ class OpenBLAS:
 
 
 @intrinsic
-def gemm(typing, address, a, a_turned, a_pitch, b, b_turned, b_pitch, c, pitch, m, n, k):
-    """c = a b for m × k and k × n, flat arrays whose rows are a pitch apart; turned: transposed."""
+def gemm(typing, address, a, a_transposed, a_pitch, b, b_transposed, b_pitch, c, pitch, m, n, k):
+    """c = a b with a (m, k) and b (k, n), on flat arrays.
+
+    A pitch is the distance from a row to the next. If `a_transposed`, the array a holds aᵀ.
+    """
     def generate(context, builder, signature, args):
         element = context.get_value_type(c.dtype)
         short, long, pointer = ir.IntType(32), ir.IntType(64), element.as_pointer()
@@ -70,9 +74,9 @@ def gemm(typing, address, a, a_turned, a_pitch, b, b_turned, b_pitch, c, pitch, 
         def data(index: int) -> Any:
             return context.make_array(signature.args[index])(context, builder, args[index]).data
 
-        def order(turned: Any) -> Any:
+        def order(transposed: Any) -> Any:
             return builder.select(
-                builder.icmp_unsigned("!=", turned, ir.Constant(turned.type, 0)),
+                builder.icmp_unsigned("!=", transposed, ir.Constant(transposed.type, 0)),
                 ir.Constant(short, TRANSPOSED), ir.Constant(short, PLAIN))
 
         builder.call(function, [

@@ -1,20 +1,19 @@
-"""Threads that share the pieces of one loop, without the interpreter.
+"""Threads that share the pieces of one loop, without the GIL.
 
-A thread of Python's that is to start working has to be woken by the system and to wait for the
-interpreter's lock: a tenth of a millisecond and more, in which a core adds up a million numbers.
-So the threads of the pool stay in compiled code, `serve`, and watch a notice board, an array of
-64-bit integers. Who has work pins it up: the address of a function of (start, stop), and what that
-needs. Everyone, the owner included, takes one piece after the other until none is left; a thread
-that comes late finds less to do, and nobody waits for it.
+Waking a Python thread and taking the GIL costs 0.1 ms or more, in which a core adds a million
+numbers. So the threads of the pool stay in compiled code, `serve`, and poll a board, an array of
+64-bit integers. The caller publishes a job on the board: the address of a function of
+(start, stop) and the address of its arguments. All threads, the caller included, take one piece
+after the other until none is left. No thread waits for a late one; the late one finds fewer pieces.
 
-    ticket   odd while there is work; each job has another
-    inside   how many threads may be looking at the job: the owner leaves when there are none
+    ticket   odd while there is a job; different for each job
+    inside   how many threads may be reading the job; the caller returns when it is 0
     next     the next piece to take, of `pieces`
-    asleep   for each thread, whether it has stopped watching
+    asleep   for each thread, whether it has stopped polling
 
-A thread enters before it reads the ticket, and the owner takes the job down before it asks who is
-inside; with sequentially consistent operations one of the two sees the other. This module imports
-Numba.
+A thread increments `inside` before it reads the ticket, and the caller changes the ticket before it
+reads `inside`. The operations are sequentially consistent, so at least one of the two sees the
+other's write. This module imports Numba.
 """
 
 from __future__ import annotations
@@ -30,24 +29,24 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from .loops import Loop, loop
-from .pool import MOST
+from .pool import MAX_THREADS
 
-APART = 16  # places on the board between those that different threads write: two cache lines
+APART = 16  # distance of entries that different threads write, two cache lines: no false sharing
 TICKET, INSIDE, NEXT, FAILED = (i * APART for i in range(4))
-CALL, NEEDS, PIECES, LENGTH, ALIGN, HELPERS = (4 * APART + i for i in range(6))
+CALL, ARGUMENTS, PIECES, LENGTH, ALIGN, HELPERS = (4 * APART + i for i in range(6))
 ASLEEP = 5 * APART
 
-PAUSES = 16      # between two looks at the board
-PATIENCE = 4000  # looks before a thread goes to sleep: about two milliseconds
+PAUSES = 16   # pause instructions between two polls
+POLLS = 4000  # polls without a job before a thread goes to sleep: about two milliseconds
 
 
 def new_board() -> Any:
-    """One for each process: threads of another do not come along."""
-    return numpy.zeros(ASLEEP + MOST * APART, numpy.int64)
+    """The board of a process. A fork arguments its own: the parent's threads do not exist in it."""
+    return numpy.zeros(ASLEEP + MAX_THREADS * APART, numpy.int64)
 
 
 def asleep(index: int) -> int:
-    """Where on the board a thread says that it has stopped watching."""
+    """The index on the board of a thread's flag `asleep`."""
     return ASLEEP + index * APART
 
 
@@ -60,7 +59,7 @@ def _place(context: Any, builder: Any, board: Any, args: Any) -> Any:
 
 @intrinsic
 def read(typing, board, place):
-    """board[place], as the other threads have left it."""
+    """board[place], loaded atomically."""
     def generate(context, builder, signature, args):
         return builder.load_atomic(_place(context, builder, board, args), "seq_cst", 8)
 
@@ -69,7 +68,7 @@ def read(typing, board, place):
 
 @intrinsic
 def write(typing, board, place, number):
-    """board[place] = number, for all to see."""
+    """board[place] = number, stored atomically."""
     def generate(context, builder, signature, args):
         builder.store_atomic(args[2], _place(context, builder, board, args), "seq_cst", 8)
         return context.get_dummy_value()
@@ -79,7 +78,7 @@ def write(typing, board, place, number):
 
 @intrinsic
 def add(typing, board, place, number):
-    """board[place] += number in one go; what it was before."""
+    """board[place] += number, atomically. Returns the value before."""
     def generate(context, builder, signature, args):
         return builder.atomic_rmw("add", _place(context, builder, board, args), args[2], "seq_cst")
 
@@ -88,7 +87,7 @@ def add(typing, board, place, number):
 
 @intrinsic
 def pause(typing):
-    """Lets the other half of a core work."""
+    """Tells the core that this is a spin loop, in favour of its other hyper-thread."""
     def generate(context, builder, signature, args):
         if platform.machine().lower() in ("x86_64", "amd64"):
             builder.call(cgutils.get_or_insert_function(
@@ -99,8 +98,8 @@ def pause(typing):
 
 
 @intrinsic
-def give_way(typing):
-    """Lets other threads have the core."""
+def yield_core(typing):
+    """Lets the operating system run another thread on this core."""
     def generate(context, builder, signature, args):
         if os.name == "posix":
             kind = ir.FunctionType(ir.IntType(32), [])
@@ -117,17 +116,18 @@ PIECE = ir.FunctionType(ir.IntType(8), [ir.IntType(64), ir.IntType(64), ir.IntTy
 
 
 @intrinsic
-def pin_up(typing, board, body, args):
-    """Writes the job `body(start, stop, *args)` on the board: where its function is, and its needs.
+def publish(typing, board, body, args):
+    """Writes the job `body(start, stop, *args)` to the board: the addresses of a function and of
+    its arguments.
 
-    The needs are in this function's frame: it must not return before the job is done.
+    The arguments are stored in the caller's stack frame, which must outlive the job.
     """
     signature = body.get_call_type(typing, (types.int64, types.int64, *args.types), {})
     compiled = body.dispatcher.overloads[signature.args]
 
     def generate(context, builder, own, values):
-        board_value, _, needs = values
-        stored = cgutils.alloca_once_value(builder, needs)
+        board_value, _, arguments = values
+        stored = cgutils.alloca_once_value(builder, arguments)
         piece = ir.Function(builder.module, PIECE, f"piece.{compiled.fndesc.llvm_func_name}")
         piece.linkage = "internal"
         inner = ir.IRBuilder(piece.append_basic_block("entry"))
@@ -140,7 +140,7 @@ def pin_up(typing, board, body, args):
             [start, stop, *cgutils.unpack_tuple(inner, taken)])
         inner.ret(inner.zext(status.is_error, ir.IntType(8)))
         data = context.make_array(board)(context, builder, board_value).data
-        for index, pointer in ((CALL, piece), (NEEDS, stored)):
+        for index, pointer in ((CALL, piece), (ARGUMENTS, stored)):
             place = builder.gep(data, [ir.Constant(ir.IntType(64), index)])
             builder.store(builder.ptrtoint(pointer, ir.IntType(64)), place)
         return context.get_dummy_value()
@@ -150,14 +150,14 @@ def pin_up(typing, board, body, args):
 
 @intrinsic
 def call(typing, board, start, stop):
-    """Does a piece of the job on the board; 1 if it failed."""
+    """Runs the job on the board from start to stop. Returns 1 if it raised an error, else 0."""
     def generate(context, builder, signature, args):
         data = context.make_array(board)(context, builder, args[0]).data
-        address, needs = (builder.load(builder.gep(data, [ir.Constant(ir.IntType(64), index)]))
-                          for index in (CALL, NEEDS))
+        address, arguments = (builder.load(builder.gep(data, [ir.Constant(ir.IntType(64), index)]))
+                          for index in (CALL, ARGUMENTS))
         piece = builder.inttoptr(address, PIECE.as_pointer())
         failed = builder.call(piece, [args[1], args[2], builder.inttoptr(
-            needs, ir.IntType(8).as_pointer())])
+            arguments, ir.IntType(8).as_pointer())])
         return builder.zext(failed, ir.IntType(64))
 
     return types.int64(board, types.int64, types.int64), generate
@@ -165,13 +165,13 @@ def call(typing, board, start, stop):
 
 @loop
 def bound(board, piece):
-    """Where a piece begins."""
+    """The start of a piece."""
     return board[LENGTH] * piece // board[PIECES] // board[ALIGN] * board[ALIGN]
 
 
 @loop
 def work(board):
-    """Takes pieces until none is left."""
+    """Runs pieces of the job until none is left."""
     pieces = board[PIECES]
     piece = add(board, NEXT, 1)
     while piece < pieces:
@@ -183,10 +183,10 @@ def work(board):
 
 @loop
 def serve(board, index):
-    """Watches the board and works, as thread `index`, until there has been nothing for a while."""
+    """Polls the board and runs pieces, as thread `index`, until POLLS polls find no job."""
     done = 0
-    patience = PATIENCE
-    while patience:
+    polls_left = POLLS
+    while polls_left:
         ticket = read(board, TICKET)
         if ticket % 2 and ticket != done:
             add(board, INSIDE, 1)
@@ -194,39 +194,39 @@ def serve(board, index):
                 done = ticket
                 if index < board[HELPERS]:
                     work(board)
-                    patience = PATIENCE
+                    polls_left = POLLS
             add(board, INSIDE, -1)
         else:
-            patience -= 1
-            if patience % 16 == 0:
-                give_way()
+            polls_left -= 1
+            if polls_left % 16 == 0:
+                yield_core()
             for _ in range(PAUSES):
                 pause()
     write(board, ASLEEP + index * APART, 1)
 
 
-def _together(board, length, pieces, align, *args):
-    """body(start, stop, *args) for all pieces of range(length); whether one failed."""
+def _parallel(board, length, pieces, align, *args):
+    """Runs body(start, stop, *args) for all pieces of range(length). Returns whether one failed."""
     board[LENGTH], board[PIECES], board[ALIGN], board[HELPERS] = length, pieces, align, pieces - 1
-    pin_up(board, body, args)  # noqa: F821
+    publish(board, body, args)  # noqa: F821
     write(board, FAILED, 0)
     write(board, NEXT, 0)
     add(board, TICKET, 1)
     work(board)
     add(board, TICKET, 1)
-    looks = 0
+    polls = 0
     while read(board, INSIDE):
-        looks += 1
-        if looks % 64 == 0:
-            give_way()
+        polls += 1
+        if polls % 64 == 0:
+            yield_core()
         pause()
     return read(board, FAILED) != 0
 
 
-def together(body: Loop) -> Loop:
-    """The loop as a job for the crew, called with (board, length, pieces, align, *args)."""
-    function: Any = FunctionType(_together.__code__, {**globals(), "body": body},
-                                 f"{body.__name__}_together")
+def parallel(body: Loop) -> Loop:
+    """The loop as a job for all threads, called with (board, length, pieces, align, *args)."""
+    function: Any = FunctionType(_parallel.__code__, {**globals(), "body": body},
+                                 f"{body.__name__}_parallel")
     function.__module__ = body.__module__
-    function.__qualname__ = f"{body.__name__}_together"
+    function.__qualname__ = f"{body.__name__}_parallel"
     return Loop(function, body.options)

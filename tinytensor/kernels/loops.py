@@ -4,10 +4,10 @@
     def _gelu(start, stop, x, out):
         for i in range(start, stop): ...
 
-Numba (the extra `fast`) is imported when the first large array meets a kernel, not before. What it
-compiles is kept on the disk beside the source, or in the user's cache where that is read-only,
-until a file of this package changes; that something is being compiled is said once. Without Numba
-`fits` is False, so that every kernel declines.
+Numba (the extra `fast`) is imported at the first kernel call on a large array. Compiled loops are
+cached on disk beside the source, or in the user's cache directory if that is read-only. The cache
+is valid until a file of this package changes. The first compilation prints a message. Without
+Numba `fits` returns False and every kernel declines.
 """
 
 from __future__ import annotations
@@ -22,28 +22,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+from numpy.typing import NDArray
 
 from ..arrays.dispatch import KernelSettings
 from .pool import pool
 
-# Additions may be reordered, so that sums take whole vectors, and joined with products; NaN and
-# infinities are kept.
+# LLVM fast-math flags. Additions may be reordered, so that sums use SIMD, and fused with products.
+# NaN and infinities keep their meaning.
 REORDERED = {"contract", "reassoc", "nsz"}
-EXACT = {"contract"}  # for what relies on the order, as the reduction of an argument does
+EXACT = {"contract"}  # where the order matters, as in the range reduction of `exp`
 
 INLINED = {"nogil": True, "fastmath": EXACT, "error_model": "numpy", "forceinline": True}
 
-PIECE = 8192  # elements worth a thread of their own
+PIECE = 8192  # elements below which another thread costs more than it saves
 FLOATS = (numpy.dtype("float32"), numpy.dtype("float64"))
+Array = NDArray[Any]  # of CPU kernels
 
 
 class Numba:
-    """The compiler, once it is wanted."""
+    """The compiler, imported at the first use.
+
+    missing     True if Numba is not installed
+    announced   True once the message about compiling was printed
+    """
 
     module: Any = None
     missing = importlib.util.find_spec("numba") is None
     lock = threading.RLock()
-    said = False
+    announced = False
 
     @classmethod
     def load(cls) -> Any:
@@ -60,8 +66,8 @@ def _listener(event: Any) -> Any:
     class Compiling(event.Listener):  # type: ignore[misc]
         def on_start(self, compiling: Any) -> None:
             ours = compiling.data["dispatcher"].py_func.__module__.startswith(__package__ or "")
-            if ours and not Numba.said:
-                Numba.said = True
+            if ours and not Numba.announced:
+                Numba.announced = True
                 print("tinytensor: compiling kernels, once; the next run finds them ready",
                       file=sys.stderr, flush=True)
 
@@ -72,21 +78,23 @@ def _listener(event: Any) -> Any:
 
 
 def _sources() -> tuple[Any, ...]:
-    """What tells one state of this package's files from another: loops are part of other loops."""
+    """A stamp of all files of this package: loops are inlined into loops of other files, so a
+    change in one file makes the cache of every file invalid.
+    """
     files = sorted(Path(__file__).parent.rglob("*.py"))
     return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
 
 
 def _template(compiled: Any, args: Any, kws: Any) -> Any:
-    """How a loop is called from another: compiled for the types of numbers, not once for each
-    number that a call writes out, as Numba would.
+    """The call of a loop from another loop, without literal types: Numba would compile the loop
+    anew for each literal number in a call.
     """
     unliteral = Numba.module.core.types.unliteral
     return type(compiled).get_call_template(compiled, [unliteral(a) for a in args], kws)
 
 
 class Loop:
-    """A function that is compiled, for the types it is given, when it is first called."""
+    """A function that Numba compiles at the first call, for the types of its arguments."""
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]):
         self.function, self.options = function, options
@@ -97,7 +105,7 @@ class Loop:
     def dispatcher(self) -> Any:
         with Numba.lock:
             if self.compiled is None:
-                made = Numba.load().njit(cache=True, no_cfunc_wrapper=True,  # none for callers in C
+                made = Numba.load().njit(cache=True, no_cfunc_wrapper=True,  # C code never calls it
                                          **self.options)(self.function)
                 made._cache._cache_file._source_stamp = _sources()
                 made.get_call_template = functools.partial(_template, made)
@@ -108,28 +116,30 @@ class Loop:
         return (self.compiled or self.dispatcher())(*args)
 
     @functools.cached_property
-    def together(self) -> Any:
-        """The same loop in pieces, each done by the thread that takes it; see `crew.py`."""
-        return importlib.import_module(f"{__package__}.crew").together(self)
+    def parallel(self) -> Any:
+        """The same loop on several threads, which share its range; see `crew.py`."""
+        return importlib.import_module(f"{__package__}.crew").parallel(self)
 
     @property
     def _numba_type_(self) -> Any:
-        """What Numba asks of a name that a loop calls: so loops can call one another."""
+        """The Numba type of this object, so that loops can call one another."""
         return Numba.load().core.types.Dispatcher(self.dispatcher())
 
 
 def loop(function: Callable[..., Any]) -> Loop:
-    """Compiled without the interpreter's lock; sums may be taken in any order."""
+    """Decorates a loop over arrays. It runs without the GIL and may reorder sums."""
     return Loop(function, {"nogil": True, "fastmath": REORDERED, "error_model": "numpy"})
 
 
 def inlined(function: Callable[..., Any]) -> Loop:
-    """For a function of single numbers inside loops: operations stay in their order."""
+    """Decorates a function of single numbers that is inlined into loops; keeps the order of
+    operations.
+    """
     return Loop(function, INLINED)
 
 
 class ByDtype:
-    """A function of one number inside loops that has a body for float32, another for float64."""
+    """A function of one number inside loops: `single` for float32, `double` for float64."""
 
     def __init__(self, single: Callable[..., Any], double: Callable[..., Any]):
         self.single, self.double = single, double
@@ -153,24 +163,24 @@ class ByDtype:
             return (lambda x: single(x)) if x == numba.float32 else (lambda x: double(x))
 
         context = numba.core.registry.cpu_target.typing_context
-        context.refresh()  # takes note of the overload
+        context.refresh()  # registers the overload
         return context.resolve_value_type(function)
 
 
 def without_nan(function: Callable[..., Any]) -> Loop:
-    """As `inlined`, for where any result will do if a number is NaN: maxima take vectors then."""
+    """As `inlined`, where the result for NaN does not matter: LLVM then vectorises maxima."""
     return Loop(function, {**INLINED, "fastmath": {"nnan", "nsz"}})
 
 
 def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> ByDtype:
-    """For inside loops: `single` of a float32, `double` of a float64."""
+    """A function for use inside loops: `single` for float32, `double` for float64."""
     return ByDtype(single, double)
 
 
 def fits(*arrays: Any, least: int | None = None) -> bool:
-    """Whether loops take these arrays: of one dtype, float32 or float64, dense, and large enough.
+    """Whether the loops support these arrays: C-contiguous, of one dtype, float32 or float64.
 
-    None is skipped. The first array must have `least` elements, by default
+    None is skipped. The first array must have at least `least` elements, by default
     `KernelSettings.min_work`.
     """
     first = arrays[0]
@@ -187,9 +197,10 @@ def fits(*arrays: Any, least: int | None = None) -> bool:
 
 
 def each(loop: Loop, *arrays: Any, numbers: tuple[float, ...] = ()) -> Any:
-    """loop(start, stop, *arrays, out, *numbers), in threads, of flat arrays; None if none fit.
+    """Calls loop(start, stop, *arrays, out, *numbers) on flat arrays, on several threads.
 
-    Numbers become of the arrays' dtype: Python's would make float64 of float32.
+    Returns `out`, or None if the arrays do not fit. Numbers are converted to the arrays' dtype: a
+    Python float in a loop would promote float32 to float64.
     """
     if not fits(*arrays):
         return None
@@ -200,14 +211,14 @@ def each(loop: Loop, *arrays: Any, numbers: tuple[float, ...] = ()) -> Any:
 
 
 def rows(loop: Loop, *arrays: Any) -> Any:
-    """The same of matrices, whose rows are along the last axis; they must fit."""
+    """As `each`, on matrices whose rows are along the last axis; the arrays must fit."""
     out = numpy.empty_like(arrays[0])
     size = out.shape[-1]
     given = (*arrays, out) if out.ndim == 2 else [a.reshape(-1, size) for a in (*arrays, out)]
-    pool.split(loop, out.size // size, *given, least=rows_a_thread(size))
+    pool.split(loop, out.size // size, *given, least=rows_per_thread(size))
     return out
 
 
-def rows_a_thread(size: int) -> int:
-    """How many rows of a size are worth a thread."""
+def rows_per_thread(size: int) -> int:
+    """How many rows of `size` elements are worth another thread."""
     return max(PIECE // size, 1)

@@ -1,10 +1,9 @@
-"""Many arrays in one call of a loop: their addresses in a table.
+"""Passes many arrays to one call of a loop, as a table of addresses.
 
-What Numba takes for each array given to a loop, and what NumPy takes to tell an address, is as
-much as a small array's arithmetic. But an array is known by its id, which in CPython is where its
-header lies, and NumPy's C interface fixes what stands there (PyArrayObject_fields): compiled
-programs read these fields, so they cannot move. `described` compares a few arrays with what
-NumPy says about them, once, before it is trusted.
+Unboxing an array costs Numba as much time as the arithmetic on a small array, and so does asking
+NumPy for its address. In CPython, `id(array)` is the address of the array object, whose layout is
+part of NumPy's C ABI (PyArrayObject_fields). The loops here read the fields from there. Before
+the first use `layout_is_as_expected` compares some arrays with what NumPy reports about them.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from numba.extending import intrinsic
 
 from .loops import loop
 
-# Places in the header, in bytes, behind what all objects begin with: the address of the numbers,
-# how many dims, the addresses of their sizes and strides, two more of objects, flags.
+# Offsets in bytes in PyArrayObject_fields, after the object header: data, nd, dimensions, strides,
+# base, descr, flags.
 DATA = object.__basicsize__
 DIMS, FLAGS = DATA + 8, DATA + 48
 READ = 0x1 | 0x100  # NumPy's flags: C-contiguous and aligned
@@ -29,7 +28,7 @@ WRITE = READ | 0x400  # and writable
 
 @intrinsic
 def _at(typing, address, like):
-    """A pointer to memory with numbers of the kind of the array `like`."""
+    """The address as a pointer to elements of the dtype of `like`."""
     def generate(context, builder, signature, args):
         return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
 
@@ -37,26 +36,29 @@ def _at(typing, address, like):
 
 
 @loop
-def memory(address, start, stop, like):
-    """Of the numbers from `address` on, those from start to stop, as an array like `like`."""
+def array_at(address, start, stop, like):
+    """The elements start to stop from `address` on, as an array of the dtype of `like`."""
     return carray(_at(address + start * like.itemsize, like), stop - start)
 
 
 @loop
 def matrix_of(ids, which, i, j, like):
-    """Of the array with 4 dims, known by ids[which], the matrix [i, j]: its numbers from the first
-    on, flat and without a size, and from a row to the next, in numbers.
+    """The matrix [i, j] of the 4-d array whose id is ids[which].
+
+    Returns its elements as a flat array of length 0, to be read with `get` and `load`, and the
+    distance from a row to the next in elements.
     """
-    fields = memory(ids[which] + DATA, 0, 4, ids)
-    strides = memory(fields[3], 0, 3, ids)
+    fields = array_at(ids[which] + DATA, 0, 4, ids)
+    strides = array_at(fields[3], 0, 3, ids)
     first = fields[0] + i * strides[0] + j * strides[1]
-    return memory(first, 0, 0, like), strides[2] // like.itemsize
+    return array_at(first, 0, 0, like), strides[2] // like.itemsize
 
 
 @loop
 def _describe(ids, none, dtype, read_only, longs, ints, addresses, sizes, fit):
-    """Fills in the addresses, sizes and whether they fit; `ids` has a row for each parameter.
-    How many rows fit, and the sum of all sizes.
+    """Fills `addresses`, `sizes` and `fit`, see `ArrayTable`; `ids` has a row for each parameter.
+
+    Returns how many rows fit, and the sum of all sizes.
     """
     fitting = total = 0
     for row in range(ids.shape[0]):
@@ -66,12 +68,12 @@ def _describe(ids, none, dtype, read_only, longs, ints, addresses, sizes, fit):
             if header == none:
                 addresses[row, column] = 0
                 continue
-            fields = memory(header + DATA, 0, 6, longs)
-            dims = memory(header + DIMS, 0, 1, ints)[0]
-            flags = memory(header + FLAGS, 0, 1, ints)[0]
+            fields = array_at(header + DATA, 0, 6, longs)
+            dims = array_at(header + DIMS, 0, 1, ints)[0]
+            flags = array_at(header + FLAGS, 0, 1, ints)[0]
             size = 1
             for axis in range(dims):
-                size *= memory(fields[2], axis, axis + 1, longs)[0]
+                size *= array_at(fields[2], axis, axis + 1, longs)[0]
             if column == 0:
                 sizes[row] = size
             addresses[row, column] = fields[0]
@@ -85,9 +87,14 @@ def _describe(ids, none, dtype, read_only, longs, ints, addresses, sizes, fit):
 LONGS, INTS = numpy.empty(0, numpy.int64), numpy.empty(0, numpy.int32)
 
 
-class Described(NamedTuple):
-    """What loops take instead of arrays: for each row the addresses of its arrays, 0 for None,
-    their size, whether they fit; how many rows do, and the sum of the sizes.
+class ArrayTable(NamedTuple):
+    """What loops take instead of rows of arrays.
+
+    addresses   (rows, columns) of the arrays' data, 0 for None
+    sizes       (rows,) the size of the arrays of a row
+    fit         (rows,) whether the arrays of a row fit
+    fitting     how many rows fit
+    total       the sum of the sizes
     """
 
     addresses: Any
@@ -97,31 +104,31 @@ class Described(NamedTuple):
     total: int
 
 
-def _described(rows: Sequence[Sequence[Any]], columns: int, dtype: Any,
-               read_only: int) -> Described:
+def _array_table(rows: Sequence[Sequence[Any]], columns: int, dtype: Any,
+                 read_only: int) -> ArrayTable:
     ids = numpy.array([id(a) for row in rows for a in row[:columns]], numpy.int64)
     ids = ids.reshape(len(rows), columns)
     addresses, sizes = numpy.empty_like(ids), numpy.empty(len(ids), numpy.int64)
     fit = numpy.empty(len(ids), numpy.bool_)
-    return Described(addresses, sizes, fit, *_describe(
+    return ArrayTable(addresses, sizes, fit, *_describe(
         ids, id(None), id(dtype), read_only, LONGS, INTS, addresses, sizes, fit))
 
 
-def described(rows: Sequence[Sequence[Any]], columns: int, dtype: Any,
-              read_only: int) -> Described:
-    """The arrays and None that are the first `columns` of each row.
+def array_table(rows: Sequence[Sequence[Any]], columns: int, dtype: Any,
+                read_only: int) -> ArrayTable:
+    """The table of the first `columns` entries of each row, arrays or None.
 
-    A row fits if its arrays are of this dtype, of one size, C-contiguous and, but for that of the
-    column `read_only`, writable.
+    A row fits if its arrays have this dtype and one size and are C-contiguous and writable. The
+    array in the column `read_only` need not be writable.
     """
-    if not trusted():
-        return Described(None, None, numpy.zeros(len(rows), numpy.bool_), 0, 0)
-    return _described(rows, columns, dtype, read_only)
+    if not layout_is_as_expected():
+        return ArrayTable(None, None, numpy.zeros(len(rows), numpy.bool_), 0, 0)
+    return _array_table(rows, columns, dtype, read_only)
 
 
 @functools.cache
-def trusted() -> Any:
-    """Whether a few arrays look here as NumPy says they do."""
+def layout_is_as_expected() -> bool:
+    """Whether the fields of some arrays, read from array_at, equal what NumPy reports."""
     if numpy.dtype("intp").itemsize != 8:
         return False
     single, double = numpy.dtype("float32"), numpy.dtype("float64")
@@ -131,13 +138,13 @@ def trusted() -> Any:
     fitting: list[list[Any]] = [[a, a.copy(), None], [b, b, b], [a, locked, a],
                                 [numpy.empty((), single)] * 3]
     unfit: list[list[Any]] = [[locked, a, a], [a, a.T, a], [a, wide, a], [a, b, b]]
-    addresses, sizes, fit, count, _ = _described(fitting + unfit, 3, single, 1)
+    addresses, sizes, fit, count, _ = _array_table(fitting + unfit, 3, single, 1)
     heads = numpy.empty((2, 5, 3, 4), single).transpose(0, 2, 1, 3)
     matrix, step = matrix_of(numpy.array([id(heads)]), 0, 1, 2, a[0])
-    return (count == 4 and fit.tolist() == [True] * 4 + [False] * 4
-            and sizes.tolist() == [row[0].size for row in fitting + unfit]
+    return bool(count == 4 and fit.tolist() == [True] * 4 + [False] * 4
+                and sizes.tolist() == [row[0].size for row in fitting + unfit]
             and addresses.tolist() == [
                 [0 if x is None else x.__array_interface__["data"][0] for x in row]
                 for row in fitting + unfit]
-            and _described([[wide]], 1, double, 1).fitting == 1
+            and _array_table([[wide]], 1, double, 1).fitting == 1
             and matrix.ctypes.data == heads[1, 2].ctypes.data and step == 12)

@@ -1,8 +1,8 @@
-"""Work in several threads: a kernel's range in equal pieces, one for each processor.
+"""The thread pool of the kernels: a kernel's range in equal pieces, one for each core.
 
-The threads are Python's, but what they do is compiled: see `crew.py`. A pool whose threads sleep
-between pieces would lose a tenth of a millisecond with each; threads that watch for work all the
-time would take the processors from others. These watch for some milliseconds.
+The threads are Python threads that run compiled code, see `crew.py`. Waking a sleeping thread costs
+0.1 ms for each call; threads that poll for ever would take the cores from other programs. These
+poll for about two milliseconds after a job, then sleep.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 from ..arrays.threads import Threads
 
-MOST = 512  # threads
+MAX_THREADS = 512
 
 
 class Worker:
-    """A thread that serves in the crew while there is work, and sleeps while there is none."""
+    """A thread that polls for jobs (`crew.serve`), and sleeps if there are none for a while."""
 
     def __init__(self, crew: Any, board: Any, index: int) -> None:
         self.board, self.place = board, crew.asleep(index)
@@ -39,42 +39,43 @@ class Worker:
 
 
 class Pool:
-    """The workers of this process, made when they are first needed; one caller at a time."""
+    """The worker threads of this process, started at the first use. One caller at a time."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """In a child of fork() there are none: threads do not come along."""
+        """Starts without workers. A child of fork() calls it: threads are not copied."""
         self.workers: list[Worker] = []
         self.board: Any = None
         self.busy = threading.Lock()
 
     def split(self, loop: Any, length: int, *args: Any, align: int = 1, least: int = 1) -> None:
-        """Calls loop(start, stop, *args) for pieces of range(length), in several threads.
+        """Calls loop(start, stop, *args) for pieces of range(length), on several threads.
 
-        Pieces begin at multiples of `align` and are not shorter than `least`, below which sharing
-        costs more than it saves. No two pieces write to the same place.
+        Pieces begin at multiples of `align` and have at least `least` elements: shorter ones cost
+        more than they save. Two pieces must not write to the same element.
 
         Raises:
-            RuntimeError: the loop failed in a thread.
+            RuntimeError: the loop failed on a thread.
         """
         pieces = length // least
         if pieces > 1:
-            pieces = min(pieces, Threads.count, MOST, -(-length // align))
+            pieces = min(pieces, Threads.count, MAX_THREADS, -(-length // align))
         if pieces < 2 or not self.busy.acquire(blocking=False):
-            loop(0, length, *args)  # alone, or while another thread has the workers
+            loop(0, length, *args)  # on this thread; also while another caller has the workers
             return
         try:
-            self._gather(pieces - 1)
-            failed = loop.together(self.board, length, pieces, align, *args)
+            self._wake(pieces - 1)
+            failed = loop.parallel(self.board, length, pieces, align, *args)
         finally:
             self.busy.release()
         if failed:
-            raise RuntimeError(f"{loop.__name__}: failed in a thread; is there enough memory?")
+            raise RuntimeError(f"{loop.__name__}: the kernel failed on a thread, probably because "
+                               "memory ran out; try smaller inputs")
 
-    def _gather(self, count: int) -> None:
-        """Sees to it that so many workers watch the board."""
+    def _wake(self, count: int) -> None:
+        """Starts and wakes workers, so that `count` of them poll the board."""
         if len(self.workers) < count:
             crew: Any = importlib.import_module(f"{__package__}.crew")  # imports Numba
             if self.board is None:

@@ -1,16 +1,16 @@
-"""Vectors of numbers as values inside loops: what one register holds, and one instruction does.
+"""SIMD vectors as values inside loops.
 
-The compiler puts loops over elements into vectors by itself, but it does not keep a tile of sums
-in registers, which is what makes a matrix product fast. With these a loop says so:
+LLVM vectorises loops over elements by itself, but it does not keep a tile of sums in registers, on
+which the speed of a matrix product depends. These functions express it:
 
     total = zeros(x)
     for k in range(count):
         total = fma(spread(w, k), load(x, at + offsets[k]), total)
     store(out, at, total)
 
-A vector has 32 bytes, 8 numbers of float32 or 4 of float64. Where the machine's registers are
-shorter, the compiler takes two. Positions are counted in elements of one-dimensional arrays and
-are not checked. This module imports Numba: it is imported when a kernel needs it.
+A vector has 32 bytes: 8 lanes of float32 or 4 of float64. If the machine's registers are shorter,
+LLVM uses two. Indices count elements of one-dimensional arrays and are not checked. This module
+imports Numba.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BYTES = 32
 
 
 class Vector(types.Type):  # type: ignore[misc]
-    """The type of a vector of one kind of element."""
+    """The Numba type of a vector, by the type of its elements."""
 
     def __init__(self, element: Any):
         self.element, self.lanes = element, 8 * BYTES // element.bitwidth
@@ -34,7 +34,7 @@ class Vector(types.Type):  # type: ignore[misc]
 
 @register_model(Vector)
 class VectorModel(models.PrimitiveModel):  # type: ignore[misc]
-    """A vector is the register itself."""
+    """LLVM's vector type."""
 
     def __init__(self, manager: Any, vector: Vector):
         element = manager.lookup(vector.element).get_value_type()
@@ -42,7 +42,7 @@ class VectorModel(models.PrimitiveModel):  # type: ignore[misc]
 
 
 def _place(context: Any, builder: Any, signature: Any, args: Any, as_vector: bool) -> Any:
-    """A pointer to array[index], to one number or to a vector."""
+    """A pointer to array[index], as one number or as a vector."""
     array = context.make_array(signature.args[0])(context, builder, args[0])
     place = builder.gep(array.data, [args[1]])
     if as_vector:
@@ -74,8 +74,8 @@ def store(typing, array, index, vector):
 
 @intrinsic
 def get(typing, array, index):
-    """array[index], one number. Unlike that it asks nothing of the index, and the compiler can
-    make vectors of the loop around it by itself.
+    """array[index], one number. It does not handle negative indices, as Numba's indexing does, so
+    LLVM can vectorise the loop around it.
     """
     def generate(context, builder, signature, args):
         return builder.load(_place(context, builder, signature, args, False))
@@ -85,7 +85,7 @@ def get(typing, array, index):
 
 @intrinsic
 def put(typing, array, index, number):
-    """array[index] = number, as `get`."""
+    """array[index] = number, without negative indices, as `get`."""
     def generate(context, builder, signature, args):
         builder.store(args[2], _place(context, builder, signature, args, False))
         return context.get_dummy_value()
@@ -109,7 +109,7 @@ def spread(typing, array, index):
 
 @intrinsic
 def zeros(typing, array):
-    """0 in every lane, of the array's kind."""
+    """0 in every lane, in the dtype of the array."""
     def generate(context, builder, signature, args):
         kind = context.get_value_type(signature.return_type)
         return ir.Constant(kind, [0.0] * kind.count)
@@ -140,13 +140,13 @@ def plus(typing, a, b):
 def total(typing, vector):
     """The sum over the lanes."""
     def generate(context, builder, signature, args):
-        width, found = vector.lanes, args[0]
-        while width > 1:  # the upper half onto the lower
+        width, partial = vector.lanes, args[0]
+        while width > 1:  # adds the upper half to the lower
             width //= 2
             order = ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(width)))
             upper = ir.Constant(order.type, list(range(width, 2 * width)))
-            low = builder.shuffle_vector(found, found, order)
-            found = builder.fadd(low, builder.shuffle_vector(found, found, upper))
-        return builder.extract_element(found, ir.Constant(ir.IntType(32), 0))
+            low = builder.shuffle_vector(partial, partial, order)
+            partial = builder.fadd(low, builder.shuffle_vector(partial, partial, upper))
+        return builder.extract_element(partial, ir.Constant(ir.IntType(32), 0))
 
     return vector.element(vector), generate

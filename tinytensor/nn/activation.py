@@ -1,20 +1,19 @@
-"""Activation functions as modules: one row each."""
+"""Activation functions as modules."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from .. import ops
 from ..tensors.creation import full
 from ..tensors.tensor import Tensor
 from . import functional
+from .arguments import Device, DType
 from .function_module import FunctionModule
 from .module import Module
 from .parameter import Parameter
 
 
 class Elementwise(FunctionModule, not_passed=("inplace",)):
-    """An activation that acts on each element; with `inplace` it writes into its input."""
+    """The base class of element-wise activations. `inplace` writes into the input."""
 
     inplace = False
 
@@ -45,28 +44,31 @@ class LeakyReLU(Elementwise, function="leaky_relu", shown=("negative_slope", "?i
 
 class RReLU(Elementwise, function="rrelu", shown=("lower", "upper", "?inplace"),
             not_passed=("inplace",)):
-    """LeakyReLU with random slopes while training, else with their mean. Shapes: (*) -> (*).
+    """`LeakyReLU` with a slope drawn from [lower, upper] for each element while training.
 
-    Xu et al. 2015.
+    In evaluation the slope is (lower + upper) / 2. Shapes: (*) -> (*). Xu et al. 2015.
     """
 
     lower: float = 1.0 / 8
     upper: float = 1.0 / 3
     inplace: bool = False
 
-    def _call(self, input: Any) -> Any:
+    def _call(self, input: Tensor) -> Tensor:  # type: ignore[override]
         return functional.rrelu(input, self.lower, self.upper, self.training)
 
 
 class ELU(Elementwise, function="elu", shown=("alpha", "?inplace")):
-    """x where positive, alpha (e**x - 1) elsewhere. Shapes: (*) -> (*). Clevert et al. 2016."""
+    """x where x > 0, alpha (e**x - 1) elsewhere. Shapes: (*) -> (*). Clevert et al. 2016."""
 
     alpha: float = 1.0
     inplace: bool = False
 
 
 class SELU(Elementwise, function="selu", shown=("?inplace",)):
-    """A scaled ELU that keeps mean 0 and variance 1. Shapes: (*) -> (*). Klambauer et al. 2017."""
+    """1.0507 ELU(x) with alpha = 1.6733, which keeps mean 0 and variance 1. Shapes: (*) -> (*).
+
+    Klambauer et al. 2017.
+    """
 
     inplace: bool = False
 
@@ -91,7 +93,7 @@ class Mish(Elementwise, function="mish", shown=("?inplace",)):
 
 
 class Hardtanh(Elementwise, function="hardtanh", shown=("min_val", "max_val", "?inplace")):
-    """x, kept between min_val and max_val. Shapes: (*) -> (*)."""
+    """min(max(x, min_val), max_val). Shapes: (*) -> (*)."""
 
     min_val: float = -1.0
     max_val: float = 1.0
@@ -111,7 +113,7 @@ class Hardswish(Elementwise, function="hardswish", shown=("?inplace",)):
 
 
 class Threshold(Elementwise, function="threshold", shown=("threshold", "value", "?inplace")):
-    """x where it is above the threshold, `value` elsewhere. Shapes: (*) -> (*)."""
+    """x where x > threshold, `value` elsewhere. Shapes: (*) -> (*)."""
 
     threshold: float
     value: float
@@ -119,9 +121,9 @@ class Threshold(Elementwise, function="threshold", shown=("threshold", "value", 
 
 
 class GELU(FunctionModule, function="gelu"):
-    """x Φ(x), Φ the normal distribution function. Shapes: (*) -> (*).
+    """x Φ(x), where Φ is the standard normal distribution function. Shapes: (*) -> (*).
 
-    approximate="tanh" uses an approximation of Φ. Hendrycks and Gimpel 2016.
+    approximate="tanh" approximates Φ with tanh. Hendrycks and Gimpel 2016.
     """
 
     approximate: str = "none"
@@ -136,7 +138,7 @@ class Tanh(FunctionModule, function="tanh"):
 
 
 class LogSigmoid(FunctionModule, function="logsigmoid"):
-    """log(1 / (1 + e**-x)), without overflow. Shapes: (*) -> (*)."""
+    """log(1 / (1 + e**-x)), computed without overflow. Shapes: (*) -> (*)."""
 
 
 class Softplus(FunctionModule, function="softplus"):
@@ -151,7 +153,7 @@ class Softsign(FunctionModule, function="softsign"):
 
 
 class Softshrink(FunctionModule, function="softshrink", shown=("=lambd",)):
-    """x, moved towards 0 by lambd, at most to 0. Shapes: (*) -> (*)."""
+    """sign(x) max(abs(x) - lambd, 0). Shapes: (*) -> (*)."""
 
     lambd: float = 0.5
 
@@ -167,7 +169,7 @@ class Tanhshrink(FunctionModule, function="tanhshrink"):
 
 
 class GLU(FunctionModule, function="glu"):
-    """a sigmoid(b), a and b the halves of x along a dim. Shapes: (*, 2n, *) -> (*, n, *).
+    """a sigmoid(b), where a and b are the halves of x along dim. Shapes: (*, 2n, *) -> (*, n, *).
 
     Dauphin et al. 2017.
     """
@@ -176,52 +178,52 @@ class GLU(FunctionModule, function="glu"):
 
 
 class Softmax(FunctionModule, function="softmax"):
-    """e**x / Σ e**x along a dim. Shapes: (*) -> (*)."""
+    """e**x / Σ e**x along dim. Shapes: (*) -> (*)."""
 
     dim: int | None = None
 
 
 class Softmin(FunctionModule, function="softmin"):
-    """Softmax of -x. Shapes: (*) -> (*)."""
+    """Softmax of -x along dim. Shapes: (*) -> (*)."""
 
     dim: int | None = None
 
 
 class LogSoftmax(FunctionModule, function="log_softmax"):
-    """log softmax(x), without overflow. Shapes: (*) -> (*)."""
+    """log softmax(x) along dim, computed without overflow. Shapes: (*) -> (*)."""
 
     dim: int | None = None
 
 
 class Softmax2d(Module):
-    """Softmax over the channels at each place. Shapes: (N, C, H, W) or (C, H, W) -> the same.
+    """Softmax over the channels of each pixel. Shapes: (N, C, H, W) or (C, H, W) -> the same.
 
     Raises:
-        ValueError: another number of dims.
+        ValueError: the input does not have 3 or 4 dims.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (3, 4):
-            raise ValueError(f"Softmax2d: expected (N, C, H, W) or (C, H, W), got shape "
+            raise ValueError("Softmax2d: the input must be (N, C, H, W) or (C, H, W), got shape "
                              f"{tuple(input.shape)}")
         return functional.softmax(input, -3)
 
 
 class PReLU(Module):
-    """max(0, x) + weight min(0, x), with a slope that is learnt. Shapes: (N, C, *) -> the same.
+    """max(0, x) + weight min(0, x), where weight is trained. Shapes: (N, C, *) -> the same.
 
-    One slope, or one for each channel (num_parameters = C). He et al. 2015.
+    The weight is one slope, or one for each channel (num_parameters = C). He et al. 2015.
     """
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None,
-                 dtype: Any = None):
+    def __init__(self, num_parameters: int = 1, init: float = 0.25,
+                 device: Device = None, dtype: DType = None):
         super().__init__()
         self.num_parameters = num_parameters
         self.init = init
         self.weight = Parameter(full((num_parameters,), float(init), dtype=dtype, device=device))
 
     def reset_parameters(self) -> None:
-        """Gives the slopes their first value again."""
+        """Sets the slopes to `init`."""
         self.weight.data.fill_(self.init)  # type: ignore[attr-defined]
 
     def forward(self, input: Tensor) -> Tensor:

@@ -10,36 +10,42 @@ from ..arrays import dtypes
 from ..tensors.creation import empty, zeros
 from ..tensors.tensor import Tensor
 from . import functional, init
+from .arguments import Device, DType
 from .linear import Linear
 from .module import Module
 from .parameter import Parameter
 
 
 class MultiheadAttention(Module):
-    """Attention of queries to keys in several heads, each in its own part of the embedding.
+    """W_o concat(head₁, ..., headₙ) + b_o, where head = softmax(q kᵀ / sqrt(d) + mask) v.
 
-    With each head's q = W_q query + b_q, k and v likewise: W_o [softmax(q kᵀ / sqrt(d) + mask) v
-    of all heads] + b_o. in_proj_weight holds W_q, W_k and W_v above each other; where kdim or vdim
-    differ from embed_dim they are q_proj_weight, k_proj_weight and v_proj_weight. They begin by
-    Xavier's uniform distribution, the biases 0. add_bias_kv appends a trained key and value to
-    the sequence, add_zero_attn one of zeros. Vaswani et al. 2017.
+    q = W_q query + b_q, and k and v likewise; each head takes its own d = embed_dim / num_heads
+    features of them. in_proj_weight stacks W_q, W_k and W_v. Where kdim or vdim differ from
+    embed_dim, there are q_proj_weight, k_proj_weight and v_proj_weight instead. The weights begin
+    with Xavier's uniform distribution, the biases with 0. For shapes see `forward`.
+
+    Vaswani et al. 2017.
+
+    Args:
+        add_bias_kv: append a trained key and value to the sequence.
+        add_zero_attn: append a key and value of zeros to the sequence.
 
     Raises:
-        ValueError: sizes that are not positive.
-        AssertionError: a number of heads that does not divide embed_dim.
+        ValueError: embed_dim or num_heads is not positive.
+        AssertionError: num_heads does not divide embed_dim.
     """
 
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
                  add_bias_kv: bool = False, add_zero_attn: bool = False, kdim: int | None = None,
-                 vdim: int | None = None, batch_first: bool = False, device: Any = None,
-                 dtype: Any = None):
+                 vdim: int | None = None, batch_first: bool = False, device: Device = None,
+                 dtype: DType = None):
         super().__init__()
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueError("MultiheadAttention: embed_dim and num_heads must be greater than 0, "
                              f"got {embed_dim} and {num_heads}")
         if embed_dim % num_heads:
-            raise AssertionError(f"MultiheadAttention: {num_heads} heads do not divide embed_dim "
-                                 f"{embed_dim}")
+            raise AssertionError("MultiheadAttention: num_heads must divide embed_dim, got "
+                                 f"num_heads={num_heads} and embed_dim={embed_dim}")
         self.embed_dim = embed_dim
         self.kdim = embed_dim if kdim is None else kdim
         self.vdim = embed_dim if vdim is None else vdim
@@ -80,28 +86,30 @@ class MultiheadAttention(Module):
                 key_padding_mask: Tensor | None = None, need_weights: bool = True,
                 attn_mask: Tensor | None = None, average_attn_weights: bool = True,
                 is_causal: bool = False) -> tuple[Tensor, Tensor | None]:
-        """The outputs, and the weights of attention or None.
+        """The outputs, and the attention weights (None if need_weights is False).
 
-        A mask of bools is True where not to look, one of numbers is added to the scores. A query
-        that may look nowhere gets NaN, and with need_weights=False the bias of the output.
+        A bool mask is True where attention is not allowed. A float mask is added to the scores.
+        A query for which all keys are masked gives NaN, or with need_weights=False the output
+        bias.
 
         Shapes: query (L, N, E), key (S, N, kdim), value (S, N, vdim), or (N, L, E) and so on with
         batch_first, or without N; key_padding_mask (N, S); attn_mask (L, S) or (N * heads, L, S)
-        -> like the query; (N, L, S), or (N, heads, L, S) with average_attn_weights=False.
+        -> the query's shape; (N, L, S), or (N, heads, L, S) with average_attn_weights=False.
 
         Args:
-            key_padding_mask: which keys of each sequence are padding.
+            key_padding_mask: True for the keys that are padding.
             need_weights: False is faster and needs less memory.
-            is_causal: a hint that attn_mask, which must be there, is the causal one.
+            is_causal: a hint that attn_mask, which must be given too, is the causal mask.
 
         Raises:
-            AssertionError: numbers of dims or sizes that do not fit; masks of integers.
-            RuntimeError: an attn_mask of another shape; is_causal without attn_mask.
+            AssertionError: numbers of dims or sizes do not fit, or a mask holds integers.
+            RuntimeError: attn_mask has the wrong shape, or is_causal is True without attn_mask.
         """
         batched = self._check(query, key, value, key_padding_mask, attn_mask)
         if is_causal and attn_mask is None:
-            raise RuntimeError("MultiheadAttention: is_causal=True is a hint about attn_mask: give "
-                               "that too, as Transformer.generate_square_subsequent_mask makes it")
+            raise RuntimeError("MultiheadAttention: is_causal=True is only a hint about attn_mask; "
+                               "pass attn_mask too, for example "
+                               "nn.Transformer.generate_square_subsequent_mask(L)")
         q, k, v = (self._heads(x, batched) for x in self._projections(query, key, value))
         count, _, _, size = q.shape
         hidden = k.shape[-2]
@@ -116,46 +124,46 @@ class MultiheadAttention(Module):
             scores = (q * (1 / math.sqrt(size))) @ k.transpose(-2, -1)
             weights = functional.softmax(scores if mask is None else scores + mask, -1)
             weights = functional.dropout(weights, dropout)
-            found = weights @ v
+            attended = weights @ v
             weights = weights.mean(1) if average_attn_weights else weights
             weights = weights if batched else weights.squeeze(0)
         else:
-            found = functional.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal)
+            attended = functional.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal)
         order = (0, 2, 1, 3) if self.batch_first or not batched else (2, 0, 1, 3)
-        found = found.permute(*order).reshape(*(query.shape if batched else (1, *query.shape)))
-        return self.out_proj(found if batched else found.squeeze(0)), weights
+        joined = attended.permute(*order).reshape(*(query.shape if batched else (1, *query.shape)))
+        return self.out_proj(joined if batched else joined.squeeze(0)), weights
 
-    def _projections(self, query: Any, key: Any, value: Any) -> Any:
-        """The queries, keys and values of all heads."""
+    def _projections(self, query: Tensor, key: Tensor, value: Tensor) -> Any:
+        """q, k and v, each with its heads concatenated along the last dim."""
         linear, bias = functional.linear, self.in_proj_bias
         if self.in_proj_weight is None:
             weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        elif query is key and key is value:  # one product for all three
+        elif query is key and key is value:  # one matrix product for all three
             return linear(query, self.in_proj_weight, bias).chunk(3, -1)
         else:
             weights = self.in_proj_weight.chunk(3)
         biases = (None,) * 3 if bias is None else bias.chunk(3)
         return [linear(*given) for given in zip((query, key, value), weights, biases, strict=True)]
 
-    def _heads(self, x: Any, batched: bool) -> Any:
-        """The parts of each head. Shapes: (L, N, E), (N, L, E) or (L, E) -> (N, heads, L, d)."""
+    def _heads(self, x: Tensor, batched: bool) -> Tensor:
+        """x split into heads. Shapes: (L, N, E), (N, L, E) or (L, E) -> (N, heads, L, d)."""
         x = x.unflatten(-1, (self.num_heads, self.head_dim))
         if not batched:
             return x.unsqueeze(0).transpose(1, 2)
         return x.transpose(1, 2) if self.batch_first else x.permute(1, 2, 0, 3)
 
-    def _lengthened(self, x: Any, bias: Any) -> Any:
-        """Keys or values of each head with those that belong to no input behind them."""
+    def _lengthened(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """Keys or values with those of add_bias_kv and add_zero_attn appended."""
         count, heads, _, size = x.shape
-        more = [] if bias is None else [
+        extra = [] if bias is None else [
             bias.reshape(1, heads, 1, size).expand(count, heads, 1, size)]
         if self.add_zero_attn:
-            more.append(zeros(count, heads, 1, size, dtype=x.dtype, device=x.device))
-        return ops.shape.cat([x, *more], 2) if more else x
+            extra.append(zeros(count, heads, 1, size, dtype=x.dtype, device=x.device))
+        return ops.shape.cat([x, *extra], 2) if extra else x
 
-    def _mask(self, query: Any, attn_mask: Any, key_padding_mask: Any, count: int,
-              extra: int) -> Any:
-        """Both masks as one to add to scores (N, heads, L, S + extra); None for neither."""
+    def _mask(self, query: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None,
+              count: int, extra: int) -> Tensor | None:
+        """The sum of both masks, to be added to scores (N, heads, L, S + extra), or None."""
         masks = []
         if attn_mask is not None:
             mask = additive(attn_mask, query)
@@ -168,32 +176,34 @@ class MultiheadAttention(Module):
         mask = masks[0] if len(masks) == 1 else masks[0] + masks[1]
         return functional.pad(mask, (0, extra)) if extra else mask
 
-    def _check(self, query: Any, key: Any, value: Any, key_padding_mask: Any,
-               attn_mask: Any) -> bool:
-        """Whether there is a batch, after a look at all shapes."""
+    def _check(self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None,
+               attn_mask: Tensor | None) -> bool:
+        """Checks all shapes and returns whether there is a batch."""
         name, batched = "MultiheadAttention", query.ndim == 3
         shapes = (f"query {tuple(query.shape)}, key {tuple(key.shape)}, value "
                   f"{tuple(value.shape)}")
         if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
-            raise AssertionError(f"{name}: all must have 3 dims, or all 2 without a batch, got "
-                                 f"{shapes}")
-        for what, x, size in (("query", query, self.embed_dim), ("key", key, self.kdim),
-                              ("value", value, self.vdim)):
+            raise AssertionError(f"{name}: query, key and value must all have 3 dims, or all 2 "
+                                 f"without a batch, got {shapes}")
+        for what, x, size, size_name in (("query", query, self.embed_dim, "embed_dim"),
+                                         ("key", key, self.kdim, "kdim"),
+                                         ("value", value, self.vdim, "vdim")):
             if x.shape[-1] != size:
-                raise AssertionError(f"{name}: the last dim of the {what} must be {size}, got "
-                                     f"{shapes}")
+                raise AssertionError(f"{name}: the {what} has {x.shape[-1]} features, this layer "
+                                     f"takes {size} ({size_name}); got {shapes}")
         if key.shape[:-1] != value.shape[:-1]:
-            raise AssertionError(f"{name}: key and value must agree but in the last dim, got "
-                                 f"{shapes}")
+            raise AssertionError(f"{name}: key and value must have equal sizes in all dims but the "
+                                 f"last, got {shapes}")
         along, across = (1, 0) if batched and self.batch_first else (0, 1)
         if batched and query.shape[across] != key.shape[across]:
-            raise RuntimeError(f"{name}: the batches of query and key must be equal, got {shapes}")
+            raise RuntimeError(f"{name}: query and key must have equal batch sizes, in dim "
+                               f"{across}, got {shapes}; see batch_first")
         count = query.shape[across] if batched else 1
         length, source = query.shape[along], key.shape[along]
         for what, mask in (("key_padding_mask", key_padding_mask), ("attn_mask", attn_mask)):
             if mask is not None and not (mask.dtype is dtypes.bool_ or mask.is_floating_point()):
                 raise AssertionError(f"{name}: {what} must be bool or floating point, got "
-                                     f"{mask.dtype}")
+                                     f"{mask.dtype}; convert it with .bool()")
         expected: tuple[int, ...] = (count, source) if batched else (source,)
         if key_padding_mask is not None and tuple(key_padding_mask.shape) != expected:
             raise AssertionError(f"{name}: key_padding_mask must have shape {expected}, got "
@@ -210,8 +220,8 @@ class MultiheadAttention(Module):
         return batched
 
 
-def additive(mask: Any, like: Tensor) -> Any:
-    """A mask as numbers to add to scores: -inf where a bool says not to look; None stays None."""
+def additive(mask: Tensor | None, like: Tensor) -> Any:
+    """A mask to add to scores: True becomes -inf, False 0. Float masks and None are returned."""
     if mask is None or mask.dtype is not dtypes.bool_:
         return mask
     return zeros(mask.shape, dtype=like.dtype, device=mask.device).masked_fill(mask, -math.inf)

@@ -16,20 +16,21 @@ from .parameter import Parameter
 
 
 class ListOfModules(Module):
-    """What Sequential and ModuleList share: modules by their position, named "0", "1", ..."""
+    """The base class of Sequential and ModuleList: modules by position, named "0", "1", ..."""
 
-    def _key(self, index: int, end: int | None = None) -> str:
-        """The name of the module at a position.
-
-        Raises:
-            IndexError: there is none.
-        """
-        end = len(self) if end is None else end
+    def _name_at(self, index: int) -> str:
+        """The name of the module at a position. Raises IndexError if there is none."""
         index = index.__index__()
-        if not -len(self) <= index < end:
-            raise IndexError(f"index {index} is out of range for {type(self).__name__} of "
-                             f"{len(self)} modules")
+        self._check_index(index, len(self))
         return list(self._modules)[index]
+
+    def _names_at(self, index: int | slice) -> list[str]:
+        return list(self._modules)[index] if isinstance(index, slice) else [self._name_at(index)]
+
+    def _check_index(self, index: int, end: int) -> None:
+        if not -len(self) <= index < end:
+            raise IndexError(f"{type(self).__name__}: index {index} is out of range for "
+                             f"{len(self)} modules")
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -37,21 +38,21 @@ class ListOfModules(Module):
     def __iter__(self) -> Iterator[Any]:
         return map(vars(self).__getitem__, self._modules)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return self._of(dict(list(self._modules.items())[index]))
-        return self._modules[self._key(index)]
+            return self._with_modules(dict(list(self._modules.items())[index]))
+        return self._modules[self._name_at(index)]
 
-    def _of(self, modules: dict[str, Any]) -> Any:
-        """A container of this type with some of the modules."""
+    def _with_modules(self, modules: dict[str, Any]) -> Any:
+        """A container of this type that holds the given modules."""
         raise NotImplementedError
 
     def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, self._key(index), module)
+        setattr(self, self._name_at(index), module)
 
     def __delitem__(self, index: int | slice) -> None:
-        keys = list(self._modules)[index] if isinstance(index, slice) else [self._key(index)]
-        self._renumber([m for key, m in self._modules.items() if key not in keys])
+        names = self._names_at(index)
+        self._renumber([m for name, m in self._modules.items() if name not in names])
 
     def _renumber(self, modules: list[Any]) -> None:
         self._modules.clear()
@@ -67,30 +68,28 @@ class ListOfModules(Module):
         """Adds modules at the end; returns the container.
 
         Raises:
-            TypeError: no iterable.
+            TypeError: modules is not iterable.
         """
         if not isinstance(modules, Iterable):
-            raise TypeError(f"{type(self).__name__}.extend: expected several modules, got "
+            raise TypeError(f"{type(self).__name__}.extend: expected a list of modules, got "
                             f"{type(modules).__name__}")
         for module in list(modules):
             self.append(module)
         return self
 
     def insert(self, index: int, module: Module) -> Any:
-        """Puts a module before the one at a position; returns the container."""
+        """Inserts a module before the one at a position; returns the container."""
         if not isinstance(module, Module):
             raise TypeError(f"{type(self).__name__}.insert: expected a Module, got "
                             f"{type(module).__name__}")
         modules = list(self._modules.values())
-        if not -len(modules) <= index <= len(modules):
-            raise IndexError(f"index {index} is out of range for {type(self).__name__} of "
-                             f"{len(modules)} modules")
+        self._check_index(index, len(modules) + 1)
         modules.insert(index, module)
         self._renumber(modules)
         return self
 
     def pop(self, index: int = -1) -> Module:
-        """Takes a module out and returns it."""
+        """Removes a module and returns it."""
         module: Module = self[index]
         del self[index]
         return module
@@ -103,32 +102,37 @@ class ListOfModules(Module):
 
 
 class Sequential(ListOfModules):
-    """Modules one after the other: each gets what the one before it returned.
+    """Calls modules one after the other, each on the output of the one before it.
 
-    Takes the modules, or a dict of them whose keys become their names. A Linear and the ReLU behind
-    it are one operation, `linear_relu`, unless they are small or somebody looks on: a hook.
+    Takes the modules as arguments, or a dict of modules by name. A Linear followed by a ReLU runs
+    as one operation, unless one of them has a hook or its own forward.
+
+    Raises:
+        TypeError: an argument is not a module.
     """
 
-    def __init__(self, *args: Any):
+    def __init__(self, *args: Module | Mapping[str, Module]):
         super().__init__()
-        named = args[0].items() if len(args) == 1 and isinstance(args[0], Mapping) \
+        named: Iterable[tuple[str, Any]] = args[0].items() \
+            if len(args) == 1 and isinstance(args[0], Mapping) \
             else ((str(i), module) for i, module in enumerate(args))
         for name, module in named:
             if isinstance(module, type):
-                raise TypeError(f"Sequential: item {name} is the class {module.__name__}; "
-                                f"write {module.__name__}()")
+                raise TypeError(f"Sequential: module {name} is the class {module.__name__}; write "
+                                f"{module.__name__}() to create one")
             if isinstance(module, list):
-                raise TypeError("Sequential: takes the modules one by one: Sequential(*layers)")
+                raise TypeError("Sequential: the modules are separate arguments, not a list; write "
+                                "Sequential(*layers)")
             self.add_module(name, module)
 
     def forward(self, input: Any) -> Tensor:
         attributes, done = vars(self), False
         modules = [attributes[name] for name in attributes["_registered"]["_modules"]]
         for module, following in zip_longest(modules, modules[1:]):
-            if done:  # with the Linear before it
+            if done:  # together with the Linear before it
                 done = False
             elif (type(module) is Linear and type(following) is ReLU and isinstance(input, Tensor)
-                    and _as_written(module) and _as_written(following)):
+                    and _is_plain(module) and _is_plain(following)):
                 try:
                     input, done = rectified_linear(input, module.weight, module.bias), True
                 except Exception as error:
@@ -138,16 +142,15 @@ class Sequential(ListOfModules):
                 input = module(input)
         return input
 
-    def _of(self, modules: dict[str, Any]) -> Sequential:
+    def _with_modules(self, modules: dict[str, Any]) -> Sequential:
         return type(self)(modules)
 
     def __delitem__(self, index: int | slice) -> None:
         if all(name.isdigit() for name in self._modules):
             super().__delitem__(index)
-        else:  # given names stay
-            keys = list(self._modules)[index] if isinstance(index, slice) else [self._key(index)]
-            for key in keys:
-                delattr(self, key)
+        else:  # keeps the user's names
+            for name in self._names_at(index):
+                delattr(self, name)
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
@@ -158,7 +161,7 @@ class Sequential(ListOfModules):
         if not isinstance(times, int):
             return NotImplemented
         if times < 1:
-            raise ValueError(f"Sequential: cannot be repeated {times} times")
+            raise ValueError(f"Sequential: the factor must be at least 1, got {times}")
         return Sequential(*list(self) * times)
 
     __rmul__ = __mul__
@@ -167,28 +170,28 @@ class Sequential(ListOfModules):
 FORWARDS = {Linear: Linear.forward, ReLU: ReLU.forward}
 
 
-def _as_written(module: Any) -> bool:
-    """Whether a call of the module is its class's forward and nothing else."""
+def _is_plain(module: Module) -> bool:
+    """Whether calling the module only runs the forward that its class defines here."""
     return not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
                 or module._backward_pre_hooks or "forward" in vars(module)
                 or type(module).forward is not FORWARDS[type(module)])
 
 
 class ModuleList(ListOfModules):
-    """A list of modules that a Module takes notice of; it computes nothing itself."""
+    """A list whose modules are registered, so their parameters are found. It has no forward."""
 
     def __init__(self, modules: Iterable[Module] | None = None):
         super().__init__()
         self.extend(modules or ())
 
-    def _of(self, modules: dict[str, Any]) -> ModuleList:
+    def _with_modules(self, modules: dict[str, Any]) -> ModuleList:
         return type(self)(modules.values())
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])
 
     def __repr__(self) -> str:
-        """Equal modules in a row share a line: (0-2): 3 x Linear(...)."""
+        """Consecutive modules with equal reprs share a line: (0-2): 3 x Linear(...)."""
         if not len(self):
             return f"{self._get_name()}()"
         lines, first = [], 0
@@ -202,11 +205,12 @@ class ModuleList(ListOfModules):
 
 
 class ModuleDict(Module, MutableMapping[str, Module]):
-    """Modules under names that a Module takes notice of; it computes nothing itself."""
+    """A dict whose modules are registered, so their parameters are found. It has no forward."""
 
-    __eq__, __hash__ = object.__eq__, object.__hash__  # the container itself, not its content
+    __eq__, __hash__ = object.__eq__, object.__hash__  # by identity, as for all modules
 
-    def __init__(self, modules: Any = None):
+    def __init__(self, modules: Mapping[str, Module]
+                 | Iterable[tuple[str, Module]] | None = None):
         super().__init__()
         self.update(modules or {})
 
@@ -227,7 +231,7 @@ class ModuleDict(Module, MutableMapping[str, Module]):
 
 
 class ParameterList(Module):
-    """A list of parameters that a Module takes notice of. Tensors become Parameters."""
+    """A list whose parameters are registered. Tensors that are assigned become Parameters."""
 
     def __init__(self, values: Iterable[Any] | None = None):
         super().__init__()
@@ -240,22 +244,22 @@ class ParameterList(Module):
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return type(self)(self[i] for i in range(len(self))[index])
         return getattr(self, str(self._position(index)))
 
-    def __setitem__(self, index: int, value: Any) -> None:
+    def __setitem__(self, index: int, value: object) -> None:
         setattr(self, str(self._position(index)), as_parameter(value))
 
     def _position(self, index: int) -> int:
         try:
             return range(len(self))[index]
         except IndexError:
-            raise IndexError(f"index {index} is out of range for ParameterList of {len(self)} "
+            raise IndexError(f"ParameterList: index {index} is out of range for {len(self)} "
                              "parameters") from None
 
-    def append(self, value: Any) -> ParameterList:
+    def append(self, value: object) -> ParameterList:
         """Adds a parameter at the end; returns the list."""
         setattr(self, str(self._size), as_parameter(value))
         self._size += 1
@@ -277,11 +281,11 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module, MutableMapping[str, Any]):
-    """Parameters under names that a Module takes notice of. Tensors become Parameters."""
+    """A dict whose parameters are registered. Tensors that are assigned become Parameters."""
 
     __eq__, __hash__ = object.__eq__, object.__hash__
 
-    def __init__(self, parameters: Any = None):
+    def __init__(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None):
         super().__init__()
         self._keys: dict[str, None] = {}
         self.update(parameters or {})
@@ -291,7 +295,7 @@ class ParameterDict(Module, MutableMapping[str, Any]):
             raise KeyError(key)
         return getattr(self, key)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: object) -> None:
         setattr(self, key, as_parameter(value))
         self._keys[key] = None
 
@@ -310,13 +314,13 @@ class ParameterDict(Module, MutableMapping[str, Any]):
 
 
 def as_parameter(value: Any) -> Any:
-    """A Tensor as a Parameter in the same memory; other things stay what they are."""
+    """A Tensor as a Parameter that shares its memory; other values are returned."""
     if isinstance(value, Tensor) and not isinstance(value, Parameter):
         return Parameter(value)
     return value
 
 
-def _described(value: Any) -> str:
+def _described(value: object) -> str:
     if not isinstance(value, Tensor):
         return f"Object of type: {type(value).__name__}"
     size = "x".join(map(str, value.shape))

@@ -1,4 +1,4 @@
-"""Dropout as modules: random zeros while training, nothing in evaluation."""
+"""Dropout as modules: random zeros while training, the input unchanged in evaluation."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from .function_module import FunctionModule
 
 
 class DropoutModule(FunctionModule):
-    """What all kinds of dropout share.
+    """The base class of all kinds of dropout: zeros with probability p while training.
+
+    The other values are scaled by 1 / (1 - p), which keeps their expectation. `inplace` writes
+    into the input.
 
     Raises:
-        ValueError: a probability outside of [0, 1].
+        ValueError: p is not in [0, 1].
     """
 
     p: float = 0.5
@@ -23,7 +26,7 @@ class DropoutModule(FunctionModule):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         if not 0 <= self.p <= 1:
-            raise ValueError(f"{type(self).__name__}: the probability must be in [0, 1], got "
+            raise ValueError(f"{type(self).__name__}: the probability p must be in [0, 1], got "
                              f"{self.p}")
 
     def forward(self, input: Tensor) -> Tensor:
@@ -34,51 +37,36 @@ class DropoutModule(FunctionModule):
 
 
 class Dropout(DropoutModule, function="dropout"):
-    """Elements become 0 with probability p, the others are scaled by 1 / (1 - p).
+    """Sets each element to 0 with probability p and scales the others by 1 / (1 - p).
 
     Shapes: (*) -> (*). Srivastava et al. 2014.
-    """
 
-    p: float = 0.5
-    inplace: bool = False
+    Raises:
+        ValueError: p is not in [0, 1].
+    """
 
 
 class Dropout1d(DropoutModule, function="dropout1d"):
-    """Whole channels become 0 with probability p. Shapes: (N, C, L) or (C, L) -> the same.
+    """Sets whole channels to 0, as `Dropout`. Shapes: (N, C, L) or (C, L) -> the same.
 
     Tompson et al. 2015.
     """
 
-    p: float = 0.5
-    inplace: bool = False
-
 
 class Dropout2d(DropoutModule, function="dropout2d"):
-    """Whole channels become 0 with probability p. Shapes: (N, C, H, W) or (C, H, W) -> the same."""
-
-    p: float = 0.5
-    inplace: bool = False
+    """Sets whole channels to 0, as `Dropout1d`. Shapes: (N, C, H, W) or (C, H, W) -> the same."""
 
 
 class Dropout3d(DropoutModule, function="dropout3d"):
-    """Whole channels become 0 with probability p. Shapes: (N, C, D, H, W) -> the same."""
-
-    p: float = 0.5
-    inplace: bool = False
+    """Sets whole channels to 0, as `Dropout1d`. Shapes: (N, C, D, H, W) or (C, D, H, W) -> same."""
 
 
 class AlphaDropout(DropoutModule, function="alpha_dropout"):
-    """Dropout that keeps mean 0 and variance 1, for SELU. Shapes: (*) -> (*).
+    """Dropout that keeps mean 0 and variance 1, for networks of SELUs. Shapes: (*) -> (*).
 
-    Klambauer et al. 2017.
+    Klambauer et al. 2017. Errors as `Dropout`.
     """
-
-    p: float = 0.5
-    inplace: bool = False
 
 
 class FeatureAlphaDropout(DropoutModule, function="feature_alpha_dropout"):
-    """AlphaDropout of whole channels. Shapes: (N, C, *) -> the same."""
-
-    p: float = 0.5
-    inplace: bool = False
+    """`AlphaDropout` of whole channels. Shapes: (N, C, *) -> the same."""

@@ -1,4 +1,4 @@
-"""FunctionModule: a module that is a function of `nn.functional` with its options remembered."""
+"""FunctionModule: a module made from a function of `nn.functional` and its options."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ from .module import Module
 
 @dataclass_transform()
 class FunctionModule(Module):
-    """A module without parameters of its own: `forward` calls the function of the same meaning.
+    """A module without parameters whose `forward` calls one function of `nn.functional`.
 
-    A subclass names the function and lists the options as annotated fields, in the order of the
-    arguments of its `__init__`; from these follow the signature, the call and the repr:
+    A subclass names the function and lists its options as annotated fields, in the order of the
+    arguments of `__init__`. The signature, the call and the repr follow from them. Fields of base
+    classes come first:
 
         class LeakyReLU(FunctionModule, function="leaky_relu"):
             negative_slope: float = 0.01
 
-    A field annotated as `Tensor | None` is a buffer. Those in `not_passed` are for the module
-    alone. `shown` lists what the repr shows: a field as "dim=2", as "2" if "=" stands before its
-    name, only if it is true if "?" stands there.
+    A field annotated as `Tensor | None` is registered as a buffer.
+
+    Args:
+        function: the name of the function.
+        shown: the fields in the repr, all by default. "dim" is shown as "dim=2", "=dim" as "2",
+            "?dim" only if it is true.
+        not_passed: the fields that are not arguments of the function.
+        keyword_only: whether `__init__` takes keyword arguments only.
     """
 
     function: ClassVar[str]
@@ -41,14 +47,18 @@ class FunctionModule(Module):
         if not function:
             return
         cls.function = function
-        fields = inspect.get_annotations(cls)
+        fields: dict[str, str] = {}
+        for base in reversed(cls.__mro__):
+            if issubclass(base, FunctionModule) and base is not FunctionModule:
+                fields |= {name: kind for name, kind in inspect.get_annotations(base).items()
+                           if "ClassVar" not in str(kind)}
         cls.passed = tuple(name for name in fields if name not in cls.not_passed)
         cls.shown = tuple(fields) if cls.shown is None else cls.shown
         parameter = inspect.Parameter
         cls.__signature__ = inspect.Signature([
             parameter(name, parameter.KEYWORD_ONLY if keyword_only
                       else parameter.POSITIONAL_OR_KEYWORD,
-                      default=vars(cls).get(name, parameter.empty), annotation=kind)
+                      default=getattr(cls, name, parameter.empty), annotation=kind)
             for name, kind in fields.items()])
         cls.tensors = tuple(name for name, kind in fields.items() if kind == "Tensor | None")
         for name in cls.tensors:  # or the default would hide the buffer
@@ -68,7 +78,7 @@ class FunctionModule(Module):
                 setattr(self, name, value)
 
     def forward(self, *inputs: Any, **named: Any) -> Tensor:
-        """The function of the inputs, with the options."""
+        """Calls the function on the inputs, with the module's options."""
         return self._call(*inputs, **named)
 
     def _call(self, *inputs: Any, **named: Any) -> Any:
@@ -77,7 +87,6 @@ class FunctionModule(Module):
         return function(*inputs, **options, **named)
 
     def extra_repr(self) -> str:
-        """The options that the repr shows."""
         texts = []
         for name in self.shown or ():
             mark, name = (name[0], name[1:]) if name[0] in "=?" else ("", name)
@@ -85,4 +94,3 @@ class FunctionModule(Module):
             if mark != "?" or value:
                 texts.append(str(value) if mark == "=" else f"{name}={value!r}")
         return ", ".join(texts)
-

@@ -1,4 +1,4 @@
-"""What hooks on Modules need: handles to remove them, and gates that show them gradients."""
+"""Hooks on Modules: handles that remove them, and the graph nodes that call backward hooks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..tensors.tensor import Tensor
 
 
 class Hook(NamedTuple):
-    """A function that a Module calls, and how."""
+    """A function that a Module calls, and its options."""
 
     function: Callable[..., Any]
     with_kwargs: bool = False
@@ -25,7 +25,7 @@ class Hook(NamedTuple):
 
 
 class RemovableHandle:
-    """What registering a hook on a Module returns; `remove()` takes it off again."""
+    """The result of registering a hook; `remove()` removes the hook."""
 
     count = 0
 
@@ -52,13 +52,13 @@ class RemovableHandle:
 
 
 class Hooks(dict[int, Hook]):
-    """Hooks by the id of their handle, in the order in which they run."""
+    """Hooks by the id of their handle, in the order of their calls."""
 
 
 class Gate(CustomNode):
-    """A node that hands several Tensors through, and their gradients to one function.
+    """A node that passes several Tensors on unchanged and their gradients through `rule`.
 
-    Its rule is that function: gradients in, one for each Tensor, and out.
+    The rule takes and returns one gradient for each Tensor.
     """
 
     rule: Callable[[tuple[Any, ...]], Sequence[Any]]
@@ -73,36 +73,38 @@ class Gate(CustomNode):
 
 def through_gate(values: tuple[Any, ...], rule: Callable[[tuple[Any, ...]], Sequence[Any]],
                  materialize: bool) -> tuple[Any, ...]:
-    """The same values, those that require grad behind a Gate.
+    """The same values, with those that require grad as outputs of one Gate.
 
-    `rule` sees None for what has no gradient; `materialize` asks for zeros, if it is a Tensor.
+    `rule` gets None for values without a gradient, or with `materialize` zeros for Tensors.
     """
-    places = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
-    if not places or not mode.enabled:
+    gated = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
+    if not gated or not mode.enabled:
         return values
 
-    blanks = [functools.partial(zeros, v.shape, dtype=v.dtype, device=v.device)
+    defaults = [functools.partial(zeros, v.shape, dtype=v.dtype, device=v.device)
               if materialize and isinstance(v, Tensor) else lambda: None for v in values]
 
-    def among_all(gradients: tuple[Any, ...]) -> list[Any]:
-        known = dict(zip(places, gradients, strict=True))
-        spread = [blank() if known.get(i) is None else known[i] for i, blank in enumerate(blanks)]
-        replaced = rule(tuple(spread))
-        return [replaced[i] for i in places]
+    def gate_rule(gradients: tuple[Any, ...]) -> list[Any]:
+        """Calls `rule` with a gradient for every value, not only for those that are gated."""
+        known = dict(zip(gated, gradients, strict=True))
+        replaced = rule(tuple(default() if known.get(i) is None else known[i]
+                              for i, default in enumerate(defaults)))
+        return [replaced[i] for i in gated]
 
-    node = Gate("a backward hook", [values[i]._node for i in places], outputs=places)
-    node.rule = among_all
+    node = Gate("a backward hook", [values[i]._node for i in gated], outputs=gated)
+    node.rule = gate_rule
     passed = list(values)
-    for position, i in enumerate(places):
+    for position, i in enumerate(gated):
         array = values[i]._array
         passed[i] = tensor_of(array, pick(node, position, array))
     return tuple(passed)
 
 
 class BackwardHooks:
-    """One call of a Module that has backward hooks: a gate before it and a gate behind it.
+    """One call of a Module that has backward hooks: a gate on its inputs and one on its outputs.
 
-    The gradients of the outputs are known first; the hooks run when those of the inputs are.
+    Backward reaches the output gate first, which runs the pre-hooks. The hooks run at the input
+    gate, where the gradients of inputs and outputs are known.
     """
 
     def __init__(self, module: Any):
@@ -118,14 +120,15 @@ class BackwardHooks:
         return self.gated
 
     def leave(self, output: Any) -> Any:
-        """The output, behind the gate.
+        """The output, passed through the gate.
 
         Raises:
-            RuntimeError: the module has written into an input in place, past the gate.
+            RuntimeError: the module wrote into an input in place, which the gate does not see.
         """
         if [a._version for a in self.inputs if isinstance(a, Tensor)] != self.versions:
             raise RuntimeError(f"{type(self.module).__name__}: a module with backward hooks must "
-                               "not change its input in place; use inplace=False")
+                               "not write into its input in place; use inplace=False, or write "
+                               "into input.clone()")
         outputs = output if isinstance(output, tuple) else (output,)
         passed = through_gate(outputs, self._on_output, materialize=False)
         return passed if isinstance(output, tuple) else passed[0]
@@ -139,7 +142,7 @@ class BackwardHooks:
         return gradients
 
     def _on_input(self, gradients: tuple[Any, ...]) -> Sequence[Any]:
-        if self.grad_output is None:  # on the way back through a recorded backward
+        if self.grad_output is None:  # a backward pass through a recorded backward pass
             return gradients
         for hook in self.hooks:
             gradients = _replaced(gradients, hook(self.module, gradients, self.grad_output),
@@ -149,15 +152,15 @@ class BackwardHooks:
 
 
 def _replaced(gradients: tuple[Any, ...], result: Any, name: str) -> tuple[Any, ...]:
-    """The gradients after a hook returned `result`.
+    """The gradients, replaced by the result of a hook unless that is None.
 
     Raises:
-        RuntimeError: it returned another number of them.
+        RuntimeError: the hook returned a different number of gradients.
     """
     if result is None:
         return gradients
     result = result if isinstance(result, tuple) else (result,)
     if len(result) != len(gradients):
-        raise RuntimeError(f"backward hook: it returned {len(result)} gradients, {name} has "
-                           f"{len(gradients)}")
+        raise RuntimeError(f"backward hook: the hook returned {len(result)} gradients, but {name} "
+                           f"has {len(gradients)}; return None or one gradient for each")
     return result

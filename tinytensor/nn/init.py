@@ -1,4 +1,4 @@
-"""Initial values for weights, drawn on the host so that a seed gives every device the same."""
+"""Initial values for weights, in place. Drawn on the CPU: a seed gives the same on all devices."""
 
 from __future__ import annotations
 
@@ -18,19 +18,26 @@ from ..tensors.tensor import Tensor
 
 
 def _draw(tensor: Tensor, fill: Callable[[Any], Any]) -> Tensor:
-    """Lets `fill` draw values into a Tensor on the host, and takes them over."""
+    """Calls `fill` on the Tensor, or on a Tensor on the CPU that is copied to it."""
     with no_grad():
         host: Any = tensor
         if tensor.device.type != "cpu":
             host = empty(tensor.shape, dtype=tensor.dtype, device="cpu")
         fill(host)
-        return tensor if host is tensor else _take(tensor, host)
+        return tensor if host is tensor else _copy(tensor, host)
 
 
-def _take(tensor: Any, values: Any) -> Tensor:
-    """Copies values into a Tensor; nothing is recorded."""
+def _copy(tensor: Tensor, values: Tensor) -> Tensor:
+    """Copies values into a Tensor, without recording it."""
     with no_grad():
-        return tensor.copy_(values)
+        return tensor.copy_(values)  # type: ignore[attr-defined, no-any-return]
+
+
+def _check_dims(name: str, tensor: Tensor, *allowed: int) -> None:
+    """Raises ValueError unless the number of dims is one of those allowed."""
+    if tensor.ndim not in allowed:
+        raise ValueError(f"{name}: the Tensor must have {' or '.join(map(str, allowed))} dims, "
+                         f"got shape {tuple(tensor.shape)}")
 
 
 # ---------------------------------------------------------------- distributions
@@ -38,29 +45,29 @@ def _take(tensor: Any, values: Any) -> Tensor:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0,
              generator: Generator | None = None) -> Tensor:
-    """Uniformly distributed values in [a, b)."""
+    """Fills the Tensor from the uniform distribution over [a, b)."""
     return _draw(tensor, lambda host: host.uniform_(a, b, generator=generator))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0,
             generator: Generator | None = None) -> Tensor:
-    """Normally distributed values."""
+    """Fills the Tensor from the normal distribution."""
     return _draw(tensor, lambda host: host.normal_(mean, std, generator=generator))
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0,
                   b: float = 2.0, generator: Generator | None = None) -> Tensor:
-    """Normally distributed values, of which only those in [a, b] may come.
+    """Fills the Tensor from the normal distribution truncated to [a, b].
 
-    `a` and `b` are values, not numbers of standard deviations. Warns if [a, b] is so far from
-    the mean that the distribution may come out inexact.
+    `a` and `b` are values, not numbers of standard deviations. Warns if the mean is more than 2
+    standard deviations outside [a, b], where the distribution may be inexact.
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(f"trunc_normal_: the mean {mean} is more than 2 standard deviations from "
                       f"[{a}, {b}]; the distribution of values may be inexact", stacklevel=2)
 
-    def fill(host: Any) -> None:
-        # The inverse of the distribution function, of values uniform between those of a and b.
+    def fill(host: Tensor) -> None:
+        # Inverse transform sampling: uniform between the distribution function at a and at b.
         low, high = (math.erf((edge - mean) / (std * math.sqrt(2))) for edge in (a, b))
         uniform: Any = rand(host.shape, dtype=float64, device="cpu", generator=generator)
         uniform = uniform * (high - low) + low
@@ -72,62 +79,64 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
 # ---------------------------------------------------------------- fixed values
 
 
-def constant_(tensor: Any, val: float) -> Tensor:
-    """One value everywhere."""
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fills the Tensor with one value."""
     with no_grad():
-        return tensor.fill_(val)
+        return tensor.fill_(val)  # type: ignore[attr-defined, no-any-return]
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """1 everywhere."""
+    """Fills the Tensor with 1."""
     return constant_(tensor, 1)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """0 everywhere."""
+    """Fills the Tensor with 0."""
     return constant_(tensor, 0)
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """The identity matrix: a linear layer that changes nothing, as far as its sizes allow.
+    """Fills a matrix with the identity: a linear layer passes on as many features as it can.
 
     Raises:
-        ValueError: not a matrix.
+        ValueError: the Tensor does not have 2 dims.
     """
-    if tensor.ndim != 2:
-        raise ValueError(f"eye_: needs 2 dimensions, got shape {tuple(tensor.shape)}")
-    return _take(tensor, eye(*tensor.shape, device="cpu"))
+    _check_dims("eye_", tensor, 2)
+    return _copy(tensor, eye(*tensor.shape, device="cpu"))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """A convolution that changes nothing: in each group, a 1 in the middle of filter i, channel i.
+    """Fills the weight of a convolution so that it passes on as many channels as it can.
+
+    In each group, filter i is 1 in the middle of channel i, and 0 elsewhere.
 
     Raises:
-        ValueError: not 3 to 5 dimensions; output channels that groups do not divide.
+        ValueError: the Tensor does not have 3, 4 or 5 dims, or groups does not divide its size in
+            dim 0.
     """
-    if tensor.ndim not in (3, 4, 5):
-        raise ValueError(f"dirac_: needs 3, 4 or 5 dimensions, got shape {tuple(tensor.shape)}")
+    _check_dims("dirac_", tensor, 3, 4, 5)
     if tensor.shape[0] % groups:
-        raise ValueError(f"dirac_: {groups} groups do not divide {tensor.shape[0]} filters")
+        raise ValueError(f"dirac_: groups must divide the number of filters, got groups={groups} "
+                         f"and {tensor.shape[0]} filters")
     values: Any = zeros(tensor.shape, device="cpu")
     filters = tensor.shape[0] // groups
     middle = tuple(size // 2 for size in tensor.shape[2:])
     for channel in range(min(filters, tensor.shape[1])):
         values[(slice(channel, None, filters), channel, *middle)] = 1
-    return _take(tensor, values)
+    return _copy(tensor, values)
 
 
 # ---------------------------------------------------------------- scaled by the fan
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """By how much to scale weights so that the nonlinearity keeps the variance.
+    """The factor for weights with which the nonlinearity keeps the variance of its input.
 
     Args:
         param: the negative slope of "leaky_relu", 0.01 by default.
 
     Raises:
-        ValueError: an unknown nonlinearity.
+        ValueError: the nonlinearity is unknown, or the slope is not a number.
     """
     gains = {"sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4,
              **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
@@ -135,18 +144,18 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         if isinstance(slope, bool) or not isinstance(slope, int | float):
-            raise ValueError(f"calculate_gain: negative slope {slope!r} is no number")
+            raise ValueError(f"calculate_gain: the negative slope must be a number, got {slope!r}")
         return math.sqrt(2 / (1 + slope**2))
     if nonlinearity not in gains:
-        raise ValueError(f"calculate_gain: unknown nonlinearity {nonlinearity!r}; there are "
-                         f"{', '.join([*gains, 'leaky_relu'])}")
+        raise ValueError(f"calculate_gain: nonlinearity must be one of "
+                         f"{', '.join([*gains, 'leaky_relu'])}, got {nonlinearity!r}")
     return gains[nonlinearity]
 
 
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
-    """How many inputs meet in an output of the layer, and how many outputs an input reaches."""
+    """How many inputs each output of the layer has, and how many outputs each input has."""
     if tensor.ndim < 2:
-        raise ValueError(f"fan in and fan out need at least 2 dimensions, got shape "
+        raise ValueError("fan in and fan out: a weight must have at least 2 dims, got shape "
                          f"{tuple(tensor.shape)}")
     taps = math.prod(tensor.shape[2:])
     return tensor.shape[1] * taps, tensor.shape[0] * taps
@@ -155,20 +164,23 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
 def _fan(tensor: Tensor, mode: str) -> int:
     modes = dict(zip(("fan_in", "fan_out"), _calculate_fan_in_and_fan_out(tensor), strict=True))
     if mode.lower() not in modes:
-        raise ValueError(f"mode {mode!r} is none of 'fan_in', 'fan_out'")
+        raise ValueError(f"kaiming: mode must be 'fan_in' or 'fan_out', got {mode!r}")
     return modes[mode.lower()]
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0,
                     generator: Generator | None = None) -> Tensor:
-    """Uniform in ± gain sqrt(6 / (fan in + fan out)). Glorot and Bengio 2010."""
+    """Fills the Tensor uniformly in ± gain sqrt(6 / (fan in + fan out)). Glorot and Bengio 2010."""
     bound = gain * math.sqrt(6 / sum(_calculate_fan_in_and_fan_out(tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0,
                    generator: Generator | None = None) -> Tensor:
-    """Normal with deviation gain sqrt(2 / (fan in + fan out)). Glorot and Bengio 2010."""
+    """Fills the Tensor normally with std = gain sqrt(2 / (fan in + fan out)).
+
+    Glorot and Bengio 2010.
+    """
     std = gain * math.sqrt(2 / sum(_calculate_fan_in_and_fan_out(tensor)))
     return normal_(tensor, 0.0, std, generator)
 
@@ -176,14 +188,14 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0,
 def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in",
                      nonlinearity: str = "leaky_relu",
                      generator: Generator | None = None) -> Tensor:
-    """Uniform in ± gain sqrt(3 / fan). He et al. 2015.
+    """Fills the Tensor uniformly in ± gain sqrt(3 / fan). He et al. 2015.
 
     Args:
         a: the negative slope of "leaky_relu".
-        mode: "fan_in" keeps the variance forward, "fan_out" backward.
+        mode: "fan_in" keeps the variance in the forward pass, "fan_out" in the backward pass.
     """
     if not tensor.numel():
-        return _nothing_to_do(tensor)
+        return _warn_empty(tensor)
     bound = calculate_gain(nonlinearity, a) * math.sqrt(3 / _fan(tensor, mode))
     return uniform_(tensor, -bound, bound, generator)
 
@@ -191,15 +203,18 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in",
 def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in",
                     nonlinearity: str = "leaky_relu",
                     generator: Generator | None = None) -> Tensor:
-    """Normal with deviation gain / sqrt(fan). He et al. 2015. Arguments as kaiming_uniform_."""
+    """Fills the Tensor normally with std = gain / sqrt(fan). He et al. 2015.
+
+    Arguments are those of `kaiming_uniform_`.
+    """
     if not tensor.numel():
-        return _nothing_to_do(tensor)
+        return _warn_empty(tensor)
     std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
     return normal_(tensor, 0.0, std, generator)
 
 
-def _nothing_to_do(tensor: Tensor) -> Tensor:
-    warnings.warn(f"a weight of shape {tuple(tensor.shape)} has no elements to initialise",
+def _warn_empty(tensor: Tensor) -> Tensor:
+    warnings.warn(f"kaiming: a weight of shape {tuple(tensor.shape)} has no elements to initialise",
                   stacklevel=3)
     return tensor
 
@@ -208,15 +223,15 @@ def _nothing_to_do(tensor: Tensor) -> Tensor:
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
-    """Orthonormal rows, or columns if there are more rows, times gain. Saxe et al. 2014.
+    """Fills a matrix with gain times orthonormal rows, or columns if it has more rows.
 
-    More than two dimensions count as a matrix with the first as its rows.
+    The dims after the first count as one. Saxe et al. 2014.
 
     Raises:
-        ValueError: fewer than 2 dimensions.
+        ValueError: the Tensor has fewer than 2 dims.
     """
     if tensor.ndim < 2:
-        raise ValueError(f"orthogonal_: needs at least 2 dimensions, got shape "
+        raise ValueError("orthogonal_: the Tensor must have at least 2 dims, got shape "
                          f"{tuple(tensor.shape)}")
     if not tensor.numel():
         return tensor
@@ -226,21 +241,20 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
                   generator=generator)
     q, r = linalg.qr(drawn)
     q = q * r.diagonal().sign()  # makes the distribution uniform over orthogonal matrices
-    return _take(tensor, (q.T if rows < columns else q).reshape(tensor.shape) * gain)
+    return _copy(tensor, (q.T if rows < columns else q).reshape(tensor.shape) * gain)
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01,
             generator: Generator | None = None) -> Tensor:
-    """Normal values, with a fraction `sparsity` of each column set to 0. Martens 2010.
+    """Fills a matrix normally, with a fraction `sparsity` of each column set to 0. Martens 2010.
 
     Raises:
-        ValueError: not a matrix.
+        ValueError: the Tensor does not have 2 dims.
     """
-    if tensor.ndim != 2:
-        raise ValueError(f"sparse_: needs 2 dimensions, got shape {tuple(tensor.shape)}")
+    _check_dims("sparse_", tensor, 2)
     zeros_in_column = math.ceil(sparsity * tensor.shape[0])
 
-    def fill(host: Any) -> None:
+    def fill(host: Tensor) -> None:
         host.normal_(0, std, generator=generator)
         order: Any = rand(host.shape, device="cpu", generator=generator)
         host.masked_fill_(order.argsort(0) < zeros_in_column, 0)
@@ -248,25 +262,25 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01,
     return _draw(tensor, fill)
 
 
-# ---------------------------------------------------------------- the names of before 2018
+# ---------------------------------------------------------------- deprecated names
 
 
-def _older(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The function by its name without the underscore, which warns."""
+def _deprecated(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function under its deprecated name, without the underscore. It warns."""
     name = function.__name__
 
     @functools.wraps(function)
-    def older(*args: Any, **kwargs: Any) -> Tensor:
-        warnings.warn(f"nn.init.{name[:-1]} is deprecated, write nn.init.{name}", FutureWarning,
+    def deprecated(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(f"nn.init.{name[:-1]} is deprecated; write nn.init.{name}", FutureWarning,
                       stacklevel=2)
         return function(*args, **kwargs)
 
-    older.__name__ = name[:-1]
-    return older
+    deprecated.__name__ = name[:-1]
+    return deprecated
 
 
-uniform, normal = _older(uniform_), _older(normal_)
-constant, dirac = _older(constant_), _older(dirac_)
-xavier_uniform, xavier_normal = _older(xavier_uniform_), _older(xavier_normal_)
-kaiming_uniform, kaiming_normal = _older(kaiming_uniform_), _older(kaiming_normal_)
-orthogonal, sparse = _older(orthogonal_), _older(sparse_)
+uniform, normal = _deprecated(uniform_), _deprecated(normal_)
+constant, dirac = _deprecated(constant_), _deprecated(dirac_)
+xavier_uniform, xavier_normal = _deprecated(xavier_uniform_), _deprecated(xavier_normal_)
+kaiming_uniform, kaiming_normal = _deprecated(kaiming_uniform_), _deprecated(kaiming_normal_)
+orthogonal, sparse = _deprecated(orthogonal_), _deprecated(sparse_)

@@ -1,8 +1,8 @@
-"""Layers that learn the size of their input from the first one: LazyLinear(10), LazyConv2d(8, 3).
+"""Layers that take the size of their input from the first call: LazyLinear(10), LazyConv2d(8, 3).
 
-Until then their Parameters have no shape. At the first call, or when a state is loaded, the layer
-becomes the ordinary one, with the same Parameter objects, so that an optimizer that has them
-already goes on to train them.
+Before the first call, or before a state_dict is loaded, their Parameters have no shape. Then the
+layer changes its class to the ordinary one. The Parameter objects stay the same, so an optimizer
+that was created before keeps training them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy
 from ..random import Streams, using
 from ..tensors.tensor import Tensor
 from . import convolution, normalization
+from .arguments import Device, DType, Sizes
 from .linear import Linear
 from .module import Module
 from .parameter import UninitializedParameter
@@ -22,18 +23,21 @@ from .registry import Registry
 
 
 class Lazy(Module):
-    """What lazy layers share. Each becomes its last base, or what that becomes if it is lazy."""
+    """The base class of lazy layers. A lazy layer becomes an instance of its last base class.
+
+    A subclass of a lazy layer becomes what that layer becomes.
+    """
 
     becomes: ClassVar[Any]
-    size_name: ClassVar[str]  # the attribute with the size to be found out
+    size_name: ClassVar[str]  # the attribute that holds the inferred size
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not issubclass(cls.__bases__[-1], Lazy):
             cls.becomes = cls.__bases__[-1]
 
-    def _begin(self, *args: Any, **kwargs: Any) -> None:
-        """The arguments are those of the ordinary layer but for the first, the size."""
+    def _init_lazily(self, *args: Any, **kwargs: Any) -> None:
+        """Initialises the layer, given the ordinary layer's arguments after the size."""
         self.becomes.__init__(self, 0, *args, **kwargs)
         self._given = args, kwargs
         for name, p in list(self._parameters.items()):
@@ -42,18 +46,19 @@ class Lazy(Module):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not args and "input" not in kwargs:
-            raise TypeError(f"{type(self).__name__}: the first call needs an input")
-        self._become(self._size_of(args[0] if args else kwargs["input"]))
+            raise TypeError(f"{type(self).__name__}: the first call needs an input, whose size the "
+                            "layer takes over")
+        self._initialize(self._size_from_input(args[0] if args else kwargs["input"]))
         return self(*args, **kwargs)
 
     def has_uninitialized_params(self) -> bool:
-        """True: a layer that has found its size is no lazy one."""
+        """True. After the first call the layer has the ordinary class, without this method."""
         return True
 
     def reset_parameters(self) -> None:
-        """Nothing: weights are drawn when the size is known."""
+        """Does nothing: the weights are drawn when the size is known."""
 
-    def _become(self, size: int) -> None:
+    def _initialize(self, size: int) -> None:
         args, kwargs = self._given
         fresh = self.becomes(size, *args, **kwargs)
         for name, parameter in self._parameters.items():
@@ -68,12 +73,12 @@ class Lazy(Module):
         del self._given
         self.__class__ = self.becomes
 
-    def _size_of(self, input: Tensor) -> int:
-        """The size that the first input asks for."""
+    def _size_from_input(self, input: Tensor) -> int:
+        """The size that fits the first input."""
         raise NotImplementedError
 
-    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
-        """The size that a state with these shapes was made with; None if it does not tell."""
+    def _size_from_shapes(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
+        """The size of the layer whose state has these shapes; None if they do not tell."""
         raise NotImplementedError
 
     def _before_loading(self, state: Mapping[str, Any], prefix: str) -> None:
@@ -81,48 +86,49 @@ class Lazy(Module):
         shapes = {name: tuple(state[prefix + name].shape) if isinstance(
             state[prefix + name], Tensor) else numpy.shape(state[prefix + name])
             for name in names if prefix + name in state}
-        size = self._size_in(shapes)
+        size = self._size_from_shapes(shapes)
         if size is not None:
-            with using(Streams()):  # what is drawn is not used
-                self._become(size)
+            with using(Streams()):  # the drawn weights are overwritten
+                self._initialize(size)
 
     def _own_state(self) -> Iterator[tuple[str, Registry]]:
-        """Nothing: there are no values yet. Loading takes note of what it would be."""
+        """Nothing: there are no values yet. `_uninitialized_names` gives their names."""
         return iter(())
 
-    def _without_values(self) -> list[str]:
+    def _uninitialized_names(self) -> list[str]:
         return [name for name, _ in super()._own_state()]
 
 
 class LazyLinear(Lazy, Linear):
-    """`Linear` whose in_features are the last size of the first input."""
+    """`Linear` whose in_features is the last size of the first input."""
 
     size_name = "in_features"
 
-    def __init__(self, out_features: int, bias: bool = True, device: Any = None,
-                 dtype: Any = None):
-        self._begin(out_features, bias, device, dtype)
+    def __init__(self, out_features: int, bias: bool = True, device: Device = None,
+                 dtype: DType = None):
+        self._init_lazily(out_features, bias, device, dtype)
 
-    def _size_of(self, input: Tensor) -> int:
+    def _size_from_input(self, input: Tensor) -> int:
         return input.shape[-1]
 
-    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
+    def _size_from_shapes(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
         weight = shapes.get("weight", ())
         return weight[1] if len(weight) == 2 else None
 
 
 class LazyConvolution(Lazy, convolution.Convolution):
-    """What lazy convolutions share: the channels stand before the dims of the kernel."""
+    """The base class of lazy convolutions: the channels come before the dims of the kernel."""
 
     size_name = "in_channels"
 
-    def _size_of(self, input: Tensor) -> int:
+    def _size_from_input(self, input: Tensor) -> int:
         if input.ndim not in (self.dims + 1, self.dims + 2):
-            raise RuntimeError(f"{type(self).__name__}: expected {self.dims + 1} or "
-                               f"{self.dims + 2} dimensions, got shape {tuple(input.shape)}")
+            raise RuntimeError(f"{type(self).__name__}: the input must have {self.dims + 2} dims "
+                               f"(N, C, *), or {self.dims + 1} without a batch, got shape "
+                               f"{tuple(input.shape)}")
         return input.shape[-1 - self.dims]
 
-    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
+    def _size_from_shapes(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
         weight = shapes.get("weight", ())
         if len(weight) != self.dims + 2:
             return None
@@ -130,84 +136,89 @@ class LazyConvolution(Lazy, convolution.Convolution):
 
 
 class LazyPlainConvolution(LazyConvolution):
-    def __init__(self, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 dilation: Any = 1, groups: int = 1, bias: bool = True,
-                 padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
-        self._begin(out_channels, kernel_size, stride, padding, dilation, groups, bias,
+    """The base class of LazyConv1d, 2d and 3d."""
+
+    def __init__(self, out_channels: int, kernel_size: Sizes, stride: Sizes = 1,
+                 padding: Sizes | str = 0, dilation: Sizes = 1, groups: int = 1, bias: bool = True,
+                 padding_mode: str = "zeros", device: Device = None, dtype: DType = None):
+        self._init_lazily(out_channels, kernel_size, stride, padding, dilation, groups, bias,
                     padding_mode, device, dtype)
 
 
 class LazyConv1d(LazyPlainConvolution, convolution.Conv1d):
-    """`Conv1d` whose in_channels are those of the first input."""
+    """`Conv1d` whose in_channels is the number of channels of the first input."""
 
 
 class LazyConv2d(LazyPlainConvolution, convolution.Conv2d):
-    """`Conv2d` whose in_channels are those of the first input."""
+    """`Conv2d` whose in_channels is the number of channels of the first input."""
 
 
 class LazyConv3d(LazyPlainConvolution, convolution.Conv3d):
-    """`Conv3d` whose in_channels are those of the first input."""
+    """`Conv3d` whose in_channels is the number of channels of the first input."""
 
 
 class LazyTransposedConvolution(LazyConvolution):
-    def __init__(self, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1,
-                 padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
-        self._begin(out_channels, kernel_size, stride, padding, output_padding, groups, bias,
+    """The base class of LazyConvTranspose1d, 2d and 3d."""
+
+    def __init__(self, out_channels: int, kernel_size: Sizes, stride: Sizes = 1,
+                 padding: Sizes = 0, output_padding: Sizes = 0, groups: int = 1,
+                 bias: bool = True, dilation: Sizes = 1, padding_mode: str = "zeros",
+                 device: Device = None, dtype: DType = None):
+        self._init_lazily(out_channels, kernel_size, stride, padding, output_padding, groups, bias,
                     dilation, padding_mode, device, dtype)
 
 
 class LazyConvTranspose1d(LazyTransposedConvolution, convolution.ConvTranspose1d):
-    """`ConvTranspose1d` whose in_channels are those of the first input."""
+    """`ConvTranspose1d` whose in_channels is the number of channels of the first input."""
 
 
 class LazyConvTranspose2d(LazyTransposedConvolution, convolution.ConvTranspose2d):
-    """`ConvTranspose2d` whose in_channels are those of the first input."""
+    """`ConvTranspose2d` whose in_channels is the number of channels of the first input."""
 
 
 class LazyConvTranspose3d(LazyTransposedConvolution, convolution.ConvTranspose3d):
-    """`ConvTranspose3d` whose in_channels are those of the first input."""
+    """`ConvTranspose3d` whose in_channels is the number of channels of the first input."""
 
 
 class LazyRunningNorm(Lazy, normalization.RunningNorm):
-    """What lazy normalisations share. Also InstanceNorm begins with affine and statistics here."""
+    """The base class of lazy normalisations. affine and track_running_stats are True by default."""
 
     size_name = "num_features"
 
     def __init__(self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-                 track_running_stats: bool = True, device: Any = None, dtype: Any = None, *,
+                 track_running_stats: bool = True, device: Device = None, dtype: DType = None, *,
                  bias: bool = True):
-        self._begin(eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self._init_lazily(eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
-    def _size_of(self, input: Tensor) -> int:
+    def _size_from_input(self, input: Tensor) -> int:
         self._check(input)
         batched = isinstance(self, normalization.BatchNorm) or input.ndim == max(self.dims)
         return input.shape[1 if batched else 0]
 
-    def _size_in(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
-        found = (shapes.get(name, ()) for name in ("weight", "running_mean", "bias"))
-        return next((shape[0] for shape in found if len(shape) == 1), None)
+    def _size_from_shapes(self, shapes: dict[str, tuple[int, ...]]) -> int | None:
+        known = (shapes.get(name, ()) for name in ("weight", "running_mean", "bias"))
+        return next((shape[0] for shape in known if len(shape) == 1), None)
 
 
 class LazyBatchNorm1d(LazyRunningNorm, normalization.BatchNorm1d):
-    """`BatchNorm1d` whose num_features are those of the first input."""
+    """`BatchNorm1d` whose num_features is the number of channels of the first input."""
 
 
 class LazyBatchNorm2d(LazyRunningNorm, normalization.BatchNorm2d):
-    """`BatchNorm2d` whose num_features are those of the first input."""
+    """`BatchNorm2d` whose num_features is the number of channels of the first input."""
 
 
 class LazyBatchNorm3d(LazyRunningNorm, normalization.BatchNorm3d):
-    """`BatchNorm3d` whose num_features are those of the first input."""
+    """`BatchNorm3d` whose num_features is the number of channels of the first input."""
 
 
 class LazyInstanceNorm1d(LazyRunningNorm, normalization.InstanceNorm1d):
-    """`InstanceNorm1d` whose num_features are those of the first input."""
+    """`InstanceNorm1d` whose num_features is the number of channels of the first input."""
 
 
 class LazyInstanceNorm2d(LazyRunningNorm, normalization.InstanceNorm2d):
-    """`InstanceNorm2d` whose num_features are those of the first input."""
+    """`InstanceNorm2d` whose num_features is the number of channels of the first input."""
 
 
 class LazyInstanceNorm3d(LazyRunningNorm, normalization.InstanceNorm3d):
-    """`InstanceNorm3d` whose num_features are those of the first input."""
+    """`InstanceNorm3d` whose num_features is the number of channels of the first input."""

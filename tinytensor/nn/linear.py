@@ -1,4 +1,4 @@
-"""Linear layers, and layers that only change the shape."""
+"""Linear and bilinear layers, and layers that only change the shape."""
 
 from __future__ import annotations
 
@@ -57,6 +57,9 @@ class Bilinear(Module):
     """x1ᵀ W x2 + b for each output. Shapes: (*, in1), (*, in2) -> (*, out).
 
     W (out, in1, in2) and b (out) begin uniform in ± 1 / sqrt(in1).
+
+    Raises:
+        ValueError: in1_features is not positive.
     """
 
     bias: Parameter | None
@@ -88,7 +91,7 @@ class Bilinear(Module):
 
 
 class Identity(Module):
-    """The input as it is. Takes any arguments, so that it can stand in for another layer."""
+    """Returns its input. It accepts any arguments, so it can replace another layer."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
@@ -101,7 +104,7 @@ class Identity(Module):
 
 
 class Flatten(Module):
-    """The dims from start_dim to end_dim as one. Shapes: (N, *) -> (N, product)."""
+    """Joins the dims from start_dim to end_dim. Shapes: (N, *) -> (N, product of *)."""
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1):
         super().__init__()
@@ -116,7 +119,7 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """One dim as several. Shapes: (*, product, *) -> (*, sizes, *)."""
+    """Splits one dim into several. Shapes: (*, product of sizes, *) -> (*, *sizes, *)."""
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]):
         super().__init__()

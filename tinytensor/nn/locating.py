@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..autograd.frames import shorten
 
+if TYPE_CHECKING:
+    from .module import Module
 
-def locate(error: Exception, module: Any) -> None:
-    """Gives `error` a note such as "in fc1, Linear(784, 32)", and a short traceback.
 
-    Every module that the error passes calls this, from the inside out: the first is the layer of
-    the note, the last is the model that its path starts from.
+def locate(error: Exception, module: Module) -> None:
+    """Adds a note such as "in fc1, Linear(784, 32)" to `error` and shortens its traceback.
+
+    Every module that the error passes through calls this, from the inside out. The first is the
+    layer in the note, the last is the model in which its path begins.
     """
     layer, note = getattr(error, "_layer", None) or (weakref.ref(module), None)
     path = _path(module, layer())
@@ -25,14 +28,15 @@ def locate(error: Exception, module: Any) -> None:
     shorten(error)
 
 
-def _path(model: Any, layer: Any) -> str | None:
+def _path(model: Module, layer: Module | None) -> str | None:
+    """The path and the label of a layer in a model; None if it is not part of the model."""
     for name, module in model.named_modules():
         if module is layer:
-            return f"{name}, {_label(layer)}" if name else _label(layer)
+            return f"{name}, {_label(module)}" if name else _label(module)
     return None
 
 
-def _label(layer: Any) -> str:
+def _label(layer: Module) -> str:
     """The layer as a program writes it: Linear(784, 32)."""
     sizes = re.sub(r"\b(in|out)_features=|, bias=True", "", layer.extra_repr())
     return f"{type(layer).__name__}({sizes})"

@@ -1,7 +1,7 @@
-"""Neuron, Layer and MLP: the model of `scalar/nn.py`, on arrays.
+"""Neuron, Layer and MLP: the models of `scalar/nn.py` on arrays.
 
-The same names, arguments and meaning, and a state_dict with the same names and shapes, so that
-weights go across in both directions.
+Names, arguments and meaning are the same. So are the names and shapes in the state_dict, so weights
+can be exchanged in both directions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .containers import ModuleList
 from .module import Module
 from .parameter import Parameter
 
-# What nonlin may be, and the function it stands for.
+# The values of nonlin, each with its function in `nn.functional`.
 ACTIVATIONS: dict[bool | str, str] = {
     True: "relu", False: "", "relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid"}
 
@@ -28,10 +28,10 @@ class Layer(Module):
     W (nout, nin) begins uniform in [-1, 1), b (nout) at 0.
 
     Args:
-        nonlin: True or "relu", "tanh", "sigmoid", or False for none.
+        nonlin: "relu" or True, "tanh", "sigmoid", or False for a linear layer.
 
     Raises:
-        ValueError: another nonlin.
+        ValueError: nonlin has another value.
     """
 
     def __init__(self, nin: int, nout: int, nonlin: bool | str = True):
@@ -52,7 +52,7 @@ class Layer(Module):
 
 
 class Neuron(Module):
-    """nonlin(w · x + b). Shapes: (*, nin) -> (*). Arguments and errors as `Layer`.
+    """nonlin(w · x + b). Shapes: (*, nin) -> (*). Arguments and errors as for `Layer`.
 
     w (nin) begins uniform in [-1, 1), b () at 0.
     """
@@ -72,15 +72,19 @@ class Neuron(Module):
 
 
 class MLP(Module):
-    """A multi-layer perceptron: Layers of nouts neurons each, the last one linear.
+    """A multi-layer perceptron: one `Layer` for each size in nouts, the last of them linear.
 
-    Shapes: (*, nin) -> (*, nouts[-1]), or (*) if that is 1.
+    Shapes: (*, nin) -> (*, nouts[-1]), or (*) if nouts[-1] is 1.
+
+    Raises:
+        TypeError: nouts is not a list, or is empty.
+        ValueError: nonlin is not one of the values that `Layer` takes.
     """
 
     def __init__(self, nin: int, nouts: Sequence[int], nonlin: bool | str = "relu"):
         super().__init__()
         if not isinstance(nouts, list | tuple) or not nouts:
-            raise TypeError("MLP: the layers' sizes must be a list, as in MLP(2, [16, 1]), "
+            raise TypeError("MLP: nouts must be a list of layer sizes, as in MLP(2, [16, 1]), "
                             f"got {nouts!r}")
         sizes = [nin, *nouts]
         last = len(nouts) - 1
@@ -96,15 +100,15 @@ class MLP(Module):
 
 def _checked(name: str, nonlin: bool | str) -> bool | str:
     if nonlin not in ACTIVATIONS:
-        raise ValueError(f"{name}: nonlin {nonlin!r} is none of {list(ACTIVATIONS)}")
+        raise ValueError(f"{name}: nonlin must be one of {list(ACTIVATIONS)}, got {nonlin!r}")
     return nonlin
 
 
-def _as_input(x: Any, weight: Tensor) -> Any:
-    """Lists and arrays of numbers as a Tensor, as the scalar model takes them; Tensors stay."""
+def _as_input(x: Any, weight: Tensor) -> Tensor:
+    """Lists and arrays of numbers, which the scalar model takes too, as a Tensor."""
     return x if isinstance(x, Tensor) else as_tensor(x, dtype=weight.dtype, device=weight.device)
 
 
-def _activated(x: Any, nonlin: bool | str) -> Any:
+def _activated(x: Tensor, nonlin: bool | str) -> Tensor:
     name = ACTIVATIONS[nonlin]
     return getattr(functional, name)(x) if name else x

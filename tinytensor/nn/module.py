@@ -1,4 +1,4 @@
-"""Module: parameters, buffers and other modules under names, and all that follows from names."""
+"""Module: the base class of all layers and models. It holds named parameters and submodules."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Module(Stateful):
     """The base class of all layers and models.
 
     A subclass calls `super().__init__()` first, assigns Parameters, Buffers and other Modules as
-    attributes, which registers them under that name, and defines `forward`. Calling the module
-    calls `forward`, with the hooks around it.
+    attributes, and defines `forward`. The assignment registers them under the attribute's name.
+    Calling the module calls `forward` and the hooks.
     """
 
     training: bool
@@ -49,8 +49,9 @@ class Module(Stateful):
             _backward_hooks=Hooks(), _backward_pre_hooks=Hooks(), _state_hooks={})
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes: to be defined by every subclass."""
-        raise NotImplementedError(f"{type(self).__name__} is missing the required `forward` method")
+        """The computation of the module, defined by every subclass."""
+        raise NotImplementedError(f"{type(self).__name__} is missing the required `forward` "
+                                  "method; define forward(self, ...)")
 
     # ------------------------------------------------------------ registering
 
@@ -58,8 +59,8 @@ class Module(Stateful):
         """Adds a parameter; None reserves the name.
 
         Raises:
-            KeyError: a name that is empty, has a dot, or is an attribute already.
-            TypeError: a name that is no string, a value that is no Parameter.
+            KeyError: the name is empty, has a dot, or is an attribute already.
+            TypeError: the name is not a string, or the value is not a Parameter.
         """
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(f"register_parameter: {name!r} must be a Parameter or None, got "
@@ -67,14 +68,14 @@ class Module(Stateful):
         self._register("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Adds a Tensor that is moved and, if persistent, saved with the module, but not trained.
+        """Adds a Tensor that moves with the module and, if persistent, is saved. It is not trained.
 
         Raises:
-            KeyError, TypeError: as `register_parameter`.
+            KeyError, TypeError: as for `register_parameter`.
         """
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(f"register_buffer: {name!r} must be a Tensor or None, got "
-                            f"{type(tensor).__name__}")
+                            f"{type(tensor).__name__}; write tensor(...) around it")
         self._register("_buffers", name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
@@ -85,11 +86,12 @@ class Module(Stateful):
         """Adds a submodule.
 
         Raises:
-            KeyError, TypeError: as `register_parameter`.
+            KeyError, TypeError: as for `register_parameter`.
         """
         if module is not None and not isinstance(module, Module):
+            hint = f"; write {module.__name__}() to create one" if isinstance(module, type) else ""
             raise TypeError(f"add_module: {name!r} must be a Module or None, got "
-                            f"{type(module).__name__}")
+                            f"{type(module).__name__}{hint}")
         self._register("_modules", name, module)
 
     register_module = add_module
@@ -103,10 +105,11 @@ class Module(Stateful):
         if not isinstance(name, str):
             raise TypeError(f"the name of a {what} must be a string, got {type(name).__name__}")
         if "." in name or not name:
-            raise KeyError(f"the name of a {what} must have letters and no dot, got {name!r}")
+            raise KeyError(f"the name of a {what} must not be empty or contain a dot, got {name!r}")
         registered = getattr(self, registry)
         if hasattr(self, name) and name not in registered:
-            raise KeyError(f"{what} {name!r}: {type(self).__name__} has an attribute of that name")
+            raise KeyError(f"{what} {name!r}: {type(self).__name__} already has an attribute of "
+                           "that name; choose another")
         registered[name] = value
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -121,14 +124,16 @@ class Module(Stateful):
             if name in names:
                 what = REGISTRIES[registry][1]
                 if value is not None and not (what == "buffer" and isinstance(value, Tensor)):
-                    raise TypeError(f"cannot assign a {type(value).__name__} as {what} {name!r}; "
-                                    f"it takes a {what} or None")
+                    tensor = what == "parameter" and isinstance(value, Tensor)
+                    hint = "; write Parameter(...) around it" if tensor else ""
+                    raise TypeError(f"cannot assign a {type(value).__name__} as {what} {name!r} of "
+                                    f"{type(self).__name__}; it takes a {what} or None{hint}")
                 vars(self)[name] = value
                 return
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
-        """Called for what is no attribute; and by wrappers, for a registered one by its name."""
+        """Called for names that are not attributes, and by wrappers for registered names."""
         if any(name in names for names in self.__dict__.get("_registered", {}).values()):
             return self.__dict__[name]
         raise absent.AbsentName(f"the {type(self).__name__}", name, lambda: dir(self))
@@ -140,7 +145,7 @@ class Module(Stateful):
             super().__delattr__(name)
 
     def _forget(self, name: str, keep: str = "") -> None:
-        """Takes a name out of everything but the registry `keep`, where it has its place."""
+        """Removes a name from the attributes and from all registries except `keep`."""
         registered = self.__dict__.get("_registered", {})
         if name not in registered.get(keep, ()):
             self.__dict__.pop(name, None)
@@ -150,7 +155,7 @@ class Module(Stateful):
                 names.pop(name, None)
 
     def __copy__(self: Self) -> Self:
-        """A module of its own with the same parameters, buffers and modules."""
+        """A new module with the same parameters, buffers and submodules."""
         made = object.__new__(type(self))
         vars(made).update(vars(self), _registered={r: dict(n) for r, n in self._registered.items()})
         return made
@@ -175,13 +180,13 @@ class Module(Stateful):
                 yield name, module
 
     def modules(self) -> Iterator[Module]:
-        """This module and all below it, each once."""
+        """This module and all its submodules, direct and nested, each once."""
         for _, module in self.named_modules():
             yield module
 
     def named_modules(self, memo: set[Module] | None = None, prefix: str = "",
                       remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
-        """(name with dots, module) for this module, whose name is the prefix, and all below it."""
+        """(dotted name, module) for this module, named `prefix`, and all its submodules."""
         memo = set() if memo is None else memo
         if self in memo:
             return
@@ -193,23 +198,23 @@ class Module(Stateful):
                 yield from module.named_modules(memo, joined(prefix, name), remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters of this module and, unless recurse=False, of those below; each once."""
+        """The parameters of this module and, with recurse, of its submodules, each once."""
         for _, parameter in self.named_parameters(recurse=recurse):
             yield parameter
 
     def named_parameters(self, prefix: str = "", recurse: bool = True,
                          remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """(name with dots, parameter); see `parameters`."""
+        """(dotted name, parameter); see `parameters`."""
         yield from self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """The buffers of this module and, unless recurse=False, of those below; each once."""
+        """The buffers of this module and, with recurse, of its submodules, each once."""
         for _, buffer in self.named_buffers(recurse=recurse):
             yield buffer
 
     def named_buffers(self, prefix: str = "", recurse: bool = True,
                       remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """(name with dots, buffer); see `buffers`."""
+        """(dotted name, buffer); see `buffers`."""
         yield from self._named("_buffers", prefix, recurse, remove_duplicate)
 
     def _named(self, registry: str, prefix: str, recurse: bool,
@@ -226,10 +231,10 @@ class Module(Stateful):
                 yield joined(path, name), value
 
     def get_submodule(self, target: str) -> Module:
-        """The module below this one at a name with dots; "" is this one.
+        """The submodule with a dotted name; "" is the module itself.
 
         Raises:
-            AttributeError: there is none.
+            AttributeError: there is no such submodule.
         """
         module: Any = self
         for name in target.split(".") if target else ():
@@ -241,15 +246,15 @@ class Module(Stateful):
         return module
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
-        """Puts a module in the place with dots; with `strict` only where there is one already.
+        """Sets the submodule with a dotted name; with `strict` it must exist already.
 
         Raises:
-            ValueError: an empty name; what is no Module.
-            AttributeError: there is no module above that place, or with `strict` none at it.
+            ValueError: the name is empty, or `module` is not a Module.
+            AttributeError: the parent does not exist, or with `strict` the submodule does not.
         """
         path, _, name = target.rpartition(".")
         if not name:
-            raise ValueError("set_submodule: the name of the place is empty")
+            raise ValueError("set_submodule: the name must not be empty")
         if not isinstance(module, Module):
             raise ValueError(f"set_submodule: {target!r} must be a Module, got "
                              f"{type(module).__name__}")
@@ -258,18 +263,18 @@ class Module(Stateful):
         setattr(self.get_submodule(path), name, module)
 
     def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a name with dots.
+        """The parameter with a dotted name.
 
         Raises:
-            AttributeError: there is none.
+            AttributeError: there is no such parameter.
         """
         return self._get("_parameters", target)
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a name with dots.
+        """The buffer with a dotted name.
 
         Raises:
-            AttributeError: there is none.
+            AttributeError: there is no such buffer.
         """
         return self._get("_buffers", target)
 
@@ -281,17 +286,17 @@ class Module(Stateful):
                                  f"{REGISTRIES[registry][1]} {name!r}")
         return getattr(module, registry)[name]
 
-    # ------------------------------------------------------------ changing all at once
+    # ------------------------------------------------------------ modes, dtypes, devices
 
     def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
-        """Calls `fn` on every module below, then on this one: for initialising weights."""
+        """Calls `fn` on every submodule, then on this module, for example to initialise weights."""
         for module in self.children():
             module.apply(fn)
         fn(self)
         return self
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Sets `training`, which dropout and batch normalisation heed, here and below."""
+        """Sets `training` here and in all submodules. Dropout and batch normalisation use it."""
         if not isinstance(mode, bool):
             raise ValueError(f"train: the mode must be a bool, got {type(mode).__name__}")
         self.training = mode
@@ -300,22 +305,22 @@ class Module(Stateful):
         return self
 
     def eval(self: Self) -> Self:
-        """train(False)."""
+        """Sets evaluation mode: train(False)."""
         return self.train(False)
 
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
-        """Sets `requires_grad` of every parameter: False freezes them."""
+        """Sets `requires_grad` of every parameter. False freezes them."""
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forgets the gradients of all parameters, or sets them to zero."""
+        """Sets the gradients of all parameters to None, or to zero."""
         for parameter in self.parameters():
             clear_grad(parameter, set_to_none)
 
     def _apply(self: Self, convert: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Replaces the values of parameters and buffers; Parameters stay the same objects."""
+        """Applies `convert` to the values of parameters and buffers; Parameter objects stay."""
         with no_grad():
             for module in self.modules() if recurse else (self,):
                 for parameter in module._parameters.values():
@@ -328,13 +333,13 @@ class Module(Stateful):
 
     def to(self: Self, *args: Any, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
            non_blocking: bool = False, memory_format: dtypes.memory_format | None = None) -> Self:
-        """Moves parameters and buffers: to(device), to(dtype), to(device, dtype), to(tensor).
+        """Converts parameters and buffers: to(device), to(dtype), to(device, dtype), to(tensor).
 
-        A dtype applies to those of floating point; Parameters stay the same objects. A
-        memory_format changes nothing.
+        A dtype applies to floating point ones only. Parameter objects stay the same.
+        memory_format has no effect.
 
         Raises:
-            TypeError: a dtype that is not of floating point.
+            TypeError: the dtype is not a floating point dtype.
         """
         for arg in args:
             if isinstance(arg, Tensor):
@@ -344,16 +349,16 @@ class Module(Stateful):
             elif arg is not None and not isinstance(arg, bool):
                 dtype = arg
         if dtype is not None and not dtypes.resolve(dtype).is_floating_point:
-            raise TypeError(f"Module.to: only floating point dtypes, got {dtype}")
-        return self._apply(lambda t: t.to(
+            raise TypeError(f"Module.to: the dtype must be a floating point dtype, got {dtype}")
+        return self._apply(lambda t: t.to(  # type: ignore[attr-defined]
             device=device, dtype=dtype if t.is_floating_point() else None))
 
     def to_empty(self: Self, *, device: DeviceLike | None, recurse: bool = True) -> Self:
-        """Gives parameters and buffers new memory on a device; what they hold is left open."""
+        """Gives parameters and buffers new, uninitialised memory on a device."""
         return self._apply(lambda t: empty_like(t, device=device), recurse)
 
     def type(self: Self, dst_type: DTypeLike) -> Self:
-        """Converts all parameters and buffers to a dtype, those of integers too, or a type such as
+        """Converts all parameters and buffers, integer ones too, to a dtype or a type such as
         cuda.FloatTensor."""
         return self._apply(lambda t: t.type(dst_type))
 
@@ -374,11 +379,11 @@ class Module(Stateful):
         return self.to("cpu")
 
     def cuda(self: Self, device: DeviceLike | None = None) -> Self:
-        """to("cuda"): the current GPU, or that of a number."""
+        """to("cuda"): the current GPU, or the given one."""
         return self.to("cuda" if device is None else device_type(device))
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Changes nothing; see `tinytensor.compile`."""
+        """Has no effect; see `tinytensor.compile`."""
 
     # ------------------------------------------------------------ calling, and hooks
 
@@ -396,7 +401,7 @@ class Module(Stateful):
 
     def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
                                   with_kwargs: bool = False) -> RemovableHandle:
-        """Calls hook(module, args) before forward; what it returns replaces the args.
+        """Calls hook(module, args) before forward. A result other than None replaces args.
 
         With `with_kwargs`: hook(module, args, kwargs), which returns None or (args, kwargs).
         """
@@ -405,23 +410,24 @@ class Module(Stateful):
     def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
                               with_kwargs: bool = False,
                               always_call: bool = False) -> RemovableHandle:
-        """Calls hook(module, args, output) after forward; what it returns replaces the output.
+        """Calls hook(module, args, output) after forward. A result other than None replaces output.
 
-        With `with_kwargs`: hook(module, args, kwargs, output). With `always_call` it runs, with
-        None for the output, also if forward raised.
+        With `with_kwargs`: hook(module, args, kwargs, output). With `always_call` the hook also
+        runs if forward raised, with None as the output.
         """
         return RemovableHandle(self._forward_hooks, Hook(hook, with_kwargs, always_call), prepend)
 
     def register_full_backward_pre_hook(self, hook: Callable[..., Any],
                                         prepend: bool = False) -> RemovableHandle:
-        """Calls hook(module, grad_output) in backward; what it returns replaces grad_output."""
+        """Calls hook(module, grad_output) in backward. A result other than None replaces it."""
         return RemovableHandle(self._backward_pre_hooks, Hook(hook), prepend)
 
     def register_full_backward_hook(self, hook: Callable[..., Any],
                                     prepend: bool = False) -> RemovableHandle:
         """Calls hook(module, grad_input, grad_output) when the gradients of the inputs are known.
 
-        Both are tuples with None for what has no gradient; what it returns replaces grad_input.
+        Both are tuples, with None for values without a gradient. A result other than None replaces
+        grad_input.
         """
         return RemovableHandle(self._backward_hooks, Hook(hook), prepend)
 
@@ -451,7 +457,7 @@ class Module(Stateful):
     # ------------------------------------------------------------ printing
 
     def extra_repr(self) -> str:
-        """What stands between the brackets of the repr: to be defined by subclasses."""
+        """The text between the brackets of the repr, defined by subclasses."""
         return ""
 
     def _get_name(self) -> str:
@@ -468,7 +474,7 @@ class Module(Stateful):
         return f"{self._get_name()}({body})"
 
 
-# The registries, of which type their values are, and what that kind is called.
+# Each registry, with the type of its values and the word for them in messages.
 REGISTRIES: dict[str, tuple[type, str]] = {
     "_parameters": (Parameter, "parameter"),
     "_buffers": (Buffer, "buffer"),
@@ -477,7 +483,7 @@ REGISTRIES: dict[str, tuple[type, str]] = {
 
 
 def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
-    """Forgets the gradient of a Tensor, or sets it to zero."""
+    """Sets the gradient of a Tensor to None, or to zero."""
     if set_to_none:
         parameter.grad = None
     elif parameter.grad is not None:
@@ -486,7 +492,7 @@ def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
 
 
 def indented(text: str) -> str:
-    """The lines after the first moved in by two."""
+    """The text with all lines after the first indented by two spaces."""
     return text.replace("\n", "\n  ")
 
 

@@ -1,28 +1,29 @@
-"""Normalisation layers; batch and instance normalisation with running statistics."""
+"""Normalisation layers: layer, RMS, group, batch, instance and local response."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..arrays import dtypes
 from ..tensors.creation import empty, ones, tensor, zeros
 from ..tensors.tensor import Tensor
 from . import functional, init
+from .arguments import Device, DType, Sizes
 from .module import Module
 from .parameter import Parameter
 
 
 class LayerNorm(Module):
-    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims. Shapes: (*, S) -> (*, S).
+    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims, of sizes normalized_shape.
 
-    Ba, Kiros and Hinton 2016.
+    Shapes: (*, S) -> (*, S), S being normalized_shape. Ba, Kiros and Hinton 2016.
     """
 
     weight: Parameter | None
     bias: Parameter | None
 
-    def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True,
-                 bias: bool = True, device: Any = None, dtype: Any = None):
+    def __init__(self, normalized_shape: Sizes, eps: float = 1e-5, elementwise_affine: bool = True,
+                 bias: bool = True, device: Device = None, dtype: DType = None):
         super().__init__()
         self.normalized_shape = _as_shape(normalized_shape)
         self.eps = eps
@@ -30,7 +31,7 @@ class LayerNorm(Module):
         _add_affine(self, self.normalized_shape, elementwise_affine, bias, device, dtype)
 
     def reset_parameters(self) -> None:
-        """Sets weight 1 and bias 0."""
+        """Sets weight to 1 and bias to 0."""
         _reset_affine(self)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -50,8 +51,8 @@ class RMSNorm(Module):
 
     weight: Parameter | None
 
-    def __init__(self, normalized_shape: Any, eps: float | None = None,
-                 elementwise_affine: bool = True, device: Any = None, dtype: Any = None):
+    def __init__(self, normalized_shape: Sizes, eps: float | None = None,
+                 elementwise_affine: bool = True, device: Device = None, dtype: DType = None):
         super().__init__()
         self.normalized_shape = _as_shape(normalized_shape)
         self.eps = eps
@@ -61,7 +62,7 @@ class RMSNorm(Module):
             else None)
 
     def reset_parameters(self) -> None:
-        """Sets the weight 1."""
+        """Sets the weight to 1."""
         if self.weight is not None:
             init.ones_(self.weight)
 
@@ -74,23 +75,23 @@ class RMSNorm(Module):
 
 
 class GroupNorm(Module):
-    """Normalises groups of channels of each sample. Shapes: (N, C, *) -> (N, C, *).
+    """(x - mean) / sqrt(var + eps) * weight + bias, over each group of channels of each sample.
 
-    Wu and He 2018.
+    Shapes: (N, C, *) -> (N, C, *). Wu and He 2018.
 
     Raises:
-        ValueError: groups that do not divide the channels.
+        ValueError: num_groups does not divide num_channels.
     """
 
     weight: Parameter | None
     bias: Parameter | None
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
-                 device: Any = None, dtype: Any = None, *, bias: bool = True):
+                 device: Device = None, dtype: DType = None, *, bias: bool = True):
         super().__init__()
         if num_channels % num_groups:
-            raise ValueError(f"GroupNorm: {num_groups} groups do not divide {num_channels} "
-                             "channels")
+            raise ValueError("GroupNorm: num_groups must divide num_channels, got "
+                             f"num_groups={num_groups} and num_channels={num_channels}")
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps
@@ -98,7 +99,7 @@ class GroupNorm(Module):
         _add_affine(self, (num_channels,), affine, bias, device, dtype)
 
     def reset_parameters(self) -> None:
-        """Sets weight 1 and bias 0."""
+        """Sets weight to 1 and bias to 0."""
         _reset_affine(self)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -130,9 +131,9 @@ class LocalResponseNorm(Module):
 
 
 class RunningNorm(Module):
-    """What batch and instance normalisation share: weights, running statistics, checks."""
+    """The base class of batch and instance normalisation: weights, running statistics, checks."""
 
-    dims: ClassVar[tuple[int, ...]]  # how many the input may have
+    dims: ClassVar[tuple[int, ...]]  # the numbers of dims that the input may have
     layout: ClassVar[str]
     weight: Parameter | None
     bias: Parameter | None
@@ -141,34 +142,36 @@ class RunningNorm(Module):
     num_batches_tracked: Tensor | None
 
     def _build(self, num_features: int, eps: float, momentum: float | None, affine: bool,
-               track_running_stats: bool, bias: bool, device: Any, dtype: Any) -> None:
+               track_running_stats: bool, bias: bool, device: Device, dtype: DType) -> None:
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
         _add_affine(self, (num_features,), affine, bias, device, dtype)
-        track, kind = track_running_stats, {"device": device, "dtype": dtype}
-        self.register_buffer("running_mean", zeros(num_features, **kind) if track else None)
-        self.register_buffer("running_var", ones(num_features, **kind) if track else None)
+        track = track_running_stats
+        self.register_buffer("running_mean", zeros(
+            num_features, device=device, dtype=dtype) if track else None)
+        self.register_buffer("running_var", ones(
+            num_features, device=device, dtype=dtype) if track else None)
         self.register_buffer("num_batches_tracked", tensor(
             0, dtype=dtypes.int64, device=device) if track else None)
 
     def reset_running_stats(self) -> None:
-        """Forgets the running statistics: mean 0, variance 1."""
+        """Resets the running statistics to mean 0 and variance 1."""
         if self.track_running_stats:
             init.zeros_(self.running_mean)  # type: ignore[arg-type]
             init.ones_(self.running_var)  # type: ignore[arg-type]
             init.zeros_(self.num_batches_tracked)  # type: ignore[arg-type]
 
     def reset_parameters(self) -> None:
-        """Forgets the running statistics, sets weight 1 and bias 0."""
+        """Resets the running statistics, and sets weight to 1 and bias to 0."""
         self.reset_running_stats()
         _reset_affine(self)
 
     def _check(self, input: Tensor) -> None:
         if input.ndim not in self.dims:
-            raise ValueError(f"{type(self).__name__}: expected {self.layout}, got shape "
+            raise ValueError(f"{type(self).__name__}: the input must be {self.layout}, got shape "
                              f"{tuple(input.shape)}")
 
     def extra_repr(self) -> str:
@@ -178,16 +181,11 @@ class RunningNorm(Module):
 
 
 class BatchNorm(RunningNorm):
-    """Normalises each channel by the mean and variance of the batch.
-
-    While training the statistics of the batch are used, and the running ones move towards them
-    by `momentum` (None: they are the average over all batches); in evaluation the running ones
-    are used. Ioffe and Szegedy 2015.
-    """
+    """The base class of batch normalisation; see `BatchNorm1d`."""
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
-                 affine: bool = True, track_running_stats: bool = True, device: Any = None,
-                 dtype: Any = None, *, bias: bool = True):
+                 affine: bool = True, track_running_stats: bool = True, device: Device = None,
+                 dtype: DType = None, *, bias: bool = True):
         super().__init__()
         self._build(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
 
@@ -196,54 +194,59 @@ class BatchNorm(RunningNorm):
         momentum = self.momentum
         if self.training and self.track_running_stats:
             count = self.num_batches_tracked
-            init.constant_(count, count.item() + 1)  # type: ignore[union-attr]
+            init.constant_(count, count.item() + 1)  # type: ignore[arg-type, union-attr]
             if momentum is None:
                 momentum = 1 / count.item()  # type: ignore[union-attr]
-        of_batch = self.training or self.running_mean is None
-        used = not self.training or self.track_running_stats
+        by_batch = self.training or self.running_mean is None
+        use_running = not self.training or self.track_running_stats
         return functional.batch_norm(
-            input, self.running_mean if used else None, self.running_var if used else None,
-            self.weight, self.bias, of_batch, momentum or 0.0, self.eps)
+            input, self.running_mean if use_running else None,
+            self.running_var if use_running else None, self.weight, self.bias, by_batch,
+            momentum or 0.0, self.eps)
 
 
 class BatchNorm1d(BatchNorm):
-    """Batch normalisation. Shapes: (N, C) or (N, C, L) -> the same.
+    """(x - mean) / sqrt(var + eps) * weight + bias, for each channel.
 
-    While training by the statistics of the batch, in evaluation by the running ones, which move
-    by `momentum` (None: the average over all batches). Ioffe and Szegedy 2015.
+    While training, mean and var are those of the batch, and running_mean and running_var move
+    towards them: running ← (1 - momentum) running + momentum batch. With momentum=None they are
+    the average over all batches. In evaluation the running statistics are used, or those of the
+    batch with track_running_stats=False.
+
+    Shapes: (N, C) or (N, C, L) -> the same. Ioffe and Szegedy 2015.
+
+    Raises:
+        ValueError: the input has another number of dims.
     """
 
     dims, layout = (2, 3), "(N, C) or (N, C, L)"
 
 
 class BatchNorm2d(BatchNorm):
-    """Batch normalisation, as `BatchNorm1d`. Shapes: (N, C, H, W) -> the same."""
+    """`BatchNorm1d` for images. Shapes: (N, C, H, W) -> the same."""
 
     dims, layout = (4,), "(N, C, H, W)"
 
 
 class BatchNorm3d(BatchNorm):
-    """Batch normalisation, as `BatchNorm1d`. Shapes: (N, C, D, H, W) -> the same."""
+    """`BatchNorm1d` for volumes. Shapes: (N, C, D, H, W) -> the same."""
 
     dims, layout = (5,), "(N, C, D, H, W)"
 
 
 class InstanceNorm(RunningNorm):
-    """Normalises each channel of each sample by its own mean and variance.
-
-    With track_running_stats, evaluation uses running statistics. Ulyanov et al. 2016.
-    """
+    """The base class of instance normalisation; see `InstanceNorm1d`."""
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1,
-                 affine: bool = False, track_running_stats: bool = False, device: Any = None,
-                 dtype: Any = None, *, bias: bool = True):
+                 affine: bool = False, track_running_stats: bool = False, device: Device = None,
+                 dtype: DType = None, *, bias: bool = True):
         super().__init__()
         self._build(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         self._check(input)
         single = input.ndim == self.dims[0]
-        batch: Any = input.unsqueeze(0) if single else input
+        batch = input.unsqueeze(0) if single else input  # type: ignore[attr-defined]
         out = functional.instance_norm(
             batch, self.running_mean, self.running_var, self.weight, self.bias,
             self.training or not self.track_running_stats, self.momentum or 0.0, self.eps)
@@ -251,30 +254,38 @@ class InstanceNorm(RunningNorm):
 
 
 class InstanceNorm1d(InstanceNorm):
-    """Instance normalisation. Shapes: (N, C, L) or (C, L) -> the same. Ulyanov et al. 2016."""
+    """(x - mean) / sqrt(var + eps) * weight + bias, for each channel of each sample.
+
+    With track_running_stats, evaluation uses running statistics, as in `BatchNorm1d`.
+
+    Shapes: (N, C, L) or (C, L) -> the same. Ulyanov, Vedaldi and Lempitsky 2016.
+
+    Raises:
+        ValueError: the input has another number of dims.
+    """
 
     dims, layout = (2, 3), "(N, C, L) or (C, L)"
 
 
 class InstanceNorm2d(InstanceNorm):
-    """Instance normalisation. Shapes: (N, C, H, W) or (C, H, W) -> the same."""
+    """`InstanceNorm1d` for images. Shapes: (N, C, H, W) or (C, H, W) -> the same."""
 
     dims, layout = (3, 4), "(N, C, H, W) or (C, H, W)"
 
 
 class InstanceNorm3d(InstanceNorm):
-    """Instance normalisation. Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same."""
+    """`InstanceNorm1d` for volumes. Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same."""
 
     dims, layout = (4, 5), "(N, C, D, H, W) or (C, D, H, W)"
 
 
-def _as_shape(shape: Any) -> tuple[int, ...]:
+def _as_shape(shape: Sizes) -> tuple[int, ...]:
     return (shape,) if isinstance(shape, int) else tuple(shape)
 
 
-def _add_affine(module: Module, shape: tuple[int, ...], affine: bool, bias: bool, device: Any,
-                dtype: Any) -> None:
-    """Gives a module weight and bias, or None under these names."""
+def _add_affine(module: Module, shape: tuple[int, ...], affine: bool, bias: bool, device: Device,
+                dtype: DType) -> None:
+    """Registers weight and bias, or None in place of those that are not wanted."""
     for name, wanted in (("weight", affine), ("bias", affine and bias)):
         module.register_parameter(
             name, Parameter(empty(shape, device=device, dtype=dtype)) if wanted else None)

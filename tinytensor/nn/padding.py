@@ -1,22 +1,22 @@
-"""Padding as modules: a kind of padding for a number of dims, one row each."""
+"""Padding as modules: each kind of padding for 1, 2 and 3 dims."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..tensors.tensor import Tensor
 from . import functional
+from .arguments import Sizes, each_dim
 from .module import Module
-from .sizes import each_dim
 
 
 class Pad(Module):
-    """Pads the last dims on both sides: padding = (left, right, top, bottom, ...) or one number."""
+    """Pads the last dims by `padding`: (left, right, top, bottom, ...), or one number for all."""
 
     dims: ClassVar[int]
     mode: ClassVar[str]
 
-    def __init__(self, padding: Any):
+    def __init__(self, padding: Sizes):
         super().__init__()
         self.padding = each_dim(padding, 2 * self.dims)
 
@@ -28,11 +28,11 @@ class Pad(Module):
 
 
 class ConstantPad(Pad):
-    """Pads with one value."""
+    """Pads with one value on all sides."""
 
     mode = "constant"
 
-    def __init__(self, padding: Any, value: float):
+    def __init__(self, padding: Sizes, value: float):
         super().__init__(padding)
         self.value = value
 
@@ -50,90 +50,117 @@ class ZeroPad(Pad):
 
 
 class ConstantPad1d(ConstantPad):
-    """Pads with a value. Shapes: (*, L) -> (*, L + left + right)."""
+    """Pads with `value`. Shapes: (*, L) -> (*, L'), where L' = L + left + right."""
 
     dims = 1
 
 
 class ConstantPad2d(ConstantPad):
-    """Pads with a value. Shapes: (*, H, W) -> (*, H', W')."""
+    """Pads with `value`, as `ConstantPad1d`. Shapes: (*, H, W) -> (*, H', W')."""
 
     dims = 2
 
 
 class ConstantPad3d(ConstantPad):
-    """Pads with a value. Shapes: (*, D, H, W) -> (*, D', H', W')."""
+    """Pads with `value`, as `ConstantPad1d`. Shapes: (*, D, H, W) -> (*, D', H', W')."""
 
     dims = 3
 
 
 class ZeroPad1d(ZeroPad):
-    """Pads with zeros. Shapes: (*, L) -> (*, L + left + right)."""
+    """Pads with zeros. Shapes: (*, L) -> (*, L'), where L' = L + left + right."""
 
     dims = 1
 
 
 class ZeroPad2d(ZeroPad):
-    """Pads with zeros. Shapes: (*, H, W) -> (*, H', W')."""
+    """Pads with zeros, as `ZeroPad1d`. Shapes: (*, H, W) -> (*, H', W')."""
 
     dims = 2
 
 
 class ZeroPad3d(ZeroPad):
-    """Pads with zeros. Shapes: (*, D, H, W) -> (*, D', H', W')."""
+    """Pads with zeros, as `ZeroPad1d`. Shapes: (*, D, H, W) -> (*, D', H', W')."""
 
     dims = 3
 
 
 class ReflectionPad1d(Pad):
-    """Pads with the mirror image, without the edge. Shapes: (N, C, L) or (C, L) -> with L'."""
+    """Pads with the mirror image, without the edge itself.
+
+    Shapes: (N, C, L) or (C, L) -> the same with L', where L' = L + left + right.
+    """
 
     dims, mode = 1, "reflect"
 
 
 class ReflectionPad2d(Pad):
-    """Pads with the mirror image, without the edge. Shapes: (N, C, H, W) -> with H', W'."""
+    """Pads with the mirror image, without the edge itself, as `ReflectionPad1d`.
+
+    Shapes: (N, C, H, W) or (C, H, W) -> the same with H', W'.
+    """
 
     dims, mode = 2, "reflect"
 
 
 class ReflectionPad3d(Pad):
-    """Pads with the mirror image, without the edge. Shapes: (N, C, D, H, W) -> with sizes'."""
+    """Pads with the mirror image, without the edge itself, as `ReflectionPad1d`.
+
+    Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same with D', H', W'.
+    """
 
     dims, mode = 3, "reflect"
 
 
 class ReplicationPad1d(Pad):
-    """Pads with the edge. Shapes: (N, C, L) or (C, L) -> with L'."""
+    """Pads with copies of the edge.
+
+    Shapes: (N, C, L) or (C, L) -> the same with L', where L' = L + left + right.
+    """
 
     dims, mode = 1, "replicate"
 
 
 class ReplicationPad2d(Pad):
-    """Pads with the edge. Shapes: (N, C, H, W) or (C, H, W) -> with H', W'."""
+    """Pads with copies of the edge, as `ReplicationPad1d`.
+
+    Shapes: (N, C, H, W) or (C, H, W) -> the same with H', W'.
+    """
 
     dims, mode = 2, "replicate"
 
 
 class ReplicationPad3d(Pad):
-    """Pads with the edge. Shapes: (N, C, D, H, W) or (C, D, H, W) -> with D', H', W'."""
+    """Pads with copies of the edge, as `ReplicationPad1d`.
+
+    Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same with D', H', W'.
+    """
 
     dims, mode = 3, "replicate"
 
 
 class CircularPad1d(Pad):
-    """Pads with the opposite side. Shapes: (N, C, L) or (C, L) -> with L'."""
+    """Pads with the values of the opposite side.
+
+    Shapes: (N, C, L) or (C, L) -> the same with L', where L' = L + left + right.
+    """
 
     dims, mode = 1, "circular"
 
 
 class CircularPad2d(Pad):
-    """Pads with the opposite side. Shapes: (N, C, H, W) or (C, H, W) -> with H', W'."""
+    """Pads with the values of the opposite side, as `CircularPad1d`.
+
+    Shapes: (N, C, H, W) or (C, H, W) -> the same with H', W'.
+    """
 
     dims, mode = 2, "circular"
 
 
 class CircularPad3d(Pad):
-    """Pads with the opposite side. Shapes: (N, C, D, H, W) or (C, D, H, W) -> with D', H', W'."""
+    """Pads with the values of the opposite side, as `CircularPad1d`.
+
+    Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same with D', H', W'.
+    """
 
     dims, mode = 3, "circular"

@@ -1,4 +1,4 @@
-"""Wrappers of models for several GPUs, of which there is one here, or none."""
+"""PyTorch's wrappers of models for several GPUs. At most one GPU is used here."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import Any
 from .. import distributed
 from ..arrays.devices import cuda_is_available, resolve
 from ..tensors.tensor import Tensor
+from .arguments import Device
 from .module import Module
 
 __all__ = ["DataParallel", "DistributedDataParallel"]
 
 
 class DataParallel(Module):
-    """Calls `module`, which the state_dict has under the name "module".
+    """Calls `module` on one GPU, or on the CPU if there is none.
 
-    On a GPU, `device_ids[0]` or the current one: the module is moved there, and at each call the
-    inputs are. With no GPU it is the module alone, whatever the device_ids are. There is nothing
-    to gather, so output_device and dim change nothing.
+    The module and its inputs are moved to GPU `device_ids[0]`, or the current GPU. Names in the
+    state_dict begin with "module.". output_device and dim have no effect.
 
     Raises:
-        RuntimeError: several GPUs are asked for.
+        RuntimeError: device_ids names several GPUs.
     """
 
-    def __init__(self, module: Module, device_ids: Sequence[Any] | None = None,
-                 output_device: Any = None, dim: int = 0):
+    def __init__(self, module: Module, device_ids: Sequence[Device] | None = None,
+                 output_device: Device = None, dim: int = 0):
         super().__init__()
         self.module, self.dim, self.output_device = module, dim, output_device
         self.device_ids: list[int] = []
         if cuda_is_available():
             if device_ids is not None and len(device_ids) > 1:
-                raise RuntimeError("DataParallel: one GPU can be used, got "
-                                   f"device_ids={device_ids}")
+                raise RuntimeError("DataParallel: only one GPU can be used, got "
+                                   f"device_ids={device_ids}; pass a single device")
             where = resolve(device_ids[0] if device_ids else "cuda")
             self.device_ids = [where.index or 0]
             module.to(where)
@@ -43,8 +43,8 @@ class DataParallel(Module):
         return self.module(*inputs, **kwargs)
 
 
-def _moved(x: Any, where: Any) -> Any:
-    """Tensors, and those in tuples, lists and dicts, on a device."""
+def _moved(x: Any, where: Device) -> Any:
+    """x with all Tensors on a device, also those in tuples, lists and dicts."""
     if isinstance(x, Tensor):
         return x.to(where)  # type: ignore[attr-defined]
     if type(x) in (tuple, list):
@@ -55,7 +55,7 @@ def _moved(x: Any, where: Any) -> Any:
 
 
 class DistributedDataParallel(Module):
-    """A model in each of several processes: to be named by programs that are also started alone.
+    """Not supported: the name exists for programs that use it only when started on several GPUs.
 
     Raises:
         RuntimeError: always.

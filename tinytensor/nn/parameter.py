@@ -1,4 +1,4 @@
-"""Parameter and Buffer: Tensors that a Module takes notice of when they are assigned to it."""
+"""Parameter and Buffer: Tensors that a Module registers when they are assigned to it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from ..tensors.tensor import DeviceLike, DTypeLike, Tensor
 
 
 class Parameter(Tensor):
-    """A Tensor that is to be trained: assigned to a Module, it is among its parameters().
+    """A Tensor that is trained: assigned to a Module, it is one of its parameters().
 
-    Shares the memory of `data`. It requires grad unless told otherwise.
+    It shares the memory of `data`, and requires grad by default.
+
+    Raises:
+        TypeError: data is not a Tensor.
     """
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True):
@@ -25,8 +28,8 @@ class Parameter(Tensor):
         self.requires_grad = requires_grad
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        """A Parameter with its own memory, and without the gradient."""
-        copy = type(self)(self.data.clone(), self.requires_grad)
+        """A Parameter with its own memory and without a gradient."""
+        copy = type(self)(self.data.clone(), self.requires_grad)  # type: ignore[attr-defined]
         copy.__dict__.update({k: v for k, v in vars(self).items() if k[0] != "_"})
         memo[id(self)] = copy
         return copy
@@ -36,12 +39,12 @@ class Parameter(Tensor):
 
 
 class UninitializedParameter(Parameter):
-    """A Parameter whose shape is not known yet: that of a lazy layer before its first call.
+    """A Parameter without a shape: that of a lazy layer before its first call.
 
-    It has a dtype and a device, which its module can change; what needs its values raises.
+    It has a dtype and a device, which its module can change. Using its values raises RuntimeError.
     """
 
-    _blank: Tensor  # of its dtype and device, without elements
+    _blank: Tensor  # holds the dtype and the device; it has no elements
 
     def __init__(self, requires_grad: bool = True, device: DeviceLike | None = None,
                  dtype: DTypeLike | None = None):
@@ -50,7 +53,7 @@ class UninitializedParameter(Parameter):
 
     def materialize(self, shape: Sequence[int], device: DeviceLike | None = None,
                     dtype: DTypeLike | None = None) -> None:
-        """Makes an ordinary Parameter of this one, in its place; its values are left open."""
+        """Turns this object into an ordinary Parameter with uninitialised values."""
         blank, wanted = self._blank, self._wanted
         made = empty(shape, device=blank.device if device is None else device,
                      dtype=blank.dtype if dtype is None else dtype)
@@ -94,14 +97,17 @@ class UninitializedParameter(Parameter):
 
 
 def is_lazy(param: object) -> bool:
-    """Whether it is the parameter of a lazy layer that has met no input yet."""
+    """Whether it is the parameter of a lazy layer that has not been called yet."""
     return isinstance(param, UninitializedParameter)
 
 
 class Buffer(Tensor):
     """A Tensor that belongs to a Module and is not trained, such as a running mean.
 
-    Shares the memory of `data`. Only a persistent one is part of the state_dict.
+    It shares the memory of `data`. Only a persistent buffer is part of the state_dict.
+
+    Raises:
+        TypeError: data is not a Tensor.
     """
 
     def __init__(self, data: Tensor | None = None, *, persistent: bool = True):

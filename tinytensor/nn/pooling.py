@@ -1,13 +1,13 @@
-"""Pooling as modules: one row each. The sizes of results stand with the functions."""
+"""Pooling as modules. `nn.functional` documents the sizes of the results."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ..tensors.tensor import Tensor
+from .arguments import Sizes, each_dim
 from .function_module import FunctionModule
-from .sizes import each_dim
 
 MAX_SHOWN = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 AVERAGE_SHOWN = ("kernel_size", "stride", "padding")
@@ -15,10 +15,10 @@ LP_SHOWN = ("norm_type", "kernel_size", "stride", "ceil_mode")
 
 
 class Pool(FunctionModule):
-    """Pooling over windows, which by default do not overlap: the stride is the kernel size."""
+    """Pooling over windows. The stride is the kernel size by default: windows do not overlap."""
 
-    kernel_size: Any
-    stride: Any = None
+    kernel_size: Sizes
+    stride: Sizes | None = None
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -26,151 +26,170 @@ class Pool(FunctionModule):
             self.stride = self.kernel_size
 
 
-class MaxPool1d(Pool, function="max_pool1d", shown=MAX_SHOWN):
-    """The largest of each window. Shapes: (N, C, L) or (C, L) -> with L'."""
+class MaxPool(Pool):
+    """The maximum of each window; with return_indices also its position in the input."""
 
-    kernel_size: Any
-    stride: Any = None
-    padding: Any = 0
-    dilation: Any = 1
+    padding: Sizes = 0
+    dilation: Sizes = 1
     return_indices: bool = False
     ceil_mode: bool = False
 
 
-class MaxPool2d(Pool, function="max_pool2d", shown=MAX_SHOWN):
-    """The largest of each window. Shapes: (N, C, H, W) or (C, H, W) -> with H', W'."""
+class MaxPool1d(MaxPool, function="max_pool1d", shown=MAX_SHOWN):
+    """The maximum of each window. Shapes: (N, C, L) or (C, L) -> the same with L'.
 
-    kernel_size: Any
-    stride: Any = None
-    padding: Any = 0
-    dilation: Any = 1
-    return_indices: bool = False
-    ceil_mode: bool = False
+    L' = floor((L + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1, or ceil instead of
+    floor with ceil_mode. With return_indices the result is a pair: the maxima, and their positions.
+    """
 
 
-class MaxPool3d(Pool, function="max_pool3d", shown=MAX_SHOWN):
-    """The largest of each window. Shapes: (N, C, D, H, W) or (C, D, H, W) -> with D', H', W'."""
+class MaxPool2d(MaxPool, function="max_pool2d", shown=MAX_SHOWN):
+    """The maximum of each window, as `MaxPool1d`.
 
-    kernel_size: Any
-    stride: Any = None
-    padding: Any = 0
-    dilation: Any = 1
-    return_indices: bool = False
-    ceil_mode: bool = False
+    Shapes: (N, C, H, W) or (C, H, W) -> the same with H', W'.
+    """
 
 
-class AvgPool1d(Pool, function="avg_pool1d", shown=AVERAGE_SHOWN):
-    """The mean of each window. Shapes: (N, C, L) or (C, L) -> with L'."""
+class MaxPool3d(MaxPool, function="max_pool3d", shown=MAX_SHOWN):
+    """The maximum of each window, as `MaxPool1d`.
 
-    kernel_size: Any
-    stride: Any = None
-    padding: Any = 0
+    Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same with D', H', W'.
+    """
+
+
+class AvgPool(Pool):
+    """The mean of each window; padding counts as zeros unless count_include_pad is False."""
+
+    padding: Sizes = 0
     ceil_mode: bool = False
     count_include_pad: bool = True
+
+
+class AvgPool1d(AvgPool, function="avg_pool1d", shown=AVERAGE_SHOWN):
+    """The mean of each window. Shapes: (N, C, L) or (C, L) -> the same with L'.
+
+    L' = floor((L + 2 padding - kernel_size) / stride) + 1, or ceil instead of floor with ceil_mode.
+    Padding counts as zeros unless count_include_pad is False.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        for name in AVERAGE_SHOWN:
-            setattr(self, name, each_dim(getattr(self, name), 1))
+        _as_tuples(self, 1)
 
 
-class AvgPool2d(Pool, function="avg_pool2d", shown=AVERAGE_SHOWN):
-    """The mean of each window. Shapes: (N, C, H, W) or (C, H, W) -> with H', W'."""
+class AvgPool2d(AvgPool, function="avg_pool2d", shown=AVERAGE_SHOWN):
+    """The mean of each window, as `AvgPool1d`.
 
-    kernel_size: Any
-    stride: Any = None
-    padding: Any = 0
-    ceil_mode: bool = False
-    count_include_pad: bool = True
+    Shapes: (N, C, H, W) or (C, H, W) -> the same with H', W'. The sum of a window is divided by
+    divisor_override, if given.
+    """
+
     divisor_override: int | None = None
 
 
-class AvgPool3d(Pool, function="avg_pool3d", shown=AVERAGE_SHOWN):
-    """The mean of each window. Shapes: (N, C, D, H, W) or (C, D, H, W) -> with D', H', W'."""
+class AvgPool3d(AvgPool, function="avg_pool3d", shown=AVERAGE_SHOWN):
+    """The mean of each window, as `AvgPool2d`.
 
-    kernel_size: Any
-    stride: Any = None
-    padding: Any = 0
-    ceil_mode: bool = False
-    count_include_pad: bool = True
+    Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same with D', H', W'.
+    """
+
     divisor_override: int | None = None
 
 
-class LPPool1d(FunctionModule, function="lp_pool1d", shown=LP_SHOWN):
-    """(Σ x**p)**(1/p) of each window. Shapes: (N, C, L) or (C, L) -> with L'."""
+class LPPool(FunctionModule):
+    """(Σ x**p)**(1/p) of each window, where p is norm_type."""
 
     norm_type: float
-    kernel_size: Any
-    stride: Any = None
+    kernel_size: Sizes
+    stride: Sizes | None = None
     ceil_mode: bool = False
 
 
-class LPPool2d(FunctionModule, function="lp_pool2d", shown=LP_SHOWN):
-    """(Σ x**p)**(1/p) of each window. Shapes: (N, C, H, W) or (C, H, W) -> with H', W'."""
+class LPPool1d(LPPool, function="lp_pool1d", shown=LP_SHOWN):
+    """(Σ x**p)**(1/p) of each window, where p is norm_type.
 
-    norm_type: float
-    kernel_size: Any
-    stride: Any = None
-    ceil_mode: bool = False
+    Shapes: (N, C, L) or (C, L) -> the same with L', as for `AvgPool1d`.
+    """
 
 
-class LPPool3d(FunctionModule, function="lp_pool3d", shown=LP_SHOWN):
-    """(Σ x**p)**(1/p) of each window. Shapes: (N, C, D, H, W) or (C, D, H, W) -> with sizes'."""
+class LPPool2d(LPPool, function="lp_pool2d", shown=LP_SHOWN):
+    """(Σ x**p)**(1/p) of each window, as `LPPool1d`.
 
-    norm_type: float
-    kernel_size: Any
-    stride: Any = None
-    ceil_mode: bool = False
+    Shapes: (N, C, H, W) or (C, H, W) -> the same with H', W'.
+    """
 
 
-class AdaptiveAvgPool1d(FunctionModule, function="adaptive_avg_pool1d"):
-    """The means of output_size pieces. Shapes: (N, C, L) or (C, L) -> with output_size."""
+class LPPool3d(LPPool, function="lp_pool3d", shown=LP_SHOWN):
+    """(Σ x**p)**(1/p) of each window, as `LPPool1d`.
 
-    output_size: Any
-
-
-class AdaptiveAvgPool2d(FunctionModule, function="adaptive_avg_pool2d"):
-    """The means of output_size pieces. Shapes: (N, C, H, W) or (C, H, W) -> with output_size."""
-
-    output_size: Any
+    Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same with D', H', W'.
+    """
 
 
-class AdaptiveAvgPool3d(FunctionModule, function="adaptive_avg_pool3d"):
-    """The means of output_size pieces. Shapes: (N, C, D, H, W) or (C, D, H, W) -> with it."""
+class AdaptivePool(FunctionModule):
+    """Pooling over output_size windows of nearly equal size that cover the input."""
 
-    output_size: Any
+    output_size: int | Sequence[int | None] | None
 
 
-class AdaptiveMaxPool1d(FunctionModule, function="adaptive_max_pool1d", shown=("output_size",)):
-    """The largest of output_size pieces. Shapes: (N, C, L) or (C, L) -> with output_size."""
+class AdaptiveAvgPool1d(AdaptivePool, function="adaptive_avg_pool1d"):
+    """The means of output_size windows of nearly equal size that cover the input.
 
-    output_size: Any
+    Shapes: (N, C, L) or (C, L) -> the same with output_size for L.
+    """
+
+
+class AdaptiveAvgPool2d(AdaptivePool, function="adaptive_avg_pool2d"):
+    """The means of output_size windows, as `AdaptiveAvgPool1d`; None keeps the size of a dim.
+
+    Shapes: (N, C, H, W) or (C, H, W) -> the same with output_size for H and W.
+    """
+
+
+class AdaptiveAvgPool3d(AdaptivePool, function="adaptive_avg_pool3d"):
+    """The means of output_size windows, as `AdaptiveAvgPool2d`.
+
+    Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same with output_size for D, H and W.
+    """
+
+
+class AdaptiveMaxPool(AdaptivePool):
+    """The maxima of output_size windows; with return_indices also their positions in the input."""
+
     return_indices: bool = False
 
 
-class AdaptiveMaxPool2d(FunctionModule, function="adaptive_max_pool2d", shown=("output_size",)):
-    """The largest of output_size pieces. Shapes: (N, C, H, W) or (C, H, W) -> with it."""
+class AdaptiveMaxPool1d(AdaptiveMaxPool, function="adaptive_max_pool1d", shown=("output_size",)):
+    """The maxima of output_size windows of nearly equal size that cover the input.
 
-    output_size: Any
-    return_indices: bool = False
+    Shapes: (N, C, L) or (C, L) -> the same with output_size for L. With return_indices the result
+    is a pair: the maxima, and their positions in the input.
+    """
 
 
-class AdaptiveMaxPool3d(FunctionModule, function="adaptive_max_pool3d", shown=("output_size",)):
-    """The largest of output_size pieces. Shapes: (N, C, D, H, W) or (C, D, H, W) -> with it."""
+class AdaptiveMaxPool2d(AdaptiveMaxPool, function="adaptive_max_pool2d", shown=("output_size",)):
+    """The maxima of output_size windows, as `AdaptiveMaxPool1d`; None keeps the size of a dim.
 
-    output_size: Any
-    return_indices: bool = False
+    Shapes: (N, C, H, W) or (C, H, W) -> the same with output_size for H and W.
+    """
+
+
+class AdaptiveMaxPool3d(AdaptiveMaxPool, function="adaptive_max_pool3d", shown=("output_size",)):
+    """The maxima of output_size windows, as `AdaptiveMaxPool2d`.
+
+    Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same with output_size for D, H and W.
+    """
 
 
 class Unpool(Pool):
-    """Puts what MaxPool kept back to where it was, with zeros elsewhere."""
+    """Puts the maxima that a MaxPool kept back at their positions, with zeros elsewhere."""
 
-    dims = 0
+    dims: ClassVar[int]
+    padding: Sizes = 0
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        for name in AVERAGE_SHOWN:
-            setattr(self, name, each_dim(getattr(self, name), self.dims))
+        _as_tuples(self, self.dims)
 
     def forward(self, input: Tensor, indices: Tensor,
                 output_size: Sequence[int] | None = None) -> Tensor:
@@ -178,27 +197,36 @@ class Unpool(Pool):
 
 
 class MaxUnpool1d(Unpool, function="max_unpool1d"):
-    """The partial inverse of MaxPool1d. Shapes: (N, C, L'), indices (N, C, L') -> (N, C, L)."""
+    """Puts the results of `MaxPool1d` back at their positions `indices`, with zeros elsewhere.
 
-    kernel_size: Any
-    stride: Any = None
-    padding: Any = 0
+    Shapes: (N, C, L'), indices (N, C, L') -> (N, C, L), or output_size where several L give L'.
+
+    Raises:
+        ValueError: no input of size output_size is pooled to the size of the input.
+    """
+
+    dims = 1
 
 
 class MaxUnpool2d(Unpool, function="max_unpool2d"):
-    """The partial inverse of MaxPool2d. Shapes: (N, C, H', W'), indices -> (N, C, H, W)."""
+    """The partial inverse of `MaxPool2d`, as `MaxUnpool1d`.
 
-    kernel_size: Any
-    stride: Any = None
-    padding: Any = 0
+    Shapes: (N, C, H', W'), indices (N, C, H', W') -> (N, C, H, W).
+    """
+
+    dims = 2
 
 
 class MaxUnpool3d(Unpool, function="max_unpool3d"):
-    """The partial inverse of MaxPool3d. Shapes: (N, C, D', H', W'), indices -> (N, C, D, H, W)."""
+    """The partial inverse of `MaxPool3d`, as `MaxUnpool1d`.
 
-    kernel_size: Any
-    stride: Any = None
-    padding: Any = 0
+    Shapes: (N, C, D', H', W'), indices (N, C, D', H', W') -> (N, C, D, H, W).
+    """
+
+    dims = 3
 
 
-MaxUnpool1d.dims, MaxUnpool2d.dims, MaxUnpool3d.dims = 1, 2, 3
+def _as_tuples(module: Pool, dims: int) -> None:
+    """Turns the sizes of windows into tuples, as PyTorch does for these layers only."""
+    for name in AVERAGE_SHOWN:
+        setattr(module, name, each_dim(getattr(module, name), dims))

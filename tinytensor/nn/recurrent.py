@@ -1,4 +1,4 @@
-"""Recurrent layers: Elman's, LSTM and GRU, over whole sequences or one step at a time."""
+"""Recurrent layers: RNN (Elman), LSTM and GRU, over whole sequences or one step at a time."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from ..autograd.frames import warn
 from ..tensors.creation import empty, zeros
 from ..tensors.tensor import Tensor
 from . import functional
+from .arguments import Device, DType
 from .linear import uniform_by_fan_in
 from .module import Module
 from .parameter import Parameter
 from .utils.rnn import PackedSequence
 
-Weights = Sequence[Any]  # weight_ih, weight_hh and, if there are biases, bias_ih, bias_hh
-States = tuple[Any, ...]  # what is carried from step to step: (h,), for an LSTM (h, c)
-Steps = tuple[slice, ...]  # the rows of each step, in the order in which they are taken
+Weights = Sequence[Tensor]  # weight_ih, weight_hh and, with biases, bias_ih, bias_hh
+States = tuple[Tensor, ...]  # passed from step to step: (h,), for an LSTM (h, c)
+Steps = tuple[slice, ...]  # the rows of each step, in the order of the steps
+HiddenState = Tensor | tuple[Tensor, Tensor]  # h, or (h, c) for an LSTM
 Rows = TypeVar("Rows", Tensor, PackedSequence)
 
 
-# ---------------------------------------------------------------- what runs a sequence
+# ---------------------------------------------------------------- one layer over a sequence
 #
-# Each takes the rows of a sequence, the states to begin in and the weights, and returns the states
-# at every row. The products with the input are one, ahead of the steps.
+# Each function takes packed rows, the initial states and the weights, and returns the states at
+# every row. The input is multiplied by weight_ih once for all steps.
 
 
-def _input_product(rows: Any, weights: Weights) -> Any:
+def _input_product(rows: Tensor, weights: Weights) -> Tensor:
     weight, _, *biases = weights
     return functional.linear(rows, weight, biases[0] + biases[1] if biases else None)
 
 
-def _run_elman(nonlinearity: str, rows: Any, states: States, weights: Weights,
+def _run_elman(nonlinearity: str, rows: Tensor, states: States, weights: Weights,
                steps: Steps) -> States:
     return (ops.recurrent.rnn_sequence(_input_product(rows, weights), weights[1], *states, steps,
                                        nonlinearity),)
@@ -48,16 +50,17 @@ def _run_relu(*arguments: Any) -> States:
     return _run_elman("relu", *arguments)
 
 
-def _run_lstm(rows: Any, states: States, weights: Weights, steps: Steps) -> States:
-    found = ops.recurrent.lstm_sequence(_input_product(rows, weights), weights[1], *states, steps)
-    return found.hidden, found.cells
+def _run_lstm(rows: Tensor, states: States, weights: Weights, steps: Steps) -> States:
+    result = ops.recurrent.lstm_sequence(_input_product(rows, weights), weights[1], *states, steps)
+    return result.hidden, result.cells
 
 
-def _run_gru(rows: Any, states: States, weights: Weights, steps: Steps) -> States:
-    weight_ih, weight_hh, bias_ih, bias_hh = (*weights, None, None)[:4]
-    found = ops.recurrent.gru_sequence(functional.linear(rows, weight_ih, bias_ih), weight_hh,
-                                       bias_hh, *states, steps)
-    return (found.hidden,)
+def _run_gru(rows: Tensor, states: States, weights: Weights, steps: Steps) -> States:
+    padded: tuple[Any, ...] = (*weights, None, None)
+    weight_ih, weight_hh, bias_ih, bias_hh = padded[:4]
+    result = ops.recurrent.gru_sequence(functional.linear(rows, weight_ih, bias_ih), weight_hh,
+                                        bias_hh, *states, steps)
+    return (result.hidden,)
 
 
 RUN = {"RNN_TANH": _run_tanh, "RNN_RELU": _run_relu, "LSTM": _run_lstm, "GRU": _run_gru}
@@ -69,25 +72,32 @@ MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}
 
 
 class RNNBase(Module):
-    """What RNN, LSTM and GRU share: layers above each other, in one direction or in both.
+    """The base class of RNN, LSTM and GRU: stacked layers, in one or both directions.
 
-    The parameters are, for layer k, weight_ih_l{k} and weight_hh_l{k}, bias_ih_l{k} and
-    bias_hh_l{k}; with _reverse behind for the second direction. They begin uniform in
-    ± 1 / sqrt(hidden_size).
+    Layer k has the parameters weight_ih_l{k}, weight_hh_l{k}, bias_ih_l{k} and bias_hh_l{k}. The
+    names for the backward direction end in _reverse. All begin uniform in ± 1 / sqrt(hidden_size).
+
+    Args:
+        dropout: the probability of dropout between layers.
+
+    Raises:
+        TypeError: a size is not an int, or bias or batch_first is not a bool.
+        ValueError: a size is not positive, dropout is not in [0, 1], or proj_size is not 0.
     """
 
-    states: ClassVar[tuple[str, ...]] = ("h_0",)
+    state_names: ClassVar[tuple[str, ...]] = ("h_0",)
 
     def __init__(self, mode: str, input_size: int, hidden_size: int, num_layers: int = 1,
                  bias: bool = True, batch_first: bool = False, dropout: float = 0.0,
-                 bidirectional: bool = False, proj_size: int = 0, device: Any = None,
-                 dtype: Any = None):
+                 bidirectional: bool = False, proj_size: int = 0, device: Device = None,
+                 dtype: DType = None):
         super().__init__()
         _check_options(type(self).__name__, input_size=input_size, hidden_size=hidden_size,
                        num_layers=num_layers, bias=bias, batch_first=batch_first, dropout=dropout,
                        proj_size=proj_size)
         if mode not in GATES:
-            raise ValueError(f"{type(self).__name__}: mode {mode!r} is none of {', '.join(GATES)}")
+            raise ValueError(f"{type(self).__name__}: mode must be one of {', '.join(GATES)}, got "
+                             f"{mode!r}")
         self.mode = mode
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -98,7 +108,7 @@ class RNNBase(Module):
         self.bidirectional = bidirectional
         self.proj_size = proj_size
         directions, rows = 2 if bidirectional else 1, GATES[mode] * hidden_size
-        for layer, suffix in self._places():
+        for layer, suffix in self._layers():
             columns = input_size if layer == 0 else directions * hidden_size
             shapes: dict[str, tuple[int, ...]] = {
                 "weight_ih": (rows, columns), "weight_hh": (rows, hidden_size)}
@@ -109,25 +119,25 @@ class RNNBase(Module):
                     empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
 
-    def _places(self) -> list[tuple[int, str]]:
-        """(layer, the end of its parameters' names) for each layer and direction, in order."""
+    def _layers(self) -> list[tuple[int, str]]:
+        """(layer, suffix of its parameter names) for each layer and direction, in order."""
         suffixes = ("", "_reverse") if self.bidirectional else ("",)
         return [(layer, suffix) for layer in range(self.num_layers) for suffix in suffixes]
 
     @property
-    def all_weights(self) -> list[list[Any]]:
+    def all_weights(self) -> list[list[Parameter]]:
         """The parameters of each layer and direction."""
         return [[getattr(self, name) for name in names] for names in self._names()]
 
     def _names(self) -> list[list[str]]:
-        """Of the same their names."""
+        """The names of `all_weights`."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[:4 if self.bias else 2]
         return [[f"{name}_l{layer}{suffix}" for name in names]
-                for layer, suffix in self._places()]
+                for layer, suffix in self._layers()]
 
     @property
     def _flat_weights_names(self) -> list[str]:
-        """The names in one list: not public in PyTorch either, but programs ask for it."""
+        """The names in one list. It is private in PyTorch, but programs use it."""
         return [name for names in self._names() for name in names]
 
     def reset_parameters(self) -> None:
@@ -135,25 +145,25 @@ class RNNBase(Module):
         uniform_by_fan_in(self.hidden_size, *self.parameters())
 
     def flatten_parameters(self) -> None:
-        """Does nothing: programs call it for cuDNN's sake, which needs weights in one piece."""
+        """Does nothing. In PyTorch it makes the weights contiguous for cuDNN."""
 
     # ------------------------------------------------------------ forward
 
     if TYPE_CHECKING:
-        def __call__(self, input: Rows,
+        def __call__(self, input: Rows,  # type: ignore[override]
                      hx: Tensor | None = None) -> tuple[Rows, Tensor]: ...
 
-    def forward(self, input: Any, hx: Any = None) -> Any:
-        """The last layer's state at every step, and all layers' states after their last step.
+    def forward(self, input: Tensor | PackedSequence, hx: HiddenState | None = None) -> Any:
+        """The last layer's h at every step, and every layer's states after its last step.
 
         Shapes: (T, N, input), or (N, T, input) with batch_first, or (T, input) without a batch, or
-        a PackedSequence -> the same with D * hidden for input; (layers * D, N, hidden), D being
-        the number of directions, for each state. `hx` are the initial states, of these shapes;
-        without them they are zeros.
+        a PackedSequence -> the same with D * hidden for input; (layers * D, N, hidden) for each
+        state, where D is the number of directions. `hx` is the initial states in the same form,
+        zeros by default.
 
         Raises:
-            ValueError: an input with another number of dims or of another dtype.
-            RuntimeError: sizes that do not fit; an empty sequence.
+            ValueError: the input has the wrong number of dims or another dtype than the weights.
+            RuntimeError: sizes do not fit, or the sequence is empty.
         """
         if isinstance(input, PackedSequence):
             sizes = input.batch_sizes.tolist()
@@ -171,8 +181,8 @@ class RNNBase(Module):
         padded = padded.transpose(0, 1) if batched and self.batch_first else padded
         length, count, size = padded.shape
         if not length:
-            raise RuntimeError(f"{type(self).__name__}: the sequence is empty, the input has "
-                               f"shape {tuple(input.shape)}")
+            raise RuntimeError(f"{type(self).__name__}: the sequence is empty: the input has shape "
+                               f"{tuple(input.shape)}, with 0 steps")
         states = self._initial(hx, input, count, batched)
         rows, last = self._run(padded.reshape(length * count, size), [count] * length, states)
         out = rows.reshape(length, count, rows.shape[1])
@@ -180,59 +190,61 @@ class RNNBase(Module):
             return out.squeeze(1), self._as_result(tuple(s.squeeze(1) for s in last))
         return out.transpose(0, 1) if self.batch_first else out, self._as_result(last)
 
-    def _run(self, rows: Any, sizes: list[int], states: States) -> tuple[Any, States]:
-        """All layers over packed rows, of which `sizes` are at each step."""
+    def _run(self, rows: Tensor, sizes: list[int], states: States) -> tuple[Tensor, States]:
+        """Runs all layers over packed rows; step i has sizes[i] rows."""
         starts = [0, *itertools.accumulate(sizes)]
         steps = tuple(slice(a, b) for a, b in itertools.pairwise(starts))
         run, directions = RUN[self.mode], 2 if self.bidirectional else 1
-        found, last = [], []
-        for place, weights in enumerate(self.all_weights):
-            reverse = place % directions
-            made = run(rows, tuple(s[place] for s in states), weights,
-                       steps[::-1] if reverse else steps)
-            last.append([s[:sizes[0]] if reverse else _ends(s, starts, sizes) for s in made])
-            found.append(made[0])
-            if len(found) == directions:
-                rows = ops.shape.cat(found, 1) if self.bidirectional else found[0]
-                found = []
-                if place + 1 < len(states[0]):
+        hidden, last = [], []  # h of each direction of a layer; the last states of each layer
+        for i, weights in enumerate(self.all_weights):
+            reverse = i % directions
+            after = run(rows, tuple(s[i] for s in states), weights,
+                        steps[::-1] if reverse else steps)
+            last.append([s[:sizes[0]] if reverse else _last_states(s, starts, sizes)
+                         for s in after])
+            hidden.append(after[0])
+            if len(hidden) == directions:
+                rows = ops.shape.cat(hidden, 1) if self.bidirectional else hidden[0]
+                hidden = []
+                if i + 1 < len(states[0]):
                     rows = functional.dropout(rows, self.dropout, self.training)
         return rows, tuple(ops.shape.stack(column) for column in zip(*last, strict=True))
 
-    def _initial(self, hx: Any, input: Any, count: int, batched: bool) -> States:
-        """The states to begin in, each (layers * directions, N, hidden)."""
-        shape = (len(self._places()), count, self.hidden_size)
+    def _initial(self, hx: HiddenState | None, input: Tensor, count: int,
+                 batched: bool) -> States:
+        """The initial states, each (layers * directions, N, hidden)."""
+        shape = (len(self._layers()), count, self.hidden_size)
         if hx is None:
             start = zeros(shape, dtype=input.dtype, device=input.device)
-            return (start,) * len(self.states)
+            return (start,) * len(self.state_names)
         given = self._as_states(hx)
-        for name, state in zip(self.states, given, strict=True):
+        for name, state in zip(self.state_names, given, strict=True):
             expected = shape if batched else (shape[0], self.hidden_size)
             if tuple(state.shape) != expected:
                 raise RuntimeError(f"{type(self).__name__}: {name} must have shape {expected} for "
-                                   f"this input, got {tuple(state.shape)}")
+                                   f"an input of shape {tuple(input.shape)}, got "
+                                   f"{tuple(state.shape)}")
         return given if batched else tuple(s.unsqueeze(1) for s in given)
 
-    def _as_states(self, hx: Any) -> States:
+    def _as_states(self, hx: HiddenState) -> States:
         if not isinstance(hx, Tensor):
-            raise TypeError(f"{type(self).__name__}: hx must be a Tensor, got {type(hx).__name__}")
+            raise TypeError(f"{type(self).__name__}: hx must be one Tensor, h, got a "
+                            f"{type(hx).__name__}")
         return (hx,)
 
     def _as_result(self, states: States) -> Any:
         return states[0]
 
-    def _check_input(self, input: Any, what: str, *dims: int) -> None:
+    def _check_input(self, input: Tensor, what: str, *dims: int) -> None:
         name, shape = type(self).__name__, tuple(input.shape)
         if input.ndim not in dims:
             raise ValueError(f"{name}: {what} must have {' or '.join(map(str, dims))} dims, got "
                              f"shape {shape}")
         weight = self.weight_ih_l0
         if input.dtype is not weight.dtype:
-            raise ValueError(f"{name}: {what} is of {input.dtype}, the weights of {weight.dtype}; "
-                             f"convert it with .to({weight.dtype})")
-        if shape[-1] != self.input_size:
-            raise RuntimeError(f"{name}: the last dim of {what} {shape} must be {self.input_size}, "
-                               "the input_size")
+            raise ValueError(f"{name}: {what} has dtype {input.dtype}, the weights have "
+                             f"{weight.dtype}; convert it with .to({weight.dtype})")
+        _check_features(name, what, shape, self.input_size)
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
@@ -243,16 +255,22 @@ class RNNBase(Module):
         return text
 
 
-def _ends(states: Any, starts: list[int], sizes: list[int]) -> Any:
-    """The state of each sequence at its own last step, the longest sequence first."""
+def _last_states(states: Tensor, starts: list[int], sizes: list[int]) -> Any:
+    """The state of each sequence at its last step, the longest sequence first."""
     after = [*sizes[1:], 0]
     pieces = [states[start + longer:start + size] for start, size, longer in zip(
         starts, sizes, after, strict=False) if longer < size]
     return pieces[0] if len(pieces) == 1 else ops.shape.cat(pieces[::-1]) if pieces else states[:0]
 
 
+def _check_features(name: str, what: str, shape: tuple[int, ...], input_size: int) -> None:
+    if shape[-1] != input_size:
+        raise RuntimeError(f"{name}: {what} has {shape[-1]} features (shape {shape}), this layer "
+                           f"takes {input_size} (input_size)")
+
+
 def _check_options(kind: str, **options: Any) -> None:
-    """Raises TypeError or ValueError for options that make no layer; warns of idle dropout."""
+    """Raises TypeError or ValueError for invalid options; warns if dropout has no effect."""
     for name in ("bias", "batch_first"):
         if not isinstance(options[name], bool):
             raise TypeError(f"{kind}: {name} must be a bool, got {type(options[name]).__name__}")
@@ -269,39 +287,42 @@ def _check_options(kind: str, **options: Any) -> None:
         warn(f"{kind}: dropout={dropout} has no effect: it acts between layers, and num_layers "
              "is 1")
     if options["proj_size"]:
-        raise ValueError(f"{kind}: proj_size={options['proj_size']} is not supported; put a Linear "
-                         "behind the layer for a smaller output")
+        raise ValueError(f"{kind}: proj_size={options['proj_size']} is not supported; add a Linear "
+                         "after the layer for a smaller output")
 
 
 class RNN(RNNBase):
-    """Elman's recurrent network: h = tanh(W_ih x + b_ih + W_hh h + b_hh), or with relu.
+    """h ← tanh(W_ih x + b_ih + W_hh h + b_hh), or relu in place of tanh. Elman 1990.
 
-    Shapes: (T, N, input) and (layers * D, N, hidden) -> (T, N, D * hidden) and the states after
-    the last step; see `RNNBase.forward`. Elman 1990.
+    Shapes: (T, N, input) and h (layers * D, N, hidden) -> (T, N, D * hidden) and h after the last
+    step; see `RNNBase.forward`. For parameters and errors see `RNNBase`.
     """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1,
                  nonlinearity: str = "tanh", bias: bool = True, batch_first: bool = False,
-                 dropout: float = 0.0, bidirectional: bool = False, device: Any = None,
-                 dtype: Any = None):
+                 dropout: float = 0.0, bidirectional: bool = False, device: Device = None,
+                 dtype: DType = None):
         if nonlinearity not in MODES:
-            raise ValueError(f"RNN: nonlinearity {nonlinearity!r} is neither 'tanh' nor 'relu'")
+            raise ValueError(f"RNN: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
         super().__init__(MODES[nonlinearity], input_size, hidden_size, num_layers, bias,
                          batch_first, dropout, bidirectional, device=device, dtype=dtype)
         self.nonlinearity = nonlinearity
 
 
 class LSTM(RNNBase):
-    """Long short-term memory. `hx` and the states after the last step are pairs (h, c).
+    """Long short-term memory, with the states h and c:
 
-    With the gates i, f, g, o = W_ih x + b_ih + W_hh h + b_hh: c = σ(f) c + σ(i) tanh(g) and
-    h = σ(o) tanh(c). proj_size is not supported.
+        i, f, g, o = W_ih x + b_ih + W_hh h + b_hh
+        c ← σ(f) c + σ(i) tanh(g)
+        h ← σ(o) tanh(c)
 
-    Shapes: (T, N, input) and twice (layers * D, N, hidden) -> (T, N, D * hidden) and the pair; see
-    `RNNBase.forward`. Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000.
+    Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000 (f).
+
+    Shapes: (T, N, input) and (h, c), each (layers * D, N, hidden) -> (T, N, D * hidden) and (h, c)
+    after the last step; see `RNNBase.forward`. For parameters and errors see `RNNBase`.
     """
 
-    states = ("h_0", "c_0")
+    state_names = ("h_0", "c_0")
 
     if TYPE_CHECKING:
         def __call__(self, input: Rows,  # type: ignore[override]
@@ -310,11 +331,11 @@ class LSTM(RNNBase):
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
                  batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
-                 proj_size: int = 0, device: Any = None, dtype: Any = None):
+                 proj_size: int = 0, device: Device = None, dtype: DType = None):
         super().__init__("LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout,
                          bidirectional, proj_size, device, dtype)
 
-    def _as_states(self, hx: Any) -> States:
+    def _as_states(self, hx: HiddenState) -> States:
         return _as_pair("LSTM", hx)
 
     def _as_result(self, states: States) -> Any:
@@ -322,26 +343,28 @@ class LSTM(RNNBase):
 
 
 class GRU(RNNBase):
-    """Gated recurrent unit: h = (1 - z) n + z h, with the gates r, z and n of the input and h.
+    """Gated recurrent unit:
 
-    r, z = σ(W_ih x + b_ih + W_hh h + b_hh) and n = tanh(W_in x + b_in + r (W_hn h + b_hn)), where
-    the paper applies r to h, before the product.
+        r, z = σ(W_ih x + b_ih + W_hh h + b_hh)
+        n = tanh(W_in x + b_in + r (W_hn h + b_hn))
+        h ← (1 - z) n + z h
 
-    Shapes: (T, N, input) and (layers * D, N, hidden) -> (T, N, D * hidden) and the states after
-    the last step; see `RNNBase.forward`. Cho et al. 2014.
+    Cho et al. 2014, who multiply h by r before the product with W_hn.
+
+    Shapes: as for `RNN`. For parameters and errors see `RNNBase`.
     """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
                  batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
-                 device: Any = None, dtype: Any = None):
+                 device: Device = None, dtype: DType = None):
         super().__init__("GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout,
                          bidirectional, device=device, dtype=dtype)
 
 
-def _as_pair(name: str, hx: Any) -> States:
+def _as_pair(name: str, hx: HiddenState) -> States:
     if not isinstance(hx, tuple | list) or len(hx) != 2:
-        got = f"{len(hx)} of them" if isinstance(hx, tuple | list) else type(hx).__name__
-        raise TypeError(f"{name}: hx must be the two Tensors (h, c), got {got}")
+        got = f"{len(hx)} values" if isinstance(hx, tuple | list) else f"a {type(hx).__name__}"
+        raise TypeError(f"{name}: hx must be a pair of Tensors (h, c), got {got}")
     return tuple(hx)
 
 
@@ -349,10 +372,14 @@ def _as_pair(name: str, hx: Any) -> States:
 
 
 class RNNCellBase(Module):
-    """What the cells share: the weights of one step, and the step as a sequence of one."""
+    """The base class of RNNCell, LSTMCell and GRUCell: weights, and one step.
+
+    The parameters weight_ih, weight_hh, bias_ih and bias_hh begin uniform in
+    ± 1 / sqrt(hidden_size).
+    """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, num_chunks: int,
-                 device: Any = None, dtype: Any = None):
+                 device: Device = None, dtype: DType = None):
         super().__init__()
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -365,24 +392,23 @@ class RNNCellBase(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws new weights: uniform in ± 1 / sqrt(hidden_size)."""
+        """Draws new weights."""
         uniform_by_fan_in(self.hidden_size, *self.parameters())
 
-    def _step(self, mode: str, input: Any, states: States | None, names: Sequence[str]) -> States:
+    def _step(self, mode: str, input: Tensor, states: States | None,
+              names: Sequence[str]) -> States:
         """The states after one step.
 
         Raises:
-            ValueError: an input or state that has other than 1 or 2 dims.
-            RuntimeError: sizes that do not fit.
+            ValueError: the input or a state does not have 1 or 2 dims.
+            RuntimeError: sizes do not fit.
         """
         kind = type(self).__name__
         for name, x in zip(("the input", *names), (input, *(states or ())), strict=False):
             if x.ndim not in (1, 2):
                 raise ValueError(f"{kind}: {name} must have 1 or 2 dims, got shape "
                                  f"{tuple(x.shape)}")
-        if input.shape[-1] != self.input_size:
-            raise RuntimeError(f"{kind}: the last dim of the input {tuple(input.shape)} must be "
-                               f"{self.input_size}, the input_size")
+        _check_features(kind, "the input", tuple(input.shape), self.input_size)
         expected = (*input.shape[:-1], self.hidden_size)
         if states is None:
             states = (zeros(expected, dtype=input.dtype, device=input.device),) * len(names)
@@ -395,60 +421,67 @@ class RNNCellBase(Module):
             input, states = input.unsqueeze(0), tuple(s.unsqueeze(0) for s in states)
         weights = [w for w in (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
                    if w is not None]
-        found = RUN[mode](input, states, weights, (slice(0, len(input)),))
-        return found if batched else tuple(s.squeeze(0) for s in found)
+        after = RUN[mode](input, states, weights, (slice(0, len(input)),))
+        return after if batched else tuple(s.squeeze(0) for s in after)
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}" + ", bias=False" * (not self.bias)
 
 
 class RNNCell(RNNCellBase):
-    """One step of an RNN: tanh(W_ih x + b_ih + W_hh h + b_hh), or with relu.
+    """One step of an `RNN`: tanh(W_ih x + b_ih + W_hh h + b_hh), or relu in place of tanh.
 
-    Shapes: (N, input), (N, hidden) -> (N, hidden), all without N for one sample.
+    Shapes: (N, input), h (N, hidden) -> (N, hidden), all without N for one sample. h is zeros by
+    default.
+
+    Raises:
+        ValueError: the input or h does not have 1 or 2 dims.
+        RuntimeError: sizes do not fit, or the nonlinearity is unknown.
     """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True,
-                 nonlinearity: str = "tanh", device: Any = None, dtype: Any = None):
+                 nonlinearity: str = "tanh", device: Device = None, dtype: DType = None):
         super().__init__(input_size, hidden_size, bias, 1, device, dtype)
         self.nonlinearity = nonlinearity
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         if self.nonlinearity not in MODES:
-            raise RuntimeError(f"RNNCell: nonlinearity {self.nonlinearity!r} is neither 'tanh' nor "
-                               "'relu'")
+            raise RuntimeError("RNNCell: nonlinearity must be 'tanh' or 'relu', got "
+                               f"{self.nonlinearity!r}")
         states = None if hx is None else (hx,)
         return self._step(MODES[self.nonlinearity], input, states, ("hx",))[0]
 
     def extra_repr(self) -> str:
-        other = self.nonlinearity != "tanh"
-        return super().extra_repr() + f", nonlinearity={self.nonlinearity}" * other
+        shown = self.nonlinearity != "tanh"
+        return super().extra_repr() + f", nonlinearity={self.nonlinearity}" * shown
 
 
 class LSTMCell(RNNCellBase):
-    """One step of an LSTM, whose states are pairs (h, c).
+    """One step of an `LSTM`.
 
-    Shapes: (N, input), twice (N, hidden) -> twice (N, hidden), all without N for one sample.
+    Shapes: (N, input), h and c (N, hidden) -> h and c (N, hidden), all without N for one sample.
+    States and errors as for `RNNCell`.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None,
-                 dtype: Any = None):
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Device = None,
+                 dtype: DType = None):
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
     def forward(self, input: Tensor,
                 hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         states = None if hx is None else _as_pair("LSTMCell", hx)
-        return self._step("LSTM", input, states, ("hx[0]", "hx[1]"))
+        return self._step("LSTM", input, states, ("hx[0]", "hx[1]"))  # type: ignore[return-value]
 
 
 class GRUCell(RNNCellBase):
-    """One step of a GRU.
+    """One step of a `GRU`.
 
-    Shapes: (N, input), (N, hidden) -> (N, hidden), all without N for one sample.
+    Shapes: (N, input), h (N, hidden) -> (N, hidden), all without N for one sample. State and errors
+    as for `RNNCell`.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None,
-                 dtype: Any = None):
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Device = None,
+                 dtype: DType = None):
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Registry: what a module has of one kind, parameters, buffers or modules, by name."""
+"""Registry: the parameters, the buffers or the submodules of a module, by name."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 
 class Registry(MutableMapping[str, Any]):
-    """The registered attributes of a module that are of one kind, in their order.
+    """A mapping view of the module's attributes that are of one kind, in order of registration.
 
-    The values are ordinary attributes, which Python finds without a detour, in a twentieth of the
-    time that a `__getattr__` takes; only their names are kept apart. What is written here is
-    written there.
+    The values are ordinary attributes of the module, because Python reads those 20 times as fast
+    as it calls `__getattr__`. The module keeps only the names per kind. Writing to the registry
+    writes the attribute.
     """
 
     __slots__ = ("attributes", "names")
@@ -24,7 +24,7 @@ class Registry(MutableMapping[str, Any]):
             raise KeyError(name)
         return self.attributes[name]
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: object) -> None:
         self.names[name] = None
         self.attributes[name] = value
 

@@ -1,39 +1,40 @@
-"""Embedding: a table of vectors, looked up by position."""
+"""Embedding and EmbeddingBag: rows of a weight, looked up by index."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from ..tensors.creation import empty
 from ..tensors.tensor import Tensor
 from . import functional, init
+from .arguments import Device, DType
 from .module import Module
 from .parameter import Parameter
 
 
 class Embedding(Module):
-    """Rows of a weight (num_embeddings, embedding_dim). Shapes: (*) integers -> (*, D).
+    """weight[input], for a weight (num_embeddings, embedding_dim). Shapes: (*) integers -> (*, D).
 
-    The weight begins normally distributed. The row at padding_idx begins at 0 and is not trained.
-    Rows that are used are scaled down to the norm max_norm, if that is given.
+    The weight begins normally distributed. The row at padding_idx begins as 0 and is not trained.
+    With max_norm, each row that is looked up and has a larger norm is first scaled to it, in
+    place. scale_grad_by_freq divides gradients by how often an index occurs in the input.
 
     Raises:
-        ValueError: a padding_idx that is no row; sparse=True, there are no sparse gradients.
+        ValueError: padding_idx is out of range, or sparse is True (gradients are dense).
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
                  max_norm: float | None = None, norm_type: float = 2.0,
                  scale_grad_by_freq: bool = False, sparse: bool = False,
-                 _weight: Tensor | None = None, _freeze: bool = False, device: Any = None,
-                 dtype: Any = None):
+                 _weight: Tensor | None = None, _freeze: bool = False, device: Device = None,
+                 dtype: DType = None):
         super().__init__()
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise ValueError(f"Embedding: padding_idx {padding_idx} is out of range for "
-                                 f"{num_embeddings} rows")
+                                 f"{num_embeddings} embeddings")
             padding_idx %= num_embeddings
         if sparse:
-            raise ValueError("Embedding: sparse=True is not supported; gradients are dense")
+            raise ValueError("Embedding: sparse=True is not supported; leave it out, gradients "
+                             "are dense")
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.padding_idx = padding_idx
@@ -46,8 +47,8 @@ class Embedding(Module):
             self.weight = Parameter(empty(shape, device=device, dtype=dtype), not _freeze)
             self.reset_parameters()
         elif tuple(_weight.shape) != shape:
-            raise ValueError(f"Embedding: a weight of shape {tuple(_weight.shape)} does not fit "
-                             f"{shape}")
+            raise ValueError(f"Embedding: the weight must have shape {shape}, got "
+                             f"{tuple(_weight.shape)}")
         else:
             self.weight = Parameter(_weight, not _freeze)
 
@@ -60,10 +61,13 @@ class Embedding(Module):
                         padding_idx: int | None = None, max_norm: float | None = None,
                         norm_type: float = 2.0, scale_grad_by_freq: bool = False,
                         sparse: bool = False) -> Embedding:
-        """An Embedding with a given weight (V, D), in its memory; not trained if `freeze`.
+        """An Embedding whose weight shares the memory of `embeddings` (V, D).
+
+        Args:
+            freeze: do not train the weight.
 
         Raises:
-            ValueError: the weight is not a matrix.
+            ValueError: embeddings does not have 2 dims.
         """
         rows, columns = matrix_shape("Embedding", embeddings)
         return cls(rows, columns, padding_idx=padding_idx, max_norm=max_norm,
@@ -84,21 +88,17 @@ class Embedding(Module):
 
 
 class EmbeddingBag(Module):
-    """The sum, mean or max of the rows of a weight (num_embeddings, embedding_dim) that bags name.
+    """The sum, mean or maximum of weight[bag] for each bag of indices; see `Embedding`.
 
-    Shapes: (B, N) integers, or (M) with the offset of each of B bags -> (B, D). The weight begins
-    normally distributed. Positions equal to padding_idx do not count. Rows that are used are
-    scaled down to the norm max_norm, if that is given.
-
-    Raises:
-        ValueError: a padding_idx that is no row; sparse=True, there are no sparse gradients.
+    Shapes: (B, N) integers, or (M) with the offset of each of B bags -> (B, D). Indices equal to
+    padding_idx are left out. The weight, max_norm and errors are as for `Embedding`.
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None,
                  norm_type: float = 2.0, scale_grad_by_freq: bool = False, mode: str = "mean",
                  sparse: bool = False, _weight: Tensor | None = None,
                  include_last_offset: bool = False, padding_idx: int | None = None,
-                 device: Any = None, dtype: Any = None):
+                 device: Device = None, dtype: DType = None):
         super().__init__()
         table = Embedding(num_embeddings, embedding_dim, padding_idx, max_norm, norm_type,
                           scale_grad_by_freq, sparse, _weight, device=device, dtype=dtype)
@@ -123,16 +123,12 @@ class EmbeddingBag(Module):
                         scale_grad_by_freq: bool = False, mode: str = "mean",
                         sparse: bool = False, include_last_offset: bool = False,
                         padding_idx: int | None = None) -> EmbeddingBag:
-        """An EmbeddingBag with a given weight (V, D), in its memory; not trained if `freeze`.
-
-        Raises:
-            ValueError: the weight is not a matrix.
-        """
+        """As `Embedding.from_pretrained`."""
         rows, columns = matrix_shape("EmbeddingBag", embeddings)
-        made = cls(rows, columns, max_norm, norm_type, scale_grad_by_freq, mode, sparse,
-                   embeddings, include_last_offset, padding_idx)
-        made.weight.requires_grad = not freeze
-        return made
+        bag = cls(rows, columns, max_norm, norm_type, scale_grad_by_freq, mode, sparse,
+                  embeddings, include_last_offset, padding_idx)
+        bag.weight.requires_grad = not freeze
+        return bag
 
     def forward(self, input: Tensor, offsets: Tensor | None = None,
                 per_sample_weights: Tensor | None = None) -> Tensor:
@@ -153,15 +149,15 @@ class EmbeddingBag(Module):
         return text if self.padding_idx is None else text + f", padding_idx={self.padding_idx}"
 
 
-def draw_rows(table: Any) -> None:
-    """Draws the weight of a table anew; the row at padding_idx is 0."""
+def draw_rows(table: Embedding | EmbeddingBag) -> None:
+    """Draws the weight anew; the row at padding_idx is 0."""
     init.normal_(table.weight)
     if table.padding_idx is not None:
         init.zeros_(table.weight.data[table.padding_idx])
 
 
 def matrix_shape(name: str, weight: Tensor) -> tuple[int, int]:
-    """Rows and columns. Raises ValueError unless the weight is a matrix."""
+    """Rows and columns of a weight. Raises ValueError unless it has 2 dims."""
     if weight.ndim != 2:
         raise ValueError(f"{name}: the weight must be a matrix, got shape {tuple(weight.shape)}")
     rows, columns = weight.shape

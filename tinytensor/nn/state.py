@@ -1,4 +1,4 @@
-"""The state of a Module: its values under names, taken out and put back."""
+"""state_dict and load_state_dict: the parameters and buffers of a Module by name."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .hooks import Hook, Hooks, RemovableHandle
 from .parameter import Parameter
 from .registry import Registry
 
-EXTRA = "_extra_state"  # the name of what get_extra_state gives
+EXTRA = "_extra_state"  # the name of the result of get_extra_state
 
 
 class IncompatibleKeys(NamedTuple):
-    """What load_state_dict(strict=False) passed over."""
+    """The names that load_state_dict(strict=False) did not match."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
@@ -30,7 +30,7 @@ class IncompatibleKeys(NamedTuple):
 
 
 class Stateful:
-    """What Modules do with the values in their registries: state_dict and load_state_dict."""
+    """The part of Module that saves and loads parameters and buffers."""
 
     _registered: dict[str, dict[str, None]]  # the names in each registry
     _non_persistent_buffers_set: set[str]
@@ -49,11 +49,13 @@ class Stateful:
     def _modules(self) -> Registry:
         return Registry(self.__dict__, self._registered["_modules"])
 
-    def state_dict(self, *, destination: Any = None, prefix: str = "",
+    def state_dict(self, *, destination: dict[str, Any] | None = None, prefix: str = "",
                    keep_vars: bool = False) -> Any:
-        """Parameters and persistent buffers by name, sharing their memory.
+        """The parameters and persistent buffers by name. They share memory with the module.
 
-        They are detached unless `keep_vars`. `destination` is a dict to add them to.
+        Args:
+            destination: a dict to add them to.
+            keep_vars: do not detach them.
         """
         destination = OrderedDict() if destination is None else destination
         for hook in self._hooks("state_dict_pre"):
@@ -73,23 +75,24 @@ class Stateful:
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True,
                         assign: bool = False) -> IncompatibleKeys:
-        """Copies values into parameters and buffers of the same names.
+        """Copies values into the parameters and buffers of the same names.
 
-        Values are Tensors, arrays or nested lists, as another engine's state_dict has them.
+        The values are Tensors, arrays or nested lists, such as those of a scalar model.
 
         Args:
-            strict: every name must be there, and no other.
-            assign: put the Tensors themselves in place of the module's own, with their dtype.
+            strict: the names must match exactly.
+            assign: replace the module's Tensors by those of the state, and take over their dtype.
 
         Raises:
-            TypeError: `state_dict` is no mapping.
-            RuntimeError: names that are missing or unknown, shapes that differ: all of them are
-                listed, and nothing has changed, but that lazy layers have found their size. (A
-                hook that runs after loading may forgive names: where there is one, these are found
-                wanting only after it.)
+            TypeError: `state_dict` is not a mapping.
+            RuntimeError: names are missing or unexpected, or shapes differ. The message lists all
+                of them, and no value has changed; lazy layers may have taken their size. A module
+                with a post hook, which may remove names from the lists, checks the names after
+                loading.
         """
         if not isinstance(state_dict, Mapping):
-            raise TypeError(f"load_state_dict: expected a dict, got {type(state_dict).__name__}")
+            raise TypeError("load_state_dict: expected a dict of values by name, got "
+                            f"{type(state_dict).__name__}")
         state = OrderedDict(state_dict)
         modules = list(self.named_modules(remove_duplicate=False))
         keys = IncompatibleKeys([], [])
@@ -100,16 +103,16 @@ class Stateful:
                      keys.unexpected_keys, problems)
         for path, module in modules:
             module._before_loading(state, joined(path, ""))
-            keys.missing_keys.extend(joined(path, name) for name in module._without_values())
-        places = {joined(path, name): (values, name)
-                  for path, module in modules for name, values in module._own_state()}
+            keys.missing_keys.extend(joined(path, name) for name in module._uninitialized_names())
+        targets = {joined(path, name): (values, name)
+                   for path, module in modules for name, values in module._own_state()}
         extras = {joined(path, EXTRA): module for path, module in modules
                   if module._has_extra_state()}
-        known = places | extras
+        known = targets | extras
         keys.missing_keys.extend(name for name in known if name not in state)
         keys.unexpected_keys.extend(name for name in state if name not in known)
         loaded = {}
-        for name, (values, own) in places.items():
+        for name, (values, own) in targets.items():
             if name in state:
                 loaded[name] = _as_tensor(state[name], values[own])
                 if loaded[name].shape != values[own].shape:
@@ -117,12 +120,12 @@ class Stateful:
                         f"size mismatch for {name}: copying a param with shape "
                         f"{loaded[name].shape} from checkpoint, the shape in current model is "
                         f"{values[own].shape}.")
-        after = [(hook, module) for _, module in reversed(modules)
-                 for hook in module._hooks("load_state_dict_post")]
-        self._check_loading(keys, problems, strict and not after)
+        post_hooks = [(hook, module) for _, module in reversed(modules)
+                      for hook in module._hooks("load_state_dict_post")]
+        self._check_loading(keys, problems, strict and not post_hooks)
         with no_grad():
             for name, value in loaded.items():
-                values, own = places[name]
+                values, own = targets[name]
                 if not assign:
                     values[own].copy_(value)
                 elif isinstance(values[own], Parameter):
@@ -132,13 +135,13 @@ class Stateful:
         for name, module in extras.items():
             if name in state:
                 module.set_extra_state(state[name])
-        for hook, module in after:
+        for hook, module in post_hooks:
             hook(module, keys)
         self._check_loading(keys, [], strict)
         return keys
 
     def _check_loading(self, keys: IncompatibleKeys, problems: list[str], strict: bool) -> None:
-        """Raises RuntimeError for problems and, if strict, for names that do not match."""
+        """Raises RuntimeError if there are problems or, with strict, names that do not match."""
         if strict and keys.unexpected_keys:
             problems.insert(0, "Unexpected key(s) in state_dict: "
                                f"{_quoted(keys.unexpected_keys)}. ")
@@ -149,31 +152,30 @@ class Stateful:
                 f"Error(s) in loading state_dict for {type(self).__name__}:", *problems]))
 
     def _before_loading(self, state: Mapping[str, Any], prefix: str) -> None:
-        """Makes ready for values that begin with this prefix."""
+        """Called before loading the values whose names begin with this prefix."""
 
-    def _without_values(self) -> list[str]:
-        """The names of what belongs to the state but has no shape yet."""
+    def _uninitialized_names(self) -> list[str]:
+        """The names of parameters and buffers that have no shape yet."""
         return []
 
     def _own_state(self) -> Iterator[tuple[str, Registry]]:
-        """(name, the registry that has it) for what belongs to the state of this module alone."""
+        """(name, its registry) for the state of this module, without its submodules."""
         for values, left_out in ((self._parameters, set()),
                                  (self._buffers, self._non_persistent_buffers_set)):
             for name, value in values.items():
                 if value is not None and name not in left_out:
                     yield name, values
 
-    # ------------------------------------------------------------ what is no Tensor
+    # ------------------------------------------------------------ extra state
 
     def get_extra_state(self) -> Any:
-        """What the state_dict is to hold beside Tensors: plain data. Defined by subclasses, as is
-        `set_extra_state`, which gets it back."""
+        """Plain data for the state_dict, defined by subclasses together with `set_extra_state`."""
         raise NotImplementedError(f"{type(self).__name__} defines no get_extra_state")
 
     def set_extra_state(self, state: Any) -> None:
-        """Takes over what `get_extra_state` gave."""
-        raise NotImplementedError(f"{type(self).__name__} defines no set_extra_state, but its "
-                                  "get_extra_state asks for it")
+        """Restores the result of `get_extra_state`."""
+        raise NotImplementedError(f"{type(self).__name__} defines no set_extra_state, but the "
+                                  "state_dict holds the result of its get_extra_state")
 
     def _has_extra_state(self) -> bool:
         return type(self).get_extra_state is not Stateful.get_extra_state
@@ -181,13 +183,13 @@ class Stateful:
     # ------------------------------------------------------------ hooks
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls hook(module, prefix, keep_vars) before the state of this module is taken."""
+        """Calls hook(module, prefix, keep_vars) before state_dict reads this module."""
         return self._add_state_hook("state_dict_pre", hook)
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls hook(module, state_dict, prefix, local_metadata) when all of it has been taken.
+        """Calls hook(module, state_dict, prefix, local_metadata) after state_dict is complete.
 
-        It may change the dict. The metadata, which PyTorch keeps there, is empty.
+        The hook may change the dict. local_metadata, which PyTorch fills, is empty.
         """
         return self._add_state_hook("state_dict_post", hook)
 
@@ -195,12 +197,12 @@ class Stateful:
         """Calls hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
         unexpected_keys, error_msgs) before anything is loaded.
 
-        It may change the dict, which is a copy: rename what an older model called otherwise.
+        The hook may change the dict, which is a copy, for example to rename old keys.
         """
         return self._add_state_hook("load_state_dict_pre", hook)
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls hook(module, incompatible_keys) after loading; it may take names off the lists."""
+        """Calls hook(module, incompatible_keys) after loading. The hook may remove names."""
         return self._add_state_hook("load_state_dict_post", hook)
 
     def _add_state_hook(self, when: str, hook: Callable[..., Any]) -> RemovableHandle:
@@ -211,7 +213,7 @@ class Stateful:
 
 
 def joined(path: str, name: str) -> str:
-    """A name with dots: that of a module, and what it is called there."""
+    """The dotted name of an attribute of the module at a path."""
     return f"{path}.{name}" if path else name
 
 

@@ -1,16 +1,16 @@
-"""The Transformer: encoders, decoders, and both as one."""
+"""The Transformer: encoder and decoder layers, stacks of them, and the whole model."""
 
 from __future__ import annotations
 
 import copy
 import math
 from collections.abc import Callable
-from typing import Any
 
 from .. import ops
 from ..tensors.creation import full
 from ..tensors.tensor import Tensor
 from . import functional, init
+from .arguments import Device, DType
 from .attention import MultiheadAttention, additive
 from .containers import ModuleList
 from .dropout import Dropout
@@ -27,15 +27,14 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class _Layer(Module):
-    """What a layer of the encoder and one of the decoder share.
+    """The base class of encoder and decoder layers: blocks with residual connections.
 
-    Each block adds to x what it makes of it; LayerNorm stands behind the sum, or, if norm_first,
-    before the block.
+    Each block is norm(x + block(x)), or x + block(norm(x)) with norm_first.
     """
 
     def _build(self, d_model: int, nhead: int, dim_feedforward: int, dropout: float,
                activation: Activation, layer_norm_eps: float, batch_first: bool, norm_first: bool,
-               bias: bool, device: Any, dtype: Any, attentions: tuple[str, ...]) -> None:
+               bias: bool, device: Device, dtype: DType, attentions: tuple[str, ...]) -> None:
         for name in attentions:
             self.add_module(name, MultiheadAttention(
                 d_model, nhead, dropout, bias, batch_first=batch_first, device=device,
@@ -52,66 +51,79 @@ class _Layer(Module):
             self.add_module(f"dropout{i}", Dropout(dropout))
         self.activation = _as_function(activation)
 
-    def _add(self, x: Any, block: int, function: Callable[[Any], Any]) -> Any:
+    def _add(self, x: Tensor, block: int, function: Callable[[Tensor], Tensor]) -> Tensor:
         norm, dropout = getattr(self, f"norm{block}"), getattr(self, f"dropout{block}")
         if self.norm_first:
             return x + dropout(function(norm(x)))
         return norm(x + dropout(function(x)))
 
-    def _feed_forward(self, x: Any) -> Any:
+    def _feed_forward(self, x: Tensor) -> Tensor:
         return self.linear2(self.dropout(self.activation(self.linear1(x))))
 
 
 def _as_function(activation: Activation) -> Callable[[Tensor], Tensor]:
-    """The activation of a name, or the given one.
+    """The activation with a name, or the function itself.
 
     Raises:
-        RuntimeError: another name than "relu" and "gelu".
+        RuntimeError: the name is not "relu" or "gelu".
     """
     if isinstance(activation, str):
         if activation not in ACTIVATIONS:
-            raise RuntimeError(f"activation {activation!r} is neither 'relu' nor 'gelu'; or give a "
-                               "function")
+            raise RuntimeError("Transformer layer: activation must be 'relu', 'gelu' or a "
+                               f"function, got {activation!r}")
         return ACTIVATIONS[activation]
     return activation
 
 
 class TransformerEncoderLayer(_Layer):
-    """Self-attention and a feed-forward network of two layers, each added to its input.
+    """Self-attention, then a feed-forward network, each with a residual connection and LayerNorm:
+
+        x ← norm₁(x + self_attn(x))
+        x ← norm₂(x + linear₂(activation(linear₁(x))))
+
+    With norm_first, x ← x + block(norm(x)). Dropout follows each block and the activation.
+    Vaswani et al. 2017; Xiong et al. 2020 (norm_first).
 
     Shapes: (L, N, d_model), or (N, L, d_model) with batch_first, or (L, d_model) -> the same.
-    Vaswani et al. 2017; norm_first: Xiong et al. 2020.
+
+    Raises:
+        AssertionError: nhead does not divide d_model.
+        RuntimeError: the activation is unknown.
     """
 
     def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048,
                  dropout: float = 0.1, activation: Activation = functional.relu,
                  layer_norm_eps: float = 1e-5, batch_first: bool = False,
-                 norm_first: bool = False, bias: bool = True, device: Any = None,
-                 dtype: Any = None):
+                 norm_first: bool = False, bias: bool = True, device: Device = None,
+                 dtype: DType = None):
         super().__init__()
         self._build(d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps,
                     batch_first, norm_first, bias, device, dtype, ("self_attn",))
 
     def forward(self, src: Tensor, src_mask: Tensor | None = None,
                 src_key_padding_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
-        """The layer's output; for the masks see `MultiheadAttention.forward`."""
+        """The layer's output. For the masks see `MultiheadAttention.forward`."""
         src = self._add(src, 1, lambda x: self.self_attn(
             x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)[0])
         return self._add(src, 2, self._feed_forward)
 
 
 class TransformerDecoderLayer(_Layer):
-    """Self-attention, attention to the encoder's memory, and a feed-forward network.
+    """`TransformerEncoderLayer` with attention to the encoder's output, memory, in between:
+
+        x ← norm₁(x + self_attn(x))
+        x ← norm₂(x + multihead_attn(x, memory))
+        x ← norm₃(x + linear₂(activation(linear₁(x))))
 
     Shapes: (L, N, d_model), memory (S, N, d_model), or (N, L, d_model) and (N, S, d_model) with
-    batch_first, or without N -> like the first. Vaswani et al. 2017; norm_first: Xiong et al. 2020.
+    batch_first, or without N -> as the first.
     """
 
     def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048,
                  dropout: float = 0.1, activation: Activation = functional.relu,
                  layer_norm_eps: float = 1e-5, batch_first: bool = False,
-                 norm_first: bool = False, bias: bool = True, device: Any = None,
-                 dtype: Any = None):
+                 norm_first: bool = False, bias: bool = True, device: Device = None,
+                 dtype: DType = None):
         super().__init__()
         self._build(d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps,
                     batch_first, norm_first, bias, device, dtype, ("self_attn", "multihead_attn"))
@@ -120,7 +132,7 @@ class TransformerDecoderLayer(_Layer):
                 memory_mask: Tensor | None = None, tgt_key_padding_mask: Tensor | None = None,
                 memory_key_padding_mask: Tensor | None = None, tgt_is_causal: bool = False,
                 memory_is_causal: bool = False) -> Tensor:
-        """The layer's output; for the masks see `MultiheadAttention.forward`."""
+        """The layer's output. For the masks see `MultiheadAttention.forward`."""
         tgt = self._add(tgt, 1, lambda x: self.self_attn(
             x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal)[0])
         tgt = self._add(tgt, 2, lambda x: self.multihead_attn(
@@ -129,14 +141,14 @@ class TransformerDecoderLayer(_Layer):
         return self._add(tgt, 3, self._feed_forward)
 
 
-# ---------------------------------------------------------------- layers above each other
+# ---------------------------------------------------------------- stacks of layers
 
 
 class TransformerEncoder(Module):
-    """Copies of one layer above each other, and a norm behind them if there is one.
+    """num_layers copies of a layer, one after the other, then `norm` if it is given.
 
-    Shapes: as the layer's. The copies begin with equal weights. Padded positions are computed like
-    all others: enable_nested_tensor and mask_check have no effect.
+    The copies begin with equal weights. Shapes are those of the layer. enable_nested_tensor and
+    mask_check have no effect: padded positions are computed like all others.
     """
 
     def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None,
@@ -151,7 +163,7 @@ class TransformerEncoder(Module):
     def forward(self, src: Tensor, mask: Tensor | None = None,
                 src_key_padding_mask: Tensor | None = None,
                 is_causal: bool | None = None) -> Tensor:
-        """The last layer's output. Whether the mask is the causal one is found out, unless said."""
+        """The last layer's output. With is_causal=None the mask is compared with the causal one."""
         mask = additive(mask, src)
         causal = _is_causal(mask, is_causal)
         for layer in self.layers:
@@ -161,9 +173,9 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """Copies of one layer above each other, and a norm behind them if there is one.
+    """num_layers copies of a layer, one after the other, then `norm` if it is given.
 
-    Shapes: as the layer's. The copies begin with equal weights.
+    The copies begin with equal weights. Shapes are those of the layer.
     """
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None):
@@ -176,7 +188,7 @@ class TransformerDecoder(Module):
                 memory_mask: Tensor | None = None, tgt_key_padding_mask: Tensor | None = None,
                 memory_key_padding_mask: Tensor | None = None, tgt_is_causal: bool | None = None,
                 memory_is_causal: bool = False) -> Tensor:
-        """The last layer's output. Whether tgt_mask is the causal one is found out, unless said."""
+        """The last layer's output. tgt_is_causal=None compares tgt_mask with the causal mask."""
         causal = _is_causal(tgt_mask, tgt_is_causal)
         for layer in self.layers:
             tgt = layer(tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask,
@@ -190,8 +202,8 @@ def _copies(layer: Module, count: int) -> ModuleList:
     return ModuleList([copy.deepcopy(layer) for _ in range(count)])
 
 
-def _is_causal(mask: Any, hint: bool | None) -> bool:
-    """What the caller says, or else whether the mask is that of generate_square_subsequent_mask."""
+def _is_causal(mask: Tensor | None, hint: bool | None) -> bool:
+    """The hint, or without one whether the mask is that of generate_square_subsequent_mask."""
     if hint is not None or mask is None:
         return bool(hint)
     if mask.ndim != 2 or mask.shape[0] != mask.shape[1]:
@@ -199,7 +211,7 @@ def _is_causal(mask: Any, hint: bool | None) -> bool:
     return bool((mask == _causal_mask(len(mask), mask.device, mask.dtype)).all())
 
 
-def _causal_mask(sz: int, device: Any = None, dtype: Any = None) -> Any:
+def _causal_mask(sz: int, device: Device = None, dtype: DType = None) -> Tensor:
     return ops.arrange.triu(full((sz, sz), -math.inf, device=device, dtype=dtype), 1)
 
 
@@ -207,19 +219,22 @@ def _causal_mask(sz: int, device: Any = None, dtype: Any = None) -> Any:
 
 
 class Transformer(Module):
-    """An encoder over the source, and a decoder over the target that attends to what it makes.
+    """decoder(tgt, encoder(src)): the encoder-decoder model of Vaswani et al. 2017.
+
+    It has no embedding, no position encoding and no output projection. Matrices begin with
+    Xavier's uniform distribution.
 
     Shapes: src (S, N, d_model), tgt (T, N, d_model), or (N, S, d_model) and (N, T, d_model) with
-    batch_first, or without N -> like tgt. Matrices begin by Xavier's uniform distribution.
-    Embeddings, positions and the projection to a vocabulary are the caller's. Vaswani et al. 2017.
+    batch_first, or without N -> as tgt. For errors see `TransformerEncoderLayer` and `forward`.
     """
 
     def __init__(self, d_model: int = 512, nhead: int = 8, num_encoder_layers: int = 6,
                  num_decoder_layers: int = 6, dim_feedforward: int = 2048, dropout: float = 0.1,
-                 activation: Activation = functional.relu, custom_encoder: Any = None,
-                 custom_decoder: Any = None, layer_norm_eps: float = 1e-5,
+                 activation: Activation = functional.relu,
+                 custom_encoder: Module | None = None, custom_decoder: Module | None = None,
+                 layer_norm_eps: float = 1e-5,
                  batch_first: bool = False, norm_first: bool = False, bias: bool = True,
-                 device: Any = None, dtype: Any = None):
+                 device: Device = None, dtype: DType = None):
         super().__init__()
         options = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps,
                    batch_first, norm_first, bias, device, dtype)
@@ -250,23 +265,25 @@ class Transformer(Module):
         """The decoder's output; for the masks see `MultiheadAttention.forward`.
 
         Raises:
-            RuntimeError: batches that differ; a last dim other than d_model.
+            RuntimeError: the batch sizes differ, or a last dim is not d_model.
         """
         shapes = f"got src {tuple(src.shape)}, tgt {tuple(tgt.shape)}"
         across = 0 if self.batch_first else 1
         if src.ndim == tgt.ndim == 3 and src.shape[across] != tgt.shape[across]:
-            raise RuntimeError(f"Transformer: the batches of src and tgt must be equal, {shapes}")
+            raise RuntimeError("Transformer: src and tgt must have equal batch sizes, in dim "
+                               f"{across}, {shapes}; see batch_first")
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
-            raise RuntimeError(f"Transformer: the last dim of src and tgt must be {self.d_model}, "
-                               f"the d_model; {shapes}")
+            raise RuntimeError(f"Transformer: src and tgt must have {self.d_model} features "
+                               f"(d_model), {shapes}")
         memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
         return self.decoder(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask,
                             memory_key_padding_mask, tgt_is_causal, memory_is_causal)
 
     @staticmethod
-    def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Any:
-        """A mask that lets position i look at positions up to i. Shapes: sz -> (sz, sz).
+    def generate_square_subsequent_mask(sz: int, device: Device = None,
+                                        dtype: DType = None) -> Tensor:
+        """The causal mask: position i attends to positions up to i. Shapes: sz -> (sz, sz).
 
-        -inf above the diagonal, where not to look, else 0; of dtype bool: True and False.
+        It is -inf above the diagonal and 0 elsewhere, or True and False with dtype bool.
         """
         return _causal_mask(sz, device, dtype)

@@ -1,11 +1,10 @@
-"""Changes of resolution as modules: interpolation, pixel shuffling, windows as columns."""
+"""Resampling as modules: interpolation, pixel and channel shuffles, `Unfold` and `Fold`."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..tensors.tensor import Tensor
 from . import functional
+from .arguments import Sizes
 from .function_module import FunctionModule
 from .module import Module
 
@@ -13,10 +12,11 @@ from .module import Module
 class Upsample(Module):
     """Interpolates to `size`, or by `scale_factor`. Shapes: (N, C, *) -> (N, C, *').
 
-    mode: "nearest", "linear", "bilinear", "bicubic", "trilinear", "nearest-exact" or "area".
+    mode is "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear" or "area".
     """
 
-    def __init__(self, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
+    def __init__(self, size: Sizes | None = None,
+                 scale_factor: float | tuple[float, ...] | None = None, mode: str = "nearest",
                  align_corners: bool | None = None, recompute_scale_factor: bool | None = None):
         super().__init__()
         self.size = size
@@ -37,57 +37,72 @@ class Upsample(Module):
 
 
 class UpsamplingNearest2d(Upsample):
-    """Upsample by repeating pixels. Shapes: (N, C, H, W) -> (N, C, H', W')."""
+    """`Upsample` with mode="nearest". Shapes: (N, C, H, W) -> (N, C, H', W')."""
 
-    def __init__(self, size: Any = None, scale_factor: Any = None):
+    def __init__(self, size: Sizes | None = None,
+                 scale_factor: float | tuple[float, ...] | None = None):
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
-    """Upsample by bilinear interpolation that keeps the corners. Shapes: (N, C, H, W) -> H', W'."""
+    """`Upsample` with mode="bilinear" and align_corners=True.
 
-    def __init__(self, size: Any = None, scale_factor: Any = None):
+    Shapes: (N, C, H, W) -> (N, C, H', W').
+    """
+
+    def __init__(self, size: Sizes | None = None,
+                 scale_factor: float | tuple[float, ...] | None = None):
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)
 
 
 class PixelShuffle(FunctionModule, function="pixel_shuffle"):
-    """Channels as pixels. Shapes: (*, C r², H, W) -> (*, C, H r, W r). Shi et al. 2016."""
+    """Moves channels into blocks of r × r pixels, where r is upscale_factor.
+
+    Shapes: (*, C r², H, W) -> (*, C, H r, W r). Shi et al. 2016.
+    """
 
     upscale_factor: int
 
 
 class PixelUnshuffle(FunctionModule, function="pixel_unshuffle"):
-    """Pixels as channels. Shapes: (*, C, H r, W r) -> (*, C r², H, W)."""
+    """The inverse of `PixelShuffle`, where r is downscale_factor.
+
+    Shapes: (*, C, H r, W r) -> (*, C r², H, W).
+    """
 
     downscale_factor: int
 
 
 class ChannelShuffle(FunctionModule, function="channel_shuffle"):
-    """Deals the channels of each group out over all groups. Shapes: (N, C, *) -> (N, C, *).
+    """Reorders channels so that those of each group are spread over all groups.
 
-    Zhang et al. 2018.
+    Shapes: (N, C, *) -> (N, C, *). Zhang et al. 2018.
     """
 
     groups: int
 
 
 class Unfold(FunctionModule, function="unfold"):
-    """Windows as columns. Shapes: (N, C, H, W) or (C, H, W) -> (N, C taps, windows)."""
+    """Extracts windows as columns (im2col).
 
-    kernel_size: Any
-    dilation: Any = 1
-    padding: Any = 0
-    stride: Any = 1
+    Shapes: (N, C, H, W) or (C, H, W) -> (N, C · kernel elements, number of windows).
+    """
+
+    kernel_size: Sizes
+    dilation: Sizes = 1
+    padding: Sizes = 0
+    stride: Sizes = 1
 
 
 class Fold(FunctionModule, function="fold"):
-    """Adds columns up as windows of an image. Shapes: (N, C taps, windows) -> (N, C, *output_size).
+    """Adds columns up as windows of an image (col2im).
 
-    The transpose of `Unfold`, not its inverse: where windows overlap, they add up.
+    Shapes: (N, C · kernel elements, number of windows) -> (N, C, *output_size). It is the adjoint
+    of `Unfold`, not its inverse: overlapping windows are summed.
     """
 
-    output_size: Any
-    kernel_size: Any
-    dilation: Any = 1
-    padding: Any = 0
-    stride: Any = 1
+    output_size: Sizes
+    kernel_size: Sizes
+    dilation: Sizes = 1
+    padding: Sizes = 0
+    stride: Sizes = 1

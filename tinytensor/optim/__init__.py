@@ -1,4 +1,4 @@
-"""Optimisers: what turns gradients into better parameters, under PyTorch's names."""
+"""Optimisers and learning-rate schedulers, under PyTorch's names."""
 
 from typing import Any
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..arrays import Array
 from .optimizer import (
     Optimizer,
     average_square,
@@ -18,7 +19,7 @@ from .optimizer import (
 
 
 class Adadelta(Optimizer):
-    """Steps in the units of the parameters: their size follows that of the steps before.
+    """Gradient descent with step sizes from running means of squared gradients and steps:
 
         g ← gradient + weight_decay p                 (its negative with maximize)
         v ← ρ v + (1 - ρ) g²                          the mean of the squared gradients
@@ -29,14 +30,12 @@ class Adadelta(Optimizer):
     Zeiler 2012, algorithm 1, where lr is 1.
 
     Raises:
-        ValueError: a negative option, rho above 1; no parameters.
+        ValueError: an option is negative, rho is above 1, or there are no parameters.
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1.0, rho: float = 0.9,
                  eps: float = 1e-6, weight_decay: float = 0, foreach: bool | None = None, *,
                  capturable: bool = False, maximize: bool = False, differentiable: bool = False):
-        """`foreach`, `capturable` and `differentiable` choose among implementations in PyTorch;
-        here there is one, and a step is no part of a graph."""
         check_at_least_zero(**{"learning rate": float(lr), "epsilon value": eps,
                                "weight_decay value": weight_decay})
         if not 0.0 <= rho <= 1.0:
@@ -44,14 +43,14 @@ class Adadelta(Optimizer):
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay,
                                   "maximize": maximize})
 
-    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+    def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         count_step(state)
         return array, grad, *state_arrays(state, array, "square_avg", "acc_delta")
 
     @staticmethod
-    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, square: Any,
-                  delta_square: Any) -> None:
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Array, grad: Array, square: Array,
+                  delta_square: Array) -> None:
         lr, rho, eps = float(group["lr"]), group["rho"], group["eps"]
         for p, g, v, u in blocks(parameter, grad, square, delta_square):
             g = direction(p, g, group)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ..arrays import Array
 from .optimizer import (
     Optimizer,
     average,
@@ -21,20 +22,20 @@ from .optimizer import (
 
 
 class Adam(Optimizer):
-    """Steps of about lr in each direction, whatever the size of the gradient:
+    """Adaptive moment estimation: steps of about lr per element, whatever the gradient's scale:
 
         g ← gradient + weight_decay p   (its negative with maximize)
-        m ← β₁ m + (1 - β₁) g           the mean of the gradients
-        v ← β₂ v + (1 - β₂) g²          the mean of their squares
+        m ← β₁ m + (1 - β₁) g           the running mean of the gradients
+        v ← β₂ v + (1 - β₂) g²          the running mean of their squares
         p ← p - lr m̂ / (sqrt(v̂) + eps)  with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) in step t
 
-    With amsgrad, v̂ takes the largest v so far in place of v. With decoupled_weight_decay,
-    p ← (1 - lr weight_decay) p in place of the first line.
+    With amsgrad, the largest v so far replaces v in v̂. With decoupled_weight_decay,
+    p ← (1 - lr weight_decay) p replaces the weight_decay in the first line.
 
     Kingma and Ba 2015, algorithm 1; Reddi, Kale and Kumar 2018 (amsgrad).
 
     Raises:
-        ValueError: a negative option, betas outside of [0, 1); no parameters.
+        ValueError: an option is negative, betas are not in [0, 1), or there are no parameters.
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3,
@@ -42,8 +43,6 @@ class Adam(Optimizer):
                  weight_decay: float = 0, amsgrad: bool = False, *, foreach: bool | None = None,
                  maximize: bool = False, capturable: bool = False, differentiable: bool = False,
                  fused: bool | None = None, decoupled_weight_decay: bool = False):
-        """`foreach`, `capturable`, `differentiable` and `fused` choose among implementations in
-        PyTorch; here there is one, and a step is no part of a graph."""
         check_at_least_zero(**{"learning rate": float(lr), "epsilon value": eps,
                                "weight_decay value": weight_decay})
         check_betas(betas)
@@ -52,11 +51,11 @@ class Adam(Optimizer):
             "amsgrad": amsgrad, "maximize": maximize,
             "decoupled_weight_decay": decoupled_weight_decay})
 
-    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+    def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         beta1, beta2 = map(float, group["betas"])
         step = count_step(state)
-        # m̂ / (sqrt(v̂) + eps) = scale m / (sqrt(v) + eps correction): fewer walks over memory.
+        # m̂ / (sqrt(v̂) + eps) = scale m / (sqrt(v) + eps correction): fewer passes over memory.
         correction = math.sqrt(1 - beta2**step)
         scale = correction / (1 - beta1**step)
         mean, square = state_arrays(state, array, "exp_avg", "exp_avg_sq")
@@ -65,8 +64,8 @@ class Adam(Optimizer):
                 group["eps"] * correction)
 
     @staticmethod
-    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, mean: Any, square: Any,
-                  largest: Any, rate: float, eps: float) -> None:
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Array, grad: Array, mean: Array,
+                  square: Array, largest: Array | None, rate: float, eps: float) -> None:
         beta1, beta2 = map(float, group["betas"])
         arrays = [mean, square] if largest is None else [mean, square, largest]
         for p, g, m, v, *top in blocks(parameter, grad, *arrays):
@@ -86,11 +85,11 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay acts on the parameters, not through the gradient:
+    """`Adam` with decoupled weight decay, which acts on the parameters, not on the gradient:
 
-        p ← (1 - lr weight_decay) p     before the rest, which is Adam's without its first line
+        p ← (1 - lr weight_decay) p     before the step of Adam without weight_decay
 
-    Loshchilov and Hutter 2019. Arguments and errors as `Adam`, with another default.
+    Loshchilov and Hutter 2019. Arguments and errors are those of `Adam`.
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3,

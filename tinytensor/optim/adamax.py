@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..arrays import Array
 from .optimizer import (
     Optimizer,
     average,
@@ -19,39 +20,37 @@ from .optimizer import (
 
 
 class Adamax(Optimizer):
-    """Adam with the largest gradient in place of the root of the mean square:
+    """`Adam` with a decaying maximum of the gradients in place of the root mean square:
 
         g ← gradient + weight_decay p   (its negative with maximize)
-        m ← β₁ m + (1 - β₁) g           the mean of the gradients
-        u ← max(β₂ u, |g| + eps)        the largest, which fades
+        m ← β₁ m + (1 - β₁) g           the running mean of the gradients
+        u ← max(β₂ u, |g| + eps)        the decaying maximum
         p ← p - lr / (1 - β₁ᵗ) m / u    in step t
 
     Kingma and Ba 2015, algorithm 2; eps is PyTorch's addition.
 
     Raises:
-        ValueError: a negative option, betas outside of [0, 1); no parameters.
+        ValueError: an option is negative, betas are not in [0, 1), or there are no parameters.
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 2e-3,
                  betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
                  weight_decay: float = 0, foreach: bool | None = None, *, maximize: bool = False,
                  differentiable: bool = False, capturable: bool = False):
-        """`foreach`, `differentiable` and `capturable` choose among implementations in PyTorch;
-        here there is one, and a step is no part of a graph."""
         check_at_least_zero(**{"learning rate": float(lr), "epsilon value": eps,
                                "weight_decay value": weight_decay})
         check_betas(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps,
                                   "weight_decay": weight_decay, "maximize": maximize})
 
-    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+    def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         rate = float(group["lr"]) / (1 - float(group["betas"][0])**count_step(state))
         return array, grad, *state_arrays(state, array, "exp_avg", "exp_inf"), rate
 
     @staticmethod
-    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, mean: Any,
-                  largest: Any, rate: float) -> None:
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Array, grad: Array, mean: Array,
+                  largest: Array, rate: float) -> None:
         beta1, beta2 = map(float, group["betas"])
         for p, g, m, u in blocks(parameter, grad, mean, largest):
             g = direction(p, g, group)

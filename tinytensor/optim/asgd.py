@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..arrays import Array
 from ..tensors.creation import tensor
 from .optimizer import (
     Optimizer,
@@ -18,7 +19,7 @@ from .optimizer import (
 
 
 class ASGD(Optimizer):
-    """Gradient descent with falling steps η, and an average of the parameters beside it:
+    """Gradient descent with decreasing steps η, and a running average of the parameters:
 
         g ← gradient + weight_decay p              (its negative with maximize)
         p ← (1 - lambd η) p - η g
@@ -28,33 +29,31 @@ class ASGD(Optimizer):
     Polyak and Juditsky 1992, in the form that PyTorch uses.
 
     Raises:
-        ValueError: a negative lr or weight_decay; no parameters.
+        ValueError: lr or weight_decay is negative, or there are no parameters.
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, lambd: float = 1e-4,
                  alpha: float = 0.75, t0: float = 1e6, weight_decay: float = 0,
                  foreach: bool | None = None, maximize: bool = False,
                  differentiable: bool = False, capturable: bool = False):
-        """`foreach`, `differentiable` and `capturable` choose among implementations in PyTorch;
-        here there is one, and a step is no part of a graph."""
         check_at_least_zero(**{"learning rate": float(lr), "weight_decay value": weight_decay})
         super().__init__(params, {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0,
                                   "weight_decay": weight_decay, "maximize": maximize})
 
-    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+    def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         lr, step = float(group["lr"]), count_step(state)
         eta, mu = (state[name].item() if name in state else tensor(first, device="cpu").item()
                    for name, first in (("eta", lr), ("mu", 1.0)))
-        # In the default dtype, whose rounding the next step is to see.
+        # Rounded to the default dtype, as in PyTorch, before the next step uses them.
         state["eta"] = tensor(lr / (1 + group["lambd"] * lr * step) ** group["alpha"],
                               device="cpu")
         state["mu"] = tensor(1 / max(1.0, step - group["t0"]), device="cpu")
         return array, grad, *state_arrays(state, array, "ax"), eta, mu
 
     @staticmethod
-    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, ax: Any, eta: float,
-                  mu: float) -> None:
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Array, grad: Array, ax: Array,
+                  eta: float, mu: float) -> None:
         for p, g, average in blocks(parameter, grad, ax):
             g = direction(p, g, group)
             p *= 1 - group["lambd"] * eta

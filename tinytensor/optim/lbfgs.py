@@ -1,4 +1,4 @@
-"""L-BFGS, and the line search that goes with it."""
+"""L-BFGS, with a line search for the strong Wolfe conditions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from ..arrays import Array
 from ..arrays.devices import array_module, on
 from ..autograd import versions
 from ..autograd.graph import tensor_of
@@ -13,35 +14,37 @@ from ..autograd.modes import enable_grad, no_grad
 from ..tensors.tensor import Tensor
 from .optimizer import Optimizer, check_at_least_zero
 
-DECREASE = 1e-4  # c₁ of the Wolfe conditions: the part of the promised decrease that is enough
-FLATNESS = 0.9  # c₂: the part of the slope at the start that may be left
-LEAST_CURVATURE = 1e-10  # pairs with less are not remembered: the Hessian stays positive
+DECREASE = 1e-4  # c₁ of the Wolfe conditions: the required share of the predicted decrease
+FLATNESS = 0.9  # c₂: the largest allowed share of the initial slope
+MIN_CURVATURE = 1e-10  # pairs with less are not stored, so the Hessian stays positive
 
 
 class LBFGS(Optimizer):
-    """Newton's method, with an inverse Hessian H made of the last few steps and gradients.
+    """A quasi-Newton method. The inverse Hessian H follows from the last history_size steps:
 
-        s = p - p_before,  y = g - g_before   the pairs that are remembered, with ρ = 1 / (y·s)
-        H ← (1 - ρ s yᵀ) H (1 - ρ y sᵀ) + ρ s sᵀ   from each, onto H = (y·s) / (y·y) of the last
-        d = -H g                              without a matrix being formed
-        p ← p + t d                           with t = lr, or from the line search
+        s = p - p_before,  y = g - g_before   for each step, and ρ = 1 / (y·s)
+        H ← (1 - ρ s yᵀ) H (1 - ρ y sᵀ) + ρ s sᵀ   for each, from the last (y·s) / (y·y) on
+        d = -H g                              computed without forming H
+        p ← p + t d                           where t is lr, or comes from the line search
 
-    One `step` is up to max_iter of these and evaluates the closure up to max_eval times. It ends
-    before if no gradient exceeds tolerance_grad or loss or parameters move less than
-    tolerance_change. All parameters are taken as one vector: there is one group only.
+    One `step` runs up to max_iter iterations and evaluates the closure up to max_eval times. It
+    stops early if no gradient exceeds tolerance_grad, or the loss or the parameters change by less
+    than tolerance_change. All parameters form one vector, so there is only one group.
 
     Nocedal and Wright 2006, algorithms 7.4 and 7.5, and 3.5 and 3.6 (strong_wolfe).
 
+    Args:
+        max_eval: 5/4 max_iter by default.
+        line_search_fn: "strong_wolfe" or None.
+
     Raises:
-        ValueError: a negative lr; more than one group; no parameters.
+        ValueError: lr is negative, there are several groups, or there are no parameters.
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1, max_iter: int = 20,
                  max_eval: int | None = None, tolerance_grad: float = 1e-7,
                  tolerance_change: float = 1e-9, history_size: int = 100,
                  line_search_fn: str | None = None):
-        """`max_eval` is 5/4 of max_iter if it is not given; `line_search_fn` is "strong_wolfe"
-        or None."""
         check_at_least_zero(**{"learning rate": float(lr)})
         super().__init__(params, {
             "lr": lr, "max_iter": max_iter,
@@ -51,46 +54,46 @@ class LBFGS(Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         if self.param_groups:
-            raise ValueError("LBFGS takes all parameters as one vector: it has no options for "
-                             "some of them, and one parameter group only")
+            raise ValueError("LBFGS: all parameters form one vector, so there can be only one "
+                             "parameter group; pass them as one list")
         super().add_param_group(param_group)
 
     def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
-        """Minimises for up to max_iter iterations.
+        """Runs up to max_iter iterations.
 
         Args:
-            closure: computes the loss anew and calls backward on it.
+            closure: sets the gradients to zero, computes the loss, calls backward and returns it.
 
         Returns:
             the loss before the step.
 
         Raises:
-            RuntimeError: a line_search_fn that does not exist.
+            RuntimeError: line_search_fn is unknown.
         """
         group = self.param_groups[0]
         searching = group["line_search_fn"] is not None
         if searching and group["line_search_fn"] != "strong_wolfe":
-            raise RuntimeError(f"LBFGS: the line search {group['line_search_fn']!r} is unknown; "
-                               "only 'strong_wolfe' is supported")
+            raise RuntimeError("LBFGS: line_search_fn must be 'strong_wolfe' or None, got "
+                               f"{group['line_search_fn']!r}")
         with no_grad():
             return on(group["params"][0].device, self._minimise, closure, group, searching)
 
     def _minimise(self, _: Any, closure: Callable[[], Any], group: dict[str, Any],
                   searching: bool) -> Any:
-        state = self.state[group["params"][0]]  # all of it is with the first parameter
+        state = self.state[group["params"][0]]  # the first parameter holds it all
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)
         last_evaluation = state["func_evals"] + group["max_eval"]
         tolerance = group["tolerance_change"]
 
-        def evaluate() -> tuple[Any, Any]:
+        def evaluate() -> tuple[Any, Array]:
             state["func_evals"] += 1
             with enable_grad():
                 loss = closure()
             return loss, self._gradient()
 
         def trial(t: float) -> Trial:
-            """What is there at t along d; the parameters stay where they are."""
+            """The loss and gradient at p + t d. The parameters are restored."""
             before = [p._array.copy() for p in group["params"]]
             self._move(t, d)
             loss, gradient = evaluate()
@@ -106,7 +109,7 @@ class LBFGS(Optimizer):
             state["n_iter"] += 1
             d = self._direction(gradient, state, group["history_size"])
             t = float(group["lr"])
-            if state["n_iter"] == 1:  # nothing is known of the scale yet
+            if state["n_iter"] == 1:  # H has no scale yet
                 t *= 1.0 / max(1.0, float(abs(gradient).sum()))
             state.update(d=tensor_of(d, None), t=t, prev_loss=loss,
                          prev_flat_grad=tensor_of(gradient, None))
@@ -114,9 +117,9 @@ class LBFGS(Optimizer):
             if slope > -tolerance:
                 break
             if searching:
-                found = strong_wolfe(trial, Trial(0.0, loss, gradient, slope), t, _largest(d),
-                                     tolerance, last_evaluation - state["func_evals"])
-                t, loss, gradient, _ = found
+                t, loss, gradient, _ = strong_wolfe(
+                    trial, Trial(0.0, loss, gradient, slope), t, _largest(d), tolerance,
+                    last_evaluation - state["func_evals"])
                 state["t"] = t
             self._move(t, d)
             if iteration == group["max_iter"]:
@@ -131,8 +134,8 @@ class LBFGS(Optimizer):
                 break
         return first_loss
 
-    def _direction(self, gradient: Any, state: dict[str, Any], history_size: int) -> Any:
-        """-H g by the two loops of algorithm 7.4, after remembering the last pair."""
+    def _direction(self, gradient: Array, state: dict[str, Any], history_size: int) -> Array:
+        """Stores the last pair and returns -H g, by the two loops of algorithm 7.4."""
         if state["n_iter"] == 1:
             state.update(old_dirs=[], old_stps=[], ro=[], H_diag=1.0)
             return -gradient
@@ -140,7 +143,7 @@ class LBFGS(Optimizer):
         s = state["d"]._array * float(state["t"])
         history = state["old_dirs"], state["old_stps"], state["ro"]
         curvature = float(y.dot(s))
-        if curvature > LEAST_CURVATURE:
+        if curvature > MIN_CURVATURE:
             pair = tensor_of(y, None), tensor_of(s, None), 1.0 / curvature
             for values, new in zip(history, pair, strict=True):
                 values.append(new)
@@ -156,15 +159,15 @@ class LBFGS(Optimizer):
             d += (alphas.pop() - rho * y.dot(d)) * s
         return d
 
-    def _gradient(self) -> Any:
-        """The gradients of all parameters as one vector, which shares no memory with them."""
+    def _gradient(self) -> Array:
+        """A copy of the gradients of all parameters, as one vector."""
         params = self.param_groups[0]["params"]
         xp = array_module(params[0]._array)
         return xp.concatenate([
             (xp.zeros_like(p._array) if p.grad is None else p.grad._array).reshape(-1)
             for p in params])
 
-    def _move(self, t: float, d: Any) -> None:
+    def _move(self, t: float, d: Array) -> None:
         """p ← p + t d"""
         start = 0
         for p in self.param_groups[0]["params"]:
@@ -172,12 +175,12 @@ class LBFGS(Optimizer):
             self._write(p, p._array + t * part)
             start += p._array.size
 
-    def _write(self, parameter: Tensor, values: Any) -> None:
+    def _write(self, parameter: Tensor, values: Array) -> None:
         parameter._array[...] = values
         versions.note_write(parameter._array, "LBFGS.step")
 
 
-def _largest(x: Any) -> float:
+def _largest(x: Array) -> float:
     return float(abs(x).max())
 
 
@@ -185,22 +188,22 @@ def _largest(x: Any) -> float:
 
 
 class Trial(NamedTuple):
-    """A point at t along the direction, and how steep the loss is there in this direction."""
+    """A point t along the direction: the loss, its gradient, and its slope in that direction."""
 
     t: float
     loss: float
-    gradient: Any
+    gradient: Array
     slope: float
 
 
 def strong_wolfe(at: Callable[[float], Trial], start: Trial, t: float, size: float,
-                 tolerance: float, most: int) -> Trial:
-    """A point where the loss has decreased enough and is flat enough, beginning with t.
+                 tolerance: float, max_trials: int) -> Trial:
+    """A point that fulfils the strong Wolfe conditions, beginning the search at t:
 
         loss(t) <= loss(0) + c₁ t slope(0)  and  |slope(t)| <= c₂ |slope(0)|
 
-    The best point so far where `most` trials did not find one, or where the interval, in which
-    the largest parameter moves by its length times size, became shorter than the tolerance.
+    Returns the best point so far after max_trials trials, or when the interval times `size`, the
+    largest change of a parameter in it, is below the tolerance.
 
     Nocedal and Wright 2006, algorithms 3.5 (the search for an interval) and 3.6 (the choice in it).
     """
@@ -211,7 +214,7 @@ def strong_wolfe(at: Callable[[float], Trial], start: Trial, t: float, size: flo
         return abs(trial.slope) <= -FLATNESS * start.slope
 
     previous, trial, tries = start, at(t), 0
-    while tries < most:
+    while tries < max_trials:
         risen = too_high(trial) or (tries > 1 and trial.loss >= previous.loss)
         if not risen and flat(trial):
             return trial
@@ -225,8 +228,8 @@ def strong_wolfe(at: Callable[[float], Trial], start: Trial, t: float, size: flo
 
     bracket = [previous, trial]
     low = lower_of(bracket)
-    slow = False  # whether the trial before was already close to an end of the interval
-    while tries < most:
+    slow = False  # whether the previous trial was close to an end of the interval
+    while tries < max_trials:
         left, right = sorted(end.t for end in bracket)
         if (right - left) * size < tolerance:
             break
@@ -250,14 +253,14 @@ def strong_wolfe(at: Callable[[float], Trial], start: Trial, t: float, size: flo
 
 
 def lower_of(bracket: list[Trial]) -> int:
-    """Which of the two ends has the smaller loss."""
+    """The index of the end with the smaller loss."""
     return 0 if bracket[0].loss <= bracket[1].loss else 1
 
 
 def cubic_minimum(a: Trial, b: Trial, least: float, most: float) -> float:
-    """Where the cubic with the losses and slopes of two points is smallest, within bounds.
+    """The minimiser, within bounds, of the cubic through two points with the given slopes.
 
-    Their middle where it has no minimum. Nocedal and Wright 2006, equation 3.59.
+    The middle of the bounds if the cubic has no minimum. Nocedal and Wright 2006, equation 3.59.
     """
     if b.t < a.t:
         a, b = b, a
@@ -269,6 +272,6 @@ def cubic_minimum(a: Trial, b: Trial, least: float, most: float) -> float:
         return (least + most) / 2
     d2 = math.sqrt(square)
     bend = b.slope - a.slope + 2 * d2
-    if bend == 0:  # no cubic but a line, or a parabola that opens downwards: it falls for ever
+    if bend == 0:  # a line, or a parabola that opens downwards: no minimum
         return most if a.slope + b.slope < 0 else least
     return min(max(b.t - (b.t - a.t) * ((b.slope + d2 - d1) / bend), least), most)

@@ -1,11 +1,11 @@
-"""Schedulers: the learning rate of an optimizer, from step to step, under PyTorch's names.
+"""Learning-rate schedulers, under PyTorch's names.
 
-A scheduler acts on the groups of its optimizer: it is made after it, sets the rate of the first
-epoch at once, and every `step()`, after `optimizer.step()`, sets the next one. What counts as an
-epoch is up to the program; several schedulers here are meant to be stepped after every batch.
+A scheduler is created after its optimizer and sets the rate of the first epoch at once. Each
+`step()`, called after `optimizer.step()`, sets the rates of the next epoch. The program decides
+what an epoch is: `CyclicLR` and `OneCycleLR` are stepped after every batch.
 
-In the formulas, lr₀ is the rate of a group when its first scheduler was made, and t the number of
-steps of the scheduler, its `last_epoch`.
+In the formulas, lr₀ is the rate of a group when its first scheduler was created, and t is
+`last_epoch`, the number of steps of the scheduler.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import types
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ..autograd.frames import warn
 from ..tensors.tensor import Tensor
 from .optimizer import Optimizer
+
+T = TypeVar("T")
 
 __all__ = [
     "LRScheduler", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR",
@@ -30,18 +32,19 @@ __all__ = [
 
 
 class LRScheduler:
-    """The base class of all schedulers. A subclass defines `get_lr`, the rates of `last_epoch`.
+    """The base class of all schedulers. A subclass defines `get_lr`, the rates at `last_epoch`.
 
     Args:
-        optimizer: its groups are given new rates.
-        last_epoch: where to go on; the groups must then have an "initial_lr". -1 begins anew.
+        optimizer: the optimizer whose rates are set.
+        last_epoch: the epoch to continue from; -1 begins a new schedule. To continue, each group
+            must have an "initial_lr".
 
     Raises:
-        TypeError: not an Optimizer.
-        KeyError: a group without "initial_lr" where last_epoch is not -1.
+        TypeError: optimizer is not an Optimizer.
+        KeyError: last_epoch is not -1, and a group has no "initial_lr".
     """
 
-    _is_initial = False  # whether the step that is being made sets the first rates
+    _is_initial = False  # whether the current step sets the first rates
     _get_lr_called_within_step = False
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
@@ -50,11 +53,11 @@ class LRScheduler:
             if last_epoch == -1:
                 group.setdefault("initial_lr", float(group["lr"]))
             elif "initial_lr" not in group:
-                raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}]: load "
-                               "the optimizer's state before a scheduler that goes on, or leave "
-                               "last_epoch at -1")
+                raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}]; to "
+                               "continue a schedule load the optimizer's state first, to begin "
+                               "one leave last_epoch at -1")
         self.optimizer = optimizer
-        # What was stepped before the first scheduler came is no part of a schedule.
+        # Steps before the first scheduler was created do not count.
         vars(optimizer).setdefault("steps_before_schedules", optimizer.steps_taken)
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
@@ -69,19 +72,19 @@ class LRScheduler:
             self._is_initial = False
 
     def get_lr(self) -> list[float]:
-        """The rates of `last_epoch`, one a group. To be called by `step` only."""
+        """The rates at `last_epoch`, one for each group. Only `step` should call it."""
         raise NotImplementedError
 
     def get_last_lr(self) -> list[float]:
-        """The rates that were set last, one a group."""
+        """The rates that were set last, one for each group."""
         return self._last_lr
 
     def step(self, epoch: int | None = None) -> None:
-        """Goes on to the next epoch, or to the one that is given, and sets its rates."""
+        """Advances to the next epoch, or to the given one, and sets its rates."""
         optimizer: Any = self.optimizer
         if self._step_count == 1 and optimizer.steps_taken == optimizer.steps_before_schedules:
-            warn("lr_scheduler.step() was called before optimizer.step(): the first learning rate "
-                 "of the schedule is skipped; step the optimizer first")
+            warn("lr_scheduler.step() was called before optimizer.step(), so the first learning "
+                 "rate of the schedule is skipped; call optimizer.step() first")
         self._step_count += 1
         self._update_lr(epoch)
 
@@ -104,70 +107,80 @@ class LRScheduler:
 
     def _check_within_step(self) -> None:
         if not self._get_lr_called_within_step:
-            warn("get_lr() goes on from the rates that are set now; to read the last computed "
+            warn("get_lr() computes the next rates from the current ones; to read the current "
                  "rates use get_last_lr()")
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimizer, as plain data; it is no copy."""
+        """All attributes but the optimizer, as plain data. It is not a copy."""
         return {name: value for name, value in vars(self).items()
                 if name not in ("optimizer", "_optimizer_steps")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on where the scheduler was whose state this is. The optimizer has its own."""
+        """Restores a state_dict. The optimizer's own state_dict has the current rates."""
         vars(self).update(state_dict)
 
 
-_LRScheduler = LRScheduler  # the name by which older programs derive from it
+_LRScheduler = LRScheduler  # the name that older programs use
 
 
-def check_optimizer(optimizer: Any) -> None:
+def check_optimizer(optimizer: object) -> None:
+    """Raises TypeError unless it is an Optimizer."""
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+        raise TypeError(f"{type(optimizer).__name__} is not an Optimizer; the first argument of a "
+                        "scheduler is the optimizer")
 
 
 def current_rates(optimizer: Optimizer) -> list[float]:
+    """The learning rate of each group."""
     return [float(group["lr"]) for group in optimizer.param_groups]
 
 
 def set_rate(group: dict[str, Any], lr: float) -> None:
-    """Sets the rate of a group; one that is a Tensor stays the same Tensor."""
+    """Sets the rate of a group. A rate that is a Tensor is changed in place."""
     if isinstance(group["lr"], Tensor):
         group["lr"].fill_(lr)  # type: ignore[attr-defined]
     else:
         group["lr"] = lr
 
 
-def for_each_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
-    """One value for each group, given such a list or one value for all.
+def for_each_group(name: str, optimizer: Optimizer, value: T | Sequence[T]) -> list[T]:
+    """A list with a value for each group, given such a list or one value for all.
 
     Raises:
-        ValueError: a list of another length.
+        ValueError: the list has another length than there are groups.
     """
     groups = len(optimizer.param_groups)
     if not isinstance(value, list | tuple):
-        return [value] * groups
+        return [cast(T, value)] * groups
     if len(value) != groups:
-        raise ValueError(f"{name} must have the same length as optimizer.param_groups: it has "
-                         f"{len(value)} values, param_groups {groups}")
+        raise ValueError(f"{name} must have one value for each parameter group, got {len(value)} "
+                         f"values for {groups} groups")
     return list(value)
+
+
+def check_choice(scheduler: str, name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raises ValueError unless the value of an option is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{scheduler}: {name} must be {' or '.join(map(repr, choices))}, got "
+                         f"{value!r}")
 
 
 # ---------------------------------------------------------------- one factor for all groups
 
 
-class _Factor(LRScheduler):
-    """Rates that are a factor times lr₀.
+class _FactorLR(LRScheduler):
+    """The base class of schedulers whose rates are lr₀ times a factor.
 
-    `get_lr` multiplies the rates that are set by the change of this factor, so that several
-    schedulers of one optimizer multiply their factors.
+    `get_lr` multiplies the current rates by the change of the factor since the last epoch. So the
+    factors of several schedulers of one optimizer multiply.
     """
 
     def _factor(self) -> float:
-        """The factor of last_epoch."""
+        """The factor at last_epoch."""
         raise NotImplementedError
 
     def _change(self) -> float:
-        """The factor of last_epoch by that of the epoch before."""
+        """The factor at last_epoch divided by that of the epoch before."""
         raise NotImplementedError
 
     def get_lr(self) -> list[float]:
@@ -180,8 +193,8 @@ class _Factor(LRScheduler):
         return [base * factor for base in self.base_lrs]
 
 
-class StepLR(_Factor):
-    """lr = lr₀ gammaⁿ with n = ⌊t / step_size⌋: the rate falls every step_size epochs."""
+class StepLR(_FactorLR):
+    """lr = lr₀ gammaⁿ, where n = ⌊t / step_size⌋."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1,
                  last_epoch: int = -1):
@@ -193,12 +206,12 @@ class StepLR(_Factor):
         return self.gamma ** (self.last_epoch // self.step_size)
 
     def _change(self) -> float:
-        falls = self.last_epoch != 0 and self.last_epoch % self.step_size == 0
-        return self.gamma if falls else 1.0
+        changes = self.last_epoch != 0 and self.last_epoch % self.step_size == 0
+        return self.gamma if changes else 1.0
 
 
-class MultiStepLR(_Factor):
-    """lr = lr₀ gammaⁿ, where n is how many of the milestones are at most t."""
+class MultiStepLR(_FactorLR):
+    """lr = lr₀ gammaⁿ, where n is the number of milestones that are at most t."""
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1,
                  last_epoch: int = -1):
@@ -213,11 +226,11 @@ class MultiStepLR(_Factor):
         return self.gamma ** self.milestones[self.last_epoch]
 
 
-class ConstantLR(_Factor):
-    """lr = lr₀ factor in the first total_iters epochs, lr₀ after them.
+class ConstantLR(_FactorLR):
+    """lr = lr₀ factor in the first total_iters epochs, lr₀ afterwards.
 
     Raises:
-        ValueError: a factor outside of [0, 1].
+        ValueError: the factor is not in [0, 1].
     """
 
     def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5,
@@ -237,11 +250,11 @@ class ConstantLR(_Factor):
         return 1.0 / self.factor if self.last_epoch == self.total_iters else 1.0
 
 
-class LinearLR(_Factor):
-    """lr = lr₀ times a factor on the line from start_factor, at 0, to end_factor, at total_iters.
+class LinearLR(_FactorLR):
+    """lr = lr₀ (start_factor + (end_factor - start_factor) min(t / total_iters, 1)), a warm-up.
 
-    The usual warm-up. Raises:
-        ValueError: a start_factor outside of (0, 1], an end_factor outside of [0, 1].
+    Raises:
+        ValueError: start_factor is not in (0, 1], or end_factor is not in [0, 1].
     """
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3,
@@ -257,8 +270,8 @@ class LinearLR(_Factor):
         super().__init__(optimizer, last_epoch)
 
     def _factor(self) -> float:
-        way = min(self.total_iters, self.last_epoch) / self.total_iters
-        return self.start_factor + (self.end_factor - self.start_factor) * way
+        progress = min(self.total_iters, self.last_epoch) / self.total_iters
+        return self.start_factor + (self.end_factor - self.start_factor) * progress
 
     def _change(self) -> float:
         if self.last_epoch == 0:
@@ -269,7 +282,7 @@ class LinearLR(_Factor):
         return 1 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
 
 
-class ExponentialLR(_Factor):
+class ExponentialLR(_FactorLR):
     """lr = lr₀ gammaᵗ."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1):
@@ -283,8 +296,8 @@ class ExponentialLR(_Factor):
         return 1.0 if self._is_initial else self.gamma
 
 
-class PolynomialLR(_Factor):
-    """lr = lr₀ (1 - t / total_iters) ** power, and 0 after total_iters."""
+class PolynomialLR(_FactorLR):
+    """lr = lr₀ (1 - t / total_iters)**power, and 0 after total_iters."""
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0,
                  last_epoch: int = -1):
@@ -305,10 +318,10 @@ class PolynomialLR(_Factor):
 # ---------------------------------------------------------------- functions of the epoch
 
 
-class _ByFunction(LRScheduler):
-    """What schedulers with functions of the epoch share: one for all groups, or one for each.
+class _FunctionLR(LRScheduler):
+    """The base class of schedulers with functions of the epoch: one for all groups, or one each.
 
-    A state holds the attributes of functions that are objects, and None for plain functions.
+    The state_dict holds the attributes of callable objects, and None for plain functions.
     """
 
     def __init__(self, optimizer: Optimizer,
@@ -317,8 +330,8 @@ class _ByFunction(LRScheduler):
         self.lr_lambdas = for_each_group("lr_lambda", optimizer, lr_lambda)
         for function in self.lr_lambdas:
             if not callable(function):
-                raise TypeError("lr_lambda should be a function, but got "
-                                f"{type(function).__name__}")
+                raise TypeError(f"{type(self).__name__}: lr_lambda must be a function of the "
+                                f"epoch, got {type(function).__name__}")
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
@@ -334,19 +347,19 @@ class _ByFunction(LRScheduler):
                 vars(function).update(attributes)
 
 
-def attributes_of(function: Any) -> dict[str, Any] | None:
-    """A copy of the attributes of an object that can be called; None for a plain function."""
+def attributes_of(function: Callable[..., Any]) -> dict[str, Any] | None:
+    """A copy of the attributes of a callable object; None for a plain function."""
     if isinstance(function, types.FunctionType) or not hasattr(function, "__dict__"):
         return None
     return dict(vars(function))
 
 
-class LambdaLR(_ByFunction):
-    """lr = lr₀ lr_lambda(t).
+class LambdaLR(_FunctionLR):
+    """lr = lr₀ lr_lambda(t), with one function for all groups or a list of one for each.
 
     Raises:
-        ValueError: a list of functions of another length than the groups.
-        TypeError: what cannot be called.
+        ValueError: the list has another length than there are groups.
+        TypeError: a value is not callable.
     """
 
     def get_lr(self) -> list[float]:
@@ -355,8 +368,8 @@ class LambdaLR(_ByFunction):
                 for base, function in zip(self.base_lrs, self.lr_lambdas, strict=True)]
 
 
-class MultiplicativeLR(_ByFunction):
-    """lr = lr of the epoch before, times lr_lambda(t). Errors as `LambdaLR`."""
+class MultiplicativeLR(_FunctionLR):
+    """lr ← lr lr_lambda(t) at each step. Errors are those of `LambdaLR`."""
 
     def get_lr(self) -> list[float]:
         self._check_within_step()
@@ -371,10 +384,10 @@ class MultiplicativeLR(_ByFunction):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """lr = eta_min + (lr₀ - eta_min) (1 + cos(π t / T_max)) / 2, up again after T_max.
+    """lr = eta_min + (lr₀ - eta_min) (1 + cos(π t / T_max)) / 2, which rises again after T_max.
 
-    Loshchilov and Hutter 2017, equation 5, without its restarts. The rate is computed from the one
-    before: what others change in between stays changed.
+    Each rate is computed from the current one, so changes by other schedulers persist. Loshchilov
+    and Hutter 2017, equation 5, without restarts.
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int,  # noqa: N803 - PyTorch's name
@@ -390,7 +403,7 @@ class CosineAnnealingLR(LRScheduler):
             return rates
         if self._step_count == 1 and t > 0:
             return self._get_closed_form_lr()
-        if (t - 1 - self.T_max) % (2 * self.T_max) == 0:  # the one before was eta_min: no ratio
+        if (t - 1 - self.T_max) % (2 * self.T_max) == 0:  # the last rate was eta_min: no ratio
             first = (1 - math.cos(math.pi / self.T_max)) / 2
             return [lr + (base - low) * first
                     for lr, base in zip(rates, self.base_lrs, strict=True)]
@@ -404,24 +417,25 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """lr = eta_min + (lr₀ - eta_min) (1 + cos(π T_cur / T_i)) / 2, back at lr₀ after T_i epochs.
+    """lr = eta_min + (lr₀ - eta_min) (1 + cos(π T_cur / T_i)) / 2, restarted after T_i epochs.
 
-    T_i begins as T_0 and grows by T_mult at every restart; T_cur counts from the last restart.
-    `step(epoch)` takes fractions of epochs.
+    T_i begins as T_0 and is multiplied by T_mult at every restart. T_cur counts epochs since the
+    last restart. `step(epoch)` takes fractions of epochs. Loshchilov and Hutter 2017, equation 5.
 
-    Loshchilov and Hutter 2017, equation 5. Raises:
-        ValueError: a T_0 that is no positive int, a T_mult that is no int of at least 1, an
-            eta_min that is no number; a negative epoch.
+    Raises:
+        ValueError: T_0 is not a positive int, T_mult is not an int of at least 1, eta_min is not a
+            number, or an epoch is negative.
     """
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1,  # noqa: N803
                  eta_min: float = 0.0, last_epoch: int = -1):
         if not isinstance(T_0, int) or T_0 <= 0:
-            raise ValueError(f"Expected positive integer T_0, but got {T_0}")
+            raise ValueError(f"CosineAnnealingWarmRestarts: T_0 must be a positive int, got {T_0}")
         if not isinstance(T_mult, int) or T_mult < 1:
-            raise ValueError(f"Expected integer T_mult >= 1, but got {T_mult}")
+            raise ValueError("CosineAnnealingWarmRestarts: T_mult must be an int of at least 1, "
+                             f"got {T_mult}")
         if not isinstance(eta_min, float | int):
-            raise ValueError(f"Expected float or int eta_min, but got {eta_min} of type "
+            raise ValueError("CosineAnnealingWarmRestarts: eta_min must be a float or int, got "
                              f"{type(eta_min).__name__}")
         self.T_0 = T_0
         self.T_i = T_0
@@ -436,19 +450,20 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         return [self.eta_min + (base - self.eta_min) * share for base in self.base_lrs]
 
     def step(self, epoch: float | None = None) -> None:
-        """Goes on to the next epoch, or to the one that is given, which may be a fraction."""
+        """Advances to the next epoch, or to the given one, which may be a fraction."""
         if epoch is None and self.last_epoch >= 0:
-            self._next()
+            self._advance()
             epoch = self.last_epoch + 1
         else:
             epoch = 0 if epoch is None else epoch
             if epoch < 0:
-                raise ValueError(f"Expected non-negative epoch, but got {epoch}")
+                raise ValueError("CosineAnnealingWarmRestarts.step: epoch must not be negative, "
+                                 f"got {epoch}")
             self._go_to(epoch)
         self.last_epoch = math.floor(epoch)
         self._set_lr(self.get_lr)
 
-    def _next(self) -> None:
+    def _advance(self) -> None:
         self.T_cur += 1
         if self.T_cur >= self.T_i:
             self.T_cur %= self.T_i
@@ -459,7 +474,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
             self.T_i, self.T_cur = self.T_0, epoch
         elif self.T_mult == 1:
             self.T_cur = epoch % self.T_0
-        else:  # n restarts lie before it, T_0 (1 + T_mult + ... + T_multⁿ⁻¹) epochs
+        else:  # after n restarts, which took T_0 (1 + T_mult + ... + T_multⁿ⁻¹) epochs
             n = int(math.log(epoch / self.T_0 * (self.T_mult - 1) + 1, self.T_mult))
             self.T_cur = epoch - self.T_0 * (self.T_mult**n - 1) / (self.T_mult - 1)
             self.T_i = self.T_0 * self.T_mult**n
@@ -468,21 +483,23 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 # ---------------------------------------------------------------- cycles, of momentum too
 
 
-class _WithMomentum(LRScheduler):
-    """What schedulers that cycle the momentum, or Adam's β₁, against the rate share."""
+class _CyclesMomentum(LRScheduler):
+    """The base class of schedulers that cycle the momentum, or Adam's β₁, opposite to the rate."""
 
     use_beta1: bool
 
-    def _start_momentum(self, optimizer: Optimizer, base: Any, largest: Any,
+    def _start_momentum(self, optimizer: Optimizer, base: float | Sequence[float],
+                        largest: float | Sequence[float],
                         last_epoch: int) -> tuple[list[float], list[float]]:
-        """Sets the momentum to its largest value; the values as lists, one a group.
+        """Sets the momentum to its largest value; returns (base, largest) with a value per group.
 
         Raises:
-            ValueError: an optimizer without momentum.
+            ValueError: the optimizer has no momentum.
         """
         if not {"momentum", "betas"} & set(optimizer.defaults):
-            raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` "
-                             "option enabled")
+            raise ValueError(f"{type(self).__name__}: cycle_momentum=True needs an optimizer with "
+                             f"momentum or betas, which {type(optimizer).__name__} does not have; "
+                             "pass cycle_momentum=False")
         self.use_beta1 = "betas" in optimizer.defaults
         bases = for_each_group("base_momentum", optimizer, base)
         tops = for_each_group("max_momentum", optimizer, largest)
@@ -500,20 +517,22 @@ class _WithMomentum(LRScheduler):
             group["momentum"] = momentum
 
 
-class CyclicLR(_WithMomentum):
-    """Rates that go up from base_lr to max_lr in step_size_up steps, and down again.
+class CyclicLR(_CyclesMomentum):
+    """Rates that rise linearly from base_lr to max_lr in step_size_up steps and fall again.
 
-        triangular    always between base_lr and max_lr
-        triangular2   half the height in every cycle
-        exp_range     gammaᵗ times the height
-        scale_fn      times its value, of the cycle (from 1) or of t by scale_mode
+    The mode, or scale_fn, scales the amplitude max_lr - base_lr:
 
-    With cycle_momentum, the momentum goes from max_momentum to base_momentum and back meanwhile.
-    To be stepped after every batch.
+        triangular    by 1
+        triangular2   by 1/2 in the second cycle, 1/4 in the third, ...
+        exp_range     by gammaᵗ
+        scale_fn      by scale_fn(cycle), from 1 on, or scale_fn(t) with scale_mode="iterations"
 
-    Smith 2017. Raises:
-        ValueError: an unknown mode, momentum that the optimizer does not have, lists of another
-            length than the groups.
+    With cycle_momentum, the momentum falls from max_momentum to base_momentum while the rate rises.
+    Step it after every batch. Smith 2017.
+
+    Raises:
+        ValueError: the mode is unknown, the optimizer has no momentum to cycle, or a list has
+            another length than there are groups.
     """
 
     def __init__(self, optimizer: Optimizer, base_lr: float | list[float],
@@ -523,8 +542,8 @@ class CyclicLR(_WithMomentum):
                  cycle_momentum: bool = True, base_momentum: float | list[float] = 0.8,
                  max_momentum: float | list[float] = 0.9, last_epoch: int = -1):
         check_optimizer(optimizer)
-        if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
-            raise ValueError(f"CyclicLR: mode {mode!r} is invalid and scale_fn is None")
+        if scale_fn is None:
+            check_choice("CyclicLR", "mode", mode, ("triangular", "triangular2", "exp_range"))
         base_lrs = for_each_group("base_lr", optimizer, base_lr)
         self.max_lrs = for_each_group("max_lr", optimizer, max_lr)
         self.total_size = float(
@@ -547,7 +566,7 @@ class CyclicLR(_WithMomentum):
         self.base_lrs = base_lrs
 
     def scale_fn(self, x: float) -> float:
-        """The height of a cycle, given its number or the step by scale_mode."""
+        """The scale of the amplitude, given the number of the cycle or the step, see scale_mode."""
         if self._scale_fn_custom is not None:
             return self._scale_fn_custom(x)
         if self.mode == "triangular":
@@ -559,13 +578,13 @@ class CyclicLR(_WithMomentum):
         cycles = self.last_epoch / self.total_size
         cycle = math.floor(1 + cycles)
         x = 1.0 + cycles - cycle
-        way = x / self.step_ratio if x <= self.step_ratio else (x - 1) / (self.step_ratio - 1)
-        height = self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
+        position = x / self.step_ratio if x <= self.step_ratio else (x - 1) / (self.step_ratio - 1)
+        scale = self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
         if self.cycle_momentum:
             for group, low, high in zip(self.optimizer.param_groups, self.base_momentums,
                                         self.max_momentums, strict=True):
-                self._set_momentum(group, high - (high - low) * way * height)
-        return [low + (high - low) * way * height
+                self._set_momentum(group, high - (high - low) * position * scale)
+        return [low + (high - low) * position * scale
                 for low, high in zip(self.base_lrs, self.max_lrs, strict=True)]
 
     def state_dict(self) -> dict[str, Any]:
@@ -581,20 +600,24 @@ class CyclicLR(_WithMomentum):
             vars(custom).update(state_dict["_scale_fn_custom"])
 
 
-class OneCycleLR(_WithMomentum):
-    """One cycle over the whole training: up to max_lr, then far below where it began.
+class OneCycleLR(_CyclesMomentum):
+    """The 1cycle policy: one cycle over the whole training, along cosines or lines:
 
-        from max_lr / div_factor to max_lr            in pct_start of the total_steps
+        from max_lr / div_factor to max_lr            in the first pct_start of total_steps
         to max_lr / div_factor / final_div_factor     in the rest
 
-    along cosines, or lines by anneal_strategy. With three_phase, it comes down to where it began
-    as fast as it went up, and then goes to its end. With cycle_momentum, the momentum goes from
-    max_momentum to base_momentum and back meanwhile. To be stepped after every batch.
+    With three_phase, the rate first falls back to max_lr / div_factor, in as many steps as it rose.
+    With cycle_momentum, the momentum falls from max_momentum to base_momentum while the rate rises,
+    and rises again. Step it after every batch. Smith and Topin 2018.
 
-    Smith and Topin 2018. Raises:
-        ValueError: total_steps, or epochs and steps_per_epoch, missing or not positive ints; a
-            pct_start that is no float in [0, 1]; an unknown anneal_strategy; momentum that the
-            optimizer does not have; more than total_steps steps.
+    Args:
+        total_steps: the number of batches of the training; or give epochs and steps_per_epoch.
+        anneal_strategy: "cos" or "linear".
+
+    Raises:
+        ValueError: total_steps, or epochs or steps_per_epoch, is missing or not a positive int;
+            pct_start is not a float in [0, 1]; anneal_strategy is unknown; the optimizer has no
+            momentum to cycle; or it is stepped more than total_steps times.
     """
 
     def __init__(self, optimizer: Optimizer, max_lr: float | list[float],
@@ -607,10 +630,8 @@ class OneCycleLR(_WithMomentum):
         check_optimizer(optimizer)
         self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
-            raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError("anneal_strategy must be one of 'cos' or 'linear', instead got "
-                             f"{anneal_strategy}")
+            raise ValueError(f"OneCycleLR: pct_start must be a float in [0, 1], got {pct_start!r}")
+        check_choice("OneCycleLR", "anneal_strategy", anneal_strategy, ("cos", "linear"))
         self._anneal_func_type = anneal_strategy
         up, last = pct_start * self.total_steps - 1, self.total_steps - 1
         if three_phase:
@@ -633,51 +654,53 @@ class OneCycleLR(_WithMomentum):
     def get_lr(self) -> list[float]:
         self._check_within_step()
         if self.last_epoch > self.total_steps:
-            raise ValueError(f"Tried to step {self.last_epoch} times. The specified number of "
-                             f"total steps is {self.total_steps}")
+            raise ValueError(f"OneCycleLR.step: this is step {self.last_epoch}, but the schedule "
+                             f"ends after total_steps={self.total_steps}; pass the number "
+                             "of batches of the whole training as total_steps")
         ends = [phase["end_step"] for phase in self._schedule_phases]
         number = next((i for i, end in enumerate(ends) if self.last_epoch <= end), len(ends) - 1)
         phase, start = self._schedule_phases[number], ends[number - 1] if number else 0.0
-        way = (self.last_epoch - start) / (phase["end_step"] - start)
+        progress = (self.last_epoch - start) / (phase["end_step"] - start)
         if self.cycle_momentum:
             for group in self.optimizer.param_groups:
                 self._set_momentum(group, self._between(
-                    group[phase["start_momentum"]], group[phase["end_momentum"]], way))
-        return [self._between(group[phase["start_lr"]], group[phase["end_lr"]], way)
+                    group[phase["start_momentum"]], group[phase["end_momentum"]], progress))
+        return [self._between(group[phase["start_lr"]], group[phase["end_lr"]], progress)
                 for group in self.optimizer.param_groups]
 
-    def _between(self, start: float, end: float, way: float) -> float:
+    def _between(self, start: float, end: float, progress: float) -> float:
+        """The value between start and end at a progress in [0, 1]."""
         if self._anneal_func_type == "linear":
-            return (end - start) * way + start
-        return end + (start - end) / 2.0 * (1 + math.cos(math.pi * way))
+            return (end - start) * progress + start
+        return end + (start - end) / 2.0 * (1 + math.cos(math.pi * progress))
 
 
 def _total_steps(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
-    def positive(name: str, value: Any) -> int:
+    def positive(name: str, value: object) -> int:
         if not isinstance(value, int) or value <= 0:
-            raise ValueError(f"Expected positive integer {name}, but got {value}")
+            raise ValueError(f"OneCycleLR: {name} must be a positive int, got {value!r}")
         return value
 
     if total_steps is not None:
         return positive("total_steps", total_steps)
     if epochs is None or steps_per_epoch is None:
-        raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
+        raise ValueError("OneCycleLR: pass total_steps, or both epochs and steps_per_epoch")
     return positive("epochs", epochs) * positive("steps_per_epoch", steps_per_epoch)
 
 
 def _phase(end_step: float, start_lr: str, end_lr: str) -> dict[str, Any]:
-    """A part of the cycle, between two options of a group: low momentum goes with a high rate."""
-    low_at = {"max_lr": "base_momentum"}
+    """A phase of the cycle between two options of a group. A high rate has a low momentum."""
+    momentum_at = {"max_lr": "base_momentum"}
     return {"end_step": end_step, "start_lr": start_lr, "end_lr": end_lr,
-            "start_momentum": low_at.get(start_lr, "max_momentum"),
-            "end_momentum": low_at.get(end_lr, "max_momentum")}
+            "start_momentum": momentum_at.get(start_lr, "max_momentum"),
+            "end_momentum": momentum_at.get(end_lr, "max_momentum")}
 
 
 # ---------------------------------------------------------------- several schedulers
 
 
-class _Several(LRScheduler):
-    """What schedulers of schedulers share: the check of them, and their states."""
+class _Composite(LRScheduler):
+    """The base class of schedulers that contain schedulers: checks, and their state_dicts."""
 
     _schedulers: Sequence[LRScheduler]
 
@@ -685,13 +708,14 @@ class _Several(LRScheduler):
         name = type(self).__name__
         for i, scheduler in enumerate(schedulers):
             if not hasattr(scheduler, "optimizer"):
-                raise TypeError(f"{name}: the scheduler at index {i} has no optimizer")
+                raise TypeError(f"{name}: item {i} of the schedulers must be a scheduler, got "
+                                f"{type(scheduler).__name__}")
             if isinstance(scheduler, ReduceLROnPlateau):
                 raise ValueError(f"{name} does not support ReduceLROnPlateau, whose step needs a "
-                                 f"metric; there is one at index {i}")
+                                 f"metric; it is the scheduler at index {i}")
             if scheduler.optimizer is not optimizer:
-                raise ValueError(f"{name} expects all schedulers to belong to the same optimizer; "
-                                 f"that at index {i}, {type(scheduler).__name__}, has another")
+                raise ValueError(f"{name}: all schedulers must have the same optimizer; the one at "
+                                 f"index {i}, {type(scheduler).__name__}, has another")
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "_schedulers": [s.state_dict() for s in self._schedulers]}
@@ -704,28 +728,28 @@ class _Several(LRScheduler):
             scheduler.load_state_dict(state)
 
 
-class SequentialLR(_Several):
-    """One scheduler after the other: the next one begins anew at each of the milestones.
+class SequentialLR(_Composite):
+    """Runs schedulers one after the other. At each milestone the next one begins at its epoch 0.
 
     Raises:
-        ValueError: no schedulers; not one milestone less than schedulers; schedulers of another
-            optimizer; ReduceLROnPlateau.
-        TypeError: what is no scheduler.
+        ValueError: there are no schedulers, the number of milestones is not one less than that of
+            schedulers, a scheduler has another optimizer, or one is a ReduceLROnPlateau.
+        TypeError: an item is not a scheduler.
     """
 
     def __init__(self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int],
                  last_epoch: int = -1):
         if not schedulers:
-            raise ValueError("SequentialLR expects at least one scheduler, but got no scheduler")
+            raise ValueError("SequentialLR: pass at least one scheduler, got none")
         self._check(schedulers, optimizer)
         if len(milestones) != len(schedulers) - 1:
-            raise ValueError("SequentialLR expects one milestone less than schedulers; there are "
+            raise ValueError("SequentialLR: there must be one milestone less than schedulers, got "
                              f"{len(schedulers)} schedulers and {len(milestones)} milestones")
         self._schedulers = schedulers
         self._milestones = milestones
         self.last_epoch = last_epoch + 1
         self.optimizer = optimizer
-        # All of them have made their first step when they were made: undone, but for one.
+        # Each scheduler made its first step when it was created. All but one are undone.
         for group in optimizer.param_groups:
             set_rate(group, group["initial_lr"])
         _undo_step(self)
@@ -734,7 +758,7 @@ class SequentialLR(_Several):
         self._last_lr = first.get_last_lr()
 
     def step(self) -> None:  # type: ignore[override]
-        """Goes on to the next epoch."""
+        """Advances to the next epoch."""
         self.last_epoch += 1
         number = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[number]
@@ -746,23 +770,22 @@ class SequentialLR(_Several):
 
 
 def _undo_step(scheduler: LRScheduler) -> None:
-    if isinstance(scheduler, _Several):
+    if isinstance(scheduler, _Composite):
         for inner in scheduler._schedulers:
             _undo_step(inner)
     else:
         scheduler.last_epoch -= 1
 
 
-class ChainedScheduler(_Several):
-    """All schedulers at each step, one after the other on the same rates.
+class ChainedScheduler(_Composite):
+    """Steps all schedulers at each step, each on the rates that the one before it set.
 
-    Errors as `SequentialLR`.
+    Errors are those of `SequentialLR`.
     """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None):
         if not schedulers:
-            raise ValueError("ChainedScheduler expects at least one scheduler to be chained, but "
-                             "got no scheduler")
+            raise ValueError("ChainedScheduler: pass at least one scheduler, got none")
         if optimizer is None:
             optimizer = getattr(schedulers[0], "optimizer", None)
         self._check(schedulers, optimizer)  # type: ignore[arg-type]
@@ -771,38 +794,37 @@ class ChainedScheduler(_Several):
         self._last_lr = current_rates(self.optimizer)
 
     def step(self) -> None:  # type: ignore[override]
-        """Steps all of them."""
+        """Steps all schedulers."""
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = current_rates(self.optimizer)
 
 
-# ---------------------------------------------------------------- by what is measured
+# ---------------------------------------------------------------- driven by a metric
 
 
 class ReduceLROnPlateau(LRScheduler):
     """lr ← max(factor lr, min_lr) when a metric has not improved for more than patience epochs.
 
-    An improvement is less than best (1 - threshold), or than best - threshold with the
-    threshold_mode "abs"; with the mode "max", more than the same with +. After a reduction, the
-    cooldown epochs that follow do not count. Rates change by more than eps or not at all.
+    A metric improves if it is below best (1 - threshold), or below best - threshold with
+    threshold_mode="abs". With mode="max" it must be above best (1 + threshold) or best + threshold.
+    After a reduction, the next cooldown epochs are not counted. Changes of less than eps are
+    skipped.
 
     Raises:
-        ValueError: a factor of 1 or more, an unknown mode or threshold_mode, a list min_lr of
-            another length than the groups.
-        TypeError: not an Optimizer.
+        ValueError: factor is 1 or more, mode or threshold_mode is unknown, or a list min_lr has
+            another length than there are groups.
+        TypeError: optimizer is not an Optimizer.
     """
 
     def __init__(self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1,
                  patience: int = 10, threshold: float = 1e-4, threshold_mode: str = "rel",
                  cooldown: int = 0, min_lr: float | list[float] = 0, eps: float = 1e-8):
         if factor >= 1.0:
-            raise ValueError(f"Factor should be < 1.0, got {factor}")
+            raise ValueError(f"ReduceLROnPlateau: factor must be less than 1, got {factor}")
         check_optimizer(optimizer)
-        if mode not in ("min", "max"):
-            raise ValueError(f"mode {mode} is unknown!")
-        if threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"threshold mode {threshold_mode} is unknown!")
+        check_choice("ReduceLROnPlateau", "mode", mode, ("min", "max"))
+        check_choice("ReduceLROnPlateau", "threshold_mode", threshold_mode, ("rel", "abs"))
         self.factor = factor
         self.optimizer = optimizer
         self.default_min_lr = None if isinstance(min_lr, list | tuple) else min_lr
@@ -827,8 +849,9 @@ class ReduceLROnPlateau(LRScheduler):
     def in_cooldown(self) -> bool:
         return self.cooldown_counter > 0
 
-    def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
-        """Takes in the metric of an epoch, a number or a Tensor with one."""
+    def step(self, metrics: float | Tensor,  # type: ignore[override]
+             epoch: int | None = None) -> None:
+        """Advances by one epoch, whose metric is a number or a Tensor with one element."""
         current = float(metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(current, self.best):
@@ -855,9 +878,9 @@ class ReduceLROnPlateau(LRScheduler):
         groups = self.optimizer.param_groups
         if len(groups) != len(self.min_lrs):
             if self.default_min_lr is None:
-                raise RuntimeError(f"ReduceLROnPlateau: the optimizer has {len(groups)} groups, "
-                                   f"min_lr {len(self.min_lrs)} values; groups were added since, "
-                                   "set `min_lrs` to one value for each")
+                raise RuntimeError(f"ReduceLROnPlateau: the optimizer now has {len(groups)} "
+                                   f"groups, but min_lr has {len(self.min_lrs)} values; set "
+                                   "`min_lrs` to one value for each group")
             self.min_lrs = [self.default_min_lr] * len(groups)
         for group, least in zip(groups, self.min_lrs, strict=True):
             old = float(group["lr"])

@@ -1,4 +1,4 @@
-"""Muon: momentum made orthogonal, for the matrices inside of a network."""
+"""Muon."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ..arrays import Array
 from .optimizer import Optimizer, average, check_at_least_zero, for_each, state_arrays
 
 Coefficients = tuple[float, float, float]
 
 
 class Muon(Optimizer):
-    """Steps that turn a matrix as far in each direction, by the momentum made orthogonal:
+    """Momentum with orthogonalised steps, for the weight matrices of hidden layers:
 
         m ← momentum m + (1 - momentum) g
-        u ← momentum m + (1 - momentum) g          with nesterov, m without
+        u ← momentum m + (1 - momentum) g          (u ← m without nesterov)
         p ← (1 - lr weight_decay) p - lr r · orthogonal(u)
 
-    orthogonal(u) sets the singular values of u to about 1 by ns_steps steps of a Newton-Schulz
-    iteration, x ← a x + (b x xᵀ + c (x xᵀ)²) x. r is sqrt(max(1, rows / columns)), or with
-    adjust_lr_fn="match_rms_adamw" 0.2 sqrt(max(rows, columns)).
+    orthogonal(u) moves the singular values of u to about 1 by ns_steps steps of the Newton-Schulz
+    iteration x ← a x + (b x xᵀ + c (x xᵀ)²) x, where ns_coefficients is (a, b, c). r is
+    sqrt(max(1, rows / columns)), or 0.2 sqrt(max(rows, columns)) with
+    adjust_lr_fn="match_rms_adamw".
 
-    For weights of two dims; embeddings, biases and the last layer are left to AdamW. Jordan et al.
-    2024; Liu et al. 2025 (the second r). PyTorch iterates in bfloat16, this in the dtype of the
-    parameter.
+    Use AdamW for embeddings, biases and the last layer. PyTorch iterates in bfloat16; here the
+    iteration has the dtype of the parameter. Jordan et al. 2024; Liu et al. 2025 (match_rms_adamw).
 
     Raises:
-        ValueError: a negative option; another adjust_lr_fn; 100 steps or more; a parameter that
-            has not two dims; no parameters.
+        ValueError: an option is negative, adjust_lr_fn is unknown, ns_steps is 100 or more, a
+            parameter does not have 2 dims, or there are no parameters.
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, weight_decay: float = 0.1,
@@ -38,7 +39,7 @@ class Muon(Optimizer):
         check_at_least_zero(**{"learning rate": float(lr), "momentum value": momentum,
                                "weight_decay value": weight_decay})
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
-            raise ValueError(f"Invalid adjust_lr_fn: {adjust_lr_fn!r}; there are 'original' and "
+            raise ValueError(f"Invalid adjust_lr_fn: {adjust_lr_fn!r}; it must be 'original' or "
                              "'match_rms_adamw'")
         if ns_steps >= 100:
             raise ValueError(f"Invalid ns_steps: {ns_steps}; about 5 are enough")
@@ -48,24 +49,25 @@ class Muon(Optimizer):
             "adjust_lr_fn": adjust_lr_fn})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """As `Optimizer.add_param_group`, for Tensors of two dims.
+        """As `Optimizer.add_param_group`, for Tensors with 2 dims.
 
         Raises:
-            ValueError: a Tensor of another number of dims. Nothing has changed then.
+            ValueError: a Tensor does not have 2 dims. The optimizer has not changed.
         """
         super().add_param_group(param_group)
         wrong = [tuple(p.shape) for p in self.param_groups[-1]["params"] if p.ndim != 2]
         if wrong:
             self.param_groups.pop()
-            raise ValueError(f"Muon is for parameters of 2 dims, got shape {wrong[0]}; give the "
-                             "others to AdamW")
+            raise ValueError(f"Muon: parameters must have 2 dims, got shape {wrong[0]}; use AdamW "
+                             "for the others")
 
-    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+    def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         return array, grad, *state_arrays(state, array, "momentum_buffer")
 
     @staticmethod
-    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, mean: Any) -> None:
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Array, grad: Array,
+                  mean: Array) -> None:
         momentum, lr = float(group["momentum"]), float(group["lr"])
         average(mean, grad, momentum, xp.empty_like(mean))
         update = grad + (mean - grad) * momentum if group["nesterov"] else mean
@@ -80,11 +82,12 @@ class Muon(Optimizer):
     update = for_each("Muon", _formulas)
 
 
-def _orthogonal(xp: Any, matrix: Any, coefficients: Coefficients, steps: int, eps: float) -> Any:
-    """A matrix of the same singular vectors, with singular values of about 1."""
+def _orthogonal(xp: Any, matrix: Array, coefficients: Coefficients, steps: int,
+                eps: float) -> Array:
+    """The matrix with its singular values moved to about 1."""
     a, b, c = map(float, coefficients)
     tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix  # the smaller product
+    x = matrix.T if tall else matrix  # x xᵀ is the smaller of the two products
     x = x / max(float(xp.sqrt((x * x).sum())), eps)
     for _ in range(steps):
         gram = x @ x.T

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..arrays import Array
 from ..tensors.creation import tensor
 from .optimizer import (
     Optimizer,
@@ -21,7 +22,7 @@ from .optimizer import (
 
 
 class NAdam(Optimizer):
-    """Adam with Nesterov's momentum, which grows from β₁ / 2 to β₁:
+    """`Adam` with Nesterov momentum, which grows from β₁ / 2 to β₁:
 
         g ← gradient + weight_decay p                   (its negative with maximize)
         m ← β₁ m + (1 - β₁) g
@@ -30,12 +31,12 @@ class NAdam(Optimizer):
         m̂ = μₜ₊₁ m / (1 - μ₁ ⋯ μₜ₊₁) + (1 - μₜ) g / (1 - μ₁ ⋯ μₜ)
         p ← p - lr m̂ / (sqrt(v / (1 - β₂ᵗ)) + eps)
 
-    With decoupled_weight_decay, p ← (1 - lr weight_decay) p in place of the first line.
+    With decoupled_weight_decay, p ← (1 - lr weight_decay) p replaces the weight_decay above.
 
     Dozat 2016, algorithm 2.
 
     Raises:
-        ValueError: a negative option, betas outside of [0, 1); no parameters.
+        ValueError: an option is negative, betas are not in [0, 1), or there are no parameters.
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 2e-3,
@@ -43,8 +44,6 @@ class NAdam(Optimizer):
                  weight_decay: float = 0, momentum_decay: float = 4e-3,
                  decoupled_weight_decay: bool = False, *, foreach: bool | None = None,
                  maximize: bool = False, capturable: bool = False, differentiable: bool = False):
-        """`foreach`, `capturable` and `differentiable` choose among implementations in PyTorch;
-        here there is one, and a step is no part of a graph."""
         check_at_least_zero(**{"learning rate": float(lr), "epsilon value": eps,
                                "weight_decay value": weight_decay,
                                "momentum_decay value": momentum_decay})
@@ -54,7 +53,7 @@ class NAdam(Optimizer):
             "momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay,
             "maximize": maximize})
 
-    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+    def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         step, lr = count_step(state), float(group["lr"])
         beta1, beta2 = map(float, group["betas"])
@@ -69,8 +68,8 @@ class NAdam(Optimizer):
                 1 - beta2**step)
 
     @staticmethod
-    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, mean: Any, square: Any,
-                  of_g: float, of_m: float, correction: float) -> None:
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Array, grad: Array, mean: Array,
+                  square: Array, of_g: float, of_m: float, correction: float) -> None:
         beta1, beta2 = map(float, group["betas"])
         for p, g, m, v in blocks(parameter, grad, mean, square):
             g = direction(p, g, group)

@@ -1,4 +1,4 @@
-"""Optimizer: parameters in groups, options for each group, state for each parameter."""
+"""Optimizer, the base class: parameter groups with options, and a state for each parameter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Loss = TypeVar("Loss")
 
 
 def _hooked(step: Step) -> Step:
-    """A `step` that is counted, with the hooks around it."""
+    """`step` with a count of its calls and with its hooks."""
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._count_step()
@@ -38,7 +38,7 @@ def _hooked(step: Step) -> Step:
             changed = hook(self, (self, *args), kwargs)
             if changed is not None:
                 if not isinstance(changed, tuple) or len(changed) != 2:
-                    raise RuntimeError("a step pre hook must return None or (args, kwargs), got "
+                    raise RuntimeError("step pre hook: it must return None or (args, kwargs), got "
                                        f"{changed!r}")
                 (_, *args), kwargs = changed
         result = step(self, *args, **kwargs)
@@ -49,22 +49,25 @@ def _hooked(step: Step) -> Step:
 
 
 required = object()  # the default of an option that every group must give
-BLOCK = 1 << 15  # elements that are updated at a time: with what belongs to them they fit a cache
+BLOCK = 1 << 15  # elements updated at a time: they and their state fit into the cache
 
 
 class Optimizer:
     """The base class of all optimisers. A subclass defines `_prepare` and `update`.
 
+    The options `foreach`, `fused`, `capturable` and `differentiable` of its subclasses select among
+    PyTorch's implementations. Here there is one, and they have no effect.
+
     Args:
-        params: Tensors, (name, Tensor) pairs, or dicts with such "params" and options for them.
+        params: Tensors, (name, Tensor) pairs, or dicts of "params" with their own options.
         defaults: the options of groups that do not give their own.
 
-    param_groups    the groups, each a dict of its parameters and options
-    state           what the updates remember, for each parameter
+    param_groups    the groups, each a dict of parameters and options
+    state           a dict for each parameter, such as its running means
     """
 
-    steps_taken = 0  # calls of `step` on this object: schedulers ask whether there were any
-    hooks: Mapping[str, Hooks] = MappingProxyType({})  # a subclass may not call __init__
+    steps_taken = 0  # the number of calls of `step`; schedulers check that it is not 0
+    hooks: Mapping[str, Hooks] = MappingProxyType({})  # for subclasses that skip __init__
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
@@ -73,70 +76,77 @@ class Optimizer:
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
         if isinstance(params, Tensor):
-            raise TypeError("the parameters must be given as a list or another iterable of "
-                            "Tensors or dicts, not as one Tensor")
+            raise TypeError(f"{type(self).__name__}: the parameters must be a list or another "
+                            "iterable of Tensors or dicts, got one Tensor; write [parameter]")
         if callable(getattr(params, "parameters", None)) and not isinstance(params, ParameterList):
-            raise TypeError(f"{type(self).__name__}: got a {type(params).__name__}; pass its "
-                            "parameters: model.parameters()")
+            raise TypeError(f"{type(self).__name__}: expected parameters, got a "
+                            f"{type(params).__name__}; pass model.parameters()")
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         groups = list(params)
         if not groups:
-            raise ValueError("optimizer got an empty parameter list; does the model have "
-                             "parameters, and was parameters() an iterator already used up?")
+            raise ValueError("optimizer got an empty parameter list; either the model has no "
+                             "parameters, or the iterator parameters() was already consumed")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds parameters, with options of their own.
+        """Adds a group of parameters with their own options.
 
         Raises:
-            TypeError: not a dict, parameters in a set (which has no order), not Tensors.
-            ValueError: a Tensor that was computed, one that is in a group already, an option
-                that is missing, a negative learning rate.
+            TypeError: the group is not a dict, or the parameters are a set or not Tensors.
+            ValueError: a Tensor is not a leaf or is in a group already, an option is missing, or
+                the learning rate is negative.
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"a parameter group must be a dict, got {type(param_group).__name__}")
         group = dict(param_group)
         params = group["params"]
         if isinstance(params, set):
-            raise TypeError("parameters must be in an order that stays the same: give a list, "
-                            "not a set")
+            raise TypeError("the parameters of a group must be a list, not a set, which has no "
+                            "fixed order")
         params = [params] if isinstance(params, Tensor) else list(params)
         named = [p for p in params if isinstance(p, tuple)]
         if named and len(named) < len(params):
-            raise ValueError("either all parameters have names, or none")
+            raise ValueError("either all parameters of a group have names, or none; pass only "
+                             "Tensors or only (name, Tensor) pairs")
         if any(("param_names" in g) != bool(named) for g in self.param_groups):
-            raise ValueError("either the parameters of all groups have names, or none")
+            raise ValueError("either the parameters of all groups have names, or none; pass "
+                             "(name, Tensor) pairs in all groups or in none")
         if named:
             group["param_names"] = [name for name, _ in named]
             params = [parameter for _, parameter in named]
         for parameter in params:
             if not isinstance(parameter, Tensor):
-                raise TypeError(f"an optimizer changes Tensors, got {type(parameter).__name__}")
+                raise TypeError("the parameters of an optimizer must be Tensors, got "
+                                f"{type(parameter).__name__}")
             if not parameter.is_leaf:
-                raise ValueError("an optimizer changes leaves only; this Tensor was computed by "
-                                 f"{parameter.grad_fn.name()}")  # type: ignore[union-attr]
+                raise ValueError(
+                    "the parameters of an optimizer must be leaves; this Tensor was computed by "
+                    f"{parameter.grad_fn.name()}, "  # type: ignore[union-attr]
+                    "use x.detach().requires_grad_()")
         for name, default in self.defaults.items():
             if default is required and name not in group:
-                raise ValueError(f"a parameter group gives no value for the option {name}")
+                raise ValueError(f"a parameter group has no value for the option {name!r}, "
+                                 "which has no default")
             group.setdefault(name, default)
         if isinstance(group.get("lr"), float | int | Tensor):
             check_at_least_zero(**{"learning rate": float(group["lr"])})
         if len(set(params)) != len(params):
-            warnings.warn("a parameter group has a parameter twice; it would be updated twice",
+            warnings.warn("a parameter group contains a parameter twice, and is updated twice",
                           stacklevel=3)
         present = {p for g in self.param_groups for p in g["params"]}
         if not present.isdisjoint(params):
-            raise ValueError("some parameters appear in more than one parameter group")
+            raise ValueError("some parameters appear in more than one parameter group; remove them "
+                             "from all but one")
         group["params"] = params
         self.param_groups.append(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forgets the gradients of all parameters, or sets them to zero."""
+        """Sets the gradients of all parameters to None, or to zero."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 clear_grad(parameter, set_to_none)
@@ -150,7 +160,7 @@ class Optimizer:
         """Updates every parameter that has a gradient.
 
         Args:
-            closure: computes the loss anew and calls backward on it; its result is returned.
+            closure: computes the loss, calls backward on it and returns it; `step` returns it.
         """
         loss = None
         if closure is not None:
@@ -164,8 +174,8 @@ class Optimizer:
         return loss
 
     def _count_step(self) -> None:
-        """Counts a step. At the second one a rate of 0 that no schedule raises is worth a warning;
-        programs that set the rates themselves may start from 0."""
+        """Counts a step. The second step warns of a rate of 0 that no scheduler raises; programs
+        that set the rates themselves may begin with 0."""
         self.steps_taken += 1
         if self.steps_taken == 2:
             idle = [i for i, group in enumerate(self.param_groups)
@@ -181,7 +191,7 @@ class Optimizer:
         if not any(map(is_half, parameters)):
             self.update(xp, rows, group)
             return
-        wide = [widened(row) for row in rows]  # float16 is computed with in float32
+        wide = [widened(row) for row in rows]  # float16 parameters are updated in float32
         self.update(xp, wide, group)
         for (array, _, *state), (new_array, _, *new_state) in zip(rows, wide, strict=True):
             for old, new in zip((array, *state), (new_array, *new_state), strict=True):
@@ -190,13 +200,13 @@ class Optimizer:
 
     def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
-        """What `update` takes of one parameter: its array, its gradient's, those of its state.
+        """The arguments of `update` for one parameter: its array, its gradient, and its state.
 
-        State that is missing begins here, and steps are counted.
+        It creates missing state and counts the step.
         """
         raise NotImplementedError
 
-    # update(xp, prepared, group) changes parameters, given what `_prepare` has made of each.
+    # update(xp, prepared, group) updates parameters, given a list of the results of `_prepare`.
     update: Dispatch
 
     # ------------------------------------------------------------ state
@@ -204,7 +214,7 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """Options and state, with parameters numbered in the order of the groups.
 
-        Tensors in it share their memory with the optimizer.
+        Its Tensors share memory with the optimizer.
         """
         for hook in self._hooks("state_dict_pre"):
             hook(self)
@@ -223,10 +233,10 @@ class Optimizer:
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes over options and a copy of the state, in the dtypes of the parameters.
+        """Loads options and a copy of the state, converted to the dtypes of the parameters.
 
         Raises:
-            ValueError: the groups differ in number or size. Nothing has changed then.
+            ValueError: the groups differ in number or size. The optimizer has not changed.
         """
         state_dict = dict(state_dict)
         for hook in self._hooks("load_state_dict_pre"):
@@ -235,18 +245,18 @@ class Optimizer:
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise ValueError(f"load_state_dict: the state has {len(saved)} parameter groups, the "
-                             f"optimizer {len(self.param_groups)}")
+                             f"optimizer has {len(self.param_groups)}")
         sizes = [(len(s["params"]), len(g["params"]))
                  for s, g in zip(saved, self.param_groups, strict=True)]
         if any(theirs != ours for theirs, ours in sizes):
             raise ValueError("load_state_dict: a parameter group of the state has another size "
-                             f"than the optimizer's: {sizes}")
+                             f"than in the optimizer; the sizes (state, optimizer) are {sizes}")
         parameters = {number: parameter for s, g in zip(saved, self.param_groups, strict=True)
                       for number, parameter in zip(s["params"], g["params"], strict=True)}
         state = {parameters[number]: {name: _loaded(name, value, parameters[number])
                                       for name, value in values.items()}
                  for number, values in state_dict["state"].items()}
-        groups = [{**s, "params": g["params"]}  # what groups share stays shared
+        groups = [{**s, "params": g["params"]}  # one deepcopy: values shared by groups stay shared
                   for s, g in zip(copy.deepcopy(saved), self.param_groups, strict=True)]
         self.state = defaultdict(dict, state)
         self.param_groups = groups
@@ -256,8 +266,8 @@ class Optimizer:
     # ------------------------------------------------------------ hooks
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls hook(optimizer, args, kwargs) before every step; (args, kwargs) that it returns
-        replace them. The optimizer is the first of the args."""
+        """Calls hook(optimizer, args, kwargs) before every step. A result (args, kwargs) replaces
+        them. args begins with the optimizer."""
         return self._add_hook("step_pre", hook)
 
     def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
@@ -266,17 +276,17 @@ class Optimizer:
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any],
                                      prepend: bool = False) -> RemovableHandle:
-        """Calls hook(optimizer) before the state is taken."""
+        """Calls hook(optimizer) before state_dict reads the state."""
         return self._add_hook("state_dict_pre", hook, prepend)
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any],
                                       prepend: bool = False) -> RemovableHandle:
-        """Calls hook(optimizer, state_dict) on the state; what it returns replaces it."""
+        """Calls hook(optimizer, state_dict) on the result. A result other than None replaces it."""
         return self._add_hook("state_dict_post", hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any],
                                           prepend: bool = False) -> RemovableHandle:
-        """Calls hook(optimizer, state_dict) before loading; what it returns replaces the state."""
+        """Calls hook(optimizer, state_dict) before loading. A result replaces the state."""
         return self._add_hook("load_state_dict_pre", hook, prepend)
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any],
@@ -302,7 +312,7 @@ class Optimizer:
 
 
 def _loaded(name: str, value: Any, parameter: Tensor) -> Any:
-    """A copy of a piece of state where its parameter is, in its dtype; steps stay as they are."""
+    """A copy of a state value with the device and dtype of its parameter; "step" keeps its own."""
     if isinstance(value, list):
         return [_loaded(name, item, parameter) for item in value]
     if not isinstance(value, Tensor):
@@ -312,7 +322,7 @@ def _loaded(name: str, value: Any, parameter: Tensor) -> Any:
 
 
 def for_each(name: str, formulas: Callable[..., None]) -> Dispatch:
-    """An `update` that calls formulas(xp, group, *prepared) for one parameter after the other."""
+    """An `update` that calls formulas(xp, group, *prepared) for each parameter."""
     def update(xp: Any, prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> None:
         for arguments in prepared:
             formulas(xp, group, *arguments)
@@ -321,7 +331,7 @@ def for_each(name: str, formulas: Callable[..., None]) -> Dispatch:
 
 
 def count_step(state: dict[str, Any]) -> int:
-    """One step more; how many there have been with it."""
+    """Adds 1 to the step count of a state and returns it."""
     if "step" not in state:
         state["step"] = tensor(0.0, device="cpu")
     array = state["step"]._array
@@ -331,7 +341,7 @@ def count_step(state: dict[str, Any]) -> int:
 
 
 def state_arrays(state: dict[str, Any], array: Any, *names: str) -> list[Any]:
-    """The arrays of the state with these names; those that are missing start as zeros."""
+    """The arrays of a state with these names. Missing ones are created as zeros."""
     for name in names:
         if name not in state:
             state[name] = tensor_of(array_module(array).zeros_like(array), None)
@@ -339,9 +349,9 @@ def state_arrays(state: dict[str, Any], array: Any, *names: str) -> list[Any]:
 
 
 def direction(p: Any, g: Any, group: dict[str, Any]) -> Any:
-    """The gradient of what is minimised, with the penalty on the weights.
+    """The gradient to descend along, with weight decay, and negated with maximize.
 
-    Decoupled weight decay is no part of it: it acts on p here and now.
+    Decoupled weight decay does not change the gradient: it is applied to p here.
     """
     decay = group["weight_decay"]
     if group["maximize"]:
@@ -354,14 +364,14 @@ def direction(p: Any, g: Any, group: dict[str, Any]) -> Any:
 
 
 def average(mean: Any, g: Any, decay: float, work: Any) -> None:
-    """mean ← decay mean + (1 - decay) g, in place; work is memory to compute in."""
+    """mean ← decay mean + (1 - decay) g, in place; work is a temporary array."""
     array_module(g).subtract(g, mean, out=work)
     work *= 1 - decay
     mean += work
 
 
 def average_square(mean: Any, g: Any, decay: float, work: Any) -> None:
-    """mean ← decay mean + (1 - decay) g², in place; work is memory to compute in."""
+    """mean ← decay mean + (1 - decay) g², in place; work is a temporary array."""
     array_module(g).multiply(g, g, out=work)
     work *= 1 - decay
     mean *= decay
@@ -369,9 +379,9 @@ def average_square(mean: Any, g: Any, decay: float, work: Any) -> None:
 
 
 def blocks(*arrays: Any) -> Iterator[tuple[Any, ...]]:
-    """The arrays in pieces that fit a cache, as flat views, so that temporaries stay small.
+    """Flat views of the arrays in blocks that fit the cache, so that temporaries stay small.
 
-    On a GPU, where every call costs a launch, and for arrays that are not contiguous: whole.
+    Arrays on a GPU, where each block costs a launch, and non-contiguous arrays are not split.
     """
     if not all(a.flags.c_contiguous for a in arrays):
         yield arrays
@@ -390,7 +400,7 @@ def check_at_least_zero(**options: float) -> None:
 
 
 def check_betas(betas: tuple[float, float]) -> None:
-    """Raises ValueError unless both decays of averages are in [0, 1)."""
+    """Raises ValueError unless both betas are in [0, 1)."""
     for i, beta in enumerate(betas):
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {i}: {beta}; it must be in [0, 1)")

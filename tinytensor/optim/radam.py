@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ..arrays import Array
 from .optimizer import (
     Optimizer,
     average,
@@ -21,22 +22,24 @@ from .optimizer import (
 
 
 class RAdam(Optimizer):
-    """Adam that trusts its mean of squares only when enough gradients are in it:
+    """`Adam` that uses the mean of squares only after enough steps, when its variance is small:
 
         g ← gradient + weight_decay p             (its negative with maximize)
         m ← β₁ m + (1 - β₁) g
         v ← β₂ v + (1 - β₂) g²
-        ρ∞ = 2 / (1 - β₂) - 1,  ρₜ = ρ∞ - 2 t β₂ᵗ / (1 - β₂ᵗ)   how many are in v, in step t
-        p ← p - lr m̂                              with m̂ = m / (1 - β₁ᵗ), while ρₜ <= 5
-        p ← p - lr r m̂ sqrt(1 - β₂ᵗ) / (sqrt(v) + eps)          from then on, with
-        r² = (ρₜ - 4) (ρₜ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρₜ)
+        m̂ = m / (1 - β₁ᵗ)                         in step t
+        p ← p - lr m̂                              if ρₜ <= 5
+        p ← p - lr r m̂ sqrt(1 - β₂ᵗ) / (sqrt(v) + eps)   otherwise
 
-    With decoupled_weight_decay, p ← (1 - lr weight_decay) p in place of the first line.
+    ρₜ = ρ∞ - 2 t β₂ᵗ / (1 - β₂ᵗ), with ρ∞ = 2 / (1 - β₂) - 1, is the effective number of gradients
+    in v, and r² = (ρₜ - 4) (ρₜ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρₜ).
+
+    With decoupled_weight_decay, p ← (1 - lr weight_decay) p replaces the weight_decay above.
 
     Liu et al. 2020, algorithm 2.
 
     Raises:
-        ValueError: a negative option, betas outside of [0, 1); no parameters.
+        ValueError: an option is negative, betas are not in [0, 1), or there are no parameters.
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3,
@@ -44,8 +47,6 @@ class RAdam(Optimizer):
                  weight_decay: float = 0, decoupled_weight_decay: bool = False, *,
                  foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
                  differentiable: bool = False):
-        """`foreach`, `capturable` and `differentiable` choose among implementations in PyTorch;
-        here there is one, and a step is no part of a graph."""
         check_at_least_zero(**{"learning rate": float(lr), "epsilon value": eps,
                                "weight_decay value": weight_decay})
         check_betas(betas)
@@ -53,7 +54,7 @@ class RAdam(Optimizer):
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
             "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize})
 
-    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+    def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         step = count_step(state)
         beta1, beta2 = map(float, group["betas"])
@@ -68,8 +69,8 @@ class RAdam(Optimizer):
         return array, grad, *state_arrays(state, array, "exp_avg", "exp_avg_sq"), rate, trusted
 
     @staticmethod
-    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, mean: Any, square: Any,
-                  rate: float, trusted: bool) -> None:
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Array, grad: Array, mean: Array,
+                  square: Array, rate: float, trusted: bool) -> None:
         beta1, beta2 = map(float, group["betas"])
         for p, g, m, v in blocks(parameter, grad, mean, square):
             g = direction(p, g, group)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..arrays import Array
 from .optimizer import (
     Optimizer,
     average,
@@ -19,29 +20,25 @@ from .optimizer import (
 
 
 class RMSprop(Optimizer):
-    """Gradients divided by the root of the mean of their squares:
+    """Divides gradients by the root of a running mean of their squares:
 
         g ← gradient + weight_decay p        (its negative with maximize)
-        v ← α v + (1 - α) g²                 the mean of the squares
+        v ← α v + (1 - α) g²                 the running mean of the squares
         b ← momentum b + g / (sqrt(v) + eps)
         p ← p - lr b
 
-    With centered, m ← α m + (1 - α) g is kept too, and v - m², the variance, takes the place of v
-    in the third line.
+    With centered, the variance v - m², where m ← α m + (1 - α) g, replaces v in the third line.
 
-    Tieleman and Hinton 2012, lecture 6.5; Graves 2013, section 4.1 (centered). The root is taken
-    before eps is added.
+    Tieleman and Hinton 2012, lecture 6.5; Graves 2013, section 4.1 (centered).
 
     Raises:
-        ValueError: a negative option; no parameters.
+        ValueError: an option is negative, or there are no parameters.
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, alpha: float = 0.99,
                  eps: float = 1e-8, weight_decay: float = 0, momentum: float = 0,
                  centered: bool = False, capturable: bool = False, foreach: bool | None = None,
                  maximize: bool = False, differentiable: bool = False):
-        """`capturable`, `foreach` and `differentiable` choose among implementations in PyTorch;
-        here there is one, and a step is no part of a graph."""
         check_at_least_zero(**{"learning rate": float(lr), "epsilon value": eps,
                                "momentum value": momentum, "weight_decay value": weight_decay,
                                "alpha value": alpha})
@@ -49,7 +46,7 @@ class RMSprop(Optimizer):
             "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
             "weight_decay": weight_decay, "maximize": maximize})
 
-    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+    def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         count_step(state)
         square = state_arrays(state, array, "square_avg")[0]
@@ -58,8 +55,8 @@ class RMSprop(Optimizer):
         return array, grad, square, mean, buffer
 
     @staticmethod
-    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, square: Any, mean: Any,
-                  buffer: Any) -> None:
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Array, grad: Array, square: Array,
+                  mean: Array | None, buffer: Array | None) -> None:
         lr, alpha = float(group["lr"]), group["alpha"]
         others = [a for a in (mean, buffer) if a is not None]
         for p, g, v, *m_and_b in blocks(parameter, grad, square, *others):

@@ -1,10 +1,11 @@
-"""Resilient propagation: steps by the sign of the gradient."""
+"""Rprop."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from ..arrays import Array
 from ..arrays.devices import array_module
 from ..autograd.graph import tensor_of
 from .optimizer import (
@@ -18,15 +19,16 @@ from .optimizer import (
 
 
 class Rprop(Optimizer):
-    """Every element has a step size of its own, whatever the size of its gradient:
+    """Resilient propagation: each element has its own step size s, and uses only the sign of g:
 
-        s ← s · η₊ where the gradient keeps its sign, s · η₋ where it turns, within step_sizes
-        p ← p - s sign(gradient)        without the elements that turned, which wait one step
+        s ← η₊ s where g keeps its sign, η₋ s where it changes, clamped to step_sizes
+        p ← p - s sign(g)               except where g changed its sign
 
-    etas is (η₋, η₊); the sizes begin as lr. For whole batches. Riedmiller and Braun 1993.
+    etas is (η₋, η₊). s begins as lr. It needs gradients of the whole data set, not of mini-batches.
+    Riedmiller and Braun 1993.
 
     Raises:
-        ValueError: a negative lr; etas not around 1; no parameters.
+        ValueError: lr is negative, etas is not 0 < η₋ < 1 < η₊, or there are no parameters.
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2,
@@ -34,8 +36,6 @@ class Rprop(Optimizer):
                  step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False,
                  foreach: bool | None = None, maximize: bool = False,
                  differentiable: bool = False):
-        """`capturable`, `foreach` and `differentiable` choose among implementations in PyTorch;
-        here there is one, and a step is no part of a graph."""
         check_at_least_zero(**{"learning rate": float(lr)})
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}; the first must be in "
@@ -43,7 +43,7 @@ class Rprop(Optimizer):
         super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes,
                                   "maximize": maximize})
 
-    def _prepare(self, array: Any, grad: Any, state: dict[str, Any],
+    def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         count_step(state)
         if "step_size" not in state:
@@ -52,19 +52,19 @@ class Rprop(Optimizer):
         return array, grad, *state_arrays(state, array, "prev", "step_size")
 
     @staticmethod
-    def _formulas(xp: Any, group: dict[str, Any], parameter: Any, grad: Any, prev: Any,
-                  step_size: Any) -> None:
+    def _formulas(xp: Any, group: dict[str, Any], parameter: Array, grad: Array, prev: Array,
+                  step_size: Array) -> None:
         less, more = map(float, group["etas"])
         for p, g, before, size in blocks(parameter, grad, prev, step_size):
             g = -g if group["maximize"] else g
-            turned = xp.sign(g * before)
+            agreement = xp.sign(g * before)
             factor = xp.ones_like(size)
-            factor[turned > 0] = more
-            factor[turned < 0] = less
+            factor[agreement > 0] = more
+            factor[agreement < 0] = less
             size *= factor
             xp.clip(size, *map(float, group["step_sizes"]), out=size)
             before[...] = g
-            before[turned < 0] = 0
+            before[agreement < 0] = 0
             p -= xp.sign(before) * size
 
     update = for_each("Rprop", _formulas)

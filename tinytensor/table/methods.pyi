@@ -391,7 +391,7 @@ class Methods:
     def bernoulli(
             self, p: builtins.float | None = None, *, generator: Generator | None = None,
     ) -> Tensor:
-        """1 with the probability in each element (or with p), else 0. Shapes: (*) -> (*).
+        """1 with the probability in each element of the input (or p), else 0. Shapes: (*) -> (*).
 
         Raises:
             RuntimeError: a probability outside of [0, 1].
@@ -399,7 +399,7 @@ class Methods:
     def bernoulli_(
             self, p: Tensor | builtins.float = 0.5, *, generator: Generator | None = None,
     ) -> Self:
-        """Writes 1 with probability p (a number, or a Tensor that broadcasts), else 0."""
+        """Fills with 1 with probability p (a number, or a Tensor that broadcasts), else 0."""
     def bincount(self, weights: Tensor | None = None, minlength: builtins.int = 0) -> Tensor:  # ops/sorting.py
         """How often each integer from 0 to the largest comes, or the sum of its weights.
 
@@ -462,7 +462,7 @@ class Methods:
             self, median: builtins.float = 0, sigma: builtins.float = 1, *, generator: Generator |
             None = None,
     ) -> Self:
-        """Writes values of the Cauchy distribution."""
+        """Fills with Cauchy distributed values."""
     def ceil(self) -> Tensor:  # ops/elementwise.py
         """Rounded up, elementwise; integers stay. Shapes: (*) -> (*).
 
@@ -746,7 +746,7 @@ class Methods:
     def exponential_(
             self, lambd: builtins.float = 1, *, generator: Generator | None = None,
     ) -> Self:
-        """Writes exponentially distributed values of rate lambd."""
+        """Fills with exponentially distributed values of rate lambd."""
     def fill_(self, value: Operand) -> Self:
         """Writes one value into every element."""
     def fix(self) -> Tensor:  # ops/elementwise.py
@@ -829,7 +829,7 @@ class Methods:
     def ge_(self, other: Operand) -> Self:  # ops/compare.py
         """As `ge`, in place: writes into this Tensor and returns it."""
     def geometric_(self, p: builtins.float, *, generator: Generator | None = None) -> Self:
-        """Writes how many trials it takes, at probability p each, until one succeeds: 1, 2, ..."""
+        """Fills with the number of trials until the first success, at probability p each: 1, 2, ..."""
     def ger(self, vec2: Tensor) -> Tensor:  # ops/linalg.py
         """All the products of the elements of two vectors. Shapes: (n), (m) -> (n, m).
 
@@ -1049,7 +1049,7 @@ class Methods:
             self, mean: builtins.float = 1, std: builtins.float = 2, *, generator: Generator | None
             = None,
     ) -> Self:
-        """Writes e ** x for normally distributed x of this mean and standard deviation."""
+        """Fills with e ** x for normally distributed x of this mean and standard deviation."""
     def log_softmax(
             self, dim: builtins.int | None = None, _stacklevel: builtins.int = 3, dtype: DTypeLike |
             None = None, *, axis: builtins.int | None = None,
@@ -1257,14 +1257,14 @@ class Methods:
             self, num_samples: builtins.int, replacement: builtins.bool = False, *, generator:
             Generator | None = None,
     ) -> Tensor:
-        """Positions drawn with probabilities in proportion to the weights in each row.
+        """Indices drawn with probabilities proportional to the weights in each row.
 
-        Shapes: (C) -> (S), (N, C) -> (N, S), int64. Without replacement no position comes twice
-        (Efraimidis and Spirakis 2006: the largest of weight / exponential).
+        Shapes: (C) -> (S), (N, C) -> (N, S), int64. Without replacement the indices of a row differ:
+        those of the largest weight / exponential (Efraimidis and Spirakis 2006).
 
         Raises:
-            RuntimeError: other numbers of dims; weights that are not floating point, negative, not
-                finite, or all 0; more samples than weights without replacement.
+            RuntimeError: not 1 or 2 dims; weights that are not floating point, negative, not finite,
+                or all 0; without replacement more samples than weights.
         """
     def multiply(self, other: Operand) -> Tensor:  # ops/elementwise.py
         """input * other. Shapes: (*), (*) -> the broadcast shape."""
@@ -1396,7 +1396,7 @@ class Methods:
             self, mean: builtins.float = 0, std: builtins.float = 1, *, generator: Generator | None
             = None,
     ) -> Self:
-        """Writes normally distributed values."""
+        """Fills with normally distributed values."""
     def not_equal(self, other: Operand) -> Tensor:  # ops/compare.py
         """Whether input != other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def not_equal_(self, other: Operand) -> Self:  # ops/compare.py
@@ -1492,9 +1492,9 @@ class Methods:
             self, from_: builtins.int | None = None, to: builtins.int | None = None, *, generator:
             Generator | None = None,
     ) -> Self:
-        """Writes integers in [from_, to), in [0, to) if one is given, or in all that the dtype counts.
+        """Fills with integers in [from_, to), in [0, to) for one argument, or in the dtype's range.
 
-        Floating point dtypes count as far as every integer is exact.
+        For a floating point dtype the range is that in which every integer is exact.
         """
     def ravel(self) -> Tensor:  # ops/shape.py
         """All dims as one, as a view where possible. Shapes: (a, b) -> (a * b)."""
@@ -1917,7 +1917,7 @@ class Methods:
             self, from_: builtins.float = 0, to: builtins.float = 1, *, generator: Generator | None
             = None,
     ) -> Self:
-        """Writes uniformly distributed values in [from_, to)."""
+        """Fills with uniformly distributed values in [from_, to)."""
     @overload
     def unique(
             self, sorted: builtins.bool = True, return_inverse: Literal[False] = False,

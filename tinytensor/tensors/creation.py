@@ -1,7 +1,8 @@
-"""Functions that make Tensors: from data, filled, counted. (Random ones stand in sampling.py.)"""
+"""Functions that make Tensors: from data, filled with a value, ranges. Random ones: sampling.py."""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -38,7 +39,7 @@ __all__ = [
 
 
 def finish(array: Any, requires_grad: bool) -> Tensor:
-    """A leaf around an array."""
+    """A leaf Tensor that holds `array`."""
     tensor: Tensor = tensor_of(array, None)
     if requires_grad:
         tensor.requires_grad = True
@@ -47,13 +48,13 @@ def finish(array: Any, requires_grad: bool) -> Tensor:
 
 def wanted_dtype(dtype: DTypeLike | None,
                  otherwise: dtypes.dtype | None = None) -> numpy.dtype[Any]:
-    """The NumPy dtype that `dtype` means; the default one, or `otherwise`, for None."""
+    """The NumPy dtype of an argument `dtype`; for None that of `otherwise` or the default dtype."""
     if dtype is None:
         dtype = dtypes.get_default_dtype() if otherwise is None else otherwise
     return dtypes.resolve(dtype).numpy
 
 
-def shape_said(name: str, sizes: tuple[Any, ...], keyword: dict[str, Any]) -> tuple[int, ...]:
+def shape_argument(name: str, sizes: tuple[Any, ...], keyword: dict[str, Any]) -> tuple[int, ...]:
     """The shape in name(2, 3), name((2, 3)) and name(size=(2, 3))."""
     if set(keyword) - {"size"} or (keyword and sizes):
         raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(keyword))!r}")
@@ -64,22 +65,23 @@ def shape_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     """The shape in zeros(2, 3), zeros((2, 3)) and zeros(x.shape).
 
     Raises:
-        TypeError, RuntimeError: no sizes, not integers, or negative ones.
+        TypeError: no sizes, or sizes that are not integers.
+        RuntimeError: a negative size.
     """
     if not sizes:
-        raise TypeError("a shape is missing: write zeros(2, 3), or zeros(()) for 0 dimensions")
+        raise TypeError("the shape is missing: write zeros(2, 3), or zeros(()) for a 0-d Tensor")
     if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
         sizes = tuple(sizes[0])
     if not all(hasattr(n, "__index__") for n in sizes):
-        raise TypeError(f"a shape consists of integers, got {sizes}")
+        raise TypeError(f"the sizes of a shape must be integers, got {sizes}")
     shape = tuple(n.__index__() for n in sizes)
     if any(n < 0 for n in shape):
-        raise RuntimeError(f"a shape has no negative sizes: {shape}")
+        raise RuntimeError(f"the sizes of a shape must not be negative, got {shape}")
     return shape
 
 
 def size_of(name: str, size: Sequence[int]) -> tuple[int, ...]:
-    """The shape given as one argument, a tuple."""
+    """The shape from an argument `size`, which must be a tuple or list."""
     if not isinstance(size, tuple | list):
         raise TypeError(f"{name}: size must be a tuple of integers, got {type(size).__name__}; "
                         f"write ({size},)")
@@ -90,7 +92,7 @@ def size_of(name: str, size: Sequence[int]) -> tuple[int, ...]:
 
 
 def from_data(data: Any, dtype: DTypeLike | None = None) -> Any:
-    """A new NumPy (or CuPy) array with the values of numbers, nested lists, arrays, Tensors."""
+    """A new array with a copy of the data: numbers, nested lists, arrays or Tensors."""
     wanted = None if dtype is None else dtypes.resolve(dtype).numpy
     if isinstance(data, Tensor):
         array = data._array.copy()
@@ -109,32 +111,29 @@ def from_data(data: Any, dtype: DTypeLike | None = None) -> Any:
 
 
 def _from_lists(data: Any, wanted: numpy.dtype[Any] | None) -> NumPyArray:
-    """Numbers and nested sequences of them, of the dtype that they have together."""
+    """An array of a number or nested sequences of numbers, of the dtype to which they promote."""
     kinds = _kinds(data)
     if any(map(_is_sequence, kinds)):
         data = _listed(data)
         kinds = _kinds(data)
     try:
-        if kinds <= {bool, int, float}:  # read by NumPy, without a loop of our own
+        if kinds <= {bool, int, float}:  # NumPy's own conversion is the fastest
             array = numpy.array(data)
-            together = dtypes.get_default_dtype().numpy if array.dtype.kind == "f" else None
+            common = dtypes.get_default_dtype().numpy if array.dtype.kind == "f" else None
         else:
             leaves = [_dtype_of(leaf) for leaf in _leaves(data)]
             array = numpy.array(_plain(data))
-            together = leaves[0]
-            for other in leaves[1:]:
-                together = dtypes.promote_types(together, other)
-            together = together.numpy
+            common = functools.reduce(dtypes.promote_types, leaves).numpy
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise
         raise ValueError(f"tensor: the nested lists are not rectangular ({error})") from None
     if kinds <= {bool, int, float} and array.dtype.kind in "Ou" and array.size:
-        raise ValueError("tensor: an integer is too large for int64")
+        raise ValueError("tensor: an integer is too large for int64; write it as a float")
     if wanted is not None:
         _check_range(array, wanted)
         return array
-    return array if together is None else array.astype(together)
+    return array if common is None else array.astype(common)
 
 
 def _kinds(data: object) -> set[type]:
@@ -148,12 +147,12 @@ def _kinds(data: object) -> set[type]:
 
 
 def _is_sequence(kind: type) -> bool:
-    """Whether it holds elements one after the other, as deque and array.array do."""
+    """Whether it is a sequence of elements, such as deque and array.array."""
     return issubclass(kind, Sequence) and not issubclass(kind, str | bytes)
 
 
 def _listed(data: Any) -> Any:
-    """Sequences of all kinds, in one another, as lists."""
+    """Nested sequences of all kinds as nested lists."""
     return [_listed(element) for element in data] if _is_sequence(type(data)) else data
 
 
@@ -166,7 +165,7 @@ def _leaves(data: object) -> Iterator[Any]:
 
 
 def _plain(data: object) -> Any:
-    """The same nested lists with numbers in place of Tensors of one element."""
+    """The nested lists with each Tensor of one element replaced by its number."""
     if isinstance(data, list | tuple | range):
         return [_plain(element) for element in data]
     if isinstance(data, Tensor):
@@ -192,40 +191,40 @@ def _dtype_of(leaf: object) -> dtypes.dtype:
 
 
 def _is_value(x: object) -> bool:
-    """Whether `x` is a node of a graph of single numbers, as `scalar.Value` is."""
+    """Whether `x` is a `scalar.Value`, or another scalar class with `backward`."""
     return hasattr(type(x), "backward")
 
 
 def _check_values(array: NumPyArray) -> None:
     for x in array.flat:
         if not isinstance(x, bool | int | float | numpy.generic) and not _is_value(x):
-            raise TypeError(f"tensor: cannot make a Tensor of an array of dtype object that holds "
-                            f"a {type(x).__name__}; give numbers")
+            raise TypeError("tensor: cannot make a Tensor of an array of dtype object that holds "
+                            f"{type(x).__name__} objects; give numbers")
 
 
 def _check_range(array: NumPyArray, wanted: numpy.dtype[Any]) -> None:
-    """Raises if a number does not fit into an integer dtype; negative ones may wrap around."""
+    """Raises if a number does not fit into an integer dtype. Unsigned dtypes wrap negative ones."""
     if wanted.kind not in "iu" or array.dtype.kind not in "iuf" or not array.size:
         return
     limits = numpy.iinfo(wanted)
     low = -int(limits.max) if wanted.kind == "u" else int(limits.min)
     if not (array.min() >= low and array.max() <= int(limits.max)):
         raise RuntimeError(f"tensor: values from {array.min()} to {array.max()} do not fit into "
-                           f"{wanted.name}")
+                           f"{wanted.name}; give a wider dtype")
 
 
 def tensor(data: Any, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
            requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
-    """A leaf Tensor with a copy of `data`: numbers, nested lists, arrays.
+    """A leaf Tensor with a copy of `data`: a number, nested lists or an array.
 
-    Python floats become the default dtype, ints int64, bools bool; arrays keep theirs. Warns of
-    a Tensor, whose graph is left behind: clone() and detach() say what is meant.
+    Python floats get the default dtype, ints int64, bools bool; arrays keep their dtype. For a
+    Tensor it warns, as its graph is not copied: write x.detach().clone().
 
     Raises:
-        ValueError: lists that are not rectangular; an integer that int64 cannot hold.
-        TypeError: data that are not numbers; a dtype that Tensors do not have.
-        RuntimeError: requires_grad on integers; values that do not fit into the dtype; a device
-            that is not there.
+        ValueError: lists that are not rectangular; an integer that does not fit into int64.
+        TypeError: data that are not numbers; an unsupported dtype.
+        RuntimeError: requires_grad with integers; values that do not fit into the dtype; a missing
+            device.
     """
     if isinstance(data, Tensor):
         warn("tensor: to copy a Tensor write x.detach().clone(), or "
@@ -247,7 +246,7 @@ def _new_leaf(data: Any, dtype: DTypeLike | None, device: DeviceLike | None,
 
 def as_tensor(data: Any, dtype: DTypeLike | None = None,
               device: DeviceLike | None = None) -> Tensor:
-    """`data` as a Tensor that shares its memory where it can, and its graph if it is one."""
+    """`data` as a Tensor: a Tensor itself, an array without a copy if dtype and device allow."""
     if isinstance(data, Tensor):
         return data.to(device=device, dtype=dtype)
     if devices.is_array(data):
@@ -258,10 +257,10 @@ def as_tensor(data: Any, dtype: DTypeLike | None = None,
 
 def asarray(obj: Any, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
             copy: bool | None = None, requires_grad: bool = False) -> Tensor:
-    """`obj` as a Tensor: sharing its memory where it can, always (copy=False) or never (True).
+    """`obj` as a Tensor, without a copy if possible; never (copy=False) or always (True) copied.
 
     Raises:
-        ValueError: copy=False, and the memory cannot be shared.
+        ValueError: copy=False, but the dtype or device needs a copy.
     """
     shared = isinstance(obj, Tensor) or devices.is_array(obj)
     made = from_dlpack(obj) if hasattr(obj, "__dlpack__") and not shared else obj
@@ -277,12 +276,12 @@ def asarray(obj: Any, *, dtype: DTypeLike | None = None, device: DeviceLike | No
 
 
 def from_numpy(array: NumPyArray) -> Tensor:
-    """A Tensor in the memory of a NumPy (or CuPy) array: what one writes, the other sees.
+    """A Tensor that shares the memory of a NumPy (or CuPy) array: writes to one change both.
 
-    In memory that is read-only, writing raises.
+    In-place operations raise if the array is read-only.
 
     Raises:
-        TypeError: not an array, or of a dtype that Tensors do not have.
+        TypeError: not an array, or an unsupported dtype.
     """
     if not devices.is_array(array):
         raise TypeError(f"from_numpy: expected an ndarray, got {type(array).__name__}; "
@@ -292,12 +291,12 @@ def from_numpy(array: NumPyArray) -> Tensor:
 
 
 def from_dlpack(other: Any) -> Tensor:
-    """A Tensor in the memory of another library's array (PyTorch, CuPy, JAX), through DLPack.
+    """A Tensor that shares the memory of another library's array (PyTorch, CuPy, JAX), by DLPack.
 
-    In memory that the other library marks as read-only, writing raises.
+    In-place operations raise if the other library marks the memory as read-only.
 
     Raises:
-        TypeError: not an array; a dtype that Tensors do not have.
+        TypeError: not an array with `__dlpack__`; an unsupported dtype.
     """
     if not hasattr(other, "__dlpack__"):
         raise TypeError(f"from_dlpack: expected an array with __dlpack__, got "
@@ -309,12 +308,12 @@ def from_dlpack(other: Any) -> Tensor:
 
 def frombuffer(buffer: bytes | bytearray | memoryview | NumPyArray, *, dtype: DTypeLike,
                count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
-    """A Tensor of one dim in the memory of bytes: `count` elements, or all, from `offset` bytes on.
+    """A 1-d Tensor that shares the memory of a buffer, from byte `offset` on.
 
-    In memory that is read-only, writing raises.
+    It has `count` elements, or all for -1. In-place operations raise if the buffer is read-only.
 
     Raises:
-        ValueError: the bytes are too few, or do not make whole elements.
+        ValueError: too few bytes, or not a whole number of elements.
     """
     array = numpy.frombuffer(buffer, wanted_dtype(dtype), count, offset)
     return finish(array, requires_grad)
@@ -325,7 +324,7 @@ def frombuffer(buffer: bytes | bytearray | memoryview | NumPyArray, *, dtype: DT
 
 def _filled(name: str, size: tuple[Any, ...], keyword: dict[str, Any], dtype: DTypeLike | None,
             device: DeviceLike | None, requires_grad: bool) -> Tensor:
-    shape = shape_said(name, size, keyword)
+    shape = shape_argument(name, size, keyword)
     array = devices.on(devices.resolve(device),
                        lambda xp: getattr(xp, name)(shape, dtype=wanted_dtype(dtype)))
     return finish(array, requires_grad)
@@ -348,14 +347,14 @@ def ones(*size: int | Sequence[int], dtype: DTypeLike | None = None, layout: str
 def empty(*size: int | Sequence[int], dtype: DTypeLike | None = None, layout: str | None = None,
           device: DeviceLike | None = None, requires_grad: bool = False, pin_memory: bool = False,
           memory_format: dtypes.memory_format | None = None, **keyword: Sequence[int]) -> Tensor:
-    """A Tensor whose values are whatever was in memory."""
+    """A Tensor with uninitialized values: empty(2, 3) or empty((2, 3))."""
     return _filled("empty", size, keyword, dtype, device, requires_grad)
 
 
 def full(size: Sequence[int], fill_value: Tensor | Number, *, dtype: DTypeLike | None = None,
          layout: str | None = None, device: DeviceLike | None = None, requires_grad: bool = False,
          pin_memory: bool = False) -> Tensor:
-    """A Tensor of one value, whose dtype follows the value: full((2, 3), 7)."""
+    """A Tensor filled with a value, by default of the value's dtype: full((2, 3), 7)."""
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
     wanted = wanted_dtype(dtype, dtypes.of_number(fill_value))
@@ -384,7 +383,7 @@ class FullLike(Protocol):
 
 
 def like(make: Callable[..., Tensor], name: str) -> Any:
-    """The form of a function that takes shape, dtype and device from a Tensor."""
+    """The variant `<name>_like` of a function, which takes shape, dtype and device of a Tensor."""
     def function(input: Tensor, *args: Any, dtype: DTypeLike | None = None,
                  layout: str | None = None, device: DeviceLike | None = None,
                  requires_grad: bool = False, pin_memory: bool = False,
@@ -428,7 +427,7 @@ def new_tensor(self: Tensor, data: Any, *, dtype: DTypeLike | None = None,
 Tensor.new_tensor = new_tensor  # type: ignore[method-assign, assignment]
 
 
-# ---------------------------------------------------------------- counted
+# ---------------------------------------------------------------- ranges
 
 
 def _number(x: object) -> Any:
@@ -439,44 +438,52 @@ def arange(start: Tensor | Number | None = None, end: Tensor | Number | None = N
            step: Tensor | Number = 1, *, dtype: DTypeLike | None = None, layout: str | None = None,
            device: DeviceLike | None = None, requires_grad: bool = False,
            pin_memory: bool = False) -> Tensor:
-    """start, start + step, ... before end: int64 from integers, else the default dtype.
+    """start, start + step, ... up to but without end: int64 for integers, else the default dtype.
 
-    With a step of floating point, rounding may decide whether the last value is there: use
-    linspace for a fixed number of values.
+    With a floating point step, rounding may add or drop the last value; `linspace` has a fixed
+    number of values.
 
     Raises:
-        RuntimeError: a step of 0, or away from the end; a bound that is not finite.
+        TypeError: an argument that is not a number.
+        RuntimeError: a step of 0 or with the wrong sign; a bound that is not finite.
     """
     if end is None:
         start, end = 0, start
     start, end, step = _number(0 if start is None else start), _number(end), _number(step)
     if not all(isinstance(x, bool | int | float) for x in (start, end, step)):
-        raise TypeError("arange: start, end and step must be numbers")
+        raise TypeError("arange: start, end and step must be numbers, got "
+                        f"{start!r}, {end!r} and {step!r}")
     if not all(math.isfinite(x) for x in (start, end, step)):
-        raise RuntimeError(f"arange: from {start} to {end} by {step} is not a finite range")
+        raise RuntimeError(f"arange: start, end and step must be finite, got {start}, {end} and "
+                           f"{step}")
     floating = any(isinstance(x, float) for x in (start, end, step))
     wanted = wanted_dtype(dtype, None if floating else dtypes.int64)
     if wanted == numpy.int64:
         start, end, step, floating = int(start), int(end), int(step), False
     if step == 0 or (end - start) * step < 0:
-        raise RuntimeError(f"arange: from {start} to {end} there is no step {step}")
+        raise RuntimeError(f"arange: the step {step} does not lead from {start} to {end}; it must "
+                           "have the sign of end - start")
     count = math.ceil((end - start) / step) if floating else -(-(end - start) // step)
     array = devices.on(devices.resolve(device), lambda xp: (
         xp.arange(count) * step + start).astype(wanted))
     return finish(array, requires_grad)
 
 
+def _check_steps(name: str, steps: int) -> None:
+    if steps < 0:
+        raise RuntimeError(f"{name}: the number of steps must not be negative, got {steps}")
+
+
 def linspace(start: Tensor | Number, end: Tensor | Number, steps: int, *,
              dtype: DTypeLike | None = None, layout: str | None = None,
              device: DeviceLike | None = None, requires_grad: bool = False,
              pin_memory: bool = False) -> Tensor:
-    """`steps` values at equal distances from start to end, both included.
+    """`steps` evenly spaced values from start to end, both included.
 
     Raises:
         RuntimeError: a negative number of steps.
     """
-    if steps < 0:
-        raise RuntimeError(f"linspace: the number of steps must not be negative, got {steps}")
+    _check_steps("linspace", steps)
     array = devices.on(devices.resolve(device), lambda xp: xp.linspace(
         float(start), float(end), steps).astype(wanted_dtype(dtype)))
     return finish(array, requires_grad)
@@ -486,36 +493,39 @@ def logspace(start: Tensor | Number, end: Tensor | Number, steps: int, base: flo
              dtype: DTypeLike | None = None, layout: str | None = None,
              device: DeviceLike | None = None, requires_grad: bool = False,
              pin_memory: bool = False) -> Tensor:
-    """`steps` values in equal proportions from base ** start to base ** end, both included.
+    """base ** x for `steps` evenly spaced values x from start to end, both included.
 
     Raises:
         RuntimeError: a negative number of steps.
     """
-    if steps < 0:
-        raise RuntimeError(f"logspace: the number of steps must not be negative, got {steps}")
+    _check_steps("logspace", steps)
     array = devices.on(devices.resolve(device), lambda xp: (
         float(base) ** xp.linspace(float(start), float(end), steps)).astype(wanted_dtype(dtype)))
     return finish(array, requires_grad)
 
 
+def _check_sizes(name: str, rows: int, columns: int) -> None:
+    if rows < 0 or columns < 0:
+        raise RuntimeError(f"{name}: the sizes must not be negative, got {rows} and {columns}")
+
+
 def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None, layout: str | None = None,
         device: DeviceLike | None = None, requires_grad: bool = False,
         pin_memory: bool = False) -> Tensor:
-    """Ones on the diagonal of an (n, m) matrix of zeros; m is n by default.
+    """An (n, m) matrix with ones on the diagonal and zeros elsewhere; by default m is n.
 
     Raises:
         RuntimeError: a negative size.
     """
     m = n if m is None else m
-    if n < 0 or m < 0:
-        raise RuntimeError(f"eye: the sizes must not be negative, got {n} and {m}")
+    _check_sizes("eye", n, m)
     array = devices.on(devices.resolve(device), lambda xp: xp.eye(n, m, dtype=wanted_dtype(dtype)))
     return finish(array, requires_grad)
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None = None,
                  device: DeviceLike | None = None) -> Tensor:
-    """The positions on and below a diagonal of a (row, col) matrix, as two rows: (2, k), int64.
+    """The indices on and below a diagonal of a (row, col) matrix: (2, k), int64.
 
     Raises:
         RuntimeError: a negative size.
@@ -525,7 +535,7 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None = None,
                  device: DeviceLike | None = None) -> Tensor:
-    """The positions on and above a diagonal of a (row, col) matrix, as two rows: (2, k), int64.
+    """The indices on and above a diagonal of a (row, col) matrix: (2, k), int64.
 
     Raises:
         RuntimeError: a negative size.
@@ -535,8 +545,7 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None
 
 def _triangle(name: str, row: int, col: int, offset: int, dtype: DTypeLike | None,
               device: DeviceLike | None) -> Tensor:
-    if row < 0 or col < 0:
-        raise RuntimeError(f"{name}_indices: sizes must not be negative, got {row} and {col}")
+    _check_sizes(f"{name}_indices", row, col)
     wanted = wanted_dtype(dtype, dtypes.int64)
     array = devices.on(devices.resolve(device), lambda xp: xp.stack(xp.nonzero(
         getattr(xp, name)(xp.ones((row, col), dtype=bool), offset))).astype(wanted))

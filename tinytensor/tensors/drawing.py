@@ -1,9 +1,9 @@
-"""Drawings of the graphs of Tensors, in the form in which `scalar` draws those of Values.
+"""Drawings of the graphs of Tensors, in the same form as those of `scalar`.
 
     draw_dot(loss)                      shows itself in a notebook
-    draw_dot(loss, w=w, h=h)            with names, and with data and gradient where they are kept
+    draw_dot(loss, w=w, h=h)            shows these Tensors with name, data and gradient
     draw_dot(loss).render("loss.svg")   writes a file
-    print(draw_dot(loss))               a tree of text
+    print(draw_dot(loss))               prints a tree of text
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .tensor import Tensor
 if TYPE_CHECKING:
     from scalar.draw import Graph
 
-SHOWN = 6  # elements: a Tensor of more is described by its range
+SHOWN = 6  # elements; of a larger Tensor the range is shown
 
 
 def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR", **names: Tensor) -> Graph:
-    """The graph that computed `root`: each Tensor with shape, data and gradient, each operation.
+    """The graph that computed `root`: operations, and Tensors with shape, data and gradient.
 
-    A graph keeps neither the data nor the gradient of a computed Tensor unless a rule needs it or
-    `retain_grad()` asks for it. Give such Tensors by name to see them: `draw_dot(loss, h=h)`.
+    A graph keeps the data of a computed Tensor only if a derivative rule needs it, and its gradient
+    only after `retain_grad()`. Pass such a Tensor by name to show it: `draw_dot(loss, h=h)`.
 
     Raises:
         TypeError: `root` or a named argument is not a Tensor.
@@ -38,8 +38,8 @@ def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR", **names: Te
         if not isinstance(tensor, Tensor):
             raise TypeError(f"draw_dot: {name} should be a Tensor, got {type(tensor).__name__}")
     if root._node is None:
-        raise RuntimeError("draw_dot: root has no graph, since it does not require grad; were its "
-                           "inputs made with requires_grad=True, outside of no_grad()?")
+        raise RuntimeError("draw_dot: root has no graph, as it does not require grad; make its "
+                           "inputs with requires_grad=True and compute it outside of no_grad()")
     order = topological_order([root._node])[::-1]
     tensors: dict[Any, Any] = {leaf: leaf.tensor() for leaf in order if isinstance(leaf, Leaf)}
     labels = {tensor._node: name for name, tensor in names.items()}
@@ -49,7 +49,7 @@ def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR", **names: Te
     graph = Graph(format, rankdir)
     for node in order:
         if getattr(node.op, "outputs", ()):
-            continue  # its results have nodes of their own, below
+            continue  # each of its results has a node of its own
         shown = tensors.get(node)
         fields = [labels[node]] if node in labels else []
         fields.append(f"shape {tuple(node.shape)}")
@@ -69,7 +69,7 @@ def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR", **names: Te
 
 
 def _saved_values(order: list[Any]) -> dict[Any, Any]:
-    """The arrays that the graph still holds, each under the node whose result it is."""
+    """The arrays that the graph has saved, by the node that computed them."""
     values: dict[Any, Any] = {}
     for node in order:
         inputs = getattr(getattr(node.op, "signature", None), "inputs", ())

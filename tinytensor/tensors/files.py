@@ -1,16 +1,15 @@
-"""save and load: Tensors and plain data in safetensors files. Nothing is ever unpickled.
+"""save and load: Tensors and plain data in safetensors files. Nothing is unpickled.
 
-The container is written and read here, in the middle of this file, because NumPy is the only thing
-that tinytensor must have, and saving must not need an extra; the format is small and fixed. Tests
-hold it against the safetensors library in both directions.
+This file has its own reader and writer of the format, which is small and fixed: saving must not
+need a package besides NumPy. The tests compare it with the safetensors library in both directions.
 
-    8 bytes      the length of the header, low byte first
+    8 bytes      the length of the header, little-endian
     header       JSON: {name: {"dtype", "shape", "data_offsets"}, ..., "__metadata__": {str: str}}
     the rest     the elements of all Tensors, one after the other, without gaps
 
-A flat dict of Tensors is such a file as it stands. For anything else, and for Tensors that are
-tied, the entry "tinytensor" in the metadata says, as JSON, which Tensor stands where and what else
-there is; other programs still see all the Tensors, under the path to each, as in "model.0.weight".
+A flat dict of Tensors is saved in this format directly. For nested data and tied Tensors, the entry
+"tinytensor" of the metadata holds the structure as JSON. Other programs see all Tensors, each under
+its path, such as "model.0.weight".
 """
 
 from __future__ import annotations
@@ -42,19 +41,18 @@ DTYPES = {"BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "I32": "i
           "I64": "int64", "F16": "float16", "F32": "float32", "F64": "float64"}
 ARRAY_DTYPES = {**DTYPES, "U16": "uint16", "U32": "uint32", "U64": "uint64"}  # of NumPy's arrays
 NAMES = {numpy.dtype(d): name for name, d in ARRAY_DTYPES.items()}
-NO_TENSORS = ARRAY_DTYPES.keys() - DTYPES.keys()
+NO_TENSORS = ARRAY_DTYPES.keys() - DTYPES.keys()  # dtypes of arrays that Tensors do not support
 BFLOAT16 = "BF16"
 
-OTHER_FORMATS = {  # how files begin that are often meant instead
+OTHER_FORMATS = {  # first bytes of other formats in which weights are stored
     b"PK\x03\x04": "a zip archive, which torch.save and numpy.savez write",
     b"\x80": "a pickle",
     b"\x93NUMPY": "a NumPy file (tensor(numpy.load(...)) reads it)",
     b"\x1f\x8b": "gzipped",
     b"\x89HDF": "HDF5",
 }
-WAY_OUT = ("load reads safetensors files and unpickles nothing, since a pickle can run any "
-           "program. In PyTorch write: safetensors.torch.save_file(model.state_dict(), "
-           "'model.safetensors')")
+ADVICE = ("load reads safetensors files only, as a pickle can run any code. In PyTorch write: "
+          "safetensors.torch.save_file(model.state_dict(), 'model.safetensors')")
 
 
 def save(obj: Any, f: str | os.PathLike[str] | BinaryIO, pickle_module: Any = None,
@@ -62,18 +60,18 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO, pickle_module: Any = No
          _use_new_zipfile_serialization: bool = True) -> None:
     """Writes Tensors and plain data to a safetensors file, or to a file object.
 
-    `obj` is a state_dict, or dicts, lists and tuples in one another that hold Tensors, NumPy
-    arrays, numbers, strings, bools and None. Of Tensors the values are kept: they are loaded as
-    leaves that do not require grad. Those that share their memory whole are stored once and tied
-    again by `load`. Single numbers of NumPy's become Python's.
+    `obj` is a state_dict, or nested dicts, lists and tuples of Tensors, NumPy arrays, numbers,
+    strings, bools and None. Only the values of Tensors are saved: `load` returns leaves that do not
+    require grad. Tensors that share their whole memory are stored once and tied again by `load`.
+    NumPy scalars become Python numbers.
 
-    The other arguments are PyTorch's, about its own format; they change nothing.
+    The other arguments, which concern PyTorch's own format, are ignored.
 
-    A file appears under its name only when all of it is on the disk: whatever goes wrong before
-    that, an earlier file of that name is as it was.
+    The file is replaced atomically, after all of the new one is on the disk. After an error or a
+    crash an earlier file is unchanged.
 
     Raises:
-        TypeError: something that is none of these; the message names the place.
+        TypeError: an object of another type; the message names its path.
         ValueError: a container that contains itself.
         OSError: the file cannot be written.
     """
@@ -88,21 +86,20 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO, pickle_module: Any = No
 def load(f: str | os.PathLike[str] | BinaryIO, map_location: device | str | None = None,
          pickle_module: Any = None, *, weights_only: bool = True, mmap: bool | None = None,
          encoding: str = "utf-8") -> Any:
-    """What `save` was given; of a safetensors file by another program, the dict of its Tensors.
+    """Reads a file of `save`; or of another program, as a dict of its Tensors.
 
-    Tied weights, which `safetensors.torch.save_model` stores once, are under all their names.
+    Tied weights, which `safetensors.torch.save_model` stores once, are returned under all their
+    names. bfloat16, which NumPy lacks, becomes float32, with a warning.
 
     Args:
-        map_location: the device for the Tensors, the CPU if not given.
-        weights_only: PyTorch's word for not running what stands in a file, which is never done.
-        pickle_module, mmap, encoding: PyTorch's, about its own format; they change nothing.
-
-    bfloat16, which NumPy does not have, becomes float32, with a warning.
+        map_location: the device of the Tensors, by default the CPU.
+        weights_only: ignored: nothing in a file is ever executed.
+        pickle_module, mmap, encoding: ignored; they concern PyTorch's own format.
 
     Raises:
-        OSError: there is no such file, or it cannot be read.
+        OSError: the file does not exist or cannot be read.
         RuntimeError: not a safetensors file, or a damaged one; the message names file and fault.
-            Damage to the values is noticed in files that `save` has written.
+            Changed values are detected in files that `save` has written.
     """
     if map_location is not None and not isinstance(map_location, str | device):
         raise TypeError("load: map_location must be a device or its name, got "
@@ -122,32 +119,32 @@ def _load(file: BinaryIO, name: str, where: device) -> Any:
         ours = _our_metadata(metadata)
         arrays = _read_arrays(file, entries, data_start, name)
         if ours is not None and _checksum(arrays, ours["tree"]) != ours["crc32"]:
-            raise Damaged("the content does not have the checksum that it was saved with")
+            raise Damaged("damaged: the checksum of the content differs from the saved one")
         tensors = {key: tensor_of(to_device(array, where), None)
                    for key, array in arrays.items() if entries[key].dtype not in NO_TENSORS}
         if ours is None or ours["tree"] == FLAT:
             _check_dtypes(entries)
         if ours is None:
-            # Names that `safetensors.torch.save_model` left out, as another one is tied to them.
+            # `safetensors.torch.save_model` keeps the names of tied weights in the metadata.
             return tensors | {tied: tensors[kept] for tied, kept in metadata.items()
                               if kept in tensors and tied not in tensors}
         try:
             return _built(ours["tree"], tensors, arrays)
         except (LookupError, TypeError, ValueError, RecursionError) as error:
-            raise Damaged(f"damaged: its tree of plain data is none ({error!r})") from None
+            raise Damaged(f"damaged: its structure cannot be read ({error!r})") from None
     except Damaged as fault:
         raise RuntimeError(f"load: {name}: {fault}") from None
 
 
 class Damaged(Exception):  # noqa: N818
-    """What is wrong with a file."""
+    """The fault of a file."""
 
 
-# ---------------------------------------------------------------- the container
+# ---------------------------------------------------------------- the format
 
 
 class Entry(NamedTuple):
-    """Where a Tensor lies in the data."""
+    """A Tensor in the header; begin and end count bytes of the data."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -156,14 +153,14 @@ class Entry(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """What a file is to hold."""
+    """The content of a file."""
 
     arrays: dict[str, Array]
     metadata: dict[str, str]
 
 
 def _write(file: Any, packed: Packed) -> None:
-    """Writes the container. Large elements come first, so that all are aligned."""
+    """Writes the file. Tensors with larger elements come first, so that all are aligned."""
     arrays = packed.arrays
     order = sorted(arrays, key=lambda name: -arrays[name].itemsize)
     offsets, end = {}, 0
@@ -177,9 +174,9 @@ def _write(file: Any, packed: Packed) -> None:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > HEADER_LIMIT:
-        raise ValueError(f"save: the names, shapes and plain data take {len(text)} bytes; "
-                         f"safetensors files have room for {HEADER_LIMIT}; put what is large "
-                         "into Tensors")
+        raise ValueError(f"save: the names, shapes and plain data take {len(text)} bytes, but a "
+                         f"safetensors header has at most {HEADER_LIMIT}; store large data as "
+                         "Tensors")
     file.write(len(text).to_bytes(8, "little"))
     file.write(text)
     for name in order:
@@ -187,13 +184,13 @@ def _write(file: Any, packed: Packed) -> None:
 
 
 def _bytes(array: Array) -> Any:
-    """The elements in the order of the dims, low byte first, whatever the strides are."""
+    """The elements in C order, little-endian, for any strides."""
     little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
     return little.reshape(-1).view(numpy.uint8).data
 
 
 def _read_header(file: BinaryIO) -> tuple[dict[str, Entry], dict[str, str], int]:
-    """The checked header: the Tensors, the metadata, where in the file the data starts."""
+    """Reads and checks the header: the Tensors, the metadata, the position of the data."""
     start = file.tell()
     size = file.seek(0, os.SEEK_END) - start
     file.seek(start)
@@ -207,40 +204,40 @@ def _read_header(file: BinaryIO) -> tuple[dict[str, Entry], dict[str, str], int]
     try:
         header = json.loads(text.decode(), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
-        raise Damaged(f"damaged: its header is no JSON ({error})") from None
+        raise Damaged(f"damaged: its header is not JSON ({error})") from None
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise Damaged("damaged: __metadata__ must have strings as its values")
+        raise Damaged("damaged: the values of __metadata__ must be strings")
     entries = {name: _entry(name, given) for name, given in header.items()}
     _check_layout(entries, size - 8 - length)
     return entries, metadata, start + 8 + length
 
 
 def _foreign(first: bytes, size: int, length: int) -> str:
-    """What a file is that does not begin with the length of a header and the header."""
+    """Describes a file that does not begin with a header and its length."""
     for magic, name in OTHER_FORMATS.items():
         if first.startswith(magic) and (len(magic) > 1 or length > HEADER_LIMIT):
-            return f"not a safetensors file, but {name}. {WAY_OUT}"
+            return f"not a safetensors file, but {name}. {ADVICE}"
     if len(first) < 8:
-        return f"cut off, or not a safetensors file: it has {size} bytes"
+        return f"cut off, or not a safetensors file: it has only {size} bytes"
     if length <= min(HEADER_LIMIT, size - 8):
-        return f"damaged, or not a safetensors file: no header follows its length. {WAY_OUT}"
+        return f"damaged, or not a safetensors file: no header follows its length. {ADVICE}"
     return (f"cut off, or not a safetensors file: its first 8 bytes announce a header of {length} "
-            f"bytes, {size - 8} follow. {WAY_OUT}")
+            f"bytes, but {size - 8} follow. {ADVICE}")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name stands there twice")
-    return found
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
+        raise ValueError("it has a name twice")
+    return unique
 
 
 def _entry(name: str, given: Any) -> Entry:
-    """A line of the header.
+    """A Tensor of the header.
 
     Raises:
-        Damaged: it is not built as it must be, or contradicts itself.
+        Damaged: a field is missing or wrong, or the fields contradict each other.
     """
     if not isinstance(given, dict) or given.keys() != {"dtype", "shape", "data_offsets"}:
         raise Damaged(f"damaged: {name!r} must have dtype, shape and data_offsets")
@@ -259,15 +256,15 @@ def _entry(name: str, given: Any) -> Entry:
 
 
 def _check_dtypes(entries: dict[str, Entry]) -> None:
-    """Where all are meant to be Tensors."""
+    """Raises if an entry cannot be a Tensor."""
     for name, entry in entries.items():
         if entry.dtype in NO_TENSORS:
             raise _no_tensor(name, entry.dtype)
 
 
 def _no_tensor(name: str, dtype: str) -> Damaged:
-    return Damaged(f"{name!r} has the dtype {dtype}, which Tensors do not have; there are "
-                   f"{', '.join(DTYPES)}. Convert it where the file was made")
+    return Damaged(f"{name!r} has the dtype {dtype}, which Tensors do not support; they support "
+                   f"{', '.join(DTYPES)}. Convert it in the program that wrote the file")
 
 
 def _are_sizes(values: object) -> bool:
@@ -275,7 +272,7 @@ def _are_sizes(values: object) -> bool:
 
 
 def _check_layout(entries: dict[str, Entry], available: int) -> None:
-    """The Tensors must follow each other without gap or overlap, up to the end of the file."""
+    """Raises unless the Tensors fill the data up to the end, without gap or overlap."""
     place = 0
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)):
         if entry.begin != place:
@@ -283,9 +280,9 @@ def _check_layout(entries: dict[str, Entry], available: int) -> None:
             raise Damaged(f"damaged: {name!r}, at the offset {entry.begin}, {kind}")
         place = entry.end
     if place > available:
-        raise Damaged(f"cut off: {place} bytes of elements are announced, {available} are there")
+        raise Damaged(f"cut off: its header announces {place} bytes of data, {available} follow")
     if place < available:
-        raise Damaged(f"damaged: {available - place} bytes follow behind the last Tensor")
+        raise Damaged(f"damaged: {available - place} bytes follow after the last Tensor")
 
 
 def _read_arrays(file: BinaryIO, entries: dict[str, Entry], start: int,
@@ -295,7 +292,7 @@ def _read_arrays(file: BinaryIO, entries: dict[str, Entry], start: int,
         file.seek(start + entry.begin)
         raw = numpy.frombuffer(bytearray(file.read(entry.end - entry.begin)), numpy.uint8)
         if raw.size != entry.end - entry.begin:
-            raise Damaged(f"cut off: it ended while {name!r} was read")
+            raise Damaged(f"cut off: it ends within {name!r}")
         if entry.dtype == "BOOL" and raw.size and raw.max() > 1:
             raise Damaged(f"damaged: {name!r} has bools that are neither 0 nor 1")
         try:
@@ -310,21 +307,21 @@ def _read_arrays(file: BinaryIO, entries: dict[str, Entry], start: int,
 
 
 def _decoded(raw: Array, entry: Entry) -> Array:
-    """The elements that bytes stand for. A bfloat16 is the upper half of a float32."""
+    """The elements from their bytes. A bfloat16 is the upper half of a float32."""
     if entry.dtype == BFLOAT16:
         return (raw.view("<u2").astype(numpy.uint32) << 16).view(numpy.float32)
     dtype = numpy.dtype(ARRAY_DTYPES[entry.dtype])
-    # The last view makes the dtype NumPy's own object of that type and not one equal to it, as
-    # kernels that read arrays' headers take no other; rounding would depend on it.
+    # The last view makes the dtype NumPy's singleton. Kernels compare dtypes by identity: with an
+    # equal dtype the reference would run, whose rounding differs.
     return raw.view(dtype.newbyteorder("<")).astype(dtype, copy=False).view(dtype)
 
 
 @contextlib.contextmanager
 def _replacing(path: str) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path` when the block ends well, and else disappears."""
+    """A temporary file that replaces `path` if the block succeeds, and is removed otherwise."""
     folder, name = os.path.split(path)
     if not os.path.isdir(folder):
-        raise FileNotFoundError(f"save: there is no folder {folder!r} for the file {name!r}")
+        raise FileNotFoundError(f"save: the folder {folder!r} for the file {name!r} does not exist")
     if os.path.isdir(path):
         raise IsADirectoryError(f"save: {path!r} is a folder")
     temporary = os.path.join(folder, f".{name[:100]}.{os.urandom(4).hex()}.tmp")
@@ -342,19 +339,19 @@ def _replacing(path: str) -> Iterator[BinaryIO]:
         raise
 
 
-# ---------------------------------------------------------------- plain data around Tensors
+# ---------------------------------------------------------------- nested data
 
 
-# In the tree, None, bools, ints, finite floats and strings stand for themselves, a list for a
-# list, and an object with one key for what that key says:
+# The tree is the structure of the data as JSON. None, bools, ints, finite floats, strings and lists
+# are themselves; everything else is an object with one key:
 #   {"tensor": name}   {"array": name}   {"tuple": [...]}   {"dict": [[key, value], ...]}
 #   {"float": "nan"}
-# The tree of a flat dict of Tensors is FLAT: the header says all that there is to say.
+# The tree of a flat dict of Tensors is FLAT: the header has all of it.
 FLAT = {"flat": True}
 
 
 def _pack(obj: Any) -> Packed:
-    """The Tensors in `obj` under names, and the metadata: where they stand, and a checksum."""
+    """The Tensors in `obj` by name, and the metadata: the tree and a checksum."""
     packer = _Packer()
     tree = packer.tree(obj, ())
     if _is_flat(obj, packer.tensors):
@@ -366,18 +363,18 @@ def _pack(obj: Any) -> Packed:
 
 
 def _is_flat(obj: Any, tensors: dict[str, Tensor]) -> bool:
-    """Whether `obj` is the dict of these Tensors, under these names."""
+    """Whether `obj` is a dict of just these Tensors under these names."""
     return isinstance(obj, dict) and list(obj) == list(tensors) and all(
         obj[name] is tensors[name] for name in tensors)
 
 
 class _Packer:
-    """Walks through plain data and collects the Tensors in it."""
+    """Builds the tree of nested data and collects its Tensors."""
 
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
-        self.names: dict[Any, str] = {}  # of what the memory of a Tensor is to its name
-        self.around: set[int] = set()  # the containers that the walk is in
+        self.names: dict[Any, str] = {}  # the name of a Tensor by its memory
+        self.around: set[int] = set()  # ids of the enclosing containers
 
     def tree(self, obj: Any, path: tuple[Any, ...]) -> Any:
         if isinstance(obj, Tensor):
@@ -409,11 +406,11 @@ class _Packer:
         return items if isinstance(obj, list) else {"tuple": items}
 
     def name(self, tensor: Tensor, path: tuple[Any, ...]) -> str:
-        """Its path, or the name that it has already, for itself or for another on its memory."""
+        """The name of a Tensor: its path, or the name of an earlier Tensor with its memory."""
         array = tensor._array
         if array.dtype not in NAMES:
-            raise TypeError(f"save: {_place(path)} has the dtype {array.dtype}, which safetensors "
-                            "files do not have")
+            raise TypeError(f"save: {_place(path)} has the dtype {array.dtype}, which the "
+                            "safetensors format does not support")
         memory = (tensor.data_ptr(), array.shape, array.strides, array.dtype,
                   tensor.device) if array.size else id(tensor)
         if memory not in self.names:
@@ -443,15 +440,15 @@ def _place(path: tuple[Any, ...]) -> str:
 
 
 def _advice(obj: object) -> str:
-    """What to save in place of an object that is no plain data."""
+    """What to save in place of an object of another type."""
     if hasattr(obj, "state_dict"):
         return "Save its state_dict(), and load it with load_state_dict()"
     return ("A file holds Tensors, NumPy arrays, numbers, strings, bools, None, and dicts, lists "
-            "and tuples of them: save what makes it up, and make it again after loading")
+            "and tuples of them: save its attributes, and create it anew after loading")
 
 
 def _checksum(arrays: dict[str, Array], tree: Any) -> int:
-    """Of the content, in whatever order it lies in the file."""
+    """The CRC-32 of the content, independent of the order in the file."""
     total = zlib.crc32(json.dumps(tree, separators=(",", ":")).encode())
     for name in sorted(arrays):
         array = arrays[name]
@@ -462,24 +459,24 @@ def _checksum(arrays: dict[str, Array], tree: Any) -> int:
 
 
 def _our_metadata(metadata: dict[str, str]) -> dict[str, Any] | None:
-    """What `save` noted; None for a file by another program."""
+    """The metadata of `save`; None for a file of another program."""
     version, text = metadata.get("tinytensor.version"), metadata.get("tinytensor")
     if version is None and text is None:
         return None
     if version is not None and version != VERSION:
-        raise Damaged(f"saved by another version of tinytensor, as version {version!r} of its "
-                      f"files; this one reads {VERSION!r}")
+        raise Damaged(f"saved in version {version!r} of tinytensor's file format; this program "
+                      f"reads version {VERSION!r}")
     try:
         ours = json.loads(text or "", object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
-        raise Damaged(f"damaged: tinytensor's part of the metadata is no JSON ({error})") from None
+        raise Damaged(f"damaged: tinytensor's part of the metadata is not JSON ({error})") from None
     if version is None or not isinstance(ours, dict) or ours.keys() != {"crc32", "tree"}:
         raise Damaged("damaged: tinytensor's part of the metadata is incomplete")
     return ours
 
 
 def _built(tree: Any, tensors: dict[str, Tensor], arrays: dict[str, Array]) -> Any:
-    """The plain data that a tree stands for."""
+    """The data of a tree."""
     if isinstance(tree, list):
         return [_built(item, tensors, arrays) for item in tree]
     if not isinstance(tree, dict):

@@ -1,4 +1,4 @@
-"""How Tensors are printed: PyTorch's layout, so that outputs can be compared by eye."""
+"""repr of Tensors, in PyTorch's layout."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ options: dict[str, Any] = {"precision": 4, "threshold": 1000, "edgeitems": 3, "l
 def set_printoptions(precision: int | None = None, threshold: int | None = None,
                      edgeitems: int | None = None, linewidth: int | None = None,
                      profile: str | None = None, sci_mode: bool | None = None) -> None:
-    """Sets how Tensors are printed: digits, when and how far they are summarised, line width.
+    """Sets how Tensors are printed.
 
     Args:
-        profile: "default", "short" or "full", which the other arguments then refine.
-        sci_mode: always (True) or never (False) in scientific notation; None decides by value.
+        precision: digits after the point.
+        threshold: the number of elements above which a Tensor is summarised.
+        edgeitems: how many elements a summary shows at each end of a dim.
+        linewidth: characters per line.
+        profile: "default", "short" or "full": a set of values, which the other arguments override.
+        sci_mode: scientific notation always (True), never (False), or depending on the values.
     """
     profiles = {"default": (4, 1000, 3, 80), "short": (2, 1000, 2, 80),
                 "full": (4, math.inf, 3, 80)}
     if profile is not None:
         if profile not in profiles:
-            raise ValueError(f"set_printoptions: profile {profile!r} is none of "
-                             f"{', '.join(profiles)}")
+            raise ValueError(f"set_printoptions: profile must be one of {', '.join(profiles)}, "
+                             f"got {profile!r}")
         options.update(zip(("precision", "threshold", "edgeitems", "linewidth"),
                            profiles[profile], strict=True))
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems,
@@ -37,7 +41,7 @@ def set_printoptions(precision: int | None = None, threshold: int | None = None,
 
 
 def tensor_str(tensor: Any) -> str:
-    """What `repr(tensor)` shows: values, and what differs from the defaults."""
+    """repr(tensor): the values, and attributes that differ from the defaults."""
     array = devices.to_numpy(tensor._array)
     suffixes = []
     if tensor.device.type != "cpu":
@@ -85,7 +89,7 @@ def _edges(array: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
 
 
 def _formatter(array: numpy.ndarray[Any, Any]) -> Callable[[Any], str]:
-    """A function that writes one element, all of them equally wide."""
+    """A function that formats one element, at a common width for all."""
     if array.dtype.kind == "O":
         return _padded([f"{float(v):.{options['precision']}f}" for v in array.ravel()],
                        lambda v: f"{float(v):.{options['precision']}f}")

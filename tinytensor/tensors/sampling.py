@@ -1,6 +1,6 @@
-"""Functions that draw random numbers: Tensors of them, samples of distributions, fills in place.
+"""Random numbers: new Tensors, samples of distributions, in-place methods.
 
-All are drawn on the host from the generator of the device, or the one given, and moved.
+All numbers are drawn on the host, from the argument `generator` or that of the device, then moved.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..arrays import dtypes
 from ..arrays.devices import device as device_type
 from ..arrays.devices import resolve, to_device, to_numpy
 from ..autograd.graph import tensor_of
-from .creation import Like, finish, like, shape_said, size_of, wanted_dtype
+from .creation import Like, finish, like, shape_argument, size_of, wanted_dtype
 from .tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
 
 __all__ = [
@@ -32,17 +32,17 @@ __all__ = [
     "randperm",
 ]
 
-if TYPE_CHECKING:  # NumPy imports its generators when they are first asked for
+if TYPE_CHECKING:  # NumPy imports numpy.random lazily
     from numpy.random import Generator as Stream
 
 PRECISION = {numpy.dtype("float16"): 11, numpy.dtype("float32"): 24, numpy.dtype("float64"): 53}
 
 
 def stream_of(generator: random.Generator | None, where: device_type) -> Stream:
-    """NumPy's generator behind the one given, or behind that of the device.
+    """The NumPy generator of `generator`, or of the device's default generator.
 
     Raises:
-        RuntimeError: a generator of another kind of device.
+        RuntimeError: `generator` belongs to another type of device.
     """
     generator = random.default_generator(where) if generator is None else generator
     if generator.device.type != where.type:
@@ -61,11 +61,11 @@ def _drawn(draw: Callable[[Stream], Any], dtype: numpy.dtype[Any] | type[numpy.g
 
 def _check_floating(name: str, dtype: numpy.dtype[Any]) -> None:
     if dtype.kind != "f":
-        raise NotImplementedError(f"{name}: draws floating point numbers, not {dtype.name}")
+        raise NotImplementedError(f"{name}: needs a floating point dtype, got {dtype.name}")
 
 
 def _uniform(stream: Stream, shape: tuple[int, ...], dtype: numpy.dtype[Any]) -> NumPyArray:
-    """Values in [0, 1) that stay below 1 in the dtype."""
+    """Values in [0, 1). float16 gets multiples of 2**-11: rounding float32 would give 1."""
     if dtype == numpy.float16:
         return stream.integers(0, 2 ** 11, shape) / 2 ** 11
     return stream.random(shape, dtype=dtype.type)
@@ -81,7 +81,12 @@ def _check_std(name: str, std: float) -> None:
         raise RuntimeError(f"{name}: the standard deviation must not be negative, got {std}")
 
 
-# ---------------------------------------------------------------- Tensors of random numbers
+def _check_positive(name: str, parameter: str, value: float) -> None:
+    if value <= 0:
+        raise RuntimeError(f"{name}: {parameter} must be positive, got {value}")
+
+
+# ---------------------------------------------------------------- new Tensors
 
 
 def rand(*size: int | Sequence[int], generator: random.Generator | None = None,
@@ -89,7 +94,7 @@ def rand(*size: int | Sequence[int], generator: random.Generator | None = None,
          device: DeviceLike | None = None, requires_grad: bool = False, pin_memory: bool = False,
          **keyword: Sequence[int]) -> Tensor:
     """Uniformly distributed values in [0, 1)."""
-    wanted, shape = wanted_dtype(dtype), shape_said("rand", size, keyword)
+    wanted, shape = wanted_dtype(dtype), shape_argument("rand", size, keyword)
     _check_floating("rand", wanted)
     return _drawn(lambda s: _uniform(s, shape, wanted), wanted, device, generator, requires_grad)
 
@@ -99,7 +104,7 @@ def randn(*size: int | Sequence[int], generator: random.Generator | None = None,
           device: DeviceLike | None = None, requires_grad: bool = False, pin_memory: bool = False,
           **keyword: Sequence[int]) -> Tensor:
     """Normally distributed values, mean 0 and variance 1."""
-    wanted, shape = wanted_dtype(dtype), shape_said("randn", size, keyword)
+    wanted, shape = wanted_dtype(dtype), shape_argument("randn", size, keyword)
     _check_floating("randn", wanted)
     return _drawn(lambda s: _normal(s, shape, wanted), wanted, device, generator, requires_grad)
 
@@ -109,10 +114,11 @@ def randint(low: int | None = None, high: int | Sequence[int] | None = None,
             dtype: DTypeLike | None = None, layout: str | None = None,
             device: DeviceLike | None = None, requires_grad: bool = False,
             pin_memory: bool = False) -> Tensor:
-    """Uniformly distributed integers in [low, high): randint(high, size) or with low first.
+    """Uniform integers in [low, high): randint(high, size) or randint(low, high, size).
 
     Raises:
-        RuntimeError: there are no integers in the range, or the dtype cannot hold them.
+        TypeError: no size, or one that is not a tuple.
+        RuntimeError: an empty range, or integers that the dtype cannot represent.
     """
     if isinstance(high, tuple | list):
         low, high, size = None, low, high
@@ -120,7 +126,7 @@ def randint(low: int | None = None, high: int | Sequence[int] | None = None,
         low, high = None, low
     if high is None or size is None:
         raise TypeError("randint: write randint(high, size) or randint(low, high, size), with a "
-                        "tuple as the size")
+                        "tuple for size")
     low, wanted = 0 if low is None else low, wanted_dtype(dtype, dtypes.int64)
     shape = size_of("randint", size)
     _check_integers("randint", low, high, wanted)  # type: ignore[arg-type]
@@ -129,14 +135,15 @@ def randint(low: int | None = None, high: int | Sequence[int] | None = None,
 
 def _check_integers(name: str, low: int, high: int, dtype: numpy.dtype[Any]) -> None:
     if not low < high:
-        raise RuntimeError(f"{name}: there is no integer in [{low}, {high})")
+        raise RuntimeError(f"{name}: low must be less than high, got {low} and {high}")
     least, most = _integers_of(dtype)
     if low < least or high - 1 > most:
-        raise RuntimeError(f"{name}: {dtype.name} cannot hold the integers in [{low}, {high})")
+        raise RuntimeError(f"{name}: {dtype.name} cannot represent all integers in "
+                           f"[{low}, {high}); give a wider dtype")
 
 
 def _integers_of(dtype: numpy.dtype[Any]) -> tuple[int, int]:
-    """The smallest and largest integer that a dtype holds; all between are exact in it."""
+    """The range of integers that a dtype represents exactly."""
     if dtype.kind == "b":
         return 0, 1
     if dtype.kind == "f":
@@ -150,7 +157,7 @@ def randperm(n: int, *, generator: random.Generator | None = None, dtype: DTypeL
     """The integers 0 to n - 1 in random order.
 
     Raises:
-        RuntimeError: a negative n, or one that the dtype cannot hold.
+        RuntimeError: a negative n, or integers that the dtype cannot represent.
     """
     wanted = wanted_dtype(dtype, dtypes.int64)
     if n < 0:
@@ -178,25 +185,26 @@ def normal(mean: Tensor | float = 0.0, std: Tensor | float = 1.0, size: Sequence
            *, generator: random.Generator | None = None, dtype: DTypeLike | None = None,
            layout: str | None = None, device: DeviceLike | None = None, requires_grad: bool = False,
            pin_memory: bool = False) -> Tensor:
-    """Normally distributed values: normal(mean, std, size), or mean and std Tensors or one of them.
+    """Normally distributed values: normal(mean, std, size), or with Tensors for mean, std or both.
 
-    No gradient flows to Tensors: mean + std * randn_like(std) lets it.
+    No gradient flows to mean and std; for one write mean + std * randn_like(std).
 
     Raises:
-        TypeError: two numbers without a size.
+        TypeError: two numbers without a size, or a Tensor with one.
         RuntimeError: a negative standard deviation.
     """
     tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
     if not tensors:
         if size is None:
-            raise TypeError("normal: with numbers for mean and std the size must be given")
+            raise TypeError("normal: with numbers for mean and std, size must be given")
         _check_std("normal", std)  # type: ignore[arg-type]
         wanted, shape = wanted_dtype(dtype), size_of("normal", size)
         _check_floating("normal", wanted)
         return _drawn(lambda s: _normal(s, shape, wanted) * float(std) + float(mean), wanted,
                       device, generator, requires_grad)
     if size is not None:
-        raise TypeError("normal: the size follows from the Tensors; leave it out")
+        raise TypeError("normal: with a Tensor for mean or std, the size is its shape; leave "
+                        "size out")
     wanted = dtypes.result_dtype(tuple(x._array for x in tensors))
     _check_floating("normal", wanted)
     low = std if not isinstance(std, Tensor) else float(std._array.min()) if std.numel() else 0.0
@@ -213,7 +221,7 @@ def normal(mean: Tensor | float = 0.0, std: Tensor | float = 1.0, size: Sequence
 
 def bernoulli(input: Tensor, p: float | None = None, *,
               generator: random.Generator | None = None) -> Tensor:
-    """1 with the probability in each element (or with p), else 0. Shapes: (*) -> (*).
+    """1 with the probability in each element of the input (or p), else 0. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: a probability outside of [0, 1].
@@ -224,14 +232,14 @@ def bernoulli(input: Tensor, p: float | None = None, *,
 
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
                 generator: random.Generator | None = None) -> Tensor:
-    """Positions drawn with probabilities in proportion to the weights in each row.
+    """Indices drawn with probabilities proportional to the weights in each row.
 
-    Shapes: (C) -> (S), (N, C) -> (N, S), int64. Without replacement no position comes twice
-    (Efraimidis and Spirakis 2006: the largest of weight / exponential).
+    Shapes: (C) -> (S), (N, C) -> (N, S), int64. Without replacement the indices of a row differ:
+    those of the largest weight / exponential (Efraimidis and Spirakis 2006).
 
     Raises:
-        RuntimeError: other numbers of dims; weights that are not floating point, negative, not
-            finite, or all 0; more samples than weights without replacement.
+        RuntimeError: not 1 or 2 dims; weights that are not floating point, negative, not finite,
+            or all 0; without replacement more samples than weights.
     """
     if input.ndim not in (1, 2):
         raise RuntimeError(f"multinomial: expects weights (C) or (N, C), got shape "
@@ -240,13 +248,13 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
         raise RuntimeError(f"multinomial: weights must be floating point, got {input.dtype}; "
                            "convert them with .float()")
     if num_samples < 1 or (not replacement and num_samples > input.shape[-1]):
-        raise RuntimeError(f"multinomial: cannot draw {num_samples} of {input.shape[-1]} positions"
+        raise RuntimeError(f"multinomial: cannot draw {num_samples} of {input.shape[-1]} indices"
                            + (" without replacement" if num_samples > 0 else ""))
     weights = to_numpy(input._array).astype(numpy.float64).reshape(-1, input.shape[-1])
     if not (numpy.isfinite(weights) & (weights >= 0)).all():
         raise RuntimeError("multinomial: weights must be finite and not negative")
     if not (weights.sum(1) > 0).all():
-        raise RuntimeError("multinomial: some weight of every row must be positive")
+        raise RuntimeError("multinomial: every row must have a positive weight")
     draw = _with_replacement if replacement else _without_replacement
     return _drawn(lambda s: draw(s, weights, num_samples).reshape(*input.shape[:-1], num_samples),
                   numpy.int64, input.device, generator)
@@ -258,16 +266,16 @@ def _without_replacement(stream: Stream, weights: NumPyArray, count: int) -> Num
 
 
 def _with_replacement(stream: Stream, weights: NumPyArray, count: int) -> NumPyArray:
-    found = numpy.empty((len(weights), count), dtype=numpy.int64)
-    for row, w in zip(found, weights, strict=True):
+    indices = numpy.empty((len(weights), count), dtype=numpy.int64)
+    for row, w in zip(indices, weights, strict=True):
         total = numpy.cumsum(w)
-        # Never a position of weight 0: its sum is not greater than the one before it.
+        # side="right" never gives an index of weight 0, whose sum equals the one before it.
         row[:] = numpy.searchsorted(total, stream.random(count) * total[-1], side="right")
-    return found
+    return indices
 
 
 def poisson(input: Tensor, generator: random.Generator | None = None) -> Tensor:
-    """Counts of events that come at the rates in the input. Shapes: (*) -> (*).
+    """Poisson distributed counts with the rates in the input. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: a negative rate.
@@ -279,12 +287,12 @@ def poisson(input: Tensor, generator: random.Generator | None = None) -> Tensor:
     return _drawn(lambda s: s.poisson(rates), rates.dtype, input.device, generator)
 
 
-# ---------------------------------------------------------------- in place
+# ---------------------------------------------------------------- in-place methods
 
 
 def _fill(name: str, self: Tensor, generator: random.Generator | None,
           draw: Callable[[Stream, Any, Any], Any], integers: bool = False) -> Tensor:
-    """Writes what `draw(stream, shape, dtype)` gives into a Tensor."""
+    """Fills a Tensor with the values of draw(stream, shape, dtype)."""
     dtype = self.dtype.numpy
     if not integers:
         _check_floating(name, dtype)
@@ -296,16 +304,16 @@ def _fill(name: str, self: Tensor, generator: random.Generator | None,
 
 def uniform_(self: Tensor, from_: float = 0, to: float = 1, *,
              generator: random.Generator | None = None) -> Tensor:
-    """Writes uniformly distributed values in [from_, to)."""
+    """Fills with uniformly distributed values in [from_, to)."""
     if from_ > to:
-        raise RuntimeError(f"uniform_: [{from_}, {to}) is no range")
+        raise RuntimeError(f"uniform_: from_ must not be greater than to, got {from_} and {to}")
     return _fill("uniform_", self, generator,
                  lambda s, shape, d: _uniform(s, shape, d) * (to - from_) + from_)
 
 
 def normal_(self: Tensor, mean: float = 0, std: float = 1, *,
             generator: random.Generator | None = None) -> Tensor:
-    """Writes normally distributed values."""
+    """Fills with normally distributed values."""
     _check_std("normal_", std)
     return _fill("normal_", self, generator,
                  lambda s, shape, d: _normal(s, shape, d) * std + mean)
@@ -313,33 +321,30 @@ def normal_(self: Tensor, mean: float = 0, std: float = 1, *,
 
 def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *,
                 generator: random.Generator | None = None) -> Tensor:
-    """Writes e ** x for normally distributed x of this mean and standard deviation."""
-    if std <= 0:
-        raise RuntimeError(f"log_normal_: std must be positive, got {std}")
+    """Fills with e ** x for normally distributed x of this mean and standard deviation."""
+    _check_positive("log_normal_", "std", std)
     return _fill("log_normal_", self, generator,
                  lambda s, shape, d: numpy.exp(_normal(s, shape, d) * std + mean))
 
 
 def cauchy_(self: Tensor, median: float = 0, sigma: float = 1, *,
             generator: random.Generator | None = None) -> Tensor:
-    """Writes values of the Cauchy distribution."""
-    if sigma <= 0:
-        raise RuntimeError(f"cauchy_: sigma must be positive, got {sigma}")
+    """Fills with Cauchy distributed values."""
+    _check_positive("cauchy_", "sigma", sigma)
     return _fill("cauchy_", self, generator,
                  lambda s, shape, d: s.standard_cauchy(shape) * sigma + median)
 
 
 def exponential_(self: Tensor, lambd: float = 1, *,
                  generator: random.Generator | None = None) -> Tensor:
-    """Writes exponentially distributed values of rate lambd."""
-    if lambd <= 0:
-        raise RuntimeError(f"exponential_: the rate must be positive, got {lambd}")
+    """Fills with exponentially distributed values of rate lambd."""
+    _check_positive("exponential_", "lambd", lambd)
     return _fill("exponential_", self, generator,
                  lambda s, shape, d: s.standard_exponential(shape) / lambd)
 
 
 def geometric_(self: Tensor, p: float, *, generator: random.Generator | None = None) -> Tensor:
-    """Writes how many trials it takes, at probability p each, until one succeeds: 1, 2, ..."""
+    """Fills with the number of trials until the first success, at probability p each: 1, 2, ..."""
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_: p must be in (0, 1), got {p}")
     return _fill("geometric_", self, generator, lambda s, shape, d: s.geometric(p, shape),
@@ -348,7 +353,7 @@ def geometric_(self: Tensor, p: float, *, generator: random.Generator | None = N
 
 def bernoulli_(self: Tensor, p: Tensor | float = 0.5, *,
                generator: random.Generator | None = None) -> Tensor:
-    """Writes 1 with probability p (a number, or a Tensor that broadcasts), else 0."""
+    """Fills with 1 with probability p (a number, or a Tensor that broadcasts), else 0."""
     chance = to_numpy(p._array) if isinstance(p, Tensor) else p
     if isinstance(p, Tensor):
         _check_floating("bernoulli", p.dtype.numpy)
@@ -361,9 +366,9 @@ def bernoulli_(self: Tensor, p: Tensor | float = 0.5, *,
 
 def random_(self: Tensor, from_: int | None = None, to: int | None = None, *,
             generator: random.Generator | None = None) -> Tensor:
-    """Writes integers in [from_, to), in [0, to) if one is given, or in all that the dtype counts.
+    """Fills with integers in [from_, to), in [0, to) for one argument, or in the dtype's range.
 
-    Floating point dtypes count as far as every integer is exact.
+    For a floating point dtype the range is that in which every integer is exact.
     """
     if to is None:
         from_, to = 0, _integers_of(self.dtype.numpy)[1] + 1 if from_ is None else from_

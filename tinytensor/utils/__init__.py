@@ -1,5 +1,6 @@
-"""What stands around training: data, checkpoints to resume from, activations computed twice,
-the summary of a model."""
+"""Utilities for training: data loading, checkpoints of a run, activation checkpointing, and the
+summary of a model.
+"""
 
 from . import checkpoint, data, resume
 from .summaries import summary

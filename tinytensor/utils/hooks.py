@@ -1,4 +1,4 @@
-"""What registering a hook returns, where PyTorch programs look for it."""
+"""RemovableHandle, under the name that it has in PyTorch."""
 
 from ..nn.hooks import RemovableHandle
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run, with the state of every random generator: resuming is exact.
+"""Checkpoints of a training run, with the states of all random generators.
 
     resume.save_checkpoint("run.safetensors", model=model, optimizer=optimizer,
                            scheduler=scheduler, loader=loader, random=resume.RandomState())
@@ -6,8 +6,8 @@
     resume.load_checkpoint("run.safetensors", model=model, optimizer=optimizer,
                            scheduler=scheduler, loader=loader, random=resume.RandomState())
 
-A run that is stopped anywhere and resumed so ends with the same bits as one that was not. What
-PyTorch calls `utils.checkpoint` is another thing: recomputing activations to save memory.
+A resumed run ends with bitwise the same weights as one that was not interrupted. PyTorch's
+`utils.checkpoint` is something else: it recomputes activations to save memory.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ __all__ = ["RandomState", "check_parts", "load_checkpoint", "save_checkpoint"]
 
 
 class RandomState:
-    """The generators of all devices, NumPy's global one and Python's, as one part of a checkpoint.
+    """The default generators of all devices, of NumPy and of Python, as a part of a checkpoint.
 
-    Generators that a program makes for itself are parts of their own.
+    Save other Generators as parts of their own.
     """
 
     def state_dict(self) -> dict[str, Any]:
-        """Where all these streams are, as plain data."""
+        """The states of the generators, as plain data."""
         return {"tinytensor": random.streams().state_dict(),
                 "numpy": _plain(numpy.random.get_state(legacy=False)),
                 "python": python_random.getstate()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes to where the streams were."""
+        """Restores the states of the generators."""
         random.streams().load_state_dict(state_dict["tinytensor"])
         numpy.random.set_state(state_dict["numpy"])
         python_random.setstate(state_dict["python"])
@@ -47,14 +47,14 @@ def save_checkpoint(f: str | os.PathLike[str], **parts: Any) -> None:
     """Writes the states of the parts to one safetensors file, each under its name.
 
     Args:
-        parts: whatever has `state_dict()` and `load_state_dict()` (modules, optimizers, schedulers,
-            loaders, RandomState()), and Generators, tinytensor's and NumPy's.
+        parts: objects with `state_dict()` and `load_state_dict()` (modules, optimizers,
+            schedulers, loaders, RandomState()), and Generators of tinytensor and NumPy.
 
-    The file is replaced only when all of the new one is on the disk: a crash or a full disk leaves
-    the previous checkpoint as it was. `load(f)["model"]` is the model's state_dict.
+    The file is replaced atomically: a crash or a full disk leaves the previous checkpoint
+    unchanged. `load(f)["model"]` is the model's state_dict.
 
     Raises:
-        TypeError: a part of another kind, or a state that is no plain data; named with its place.
+        TypeError: a part of another kind, or a state that is not plain data; the message names it.
         OSError: the file cannot be written.
     """
     check_parts(parts)
@@ -62,18 +62,18 @@ def save_checkpoint(f: str | os.PathLike[str], **parts: Any) -> None:
 
 
 def load_checkpoint(f: str | os.PathLike[str], **parts: Any) -> None:
-    """Brings the parts to where they were in `save_checkpoint`; give them under the same names.
+    """Restores the states that `save_checkpoint` wrote; give the parts under the same names.
 
-    Parts of the file that are not asked for are left alone: `load_checkpoint(f, model=model)` reads
-    the weights alone. A model may be on another device than it was.
+    Other parts of the file are ignored: `load_checkpoint(f, model=model)` restores only the model,
+    which may be on another device than before.
 
     Raises:
-        OSError: there is no such file, or it cannot be read.
+        OSError: the file does not exist or cannot be read.
         RuntimeError: not a safetensors file, or a damaged one.
-        ValueError: the file has no part of that name; nothing has changed then.
-        TypeError: a part of another kind; nothing has changed then.
-        Exception: what a part's own load_state_dict raises, with a note that says which part it
-            was; the parts before it are loaded then.
+        ValueError: the file has no part of that name; no part is changed.
+        TypeError: a part of another kind; no part is changed.
+        Exception: whatever a part's load_state_dict raises, with a note that names the part; the
+            parts before it have been loaded.
     """
     check_parts(parts)
     states = load(f)
@@ -81,17 +81,17 @@ def load_checkpoint(f: str | os.PathLike[str], **parts: Any) -> None:
         if not isinstance(states, dict) or name not in states:
             held = ", ".join(map(str, states)) if isinstance(states, dict) else "no parts"
             raise ValueError(f"load_checkpoint: {os.fsdecode(f)} has no part {name!r}; it holds "
-                             f"{held}. Give the parts under the names they were saved with")
+                             f"{held}. Give the parts under the names with which they were saved")
     for name, part in parts.items():
         try:
             _restore(part, states[name])
         except Exception as error:
-            error.add_note(f"in load_checkpoint, at the part {name!r} of {os.fsdecode(f)}")
+            error.add_note(f"in load_checkpoint, for the part {name!r} of {os.fsdecode(f)}")
             raise
 
 
 def check_parts(parts: dict[str, Any]) -> None:
-    """Raises TypeError for a part that has no state to save."""
+    """Raises TypeError for a part whose state cannot be saved."""
     for name, part in parts.items():
         if isinstance(part, random.Generator | numpy.random.Generator):
             continue
@@ -100,8 +100,8 @@ def check_parts(parts: dict[str, Any]) -> None:
             kind = f"the class {part.__name__}" if isinstance(part, type) \
                 else f"a {type(part).__name__}"
             raise TypeError(f"checkpoint: the part {name!r} is {kind}; a part is an object with "
-                            "state_dict() and load_state_dict(), or a Generator. Around anything "
-                            "else write a small class with these two methods")
+                            "state_dict() and load_state_dict(), or a Generator. Wrap anything "
+                            "else in a small class with these two methods")
 
 
 def _state_of(part: Any) -> Any:
@@ -120,7 +120,7 @@ def _restore(part: Any, state: Any) -> None:
 
 
 def _plain(state: Any) -> Any:
-    """The state of one of NumPy's bit generators with lists and ints in place of arrays."""
+    """The state of a NumPy bit generator, with lists and ints in place of arrays."""
     if isinstance(state, dict):
         return {key: _plain(value) for key, value in state.items()}
     return state.tolist() if isinstance(state, numpy.ndarray | numpy.generic) else state

@@ -3,8 +3,8 @@
     writer = SummaryWriter("runs/first")
     writer.add_scalar("loss", loss, step)
 
-and in a shell `tensorboard --logdir runs`. This module needs the package tensorboard:
-pip install tensorboard.
+In a shell, `tensorboard --logdir runs` shows them. This module needs the package tensorboard
+(pip install tensorboard).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Array = numpy.ndarray[Any, Any]
 
 
 class SummaryWriter:
-    """Writes what a run tells about itself into event files of a folder.
+    """Writes scalars, histograms, images and texts of a run to event files in a folder.
 
-    Numbers may be Tensors, arrays or Python's; of a Tensor on a GPU the values are fetched.
-    Used as `with SummaryWriter() as writer:` it is closed at the end.
+    Values may be Tensors on any device, arrays or numbers. `with SummaryWriter() as writer:` closes
+    it at the end of the block.
     """
 
     def __init__(self, log_dir: str | os.PathLike[str] | None = None, comment: str = "",
@@ -43,11 +43,11 @@ class SummaryWriter:
                  filename_suffix: str = ""):
         """
         Args:
-            log_dir: the folder; if not given, runs/TIME_HOST, and the comment at the end of it.
-            purge_step: TensorBoard forgets what earlier files have from this step on.
-            max_queue: so many records wait before they are written.
-            flush_secs: they wait this long at most.
-            filename_suffix: the end of the files' names.
+            log_dir: the folder, by default runs/TIME_HOST followed by the comment.
+            purge_step: TensorBoard hides the records of earlier files from this step on.
+            max_queue: the number of records that are buffered before they are written.
+            flush_secs: the maximum time in seconds that records are buffered.
+            filename_suffix: appended to the names of the files.
         """
         if not log_dir:
             now = datetime.now().strftime("%b%d_%H-%M-%S")
@@ -64,50 +64,50 @@ class SummaryWriter:
 
     def add_scalar(self, tag: str, scalar_value: Any, global_step: int | None = None,
                    walltime: float | None = None) -> None:
-        """A point of a curve."""
+        """Adds a point to a curve."""
         self._add(self.log_dir, _scalar(tag, scalar_value), global_step, walltime)
 
     def add_scalars(self, main_tag: str, tag_scalar_dict: Mapping[str, Any],
                     global_step: int | None = None, walltime: float | None = None) -> None:
-        """Points of several curves in one plot. Each has a folder of its own, log_dir/TAG_KEY."""
+        """Adds a point to each of several curves in one plot; each has a folder log_dir/TAG_KEY."""
         for key, value in tag_scalar_dict.items():
             folder = os.path.join(self.log_dir, f"{main_tag.replace('/', '_')}_{key}")
             self._add(folder, _scalar(main_tag, value), global_step, walltime)
 
     def add_histogram(self, tag: str, values: Any, global_step: int | None = None,
                       bins: Any = "tensorflow", walltime: float | None = None) -> None:
-        """How values are distributed.
+        """Adds a histogram of values.
 
         Args:
-            bins: "tensorflow" for bins whose edges grow by a tenth from 1e-12 to 1e20, on both
-                sides of 0, or what `numpy.histogram` takes.
+            bins: "tensorflow" for edges from 1e-12 to 1e20, each 1.1 times the one before, on both
+                sides of 0; or the argument of `numpy.histogram`.
 
         Raises:
             ValueError: there are no values.
         """
-        found = _histogram(_array(values), bins)
-        self._add(self.log_dir, Summary.Value(tag=tag, histo=found), global_step, walltime)
+        histogram = _histogram(_array(values), bins)
+        self._add(self.log_dir, Summary.Value(tag=tag, histo=histogram), global_step, walltime)
 
     def add_image(self, tag: str, img_tensor: Any, global_step: int | None = None,
                   walltime: float | None = None, dataformats: str = "CHW") -> None:
-        """An image: uint8, or floats from 0 to 1, of 1, 3 or 4 channels.
+        """Adds an image: uint8, or floats from 0 to 1, with 1, 3 or 4 channels.
 
         Args:
-            dataformats: what the dims are, as "CHW", "HWC" or "HW".
+            dataformats: the order of the dims: "CHW", "HWC" or "HW".
         """
         image = _channels_last(_array(img_tensor), dataformats, "HWC")
         self._add(self.log_dir, Summary.Value(tag=tag, image=_png(image)), global_step, walltime)
 
     def add_images(self, tag: str, img_tensor: Any, global_step: int | None = None,
                    walltime: float | None = None, dataformats: str = "NCHW") -> None:
-        """Several images of one size, side by side, 8 in a row."""
+        """Adds several images of one size as a grid, 8 in a row."""
         images = _channels_last(_array(img_tensor), dataformats, "NHWC")
         self._add(self.log_dir, Summary.Value(tag=tag, image=_png(_grid(images))), global_step,
                   walltime)
 
     def add_figure(self, tag: str, figure: Any, global_step: int | None = None,
                    close: bool = True, walltime: float | None = None) -> None:
-        """A figure of matplotlib's, as an image; it is closed then."""
+        """Adds a matplotlib figure as an image, and closes it unless `close` is False."""
         from matplotlib import pyplot
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -119,7 +119,7 @@ class SummaryWriter:
 
     def add_text(self, tag: str, text_string: str, global_step: int | None = None,
                  walltime: float | None = None) -> None:
-        """A text, shown as Markdown."""
+        """Adds a text, which TensorBoard shows as Markdown."""
         metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
         text = TensorProto(dtype="DT_STRING", string_val=[text_string.encode()],
                            tensor_shape=TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)]))
@@ -127,12 +127,12 @@ class SummaryWriter:
         self._add(self.log_dir, value, global_step, walltime)
 
     def flush(self) -> None:
-        """Everything is in the files."""
+        """Writes all buffered records to the files."""
         for file in self._files.values():
             file.flush()
 
     def close(self) -> None:
-        """Closes the files; what is added afterwards begins new ones."""
+        """Closes the files. Records added later go to new files."""
         for file in self._files.values():
             file.close()
         self._files.clear()
@@ -172,7 +172,7 @@ def _scalar(tag: str, value: Any) -> Summary.Value:
     array = _array(value)
     if array.size != 1:
         raise ValueError(f"SummaryWriter: {tag!r} must be one number, got an array of shape "
-                         f"{array.shape}; see add_histogram() and add_scalars()")
+                         f"{array.shape}; use add_histogram() or add_scalars()")
     return Summary.Value(tag=tag, simple_value=float(array.reshape(())))
 
 
@@ -185,14 +185,14 @@ def _edges() -> Array:
 
 
 def _histogram(values: Array, bins: Any) -> HistogramProto:
-    """Counts, without the empty bins at both ends; the first edge begins the first bin kept."""
+    """The histogram without the empty bins at both ends."""
     if not values.size:
-        raise ValueError("SummaryWriter: a histogram of no values")
+        raise ValueError("SummaryWriter: a histogram needs at least one value, got none")
     values = values.reshape(-1).astype(numpy.float64)
     counts, edges = numpy.histogram(values, _edges() if isinstance(bins, str)
                                     and bins == "tensorflow" else bins)
-    taken = numpy.flatnonzero(counts)
-    first, last = (taken[0], taken[-1] + 1) if taken.size else (0, len(counts))
+    filled = numpy.flatnonzero(counts)
+    first, last = (filled[0], filled[-1] + 1) if filled.size else (0, len(counts))
     return HistogramProto(
         min=values.min(), max=values.max(), num=values.size, sum=values.sum(),
         sum_squares=values @ values, bucket_limit=edges[first:last + 1],
@@ -200,7 +200,7 @@ def _histogram(values: Array, bins: Any) -> HistogramProto:
 
 
 def _channels_last(array: Array, dims: str, wanted: str) -> Array:
-    """The array with its dims in the wanted order; what is missing has size 1."""
+    """The array with its dims in the wanted order; missing dims get size 1."""
     given = dims.upper()
     if len(given) != array.ndim or len(set(given)) < len(given) or not set(given) <= set(wanted):
         raise ValueError(f"SummaryWriter: dataformats={dims!r} does not fit an array of shape "
@@ -212,7 +212,7 @@ def _channels_last(array: Array, dims: str, wanted: str) -> Array:
 
 
 def _grid(images: Array) -> Array:
-    """(N, H, W, C) -> rows of up to 8 images."""
+    """Images (N, H, W, C) as one image with up to 8 of them in a row."""
     count, height, width, channels = images.shape
     columns = min(count, 8)
     rows = -(-count // columns) if columns else 0
@@ -223,13 +223,13 @@ def _grid(images: Array) -> Array:
 
 
 def _png(image: Array) -> Summary.Image:
-    """A PNG of (H, W, C)."""
+    """An image (H, W, C) as PNG."""
     from PIL import Image
 
     height, width, channels = image.shape
     if channels not in (1, 3, 4):
-        raise ValueError(f"SummaryWriter: an image has 1, 3 or 4 channels, not {channels}; "
-                         "dataformats says which dim they are")
+        raise ValueError(f"SummaryWriter: an image must have 1, 3 or 4 channels, got {channels}; "
+                         "dataformats names the dims")
     if image.dtype != numpy.uint8:
         image = (image.astype(numpy.float32) * 255).clip(0, 255).astype(numpy.uint8)
     file = io.BytesIO()

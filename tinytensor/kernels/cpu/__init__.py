@@ -1,4 +1,6 @@
-"""Kernels for the CPU: loops that Numba compiles, each with what belongs together in one pass."""
+"""Kernels for the CPU: loops that Numba compiles. Each does in one pass over memory what NumPy does
+in several.
+"""
 
 from . import (
     activation,

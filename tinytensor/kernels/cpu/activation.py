@@ -1,4 +1,4 @@
-"""Activation functions: forward and derivative in one pass each."""
+"""Kernels for activation functions, whose NumPy calls make several passes over memory."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy
 
 from ...ops.activation import gelu, leaky_relu, silu
 from .. import approximations
-from ..loops import each, loop
+from ..loops import Array, each, loop
 
 
 @gelu.kernel("cpu")
-def _(input: Any, approximate: str) -> Any:
+def _(input: Array, approximate: str) -> Any:
     form = {"none": _gelu, "tanh": _gelu_tanh}.get(approximate)
     return None if form is None else each(form, input)
 
 
 @gelu.kernel("cpu", "input")
-def _(g: Any, input: Any, approximate: str) -> Any:
+def _(g: Array, input: Array, approximate: str) -> Any:
     form = _gelu_back if approximate == "none" else _gelu_tanh_back
     return each(form, numpy.asarray(g, order="C"), input)
 
@@ -68,7 +68,7 @@ def _gelu_tanh_back(start, stop, g, x, d):
 
 
 @silu.kernel("cpu")
-def _(input: Any) -> Any:
+def _(input: Array) -> Any:
     return each(_silu, input)
 
 
@@ -80,7 +80,7 @@ def _silu(start, stop, x, out):
 
 
 @silu.kernel("cpu", "input")
-def _(g: Any, input: Any) -> Any:
+def _(g: Array, input: Array) -> Any:
     return each(_silu_back, numpy.asarray(g, order="C"), input)
 
 
@@ -94,7 +94,7 @@ def _silu_back(start, stop, g, x, d):
 
 
 @leaky_relu.kernel("cpu")
-def _(input: Any, negative_slope: float) -> Any:
+def _(input: Array, negative_slope: float) -> Any:
     return each(_leaky_relu, input, numbers=(negative_slope,))
 
 
@@ -106,7 +106,7 @@ def _leaky_relu(start, stop, x, out, slope):
 
 
 @leaky_relu.kernel("cpu", "input")
-def _(g: Any, input: Any, negative_slope: float) -> Any:
+def _(g: Array, input: Array, negative_slope: float) -> Any:
     return each(_leaky_relu_back, numpy.asarray(g, order="C"), input, numbers=(negative_slope,))
 
 

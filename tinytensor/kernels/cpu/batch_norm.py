@@ -1,37 +1,41 @@
-"""Normalisation of each channel over a batch: a channel at a time, which stays in the cache while
-its statistics are taken and used. `normalization.py` asks here for what it does not do itself.
+"""Normalisation of each channel over a batch, for the kernels in `normalization.py`.
+
+The loops do one channel after the other, which stays in the cache between its statistics and their
+use.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
 
-from ..loops import PIECE, fits, loop
+from ..loops import PIECE, Array, fits, loop
 from ..pool import pool
 
-LEAST = 8  # neighbours of one channel that are worth a loop of their own
+LEAST = 8  # elements of a channel in one image, below which NumPy is faster
 
 
-def as_channels(x: Any, weight: Any, bias: Any, dims: Any) -> Any:
-    """(N, C, *) as (N, C, L); None if `dims` are others, or a weight is not one for a channel."""
+def as_channels(x: Array, weight: Array | None, bias: Array | None, dims: Sequence[int]) -> Any:
+    """x (N, C, *) as (N, C, L); None if `dims` are not N and *, or a weight is not (C)."""
     if x.ndim < 3 or tuple(d % x.ndim for d in dims) != (0, *range(2, x.ndim)):
         return None
     shapes = [w.shape for w in (weight, bias) if w is not None]
     if any(shape != (x.shape[1],) + (1,) * (x.ndim - 2) for shape in shapes):
         return None
-    seen = numpy.ascontiguousarray(x).reshape(*x.shape[:2], math.prod(x.shape[2:]))
-    return seen if fits(seen, weight, bias) and seen.shape[2] >= LEAST else None
+    channels = numpy.ascontiguousarray(x).reshape(*x.shape[:2], math.prod(x.shape[2:]))
+    return channels if fits(channels, weight, bias) and channels.shape[2] >= LEAST else None
 
 
-def _least(x: Any) -> int:
-    """Channels that are worth a thread."""
+def _least(x: Array) -> int:
+    """The number of channels that are worth another thread."""
     return -(-PIECE * x.shape[1] // x.size)
 
 
-def standardize(input: Any, weight: Any, bias: Any, dims: Any, eps: float) -> Any:
+def standardize(input: Array, weight: Array | None, bias: Array | None, dims: Sequence[int],
+                eps: float) -> Any:
     x = as_channels(input, weight, bias, dims)
     if x is None:
         return None
@@ -42,14 +46,16 @@ def standardize(input: Any, weight: Any, bias: Any, dims: Any, eps: float) -> An
     return out.reshape(input.shape), mean, var
 
 
-def _flat(weight: Any, x: Any) -> Any:
-    """One for a channel; an empty array for None, for which a loop would be compiled anew."""
+def _flat(weight: Array | None, x: Array) -> Any:
+    """The weight as (C); an empty array for None, for which Numba would compile another loop."""
     return numpy.empty(0, x.dtype) if weight is None else weight.reshape(-1)
 
 
 @loop
 def _standardize(start, stop, x, weight, bias, out, statistics, eps):
-    """The squares are summed about the mean of each image's part, and these means' about theirs."""
+    """Sums squares about the mean of each image, then those means about their own mean (Chan et al.
+    1983): this keeps more digits in float32.
+    """
     number, (images, _, size) = x.dtype.type, x.shape
     means = numpy.empty(images)
     for c in range(start, stop):
@@ -77,15 +83,16 @@ def _standardize(start, stop, x, weight, bias, out, statistics, eps):
                 to[i] = (part[i] - centre) * factor + shift
 
 
-def standardize_back(g: Any, needs: Any, input: Any, weight: Any, bias: Any, mean: Any, var: Any,
-                     dims: Any, eps: float) -> Any:
-    g, g_mean, g_var = g
+def standardize_back(g: Sequence[Array | None], needs: Sequence[bool], input: Array,
+                     weight: Array | None, bias: Array | None, mean: Array, var: Array,
+                     dims: Sequence[int], eps: float) -> Any:
+    d_out, g_mean, g_var = g
     x = as_channels(input, weight, bias, dims)
-    if x is None or g is None or g.dtype != x.dtype or (
+    if x is None or d_out is None or d_out.dtype != x.dtype or (
             weight is not None and not numpy.isfinite(weight).all()):
-        return None  # the reference sums g times an infinite weight, and not g
+        return None  # an infinite weight: the reference sums g * weight, the loop sums g
     d, sums = numpy.empty_like(x), numpy.empty((2, x.shape[1]), x.dtype)
-    pool.split(_standardize_back, x.shape[1], numpy.ascontiguousarray(g).reshape(x.shape), x,
+    pool.split(_standardize_back, x.shape[1], numpy.ascontiguousarray(d_out).reshape(x.shape), x,
                _flat(weight, x), mean.reshape(-1), var.reshape(-1), _flat(g_mean, x),
                _flat(g_var, x), d, sums, x.dtype.type(eps), least=_least(x))
     d_weight, d_bias = sums.reshape(2, 1, -1, *(1,) * (input.ndim - 2))
@@ -94,8 +101,8 @@ def standardize_back(g: Any, needs: Any, input: Any, weight: Any, bias: Any, mea
 
 @loop
 def _standardize_back(start, stop, g, x, weight, mean, var, g_mean, g_var, d, sums, eps):
-    """d = scale w (g - mean(g) - (x - mean) scale² mean(g (x - mean))), and what comes by the
-    results mean and var.
+    """d = scale w (g - mean(g) - (x - mean) scale² mean(g (x - mean))), plus the gradients through
+    the results mean and var.
     """
     number, (images, _, size) = x.dtype.type, x.shape
     for c in range(start, stop):

@@ -1,7 +1,7 @@
-"""Elementwise functions whose NumPy calls take several passes over memory.
+"""Kernels for elementwise functions, whose NumPy calls make several passes over memory.
 
-Loops go over slices from 0: of an index that starts at an argument Numba cannot know that it is
-not negative, and would wrap it around, one element at a time.
+The loops slice the arrays first and count from 0. If an index began at `start`, Numba could not
+know that it is not negative; it would handle negative indices, and LLVM would not vectorise.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numpy
 
 from ...ops.elementwise import relu, sigmoid, tanh
 from .. import approximations
-from ..loops import each, loop
+from ..loops import Array, each, loop
 
 
 @relu.kernel("cpu", work=lambda input: input.size)
-def _(input: Any) -> Any:
+def _(input: Array) -> Any:
     return each(_relu, input)
 
 
@@ -28,7 +28,7 @@ def _relu(start, stop, x, out):
 
 
 @relu.kernel("cpu", "input", work=lambda g: g.size)
-def _(g: Any, out: Any) -> Any:
+def _(g: Array, out: Array) -> Any:
     return each(_relu_back, numpy.asarray(g, order="C"), out)
 
 
@@ -40,7 +40,7 @@ def _relu_back(start, stop, g, out, d):
 
 
 @tanh.kernel("cpu", work=lambda input: input.size)
-def _(input: Any) -> Any:
+def _(input: Array) -> Any:
     return each(_tanh, input)
 
 
@@ -52,7 +52,7 @@ def _tanh(start, stop, x, out):
 
 
 @tanh.kernel("cpu", "input", work=lambda g: g.size)
-def _(g: Any, out: Any) -> Any:
+def _(g: Array, out: Array) -> Any:
     return each(_tanh_back, numpy.asarray(g, order="C"), out)
 
 
@@ -65,7 +65,7 @@ def _tanh_back(start, stop, g, out, d):
 
 
 @sigmoid.kernel("cpu", work=lambda input: input.size)
-def _(input: Any) -> Any:
+def _(input: Array) -> Any:
     return each(_sigmoid, input)
 
 
@@ -77,7 +77,7 @@ def _sigmoid(start, stop, x, out):
 
 
 @sigmoid.kernel("cpu", "input", work=lambda g: g.size)
-def _(g: Any, out: Any) -> Any:
+def _(g: Array, out: Array) -> Any:
     return each(_sigmoid_back, numpy.asarray(g, order="C"), out)
 
 

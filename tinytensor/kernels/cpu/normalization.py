@@ -1,39 +1,44 @@
-"""Normalisation over the last axes, as layer norm's: a row at a time, which stays in the cache.
+"""Kernels for normalisation over the last axes, as in layer norm: one row after the other.
 
-That of channels over a batch is in `batch_norm.py`.
+A row stays in the cache between its statistics and their use. `batch_norm.py` has the
+normalisation of channels over a batch.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
 
 from ...ops.normalization import layer_norm, standardize
-from ..loops import fits, loop, rows_a_thread
+from ..loops import Array, fits, loop, rows_per_thread
 from ..pool import pool
 from . import batch_norm
 
-BLOCK = 1024  # elements added up at once: a float32 sum of more would lose digits
-TOGETHER = 64  # rows whose shares of the weight's gradient are added up at once
+BLOCK = 1024  # elements summed at once: a longer float32 sum would lose digits
+ROWS = 64  # in a block, whose part of the weight's gradient is summed at once
 
 
-def _row(x: Any, weight: Any, bias: Any, dims: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The shape of a row, or None if `dims` are not the last or `_taken` says no."""
+def _row(x: Array, weight: Array | None, bias: Array | None,
+         dims: Sequence[int]) -> tuple[int, ...] | None:
+    """The shape of a row; None if `dims` are not the last axes or the loops do not support x."""
     if not dims or tuple(d % x.ndim for d in dims) != tuple(range(x.ndim - len(dims), x.ndim)):
         return None
-    return _taken(x, weight, bias, x.shape[x.ndim - len(dims):])
+    return _supported(x, weight, bias, x.shape[x.ndim - len(dims):])
 
 
-def _trailing(x: Any, weight: Any, bias: Any, normalized_shape: Any) -> tuple[int, ...] | None:
-    """The same for what is said as a shape; what does not fit is the reference's to say."""
+def _trailing(x: Array, weight: Array | None, bias: Array | None,
+              normalized_shape: int | Sequence[int]) -> tuple[int, ...] | None:
+    """As `_row`, for layer norm's `normalized_shape`. For a wrong shape the reference raises."""
     row = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    return _taken(x, weight, bias, row) if row and x.shape[-len(row):] == row else None
+    return _supported(x, weight, bias, row) if row and x.shape[-len(row):] == row else None
 
 
-def _taken(x: Any, weight: Any, bias: Any, row: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The shape of a row, or None if the loops do not take x or a weight is not one of a row."""
+def _supported(x: Array, weight: Array | None, bias: Array | None,
+               row: tuple[int, ...]) -> tuple[int, ...] | None:
+    """`row`, or None if the loops do not support x, weight and bias."""
     fit = (weight is None or weight.shape == row) and (bias is None or bias.shape == row) \
         and fits(x, weight, bias, least=1)
     return row if fit else None
@@ -58,26 +63,29 @@ def sum_of_block(x):
 
 
 @layer_norm.kernel("cpu", work=lambda input: input.size)
-def _(input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
+def _(input: Array, normalized_shape: int | Sequence[int], weight: Array | None,
+      bias: Array | None, eps: float) -> Any:
     row = _trailing(input, weight, bias, normalized_shape)
     return None if row is None else _standardized(input, weight, bias, row, eps)
 
 
 @standardize.kernel("cpu")
-def _(input: Any, weight: Any, bias: Any, dims: Any, eps: float) -> Any:
+def _(input: Array, weight: Array | None, bias: Array | None, dims: Sequence[int],
+      eps: float) -> Any:
     if (row := _row(input, weight, bias, dims)) is None:
         return batch_norm.standardize(input, weight, bias, dims, eps)
     return _standardized(input, weight, bias, row, eps)
 
 
-def _standardized(input: Any, weight: Any, bias: Any, row: tuple[int, ...], eps: float) -> Any:
+def _standardized(input: Array, weight: Array | None, bias: Array | None, row: tuple[int, ...],
+                  eps: float) -> Any:
     dtype, size = input.dtype, math.prod(row)
     n = input.size // size
     out, mean, var = numpy.empty_like(input), numpy.empty(n, dtype), numpy.empty(n, dtype)
     weight = numpy.ones(size, dtype) if weight is None else weight.reshape(-1)
     bias = numpy.zeros(size, dtype) if bias is None else bias.reshape(-1)
     pool.split(_standardize, n, input.reshape(n, size), weight, bias, out.reshape(n, size),
-               mean, var, float(eps), least=rows_a_thread(size))
+               mean, var, float(eps), least=rows_per_thread(size))
     kept = (*input.shape[:-len(row)], *(1,) * len(row))
     return out, mean.reshape(kept), var.reshape(kept)
 
@@ -88,7 +96,7 @@ def _standardize(start, stop, x, weight, bias, out, means, variances, eps):
     for row in range(start, stop):
         x_row, out_row = x[row], out[row]
         mean = sum_of(x_row) / number(x_row.size)
-        for i in range(x_row.size):  # for a while, the squares
+        for i in range(x_row.size):  # `out` holds the squares until their sum is known
             out_row[i] = (x_row[i] - mean) * (x_row[i] - mean)
         var = sum_of(out_row) / number(x_row.size)
         scale = number(1) / math.sqrt(var + number(eps))
@@ -98,14 +106,14 @@ def _standardize(start, stop, x, weight, bias, out, means, variances, eps):
 
 
 @standardize.kernel("cpu", "input", "weight", "bias")
-def _(g: Any, needs: Any, input: Any, weight: Any, bias: Any, mean: Any, var: Any, dims: Any,
-      eps: float) -> Any:
+def _(g: Sequence[Array | None], needs: Sequence[bool], input: Array, weight: Array | None,
+      bias: Array | None, mean: Array, var: Array, dims: Sequence[int], eps: float) -> Any:
     if (row := _row(input, weight, bias, dims)) is None:
         return batch_norm.standardize_back(g, needs, input, weight, bias, mean, var, dims, eps)
-    g, g_mean, g_var = g
-    if g is None:
+    d_out, g_mean, g_var = g
+    if d_out is None:
         return None
-    d, d_weight, d_bias = _standardized_back(g, needs, input, weight, mean, var, row, eps)
+    d, d_weight, d_bias = _standardized_back(d_out, needs, input, weight, mean, var, row, eps)
     size = math.prod(row)
     if g_mean is not None:
         d += g_mean * (1 / size)
@@ -115,39 +123,39 @@ def _(g: Any, needs: Any, input: Any, weight: Any, bias: Any, mean: Any, var: An
 
 
 @layer_norm.kernel("cpu", "input", "weight", "bias", work=lambda g: g.size)
-def _(g: Any, needs: Any, input: Any, normalized_shape: Any, weight: Any, bias: Any, mean: Any,
-      var: Any, eps: float) -> Any:
+def _(g: Array, needs: Sequence[bool], input: Array, normalized_shape: int | Sequence[int],
+      weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float) -> Any:
     row = _trailing(input, weight, bias, normalized_shape)
     return None if row is None else _standardized_back(g, needs, input, weight, mean, var, row, eps)
 
 
-def _standardized_back(g: Any, needs: Any, input: Any, weight: Any, mean: Any, var: Any,
-                       row: tuple[int, ...], eps: float) -> Any:
+def _standardized_back(g: Array, needs: Sequence[bool], input: Array, weight: Array | None,
+                       mean: Array, var: Array, row: tuple[int, ...], eps: float) -> Any:
     g = numpy.asarray(g, order="C")
     dtype, size = input.dtype, math.prod(row)
     n = input.size // size
     d = numpy.empty_like(input)
-    blocks = -(-n // TOGETHER)
-    shares = numpy.zeros((blocks, 2, size), dtype)
+    blocks = -(-n // ROWS)
+    partial_sums = numpy.zeros((blocks, 2, size), dtype)
     factor = numpy.ones(size, dtype) if weight is None else weight.reshape(-1)
     pool.split(_standardize_back, blocks, g.reshape(n, size), input.reshape(n, size), factor,
-               mean.reshape(n), var.reshape(n), d.reshape(n, size), shares, float(eps),
-               least=-(-rows_a_thread(size) // TOGETHER))
+               mean.reshape(n), var.reshape(n), d.reshape(n, size), partial_sums, float(eps),
+               least=-(-rows_per_thread(size) // ROWS))
     if not needs[1] and not needs[2]:
         return d, None, None
     d_weight, d_bias = numpy.empty(row, dtype), numpy.empty(row, dtype)
-    _add_up(shares, d_weight.reshape(-1), d_bias.reshape(-1))
+    _sum_blocks(partial_sums, d_weight.reshape(-1), d_bias.reshape(-1))
     return d, d_weight if needs[1] else None, d_bias if needs[2] else None
 
 
 @loop
-def _standardize_back(start, stop, g, x, weight, mean, var, d, shares, eps):
+def _standardize_back(start, stop, g, x, weight, mean, var, d, partial_sums, eps):
     """d = scale (g w - mean(g w) - (x - mean) scale² mean(g w (x - mean)))."""
     number, size = x.dtype.type, x.shape[1]
-    for row in range(start * TOGETHER, min(stop * TOGETHER, x.shape[0])):
+    for row in range(start * ROWS, min(stop * ROWS, x.shape[0])):
         g_row, x_row, d_row = g[row], x[row], d[row]
         centre, scale = mean[row], number(1) / math.sqrt(var[row] + number(eps))
-        # Sums and what is written are apart: together they would not be vectorised.
+        # Separate loops for sums and for writes: LLVM does not vectorise a loop with both.
         by_bias = by_weight = number(0)
         for i in range(size):
             weighted = g_row[i] * weight[i]
@@ -157,18 +165,18 @@ def _standardize_back(start, stop, g, x, weight, mean, var, d, shares, eps):
         slope = by_weight * scale * scale * scale / number(size)
         for i in range(size):
             d_row[i] = g_row[i] * weight[i] * scale - (x_row[i] - centre) * slope - shift
-        to_weight, to_bias = shares[row // TOGETHER, 0], shares[row // TOGETHER, 1]
+        to_weight, to_bias = partial_sums[row // ROWS, 0], partial_sums[row // ROWS, 1]
         for i in range(size):
             to_weight[i] += g_row[i] * ((x_row[i] - centre) * scale)
             to_bias[i] += g_row[i]
 
 
 @loop
-def _add_up(shares, d_weight, d_bias):
+def _sum_blocks(partial_sums, d_weight, d_bias):
     d_weight[:] = 0
     d_bias[:] = 0
-    for block in range(shares.shape[0]):
-        to_weight, to_bias = shares[block, 0], shares[block, 1]
+    for block in range(partial_sums.shape[0]):
+        to_weight, to_bias = partial_sums[block, 0], partial_sums[block, 1]
         for i in range(d_weight.size):
             d_weight[i] += to_weight[i]
             d_bias[i] += to_bias[i]

@@ -1,7 +1,7 @@
-"""The steps of optimisers, and the clipping of gradients: all arrays in one call, in one pass.
+"""Kernels for the steps of optimisers and for gradient clipping: one pass over all parameters.
 
-The bodies that these stand in for take several passes over each parameter. The loops (`steps.py`)
-are handed the addresses of all arrays.
+The reference makes several passes over each parameter. The loops (`steps.py`) receive the addresses
+of all arrays in one call.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ...nn.utils import clip_grad
 from ...optim.adam import Adam
 from ...optim.rmsprop import RMSprop
 from ...optim.sgd import SGD
-from ..loops import FLOATS, Numba
+from ..loops import FLOATS, Array, Numba
 from ..pool import pool
 
-PIECE = 32768  # elements worth a thread of their own
+PIECE = 32768  # elements below which another thread costs more than it saves
 LIKE = tuple(numpy.empty(0, dtype) for dtype in FLOATS)
-GRAD = 1  # its column in what is prepared: the only array that is not written
+GRAD = 1  # the column of the gradients, the only arrays that are not written
 
 
 @functools.cache
@@ -35,27 +35,27 @@ def _loops() -> tuple[Any, Any]:
 
 def _run(update: Dispatch, name: str, prepared: list[tuple[Any, ...]], group: dict[str, Any],
          arrays: int, *options: float | bool) -> Any:
-    """The update by a loop of `steps`, and by its body for parameters that do not fit.
+    """Runs the update by the loop `name` of `steps`, and by the reference for what does not fit.
 
-    The first `arrays` of what is prepared for each parameter are arrays or None, the rest numbers.
+    `prepared` has a row for each parameter: first `arrays` arrays or None, then numbers.
     """
     if Numba.missing:
         return None
-    left = _taken(name, prepared, arrays, options)
+    left = _update_fitting(name, prepared, arrays, options)
     if left:
-        left = _taken(name, [(p, numpy.asarray(g, order="C"), *rest) for p, g, *rest in left],
-                      arrays, options)
+        dense = [(p, numpy.asarray(g, order="C"), *rest) for p, g, *rest in left]
+        left = _update_fitting(name, dense, arrays, options)
     if left:
         update.reference(numpy, left, group)
     return True
 
 
-def _taken(name: str, rows: list[tuple[Any, ...]], arrays: int,
-           options: tuple[float | bool, ...]) -> list[tuple[Any, ...]]:
-    """Updates the parameters that fit; the rows of those that do not."""
+def _update_fitting(name: str, rows: list[tuple[Any, ...]], arrays: int,
+                    options: tuple[float | bool, ...]) -> list[tuple[Any, ...]]:
+    """Updates the parameters that fit. Returns the rows of the others."""
     memory, steps = _loops()
     for dtype, like in zip(FLOATS, LIKE, strict=True):
-        table = memory.described(rows, arrays, dtype, GRAD)
+        table = memory.array_table(rows, arrays, dtype, GRAD)
         if not table.fitting:
             continue
         numbers = numpy.array([row[arrays:] for row in rows], numpy.float64)
@@ -72,12 +72,12 @@ def _taken(name: str, rows: list[tuple[Any, ...]], arrays: int,
 
 
 def _parts(total: int) -> int:
-    """In how many parts to do the work on so many elements."""
+    """The number of parts for `total` elements."""
     return max(1, min(get_num_threads(), total // PIECE))
 
 
 def _penalty(group: dict[str, Any]) -> tuple[float, float, float]:
-    """What `direction` does, as numbers: the gradient's sign, L2 penalty, factor of weights."""
+    """The sign of the gradient, the L2 penalty, and the factor of decoupled weight decay."""
     sign, decay = -1.0 if group["maximize"] else 1.0, float(group["weight_decay"])
     if decay and group.get("decoupled_weight_decay"):
         return sign, 0.0, 1 - float(group["lr"]) * decay
@@ -108,41 +108,39 @@ def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
 # ---------------------------------------------------------------- clipping
 
 
-def _one_kind(arrays: list[Any], read_only: int) -> Any:
-    """The addresses and sizes of arrays that are all of one dtype and dense, and the sum of the
-    sizes; or None.
-    """
+def _addresses(arrays: list[Array], read_only: int) -> tuple[Array, Array, int] | None:
+    """The addresses, the sizes and the sum of the sizes; None if an array does not fit."""
     if Numba.missing or not arrays or arrays[0].dtype not in FLOATS:
         return None
     memory, _ = _loops()
-    table = memory.described([(a,) for a in arrays], 1, arrays[0].dtype, read_only)
+    table = memory.array_table([(a,) for a in arrays], 1, arrays[0].dtype, read_only)
     return (table.addresses, table.sizes, table.total) if table.fitting == len(arrays) else None
 
 
 @clip_grad.norms.kernel("cpu")
-def _(arrays: list[Any], p: float) -> Any:
-    found = _one_kind(arrays, 0) if p == 2 else None
-    if found is None:
+def _(arrays: list[Array], p: float) -> Array | None:
+    table = _addresses(arrays, 0) if p == 2 else None
+    if table is None:
         return None
     _, steps = _loops()
-    addresses, sizes, total = found
-    ends = numpy.cumsum(-(-sizes // steps.BLOCK))  # of each array's blocks
+    addresses, sizes, total = table
+    ends = numpy.cumsum(-(-sizes // steps.BLOCK))  # the end of each array's blocks
     sums = numpy.empty(ends[-1], numpy.float64)
-    blocks_of_a_piece = PIECE * len(sums) // max(total, 1) + 1  # many may be short
+    blocks_per_piece = PIECE * len(sums) // max(total, 1) + 1  # many blocks may be short
     pool.split(steps.square_sums, len(sums), addresses, sizes, sums,
-               numpy.empty(0, arrays[0].dtype), least=blocks_of_a_piece)
+               numpy.empty(0, arrays[0].dtype), least=blocks_per_piece)
     totals = numpy.zeros(len(arrays))
     steps.add_up(sums, ends, totals)
     return numpy.sqrt(totals).astype(arrays[0].dtype)
 
 
 @clip_grad.scale.kernel("cpu")
-def _(arrays: list[Any], factor: Any) -> Any:
-    found = _one_kind(arrays, -1)
-    if found is None:
+def _(arrays: list[Array], factor: Array) -> bool | None:
+    table = _addresses(arrays, -1)
+    if table is None:
         return None
     _, steps = _loops()
-    addresses, sizes, total = found
+    addresses, sizes, total = table
     parts = _parts(total)
     pool.split(steps.scale, parts, parts, addresses, sizes, numpy.empty(0, arrays[0].dtype),
                factor.item())

@@ -1,4 +1,4 @@
-"""Pooling along an axis without arrays in between (`windows.py` has the loops)."""
+"""Kernels for pooling along an axis, without temporary arrays (`windows.py` has the loops)."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from typing import Any
 
 import numpy
 
-from ...ops.pooling import window_max, window_sum
-from ..loops import PIECE, fits
+from ...ops.pooling import Line, window_max, window_sum
+from ..loops import PIECE, Array, fits
 from ..pool import pool
 
 
-def _positions(line: Any) -> Any:
-    """(out, taps): the inputs of each window, -1 where it lacks a tap."""
-    found = numpy.full((line.out, len(line.taps)), -1)
+def _positions(line: Line) -> Any:
+    """(out, taps): the index of each window's inputs, -1 in the padding."""
+    positions = numpy.full((line.out, len(line.taps)), -1)
     for t, tap in enumerate(line.taps):
-        found[tap.outs, t] = numpy.arange(line.size)[tap.ins]
-    return found
+        positions[tap.outs, t] = numpy.arange(line.size)[tap.ins]
+    return positions
 
 
-def _weights(line: Any, dtype: Any) -> Any:
-    """(out, taps), empty where all are 1."""
+def _weights(line: Line, dtype: numpy.dtype[Any]) -> Any:
+    """(out, taps): the weight of each input; empty if all are 1."""
     if all(tap.weights is None for tap in line.taps):
         return numpy.empty((0, 0), dtype)
-    found = numpy.ones((line.out, len(line.taps)), dtype)
+    weights = numpy.ones((line.out, len(line.taps)), dtype)
     for t, tap in enumerate(line.taps):
         if tap.weights is not None:
-            found[tap.outs, t] = tap.weights
-    return found
+            weights[tap.outs, t] = tap.weights
+    return weights
 
 
-def _is_of_pairs(positions: Any, size: int) -> bool:
-    """Whether the windows are two neighbours each, one after the other to the end."""
+def _is_pairwise(positions: Array, size: int) -> bool:
+    """Whether the kernel size and the stride are 2, without padding or a remainder."""
     return size > 0 and positions.shape == (size / 2, 2) and bool(
         (positions.reshape(-1) == numpy.arange(size)).all())
 
@@ -43,14 +43,14 @@ def _loops() -> Any:
     return windows
 
 
-def _rows(shape: Any, axis: int) -> tuple[int, int, int]:
-    """How many rows there are, how many neighbours an element of them has, and rows a thread."""
+def _rows(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+    """The number of rows along `axis`, the size of the axes after it, and the rows per thread."""
     rows, inner = math.prod(shape[:axis]), max(1, math.prod(shape[axis + 1:]))
     return rows, inner, -(-PIECE // max(1, shape[axis] * inner))
 
 
 @window_sum.kernel("cpu")
-def _(input: Any, axis: int, line: Any) -> Any:
+def _(input: Array, axis: int, line: Line) -> Any:
     input = numpy.ascontiguousarray(input)
     if not fits(input):
         return None
@@ -63,7 +63,7 @@ def _(input: Any, axis: int, line: Any) -> Any:
 
 
 @window_max.kernel("cpu")
-def _(input: Any, axis: int, line: Any) -> Any:
+def _(input: Array, axis: int, line: Line) -> Any:
     input = numpy.ascontiguousarray(input)
     if not fits(input):
         return None
@@ -71,7 +71,7 @@ def _(input: Any, axis: int, line: Any) -> Any:
     out = numpy.empty((*shape[:axis], line.out, *shape[axis + 1:]), input.dtype)
     rows, inner, least = _rows(shape, axis)
     positions = _positions(line)
-    if _is_of_pairs(positions, line.size):
+    if _is_pairwise(positions, line.size):
         pool.split(_loops().pair_max, rows * line.out, input.reshape(-1), inner, out.reshape(-1),
                    least=-(-PIECE // inner))
     else:
@@ -81,14 +81,14 @@ def _(input: Any, axis: int, line: Any) -> Any:
 
 
 @window_max.kernel("cpu", "input")
-def _(g: Any, input: Any, axis: int, line: Any) -> Any:
+def _(g: Array, input: Array, axis: int, line: Line) -> Any:
     g, input = numpy.ascontiguousarray(g), numpy.ascontiguousarray(input)
     if not fits(input, g):
         return None
     d = numpy.empty_like(input)
     rows, inner, least = _rows(input.shape, axis)
     positions = _positions(line)
-    if _is_of_pairs(positions, line.size):
+    if _is_pairwise(positions, line.size):
         pool.split(_loops().pair_max_back, rows * line.out, g.reshape(-1), input.reshape(-1),
                    inner, d.reshape(-1), least=-(-PIECE // inner))
     else:

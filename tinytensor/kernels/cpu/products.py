@@ -1,10 +1,10 @@
-"""Products of matrices inside loops: small ones, where a call of NumPy's for each would cost too
-much, and the parts of large ones, which OpenBLAS makes.
+"""Matrix products inside loops: small ones, for which a NumPy call would cost more than the
+product, and parts of large ones, which OpenBLAS computes.
 
-Of a small product the second factor is in strips, two vectors wide (16 float32), one after the
-other: row k of strip s of a matrix with `rows` rows begins at (s * rows + k) * width. Behind the
-last column there are zeros. A tile of 6 rows by a strip stays in registers while the sums run
-(Goto and van de Geijn 2008): 8 loads serve 12 products.
+The second factor of a small product is packed into strips of columns, two vectors wide (16
+float32): row k of strip s of a matrix with `rows` rows begins at (s * rows + k) * width. The last
+strip is padded with zeros. A tile of 6 rows by a strip stays in registers during the sum over k
+(Goto and van de Geijn 2008): 8 loads for 12 multiply-adds.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def strip_of(x):
 
 @inlined
 def whole_strips(x, columns):
-    """The columns with those that fill up the last strip."""
+    """`columns` rounded up to whole strips."""
     width = strip_of(x)
     return (columns + width - 1) // width * width
 
 
 @loop
-def lay_out(x, at, step, rows, columns, into):
-    """The matrix from x[at] on, into strips. Its rows are `step` apart."""
+def pack(x, at, step, rows, columns, into):
+    """Packs the matrix that begins at x[at], with rows `step` apart, into strips."""
     width = strip_of(x)
     for strip in range(0, columns, width):
         to = strip * rows
@@ -50,8 +50,8 @@ def lay_out(x, at, step, rows, columns, into):
 
 
 @loop
-def lay_out_turned(x, step, rows, columns, factor, into):
-    """The transpose of the matrix from x[0] on, times a number, into strips."""
+def pack_transposed(x, step, rows, columns, factor, into):
+    """Packs factor * xᵀ into strips; the rows of x are `step` apart."""
     width = strip_of(x)
     for strip in range(0, rows, width):
         to = strip * columns
@@ -70,16 +70,16 @@ def fill_with_zeros(x, start, stop):
 
 @loop
 def multiply(a, at_a, down, along, rows, depth, b, b_rows, columns, c, pitch, add):
-    """c[i, j] = Σ_k a[i, k] b[k, j], or that added, for i < rows, k < depth, j < columns.
+    """c[i, j] = Σ_k a[i, k] b[k, j], or += if `add`, for i < rows, k < depth, j < columns.
 
-    a[i, k] is element at_a + i * down + k * along, c[i, j] element i * pitch + j; b is in strips
-    of b_rows rows. Whole strips are computed: c must have room.
+    a[i, k] is element at_a + i * down + k * along, c[i, j] element i * pitch + j; b is packed in
+    strips of b_rows rows. Whole strips of c are written: the pitch must be large enough.
     """
     width = strip_of(b)
     lanes = width // 2
     for strip in range(0, columns, width):
         for i in range(0, rows, TILE):
-            # Behind the last row it comes again, computed and stored twice.
+            # Rows past the end repeat the last row, which is computed and stored twice.
             i1, i2, i3 = min(i + 1, rows - 1), min(i + 2, rows - 1), min(i + 3, rows - 1)
             i4, i5 = min(i + 4, rows - 1), min(i + 5, rows - 1)
             q0, q1, q2 = strip + i * pitch, strip + i1 * pitch, strip + i2 * pitch
@@ -130,16 +130,15 @@ def multiply(a, at_a, down, along, rows, depth, b, b_rows, columns, c, pitch, ad
 
 
 @loop
-def product(start, stop, parts, address, a, a_turned, b, b_turned, bias, rectified, out):
-    """out = A B + bias for the parts from start to stop, of `parts`; `address` is OpenBLAS's gemm.
+def product(start, stop, parts, address, a, a_transposed, b, b_transposed, bias, rectified, out):
+    """out = A B + bias, or its ReLU if `rectified`, for parts start to stop of `parts`.
 
-    A and B are the matrices a and b or, turned, their transposes. Of what is rectified the part
-    below 0 is cut off.
+    A is a, or aᵀ if `a_transposed`; likewise B. `address` is that of OpenBLAS's gemm.
     """
     columns = out.shape[1]
     flat = out.reshape(-1)
     for part in range(start, stop):
-        part_of_product(part, parts, address, a, a_turned, b, b_turned, out)
+        part_of_product(part, parts, address, a, a_transposed, b, b_transposed, out)
         top, bottom, first, last = bounds(part, parts, out)
         for i in range(top, bottom if bias.size or rectified else top):
             row, more = flat[i * columns + first:i * columns + last], bias[first:last]
@@ -147,32 +146,32 @@ def product(start, stop, parts, address, a, a_turned, b, b_turned, bias, rectifi
                 row[j] += more[j]
             if rectified:
                 for j in range(row.size):
-                    row[j] = cut_off(row[j], zero(out))
+                    row[j] = at_least(row[j], zero(out))
 
 
 @inlined
-def cut_off(y, least):
-    """The larger one; NaN stays."""
+def at_least(y, least):
+    """max(y, least), which keeps NaN."""
     return least if y < least else y
 
 
 @loop
-def part_of_product(part, parts, address, a, a_turned, b, b_turned, out):
-    columns, depth = out.shape[1], a.shape[0] if a_turned else a.shape[1]
+def part_of_product(part, parts, address, a, a_transposed, b, b_transposed, out):
+    columns, depth = out.shape[1], a.shape[0] if a_transposed else a.shape[1]
     flat_a, flat_b, flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
     top, bottom, first, last = bounds(part, parts, out)
     if bottom > top and last > first:
-        gemm(address, flat_a[top if a_turned else top * depth:], a_turned, a.shape[1],
-             flat_b[first * depth if b_turned else first:], b_turned, b.shape[1],
+        gemm(address, flat_a[top if a_transposed else top * depth:], a_transposed, a.shape[1],
+             flat_b[first * depth if b_transposed else first:], b_transposed, b.shape[1],
              flat[top * columns + first:], columns, bottom - top, last - first, depth)
 
 
 @inlined
 def bounds(part, parts, out):
-    """Which rows and columns of a matrix a part has: some rows, or where they are few some columns.
+    """The rows and columns of a part of a matrix: some rows, or some columns if it has few rows.
 
-    Halves of rows in two threads are slower: what a processor fetches ahead, it takes from the
-    other one.
+    Two threads that share the columns of a row are slower: each core prefetches cache lines that
+    the other one is writing.
     """
     rows, columns = out.shape
     if rows >= min(columns, 128):
@@ -182,19 +181,19 @@ def bounds(part, parts, out):
 
 @loop
 def few_rows(start, stop, a, b, bias, rectified, out):
-    """out = a bᵀ + bias for columns start to stop, where a has few rows; rectified as in `product`.
+    """out = a bᵀ + bias, or its ReLU, for columns start to stop, where a has few rows.
 
-    For those a library lays out the whole of b, which takes as long as the products. Here rows of
-    both meet as they lie: a tile of 4 by 3 sums of vectors, 7 loads for 12 products.
+    A BLAS library packs the whole of b, which costs as much as so small a product. Here the rows of
+    both are read in place: a tile of 4 by 3 vectors of sums, 7 loads for 12 multiply-adds.
     """
     rows, depth = a.shape
     columns = out.shape[1]
     flat_a, flat_b, to = a.reshape(-1), b.reshape(-1), out.reshape(-1)
     lanes = BYTES // a.itemsize
     whole = depth // lanes * lanes
-    for first in range(start, stop, 12):  # rows of b that stay in the cache for all of a
+    for first in range(start, stop, 12):  # 12 rows of b stay in the cache for all rows of a
         for i in range(0, rows, 4):
-            # Behind the last row it comes again, computed and stored twice.
+            # Rows past the end repeat the last row, which is computed and stored twice.
             i1, i2, i3 = min(i + 1, rows - 1), min(i + 2, rows - 1), min(i + 3, rows - 1)
             p0, p1, p2, p3 = i * depth, i1 * depth, i2 * depth, i3 * depth
             for j in range(first, min(first + 12, stop), 3):
@@ -221,18 +220,18 @@ def few_rows(start, stop, a, b, bias, rectified, out):
             for k in range(whole, depth):
                 rest += flat_a[i * depth + k] * flat_b[j * depth + k]
             rest += to[i * columns + j]
-            to[i * columns + j] = cut_off(rest, zero(a)) if rectified else rest
+            to[i * columns + j] = at_least(rest, zero(a)) if rectified else rest
 
 
 @loop
 def one_row(start, stop, a, b, bias, rectified, out):
-    """The same of a single row, four sums at a time."""
+    """`few_rows` for a single row of a, four columns at a time."""
     depth = a.shape[1]
     flat_a, flat_b, to = a.reshape(-1), b.reshape(-1), out.reshape(-1)
     lanes = BYTES // a.itemsize
     whole = depth // lanes * lanes
     for j in range(start, stop, 4):
-        # Behind the last one it comes again.
+        # Columns past the end repeat the last one.
         j1, j2, j3 = min(j + 1, stop - 1), min(j + 2, stop - 1), min(j + 3, stop - 1)
         p0, p1, p2, p3 = j * depth, j1 * depth, j2 * depth, j3 * depth
         x0 = x1 = x2 = x3 = zeros(a)
@@ -246,7 +245,7 @@ def one_row(start, stop, a, b, bias, rectified, out):
         for k in range(whole, depth):
             rest += flat_a[k] * flat_b[j * depth + k]
         rest += to[j]
-        to[j] = cut_off(rest, zero(a)) if rectified else rest
+        to[j] = at_least(rest, zero(a)) if rectified else rest
 
 
 @inlined
@@ -261,12 +260,12 @@ def put_row(out, at, j, j1, j2, y0, y1, y2):
 
 @loop
 def linear_back(start, stop, parts, address, g, out, x, weight, d_x, d_weight, d_bias):
-    """The gradients of a linear layer's input, weight and bias: all that are not empty.
+    """The gradients of a linear layer: fills those of d_x, d_weight and d_bias that are not empty.
 
-    `out`, unless it is empty, is what ReLU made of the layer's result, and g the gradient of that.
+    If `out` is not empty, the layer has a ReLU, whose result is `out` and whose gradient is g.
     """
     if out.size:
-        g = through_relu(g, out)
+        g = relu_back(g, out)
     for part in range(start, stop):
         if g.shape[0] == 1:
             one_sample_back(part, parts, g[0], x, weight, d_x, d_weight)
@@ -281,17 +280,17 @@ def linear_back(start, stop, parts, address, g, out, x, weight, d_x, d_weight, d
 
 
 @loop
-def through_relu(g, out):
-    found = numpy.empty_like(g)
-    flat, by, to = g.reshape(-1), out.reshape(-1), found.reshape(-1)
+def relu_back(g, out):
+    d = numpy.empty_like(g)
+    flat, by, to = g.reshape(-1), out.reshape(-1), d.reshape(-1)
     for i in range(to.size):
-        to[i] = flat[i] if by[i] != 0 else zero(g)  # NaN has a gradient
-    return found
+        to[i] = flat[i] if by[i] != 0 else zero(g)  # NaN passes the gradient on
+    return d
 
 
 @loop
 def one_sample_back(part, parts, g, x, weight, d_x, d_weight):
-    """The same of a single sample, whose products are of vectors."""
+    """`linear_back` for a single sample: an outer product and a matrix-vector product."""
     if d_weight.size:
         outer(bound(g.size, part, parts), bound(g.size, part + 1, parts), g, x[0], d_weight)
     if d_x.size:
@@ -314,13 +313,13 @@ def outer(start, stop, column, row, out):
 
 @inlined
 def bound(count, part, parts):
-    """Where a part begins: at whole vectors, but for the end."""
+    """The start of a part, a multiple of 16; the end of the last part is `count`."""
     return count if part == parts else count * part // parts // 16 * 16
 
 
 @loop
 def sum_columns(start, stop, x, out):
-    """out[j] = Σ_i x[i, j]; sums of a few rows first, which keeps more digits."""
+    """out[j] = Σ_i x[i, j], from sums over 32 rows each: this keeps more digits."""
     some = numpy.empty(stop - start, x.dtype)
     total = out[start:stop]
     total[:] = 0

@@ -1,12 +1,12 @@
-"""The loops of recurrent layers: some sequences of a batch, through all steps, in one call.
+"""The loops of recurrent layers: all steps of some sequences of a batch, in one call.
 
-Sequences of a batch do not depend on each other, so each thread takes its share of them from the
-first step to the last and waits for nobody. In each step the states are multiplied with the
-weight, which is laid out once so that the product reads it from end to end, and what follows is
-one loop over the hidden units. All arrays are flat; row r of step t is row firsts[t] + r.
+The sequences of a batch are independent, so each thread computes some of them from the first step
+to the last without waiting for others. In each step the states are multiplied by the weight, then
+one loop over the hidden units does the rest. The weight is packed once, so that the product reads
+it from end to end. All arrays are flat; row r of step t is row firsts[t] + r.
 
-Of a single step `panels` is empty: its product is made by who calls, as laying out the weight would
-take longer, and `products` holds it. Gradients that nobody gave are empty too.
+For a single step, packing the weight costs more than the product: the caller computes it into
+`products`, and `panels` is empty. Gradients that are None are empty arrays.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ..vectors import BYTES, fma, load, spread, store, zeros
 
 @inlined
 def padded(columns, itemsize):
-    """So many columns that they are whole tiles of three vectors."""
+    """`columns` rounded up to whole tiles of three vectors."""
     tile = 3 * BYTES // itemsize
     return (columns + tile - 1) // tile * tile
 
 
 @loop
-def lay_out(weight, panels):
-    """weight (depth, columns) in panels of three vectors of columns, padded with zeros."""
+def pack(weight, panels):
+    """Packs weight (depth, columns) into panels of three vectors of columns, padded with zeros."""
     depth, columns = weight.shape
     tile = 3 * BYTES // weight.itemsize
     at = 0
@@ -55,7 +55,7 @@ def multiply(a, at, rows, depth, panels, width, out):
     last = rows - 1
     for first in range(0, width, 3 * lanes):
         for r in range(0, rows, 4):  # a tile: four rows, a to d, by three vectors
-            # Behind the last row it comes again, computed and stored twice.
+            # Rows past the end repeat the last row, which is computed and stored twice.
             r1, r2, r3 = min(r + 1, last), min(r + 2, last), min(r + 3, last)
             p0, p1, p2, p3 = at + r * depth, at + r1 * depth, at + r2 * depth, at + r3 * depth
             w = first * depth
@@ -79,8 +79,8 @@ def multiply(a, at, rows, depth, panels, width, out):
 
 
 @loop
-def room(start, stop, x, products, columns):
-    """Where the products of some rows are, or will be, and how long a row is."""
+def products_of(start, stop, x, products, columns):
+    """The array for the products of rows start to stop, and the length of its rows."""
     if products.size:
         return products[start * columns:stop * columns], columns
     width = padded(columns, x.itemsize)
@@ -92,7 +92,7 @@ def room(start, stop, x, products, columns):
 
 @loop
 def lstm(start, stop, x, panels, products, h0, c0, firsts, size, hidden, cells, gates):
-    z, width = room(start, stop, x, products, 4 * size)
+    z, width = products_of(start, stop, x, products, 4 * size)
     rows, h, c, at = stop - start, h0, c0, start * size
     for t in range(firsts.size):
         if panels.size:
@@ -179,7 +179,7 @@ def lstm_row_back(g_hidden, g_cell, g_gates, gates, cell, before, d_h, d_c, d):
 
 @loop
 def gru(start, stop, x, panels, products, bias, h0, firsts, size, hidden, gates):
-    z, width = room(start, stop, x, products, 3 * size)
+    z, width = products_of(start, stop, x, products, 3 * size)
     rows, h, at = stop - start, h0, start * size
     for t in range(firsts.size):
         if panels.size:
@@ -209,7 +209,7 @@ def gru_row(x, product, bias, before, hidden, gates):
 @loop
 def gru_back(start, stop, g_hidden, g_gates, gates, recurrent, hidden, panels, h0, firsts, size, d,
              d_product, d_h0):
-    """`recurrent` is the product and bias that the reset gate is applied to, at every row."""
+    """`recurrent` is product + bias, which the reset gate multiplies, for every row."""
     width, rows = padded(size, gates.itemsize), stop - start
     d_h, direct = numpy.zeros(rows * width, d.dtype), numpy.zeros(rows * size, d.dtype)
     for t in range(firsts.size - 1, -1, -1):
@@ -256,7 +256,7 @@ def gru_row_back(g_hidden, g_gates, gates, recurrent, before, d_h, direct, d, d_
         direct[j] = g_h * z[j]
 
 
-# ---------------------------------------------------------------- Elman's
+# ---------------------------------------------------------------- Elman RNN
 
 
 @loop

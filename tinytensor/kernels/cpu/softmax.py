@@ -1,4 +1,4 @@
-"""Softmax and its relatives over the last axis, a row at a time, which stays in the cache."""
+"""Kernels for softmax, log_softmax and cross entropy over the last axis, row by row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy
 from ...ops.activation import log_softmax, softmax
 from ...ops.loss import label_cross_entropy
 from .. import approximations
-from ..loops import fits, inlined, loop, rows, rows_a_thread, without_nan
+from ..loops import Array, fits, inlined, loop, rows, rows_per_thread, without_nan
 from ..pool import pool
 
 
@@ -20,21 +20,21 @@ def larger(a, b):
 
 @inlined
 def largest_of(x, row):
-    """The largest element of a row. Where one is NaN any will do: the sum of powers is NaN too."""
+    """The maximum of a row. With NaN in it any result will do: the sum of powers is NaN too."""
     largest = x[row, 0]
     for i in range(x.shape[1]):
         largest = larger(x[row, i], largest)
     return largest
 
 
-def _of_rows(dim: int, *arrays: Any) -> bool:
+def _over_rows(dim: int, *arrays: Array) -> bool:
     last = arrays[0].ndim - 1
     return last >= 0 and dim in (-1, last) and fits(*arrays, least=1)
 
 
 @softmax.kernel("cpu")
-def _(input: Any, dim: int) -> Any:
-    return rows(_softmax, input) if _of_rows(dim, input) else None
+def _(input: Array, dim: int) -> Any:
+    return rows(_softmax, input) if _over_rows(dim, input) else None
 
 
 @loop
@@ -53,9 +53,9 @@ def _softmax(start, stop, x, out):
 
 
 @softmax.kernel("cpu", "input")
-def _(g: Any, out: Any, dim: int) -> Any:
+def _(g: Array, out: Array, dim: int) -> Any:
     g = numpy.asarray(g, order="C")
-    return rows(_softmax_back, g, out) if _of_rows(dim, g, out) else None
+    return rows(_softmax_back, g, out) if _over_rows(dim, g, out) else None
 
 
 @loop
@@ -70,8 +70,8 @@ def _softmax_back(start, stop, g, out, d):
 
 
 @log_softmax.kernel("cpu")
-def _(input: Any, dim: int) -> Any:
-    return rows(_log_softmax, input) if _of_rows(dim, input) else None
+def _(input: Array, dim: int) -> Any:
+    return rows(_log_softmax, input) if _over_rows(dim, input) else None
 
 
 @loop
@@ -87,9 +87,9 @@ def _log_softmax(start, stop, x, out):
 
 
 @log_softmax.kernel("cpu", "input")
-def _(g: Any, out: Any, dim: int) -> Any:
+def _(g: Array, out: Array, dim: int) -> Any:
     g = numpy.asarray(g, order="C")
-    return rows(_log_softmax_back, g, out) if _of_rows(dim, g, out) else None
+    return rows(_log_softmax_back, g, out) if _over_rows(dim, g, out) else None
 
 
 @loop
@@ -104,12 +104,12 @@ def _log_softmax_back(start, stop, g, out, d):
 
 
 @label_cross_entropy.kernel("cpu")
-def _(input: Any, target: Any, reduction: str) -> Any:
+def _(input: Array, target: Array, reduction: str) -> Any:
     if not fits(input, least=1):
         return None
     n, classes = input.shape
     kept = numpy.empty((3, n, 1), input.dtype)  # losses, largest scores, sums of powers
-    pool.split(_label_cross_entropy, n, input, target, kept, least=rows_a_thread(classes))
+    pool.split(_label_cross_entropy, n, input, target, kept, least=rows_per_thread(classes))
     losses, largest, total = kept
     if reduction == "none":
         return losses.reshape(n), largest, total
@@ -136,13 +136,13 @@ def _sum(losses, count):
 
 
 @label_cross_entropy.kernel("cpu", "input")
-def _(g: Any, input: Any, largest: Any, total: Any, target: Any, reduction: str) -> Any:
+def _(g: Array, input: Array, largest: Array, total: Array, target: Array, reduction: str) -> Any:
     if not fits(input, largest, total, least=1):
         return None
     d = numpy.empty_like(input)
-    g = numpy.asarray(g, order="C").reshape(-1)  # one for all rows, unless nothing was reduced
+    g = numpy.asarray(g, order="C").reshape(-1)  # one number, or for reduction "none" one per row
     pool.split(_label_cross_entropy_back, len(d), g, len(d) if reduction == "mean" else 1, input,
-               largest, total, target, d, least=rows_a_thread(d.shape[1]))
+               largest, total, target, d, least=rows_per_thread(d.shape[1]))
     return d
 
 

@@ -1,11 +1,11 @@
-"""The loops of optimisers: each element of a parameter, its gradient and its state once.
+"""The loops of optimisers: one pass over each parameter, its gradient and its state.
 
-A part of the work is a part of every parameter, as it is of a layer's products, so that a
-thread finds in its processor's cache the rows of weights and gradients that it has had before.
-Parts begin at whole vectors: an element is in the same place of a vector whatever the parts, and
-its result the same. Row t of `addresses` tells where the arrays of parameter t lie, row t of
-`numbers` what belongs to it alone. `like` is an array of their dtype. What an option that is off
-would need has no memory.
+Part i of `parts` is the i-th part of every parameter. The products of a linear layer are split in
+the same way, so a thread updates the rows of a weight whose gradient is still in its core's cache.
+Parts begin at multiples of whole SIMD vectors, so the number of parts does not change a result.
+Row t of `addresses` has the addresses of the arrays of parameter t, row t of `numbers` its own
+numbers. `like` is an array of their dtype. State that an option needs is not allocated, and not
+read, if the option is off.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from __future__ import annotations
 import math
 
 from ..loops import inlined, loop
-from ..memory import memory
+from ..memory import array_at
 
-VECTORS = 64  # elements, whole vectors of any dtype
+VECTORS = 64  # elements: a multiple of the vector length for every dtype
 
 
 @inlined
 def bound(size, part, parts):
-    """Where a part of a parameter begins."""
+    """The start of a part of a parameter."""
     return size if part == parts else size * part // parts // VECTORS * VECTORS
 
 
@@ -36,14 +36,14 @@ def sgd(start, stop, parts, addresses, sizes, numbers, like, sign, decay, lr, ne
         for t in range(sizes.size):
             a, b = bound(sizes[t], part, parts), bound(sizes[t], part + 1, parts)
             if a < b:
-                p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
-                v = memory(addresses[t, 2], a, b, like)
+                p, g = array_at(addresses[t, 0], a, b, like), array_at(addresses[t, 1], a, b, like)
+                v = array_at(addresses[t, 2], a, b, like)
                 sgd_step(p, g, v, numbers[t, 0] != 0, sign, decay, lr, new, nesterov, momentum)
 
 
 @loop
 def sgd_step(p, g, v, first, sign, decay, lr, new, nesterov, momentum):
-    number = p.dtype.type  # of float64 there would be half as many in a vector
+    number = p.dtype.type  # Python floats would promote float32, with half as many lanes
     sign, decay, lr, new = number(sign), number(decay), number(lr), number(new)
     old = number(momentum)
     for i in range(p.size):
@@ -62,9 +62,9 @@ def adam(start, stop, parts, addresses, sizes, numbers, like, sign, decay, shrin
         for t in range(sizes.size):
             a, b = bound(sizes[t], part, parts), bound(sizes[t], part + 1, parts)
             if a < b:
-                p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
-                m, v = memory(addresses[t, 2], a, b, like), memory(addresses[t, 3], a, b, like)
-                largest = memory(addresses[t, 4], a, b, like)
+                p, g = array_at(addresses[t, 0], a, b, like), array_at(addresses[t, 1], a, b, like)
+                m, v = array_at(addresses[t, 2], a, b, like), array_at(addresses[t, 3], a, b, like)
+                largest = array_at(addresses[t, 4], a, b, like)
                 adam_step(p, g, m, v, largest, sign, decay, shrink, new1, old2, new2, amsgrad,
                           numbers[t, 0], numbers[t, 1])
 
@@ -95,9 +95,10 @@ def rmsprop(start, stop, parts, addresses, sizes, numbers, like, sign, decay, lr
         for t in range(sizes.size):
             a, b = bound(sizes[t], part, parts), bound(sizes[t], part + 1, parts)
             if a < b:
-                p, g = memory(addresses[t, 0], a, b, like), memory(addresses[t, 1], a, b, like)
-                v = memory(addresses[t, 2], a, b, like)
-                m, buffer = memory(addresses[t, 3], a, b, like), memory(addresses[t, 4], a, b, like)
+                p, g = array_at(addresses[t, 0], a, b, like), array_at(addresses[t, 1], a, b, like)
+                v = array_at(addresses[t, 2], a, b, like)
+                m = array_at(addresses[t, 3], a, b, like)
+                buffer = array_at(addresses[t, 4], a, b, like)
                 rmsprop_step(p, g, v, m, buffer, sign, decay, lr, old, new, eps, momentum, centered)
 
 
@@ -122,18 +123,18 @@ def rmsprop_step(p, g, v, m, buffer, sign, decay, lr, old, new, eps, momentum, c
         p[i] -= lr * x
 
 
-BLOCK = 4096  # elements whose squares are added up in their own dtype: vectors of sums, few each
+BLOCK = 4096  # elements whose squares are summed in their own dtype; the blocks' sums in float64
 
 
 @loop
 def square_sums(start, stop, addresses, sizes, sums, like):
-    """The sums of squares of blocks start to stop of all arrays' blocks, one after the other."""
+    """The sums of squares of blocks start to stop, which count through all arrays in order."""
     begin = 0
     for t in range(sizes.size):
         count = (sizes[t] + BLOCK - 1) // BLOCK
         for block in range(max(start, begin), min(stop, begin + count)):
             a = (block - begin) * BLOCK
-            sums[block] = square_sum(memory(addresses[t, 0], a, min(a + BLOCK, sizes[t]), like))
+            sums[block] = square_sum(array_at(addresses[t, 0], a, min(a + BLOCK, sizes[t]), like))
         begin += count
 
 
@@ -147,7 +148,7 @@ def square_sum(x):
 
 @loop
 def add_up(sums, ends, totals):
-    """totals[t] = the sum of sums up to ends[t], from the end before on."""
+    """totals[t] = the sum of sums[ends[t - 1]:ends[t]]."""
     block = 0
     for t in range(ends.size):
         while block < ends[t]:
@@ -162,6 +163,6 @@ def scale(start, stop, parts, addresses, sizes, like, factor):
         for t in range(sizes.size):
             a, b = bound(sizes[t], part, parts), bound(sizes[t], part + 1, parts)
             if a < b:
-                x = memory(addresses[t, 0], a, b, like)
+                x = array_at(addresses[t, 0], a, b, like)
                 for i in range(x.size):
                     x[i] *= factor

@@ -1,15 +1,15 @@
-"""The loops of convolutions: sums over windows that are never laid out.
+"""The loops of convolutions: sums over windows without im2col.
 
-In an image with its padding around it, row after row in memory, the elements that one tap of the
-kernel meets lie at a fixed distance from the outputs, the same for all of them. So a convolution
-is a matrix product whose second factor is read through a table of distances:
+In a padded image, a tap of the kernel reads elements at a fixed distance in memory from the
+outputs. So a convolution is a matrix product whose second factor is read through a table of
+distances:
 
     out[o, v] = Σ_k weight[o, k] · image[at[v] + offsets[k]]        k = (channel, tap)
 
-`at` counts vectors, 8 neighbours in a row of the output. Where a stride makes neighbours lie
-apart, the image is laid out with every stride-th element next to one another. A tile of sums
-stays in registers while k runs; as in Goto and van de Geijn 2008, each number that is loaded is
-used several times: 4 channels by 3 vectors need 7 loads for 12 products.
+v counts SIMD vectors, 8 neighbouring float32 in a row of the output. If the stride is not 1, the
+padded copy of the image stores every stride-th element next to each other. A tile of sums stays in
+registers during the sum over k (Goto and van de Geijn 2008): 4 channels by 3 vectors, 7 loads for
+12 multiply-adds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..vectors import BYTES, fma, get, load, plus, put, spread, store, total, ze
 
 @inlined
 def copy(x, a, into, b, count):
-    """into[b + j] = x[a + j] for j < count: whole vectors, the last of which reaches back."""
+    """into[b + j] = x[a + j] for j < count, in vectors; the last one overlaps the one before."""
     lanes = BYTES // x.itemsize
     if count < lanes:
         for j in range(count):
@@ -34,9 +34,11 @@ def copy(x, a, into, b, count):
 
 
 @loop
-def lay_out(x, first, images, channels, size, plane, stride, rows, pieces, into):
-    """Copies images with their padding left out: `rows` lists (from, to) of rows, `pieces`
-    (from, to, count) within a row, every stride-th element.
+def pad_images(x, first, images, channels, size, plane, stride, rows, pieces, into):
+    """Copies images into the padded layout; `into` has the zeros of the padding already.
+
+    `rows` has (from, to) of each row, `pieces` (from, to, count) of each copy within a row, which
+    takes every stride-th element.
     """
     for i in range(images * channels):
         source, place = (first * channels + i) * size, i * plane
@@ -47,7 +49,7 @@ def lay_out(x, first, images, channels, size, plane, stride, rows, pieces, into)
                 count = pieces[p, 2]
                 if stride == 1:
                     copy(x, a, into, b, count)
-                elif stride == 2:  # the compiler makes vectors of what is a constant apart
+                elif stride == 2:  # LLVM vectorises a loop whose stride is a constant
                     for j in range(count):
                         put(into, b + j, get(x, a + 2 * j))
                 else:
@@ -56,9 +58,8 @@ def lay_out(x, first, images, channels, size, plane, stride, rows, pieces, into)
 
 
 @loop
-def put_back(results, first, images, channels, size, places, count, step, out):
-    """Copies `count` numbers of each vector to their places in a row of the output, `step` apart.
-    """
+def unpack_results(results, first, images, channels, size, places, count, step, out):
+    """Copies `count` numbers of each vector from `results` to the output, `step` apart."""
     lanes = BYTES // results.itemsize
     vectors = places.size
     for i in range(images * channels):
@@ -74,9 +75,11 @@ def put_back(results, first, images, channels, size, places, count, step, out):
 
 
 @loop
-def vectors_of(g, base, planes, size, places, fresh, into):
-    """Lays the vectors of each plane out one after the other, 0 where an earlier one of the row
-    has the number already or the row has ended: `fresh` (first, end) tells the lanes that count.
+def pack_vectors(g, base, planes, size, places, fresh, into):
+    """Copies the vectors of each plane one after the other into `into`.
+
+    Only lanes `fresh` (first, end) of a vector are copied; the others, which overlap the vector
+    before, are 0.
     """
     lanes = BYTES // g.itemsize
     vectors = places.size
@@ -103,14 +106,14 @@ def multiply(source, base, image, images, at, offsets, weight, start, bias, firs
              out, to, out_image, plane, places):
     """out[i, o, v] = bias[o] + Σ_k weight[o, k] · source[i, at[v] + offsets[k]].
 
-    For `images` i, and o from `first` on. Image i begins at base + i * image, its results go to
-    to + i * out_image + o * plane + places[v]. The weights begin at `start`: of four channels
-    next to one another for each k, then of what is left one channel after the other.
+    For i < images and o from `first` to first + channels. Image i begins at base + i * image; its
+    results are stored at to + i * out_image + o * plane + places[v]. The weights begin at `start`:
+    for each k those of four channels, then the remaining channels one after the other.
     """
     vectors, depth = at.size, offsets.size
     count, fours = images * vectors, first + channels // 4 * 4
     for v in range(0, count, 3):
-        # Behind the end the last vector comes again, computed and stored twice.
+        # Vectors past the end repeat the last one, which is computed and stored twice.
         v0, v1, v2 = v, min(v + 1, count - 1), min(v + 2, count - 1)
         p0 = base + v0 // vectors * image + at[v0 % vectors]
         p1 = base + v1 // vectors * image + at[v1 % vectors]
@@ -141,7 +144,7 @@ def multiply(source, base, image, images, at, offsets, weight, start, bias, firs
             store_row(out, q0 + 2 * plane, q1 + 2 * plane, q2 + 2 * plane, c0, c1, c2)
             store_row(out, q0 + 3 * plane, q1 + 3 * plane, q2 + 3 * plane, d0, d1, d2)
             q0, q1, q2 = q0 + 4 * plane, q1 + 4 * plane, q2 + 4 * plane
-        for o in range(fours, first + channels):  # one channel: a to d are each a fourth of the k
+        for o in range(fours, first + channels):  # one channel: a to d sum a fourth of the k each
             a0 = a1 = a2 = spread(bias, o)
             b0 = b1 = b2 = c0 = c1 = c2 = d0 = d1 = d2 = zeros(source)
             for k in range(0, depth - 3, 4):
@@ -175,21 +178,20 @@ def multiply(source, base, image, images, at, offsets, weight, start, bias, firs
 
 @loop
 def convolve(start, stop, x, channels, weight, bias, groups, plan, out):
-    """Images start to stop of a batch of images with `channels`, convolved into `out`.
-
-    x and out are flat; `weight` is as `multiply` reads it, for one group after the other.
+    """Convolves images start to stop of a batch. x and out are flat; `weight` is packed for
+    `multiply`, one group after the other.
     """
     lanes = BYTES // x.itemsize
     o = bias.size // groups
     depth = plan.offsets.size
     image, results = channels * plan.plane, bias.size * plan.at.size * lanes
-    padded = numpy.zeros(plan.block * image + lanes if plan.laid_out else 0, x.dtype)
+    padded = numpy.zeros(plan.block * image + lanes if plan.padded else 0, x.dtype)
     aside = numpy.empty(0 if plan.direct else plan.block * results, x.dtype)
     for first in range(start, stop, plan.block):
         images = min(plan.block, stop - first)
         source, base = x, first * image
-        if plan.laid_out:
-            lay_out(x, first, images, channels, plan.size, plan.plane, plan.stride,
+        if plan.padded:
+            pad_images(x, first, images, channels, plan.size, plan.plane, plan.stride,
                     plan.rows, plan.pieces, padded)
             source, base = padded, 0
         into, to, plane, places = aside, 0, plan.at.size * lanes, plan.aside
@@ -202,17 +204,17 @@ def convolve(start, stop, x, channels, weight, bias, groups, plan, out):
             multiply(source, at, image, images, plan.at, plan.offsets, weight, w, bias,
                      group * o, o, into, to, bias.size * plane, plane, places)
         if not plan.direct:
-            put_back(aside, first, images, bias.size, plan.out_size, plan.places, plan.fill,
+            unpack_results(aside, first, images, bias.size, plan.out_size, plan.places, plan.fill,
                      plan.step, out)
 
 
 @loop
 def sum_products(source, base, image, images, at, offsets, g, to, out_image, plane, places,
                  first, channels, out):
-    """out[o, k] += Σ_i,v g[i, o, v] · source[i, at[v] + offsets[k]], places as in `multiply`."""
+    """out[o, k] += Σ_i,v g[i, o, v] · source[i, at[v] + offsets[k]], stored as in `multiply`."""
     depth, last = offsets.size, first + channels - 1
     for o in range(first, last + 1, 4):
-        # Behind the last channel or tap it comes again, and its sums are dropped.
+        # Channels and taps past the end repeat the last one; their sums are dropped.
         o0, o1 = to + o * plane, to + min(o + 1, last) * plane
         o2, o3 = to + min(o + 2, last) * plane, to + min(o + 3, last) * plane
         for k in range(0, depth, 3):
@@ -251,7 +253,9 @@ def add_row(out, at, count, y0, y1, y2):
 
 @loop
 def correlate(start, stop, images, x, channels, g, features, groups, plan, sums):
-    """Adds to row i of `sums` the products of the i-th part of the images with those of `g`."""
+    """Adds the weight's gradient from the i-th part of the images to sums[i], i from start to
+    stop.
+    """
     for i in range(start, stop):
         correlate_images(images * i // len(sums), images * (i + 1) // len(sums), x, channels, g,
                          features, groups, plan, sums[i])
@@ -259,35 +263,35 @@ def correlate(start, stop, images, x, channels, g, features, groups, plan, sums)
 
 @loop
 def correlate_images(start, stop, x, channels, g, features, groups, plan, out):
-    """Adds to `out` the products of images start to stop with the features of `g`, all flat."""
+    """Adds the weight's gradient from images start to stop to `out`; all arrays are flat."""
     lanes = BYTES // x.itemsize
     o, vectors = features // groups, plan.at.size
     image, results = channels * plan.plane, features * plan.out_size
-    padded = numpy.zeros(plan.block * image + lanes if plan.laid_out else 0, x.dtype)
+    padded = numpy.zeros(plan.block * image + lanes if plan.padded else 0, x.dtype)
     aside = numpy.empty(0 if plan.whole else plan.block * features * vectors * lanes, x.dtype)
     for first in range(start, stop, plan.block):
         images = min(plan.block, stop - first)
         source, base = x, first * image
-        if plan.laid_out:
-            lay_out(x, first, images, channels, plan.size, plan.plane, plan.stride,
+        if plan.padded:
+            pad_images(x, first, images, channels, plan.size, plan.plane, plan.stride,
                     plan.rows, plan.pieces, padded)
             source, base = padded, 0
-        given, to, plane, places = g, first * results, plan.out_size, plan.places
+        grad, to, plane, places = g, first * results, plan.out_size, plan.places
         if not plan.whole:
-            given, to, plane, places = aside, 0, vectors * lanes, plan.aside
-            vectors_of(g, first * results, images * features, plan.out_size, plan.places,
-                       plan.fresh, aside)
+            grad, to, plane, places = aside, 0, vectors * lanes, plan.aside
+            pack_vectors(g, first * results, images * features, plan.out_size, plan.places,
+                         plan.fresh, aside)
         for group in range(groups):
             at = base + group * (channels // groups) * plan.plane
-            sum_products(source, at, image, images, plan.at, plan.offsets, given, to,
+            sum_products(source, at, image, images, plan.at, plan.offsets, grad, to,
                          features * plane, plane, places, group * o, o, out)
 
 
-# ---------------------------------------------------------------- windows laid out
+# ---------------------------------------------------------------- im2col
 
 
 @loop
-def lay_windows(start, stop, images, places, out):
+def im2col(start, stop, images, places, out):
     """out[c, k, n, p] = images[n, c, places[k, p]] for channels from start to stop; 0 for -1."""
     taps, positions = places.shape
     for c in range(start, stop):
@@ -300,7 +304,7 @@ def lay_windows(start, stop, images, places, out):
 
 
 @loop
-def add_windows(start, stop, windows, places, images):
+def col2im(start, stop, windows, places, images):
     """images[n, c, places[k, p]] += windows[c, k, n, p] for channels from start to stop."""
     taps, positions = places.shape
     for c in range(start, stop):

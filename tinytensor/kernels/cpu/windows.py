@@ -1,5 +1,7 @@
-"""The loops of pooling: windows along one axis. `positions` (out, taps) lists the inputs of each
-window, -1 where it lacks a tap. Where the axis is not the last, `inner` neighbours go together.
+"""The loops of pooling: windows along one axis of (rows, size, inner).
+
+`positions` (out, taps) has the index of each window's inputs, -1 in the padding. `inner` is the
+size of the axes after the pooled one.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from ..vectors import get, put
 
 @loop
 def window_sum(start, stop, x, size, inner, positions, weights, out):
-    """Sums, each element times the weight of its output and tap unless there are none."""
+    """The sum of each window, weighted unless `weights` is empty."""
     windows, taps = positions.shape
     for row in range(start, stop):
         for o in range(windows):
@@ -29,7 +31,7 @@ def window_sum(start, stop, x, size, inner, positions, weights, out):
 
 @loop
 def window_max(start, stop, x, size, inner, positions, out):
-    """The largest of each window, NaN if it has one."""
+    """The maximum of each window; NaN if it has a NaN."""
     windows, taps = positions.shape
     for row in range(start, stop):
         for o in range(windows):
@@ -46,9 +48,9 @@ def window_max(start, stop, x, size, inner, positions, out):
 
 @loop
 def window_max_back(start, stop, g, x, size, inner, positions, d):
-    """Adds each g to the largest input of its window: the first of equals, the last NaN.
+    """Adds each g to the maximum of its window: the first of equal ones, the last NaN.
 
-    Which one wins is computed, not branched on: of random numbers no processor guesses it.
+    The index of the maximum is computed without branches, which a CPU could not predict.
     """
     windows, taps = positions.shape
     for row in range(start, stop):
@@ -72,7 +74,7 @@ def window_max_back(start, stop, g, x, size, inner, positions, d):
 
 @loop
 def pair_max(start, stop, x, inner, out):
-    """Each two neighbours' larger one, as `window_max`; all rows are one, in whole vectors."""
+    """`window_max` for windows of two without overlap; LLVM vectorises it over all rows at once."""
     if inner == 1:
         for o in range(start, stop):
             y, z = get(x, 2 * o), get(x, 2 * o + 1)
@@ -87,7 +89,7 @@ def pair_max(start, stop, x, inner, out):
 
 @loop
 def pair_max_back(start, stop, g, x, inner, d):
-    """Gives each g to the larger of two neighbours, as `window_max_back`, and 0 to the other."""
+    """`window_max_back` for windows of two without overlap: g to the larger one, 0 to the other."""
     nothing = x.dtype.type(0)
     if inner == 1:
         for o in range(start, stop):

@@ -1,6 +1,6 @@
-"""The layers at the places where PyTorch keeps them: `nn.modules.conv.Conv2d`.
+"""The layers under PyTorch's module paths, such as `nn.modules.conv.Conv2d`.
 
-Nothing is defined here; the files of this package's own are one floor up.
+Nothing is defined here. The definitions are in the files of `tinytensor/nn`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from .. import (
     activation,
     adaptive,
+    arguments,
     attention,
     containers,
     convolution,
@@ -25,7 +26,6 @@ from .. import (
     padding,
     pooling,
     recurrent,
-    sizes,
     sparse,
     transformer,
     upsampling,
@@ -42,13 +42,13 @@ PLACES = {
     "pixelshuffle": (upsampling,), "pooling": (pooling,), "rnn": (recurrent,),
     "sparse": (sparse,), "transformer": (transformer,), "upsampling": (upsampling,),
 }
-# The base classes that programs ask for by their private names.
+# Base classes and helpers that programs import by PyTorch's private names.
 PRIVATE: dict[str, dict[str, Any]] = {
     "batchnorm": {"_BatchNorm": normalization.BatchNorm},
     "conv": {"_ConvNd": convolution.Convolution},
     "instancenorm": {"_InstanceNorm": normalization.InstanceNorm},
     "loss": {"_Loss": loss.Loss},
-    "utils": {f"_{name}": lambda x, n=n: sizes.each_dim(x, n) for n, name in enumerate(
+    "utils": {f"_{name}": lambda x, n=n: arguments.each_dim(x, n) for n, name in enumerate(
         ("single", "pair", "triple", "quadruple"), 1)},
 }
 

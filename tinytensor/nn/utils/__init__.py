@@ -1,7 +1,7 @@
-"""What training loops need beside layers: gradients made smaller, parameters as one vector.
+"""Utilities for training: gradient clipping, parameters as one vector, fused layers.
 
-`rnn` has what puts sequences of different lengths into one Tensor, `parametrize` and
-`parametrizations` weights that are computed from others.
+`rnn` packs and pads sequences of different lengths. `parametrize` and `parametrizations` compute
+parameters from others.
 """
 
 from . import parametrizations, parametrize, rnn, stateless

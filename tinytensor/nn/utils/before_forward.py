@@ -1,6 +1,6 @@
-"""Weights computed before every forward: weight_norm and spectral_norm as they first were.
+"""weight_norm and spectral_norm in their first form: hooks that compute a weight before forward.
 
-Those in `parametrizations` are what replaced them; the names under which weights are saved differ.
+`parametrizations` has the forms that replaced them, with other names in the state_dict.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...autograd.modes import no_grad
+from ...tensors.tensor import Tensor
 from .. import functional, init
+from ..module import Module
 from ..parameter import Parameter
 from .parametrizations import (
     as_matrix,
@@ -18,99 +20,100 @@ from .parametrizations import (
 )
 
 
-class Computed:
-    """A hook that computes a weight from other parameters of the module, before its forward."""
+class ComputedWeight:
+    """A forward pre-hook that computes a weight of a module from other parameters."""
 
-    names: tuple[str, ...]  # behind the weight's: of what it is computed from, and needs for it
+    suffixes: tuple[str, ...]  # name + suffix are the parameters and buffers it computes from
 
     def __init__(self, name: str):
         self.name = name
 
-    def weight(self, module: Any, training: bool) -> Any:
-        """The weight, of what is in the module now."""
+    def weight(self, module: Module, training: bool) -> Tensor:
+        """The weight, computed from the module's current parameters."""
         raise NotImplementedError
 
-    def __call__(self, module: Any, inputs: Any) -> None:
+    def __call__(self, module: Module, inputs: tuple[Any, ...]) -> None:
         setattr(module, self.name, self.weight(module, module.training))
 
-    def add(self, module: Any) -> None:
-        """Takes its place among the hooks.
+    def add(self, module: Module) -> None:
+        """Registers the hook and replaces the weight by the parameters it is computed from.
 
         Raises:
-            ValueError: there is no such parameter.
-            RuntimeError: it is there already, for the same weight.
+            ValueError: the module has no such parameter.
+            RuntimeError: the weight has a hook of this kind already.
         """
         what = type(self).__name__
-        if _find(type(self), module, self.name) is not None:
+        if _hook_key(type(self), module, self.name) is not None:
             raise RuntimeError(f"{what}: {self.name!r} of the {type(module).__name__} has one "
-                               "already")
+                               "already; remove it first")
         if module._parameters.get(self.name) is None:
             raise ValueError(f"{what}: the {type(module).__name__} has no parameter {self.name!r}")
         weight = module._parameters[self.name]
         delattr(module, self.name)
-        self.divide(module, weight)
+        self.register(module, weight)
         module.register_forward_pre_hook(self)
 
-    def divide(self, module: Any, weight: Any) -> None:
-        """Registers what the weight is to be computed from, and the weight as an attribute."""
+    def register(self, module: Module, weight: Parameter) -> None:
+        """Registers the parameters that the weight is computed from, and sets the weight."""
         raise NotImplementedError
 
     @classmethod
-    def remove(cls, module: Any, name: str) -> Any:
-        """Makes the weight a parameter again, of the value it has now.
+    def remove(cls, module: Module, name: str) -> Module:
+        """Makes the weight an ordinary parameter with its current value.
 
         Raises:
-            ValueError: there is no such hook.
+            ValueError: the weight has no hook of this kind.
         """
-        key = _find(cls, module, name)
+        key = _hook_key(cls, module, name)
         if key is None:
-            raise ValueError(f"{cls.__name__}: {name!r} of the {type(module).__name__} has none")
-        hook = module._forward_pre_hooks.pop(key).function
+            raise ValueError(f"{cls.__name__}: {name!r} of the {type(module).__name__} has none "
+                             "to remove")
+        hook: Any = module._forward_pre_hooks.pop(key).function
         with no_grad():
             weight = hook.weight(module, training=False)
-        for part in ("", *cls.names):
-            delattr(module, name + part)
+        for suffix in ("", *cls.suffixes):
+            delattr(module, name + suffix)
         module.register_parameter(name, Parameter(weight.detach()))
         return module
 
 
-def _find(kind: type[Computed], module: Any, name: str) -> int | None:
-    """The key of a hook of a kind for a weight."""
+def _hook_key(kind: type[ComputedWeight], module: Module, name: str) -> int | None:
+    """The key of the hook of this kind for a weight, or None."""
     return next((key for key, hook in module._forward_pre_hooks.items()
                  if isinstance(hook.function, kind) and hook.function.name == name), None)
 
 
-class WeightNorm(Computed):
-    """g v / ‖v‖."""
+class WeightNorm(ComputedWeight):
+    """w = g v / ‖v‖."""
 
-    names = ("_g", "_v")
+    suffixes = ("_g", "_v")
 
     def __init__(self, name: str, dim: int | None):
         super().__init__(name)
         self.dim = dim
 
-    def weight(self, module: Any, training: bool) -> Any:
+    def weight(self, module: Module, training: bool) -> Tensor:
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
         return v * (g / norm_except(v, self.dim))
 
-    def divide(self, module: Any, weight: Any) -> None:
+    def register(self, module: Module, weight: Parameter) -> None:
         module.register_parameter(self.name + "_g", Parameter(
             norm_except(weight.detach(), self.dim)))
         module.register_parameter(self.name + "_v", Parameter(weight.detach()))
         setattr(module, self.name, self.weight(module, training=False))
 
 
-class SpectralNorm(Computed):
-    """W / σ, σ the largest singular value of W, by power iteration."""
+class SpectralNorm(ComputedWeight):
+    """W / σ, where σ is the largest singular value of W, estimated by power iteration."""
 
-    names = ("_u", "_v", "_orig")
+    suffixes = ("_u", "_v", "_orig")
 
     def __init__(self, name: str, n_power_iterations: int, dim: int, eps: float):
         super().__init__(name)
         check_iterations(n_power_iterations)
         self.n_power_iterations, self.dim, self.eps = n_power_iterations, dim, eps
 
-    def weight(self, module: Any, training: bool) -> Any:
+    def weight(self, module: Module, training: bool) -> Tensor:
         weight, u, v = (getattr(module, self.name + part) for part in ("_orig", "_u", "_v"))
         matrix = as_matrix(weight, self.dim)
         if training:
@@ -120,7 +123,7 @@ class SpectralNorm(Computed):
                     u.copy_(functional.normalize(matrix.mv(v), dim=0, eps=self.eps))
         return weight / u.clone().dot(matrix.mv(v.clone()))  # the next forward writes into both
 
-    def divide(self, module: Any, weight: Any) -> None:
+    def register(self, module: Module, weight: Parameter) -> None:
         rows, columns = as_matrix(weight.detach(), self.dim).shape
         module.register_parameter(self.name + "_orig", weight)
         setattr(module, self.name, weight.data)
@@ -130,53 +133,56 @@ class SpectralNorm(Computed):
                 vector, dim=0, eps=self.eps))
 
 
-def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
-    """Trains length and direction of a weight apart: w = g v / ‖v‖. Returns the module.
+def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
+    """Trains the length and the direction of a weight separately: w = g v / ‖v‖.
 
-    g is the parameter <name>_g, v is <name>_v. `parametrizations.weight_norm` is newer. Salimans
-    and Kingma 2016.
+    g is the parameter <name>_g, v is <name>_v. Returns the module. `parametrizations.weight_norm`
+    replaces it. Salimans and Kingma 2016.
+
+    Args:
+        dim: g has a length for each slice along dim, or one for all with None.
 
     Raises:
-        ValueError: there is no such parameter.
-        RuntimeError: it has a weight norm already.
+        ValueError: the module has no such parameter.
+        RuntimeError: the parameter has a weight norm already.
     """
     WeightNorm(name, dim).add(module)
     return module
 
 
-def remove_weight_norm(module: Any, name: str = "weight") -> Any:
-    """Undoes weight_norm; the weight keeps its value. Returns the module.
+def remove_weight_norm(module: Module, name: str = "weight") -> Module:
+    """Undoes `weight_norm`. The weight keeps its value. Returns the module.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the parameter has no weight norm.
     """
     return WeightNorm.remove(module, name)
 
 
-def spectral_norm(module: Any, name: str = "weight", n_power_iterations: int = 1,
-                  eps: float = 1e-12, dim: int | None = None) -> Any:
-    """Divides a weight by its largest singular value before every forward. Returns the module.
+def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int = 1,
+                  eps: float = 1e-12, dim: int | None = None) -> Module:
+    """Divides a weight by its largest singular value before every forward.
 
-    The parameter is <name>_orig, the vectors of the power iteration, which goes on while
-    training, are the buffers <name>_u and <name>_v. `parametrizations.spectral_norm` is newer.
-    Miyato et al. 2018.
+    The value is estimated by power iteration, n_power_iterations at each forward while training.
+    The trained parameter is <name>_orig, the vectors are the buffers <name>_u and <name>_v. Returns
+    the module. `parametrizations.spectral_norm` replaces it. Miyato et al. 2018.
 
     Args:
-        dim: which is the dim of outputs: 0 if not given, 1 for transposed convolutions.
+        dim: the dim of the outputs: 1 for transposed convolutions, 0 for others by default.
 
     Raises:
-        ValueError: there is no such parameter; n_power_iterations that are not positive.
-        RuntimeError: it has a spectral norm already.
+        ValueError: the module has no such parameter, or n_power_iterations is not positive.
+        RuntimeError: the parameter has a spectral norm already.
     """
     SpectralNorm(name, n_power_iterations, dim_of_outputs(module) if dim is None else dim,
                  eps).add(module)
     return module
 
 
-def remove_spectral_norm(module: Any, name: str = "weight") -> Any:
-    """Undoes spectral_norm; the weight keeps the value of now. Returns the module.
+def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
+    """Undoes `spectral_norm`. The weight keeps its value. Returns the module.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the parameter has no spectral norm.
     """
     return SpectralNorm.remove(module, name)

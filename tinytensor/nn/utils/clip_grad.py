@@ -1,4 +1,4 @@
-"""Gradients that are too large are made smaller, in place."""
+"""Gradient clipping, in place: by the norm of all gradients, or element by element."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from ...tensors.tensor import Tensor
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
                     norm_type: float = 2.0, error_if_nonfinite: bool = False,
                     foreach: bool | None = None) -> Tensor:
-    """Scales all gradients by one factor, so that together their norm is at most max_norm.
+    """Scales all gradients by min(1, max_norm / norm), where norm is that of all of them together.
 
-    Returns the norm before. Pascanu, Mikolov and Bengio 2013. `foreach` has no effect.
+    Returns the norm before. `foreach` has no effect. Pascanu, Mikolov and Bengio 2013.
 
     Raises:
-        RuntimeError: the norm is inf or NaN and `error_if_nonfinite`; nothing has changed then.
+        RuntimeError: the norm is inf or NaN and error_if_nonfinite is True. No gradient has
+            changed.
     """
     parameters = _listed(parameters)
     gradients = [p.grad for p in parameters if p.grad is not None]
@@ -33,10 +34,12 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
 
 def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0,
                    error_if_nonfinite: bool = False, foreach: bool | None = None) -> Tensor:
-    """The norm of all elements of all Tensors: (Σ abs(x)**p)**(1/p), or the largest for inf.
+    """(Σ abs(x)**p)**(1/p) over all elements of all Tensors, where p is norm_type.
+
+    For p = inf it is the largest abs(x).
 
     Raises:
-        RuntimeError: the norm is inf or NaN and `error_if_nonfinite`.
+        RuntimeError: the norm is inf or NaN and error_if_nonfinite is True.
     """
     tensors = _listed(tensors)
     if not tensors:
@@ -49,8 +52,9 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0,
     each = norms(xp, arrays, p)
     total = tensor_of(as_array(_norm(xp, each, p)), None)
     if error_if_nonfinite and not math.isfinite(total.item()):
-        raise RuntimeError(f"the norm of order {p} of the gradients is {total.item()}, so they "
-                           "cannot be clipped; error_if_nonfinite=False scales them all the same")
+        raise RuntimeError(f"get_total_norm: the {p}-norm of the gradients is {total.item()}, so "
+                           "they cannot be clipped; a smaller learning rate may help, and "
+                           "error_if_nonfinite=False scales them anyway")
     return total
 
 
@@ -64,7 +68,7 @@ norms = Dispatch("get_total_norm", _norms)
 
 def _norm(xp: Any, array: Any, p: float) -> Any:
     """The p-norm of the elements of one array."""
-    if array.dtype == "float16":  # whose squares soon overflow
+    if array.dtype == "float16":  # squares overflow from 256 on
         return _norm(xp, array.astype("float32"), p).astype("float16")
     flat = array.reshape(-1)
     if p == 2:
@@ -79,10 +83,10 @@ def _norm(xp: Any, array: Any, p: float) -> Any:
 
 def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
                           total_norm: Tensor, foreach: bool | None = None) -> None:
-    """Scales all gradients by max_norm / total_norm where that is less than 1."""
+    """Scales all gradients by min(1, max_norm / total_norm)."""
     factor = float(max_norm) / (total_norm._array + 1e-6)
     factor = as_array(array_module(factor).minimum(factor, 1.0))
-    if not is_gpu_array(factor) and factor.item() == 1:  # a GPU's would have to be waited for
+    if not is_gpu_array(factor) and factor.item() == 1:  # reading it on a GPU would wait
         return
     gradients: list[Any] = [p.grad for p in _listed(parameters) if p.grad is not None]
     versions.note_writes([g._array for g in gradients], "clip_grad_norm_")
@@ -91,7 +95,7 @@ def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float
 
 
 def _scale(xp: Any, arrays: list[Any], factor: Any) -> None:
-    """Multiplies all the arrays with one factor, in place."""
+    """Multiplies all arrays by one factor, in place."""
     for array in arrays:
         array *= factor.astype(array.dtype)
 
@@ -101,7 +105,7 @@ scale = Dispatch("clip_grads_with_norm_", _scale)
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float,
                      foreach: bool | None = None) -> None:
-    """Keeps every element of every gradient between -clip_value and clip_value."""
+    """Clamps every element of every gradient to [-clip_value, clip_value]."""
     limit = float(clip_value)
     for parameter in _listed(parameters):
         if parameter.grad is not None:

@@ -1,30 +1,40 @@
-"""A layer and the batch normalisation behind it as one layer, for evaluation."""
+"""Fuses a layer with the batch normalisation that follows it, for evaluation."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TypeVar
 
+from ...tensors.tensor import Tensor
+from ..convolution import Convolution
+from ..linear import Linear
+from ..module import Module
+from ..normalization import BatchNorm
 from ..parameter import Parameter
 
+Conv = TypeVar("Conv", bound=Convolution)
 
-def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
-    """A convolution that computes what `bn(conv(x))` does in evaluation mode.
+
+def fuse_conv_bn_eval(conv: Conv, bn: BatchNorm, transpose: bool = False) -> Conv:
+    """A convolution that computes bn(conv(x)) in evaluation mode.
+
+    Args:
+        transpose: whether conv is a transposed convolution.
 
     Raises:
-        RuntimeError: one of them is training; bn has no running statistics.
+        RuntimeError: a layer is in training mode, or bn has no running statistics.
     """
-    _check("fuse_conv_bn_eval", conv, bn)
+    mean, variance = _running_statistics("fuse_conv_bn_eval", conv, bn)
     fused = copy.deepcopy(conv)
     fused.weight, fused.bias = fuse_conv_bn_weights(
-        conv.weight, conv.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias,
-        transpose)
+        conv.weight, conv.bias, mean, variance, bn.eps, bn.weight, bn.bias, transpose)
     return fused
 
 
-def fuse_conv_bn_weights(conv_w: Any, conv_b: Any, bn_rm: Any, bn_rv: Any, bn_eps: float,
-                         bn_w: Any, bn_b: Any, transpose: bool = False) -> tuple[Any, Any]:
-    """Weight and bias of the fused convolution; see fuse_conv_bn_eval."""
+def fuse_conv_bn_weights(conv_w: Tensor, conv_b: Tensor | None, bn_rm: Tensor, bn_rv: Tensor,
+                         bn_eps: float, bn_w: Tensor | None, bn_b: Tensor | None,
+                         transpose: bool = False) -> tuple[Parameter, Parameter]:
+    """Weight and bias of the fused convolution; see `fuse_conv_bn_eval`."""
     factor = 1 / (bn_rv + bn_eps).sqrt()
     factor = factor if bn_w is None else factor * bn_w
     shape = [1] * conv_w.ndim
@@ -36,31 +46,35 @@ def fuse_conv_bn_weights(conv_w: Any, conv_b: Any, bn_rm: Any, bn_rv: Any, bn_ep
                       else conv_b.requires_grad))
 
 
-def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
-    """A linear layer that computes what `bn(linear(x))` does in evaluation mode.
+def fuse_linear_bn_eval(linear: Linear, bn: BatchNorm) -> Linear:
+    """A linear layer that computes bn(linear(x)) in evaluation mode.
 
     Raises:
-        RuntimeError: one of them is training; bn has no running statistics.
-        ValueError: another number of features.
+        RuntimeError: a layer is in training mode, or bn has no running statistics.
+        ValueError: the numbers of features differ.
     """
-    _check("fuse_linear_bn_eval", linear, bn)
+    mean, variance = _running_statistics("fuse_linear_bn_eval", linear, bn)
     if linear.out_features != bn.num_features and bn.num_features != 1:
-        raise ValueError(f"fuse_linear_bn_eval: {bn.num_features} features do not fit the "
-                         f"{linear.out_features} of the linear layer")
+        raise ValueError("fuse_linear_bn_eval: the layers must have equal numbers of features, got "
+                         f"out_features={linear.out_features} and num_features={bn.num_features}")
     fused = copy.deepcopy(linear)
     fused.weight, fused.bias = fuse_linear_bn_weights(
-        linear.weight, linear.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias)
+        linear.weight, linear.bias, mean, variance, bn.eps, bn.weight, bn.bias)
     return fused
 
 
-def fuse_linear_bn_weights(linear_w: Any, linear_b: Any, bn_rm: Any, bn_rv: Any, bn_eps: float,
-                           bn_w: Any, bn_b: Any) -> tuple[Any, Any]:
-    """Weight and bias of the fused linear layer; see fuse_linear_bn_eval."""
+def fuse_linear_bn_weights(linear_w: Tensor, linear_b: Tensor | None, bn_rm: Tensor,
+                           bn_rv: Tensor, bn_eps: float, bn_w: Tensor | None,
+                           bn_b: Tensor | None) -> tuple[Parameter, Parameter]:
+    """Weight and bias of the fused linear layer; see `fuse_linear_bn_eval`."""
     return fuse_conv_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)
 
 
-def _check(name: str, layer: Any, bn: Any) -> None:
+def _running_statistics(name: str, layer: Module, bn: BatchNorm) -> tuple[Tensor, Tensor]:
+    """The running mean and variance; raises RuntimeError unless both layers can be fused."""
     if layer.training or bn.training:
         raise RuntimeError(f"{name}: both layers must be in evaluation mode; call eval() first")
     if bn.running_mean is None or bn.running_var is None:
-        raise RuntimeError(f"{name}: the batch normalisation has no running statistics")
+        raise RuntimeError(f"{name}: the batch normalisation has no running statistics; create it "
+                           "with track_running_stats=True")
+    return bn.running_mean, bn.running_var

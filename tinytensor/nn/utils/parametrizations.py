@@ -1,8 +1,6 @@
-"""Weights of a given norm: parametrizations that are ready to use."""
+"""Ready-made parametrizations: weight_norm and spectral_norm."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from ...autograd.modes import no_grad
 from ...tensors.tensor import Tensor
@@ -13,8 +11,8 @@ from . import parametrize
 __all__ = ["spectral_norm", "weight_norm"]
 
 
-def norm_except(tensor: Any, dim: int | None) -> Any:
-    """The 2-norm over all dims but one, which stays; over all if it is None or -1."""
+def norm_except(tensor: Tensor, dim: int | None) -> Tensor:
+    """The 2-norm over all dims but `dim`, keeping dims; over all dims if it is None or -1."""
     if dim is None or dim == -1:
         return (tensor * tensor).sum().sqrt()
     over = tuple(i for i in range(tensor.ndim) if i != dim % tensor.ndim)
@@ -22,42 +20,47 @@ def norm_except(tensor: Any, dim: int | None) -> Any:
 
 
 class _WeightNorm(Module):
-    """g v / ‖v‖, with a length g for each slice along a dim."""
+    """w = g v / ‖v‖, with a length g for each slice along dim."""
 
     def __init__(self, dim: int | None = 0):
         super().__init__()
         self.dim = dim
 
-    def forward(self, weight_g: Any, weight_v: Any) -> Any:
+    def forward(self, weight_g: Tensor, weight_v: Tensor) -> Tensor:
         return weight_v * (weight_g / norm_except(weight_v, self.dim))
 
-    def right_inverse(self, weight: Any) -> tuple[Any, Any]:
-        """g and v of a weight."""
+    def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """g and v that give a weight."""
         return norm_except(weight, self.dim), weight
 
 
-def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
-    """Trains length and direction of a weight apart: w = g v / ‖v‖. Returns the module.
+def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
+    """Trains the length and the direction of a weight separately: w = g v / ‖v‖.
 
-    g is module.parametrizations.<name>.original0, v is original1. Salimans and Kingma 2016.
+    g is module.parametrizations.<name>.original0, v is original1. Returns the module. Salimans and
+    Kingma 2016.
 
     Args:
-        dim: along which there is a length for each slice; None for one in all.
+        dim: g has a length for each slice along dim, or one for all with None.
+
+    Raises:
+        ValueError: the module has no such parameter or buffer.
     """
     parametrize.register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
     return module
 
 
 class _SpectralNorm(Module):
-    """W / σ, σ the largest singular value of W as a matrix, estimated by power iteration.
+    """W / σ, where σ is the largest singular value of W as a matrix, by power iteration.
 
-    Each forward while training takes n_power_iterations steps from where the last one ended.
+    Each forward while training continues the iteration by n_power_iterations steps.
     """
 
-    _u: Any
-    _v: Any
+    _u: Tensor
+    _v: Tensor
 
-    def __init__(self, weight: Any, n_power_iterations: int = 1, dim: int = 0, eps: float = 1e-12):
+    def __init__(self, weight: Tensor, n_power_iterations: int = 1, dim: int = 0,
+                 eps: float = 1e-12):
         super().__init__()
         if not -weight.ndim <= dim < weight.ndim:
             raise IndexError(f"spectral_norm: dim {dim} is out of range for a weight of shape "
@@ -65,14 +68,14 @@ class _SpectralNorm(Module):
         check_iterations(n_power_iterations)
         self.dim, self.eps = dim % weight.ndim, eps
         self.n_power_iterations = n_power_iterations
-        if weight.ndim > 1:  # otherwise it is a division by the norm
+        if weight.ndim > 1:  # a vector is divided by its norm, without iteration
             matrix = as_matrix(weight, self.dim)
             for name, size in zip(("_u", "_v"), matrix.shape, strict=True):
                 vector = init.normal_(weight.new_empty(size))
                 self.register_buffer(name, functional.normalize(vector, dim=0, eps=eps))
             power_iterations(matrix, self._u, self._v, 15, eps)
 
-    def forward(self, weight: Any) -> Any:
+    def forward(self, weight: Tensor) -> Tensor:
         if weight.ndim == 1:
             return functional.normalize(weight, dim=0, eps=self.eps)
         matrix = as_matrix(weight, self.dim)
@@ -81,24 +84,25 @@ class _SpectralNorm(Module):
         u, v = self._u.clone(), self._v.clone()  # the next forward writes into the buffers
         return weight / u.dot(matrix.mv(v))
 
-    def right_inverse(self, value: Any) -> Any:
-        """The value itself: a weight that is normalised already stays so."""
+    def right_inverse(self, value: Tensor) -> Tensor:
+        """The value itself, which is right if its largest singular value is 1."""
         return value
 
 
-def as_matrix(weight: Any, dim: int) -> Any:
-    """A weight as a matrix, with one dim as its rows."""
+def as_matrix(weight: Tensor, dim: int) -> Tensor:
+    """A weight as a matrix whose rows are the slices along dim."""
     return weight.movedim(dim, 0).flatten(1)
 
 
 def check_iterations(n_power_iterations: int) -> None:
+    """Raises ValueError unless n_power_iterations is positive."""
     if n_power_iterations <= 0:
         raise ValueError("spectral_norm: n_power_iterations must be positive, got "
                          f"{n_power_iterations}")
 
 
-def power_iterations(matrix: Any, u: Any, v: Any, count: int, eps: float) -> None:
-    """Moves u and v towards the singular vectors of the largest singular value, in place."""
+def power_iterations(matrix: Tensor, u: Tensor, v: Tensor, count: int, eps: float) -> None:
+    """Moves u and v, in place, towards the singular vectors of the largest singular value."""
     with no_grad():
         matrix = matrix.detach()
         for _ in range(count):
@@ -106,17 +110,20 @@ def power_iterations(matrix: Any, u: Any, v: Any, count: int, eps: float) -> Non
             v.copy_(functional.normalize(matrix.T.mv(u), dim=0, eps=eps))
 
 
-def spectral_norm(module: Any, name: str = "weight", n_power_iterations: int = 1,
-                  eps: float = 1e-12, dim: int | None = None) -> Any:
-    """Divides a weight by its largest singular value, so that a layer stretches nothing.
+def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int = 1,
+                  eps: float = 1e-12, dim: int | None = None) -> Module:
+    """Divides a weight by its largest singular value, which bounds the layer's Lipschitz constant.
 
-    The vectors of the power iteration are buffers. Returns the module. Miyato et al. 2018.
+    The value is estimated by power iteration, n_power_iterations at each forward while training.
+    Returns the module. Miyato et al. 2018.
 
     Args:
-        dim: which is the dim of outputs: 0 if not given, 1 for transposed convolutions.
+        dim: the dim of the outputs: 1 for transposed convolutions, 0 for others by default.
 
     Raises:
-        ValueError: no such parameter; n_power_iterations that are not positive.
+        ValueError: the module has no such parameter or buffer, or n_power_iterations is not
+            positive.
+        IndexError: dim is out of range.
     """
     weight = getattr(module, name, None)
     if not isinstance(weight, Tensor):
@@ -127,8 +134,8 @@ def spectral_norm(module: Any, name: str = "weight", n_power_iterations: int = 1
     return module
 
 
-def dim_of_outputs(module: Any) -> int:
-    """Of the weight of a layer: 1 for transposed convolutions, 0 for the others."""
+def dim_of_outputs(module: Module) -> int:
+    """The dim of the outputs in a layer's weight: 1 for transposed convolutions, 0 for others."""
     from ..convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 
     return int(isinstance(module, ConvTranspose1d | ConvTranspose2d | ConvTranspose3d))

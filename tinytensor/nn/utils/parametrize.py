@@ -1,16 +1,16 @@
-"""Parameters that are computed from others every time they are asked for.
+"""Parameters that are computed from others at every access.
 
     register_parametrization(layer, "weight", Symmetric())
 
-makes `layer.weight` the result of `Symmetric()(original)`, where the original is what is trained
-and saved: layer.parametrizations.weight.original.
+makes `layer.weight` the result of `Symmetric()(original)`. The original is trained and saved; it is
+layer.parametrizations.weight.original.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...autograd.modes import enable_grad, no_grad
@@ -22,34 +22,34 @@ from ..parameter import Parameter
 __all__ = ["ParametrizationList", "cached", "is_parametrized", "register_parametrization",
            "remove_parametrizations", "type_before_parametrizations"]
 
-_cache: dict[tuple[int, str], Tensor] | None = None  # in a block of `cached`
+_cache: dict[tuple[int, str], Tensor] | None = None  # a dict within a block of `cached`
 
 
 class ParametrizationList(ModuleList):
-    """The parametrizations of one Tensor, in the order in which they are applied.
+    """The parametrizations of one Tensor, in the order of their application.
 
-    original               what the first is applied to, or, if its right_inverse gives several
-    original0, original1   Tensors, all of them
+    original                   the input of the first parametrization
+    original0, original1 ...   its inputs, if its right_inverse returns several Tensors
     """
 
-    def __init__(self, modules: Any, original: Tensor):
+    def __init__(self, modules: Iterable[Module], original: Tensor):
         super().__init__(modules)
         self.is_tensor = True
-        found: Any = original
+        value: Any = original
         for module in reversed(list(self)):
             if hasattr(module, "right_inverse"):
                 with no_grad():
-                    found = module.right_inverse(found)
+                    value = module.right_inverse(value)
         trained = isinstance(original, Parameter)
-        if isinstance(found, Tensor):
-            self._keep("original", found, original, trained)
+        if isinstance(value, Tensor):
+            self._keep("original", value, original, trained)
             return
         self.is_tensor = False
-        found = tuple(found)
-        self.ntensors = len(found)
-        for i, tensor in enumerate(found):
+        values = tuple(value)
+        self.ntensors = len(values)
+        for i, tensor in enumerate(values):
             if not isinstance(tensor, Tensor):
-                raise ValueError(f"right_inverse must return Tensors, got "
+                raise ValueError("right_inverse: it must return a Tensor or several, got a "
                                  f"{type(tensor).__name__}")
             self._keep(f"original{i}", tensor, original, trained)
 
@@ -62,26 +62,27 @@ class ParametrizationList(ModuleList):
             self.register_buffer(name, tensor)
 
     def originals(self) -> list[Tensor]:
-        """What the Tensor is computed from."""
+        """The Tensors that the parametrized one is computed from."""
         if self.is_tensor:
             return [self.original]
         return [getattr(self, f"original{i}") for i in range(self.ntensors)]
 
     def right_inverse(self, value: Tensor) -> None:
         """Sets the originals so that the Tensor becomes `value`."""
-        found: Any = value
+        inverse: Any = value
         with no_grad():
             for module in reversed(list(self)):
                 if not hasattr(module, "right_inverse"):
                     raise RuntimeError(f"{type(module).__name__} has no right_inverse, so the "
-                                       "Tensor that it computes cannot be assigned")
-                found = module.right_inverse(found)
-            found = [found] if isinstance(found, Tensor) else list(found)
+                                       "Tensor that it computes cannot be assigned; define "
+                                       "right_inverse(value)")
+                inverse = module.right_inverse(inverse)
+            inverses = [inverse] if isinstance(inverse, Tensor) else list(inverse)
             originals = self.originals()
-            if len(found) != len(originals):
-                raise ValueError(f"right_inverse gave {len(found)} Tensors, there are "
-                                 f"{len(originals)}")
-            for original, values in zip(originals, found, strict=True):
+            if len(inverses) != len(originals):
+                raise ValueError(f"right_inverse: it returned {len(inverses)} Tensors for "
+                                 f"{len(originals)} originals")
+            for original, values in zip(originals, inverses, strict=True):
                 original.data = values.detach().clone()  # type: ignore[attr-defined]
 
     def forward(self) -> Any:
@@ -96,16 +97,16 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
                              unsafe: bool = False) -> Module:
     """Makes a parameter or buffer of a module the result of `parametrization(original)`.
 
-    Where several are registered each is applied to the result of those before it. If the first
-    has a method right_inverse(value), the original is what that makes of the value there is; if
-    all have, the Tensor can be assigned. Returns the module.
+    Later parametrizations are applied to the result of earlier ones. If the first has a method
+    right_inverse(value), the original is its result for the current value. If all have one, the
+    Tensor can be assigned. Returns the module.
 
     Args:
-        unsafe: do not check that shape and dtype stay what they are.
+        unsafe: do not check that the shape and dtype stay the same.
 
     Raises:
-        ValueError: there is no such parameter or buffer; the result has another shape or dtype.
-            The module has not changed then.
+        ValueError: the module has no such parameter or buffer, or the result has another shape or
+            dtype. The module has not changed.
     """
     parametrization.train(module.training)
     registered = is_parametrized(module, tensor_name)
@@ -120,35 +121,35 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
                 _check(tensor_name, value, parametrization(value))
         module.parametrizations[tensor_name].append(parametrization)
         return module
-    made = ParametrizationList([parametrization], value)
+    parametrizations = ParametrizationList([parametrization], value)
     if not unsafe:
         with no_grad():
-            _check(tensor_name, value, made())
+            _check(tensor_name, value, parametrizations())
     if not is_parametrized(module):
         _change_class(module)
     module._parameters.pop(tensor_name, None)
     module._buffers.pop(tensor_name, None)
-    module.parametrizations[tensor_name] = made
+    module.parametrizations[tensor_name] = parametrizations
     setattr(type(module), tensor_name, _property(tensor_name))
     return module
 
 
-def _check(name: str, before: Tensor, after: Any) -> None:
+def _check(name: str, before: Tensor, after: object) -> None:
     if not isinstance(after, Tensor):
-        raise ValueError(f"the parametrization of {name!r} must return a Tensor, got "
-                         f"{type(after).__name__}")
+        raise ValueError(f"register_parametrization: the parametrization of {name!r} must return a "
+                         f"Tensor, got a {type(after).__name__}")
     if after.shape != before.shape or after.dtype is not before.dtype:
-        raise ValueError(f"the parametrization of {name!r} makes {tuple(after.shape)} of "
-                         f"{after.dtype} from {tuple(before.shape)} of {before.dtype}; if that is "
-                         "meant, pass unsafe=True")
+        raise ValueError(f"register_parametrization: the parametrization of {name!r} turns shape "
+                         f"{tuple(before.shape)} and {before.dtype} into {tuple(after.shape)} and "
+                         f"{after.dtype}; if this is intended, pass unsafe=True")
 
 
 def _change_class(module: Module) -> None:
-    """Gives the module a class of its own, for properties that are computed."""
+    """Gives the module a class of its own, which can have computed properties."""
     base = type(module)
 
     def copied(self: Any, memo: dict[int, Any]) -> Any:
-        """The copy needs a class of its own too: its properties may be removed one by one."""
+        """The copy needs its own class too: its properties can be removed independently."""
         new: Any = object.__new__(type(self).__bases__[0])
         memo[id(self)] = new
         vars(new).update(copy.deepcopy(vars(self), memo))
@@ -158,16 +159,16 @@ def _change_class(module: Module) -> None:
         return new
 
     def refused(self: Any) -> Any:
-        raise RuntimeError(f"pickle: the class of a parametrized {base.__name__} is made while "
-                           "the program runs; save its state_dict() in place of it")
+        raise RuntimeError(f"pickle: a parametrized {base.__name__} has a class that exists only "
+                           "in this process; save its state_dict() instead")
 
     def name_of_type(self: Any) -> str:
         return f"Parametrized{base.__name__}"
 
-    made = type(name_of_type(module), (base,), {
+    parametrized = type(name_of_type(module), (base,), {
         "__deepcopy__": copied, "__reduce_ex__": lambda self, protocol: refused(self),
         "_get_name": name_of_type})
-    module.__class__ = made
+    module.__class__ = parametrized
     if "parametrizations" not in module._modules:
         module.parametrizations = ModuleDict()
 
@@ -189,46 +190,50 @@ def _property(name: str) -> property:
 
 @contextlib.contextmanager
 def cached() -> Iterator[None]:
-    """Inside, a Tensor is computed when it is first asked for, and kept: of one forward, say."""
+    """Within the block each parametrized Tensor is computed once, at its first access."""
     global _cache
-    before = _cache
+    previous = _cache
     _cache = {} if _cache is None else _cache
     try:
         yield
     finally:
-        _cache = before
+        _cache = previous
 
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
-    """Whether a module has parametrizations: any, or of one Tensor."""
-    found = module._modules.get("parametrizations")
-    if not isinstance(found, ModuleDict):
+    """Whether a module has parametrizations, of any Tensor or of the given one."""
+    parametrizations = module._modules.get("parametrizations")
+    if not isinstance(parametrizations, ModuleDict):
         return False
-    return bool(len(found)) if tensor_name is None else tensor_name in found
+    return bool(len(parametrizations)) if tensor_name is None else tensor_name in parametrizations
 
 
 def remove_parametrizations(module: Module, tensor_name: str,
                             leave_parametrized: bool = True) -> Module:
-    """Makes a Tensor an ordinary one again: of its value now, or what it was computed from.
+    """Removes all parametrizations of a Tensor and returns the module.
+
+    Args:
+        leave_parametrized: keep the computed value; False restores the original.
 
     Raises:
-        ValueError: it has no parametrizations; leave_parametrized=False and it was computed from
-            several Tensors.
+        ValueError: the Tensor has no parametrizations, or leave_parametrized is False and it is
+            computed from several Tensors.
     """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"remove_parametrizations: {tensor_name!r} of the "
                          f"{type(module).__name__} has no parametrization")
     parametrizations: Any = module.parametrizations[tensor_name]
     if not leave_parametrized and not parametrizations.is_tensor:
-        raise ValueError("remove_parametrizations: leave_parametrized=False needs a Tensor that "
-                         f"is computed from one, {tensor_name!r} is from several")
+        raise ValueError("remove_parametrizations: leave_parametrized=False needs one original, "
+                         f"but {tensor_name!r} is computed from several; pass "
+                         "leave_parametrized=True")
     first = parametrizations.originals()[0]
     result: Any = first
     if leave_parametrized:
         with enable_grad():
             value = getattr(module, tensor_name)
         trained = isinstance(first, Parameter)
-        if parametrizations.is_tensor and trained:  # optimizers go on with the same object
+        if parametrizations.is_tensor and trained:  # optimizers hold this object
             first.data = value.detach().clone()
         else:
             result = Parameter(value.detach(), value.requires_grad) if trained else value.detach()
@@ -245,5 +250,5 @@ def remove_parametrizations(module: Module, tensor_name: str,
 
 
 def type_before_parametrizations(module: Module) -> type:
-    """The class of a module, or what it was before it had parametrizations."""
+    """The class that a module had before its parametrizations were registered."""
     return type(module).__bases__[0] if is_parametrized(module) else type(module)

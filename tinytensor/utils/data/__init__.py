@@ -1,4 +1,4 @@
-"""Data: sets of samples, the order in which they come, and loading them in batches."""
+"""Datasets, samplers, and the DataLoader that makes batches."""
 
 from . import dataloader, dataset, distributed, readers, sampler
 from .collate import default_collate, default_convert

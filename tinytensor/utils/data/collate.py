@@ -1,4 +1,4 @@
-"""Samples into a batch: Tensors, arrays and numbers are stacked, whatever holds them stays."""
+"""default_collate and default_convert: from samples to a batch."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ stack: Any = ops.names_for("")["stack"]
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
-    """One batch out of a list of samples that are built alike.
+    """A batch from a list of samples with the same structure.
 
-    Tensors, NumPy arrays and numbers become one Tensor with a first dim for the samples (Python
-    floats in float64, as in PyTorch). Strings stay a list. Dicts, namedtuples and lists stay what
-    they are, tuples become a list, and their elements are collated one by one.
+    Tensors, NumPy arrays and numbers are stacked along a new first dim (Python floats as float64,
+    as in PyTorch). Strings stay a list. The fields of dicts, namedtuples, lists and tuples are
+    collated separately; the container keeps its type, but a tuple becomes a list.
 
     Raises:
-        RuntimeError: shapes or lengths differ; the message names them and the samples.
-        TypeError: samples of another type.
+        RuntimeError: shapes or lengths differ; the message names the samples.
+        TypeError: samples of an unsupported type.
     """
     return _collate(batch, "")
 
 
 def _collate(batch: Sequence[Any], where: str) -> Any:
-    """`where` is the place in the samples that this is about, for messages: "['x'][0]"."""
+    """`where` is the path of these values within a sample, for messages: "['x'][0]"."""
     first = batch[0]
     if isinstance(first, Tensor):
         return _stack(batch, where)
@@ -69,7 +69,7 @@ def _stack(tensors: Sequence[Tensor], where: str) -> Tensor:
 def _stack_arrays(arrays: Sequence[Any], where: str) -> Tensor:
     if {(type(a), getattr(a, "dtype", None)) for a in arrays} == {(numpy.ndarray, arrays[0].dtype)}:
         _check_shapes(arrays, where)
-        return from_numpy(numpy.stack(arrays))  # many times as fast as Tensor after Tensor
+        return from_numpy(numpy.stack(arrays))  # many times faster than one Tensor per sample
     return _stack([as_tensor(array) for array in arrays], where)
 
 
@@ -84,18 +84,18 @@ def _check_shapes(samples: Sequence[Any], where: str) -> None:
 def _values(batch: Sequence[Any], key: Any, where: str) -> list[Any]:
     for position, sample in enumerate(batch):
         if key not in sample:
-            raise KeyError(f"default_collate: sample {position} has no {key!r}{_at(where)}, "
-                           "the first one has")
+            raise KeyError(f"default_collate: sample {position} has no key {key!r}{_at(where)}, "
+                           "but the first sample has; all samples must have the same keys")
     return [sample[key] for sample in batch]
 
 
 def _positions(values: Sequence[Any]) -> str:
-    """Which samples have which value: "(2,) at 0, 1 and (3,) at 2"."""
-    found: dict[Any, list[int]] = {}
+    """The positions of each value: "(2,) at 0, 1 and (3,) at 2"."""
+    by_value: dict[Any, list[int]] = {}
     for position, value in enumerate(values):
-        found.setdefault(value, []).append(position)
+        by_value.setdefault(value, []).append(position)
     return " and ".join(f"{value} at {', '.join(map(str, at[:5]))}{', ...' if at[5:] else ''}"
-                        for value, at in found.items())
+                        for value, at in by_value.items())
 
 
 def _at(where: str) -> str:
@@ -108,7 +108,7 @@ def _unknown(kind: Any, where: str) -> TypeError:
 
 
 def default_convert(data: Any) -> Any:
-    """One sample as it is, with Tensors in place of NumPy arrays and numbers."""
+    """A sample with its NumPy arrays and scalars converted to Tensors."""
     if isinstance(data, numpy.ndarray | numpy.generic) and data.dtype.kind not in "SUO":
         return as_tensor(data)
     if isinstance(data, Mapping):
@@ -122,7 +122,7 @@ def default_convert(data: Any) -> Any:
 
 
 def _rebuilt(like: Any, values: Any) -> Any:
-    """A container of the type of `like` with these values; a plain one if it cannot be made."""
+    """A container of the type of `like` with these values; `values` itself if that fails."""
     make: Callable[..., Any] = type(like)
     try:
         if not isinstance(like, MutableMapping | MutableSequence):

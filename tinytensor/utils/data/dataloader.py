@@ -1,14 +1,13 @@
 """DataLoader: batches of a dataset, in order or shuffled, loaded ahead, resumable.
 
-Workers are threads, not processes: NumPy releases the interpreter lock while it computes and
-reads, nothing needs to be pickled or copied between memories, and a process that has started CUDA
-must never be forked. What a dataset does in pure Python runs on one core, however many workers
-there are.
+Workers are threads, not processes. NumPy releases the GIL while it computes and reads, nothing is
+pickled or copied between processes, and a process that uses CUDA must not be forked. A dataset in
+pure Python uses one core with any number of workers.
 
-An epoch draws one seed when it begins. The order of the samples follows from that seed (or from
-the generator that a sampler was given), and what the dataset draws from tinytensor's own generators
-for batch number n from that seed and n. So one seed gives the same batches with any number of
-workers, and an epoch can be taken up again in the middle.
+Each epoch begins by drawing a seed. The seed determines the order of the samples (unless a sampler
+has its own generator). The seed and n determine the random numbers that the dataset draws from
+tinytensor's generators for batch n. So a seed gives the same batches with any number of workers,
+and an epoch can be resumed in the middle.
 """
 
 from __future__ import annotations
@@ -28,35 +27,34 @@ __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"
 
 T = TypeVar("T", covariant=True)
 
-WORKERS = 2**62  # the seeds of workers start here; those of epochs and their batches are smaller
+WORKERS = 2**62  # the first seed of workers; seeds of epochs and batches are smaller
 FIXED = {"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"}
 
 
 class DataLoader(Generic[T]):
-    """An iterable over the batches of a dataset; each `iter(loader)` begins an epoch.
+    """An iterable over the batches of a dataset. Each `iter(loader)` begins an epoch.
 
     Args:
-        dataset: a Dataset, an IterableDataset, or whatever has `__getitem__` and `__len__`.
-        batch_size: samples in a batch; None gives single samples.
-        shuffle: a new random order in every epoch, from `generator` or the seed of the program.
-        sampler: gives the positions of the samples in their order, in place of `shuffle`.
-        batch_sampler: gives lists of positions, in place of batch_size, shuffle, sampler and
+        dataset: a Dataset, an IterableDataset, or an object with `__getitem__` and `__len__`.
+        batch_size: samples per batch; None gives single samples.
+        shuffle: a new random order in every epoch.
+        sampler: gives the indices of the samples, instead of `shuffle`.
+        batch_sampler: gives lists of indices, instead of batch_size, shuffle, sampler and
             drop_last.
-        num_workers: threads that load ahead; 0 loads each batch when it is asked for. They share
-            the dataset, which must stand being read by several threads.
-        collate_fn: makes a batch of a list of samples (for batch_size=None: of one sample).
+        num_workers: threads that load batches ahead; with 0 the loop itself loads each batch. They
+            share the dataset, which must be thread-safe.
+        collate_fn: makes a batch from a list of samples (with batch_size=None, from one sample).
         drop_last: leaves out the last batch if it is not full.
-        timeout: seconds to wait for a worker; 0 is without limit.
-        worker_init_fn: called with the worker's number in each worker before it loads.
-        generator: what orders and seeds are drawn from, in place of the default one.
-        prefetch_factor: batches that each worker loads in advance, 2 if not given.
+        timeout: seconds to wait for a worker; 0 waits without limit.
+        worker_init_fn: called in each worker with its id before it loads.
+        generator: for orders and seeds, instead of the default one.
+        prefetch_factor: batches that each worker loads ahead, by default 2.
 
     `pin_memory`, `pin_memory_device`, `persistent_workers`, `multiprocessing_context` and
-    `in_order` are PyTorch's and change nothing here: threads start at once, and batches come in
-    order.
+    `in_order` are accepted and ignored: threads start at once, and batches come in order.
 
     Raises:
-        ValueError: options that exclude each other, or out of range.
+        ValueError: options that exclude each other, or a value out of range.
     """
 
     def __init__(self, dataset: Dataset[T], batch_size: int | None = 1,
@@ -80,7 +78,7 @@ class DataLoader(Generic[T]):
                                  "shuffle, sampler, and drop_last")
             batch_size = None
         elif batch_size is None and drop_last:
-            raise ValueError("batch_size=None gives single samples: drop_last has no meaning")
+            raise ValueError("batch_size=None gives single samples; leave drop_last out")
 
         if iterable:
             sampler = Forever()
@@ -100,12 +98,12 @@ class DataLoader(Generic[T]):
         self.generator, self.in_order = generator, in_order
         self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device
         self.multiprocessing_context = multiprocessing_context
-        self._position: Position | None = None  # of the epoch that was begun last
-        self._resumed: Position | None = None  # where the next one begins
+        self._position: Position | None = None  # of the latest epoch
+        self._resumed: Position | None = None  # where the next epoch begins
         self.persistent_workers = persistent_workers
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in FIXED and "persistent_workers" in vars(self):  # the last one that is set
+        if name in FIXED and "persistent_workers" in vars(self):  # set last in __init__
             raise ValueError(f"{name} attribute should not be set after DataLoader is "
                              "initialized; make a new one")
         super().__setattr__(name, value)
@@ -122,14 +120,14 @@ class DataLoader(Generic[T]):
         self._position = self._begin() if resumed is None else self._resume(resumed)
         return Epoch(self, self._position)
 
-    # ------------------------------------------------------------ where the epoch is
+    # ------------------------------------------------------------ the position in an epoch
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the loader is, as plain data: after the batch that the loop got last.
+        """The position of the loader, as plain data: after the latest batch of the latest iterator.
 
-        Between two epochs the order of the next one is not drawn yet. It will be drawn from the
-        loader's generators, whose state is part of this, or from the program's: save
-        `get_rng_state()` beside it. Of several iterators, the one begun last is meant.
+        Between two epochs the order of the next one is not drawn yet. It depends on the loader's
+        generators, whose states are included, or else on the default generator: save
+        `get_rng_state()` too.
         """
         position = self._resumed or self._position
         if position is None or position.ended:
@@ -138,13 +136,12 @@ class DataLoader(Generic[T]):
                 "generators": position.generators, "loader": self._describe()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The next epoch is what was left of the one at `state_dict()`: the same batches.
+        """Makes the next epoch the rest of the epoch at `state_dict()`, with the same batches.
 
-        Samples that came before are not loaded again; an IterableDataset is run through up to
-        the place.
+        Earlier samples are not loaded again; an IterableDataset is iterated up to the position.
 
         Raises:
-            ValueError: the state is of a loader with other samples, batches or generators.
+            ValueError: the state is that of a loader with other samples, batches or generators.
         """
         try:
             theirs = state_dict["loader"]
@@ -161,7 +158,7 @@ class DataLoader(Generic[T]):
         self._resumed = position
 
     def _describe(self) -> dict[str, Any]:
-        """What must be the same where a state is loaded."""
+        """What must agree with the loader whose state is loaded."""
         iterable = isinstance(self.dataset, IterableDataset)
         return {"samples": None if iterable else len(self.dataset),  # type: ignore[arg-type]
                 "batch_size": self.batch_size, "drop_last": self.drop_last,
@@ -178,7 +175,7 @@ class DataLoader(Generic[T]):
         if resumed.seed is None:
             return self._begin()
         if self.generator is not None:
-            self._draw_seed()  # the generator goes on as after the first time
+            self._draw_seed()  # advances the generator as the interrupted epoch did
         return Position(resumed.seed, resumed.generators, resumed.batches)
 
     def _draw_seed(self) -> int:
@@ -186,11 +183,11 @@ class DataLoader(Generic[T]):
         return int(generator.numpy.integers(WORKERS))
 
     def _generators(self) -> list[random.Generator]:
-        """The generators that the loader and its samplers were given."""
+        """The generators that were passed to the loader and its samplers."""
         inner = getattr(self.batch_sampler, "sampler", None)
         owners = (self, self.batch_sampler, inner, self.sampler)
-        found = [getattr(owner, "generator", None) for owner in owners]
-        return list({id(g): g for g in found if isinstance(g, random.Generator)}.values())
+        generators = [getattr(owner, "generator", None) for owner in owners]
+        return list({id(g): g for g in generators if isinstance(g, random.Generator)}.values())
 
     def _generator_states(self) -> list[dict[str, Any]]:
         return [generator.get_state() for generator in self._generators()]
@@ -199,12 +196,12 @@ class DataLoader(Generic[T]):
 
     @property
     def _jobs(self) -> Any:
-        """What gives positions: lists of them for batches, single ones for single samples."""
+        """The iterable of indices: lists for batches, single ones for single samples."""
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
     def _fetcher(self, seed: int, worker: int = 0) -> Callable[[Any], Any]:
-        """What a worker calls for each batch."""
-        seed += 1  # the seed itself orders the samples, those that follow it are the batches'
+        """The function that a worker calls for each batch."""
+        seed += 1  # `seed` itself is for the order of the samples, seed + 1 + n for batch n
         single = self.batch_sampler is None
         if isinstance(self.dataset, IterableDataset):
             return Run(self.dataset, self.collate_fn, single, self.drop_last,
@@ -212,7 +209,7 @@ class DataLoader(Generic[T]):
         return Fetch(self.dataset, self.collate_fn, single, seed)
 
     def _batches(self, position: Position) -> Iterator[Any]:
-        """The batches of an epoch, from a position on."""
+        """The batches of an epoch from a position on."""
         assert position.seed is not None
         jobs: Iterator[Any] = enumerate(_drawing_from(random.Streams(position.seed), self._jobs))
         skipped = position.batches
@@ -233,9 +230,8 @@ class DataLoader(Generic[T]):
 
 
 class Position:
-    """How far an epoch is: from its seed and the generators' states at its start, how many batches.
-
-    A seed of None stands for an epoch that has not begun.
+    """The position in an epoch: its seed, the generators' states at its start, and the batches so
+    far. A seed of None is an epoch that has not begun.
     """
 
     def __init__(self, seed: int | None, generators: list[dict[str, Any]], batches: int = 0):
@@ -244,7 +240,7 @@ class Position:
 
 
 class Epoch:
-    """The iterator of one epoch. Dropping it stops its workers."""
+    """The iterator over one epoch. Deleting it stops its workers."""
 
     def __init__(self, loader: DataLoader[Any], position: Position):
         self.loader, self.position = loader, position
@@ -260,8 +256,8 @@ class Epoch:
             self.position.ended = True
             if not self.position.batches:
                 warn("DataLoader: the epoch had no batch: the dataset is empty" + (
-                     f", or smaller than the batch of {self.loader.batch_size}, which drop_last "
-                     "leaves out if it is not full" if self.loader.drop_last else ""))
+                     f", or smaller than the batch size {self.loader.batch_size}, and drop_last "
+                     "leaves out a batch that is not full" if self.loader.drop_last else ""))
             raise
         self.position.batches += 1
         return batch
@@ -271,7 +267,7 @@ class Epoch:
 
 
 class Fetch:
-    """Loads a batch by its number and positions."""
+    """Loads a batch, given its number and indices."""
 
     def __init__(self, dataset: Any, collate: Callable[[Any], Any], single: bool, seed: int):
         self.dataset, self.collate, self.single, self.seed = dataset, collate, single, seed
@@ -298,7 +294,7 @@ class Fetch:
 
 
 class Run:
-    """Loads the next batch of an iterable dataset; END when there is none."""
+    """Loads the next batch of an iterable dataset; returns END if there is none."""
 
     def __init__(self, dataset: Any, collate: Callable[[Any], Any], single: bool, drop_last: bool,
                  seeds: Iterator[int]):
@@ -310,7 +306,7 @@ class Run:
     def __call__(self, job: tuple[int, Any]) -> Any:
         wanted = 1 if self.single else len(job[1])
         with random.using(random.Streams(next(self.seeds))):
-            if self.samples is None:  # begun here, where get_worker_info() knows the worker
+            if self.samples is None:  # here get_worker_info() knows the worker
                 self.samples = iter(self.dataset)
             batch = [] if self.ended else list(itertools.islice(self.samples, wanted))
             self.ended = len(batch) < wanted
@@ -320,14 +316,14 @@ class Run:
 
 
 class Forever(Sampler[None]):
-    """The sampler of a dataset without positions."""
+    """The sampler of an iterable dataset, which has no indices."""
 
     def __iter__(self) -> Iterator[None]:
         return itertools.repeat(None)
 
 
 def _drawing_from(streams: random.Streams, items: Iterable[Any]) -> Iterator[Any]:
-    """The items, with what their iterator draws on the way coming from these streams."""
+    """The items of an iterable, whose random numbers are drawn from these streams."""
     with random.using(streams):
         iterator = iter(items)
     while True:
@@ -346,8 +342,8 @@ def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None
     if timeout < 0:
         raise ValueError(f"timeout option should be non-negative, got {timeout}")
     if prefetch_factor is not None and (not num_workers or prefetch_factor < 1):
-        raise ValueError(f"prefetch_factor={prefetch_factor}: must be positive, and there must be "
-                         f"workers to load ahead, got num_workers={num_workers}")
+        raise ValueError(f"prefetch_factor={prefetch_factor}: must be positive and needs "
+                         f"num_workers > 0, got num_workers={num_workers}")
     if persistent_workers and not num_workers:
         raise ValueError("persistent_workers option needs num_workers > 0")
 
@@ -356,5 +352,5 @@ def _check_iterable(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
     for name, value in (("shuffle", shuffle), ("sampler", sampler),
                         ("batch_sampler", batch_sampler)):
         if value not in (None, False):
-            raise ValueError("DataLoader with IterableDataset: its samples come in its own order; "
+            raise ValueError("DataLoader with IterableDataset: the dataset determines the order; "
                              f"expected unspecified {name} option, but got {name}={value}")

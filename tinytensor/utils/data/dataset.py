@@ -1,4 +1,4 @@
-"""Sets of samples: by position (Dataset) or one after the other (IterableDataset)."""
+"""Datasets: samples by index (Dataset), or as a stream (IterableDataset)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ T = TypeVar("T", covariant=True)
 
 
 class Dataset(Generic[T]):
-    """Samples by position: a subclass defines `__getitem__`, and `__len__` where samplers ask it.
+    """Samples by index. A subclass defines `__getitem__`, and `__len__`, which most samplers need.
 
-    It may define `__getitems__(positions)` too, which returns a list of samples in one call.
+    It may also define `__getitems__(indices)`, which returns a list of samples.
     """
 
     def __getitem__(self, index: Any) -> T:
@@ -30,10 +30,10 @@ class Dataset(Generic[T]):
 
 
 class IterableDataset(Dataset[T]):
-    """Samples one after the other: a subclass defines `__iter__`.
+    """A stream of samples. A subclass defines `__iter__`.
 
-    With several workers each runs through the whole set, unless `__iter__` asks
-    `get_worker_info()` which share is its own.
+    With several workers each iterates over the whole dataset, unless `__iter__` uses
+    `get_worker_info()` to select the worker's part.
     """
 
     def __iter__(self) -> Iterator[T]:
@@ -44,10 +44,10 @@ class IterableDataset(Dataset[T]):
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
-    """Samples are the tuples (tensors[0][i], tensors[1][i], ...).
+    """Sample i is the tuple (tensors[0][i], tensors[1][i], ...).
 
     Raises:
-        AssertionError: the Tensors differ in their first size.
+        AssertionError: the first sizes of the Tensors differ.
     """
 
     def __init__(self, *tensors: Tensor):
@@ -65,18 +65,18 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
 
 class StackDataset(Dataset[Any]):
-    """Several sets side by side: samples are tuples, or dicts for keyword arguments.
+    """Sample i is the tuple of sample i of each dataset; with keyword arguments, a dict.
 
     Raises:
-        ValueError: no set, sets of different lengths, or positional and keyword arguments.
+        ValueError: no dataset, different lengths, or both positional and keyword arguments.
     """
 
     datasets: tuple[Any, ...] | dict[str, Any]
 
     def __init__(self, *args: Dataset[Any], **kwargs: Dataset[Any]):
         if bool(args) == bool(kwargs):
-            raise ValueError("StackDataset: give sets as positional arguments, for tuples, or as "
-                             "keyword arguments, for dicts" + (", not both" if args else ""))
+            raise ValueError("StackDataset: give datasets as positional arguments, for tuples, or "
+                             "as keyword arguments, for dicts" + (", not both" if args else ""))
         self.datasets = args or kwargs
         lengths = [len(d) for d in args or kwargs.values()]  # type: ignore[arg-type]
         if len(set(lengths)) > 1:
@@ -93,10 +93,10 @@ class StackDataset(Dataset[Any]):
 
 
 class ConcatDataset(Dataset[T]):
-    """The samples of several sets, one set after the other.
+    """The samples of several datasets, concatenated.
 
     Raises:
-        AssertionError: no set, or an IterableDataset, which has no positions.
+        AssertionError: no dataset, or an IterableDataset.
     """
 
     def __init__(self, datasets: Iterable[Dataset[T]]):
@@ -113,21 +113,19 @@ class ConcatDataset(Dataset[T]):
 
     def __getitem__(self, idx: int) -> T:
         if idx < -len(self):
-            raise ValueError(f"ConcatDataset: position {idx} is before the first of {len(self)} "
-                             "samples")
+            raise ValueError(f"ConcatDataset: index {idx} is out of range for {len(self)} samples")
         if idx >= len(self):
-            raise IndexError(f"ConcatDataset: position {idx} is behind the last of {len(self)} "
-                             "samples")
+            raise IndexError(f"ConcatDataset: index {idx} is out of range for {len(self)} samples")
         idx = idx % len(self)
         which = bisect.bisect_right(self.cumulative_sizes, idx)
         return self.datasets[which][idx - (self.cumulative_sizes[which - 1] if which else 0)]
 
 
 class ChainDataset(IterableDataset[T]):
-    """The samples of several IterableDatasets, one set after the other.
+    """The samples of several IterableDatasets, one dataset after the other.
 
     Raises:
-        AssertionError: when it comes to a set that is no IterableDataset.
+        AssertionError: a dataset that is not an IterableDataset, when iteration reaches it.
     """
 
     def __init__(self, datasets: Iterable[Dataset[T]]):
@@ -148,7 +146,7 @@ class ChainDataset(IterableDataset[T]):
 
 
 class Subset(Dataset[T]):
-    """The samples of a set at some positions, in the order of these."""
+    """The samples of a dataset at the given indices, in their order."""
 
     def __init__(self, dataset: Dataset[T], indices: Sequence[int]):
         self.dataset, self.indices = dataset, indices
@@ -164,19 +162,20 @@ class Subset(Dataset[T]):
 
 def random_split(dataset: Dataset[T], lengths: Sequence[int | float],
                  generator: Generator | None = None) -> list[Subset[T]]:
-    """Distributes the samples at random, to sets of these lengths.
+    """Splits a dataset at random into non-overlapping subsets of these lengths.
 
-    Fractions that add up to 1 are rounded down; what is left over goes to the first ones.
+    Lengths may be fractions that add up to 1. They are rounded down; the remaining samples go to
+    the first subsets, one each.
 
     Raises:
-        ValueError: the lengths do not add up to that of the set, or a fraction is negative.
+        ValueError: the lengths do not add up to the length of the dataset, or a negative fraction.
     """
     count = len(dataset)  # type: ignore[arg-type]
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         lengths = _from_fractions(lengths, count)
     if sum(lengths) != count:
         raise ValueError("Sum of input lengths does not equal the length of the input dataset: "
-                         f"{list(lengths)} add up to {sum(lengths)}, the set has {count} samples; "
+                         f"{list(lengths)} add up to {sum(lengths)}, the dataset has {count}; "
                          "fractions must add up to 1")
     order = randperm(count, generator=generator, device="cpu").tolist()
     ends = itertools.accumulate(lengths)
@@ -199,9 +198,9 @@ def _from_fractions(fractions: Sequence[float], count: int) -> list[int]:
 
 
 def gathered(dataset: Dataset[Any], indices: Any) -> list[Tensor] | None:
-    """What collating these samples of a TensorDataset gives, by one indexing for each Tensor.
+    """The collated batch of a TensorDataset (or a Subset of one), by indexing each Tensor once.
 
-    None where that is not known to be the same: another kind of set, positions that are no ints.
+    None for other datasets, and for indices that are not ints: the result may differ there.
     """
     if type(indices) is not list or not all(type(i) is int for i in indices):
         return None

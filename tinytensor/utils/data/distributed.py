@@ -1,4 +1,4 @@
-"""The part of a dataset that one of several programs trains on."""
+"""DistributedSampler: the part of a dataset for one of several processes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from .sampler import Sampler
 
 
 class DistributedSampler(Sampler[int]):
-    """Every num_replicas-th position from `rank` on, of all positions in an order that all share.
+    """Every num_replicas-th index from `rank` on, of an order that all processes share.
 
-    So that all parts are of one size, some positions at the beginning come twice, or with
-    `drop_last` some at the end do not come. Programs that each train on a part are started by
-    themselves, with these numbers; not given, this one is the only one.
+    All parts have the same length: some first indices are repeated, or with `drop_last` some last
+    ones are left out. By default there is one process, with all indices.
 
     Args:
-        shuffle: the order is random, by `seed` and the epoch: `set_epoch` gives each its own.
+        shuffle: whether the order is random; it depends on `seed` and the epoch, see `set_epoch`.
 
     Raises:
         ValueError: `rank` is not in [0, num_replicas - 1].
@@ -52,5 +51,5 @@ class DistributedSampler(Sampler[int]):
         return self.num_samples
 
     def set_epoch(self, epoch: int) -> None:
-        """Another order, the same in all programs."""
+        """Sets the epoch, which selects the order; call it in all processes before each epoch."""
         self.epoch = epoch

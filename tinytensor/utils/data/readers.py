@@ -1,4 +1,4 @@
-"""Readers of files that data comes in: IDX (MNIST's format), CSV, text."""
+"""Readers of data files: IDX (the format of MNIST), CSV, text."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ IDX_DTYPES = {0x08: "uint8", 0x09: "int8", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4"
 
 
 def read_idx(path: str | os.PathLike[str]) -> Tensor:
-    """The Tensor in an IDX file, the format of MNIST; a gzipped one is unpacked.
+    """Reads an IDX file, the format of MNIST, gzipped or not, as a Tensor.
 
-    The format: two zero bytes, a byte for the dtype, one for the number of dims, each size as four
-    bytes, the elements; numbers have their high byte first.
+    The format: two zero bytes, a byte for the dtype, a byte for the number of dims, four bytes for
+    each size, the elements. Numbers are big-endian.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
         ValueError: another format, or a file that is cut off or too long.
     """
     content = _read(path, "an IDX file")
@@ -50,11 +50,11 @@ def read_idx(path: str | os.PathLike[str]) -> Tensor:
 
 def read_csv(path: str | os.PathLike[str], header: bool = False, delimiter: str = ",",
              dtype: Any = None) -> Any:
-    """The numbers in a CSV file as a Tensor (rows, columns); with `header`, (column names, Tensor).
+    """Reads the numbers of a CSV file: a Tensor (rows, columns), or with `header` (names, Tensor).
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: no rows, rows of different lengths, a cell that is no number; the message
+        FileNotFoundError: the file does not exist.
+        ValueError: no rows, rows of different lengths, or a cell that is not a number; the message
             names the line.
     """
     import csv
@@ -87,21 +87,21 @@ def _number(cell: str, path: Any, line: int) -> float:
     try:
         return float(cell)
     except ValueError:
-        hint = "; a first line of names is read with header=True" if line == 1 else ""
+        hint = "; pass header=True if the first line has names" if line == 1 else ""
         raise ValueError(f"{path}, line {line}: expected a number, found {cell!r}{hint}") from None
 
 
 def read_text(path: str | os.PathLike[str], characters: str | None = None) -> tuple[Tensor, str]:
-    """A text as positions (length,) int64 in its sorted characters, and these characters.
+    """Reads a text as indices into its sorted characters: (indices (length,) int64, characters).
+
+    `"".join(characters[i] for i in indices)` is the text.
 
     Args:
-        characters: those of another text, so that both are encoded alike.
-
-    `"".join(characters[i] for i in positions)` is the text again.
+        characters: those of another text, to encode both in the same way.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: not UTF-8, empty, or a character that is not among those given.
+        FileNotFoundError: the file does not exist.
+        ValueError: not UTF-8, empty, or a character that is not in `characters`.
     """
     text = _text(path, "utf-8", "text")
     if not text:
@@ -111,10 +111,10 @@ def read_text(path: str | os.PathLike[str], characters: str | None = None) -> tu
     alphabet = numpy.frombuffer(known.encode("utf-32-le"), numpy.uint32)
     order = numpy.argsort(alphabet, kind="stable")
     places = numpy.searchsorted(alphabet[order], codes)
-    found = places < len(alphabet)
-    found[found] = alphabet[order][places[found]] == codes[found]
-    if not found.all():
-        first = int(numpy.argmin(found))
+    known_codes = places < len(alphabet)
+    known_codes[known_codes] = alphabet[order][places[known_codes]] == codes[known_codes]
+    if not known_codes.all():
+        first = int(numpy.argmin(known_codes))
         raise ValueError(f"{path}: expected the characters {known!r}, found {text[first]!r} at "
                          f"position {first}")
     return from_numpy(order[places].astype(numpy.int64)), known
@@ -129,11 +129,11 @@ def _text(path: Any, encoding: str, expected: str) -> str:
 
 
 def _read(path: Any, expected: str) -> bytes:
-    """The bytes of a file, unpacked if it is gzipped.
+    """The bytes of a file, decompressed if it is gzipped.
 
     Raises:
-        FileNotFoundError, IsADirectoryError, PermissionError: it cannot be read.
-        ValueError: gzipped, and damaged.
+        FileNotFoundError, IsADirectoryError, PermissionError: the file cannot be read.
+        ValueError: the gzipped data is damaged.
     """
     try:
         content = Path(path).read_bytes()

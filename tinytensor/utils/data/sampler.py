@@ -1,4 +1,4 @@
-"""Samplers: the order in which samples come, as positions or lists of them."""
+"""Samplers: the indices of samples, or lists of them for batches, in the order of an epoch."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from ...tensors.tensor import Tensor
 
 T = TypeVar("T", covariant=True)
 
-PIECE = 32  # positions that are drawn at a time, where not all need to be drawn at the start
+PIECE = 32  # indices that are drawn at once with replacement
 
 
 class Sampler(Generic[T]):
-    """A subclass defines `__iter__`, which gives positions (or lists), and best `__len__` too."""
+    """Base class. A subclass defines `__iter__`, which gives indices or lists of them, and best
+    `__len__` too.
+    """
 
     def __iter__(self) -> Iterator[T]:
         raise NotImplementedError(f"{type(self).__name__} is missing the required `__iter__`")
 
 
 class SequentialSampler(Sampler[int]):
-    """0, 1, 2, ... for each sample of the set."""
+    """The indices 0, 1, 2, ... of a dataset."""
 
     def __init__(self, data_source: Sized):
         self.data_source = data_source
@@ -38,13 +40,14 @@ class SequentialSampler(Sampler[int]):
 
 
 class RandomSampler(Sampler[int]):
-    """Positions in random order: each once, or any of them each time (`replacement`).
+    """Indices in random order, without or with replacement.
 
-    Without replacement, more samples than the set has are given in several orders of all of it.
+    Without replacement and with num_samples greater than the dataset, several random orders of the
+    whole dataset follow each other.
 
     Raises:
-        TypeError: `replacement` is no bool.
-        ValueError: no sample to draw.
+        TypeError: `replacement` is not a bool.
+        ValueError: num_samples is not a positive integer, or the dataset is empty.
     """
 
     def __init__(self, data_source: Sized, replacement: bool = False,
@@ -76,7 +79,7 @@ class RandomSampler(Sampler[int]):
 
 
 class SubsetRandomSampler(Sampler[int]):
-    """The given positions in random order."""
+    """The given indices in random order."""
 
     def __init__(self, indices: Sequence[int], generator: Generator | None = None):
         self.indices, self.generator = indices, generator
@@ -90,10 +93,11 @@ class SubsetRandomSampler(Sampler[int]):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """Positions drawn with probabilities in proportion to their weights.
+    """Indices drawn with probabilities proportional to their weights.
 
     Raises:
-        ValueError: weights that are no vector, no sample to draw, `replacement` is no bool.
+        ValueError: weights that are not 1-d, num_samples that is not a positive integer, or
+            `replacement` that is not a bool.
     """
 
     def __init__(self, weights: Tensor | Sequence[float], num_samples: int,
@@ -104,7 +108,7 @@ class WeightedRandomSampler(Sampler[int]):
                              f"{replacement!r}")
         self.weights = as_tensor(weights, dtype=dtypes.float64, device="cpu")
         if self.weights.ndim != 1:
-            raise ValueError("WeightedRandomSampler: weights must be a vector, got shape "
+            raise ValueError("WeightedRandomSampler: weights must be 1-d, got shape "
                              f"{tuple(self.weights.shape)}")
         self.num_samples, self.replacement = num_samples, replacement
         self.generator = generator
@@ -118,10 +122,10 @@ class WeightedRandomSampler(Sampler[int]):
 
 
 class BatchSampler(Sampler[list[int]]):
-    """Lists of `batch_size` positions of another sampler; the last may be shorter, or dropped.
+    """Lists of `batch_size` indices of another sampler; the last may be shorter, or is dropped.
 
     Raises:
-        ValueError: a batch size that is not positive, `drop_last` is no bool.
+        ValueError: batch_size is not a positive integer, or `drop_last` is not a bool.
     """
 
     def __init__(self, sampler: Sampler[Any] | Iterable[Any], batch_size: int, drop_last: bool):
@@ -143,7 +147,7 @@ class BatchSampler(Sampler[list[int]]):
 
 
 def batches_in(samples: int, batch_size: int, drop_last: bool) -> int:
-    """How many batches that many samples make."""
+    """The number of batches for a number of samples."""
     return samples // batch_size if drop_last else -(-samples // batch_size)
 
 

@@ -1,4 +1,4 @@
-"""Workers: threads that load batches ahead of the one who uses them."""
+"""Workers: threads that load batches ahead."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-END = object()  # the result of a worker that has nothing more to give
+END = object()  # the result of a worker whose dataset is exhausted
 
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """Which worker this is: `id` of `num_workers`, its `seed`, and the dataset (a shared one)."""
+    """A worker: its `id`, of `num_workers`, its `seed`, and the dataset, which all share."""
 
     id: int
     num_workers: int
@@ -32,12 +32,12 @@ _thread = _Thread()
 
 
 def get_worker_info() -> WorkerInfo | None:
-    """About the worker that calls this; None outside of workers."""
+    """The worker in which this is called; None outside of workers."""
     return _thread.info
 
 
 class Worker:
-    """A thread that does one job after the other; `init(id)` is called in it before the first."""
+    """A thread that runs one job after the other; it calls `init(id)` before the first."""
 
     def __init__(self, info: WorkerInfo, do: Callable[[Any], Any],
                  init: Callable[[int], None] | None):
@@ -57,15 +57,15 @@ class Worker:
         return self.do(job)
 
     def stop(self) -> None:
-        """Drops the jobs that have not begun; the thread ends after the one that has."""
+        """Cancels the jobs that have not begun; the thread ends after the current one."""
         self.thread.shutdown(wait=False, cancel_futures=True)
 
 
 def prefetched(workers: list[Worker], jobs: Iterator[Any], ahead: int,
                timeout: float) -> Iterator[Any]:
-    """The results of the jobs, in their order, of which up to `ahead` are done in advance.
+    """The results of the jobs in their order; up to `ahead` jobs are submitted in advance.
 
-    The workers take turns. One that gives END takes none any more.
+    The workers take turns. A worker whose result is END gets no more jobs.
 
     Raises:
         RuntimeError: a result takes longer than `timeout` seconds (0: no limit).
