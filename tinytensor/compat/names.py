@@ -6,12 +6,12 @@ Constants, queries of Tensors, and older names: `LongTensor`, `x.type()`, `x.cha
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from .. import cuda, ops
 from ..arrays import devices, dtypes
 from ..tensors import creation
-from ..tensors.tensor import Tensor, is_size
+from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 strided = "strided"  # the layout of every Tensor
@@ -24,7 +24,7 @@ ALSO_AT_THE_TOP = (
     "rms_norm")
 
 
-def is_tensor(obj: Any) -> bool:
+def is_tensor(obj: object) -> TypeGuard[Tensor]:
     """Whether `obj` is a Tensor."""
     return isinstance(obj, Tensor)
 
@@ -46,13 +46,13 @@ def numel(input: Tensor) -> int:
     return input.numel()
 
 
-def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+def result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> dtypes.dtype:
     """The dtype that an operation on two Tensors, or a Tensor and a number, would give."""
     values = [x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)]
     return dtypes.BY_NUMPY[dtypes.result_dtype(tuple(values))]
 
 
-def typename(obj: Any) -> str:
+def typename(obj: object) -> str:
     """The name of an object's type; for a Tensor, that of `x.type()`."""
     if isinstance(obj, Tensor):
         return type_of(obj)
@@ -66,12 +66,12 @@ def is_nonzero(input: Tensor) -> bool:
     return bool(input)
 
 
-def pin_memory(self: Tensor, device: Any = None) -> Tensor:
+def pin_memory(self: Tensor, device: DeviceLike | None = None) -> Tensor:
     """The Tensor itself: copies to a GPU need no pinned memory here."""
     return self
 
 
-def is_pinned(self: Tensor, device: Any = None) -> bool:
+def is_pinned(self: Tensor, device: DeviceLike | None = None) -> bool:
     """False: memory is never pinned."""
     return False
 
@@ -139,12 +139,12 @@ class TensorType(type):
     dtype: dtypes.dtype
     device: str
 
-    def __call__(cls, *data: Any) -> Tensor:  # type: ignore[override]
+    def __call__(cls, *data: Any) -> Tensor:
         if len(data) == 1 and not is_size(data[0]):
             return creation.tensor(data[0], dtype=cls.dtype, device=cls.device)
         return creation.empty(*(data or (0,)), dtype=cls.dtype, device=cls.device)
 
-    def __instancecheck__(cls, x: Any) -> bool:
+    def __instancecheck__(cls, x: object) -> bool:
         return isinstance(x, Tensor) and x.dtype is cls.dtype and x.device.type == cls.device
 
 
@@ -166,7 +166,8 @@ def _type_called(name: str, type_name: str) -> TensorType:
     return TYPES["cuda" if "cuda" in place else "cpu"][kind]
 
 
-def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+def type_of(self: Tensor, dtype: DTypeLike | TensorType | type[Tensor] | None = None,
+            non_blocking: bool = False) -> Any:
     """This Tensor as another dtype or type, also by a name such as "torch.LongTensor"; without an
     argument, the name of its type.
     """
@@ -174,7 +175,7 @@ def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         place = "cuda." if self.is_cuda else ""
         name = next(n for n, d in TYPE_NAMES.items() if d is self.dtype)
         return f"tinytensor.{place}{name}"
-    wanted = _type_called("type", dtype) if isinstance(dtype, str) else dtype
+    wanted: Any = _type_called("type", dtype) if isinstance(dtype, str) else dtype
     if wanted is Tensor:
         wanted = dtypes.get_default_dtype()
     if not isinstance(wanted, TensorType):
@@ -183,7 +184,7 @@ def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     return ops.to(self, self.device if self.device.type == place else place, wanted.dtype)
 
 
-def set_default_tensor_type(t: Any) -> None:
+def set_default_tensor_type(t: TensorType | str) -> None:
     """Sets the default dtype and device by a type, such as cuda.FloatTensor, or its name.
 
     Raises:
@@ -222,14 +223,17 @@ def _attach() -> None:
         "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj}
     for name, method in setters.items():
         setattr(Tensor, name, method)
-    shared = ops.names_for("nn.functional")
-    globals().update({name: shared[name] for name in ALSO_AT_THE_TOP})
-    globals().update(TYPES["cpu"])
     vars(cuda).update(TYPES["cuda"])
+
+
+def attached() -> dict[str, Any]:
+    """The names of the top level that stubs declare: functions of `nn.functional`, tensor types."""
+    functions = ops.names_for("nn.functional")
+    return {**{name: functions[name] for name in ALSO_AT_THE_TOP}, **TYPES["cpu"]}
 
 
 _attach()
 __all__ = ["compile", "conj", "e", "get_float32_matmul_precision", "inf", "is_complex",
            "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis", "numel", "pi", "real",
            "result_type", "set_default_tensor_type", "set_float32_matmul_precision", "strided",
-           "typename", "use_deterministic_algorithms", *ALSO_AT_THE_TOP, *TYPE_NAMES]
+           "typename", "use_deterministic_algorithms"]

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -25,17 +24,9 @@ Adapter = Callable[[Function], Function]
 
 
 def adapted(key: str, function: Function) -> Function:
-    """The function of an operation, which also takes its older forms if there are any.
-
-    It replaces the definition in its module too, so that pickle finds it there.
-    """
+    """The function of an operation, which also takes its older forms if there are any."""
     adapter = ADAPTERS.get(key)
-    if adapter is None:
-        return function
-    adaptation, module = adapter(function), vars(sys.modules[function.__module__])
-    if module.get(function.__name__) is function:
-        module[function.__name__] = adaptation
-    return adaptation
+    return adapter(function) if adapter else function
 
 
 # ---------------------------------------------------------------- a number before the Tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar, dataclass_transform
 
+from ..tensors.tensor import Tensor
 from . import functional
 from .module import Module
 
@@ -79,7 +80,7 @@ class FunctionModule(Module):
             else:
                 setattr(self, name, value)
 
-    def forward(self, *inputs: Any, **named: Any) -> Any:
+    def forward(self, *inputs: Any, **named: Any) -> Tensor:
         """Calls the function on the inputs, with the module's options."""
         return self._call(*inputs, **named)
 

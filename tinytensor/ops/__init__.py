@@ -153,7 +153,7 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
         wanted = dtypes.resolve(dtype)
         source = result if wanted.is_floating_point else result.detach()
         result = shape.cast(source, wanted.numpy)
-    return result.clone() if copy and result is self else result  # type: ignore[attr-defined]
+    return result.clone() if copy and result is self else result
 
 
 def conversion(name: str, **target: Any) -> Callable[[Tensor], Tensor]:
@@ -167,8 +167,8 @@ def conversion(name: str, **target: Any) -> Callable[[Tensor], Tensor]:
 
 for _name in ("float", "double", "half", "int", "long", "short", "bool"):
     setattr(Tensor, _name, conversion(_name, dtype=dtypes.BY_NAME[_name]))
-Tensor.cpu = conversion("cpu", device="cpu")  # type: ignore[attr-defined]
-Tensor.to = to  # type: ignore[attr-defined]
+Tensor.cpu = conversion("cpu", device="cpu")  # type: ignore[method-assign, assignment]
+Tensor.to = to  # type: ignore[method-assign, assignment]
 
 
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
@@ -176,7 +176,7 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor
     return to(self, device="cuda" if device is None else device)
 
 
-Tensor.cuda = cuda  # type: ignore[attr-defined]
+Tensor.cuda = cuda  # type: ignore[method-assign, assignment]
 
 
 def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
@@ -238,9 +238,9 @@ def _matrix_transposed(self: Any) -> Tensor:
     return shape.transpose(self, -1, -2)
 
 
-Tensor.T = property(_transposed)  # type: ignore[attr-defined]
-Tensor.mT = property(_matrix_transposed)  # type: ignore[attr-defined]
-Tensor.mH = property(_matrix_transposed)  # type: ignore[attr-defined]
+Tensor.T = property(_transposed)  # type: ignore[method-assign, assignment]
+Tensor.mT = property(_matrix_transposed)  # type: ignore[method-assign, assignment]
+Tensor.mH = property(_matrix_transposed)  # type: ignore[method-assign, assignment]
 
 
 def names_for(home: str) -> dict[str, Callable[..., Any]]:
