@@ -147,8 +147,10 @@ def _recomputed(library: Any, x: Any, v: Any) -> Any:
 
 
 def _max_pool(library: Any, x: Any, v: Any) -> Any:
-    pooled = library.nn.functional.max_pool1d((x * library.tensor([[1.0, 3.0]])).t()[None], 2)
-    return pooled ** 3 * v[0]
+    rows = (x * library.tensor([[1.0, 3.0]])).t()[None]
+    pooled = library.nn.functional.max_pool1d(rows, 2)
+    chosen, _ = library.nn.functional.max_pool1d(rows, 2, return_indices=True)
+    return pooled ** 3 * v[0] + chosen ** 2 * v[1]
 
 
 def _weighted_positives(library: Any, x: Any, v: Any) -> Any:

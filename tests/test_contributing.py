@@ -173,11 +173,12 @@ def test_names_with_and_without_their_home_are_known():
 
 
 def test_generate_writes_what_changed(tmp_path):
-    (tmp_path / "tinytensor").mkdir()
+    (tmp_path / "tinytensor" / "table").mkdir(parents=True)
     (tmp_path / "README.md").write_text("[1 operations](tinytensor/OPERATIONS.md)")
-    assert generate.write(tmp_path) == list(generate.FILES)
+    written = generate.write(tmp_path)
+    assert {"tinytensor/table/functions.pyi", "tinytensor/OPERATIONS.md", "README.md"} < {*written}
     assert generate.write(tmp_path) == []
-    for name in ("tinytensor/table.pyi", "tinytensor/OPERATIONS.md"):
+    for name in set(written) - {"README.md"}:
         assert (tmp_path / name).read_text() == (ROOT / name).read_text()
     count = re.search(r"\[\d+ operations\]", (ROOT / "README.md").read_text())
     assert count and count[0] in (tmp_path / "README.md").read_text()

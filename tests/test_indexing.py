@@ -446,7 +446,7 @@ def test_errors_of_gather_and_scatter():
         x.gather(0, tt.zeros(1, 3))
     with pytest.raises(RuntimeError, match="must be equal"):
         x.scatter(0, tt.zeros(1, 3, dtype=tt.int64), tt.ones(1, 3, dtype=tt.float64))
-    with pytest.raises(RuntimeError, match="none of sum, prod"):
+    with pytest.raises(RuntimeError, match="none of 'sum', 'prod'"):
         x.scatter_reduce(0, tt.zeros(1, 3, dtype=tt.int64), tt.ones(1, 3), "max")
     with pytest.raises(RuntimeError, match="the mask must be bool"):
         x.masked_fill(tt.ones(2, 3), 0.0)

@@ -273,7 +273,7 @@ def test_signatures(name: str) -> None:
     theirs = inspect.signature(getattr(torch.nn, name)).parameters
     if any(p.kind is p.VAR_POSITIONAL for p in theirs.values()):
         return  # PyTorch's takes anything
-    older = {"Hardtanh": {"min_value", "max_value"}}.get(name, set())
+    older = {"size_average", "reduce", *(["min_value", "max_value"] if name == "Hardtanh" else [])}
     expected = [(n, p.default) for n, p in theirs.items() if n not in older]
     found = [(n, None if p.default is p.empty and p.annotation == "Tensor | None" else p.default)
              for n, p in mine.items()]

@@ -199,7 +199,7 @@ def test_dropout_of_other_numbers_of_dims():
         F.dropout3d(tinytensor.ones(2, 3))
     with pytest.raises(RuntimeError, match="dropout1d"):
         F.dropout1d(tinytensor.ones(3))
-    with pytest.raises(RuntimeError, match="2 dims"):
+    with pytest.raises(RuntimeError, match="2 dimensions"):
         F.feature_alpha_dropout(tinytensor.ones(3), 0.5, True)
     with pytest.raises(RuntimeError, match="floating point"):
         F.dropout(tinytensor.tensor([1, 2]))

@@ -179,7 +179,7 @@ def check_program(name: str) -> None:
 # ---------------------------------------------------------------- the checks notice errors
 
 
-OPS = {e.op.name: e for e in TABLE.values() if e.op is not None and e.op.rules}
+OPS = {key: e for key, e in TABLE.items() if e.op is not None and e.op.rules}
 
 
 @contextmanager

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
+import graphlib
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from operations import in_turn
@@ -23,13 +26,13 @@ FLOORS = [
     ("tinytensor.autograd",),
     ("tinytensor.tensors.printing", "tinytensor.tensors.tensor", "tinytensor.random"),
     ("tinytensor.tensors.creation", "tinytensor.tensors.sampling"),
-    ("tinytensor.ops",),
+    ("tinytensor.ops", "tinytensor.compat.older_forms"),
     ("tinytensor.linalg", "tinytensor.special", "tinytensor.testing", "tinytensor.cuda",
      "tinytensor.accelerator", "tinytensor.amp", "tinytensor.distributed", "tinytensor.backends",
      "tinytensor.tensors.drawing"),
     ("tinytensor.nn", "tinytensor.optim"),
     ("tinytensor.compat", "tinytensor.utils", "tinytensor.tensors", "tinytensor.distributions"),
-    ("tinytensor.compiled", "tinytensor.kernels"),
+    ("tinytensor.compiled", "tinytensor.kernels", "tinytensor.table"),
     ("tinytensor", "tinytensor.checking", "tinytensor.commands", "tinytensor.__main__"),
 ]
 
@@ -45,6 +48,7 @@ def floor_of(module: str) -> int:
     raise AssertionError(f"{module} stands on no floor: add it to FLOORS")
 
 
+@functools.cache
 def modules() -> dict[str, Path]:
     found = {}
     for package in ("scalar", "tinytensor"):
@@ -54,29 +58,69 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imports(name: str, path: Path) -> set[str]:
-    """The modules of this project that a module imports when it is imported itself."""
+def import_statements(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Every import below a node, except those under `if TYPE_CHECKING:`."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            yield from import_statements(ast.Module(child.orelse, []))
+        else:
+            yield from import_statements(child)
+
+
+def imports(name: str, package: str, text: str) -> set[str]:
+    """The modules of this project that the text of a module imports."""
     known = modules()
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    found = set()
-    tree = ast.parse(path.read_text())
-    for node in tree.body:  # what stands inside of functions runs later
+    imported = set()
+    for node in import_statements(ast.parse(text)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[:len(package.split(".")) - node.level + 1]
-            base = ".".join([*above, *([node.module] if node.module else [])]) \
-                if node.level else node.module or ""
-            for alias in node.names:
-                inner = f"{base}.{alias.name}"
-                found.add(inner if inner in known else base)
-    return {m for m in found if m in known}
+            imported |= {alias.name for alias in node.names}
+            continue
+        parents = package.split(".")[:len(package.split(".")) - node.level + 1]
+        base = ".".join([*parents, *([node.module] if node.module else [])]) \
+            if node.level else node.module or ""
+        for alias in node.names:
+            inner = f"{base}.{alias.name}"
+            imported.add(inner if inner in known else base)
+    return {m for m in imported if m in known and m != name}
 
 
-@in_turn("name, path", modules().items())
-def test_imports_point_one_way(name, path):
-    above = {m for m in imports(name, path) if floor_of(m) > floor_of(name)}
+@functools.cache
+def import_graph() -> dict[str, set[str]]:
+    return {name: imports(name, name if path.name == "__init__.py" else name.rpartition(".")[0],
+                          path.read_text()) for name, path in modules().items()}
+
+
+@in_turn("name", modules())
+def test_imports_point_one_way(name):
+    above = {m for m in import_graph()[name] if floor_of(m) > floor_of(name)}
     assert not above, f"{name} imports from a floor above its own: {above}"
+
+
+def test_no_module_imports_itself_through_others():
+    try:
+        graphlib.TopologicalSorter(import_graph()).prepare()
+    except graphlib.CycleError as error:
+        raise AssertionError(f"a circle of imports: {' <- '.join(error.args[1])}") from None
+
+
+def test_imports_are_seen_wherever_they_are():
+    text = """
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from .ops import reduce
+else:
+    from .ops import scan
+def f():
+    from .ops import index
+    class C:
+        from tinytensor.ops.shape import stack
+        def g(self):
+            import tinytensor.nn
+"""
+    assert imports("tinytensor.f", "tinytensor", text) == {
+        "tinytensor.ops.scan", "tinytensor.ops.index", "tinytensor.ops.shape", "tinytensor.nn"}
 
 
 def test_only_device_imports_cupy():
@@ -121,9 +165,11 @@ def test_importing_loads_nothing_heavy():
     assert answer.stdout.strip() == "[]"
 
 
-def test_stub_of_the_table_is_up_to_date():
-    assert (ROOT / "tinytensor/table.pyi").read_text() == stubs.text(), \
-        "run: python -m tinytensor generate"
+def test_stubs_of_the_table_are_up_to_date():
+    written = stubs.files()
+    assert {p.name for p in stubs.FOLDER.glob("*.py*")} == {"__init__.py", *written}
+    stale = [name for name, text in written.items() if (stubs.FOLDER / name).read_text() != text]
+    assert not stale, f"run: python -m tinytensor generate ({', '.join(stale)})"
 
 
 def test_page_of_operations_is_up_to_date():

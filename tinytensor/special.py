@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import ops
 from .compat import absent
+
+if TYPE_CHECKING:
+    from .table.special import *  # noqa: F403
 
 SHARED = ("erf", "erfc", "erfinv", "exp2", "expm1", "log1p", "log_softmax", "logit", "logsumexp",
           "round", "sinc", "softmax", "xlogy")
 
 _everywhere = ops.names_for("")
 globals().update({name: _everywhere[name] for name in SHARED})
-expit = _everywhere["sigmoid"]
+globals().update(expit=_everywhere["sigmoid"])
 
 
-def __getattr__(name: str) -> Any:
-    raise absent.AbsentName("tinytensor.special", name, lambda: globals())
+if not TYPE_CHECKING:  # checkers report unknown names themselves
+    def __getattr__(name: str) -> Any:
+        raise absent.AbsentName("tinytensor.special", name, lambda: globals())

@@ -24,7 +24,7 @@ gradcheck.py   derivatives against finite differences
 
 from typing import Any
 
-from . import functional
+from . import functional, graph
 from .engine import backward, grad
 from .frames import warn
 from .function import Function
@@ -60,9 +60,7 @@ class VariableType(type):
         return data.detach().requires_grad_(requires_grad)  # type: ignore[attr-defined]
 
     def __instancecheck__(cls, x: Any) -> bool:
-        from ..tensors.tensor import Tensor
-
-        return isinstance(x, Tensor)
+        return isinstance(x, graph.Tensor)
 
 
 class Variable(metaclass=VariableType):

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
 
@@ -30,6 +30,9 @@ from .graph import Node, new, tensor_of, tensors
 from .halves import narrowed, widened
 from .modes import CHECKED, check_finite, mode
 from .versions import check_unwritten, note_write
+
+if TYPE_CHECKING:
+    from ..tensors.tensor import Tensor
 
 # ---------------------------------------------------------------- the topological order
 #
@@ -263,8 +266,10 @@ def _as_sequence(tensors: Any) -> Sequence[Any]:
     return tuple(tensors)
 
 
-def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None,
-             create_graph: bool = False, inputs: Any = None) -> None:
+def backward(tensors: Tensor | Sequence[Tensor],
+             grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+             retain_graph: bool | None = None, create_graph: bool = False,
+             inputs: Tensor | Iterable[Tensor] | None = None) -> None:
     """Adds d(sum of tensors * grad_tensors)/d(leaf) to the `grad` of every leaf.
 
     With `inputs` only to theirs, which need not be leaves. The values that the graph saved are
@@ -324,9 +329,11 @@ def _add_to_grad(tensor: Any, g: Any) -> None:
         note_write(tensor._grad._array, "backward")
 
 
-def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
-         create_graph: bool = False, only_inputs: bool = True, allow_unused: bool | None = None,
-         is_grads_batched: bool = False, materialize_grads: bool = False) -> tuple[Any, ...]:
+def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
+         grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+         retain_graph: bool | None = None, create_graph: bool = False, only_inputs: bool = True,
+         allow_unused: bool | None = None, is_grads_batched: bool = False,
+         materialize_grads: bool = False) -> tuple[Tensor, ...]:
     """d(sum of outputs * grad_outputs)/d(input) for each input; no `grad` changes.
 
     `only_inputs` is there for old programs and has to be True.

@@ -241,9 +241,7 @@ def _stacked(rows: list[Any], output: Any, x: Any) -> Any:
     shape = (*output.shape, *x.shape)
     if not rows:
         return x.new_zeros(shape)
-    from ..ops.shape import stack
-
-    return stack(rows).reshape(shape)
+    return engine.tensors.stack(rows).reshape(shape)
 
 
 def _finished(tensors: tuple[Any, ...], single: bool, create_graph: bool) -> Any:

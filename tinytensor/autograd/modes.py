@@ -6,11 +6,12 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self, TypeVar, overload
 
 from ..arrays.devices import array_module, as_array, is_array
 from .frames import place_of
 
+F = TypeVar("F", bound=Callable[..., Any])
 CHECKED = "checked"  # recorded, and every result is checked for NaN and inf
 
 
@@ -64,16 +65,16 @@ class _Switch:
     def copy(self) -> _Switch:
         return type(self)()
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: F) -> F:
         if inspect.isgeneratorfunction(function):
-            return self._around_steps(function)
+            return self._around_steps(function)  # type: ignore[return-value]
 
         @functools.wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
             with self.copy():  # one each call, so that a function may call itself
                 return function(*args, **kwargs)
 
-        return inside
+        return inside  # type: ignore[return-value]
 
 
     def _around_steps(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -102,6 +103,10 @@ class _Switch:
 class no_grad(_Switch):  # noqa: N801 - PyTorch's name
     """Nothing inside is recorded: `with no_grad():` or `@no_grad()`."""
 
+    @overload
+    def __new__(cls) -> Self: ...
+    @overload
+    def __new__(cls, function: Callable[..., Any]) -> Any: ...
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         """`@no_grad` without brackets decorates too."""
         switch = super().__new__(cls)
@@ -149,7 +154,7 @@ class set_grad_enabled(_Switch):  # noqa: N801
     def copy(self) -> set_grad_enabled:
         return set_grad_enabled(self.wanted)
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: F) -> F:
         mode.enabled, mode.inference = self.previous  # a decorator changes nothing by itself
         return super().__call__(function)
 
@@ -190,7 +195,7 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
     def copy(self) -> set_detect_anomaly:
         return set_detect_anomaly(self.wanted, self.check_nan)
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: F) -> F:
         mode.enabled, mode.inference = self.previous  # a decorator changes nothing by itself
         return super().__call__(function)
 

@@ -1,5 +1,6 @@
-"""Names and forms that programs written for PyTorch ask for, beside the clean definitions.
+"""Names and call forms of older PyTorch programs, as adaptations over clean definitions.
 
-names.py    names beside the table of operations, and the older words
-absent.py   what is left out, with its reason
+names.py         names beside the table of operations, and older names
+absent.py        what is not implemented, with the reason
+older_forms.py   older call forms of operations and losses
 """

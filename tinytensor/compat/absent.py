@@ -1,7 +1,7 @@
-"""What PyTorch has and this does not: left out on purpose, each with its reason.
+"""Names of PyTorch that are not implemented on purpose, each with the reason.
 
-`tinytensor.NAME` for one of these, or for a misspelt name, raises an AttributeError that says
-which it is, and names what comes closest.
+`tinytensor.NAME` for one of these raises an AttributeError with the reason. For a misspelt name
+the error lists the closest names.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ REASONS = {name: reason for reason, names in GROUPS.items() for name in names}
 
 
 class AbsentName(AttributeError):  # noqa: N818
-    """A name that is not there. What comes closest is looked for only when somebody reads it."""
+    """A name that does not exist. The closest names are computed when the message is read."""
 
     def __init__(self, owner: str, name: str, known: Callable[[], Iterable[str]]):
         super().__init__(owner, name)

@@ -1,22 +1,22 @@
-"""Names beside the table of operations that PyTorch programs ask for.
+"""Names of PyTorch that are not in the table of operations.
 
-Constants, questions about Tensors, and the older words: `LongTensor`, `x.type()`, `x.char()`.
+Constants, queries of Tensors, and older names: `LongTensor`, `x.type()`, `x.char()`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from .. import cuda, ops
 from ..arrays import devices, dtypes
 from ..tensors import creation
-from ..tensors.tensor import Tensor, is_size
+from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 strided = "strided"  # the layout of every Tensor
 
-# What stands in nn.functional and, with the same arguments, at the top level of PyTorch too.
+# Functions of nn.functional that PyTorch also has at the top level, with the same arguments.
 ALSO_AT_THE_TOP = (
     "adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "channel_shuffle", "conv1d",
     "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
@@ -24,7 +24,7 @@ ALSO_AT_THE_TOP = (
     "rms_norm")
 
 
-def is_tensor(obj: Any) -> bool:
+def is_tensor(obj: object) -> TypeGuard[Tensor]:
     """Whether `obj` is a Tensor."""
     return isinstance(obj, Tensor)
 
@@ -35,7 +35,7 @@ def is_floating_point(input: Tensor) -> bool:
 
 
 def new(self: Tensor, *data: Any) -> Tensor:
-    """A Tensor of this one's dtype and device: x.new(2, 3) uninitialised, x.new([1, 2]) of data."""
+    """A Tensor of this dtype and device: x.new(2, 3) is uninitialised, x.new([1, 2]) has data."""
     if len(data) == 1 and not isinstance(data[0], int):
         return creation.tensor(data[0], dtype=self.dtype, device=self.device)
     return creation.empty(*(data or (0,)), dtype=self.dtype, device=self.device)
@@ -46,14 +46,14 @@ def numel(input: Tensor) -> int:
     return input.numel()
 
 
-def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+def result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> dtypes.dtype:
     """The dtype that an operation on two Tensors, or a Tensor and a number, would give."""
     values = [x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)]
     return dtypes.BY_NUMPY[dtypes.result_dtype(tuple(values))]
 
 
-def typename(obj: Any) -> str:
-    """The name of a type, in words: of a Tensor, as `x.type()` says it."""
+def typename(obj: object) -> str:
+    """The name of an object's type; for a Tensor, that of `x.type()`."""
     if isinstance(obj, Tensor):
         return type_of(obj)
     kind = obj if isinstance(obj, type) else type(obj)
@@ -62,21 +62,21 @@ def typename(obj: Any) -> str:
 
 
 def is_nonzero(input: Tensor) -> bool:
-    """Whether the only element is not 0."""
+    """Whether the only element is nonzero."""
     return bool(input)
 
 
-def pin_memory(self: Tensor, device: Any = None) -> Tensor:
-    """This Tensor. Copies to a GPU take memory as it is."""
+def pin_memory(self: Tensor, device: DeviceLike | None = None) -> Tensor:
+    """The Tensor itself: copies to a GPU need no pinned memory here."""
     return self
 
 
-def is_pinned(self: Tensor, device: Any = None) -> bool:
-    """False: no memory is pinned."""
+def is_pinned(self: Tensor, device: DeviceLike | None = None) -> bool:
+    """False: memory is never pinned."""
     return False
 
 
-# ---------------------------------------------------------------- how to compute
+# ---------------------------------------------------------------- settings without effect
 
 
 def compile(model: Any = None, *, fullgraph: bool = False, dynamic: bool | None = None,
@@ -84,8 +84,8 @@ def compile(model: Any = None, *, fullgraph: bool = False, dynamic: bool | None 
             options: dict[str, Any] | None = None, disable: bool = False) -> Any:
     """The model or function itself; without one, a decorator that does the same.
 
-    PyTorch writes programs for what it is given, which change no result. Here operations run one
-    after the other, on kernels that are compiled already.
+    PyTorch compiles the model, which changes no result. Here operations run one after the other,
+    on precompiled kernels.
 
     Raises:
         TypeError: a model that cannot be called.
@@ -98,10 +98,10 @@ def compile(model: Any = None, *, fullgraph: bool = False, dynamic: bool | None 
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Allows products of float32 to be less exact; they are computed in float32 all the same.
+    """Has no effect: float32 matrix products are always computed in float32.
 
     Raises:
-        RuntimeError: none of "highest", "high" and "medium".
+        RuntimeError: another word than "highest", "high" and "medium".
     """
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(f"set_float32_matmul_precision: {precision!r} is none of 'highest', "
@@ -109,18 +109,18 @@ def set_float32_matmul_precision(precision: str) -> None:
 
 
 def get_float32_matmul_precision() -> str:
-    """"highest": products of float32 are computed in float32."""
+    """"highest": float32 matrix products are computed in float32."""
     return "highest"
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Asks for results that are the same every time, as on the CPU they are anyway.
+    """Has no effect: results on the CPU are deterministic.
 
-    On a GPU sums over repeated indices may differ in the last digits from run to run.
+    On a GPU, sums over repeated indices may differ in the last digits from run to run.
     """
 
 
-# ---------------------------------------------------------------- the older words for dtypes
+# ---------------------------------------------------------------- older names of dtypes
 
 
 TYPE_NAMES = {"FloatTensor": dtypes.float32, "DoubleTensor": dtypes.float64,
@@ -130,21 +130,21 @@ TYPE_NAMES = {"FloatTensor": dtypes.float32, "DoubleTensor": dtypes.float64,
 
 
 class TensorType(type):
-    """What a dtype and a kind of device make together: LongTensor, cuda.FloatTensor.
+    """A dtype and a kind of device as a type: LongTensor, cuda.FloatTensor.
 
-    LongTensor([1, 2]) is a Tensor with data, LongTensor(2, 3) and LongTensor(x.size()) are
-    uninitialised; isinstance() asks for both dtype and device.
+    LongTensor([1, 2]) is a Tensor with data; LongTensor(2, 3) and LongTensor(x.size()) are
+    uninitialised. isinstance() tests both dtype and device.
     """
 
     dtype: dtypes.dtype
     device: str
 
-    def __call__(cls, *data: Any) -> Tensor:  # type: ignore[override]
+    def __call__(cls, *data: Any) -> Tensor:
         if len(data) == 1 and not is_size(data[0]):
             return creation.tensor(data[0], dtype=cls.dtype, device=cls.device)
         return creation.empty(*(data or (0,)), dtype=cls.dtype, device=cls.device)
 
-    def __instancecheck__(cls, x: Any) -> bool:
+    def __instancecheck__(cls, x: object) -> bool:
         return isinstance(x, Tensor) and x.dtype is cls.dtype and x.device.type == cls.device
 
 
@@ -157,24 +157,25 @@ def _types(device: str, module: str) -> dict[str, TensorType]:
 TYPES = {"cpu": _types("cpu", "tinytensor"), "cuda": _types("cuda", "tinytensor.cuda")}
 
 
-def _type_called(name: str, said: Any) -> TensorType:
-    """The type with a name as "torch.cuda.LongTensor"."""
-    *place, kind = said.split(".")
+def _type_called(name: str, type_name: str) -> TensorType:
+    """The type of a name such as "torch.cuda.LongTensor"."""
+    *place, kind = type_name.split(".")
     if kind not in TYPE_NAMES:
-        raise ValueError(f"{name}: unknown type {said!r}; write a dtype, or one of "
+        raise ValueError(f"{name}: unknown type {type_name!r}; write a dtype, or one of "
                          f"{', '.join(TYPE_NAMES)}")
     return TYPES["cuda" if "cuda" in place else "cpu"][kind]
 
 
-def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """This Tensor as another dtype, or of another type, as cuda.FloatTensor and also by a name,
-    "torch.LongTensor"; without, its type's name.
+def type_of(self: Tensor, dtype: DTypeLike | TensorType | type[Tensor] | None = None,
+            non_blocking: bool = False) -> Any:
+    """This Tensor as another dtype or type, also by a name such as "torch.LongTensor"; without an
+    argument, the name of its type.
     """
     if dtype is None:
         place = "cuda." if self.is_cuda else ""
         name = next(n for n, d in TYPE_NAMES.items() if d is self.dtype)
         return f"tinytensor.{place}{name}"
-    wanted = _type_called("type", dtype) if isinstance(dtype, str) else dtype
+    wanted: Any = _type_called("type", dtype) if isinstance(dtype, str) else dtype
     if wanted is Tensor:
         wanted = dtypes.get_default_dtype()
     if not isinstance(wanted, TensorType):
@@ -183,12 +184,12 @@ def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     return ops.to(self, self.device if self.device.type == place else place, wanted.dtype)
 
 
-def set_default_tensor_type(t: Any) -> None:
-    """The default dtype and device, as a type or its name: cuda.FloatTensor.
+def set_default_tensor_type(t: TensorType | str) -> None:
+    """Sets the default dtype and device by a type, such as cuda.FloatTensor, or its name.
 
     Raises:
-        TypeError: not a type of floating point numbers.
-        RuntimeError: there is no such device.
+        TypeError: not a floating point type.
+        RuntimeError: the device does not exist.
     """
     kind = _type_called("set_default_tensor_type", t) if isinstance(t, str) else t
     if not isinstance(kind, TensorType):
@@ -206,12 +207,12 @@ def is_complex(input: Tensor) -> bool:
 
 
 def real(input: Tensor) -> Tensor:
-    """The Tensor itself: none is complex."""
+    """The Tensor itself: no Tensor is complex."""
     return input
 
 
 def conj(input: Tensor) -> Tensor:
-    """The Tensor itself: none is complex."""
+    """The Tensor itself: no Tensor is complex."""
     return input
 
 
@@ -222,14 +223,17 @@ def _attach() -> None:
         "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj}
     for name, method in setters.items():
         setattr(Tensor, name, method)
-    shared = ops.names_for("nn.functional")
-    globals().update({name: shared[name] for name in ALSO_AT_THE_TOP})
-    globals().update(TYPES["cpu"])
     vars(cuda).update(TYPES["cuda"])
+
+
+def attached() -> dict[str, Any]:
+    """The names of the top level that stubs declare: functions of `nn.functional`, tensor types."""
+    functions = ops.names_for("nn.functional")
+    return {**{name: functions[name] for name in ALSO_AT_THE_TOP}, **TYPES["cpu"]}
 
 
 _attach()
 __all__ = ["compile", "conj", "e", "get_float32_matmul_precision", "inf", "is_complex",
            "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis", "numel", "pi", "real",
            "result_type", "set_default_tensor_type", "set_float32_matmul_precision", "strided",
-           "typename", "use_deterministic_algorithms", *ALSO_AT_THE_TOP, *TYPE_NAMES]
+           "typename", "use_deterministic_algorithms"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections import namedtuple
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from .. import ops
 from ..tensors.tensor import Tensor
@@ -14,7 +14,13 @@ from .containers import ModuleList, Sequential
 from .linear import Linear
 from .module import Module
 
-OutputAndLoss = namedtuple("OutputAndLoss", "output loss")
+
+class OutputAndLoss(NamedTuple):
+    """The log-probability of each label, and the loss."""
+
+    output: Tensor
+    loss: Tensor
+
 
 
 class AdaptiveLogSoftmaxWithLoss(Module):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
-import numpy
+from ..tensors.tensor import DeviceLike, DTypeLike
 
-from ..arrays.devices import device
-from ..arrays.dtypes import dtype
-
-Device = device | str | int | None
-DType = dtype | numpy.dtype[Any] | type | str | None
+Device = DeviceLike | None
+DType = DTypeLike | None
 Sizes = int | Sequence[int]  # one number for all dims, or one for each
 
 

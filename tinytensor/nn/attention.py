@@ -75,7 +75,7 @@ class MultiheadAttention(Module):
                 init.xavier_uniform_(weight)
         if self.in_proj_bias is not None:
             init.zeros_(self.in_proj_bias)
-            init.zeros_(self.out_proj.bias)
+            init.zeros_(self.out_proj.bias)  # type: ignore[arg-type]
         for bias in (self.bias_k, self.bias_v):
             if bias is not None:
                 init.xavier_normal_(bias)
@@ -141,8 +141,8 @@ class MultiheadAttention(Module):
         elif query is key and key is value:  # one matrix product for all three
             return linear(query, self.in_proj_weight, bias).chunk(3, -1)
         else:
-            weights = self.in_proj_weight.chunk(3)  # type: ignore[attr-defined]
-        biases = (None,) * 3 if bias is None else bias.chunk(3)  # type: ignore[attr-defined]
+            weights = self.in_proj_weight.chunk(3)
+        biases = (None,) * 3 if bias is None else bias.chunk(3)
         return [linear(*given) for given in zip((query, key, value), weights, biases, strict=True)]
 
     def _heads(self, x: Tensor, batched: bool) -> Tensor:

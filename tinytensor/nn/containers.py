@@ -125,7 +125,7 @@ class Sequential(ListOfModules):
                                 "Sequential(*layers)")
             self.add_module(name, module)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Any) -> Tensor:
         attributes, done = vars(self), False
         modules = [attributes[name] for name in attributes["_registered"]["_modules"]]
         for module, following in zip_longest(modules, modules[1:]):

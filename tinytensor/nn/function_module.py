@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar, dataclass_transform
 
+from ..tensors.tensor import Tensor
 from . import functional
 from .module import Module
 
@@ -20,7 +21,8 @@ class FunctionModule(Module):
         class LeakyReLU(FunctionModule, function="leaky_relu"):
             negative_slope: float = 0.01
 
-    A field annotated as `Tensor | None` is registered as a buffer.
+    A field annotated as `Tensor | None` is registered as a buffer. Fields after `_: KW_ONLY` are
+    keyword arguments only.
 
     Args:
         function: the name of the function.
@@ -51,11 +53,13 @@ class FunctionModule(Module):
             if issubclass(base, FunctionModule) and base is not FunctionModule:
                 fields |= {name: kind for name, kind in inspect.get_annotations(base).items()
                            if "ClassVar" not in str(kind)}
+        names = list(fields)
+        by_name = names[names.index("_"):] if fields.pop("_", None) else []
         cls.passed = tuple(name for name in fields if name not in cls.not_passed)
         cls.shown = tuple(fields) if cls.shown is None else cls.shown
         parameter = inspect.Parameter
         cls.__signature__ = inspect.Signature([
-            parameter(name, parameter.KEYWORD_ONLY if keyword_only
+            parameter(name, parameter.KEYWORD_ONLY if keyword_only or name in by_name
                       else parameter.POSITIONAL_OR_KEYWORD,
                       default=getattr(cls, name, parameter.empty), annotation=kind)
             for name, kind in fields.items()])
@@ -76,7 +80,7 @@ class FunctionModule(Module):
             else:
                 setattr(self, name, value)
 
-    def forward(self, *inputs: Any, **named: Any) -> Any:
+    def forward(self, *inputs: Any, **named: Any) -> Tensor:
         """Calls the function on the inputs, with the module's options."""
         return self._call(*inputs, **named)
 

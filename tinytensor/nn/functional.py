@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import ops
 from ..compat import absent
+
+if TYPE_CHECKING:
+    from ..table.functional import *  # noqa: F403
 
 # What stands at the top level too, under the same name.
 SHARED = (
@@ -30,10 +33,12 @@ globals().update({f"{name}_": ops.in_place(globals()[name], f"{name}_") for name
 globals().update({f"{name}_with_indices": functools.partial(globals()[name], return_indices=True)
                   for name in WITH_INDICES})
 # Interpolation by its oldest names.
-upsample_nearest = functools.partial(ops.resampling.interpolate, mode="nearest")
-upsample_bilinear = functools.partial(ops.resampling.interpolate, mode="bilinear",
-                                      align_corners=True)
+globals().update(
+    upsample_nearest=functools.partial(ops.resampling.interpolate, mode="nearest"),
+    upsample_bilinear=functools.partial(ops.resampling.interpolate, mode="bilinear",
+                                        align_corners=True))
 
 
-def __getattr__(name: str) -> Any:
-    raise absent.AbsentName("tinytensor.nn.functional", name, lambda: globals())
+if not TYPE_CHECKING:  # checkers report unknown names themselves
+    def __getattr__(name: str) -> Any:
+        raise absent.AbsentName("tinytensor.nn.functional", name, lambda: globals())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..tensors.creation import empty
-from ..tensors.tensor import Tensor
+from ..tensors.tensor import DeviceLike, DTypeLike, Tensor
 from . import functional, init
 from .module import Module
 from .parameter import Parameter
+
+T = TypeVar("T")
 
 
 class Linear(Module):
@@ -18,8 +21,10 @@ class Linear(Module):
     W (out_features, in_features) and b (out_features) begin uniform in ± 1 / sqrt(in_features).
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None,
-                 dtype: Any = None):
+    bias: Parameter | None
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True,
+                 device: DeviceLike | None = None, dtype: DTypeLike | None = None):
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
@@ -57,8 +62,10 @@ class Bilinear(Module):
         ValueError: in1_features is not positive.
     """
 
+    bias: Parameter | None
+
     def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True,
-                 device: Any = None, dtype: Any = None):
+                 device: DeviceLike | None = None, dtype: DTypeLike | None = None):
         super().__init__()
         if in1_features <= 0:
             raise ValueError(f"Bilinear: in1_features must be positive, got {in1_features}")
@@ -89,8 +96,11 @@ class Identity(Module):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: T) -> T:
         return input
+
+    if TYPE_CHECKING:  # checkers do not find a type variable through `forward`
+        def __call__(self, input: T) -> T: ...  # type: ignore[override]
 
 
 class Flatten(Module):
@@ -101,7 +111,7 @@ class Flatten(Module):
         self.start_dim = start_dim
         self.end_dim = end_dim
 
-    def forward(self, input: Any) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         return input.flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
@@ -111,12 +121,12 @@ class Flatten(Module):
 class Unflatten(Module):
     """Splits one dim into several. Shapes: (*, product of sizes, *) -> (*, *sizes, *)."""
 
-    def __init__(self, dim: int, unflattened_size: Any):
+    def __init__(self, dim: int, unflattened_size: Sequence[int]):
         super().__init__()
         self.dim = dim
         self.unflattened_size = unflattened_size
 
-    def forward(self, input: Any) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         return input.unflatten(self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:

@@ -1,38 +1,35 @@
-"""Losses as modules: one row each. The formulas stand with the functions in `nn.functional`."""
+"""Loss modules. Each calls the function of `nn.functional` that its class names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY
 from typing import Any
 
+from ..compat import older_forms
 from ..tensors.tensor import Tensor
 from .function_module import FunctionModule
 
 
-class Loss(FunctionModule, not_passed=("size_average", "reduce"), shown=()):
-    """A loss. The older `size_average` and `reduce`, if given, decide the reduction."""
+class Loss(FunctionModule, shown=()):
+    """A loss. `size_average` and `reduce`, the older form of `reduction`, are accepted too."""
 
     def __init__(self, *args: Any, **kwargs: Any):
+        args, kwargs = older_forms.loss_arguments(self, args, kwargs)
         super().__init__(*args, **kwargs)
-        options = vars(self)
-        average, reduce = options.pop("size_average", None), options.pop("reduce", None)
-        if average is not None or reduce is not None:
-            self.reduction = "none" if reduce is False else "sum" if average is False else "mean"
 
 
 class L1Loss(Loss, function="l1_loss"):
     """abs(input - target). Shapes: (*), (*) -> (), or (*) for reduction "none"."""
 
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
 
 
 class MSELoss(Loss, function="mse_loss"):
     """(input - target)². Shapes: (*), (*) -> (), or (*) for reduction "none"."""
 
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
 
 
@@ -42,8 +39,7 @@ class SmoothL1Loss(Loss, function="smooth_l1_loss"):
     Shapes: (*), (*) -> (), or (*) for reduction "none". Girshick 2015.
     """
 
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
     beta: float = 1.0
 
@@ -59,16 +55,15 @@ class HuberLoss(Loss, function="huber_loss"):
 
 
 class CrossEntropyLoss(Loss, function="cross_entropy"):
-    """-log softmax(input)[target], for scores: there is no softmax before it.
+    """-log softmax(input)[target], for scores before the softmax.
 
     Shapes: (N, C, *), (N, *) labels or (N, C, *) probabilities -> (), or (N, *) for reduction
     "none".
     """
 
     weight: Tensor | None = None
-    size_average: bool | None = None
+    _: KW_ONLY
     ignore_index: int = -100
-    reduce: bool | None = None
     reduction: str = "mean"
     label_smoothing: float = 0.0
 
@@ -80,9 +75,8 @@ class NLLLoss(Loss, function="nll_loss"):
     """
 
     weight: Tensor | None = None
-    size_average: bool | None = None
+    _: KW_ONLY
     ignore_index: int = -100
-    reduce: bool | None = None
     reduction: str = "mean"
 
 
@@ -93,8 +87,7 @@ class BCELoss(Loss, function="binary_cross_entropy"):
     """
 
     weight: Tensor | None = None
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
 
 
@@ -105,8 +98,7 @@ class BCEWithLogitsLoss(Loss, function="binary_cross_entropy_with_logits"):
     """
 
     weight: Tensor | None = None
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
     pos_weight: Tensor | None = None
 
@@ -117,23 +109,22 @@ class KLDivLoss(Loss, function="kl_div"):
     Shapes: (*), (*) -> (), or (*) for reduction "none". reduction="batchmean" is the divergence.
     """
 
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
     log_target: bool = False
 
 
 class PoissonNLLLoss(Loss, function="poisson_nll_loss"):
-    """e**input - target input, for the logarithm of a rate; input - target log input otherwise.
+    """e**input - target input, where input is the logarithm of a rate; with log_input=False
+    input - target log input.
 
     Shapes: (*), (*) -> (), or (*) for reduction "none".
     """
 
     log_input: bool = True
     full: bool = False
-    size_average: bool | None = None
+    _: KW_ONLY
     eps: float = 1e-8
-    reduce: bool | None = None
     reduction: str = "mean"
 
 
@@ -155,8 +146,7 @@ class HingeEmbeddingLoss(Loss, function="hinge_embedding_loss"):
     """
 
     margin: float = 1.0
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
 
 
@@ -166,8 +156,7 @@ class SoftMarginLoss(Loss, function="soft_margin_loss"):
     Shapes: (*), (*) -> (), or (*) for reduction "none".
     """
 
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
 
 
@@ -175,8 +164,7 @@ class MarginRankingLoss(Loss, function="margin_ranking_loss"):
     """max(0, -target (input1 - input2) + margin). Shapes: (N), (N), (N) -> (), or (N)."""
 
     margin: float = 0.0
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
 
 
@@ -187,8 +175,7 @@ class CosineEmbeddingLoss(Loss, function="cosine_embedding_loss"):
     """
 
     margin: float = 0.0
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
 
 
@@ -201,8 +188,7 @@ class MultiMarginLoss(Loss, function="multi_margin_loss"):
     p: int = 1
     margin: float = 1.0
     weight: Tensor | None = None
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
 
 
@@ -212,8 +198,7 @@ class MultiLabelMarginLoss(Loss, function="multilabel_margin_loss"):
     Shapes: (N, C), (N, C) labels, ended by -1 -> (), or (N) for reduction "none".
     """
 
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
 
 
@@ -221,8 +206,7 @@ class MultiLabelSoftMarginLoss(Loss, function="multilabel_soft_margin_loss"):
     """The mean over the classes of BCEWithLogitsLoss. Shapes: (N, C), (N, C) -> (), or (N)."""
 
     weight: Tensor | None = None
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
 
 
@@ -236,8 +220,7 @@ class TripletMarginLoss(Loss, function="triplet_margin_loss"):
     p: float = 2.0
     eps: float = 1e-6
     swap: bool = False
-    size_average: bool | None = None
-    reduce: bool | None = None
+    _: KW_ONLY
     reduction: str = "mean"
 
 
@@ -255,7 +238,7 @@ class TripletMarginWithDistanceLoss(Loss, function="triplet_margin_with_distance
 
 
 class CTCLoss(Loss, function="ctc_loss"):
-    """-log of the probability that a sequence of symbols, of which one is blank, stands for labels.
+    """-log of the total probability of all paths of symbols that collapse to the labels.
 
     Shapes: (T, N, C) log-probabilities, (N, S) labels, N lengths of the sequences, N of the labels
     -> (), or (N) for reduction "none". Graves et al. 2006.

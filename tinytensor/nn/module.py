@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from ..arrays import dtypes
 from ..arrays.devices import device as device_type
@@ -11,13 +11,21 @@ from ..autograd.frames import passes_on
 from ..autograd.modes import no_grad
 from ..compat import absent
 from ..tensors.creation import empty_like
-from ..tensors.tensor import Tensor
+from ..tensors.tensor import DeviceLike, DTypeLike, Tensor
 from .hooks import BackwardHooks, Hook, Hooks, RemovableHandle
 from .locating import locate
 from .parameter import Buffer, Parameter
 from .state import Stateful, joined
 
 Self = TypeVar("Self", bound="Module")
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+
+
+class Forward(Protocol[P, R]):
+    """What a call of a Module takes and returns: as its `forward` does."""
+
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
 class Module(Stateful):
@@ -29,6 +37,10 @@ class Module(Stateful):
     """
 
     training: bool
+    _forward_hooks: Hooks
+    _forward_pre_hooks: Hooks
+    _backward_hooks: Hooks
+    _backward_pre_hooks: Hooks
 
     def __init__(self) -> None:
         vars(self).update(
@@ -319,8 +331,8 @@ class Module(Stateful):
                         module._buffers[name] = convert(buffer)
         return self
 
-    def to(self: Self, *args: Any, dtype: Any = None, device: Any = None,
-           non_blocking: bool = False, memory_format: Any = None) -> Self:
+    def to(self: Self, *args: Any, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
+           non_blocking: bool = False, memory_format: dtypes.memory_format | None = None) -> Self:
         """Converts parameters and buffers: to(device), to(dtype), to(device, dtype), to(tensor).
 
         A dtype applies to floating point ones only. Parameter objects stay the same.
@@ -341,14 +353,14 @@ class Module(Stateful):
         return self._apply(lambda t: t.to(  # type: ignore[attr-defined]
             device=device, dtype=dtype if t.is_floating_point() else None))
 
-    def to_empty(self: Self, *, device: Any, recurse: bool = True) -> Self:
+    def to_empty(self: Self, *, device: DeviceLike | None, recurse: bool = True) -> Self:
         """Gives parameters and buffers new, uninitialised memory on a device."""
         return self._apply(lambda t: empty_like(t, device=device), recurse)
 
-    def type(self: Self, dst_type: Any) -> Self:
+    def type(self: Self, dst_type: DTypeLike) -> Self:
         """Converts all parameters and buffers, integer ones too, to a dtype or a type such as
         cuda.FloatTensor."""
-        return self._apply(lambda t: t.type(dst_type))  # type: ignore[attr-defined]
+        return self._apply(lambda t: t.type(dst_type))
 
     def float(self: Self) -> Self:
         """to(float32)."""
@@ -366,7 +378,7 @@ class Module(Stateful):
         """to("cpu")."""
         return self.to("cpu")
 
-    def cuda(self: Self, device: Any = None) -> Self:
+    def cuda(self: Self, device: DeviceLike | None = None) -> Self:
         """to("cuda"): the current GPU, or the given one."""
         return self.to("cuda" if device is None else device_type(device))
 
@@ -376,14 +388,15 @@ class Module(Stateful):
     # ------------------------------------------------------------ calling, and hooks
 
     @passes_on
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self: Forward[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks
-                    or self._backward_pre_hooks):
-                return self._call_with_hooks(args, kwargs)
+            if (self._forward_hooks or self._forward_pre_hooks  # type: ignore[attr-defined]
+                    or self._backward_hooks  # type: ignore[attr-defined]
+                    or self._backward_pre_hooks):  # type: ignore[attr-defined]
+                return self._call_with_hooks(args, kwargs)  # type: ignore[attr-defined]
             return self.forward(*args, **kwargs)
         except Exception as error:
-            locate(error, self)
+            locate(error, self)  # type: ignore[arg-type]
             raise
 
     def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
@@ -475,7 +488,7 @@ def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
         parameter.grad = None
     elif parameter.grad is not None:
         parameter.grad = parameter.grad.detach()
-        parameter.grad.zero_()  # type: ignore[attr-defined]
+        parameter.grad.zero_()
 
 
 def indented(text: str) -> str:

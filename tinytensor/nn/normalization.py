@@ -19,6 +19,9 @@ class LayerNorm(Module):
     Shapes: (*, S) -> (*, S), S being normalized_shape. Ba, Kiros and Hinton 2016.
     """
 
+    weight: Parameter | None
+    bias: Parameter | None
+
     def __init__(self, normalized_shape: Sizes, eps: float = 1e-5, elementwise_affine: bool = True,
                  bias: bool = True, device: Device = None, dtype: DType = None):
         super().__init__()
@@ -45,6 +48,8 @@ class RMSNorm(Module):
 
     eps=None is the machine epsilon of the input's dtype. Zhang and Sennrich 2019.
     """
+
+    weight: Parameter | None
 
     def __init__(self, normalized_shape: Sizes, eps: float | None = None,
                  elementwise_affine: bool = True, device: Device = None, dtype: DType = None):
@@ -77,6 +82,9 @@ class GroupNorm(Module):
     Raises:
         ValueError: num_groups does not divide num_channels.
     """
+
+    weight: Parameter | None
+    bias: Parameter | None
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
                  device: Device = None, dtype: DType = None, *, bias: bool = True):
@@ -127,6 +135,11 @@ class RunningNorm(Module):
 
     dims: ClassVar[tuple[int, ...]]  # the numbers of dims that the input may have
     layout: ClassVar[str]
+    weight: Parameter | None
+    bias: Parameter | None
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
 
     def _build(self, num_features: int, eps: float, momentum: float | None, affine: bool,
                track_running_stats: bool, bias: bool, device: Device, dtype: DType) -> None:
@@ -147,9 +160,9 @@ class RunningNorm(Module):
     def reset_running_stats(self) -> None:
         """Resets the running statistics to mean 0 and variance 1."""
         if self.track_running_stats:
-            init.zeros_(self.running_mean)
-            init.ones_(self.running_var)
-            init.zeros_(self.num_batches_tracked)
+            init.zeros_(self.running_mean)  # type: ignore[arg-type]
+            init.ones_(self.running_var)  # type: ignore[arg-type]
+            init.zeros_(self.num_batches_tracked)  # type: ignore[arg-type]
 
     def reset_parameters(self) -> None:
         """Resets the running statistics, and sets weight to 1 and bias to 0."""
@@ -180,9 +193,10 @@ class BatchNorm(RunningNorm):
         self._check(input)
         momentum = self.momentum
         if self.training and self.track_running_stats:
-            init.constant_(self.num_batches_tracked, self.num_batches_tracked.item() + 1)
+            count = self.num_batches_tracked
+            init.constant_(count, count.item() + 1)  # type: ignore[arg-type, union-attr]
             if momentum is None:
-                momentum = 1 / self.num_batches_tracked.item()
+                momentum = 1 / count.item()  # type: ignore[union-attr]
         by_batch = self.training or self.running_mean is None
         use_running = not self.training or self.track_running_stats
         return functional.batch_norm(

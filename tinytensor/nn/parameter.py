@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.creation import empty
-from ..tensors.tensor import Tensor
+from ..tensors.tensor import DeviceLike, DTypeLike, Tensor
 
 
 class Parameter(Tensor):
@@ -45,11 +46,13 @@ class UninitializedParameter(Parameter):
 
     _blank: Tensor  # holds the dtype and the device; it has no elements
 
-    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None):
+    def __init__(self, requires_grad: bool = True, device: DeviceLike | None = None,
+                 dtype: DTypeLike | None = None):
         self._blank, self._node = empty(0, device=device, dtype=dtype), None
         self._wanted = requires_grad
 
-    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+    def materialize(self, shape: Sequence[int], device: DeviceLike | None = None,
+                    dtype: DTypeLike | None = None) -> None:
         """Turns this object into an ordinary Parameter with uninitialised values."""
         blank, wanted = self._blank, self._wanted
         made = empty(shape, device=blank.device if device is None else device,
@@ -93,7 +96,7 @@ class UninitializedParameter(Parameter):
         return "<UninitializedParameter>"
 
 
-def is_lazy(param: Any) -> bool:
+def is_lazy(param: object) -> bool:
     """Whether it is the parameter of a lazy layer that has not been called yet."""
     return isinstance(param, UninitializedParameter)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import numbers
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .. import ops
 from ..autograd.frames import warn
@@ -22,6 +22,7 @@ Weights = Sequence[Tensor]  # weight_ih, weight_hh and, with biases, bias_ih, bi
 States = tuple[Tensor, ...]  # passed from step to step: (h,), for an LSTM (h, c)
 Steps = tuple[slice, ...]  # the rows of each step, in the order of the steps
 HiddenState = Tensor | tuple[Tensor, Tensor]  # h, or (h, c) for an LSTM
+Rows = TypeVar("Rows", Tensor, PackedSequence)
 
 
 # ---------------------------------------------------------------- one layer over a sequence
@@ -147,6 +148,10 @@ class RNNBase(Module):
         """Does nothing. In PyTorch it makes the weights contiguous for cuDNN."""
 
     # ------------------------------------------------------------ forward
+
+    if TYPE_CHECKING:
+        def __call__(self, input: Rows,  # type: ignore[override]
+                     hx: Tensor | None = None) -> tuple[Rows, Tensor]: ...
 
     def forward(self, input: Tensor | PackedSequence, hx: HiddenState | None = None) -> Any:
         """The last layer's h at every step, and every layer's states after its last step.
@@ -319,6 +324,11 @@ class LSTM(RNNBase):
 
     state_names = ("h_0", "c_0")
 
+    if TYPE_CHECKING:
+        def __call__(self, input: Rows,  # type: ignore[override]
+                     hx: tuple[Tensor, Tensor] | None = None,
+                     ) -> tuple[Rows, tuple[Tensor, Tensor]]: ...
+
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
                  batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
                  proj_size: int = 0, device: Device = None, dtype: DType = None):
@@ -457,9 +467,10 @@ class LSTMCell(RNNCellBase):
                  dtype: DType = None):
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
-    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> States:
+    def forward(self, input: Tensor,
+                hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         states = None if hx is None else _as_pair("LSTMCell", hx)
-        return self._step("LSTM", input, states, ("hx[0]", "hx[1]"))
+        return self._step("LSTM", input, states, ("hx[0]", "hx[1]"))  # type: ignore[return-value]
 
 
 class GRUCell(RNNCellBase):

@@ -212,7 +212,7 @@ def _is_causal(mask: Tensor | None, hint: bool | None) -> bool:
 
 
 def _causal_mask(sz: int, device: Device = None, dtype: DType = None) -> Tensor:
-    return ops.arrange.triu(full((sz, sz), -math.inf, device=device, dtype=dtype), 1)
+    return ops.diagonals.triu(full((sz, sz), -math.inf, device=device, dtype=dtype), 1)
 
 
 # ---------------------------------------------------------------- encoder and decoder

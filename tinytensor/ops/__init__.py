@@ -1,7 +1,7 @@
-"""The operations. One file a family; each operation is defined once, and entered in a table.
+"""The operations: one file for each family. Each operation is defined once and entered in a table.
 
-From the table follow the functions of the package, the methods, operators and in-place forms of
-Tensor, and the array language in which a backward pass is recorded. This file draws them.
+This file attaches what follows from the table: the functions of the package, the methods,
+operators and in-place forms of Tensor, and the array language of a recorded backward pass.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import builtins
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from ..arrays import devices, dtypes
 from ..autograd.frames import passes_on, shorten
 from ..autograd.graph import tensors
 from ..autograd.modes import mode
 from ..autograd.table import TABLE, Entry, attach
+from ..compat import older_forms
+from ..tensors import creation
 from ..tensors.tensor import Tensor
 from ..tensors.tensor import ops as wanted_by_tensor
 from . import (  # each enters its operations into the table
@@ -25,27 +27,37 @@ from . import (  # each enters its operations into the table
     attention,
     compare,
     convolution,
+    cross_entropy,
     decomposition,
+    diagonals,
     distance,
     dropout,
+    einsum,
     elementwise,
     embedding,
+    extrema,
     gather,
     index,
     linalg,
     loss,
+    margin_loss,
+    matrices,
     normalization,
+    norms,
+    padding,
     pooling,
     recurrent,
     reduce,
     resampling,
     scan,
+    searching,
     shape,
+    solving,
     sorting,
     special,
 )
+from .inplace import in_place, like
 
-F = TypeVar("F", bound=Callable[..., Any])
 REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__",
              "__matmul__", "__and__", "__or__", "__xor__", "__lshift__", "__rshift__"}
 
@@ -75,16 +87,6 @@ def _attach_operator(entry: Entry) -> None:
         setattr(Tensor, f"__r{name}__",
                 operator if entry.commutative else _swapped(operator, entry.operator))
         setattr(Tensor, f"__i{name}__", in_place(operator, f"__i{name}__"))
-
-
-def like(function: Callable[..., Any], name: str) -> Callable[[F], F]:
-    """Decorates another form of `function`: with its docstring, signature and source."""
-    def decorate(form: F) -> F:
-        functools.update_wrapper(form, function, updated=())
-        form.__name__ = form.__qualname__ = name
-        return form
-
-    return decorate
 
 
 def _swapped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -123,24 +125,6 @@ def _with_pieces(function: Callable[..., Any], parameter: str) -> Callable[..., 
     return method
 
 
-def in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The form of an operation that writes its result into the Tensor itself."""
-    @like(function, name)
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self._check_write(name)
-        recorded = mode.enabled and builtins.any(
-            isinstance(x, Tensor) and x._node is not None for x in (self, *args, *kwargs.values()))
-        source = self._snapshot() if recorded else self
-        try:
-            return self._write(name, function(source, *args, **kwargs))
-        except Exception as error:
-            shorten(error)
-            raise
-
-    method.__doc__ = f"As `{name.strip('_')}`, in place: writes into this Tensor and returns it."
-    return method
-
-
 # ---------------------------------------------------------------- what Tensors do beside the table
 
 
@@ -169,7 +153,7 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
         wanted = dtypes.resolve(dtype)
         source = result if wanted.is_floating_point else result.detach()
         result = shape.cast(source, wanted.numpy)
-    return result.clone() if copy and result is self else result  # type: ignore[attr-defined]
+    return result.clone() if copy and result is self else result
 
 
 def conversion(name: str, **target: Any) -> Callable[[Tensor], Tensor]:
@@ -183,8 +167,8 @@ def conversion(name: str, **target: Any) -> Callable[[Tensor], Tensor]:
 
 for _name in ("float", "double", "half", "int", "long", "short", "bool"):
     setattr(Tensor, _name, conversion(_name, dtype=dtypes.BY_NAME[_name]))
-Tensor.cpu = conversion("cpu", device="cpu")  # type: ignore[attr-defined]
-Tensor.to = to  # type: ignore[attr-defined]
+Tensor.cpu = conversion("cpu", device="cpu")  # type: ignore[method-assign, assignment]
+Tensor.to = to  # type: ignore[method-assign, assignment]
 
 
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
@@ -192,7 +176,7 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor
     return to(self, device="cuda" if device is None else device)
 
 
-Tensor.cuda = cuda  # type: ignore[attr-defined]
+Tensor.cuda = cuda  # type: ignore[method-assign, assignment]
 
 
 def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
@@ -254,9 +238,9 @@ def _matrix_transposed(self: Any) -> Tensor:
     return shape.transpose(self, -1, -2)
 
 
-Tensor.T = property(_transposed)  # type: ignore[attr-defined]
-Tensor.mT = property(_matrix_transposed)  # type: ignore[attr-defined]
-Tensor.mH = property(_matrix_transposed)  # type: ignore[attr-defined]
+Tensor.T = property(_transposed)  # type: ignore[method-assign, assignment]
+Tensor.mT = property(_matrix_transposed)  # type: ignore[method-assign, assignment]
+Tensor.mH = property(_matrix_transposed)  # type: ignore[method-assign, assignment]
 
 
 def names_for(home: str) -> dict[str, Callable[..., Any]]:
@@ -278,9 +262,8 @@ def _beside(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def load() -> None:
     """Draws everything that follows from the table."""
-    from ..tensors import creation
-
-    for entry in TABLE.values():
+    for key, entry in TABLE.items():
+        entry.function = older_forms.adapted(key, entry.function)
         _attach(entry)
     attach.append(_attach)  # operations that programs define get their methods too
     for name in ("zeros", "ones", "arange"):

@@ -1,6 +1,6 @@
 """Activation functions, and softmax with its relatives.
 
-(sigmoid, tanh and relu themselves stand among the elementwise functions.)
+The ops sigmoid, tanh and relu are in elementwise.py.
 """
 
 from __future__ import annotations
@@ -11,37 +11,39 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy
+
 from .. import random
-from ..arrays import devices, dtypes
+from ..arrays import Array, devices, dtypes
 from ..autograd import graph
 from ..autograd.frames import warn
-from ..autograd.table import TABLE, composed, op
+from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
 from . import elementwise
-from .elementwise import need_floating, refuse_bool, sigmoid, tanh
+from .checks import need_floating, refuse_bool
+from .dims import axes
+from .elementwise import sigmoid, tanh
 from .index import where
+from .inplace import in_place
 from .masking import masked
-from .reduce import axes
 from .samples import S, ints, t, unary
 from .special import erf
 
-Array = Any
 FUNCTIONAL = "nn.functional"
 WIDE = [*unary(), S(t(9, low=-30, high=30))]
 
 
 def written(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The form of a function that writes its result into its input."""
-    from . import in_place
-
+    """The in-place form of a function."""
     return in_place(function, f"{function.__name__}_")
 
 
 def with_inplace(made: Any) -> Any:
-    """Users may give the op `inplace` last, as in nn.functional: it then writes into its input."""
+    """Adds the last parameter `inplace` of nn.functional, with which it writes into its input."""
     given = list(made.__signature__.parameters.values())
 
-    def activation(input: Any, *parameters: Any, inplace: bool = False, **named: Any) -> Any:
-        if len(parameters) == len(given):  # given counts the input
+    def activation(input: Tensor, *parameters: Any, inplace: bool = False, **named: Any) -> Any:
+        if len(parameters) == len(given):  # `given` includes the input
             parameters, inplace = parameters[:-1], parameters[-1]
         function = written(made) if inplace else made
         return function(input, *parameters, **named)
@@ -53,11 +55,11 @@ def with_inplace(made: Any) -> Any:
     return made
 
 
-# ---------------------------------------------------------------- rectifiers: bent or cut lines
+# ---------------------------------------------------------------- piecewise linear functions
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(t(3), inplace=False)])
-def relu(input, inplace=False):
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(0, input); its derivative at 0 is 0. Shapes: (*) -> (*)."""
     return input.relu_() if inplace else elementwise.relu(input)
 
@@ -82,13 +84,13 @@ def prelu(xp, input: Array, weight: Array):
     Shapes: (N, C, *), (C) or (1) -> (N, C, *). He et al. 2015.
 
     Raises:
-        RuntimeError: neither one slope nor as many as channels.
+        RuntimeError: neither one slope nor one for each channel.
     """
     return xp.where(input > 0, input, input * _per_channel(xp, weight, input.shape))
 
 
 def _per_channel(xp, weight, shape):
-    """The slopes in a shape that meets dim 1 of the input."""
+    """The slopes in a shape that broadcasts along dim 1 of the input."""
     channels = shape[1] if len(shape) > 1 else 1
     slopes = math.prod(weight.shape)
     if len(weight.shape) > 1 or slopes not in (1, channels):
@@ -113,10 +115,11 @@ def _(xp, g, input, weight_shape):
 
 
 @composed(method=False, samples=[S(t(3, 4)), S(t(3, 4), 0.2, 0.6), S(t(3), training=False)])
-def rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
-    """x for x > 0, a * x otherwise; in training with a drawn from [lower, upper] for each x.
+def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
+          inplace: bool = False) -> Tensor:
+    """x for x > 0, a * x otherwise; in training a is drawn from [lower, upper] for each x.
 
-    Shapes: (*) -> (*). Xu et al. 2015. Otherwise a is the middle of the two.
+    Shapes: (*) -> (*). Xu et al. 2015. In evaluation a is (lower + upper) / 2.
     """
     if inplace:
         return written(rrelu)(input, lower, upper, training)
@@ -126,8 +129,8 @@ def rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
     return input * where(input.detach() > 0, 1.0, _like(drawn, input))
 
 
-def _like(drawn: Any, tensor: Any) -> Any:
-    """Numbers drawn on the host as a Tensor of the dtype and on the device of another."""
+def _like(drawn: numpy.ndarray[Any, Any], tensor: Tensor) -> Tensor:
+    """Numbers drawn on the host, as a Tensor of the dtype and device of another."""
     drawn = devices.as_array(drawn).astype(tensor.dtype.numpy)
     return graph.tensor_of(devices.to_device(drawn, tensor.device), None)
 
@@ -136,7 +139,7 @@ def _like(drawn: Any, tensor: Any) -> Any:
 @op(home=FUNCTIONAL, method=False, samples=[
     *unary(), S(t(9), -0.5, 1.5), S(ints(5, low=-3))])
 def hardtanh(xp, input: Array, min_val: float = -1.0, max_val: float = 1.0):
-    """x cut off at min_val and max_val. Shapes: (*) -> (*).
+    """x clamped to [min_val, max_val]. Shapes: (*) -> (*).
 
     Raises:
         ValueError: min_val > max_val.
@@ -159,7 +162,7 @@ def _(xp, g, input, min_val, max_val):
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(t(9, low=-9, high=9)), S(ints(5))])
-def relu6(input, inplace=False):
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(0, x), 6). Shapes: (*) -> (*). Howard et al. 2017."""
     return written(relu6)(input) if inplace else hardtanh(input, 0.0, 6.0)
 
@@ -208,18 +211,18 @@ def _(xp, g, input, lambd):
 @op(promotes="floating", home=FUNCTIONAL, method=False, samples=[*WIDE, S(t(3, 4), 0.5)])
 def elu(xp, input: Array, alpha: float = 1.0):
     """x for x > 0, alpha * (e**x - 1) otherwise. Shapes: (*) -> (*). Clevert et al. 2016."""
-    below = input * (input <= 0)  # above, expm1 could overflow
+    below = input * (input <= 0)  # expm1 could overflow for x > 0
     return xp.where(input > 0, input, alpha * xp.expm1(below))
 
 
 @elu.vjp("input")
-def _(xp, g, input, alpha):  # out + alpha would lose the digits of e**x
+def _(xp, g, input, alpha):  # out + alpha would lose digits of e**x
     return xp.where(input > 0, g, g * (alpha * xp.exp(input * (input <= 0))))
 
 
 @composed(method=False, samples=WIDE)
-def selu(input, inplace=False):
-    """scale * elu(x, alpha) that keeps means at 0 and variances at 1. Shapes: (*) -> (*).
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """scale * elu(x, alpha), whose constants keep mean 0 and variance 1. Shapes: (*) -> (*).
 
     Klambauer et al. 2017.
     """
@@ -228,7 +231,7 @@ def selu(input, inplace=False):
 
 
 @composed(method=False, samples=[*WIDE, S(t(3, 4), 0.5)])
-def celu(input, alpha=1.0, inplace=False):
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x for x > 0, alpha * (e**(x / alpha) - 1) otherwise. Shapes: (*) -> (*). Barron 2017.
 
     Raises:
@@ -240,7 +243,7 @@ def celu(input, alpha=1.0, inplace=False):
     return written(celu)(input, alpha) if inplace else elu(input / alpha) * alpha
 
 
-# ---------------------------------------------------------------- gates: x times a part of 1
+# ---------------------------------------------------------------- gated units
 
 
 @op(promotes="floating", home=FUNCTIONAL, method=False, samples=[
@@ -316,8 +319,8 @@ def _(xp, g, input):
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[S(t(3, 4)), S(t(4, 3), 0), S(t(2, 6, 3), dim=1)])
-def glu(input, dim=-1):
-    """a sigmoid(b), a and b the two halves of the input along a dim.
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a sigmoid(b), where a and b are the halves of the input along a dim.
 
     Shapes: (*, 2n, *) -> (*, n, *). Dauphin et al. 2017.
 
@@ -334,7 +337,7 @@ def glu(input, dim=-1):
     return a * sigmoid(b)
 
 
-# ---------------------------------------------------------------- sigmoid's relatives
+# ---------------------------------------------------------------- functions related to sigmoid
 
 
 @op(promotes="floating", home=FUNCTIONAL, method=False, samples=[
@@ -342,7 +345,7 @@ def glu(input, dim=-1):
 def softplus(xp, input: Array, beta: float = 1, threshold: float = 20):
     """log(1 + e**(beta x)) / beta, and x itself where beta x > threshold. Shapes: (*) -> (*)."""
     scaled = input * beta
-    below = scaled * (scaled <= threshold)  # above, exp could overflow
+    below = scaled * (scaled <= threshold)  # exp could overflow above the threshold
     return xp.where(scaled > threshold, input, xp.log1p(xp.exp(below)) / beta)
 
 
@@ -363,7 +366,7 @@ logsigmoid.vjp(input=lambda xp, g, input: g * sigmoid.run(xp, -input))
 
 @with_inplace
 @op(promotes="floating", home=FUNCTIONAL, method=False, samples=[
-    *unary(), S(t(9, low=-9, high=9))],  # in PyTorch's own a sixth has but float32's digits
+    *unary(), S(t(9, low=-9, high=9))],  # PyTorch's own has 1 / 6 in float32
     reference=lambda torch: lambda x: torch.nn.functional.relu6(x + 3) / 6)
 def hardsigmoid(xp, input: Array):
     """min(max(0, x + 3), 6) / 6. Shapes: (*) -> (*). Courbariaux et al. 2016."""
@@ -374,13 +377,13 @@ hardsigmoid.vjp(input=lambda xp, g, input: masked(xp, g, (input > -3) & (input <
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(ints(3))])
-def softsign(input):
+def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|). Shapes: (*) -> (*)."""
     return input / (1 + input.abs())
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(ints(3))])
-def tanhshrink(input):
+def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x). Shapes: (*) -> (*)."""
     refuse_bool("tanhshrink", input._array)
     return input - tanh(input)
@@ -393,7 +396,7 @@ SAMPLES = [S(t(3, 4), 1), S(t(2, 3, 4), 0), S(t(2, 3, 4), -1), S(t(), 0), S(t(0,
 
 
 def _exponentials(xp, input, dim):
-    """e ** (input - max): the shift changes no result and keeps every power at most 1."""
+    """e ** (input - max): the shift cancels in softmax, and no power exceeds 1."""
     over = axes(dim, input.ndim)
     return xp.exp(input - xp.max(input, axis=over, keepdims=True)) if input.size else xp.exp(input)
 
@@ -426,12 +429,12 @@ def _(xp, g, out, dim):
     return g - xp.exp(out) * xp.sum(g, axis=axes(dim, len(out.shape)), keepdims=True)
 
 
-def _with_dtype(made: Any) -> None:
+def _with_dtype(made: Any) -> Callable[..., Tensor]:
+    """Users may also give a dtype, to which the input is converted, or no dim."""
     function = made
 
-    def public(input, dim=None, _stacklevel=3, dtype=None, *, axis=None):
-        if isinstance(_stacklevel, dtypes.dtype):  # torch.softmax(input, dim, dtype)
-            dtype = _stacklevel
+    def public(input: Tensor, dim: int | None = None, dtype: dtypes.dtype | None = None, *,
+               axis: int | None = None) -> Tensor:
         if dtype is not None:
             input = input.to(dtypes.resolve(dtype))
         if dim is None:
@@ -441,11 +444,11 @@ def _with_dtype(made: Any) -> None:
     functools.update_wrapper(public, made, updated=())
     public.__signature__ = inspect.signature(  # type: ignore[attr-defined]
         public, follow_wrapped=False)
-    made.public(public)
+    return made.public(public)
 
 
 def _given_dim(name: str, dim: int | None, ndim: int) -> int:
-    """The dim, or the one that PyTorch takes if none is given, with a warning."""
+    """The dim; if none is given, the one that PyTorch takes, with a warning."""
     if dim is not None:
         return dim
     chosen = 0 if ndim in (0, 1, 3) else 1
@@ -454,21 +457,23 @@ def _given_dim(name: str, dim: int | None, ndim: int) -> int:
     return chosen
 
 
-_with_dtype(softmax)
+softmax_with_dtype = _with_dtype(softmax)
 _with_dtype(log_softmax)
 
 
 @composed(home=FUNCTIONAL, method=False, samples=SAMPLES)
-def softmin(input, dim=None, _stacklevel=3, dtype=None):
+def softmin(input: Tensor, dim: int | None = None,
+            dtype: dtypes.dtype | None = None) -> Tensor:
     """softmax(-x) along a dim. Shapes: (*) -> (*)."""
-    return TABLE["softmax"].function(-input, _given_dim("softmin", dim, input.ndim), dtype=dtype)
+    return softmax_with_dtype(-input, _given_dim("softmin", dim, input.ndim), dtype)
 
 
 @composed(home=FUNCTIONAL, method=False, samples=[], scalar="random")
-def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10,
+                   dim: int = -1) -> Tensor:
     """softmax((logits + noise) / tau): a differentiable draw from the classes along a dim.
 
-    Shapes: (*) -> (*). With `hard` the result is one-hot, its gradient that of the soft draw.
+    Shapes: (*) -> (*). With `hard` the result is one-hot, with the gradient of the soft draw.
     Jang, Gu and Poole 2017. `eps` is without effect, as in PyTorch.
     """
     drawn = random.default_generator(logits.device).numpy.standard_exponential(

@@ -1,26 +1,29 @@
-"""The loss over all alignments of a sequence with a shorter one of labels."""
+"""The CTC loss, which sums over all alignments of a sequence with its labels."""
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
 
 from ..arrays import devices, dtypes
-from ..autograd.graph import Tensor, tensor_of
+from ..autograd.graph import tensor_of
 from ..autograd.table import composed
+from ..tensors.tensor import Tensor
 from .index import where
+from .loss import reduced
 from .reduce import logsumexp
 from .samples import S, t
 from .shape import cat, stack
 
-LEAST = -1e30  # the logarithm of what is impossible: -inf would make NaN of gradients
+LEAST = -1e30  # log 0: -inf would give NaN gradients
 
 
 def _by_enumeration(torch: Any) -> Any:
-    """The loss by listing every path of symbols and what is left of it."""
+    """The loss by enumerating all paths."""
     def collapsed(path: Any, blank: int) -> list[int]:
         return [c for c, before in zip(path, (blank, *path), strict=False)
                 if c != blank and c != before]
@@ -53,22 +56,23 @@ def _by_enumeration(torch: Any) -> Any:
     S(t(5, 2, 3), numpy.array([[1, 1], [0, 1]]), [5, 4], [2, 2], 2),
     S(t(3, 2, 3), numpy.array([1, 2, 2]), [3, 3], [2, 1], reduction="sum"),
     S(t(3, 1, 3), numpy.array([[1]]), [3], [0])],
-    scalar="where and how often labels stand is no matter of values")
-def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean",
-             zero_infinity=False):
-    """-log of the probability that a sequence of symbols stands for the labels.
+    scalar="labels are positions")
+def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Tensor | Sequence[int],
+             target_lengths: Tensor | Sequence[int], blank: int = 0, reduction: str = "mean",
+             zero_infinity: bool = False) -> Tensor:
+    """-log of the total probability of all paths that collapse to the labels.
 
-    A path of symbols stands for what is left of it when symbols that follow themselves are
-    dropped, and then the blanks. The probabilities of all paths are added up step by step.
+    A path of symbols collapses by removing repeated symbols, and then blanks. The probabilities
+    of all paths are summed step by step (the forward algorithm).
 
     Shapes: (T, N, C) or (T, C) log-probabilities, (N, S) or (the sum of all target lengths)
-    labels, (N), (N) -> (), or (N) for reduction "none". The mean is that of losses divided by the
-    target lengths. A loss is inf where no path fits, 0 with zero_infinity. Graves et al. 2006.
+    labels, (N), (N) -> (), or (N) for reduction "none". "mean" first divides each loss by its
+    target length. Without a path the loss is inf, or 0 with zero_infinity. Graves et al. 2006.
 
-    The gradient is that of log_probs; PyTorch's takes a log_softmax before it for granted.
+    The gradient is that of log_probs. PyTorch's assumes that log_probs is a log_softmax.
 
     Raises:
-        RuntimeError: lengths that do not fit; labels that are blank or no class.
+        RuntimeError: lengths that do not fit; labels that are blank or not a class.
         ValueError: another reduction.
     """
     single = log_probs.ndim == 2
@@ -80,53 +84,51 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     labels = _labels(targets, sizes, single)
     _check(labels, lengths, sizes, steps, batch, classes, blank)
 
-    # Between the labels, before and behind them, stands a blank: 2 S + 1 states.
+    # The states are the labels with a blank before, between and after them: 2 S + 1 states.
     states = numpy.full((batch, 2 * labels.shape[1] + 1), blank)
     states[:, 1::2] = labels
-    # From a label to the next one without a blank, unless they are equal.
-    skips = numpy.zeros(states.shape, dtype=bool)
-    skips[:, 3::2] = labels[:, 1:] != labels[:, :-1]
+    # A step may skip the blank between two labels unless they are equal.
+    may_skip = numpy.zeros(states.shape, dtype=bool)
+    may_skip[:, 3::2] = labels[:, 1:] != labels[:, :-1]
 
-    def given(array: Any) -> Any:
+    def given(array: numpy.ndarray[Any, Any]) -> Tensor:
         return tensor_of(devices.to_device(array, log_probs.device), None)
 
     rows = given(numpy.arange(batch)[:, None])
     emitted = log_probs.clamp(min=LEAST)[:, rows, given(states)]  # (T, N, 2 S + 1)
-    skips, first = given(skips), given(numpy.arange(states.shape[1]) < 2)
+    skips, first = given(may_skip), given(numpy.arange(states.shape[1]) < 2)
     impossible = emitted.new_full((batch, 2), LEAST)
     alpha = where(first, emitted[0], LEAST)
     for i in range(1, steps):
-        before = cat([impossible, alpha], 1)  # what is one and two states before each
+        before = cat([impossible, alpha], 1)  # shifted by one and by two states
         ways = stack([alpha, before[:, 1:-1], where(skips, before[:, :-2], LEAST)])
         running = given((numpy.asarray(lengths) > i)[:, None])
         alpha = where(running, logsumexp(ways, 0) + emitted[i], alpha)
-    ends = given(2 * numpy.asarray(sizes)[:, None])  # the last blank, and the label before it
+    ends = given(2 * numpy.asarray(sizes)[:, None])  # the last blank, or the label before it
     last = stack([alpha.gather(1, ends), where(ends > 0, alpha.gather(1, (ends - 1).clamp(min=0)),
                                                LEAST)])
     losses = -logsumexp(last, 0).squeeze(1)
     losses = where(losses > -LEAST / 2, 0.0 if zero_infinity else math.inf, losses)
     if reduction == "mean":
         return (losses / given(numpy.maximum(sizes, 1)).to(losses.dtype)).mean()
-    if reduction == "sum":
-        return losses.sum()
-    if reduction == "none":
-        return losses[0] if single else losses
-    raise ValueError(f"ctc_loss: reduction {reduction!r} is none of 'mean', 'sum', 'none'")
+    if reduction == "none" and single:
+        return losses[0]
+    return reduced("ctc_loss", losses, reduction)
 
 
-def _lengths(name: str, given: Any) -> list[int]:
-    """Lengths as integers, from a Tensor or a sequence of them, or of a single sample."""
-    found = given.tolist() if isinstance(given, Tensor) or hasattr(given, "tolist") else given
-    found = [found] if isinstance(found, int) else list(found)
-    if not all(isinstance(n, int) for n in found):
-        raise RuntimeError(f"ctc_loss: {name} must be integers, got {found}")
-    if min(found, default=0) < 0:
-        raise RuntimeError(f"ctc_loss: {name} must not be negative, got {found}")
-    return found
+def _lengths(name: str, given: Tensor | Sequence[int] | int) -> list[int]:
+    """Lengths as a list of ints, from a Tensor, a sequence, or a single int."""
+    values = given.tolist() if hasattr(given, "tolist") else given
+    lengths = [values] if isinstance(values, int) else list(values)
+    if not all(isinstance(n, int) for n in lengths):
+        raise RuntimeError(f"ctc_loss: {name} must be integers, got {lengths}")
+    if min(lengths, default=0) < 0:
+        raise RuntimeError(f"ctc_loss: {name} must not be negative, got {lengths}")
+    return lengths
 
 
-def _labels(targets: Any, sizes: list[int], single: bool) -> Any:
-    """The labels as an array (N, S) on the CPU, with zeros behind the end of each row."""
+def _labels(targets: Tensor, sizes: list[int], single: bool) -> numpy.ndarray[Any, Any]:
+    """The labels as an array (N, S) on the CPU, padded with zeros."""
     array = devices.to_numpy(getattr(targets, "_array", targets))
     if array.dtype.kind not in "iu":
         raise RuntimeError(f"ctc_loss: targets must be integers, got {dtypes.of_array(array)}")
@@ -138,17 +140,17 @@ def _labels(targets: Any, sizes: list[int], single: bool) -> Any:
     else:
         raise RuntimeError(f"ctc_loss: targets of shape {tuple(array.shape)} are neither (N, S) "
                            f"nor the {sum(sizes)} labels of all target_lengths")
-    found = numpy.zeros((len(rows), max(sizes, default=0)), dtype=int)
+    labels = numpy.zeros((len(rows), max(sizes, default=0)), dtype=int)
     for i, (row, n) in enumerate(zip(rows, sizes, strict=True)):
         if len(row) < n:
             raise RuntimeError(f"ctc_loss: target_lengths has {n} at {i}, but there are "
                                f"{len(row)} labels")
-        found[i, :n] = row
-    return found
+        labels[i, :n] = row
+    return labels
 
 
-def _check(labels: Any, lengths: list[int], sizes: list[int], steps: int, batch: int,
-           classes: int, blank: int) -> None:
+def _check(labels: numpy.ndarray[Any, Any], lengths: list[int], sizes: list[int], steps: int,
+           batch: int, classes: int, blank: int) -> None:
     if not len(lengths) == len(sizes) == len(labels) == batch:
         raise RuntimeError(f"ctc_loss: {len(lengths)} input_lengths, {len(sizes)} target_lengths "
                            f"and {len(labels)} rows of targets for a batch of {batch}")

@@ -1,13 +1,13 @@
-"""Attention."""
+"""Scaled dot product attention."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from ..arrays import devices, dtypes
+from ..arrays import Array, devices, dtypes
 from ..autograd.graph import tensor_of
 from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
 from .activation import softmax
 from .dropout import dropout
 from .index import where
@@ -15,14 +15,11 @@ from .linalg import matmul
 from .samples import S, bools, t
 from .shape import broadcast_shapes, broadcast_to, transpose
 
-Array = Any
-
-
-# ---------------------------------------------------------------- the op behind it
+# ---------------------------------------------------------------- the op
 
 
 def _scores(xp, query, key, mask, is_causal, scale):
-    # The scale goes to the queries, of which there are fewer than scores.
+    # Scaling the queries takes fewer products than scaling the scores.
     scores = xp.matmul(query * scale, xp.swapaxes(key, -1, -2))
     if is_causal:
         queries, keys = scores.shape[-2:]
@@ -49,8 +46,8 @@ def attention(xp, query: Array, key: Array, value: Array, mask: Array | None, is
 
     Shapes: (*, L, E), (*, S, E), (*, S, V), mask (*, L, S) -> (*, L, V); batch dims broadcast.
 
-    Of the scores nothing is kept but the logarithm of their powers' sum, one number for each
-    query: the rule computes them again (Dao et al. 2022).
+    Of the scores only the log-sum-exp is kept, one number for each query. The rule computes the
+    scores again (Dao et al. 2022).
     """
     scores = _scores(xp, query, key, mask, is_causal, scale)
     if not math.prod(scores.shape):
@@ -64,7 +61,7 @@ def attention(xp, query: Array, key: Array, value: Array, mask: Array | None, is
 @attention.vjp("query", "key", "value", "mask")
 def _(xp, g, needs, query, key, value, mask, is_causal, scale, out, logsumexp):
     weights = xp.exp(_scores(xp, query, key, mask, is_causal, scale) - logsumexp)
-    # Of the softmax: weights * (d - sum(weights * d)), and that sum is one over the outputs.
+    # The gradient of softmax is weights * (d - Σ weights * d); that sum equals Σ g * out.
     d_scores = weights * (xp.matmul(g, xp.swapaxes(value, -1, -2))
                           - xp.sum(g * out, axis=-1, keepdims=True))
     return (xp.matmul(d_scores, key) * scale,
@@ -73,11 +70,11 @@ def _(xp, g, needs, query, key, value, mask, is_causal, scale, out, logsumexp):
             d_scores if needs[3] else None)
 
 
-# ---------------------------------------------------------------- PyTorch's function
+# ---------------------------------------------------------------- the public function
 
 
 def _reference(torch):
-    """PyTorch's, by the kernel whose derivative can be differentiated."""
+    """PyTorch's function, with the backend that has second derivatives."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     def attention(*args, **kwargs):
@@ -95,15 +92,18 @@ def _reference(torch):
     S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 4), t(2, 1, 5)),
     S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 4), bools(3, 5)), S(t(3, 2), t(1, 2), t(1, 2), bools(3, 1)),
     S(t(1, 4, 3, 2), t(1, 2, 3, 2), t(1, 2, 3, 2), enable_gqa=True), S(t(2, 3), t(0, 3), t(0, 4))])
-def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0,
-                                 is_causal=False, scale=None, enable_gqa=False):
-    """softmax(query @ key.T * scale + mask) @ value, with a scale of 1 / sqrt(E) unless given.
+def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor,
+                                 attn_mask: Tensor | None = None, dropout_p: float = 0.0,
+                                 is_causal: bool = False, scale: float | None = None,
+                                 enable_gqa: bool = False) -> Tensor:
+    """softmax(query @ key.T * scale + mask) @ value, where scale is 1 / sqrt(E) by default.
 
     Shapes: (*, L, E), (*, S, E), (*, S, V), mask (*, L, S) -> (*, L, V); batch dims broadcast.
-    A mask of bools is True where a query may look, one of numbers is added. `is_causal` lets
-    query i look at keys up to i. A query that may look nowhere gives 0. `dropout_p` applies
-    whenever it is not 0: in evaluation pass 0. With enable_gqa every key and value head serves
-    several query heads, dim -3. Vaswani et al. 2017; Ainslie et al. 2023 for the last.
+    A bool mask is True where a query attends to a key; a float mask is added to the scores. With
+    `is_causal` query i attends to keys up to i. A query that attends to no key gives 0.
+    `dropout_p` applies whenever it is not 0: pass 0 in evaluation. With enable_gqa each key and
+    value head (dim -3) is shared by several query heads. Vaswani et al. 2017; Ainslie et al. 2023
+    for enable_gqa.
 
     Raises:
         RuntimeError: shapes or dtypes that do not fit; a mask together with is_causal.
@@ -171,16 +171,16 @@ def _heads_for(query, x, what):
 
 
 def _causal(query, key):
-    """-inf where a query may not look: at keys after it."""
+    """The causal mask as numbers: -inf for keys after the query."""
     shape, dtype = (query.shape[-2], key.shape[-2]), query.dtype.numpy
     return tensor_of(devices.on(query.device, lambda xp: xp.triu(
         xp.full(shape, -math.inf, dtype=dtype), 1)), None)
 
 
 def _additive(mask, dtype):
-    """The mask as numbers to add, and which queries may look nowhere, if any.
+    """The mask as numbers to add, and a mask of the queries that attend to no key, or None.
 
-    Those get a row of zeros: -inf everywhere would make their softmax NaN.
+    Such queries get a row of zeros, because the softmax of -inf everywhere is NaN.
     """
     if mask.dtype is dtypes.bool_:
         mask = where(mask, 0.0, -math.inf)

@@ -1,15 +1,15 @@
-"""Comparisons and logic: results of dtype bool, through which no gradient flows."""
+"""Comparisons and logic. Results are bool and have no gradient."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from ..arrays import Array
 from ..autograd.table import composed, op
-from .elementwise import refuse_bool
+from ..tensors.tensor import Tensor
+from .checks import refuse_bool
 from .samples import S, binary, bools, ints, t, unary
 
-Array = Any
 BINARY = [*binary(), S(ints(3, 4), ints(4)), S(ints(3), 2.5)]
 NUMBERS = [*unary(), S(ints(3)), S(bools(3))]
 
@@ -76,21 +76,21 @@ def isfinite(xp, input: Array):
     return xp.isfinite(input)
 
 
-@op(promotes="float", samples=NUMBERS, scalar="no numbers")
+@op(promotes="float", samples=NUMBERS, scalar="gives bool, not values")
 def isposinf(input: Array):
     """Whether each element is inf. Shapes: (*) -> (*), bool."""
     return input == math.inf
 
 
-@op(promotes="float", samples=NUMBERS, scalar="no numbers")
+@op(promotes="float", samples=NUMBERS, scalar="gives bool, not values")
 def isneginf(input: Array):
     """Whether each element is -inf. Shapes: (*) -> (*), bool."""
     return input == -math.inf
 
 
-@op(samples=NUMBERS, scalar="no numbers")
+@op(samples=NUMBERS, scalar="gives bool, not values")
 def isreal(xp, input: Array):
-    """Whether each element is a real number: all are. Shapes: (*) -> (*), bool."""
+    """True: all elements are real numbers. Shapes: (*) -> (*), bool."""
     return xp.ones(input.shape, dtype=bool)
 
 
@@ -104,61 +104,61 @@ def logical_not(xp, input: Array):
 @op(promotes="common", samples=[S(bools(3, 4), bools(4)), S(t(3), ints(3))],
     array_names=("logical_and",), inplace=True, scalar="NumPy has it for floats only")
 def logical_and(xp, input: Array, other: Array):
-    """Whether both elements are not 0. Shapes: (*), (*) -> the broadcast shape, bool."""
+    """Whether both elements are nonzero. Shapes: (*), (*) -> the broadcast shape, bool."""
     return xp.logical_and(input, other)
 
 
 @op(promotes="common", samples=[S(bools(3, 4), bools(4)), S(t(3), ints(3))],
     array_names=("logical_or",), inplace=True, scalar="NumPy has it for floats only")
 def logical_or(xp, input: Array, other: Array):
-    """Whether at least one element is not 0. Shapes: (*), (*) -> the broadcast shape, bool."""
+    """Whether at least one element is nonzero. Shapes: (*), (*) -> the broadcast shape, bool."""
     return xp.logical_or(input, other)
 
 
 @op(promotes="common", samples=[S(bools(3, 4), bools(4)), S(t(3), ints(3))],
     array_names=("logical_xor",), inplace=True, scalar="NumPy has it for floats only")
 def logical_xor(xp, input: Array, other: Array):
-    """Whether just one of the elements is not 0. Shapes: (*), (*) -> the broadcast shape, bool."""
+    """Whether exactly one element is nonzero. Shapes: (*), (*) -> the broadcast shape, bool."""
     return xp.logical_xor(input, other)
 
 
 @op(promotes="common", operator="__and__", commutative=True, array_names=("bitwise_and",),
     inplace=True, samples=[S(bools(3, 4), bools(4)), S(ints(3), ints(3))])
 def bitwise_and(input: Array, other: Array):
-    """The bits that both have; on bool, logical and. Shapes: (*), (*) -> the broadcast shape."""
+    """Bitwise and; on bool, logical and. Shapes: (*), (*) -> the broadcast shape."""
     return input & other
 
 
 @op(promotes="common", operator="__or__", commutative=True, array_names=("bitwise_or",),
     inplace=True, samples=[S(bools(3, 4), bools(4)), S(ints(3), ints(3))])
 def bitwise_or(input: Array, other: Array):
-    """The bits that one has; on bool, logical or. Shapes: (*), (*) -> the broadcast shape."""
+    """Bitwise or; on bool, logical or. Shapes: (*), (*) -> the broadcast shape."""
     return input | other
 
 
 @op(promotes="common", operator="__xor__", commutative=True, array_names=("bitwise_xor",),
     inplace=True, samples=[S(bools(3, 4), bools(4)), S(ints(3), ints(3))])
 def bitwise_xor(input: Array, other: Array):
-    """The bits that just one has. Shapes: (*), (*) -> the broadcast shape."""
+    """Bitwise exclusive or. Shapes: (*), (*) -> the broadcast shape."""
     return input ^ other
 
 
 @op(promotes="common", operator="__invert__", array_names=("invert",), inplace=True,
     samples=[S(bools(3, 4)), S(ints(3))])
 def bitwise_not(input: Array):
-    """Every bit flipped; on bool, logical not. Shapes: (*) -> (*)."""
+    """Bitwise not; on bool, logical not. Shapes: (*) -> (*)."""
     return ~input
 
 
 @op(promotes="common", operator="__lshift__", array_names=("left_shift",), inplace=True,
     samples=[S(ints(3), ints(3)), S(ints(2, 3), 2), S(ints(3), 70), S(1, ints(3))])
 def bitwise_left_shift(xp, input: Array, other: Array):
-    """The bits moved up: input * 2 ** other; 0 where other is negative or all bits are out.
+    """input * 2 ** other; 0 where other is negative or all bits are shifted out.
 
     Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: no integers.
+        RuntimeError: bool.
     """
     refuse_bool("bitwise_left_shift", input, other)
     return xp.left_shift(input, other)
@@ -167,12 +167,12 @@ def bitwise_left_shift(xp, input: Array, other: Array):
 @op(promotes="common", operator="__rshift__", array_names=("right_shift",), inplace=True,
     samples=[S(ints(3, low=-9), ints(3)), S(ints(2, 3), 2), S(ints(3, low=-9), 70)])
 def bitwise_right_shift(xp, input: Array, other: Array):
-    """The bits moved down, keeping the sign: input / 2 ** other rounded down.
+    """input / 2 ** other rounded down, keeping the sign.
 
     Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: no integers.
+        RuntimeError: bool.
     """
     refuse_bool("bitwise_right_shift", input, other)
     return xp.right_shift(input, other)
@@ -180,8 +180,9 @@ def bitwise_right_shift(xp, input: Array, other: Array):
 
 @composed(samples=[S(t(3), t(3)), S(t(2, 3), t(3), rtol=10.0), S(ints(3), ints(3), rtol=1.0),
                    S(bools(3), bools(3))])
-def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
-    """|input - other| <= atol + rtol * |other|; infinities are close to themselves only.
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08,
+            equal_nan: bool = False) -> Tensor:
+    """|input - other| <= atol + rtol * |other|; an infinity is close only to itself.
 
     Shapes: (*), (*) -> the broadcast shape, bool.
 
@@ -203,12 +204,13 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
 
 
 @composed(samples=[S(t(3), t(3)), S(t(2, 3), t(2, 3), rtol=100.0)])
-def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08,
+             equal_nan: bool = False) -> bool:
     """Whether all elements are close, as a Python bool. Shapes: (*), (*) -> bool."""
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
 @composed(samples=[S(t(3), t(3)), S(ints(2), ints(3))])
-def equal(input, other):
+def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shapes and all elements are equal, as a Python bool. Shapes: (*), (*) -> bool."""
     return input.shape == other.shape and bool((input == other).all())

@@ -1,14 +1,13 @@
-"""Convolutions, transposed convolutions, and the windows they are made of.
+"""Convolutions, transposed convolutions, and their windows.
 
-Everything here is seen one tap of the kernel at a time: for a given element of the kernel, the
-outputs whose window has it inside the input, and the inputs that it meets there, are slices on
-both sides. Copying those slices lays windows out side by side (`windows`), adding them back is
-the derivative of that (`overlap_add`).
+All loops go over the taps, the elements of the kernel. For one tap, the outputs whose window has
+it inside the input, and the inputs that it reads, are two slices. `windows` copies these slices
+for all taps (im2col); `overlap_add` adds them back, and is its derivative (col2im).
 
-A convolution is a form in three arrays, Σ g · convolution(x, w), linear in each. Leaving out one
-of them gives the three ops `convolution`, `convolution_input` and `convolution_weight`; any
-derivative of one of them, of any order, is again one of them. Each is one large matrix product
-over all windows of as many images as fit into a cache.
+Σ g · convolution(x, w) is linear in each of g, x and w. Its gradients by g, x and w are the ops
+`convolution`, `convolution_input` and `convolution_weight`. Each derivative of one of them, of any
+order, is again one of them. Each is computed as large matrix products over the windows of as many
+images as fit into a cache.
 """
 
 from __future__ import annotations
@@ -16,28 +15,29 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..arrays import Array
 from ..arrays.devices import is_gpu_array
 from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
 from .samples import S, TensorSample, t
 
-Array = Any
 Sizes = tuple[int, ...]
-Tap = tuple[slice, slice]  # outputs, and the inputs that they meet
+Tap = tuple[slice, slice]  # outputs, and the inputs that the tap reads for them
 
-CPU_BLOCK, GPU_BLOCK = 2 ** 20, 2 ** 26  # elements of the windows that are laid out at a time
+CPU_BLOCK, GPU_BLOCK = 2 ** 20, 2 ** 26  # elements of the windows that are copied at a time
 
 
-# ---------------------------------------------------------------- where windows lie
+# ---------------------------------------------------------------- positions of windows
 
 
 def line_taps(size: int, out: int, kernel: int, stride: int, padding: int,
               dilation: int) -> list[Tap]:
-    """For each tap k of a kernel along one dim: the outputs o for which the input position
-    o * stride + k * dilation - padding exists, and those positions.
+    """For each tap k along one dim: the outputs o whose input position o * stride + k * dilation
+    - padding exists, and these positions.
     """
     taps = []
     for start in range(-padding, kernel * dilation - padding, dilation):
@@ -54,18 +54,18 @@ def line_taps(size: int, out: int, kernel: int, stride: int, padding: int,
 
 @dataclass(frozen=True)
 class Frame:
-    """A convolution without its values: sizes and steps, one for each spatial dim."""
+    """The sizes and parameters of a convolution, one for each spatial dim."""
 
     size: Sizes  # of the input
-    out: Sizes  # how many windows
+    out: Sizes  # the number of windows
     kernel: Sizes
     stride: Sizes
-    padding: Sizes  # before; what is needed behind follows from `out`
+    padding: Sizes  # before; the padding after follows from `out`
     dilation: Sizes
     groups: int = 1
 
     def taps(self) -> Iterator[tuple[Sizes, tuple[slice, ...], tuple[slice, ...]]]:
-        """Each element of the kernel, with its slices of the outputs and of the inputs."""
+        """Each tap, with its slices of the outputs and of the inputs."""
         lines = [enumerate(line_taps(*line)) for line in zip(
             self.size, self.out, self.kernel, self.stride, self.padding, self.dilation,
             strict=True)]
@@ -74,7 +74,7 @@ class Frame:
                    tuple(ins for _, (_, ins) in tap))
 
     def reversed(self) -> Frame:
-        """Of the convolution with the reversed kernel that undoes the shapes of this one."""
+        """The frame of the convolution with the reversed kernel, which maps `out` to `size`."""
         padding = tuple(d * (k - 1) - p for k, p, d in zip(
             self.kernel, self.padding, self.dilation, strict=True))
         return replace(self, size=self.out, out=self.size, padding=padding)
@@ -87,19 +87,19 @@ def copy_windows(into, images, frame):
 
 
 def add_windows(into, windows, frame):
-    """Adds windows (C, *kernel, N, *out) where they come from in images (C, N, *size)."""
+    """Adds windows (C, *kernel, N, *out) at their positions in images (C, N, *size)."""
     for k, outs, ins in frame.taps():
         into[(..., *ins)] += windows[(slice(None), *k, slice(None), *outs)]
 
 
 def _windows_first(array, frame):
-    """(N, C, *kernel, *out) seen as (C, *kernel, N, *out)."""
+    """A view of (N, C, *kernel, *out) as (C, *kernel, N, *out)."""
     n = len(frame.size)
     return array.transpose((*range(1, n + 2), 0, *range(n + 2, 2 * n + 2)))
 
 
 def _torch_windows(torch):
-    """`windows` and `overlap_add` made of PyTorch's unfold and fold."""
+    """`windows` and `overlap_add` by PyTorch's unfold and fold."""
     def windows(x, f):
         columns = torch.nn.functional.unfold(x, f.kernel, f.dilation, f.padding, f.stride)
         return columns.reshape(*x.shape[:2], *f.kernel, *f.out)
@@ -117,8 +117,8 @@ SQUARE = Frame((5, 4), (3, 4), (3, 2), (2, 1), (1, 1), (1, 2))
 
 @op(home="internal", method=False, samples=[S(t(2, 3, 5, 4), SQUARE)],
     reference=lambda torch: _torch_windows(torch)[0])
-def windows(xp, input: Array, frame: Any):
-    """Every window of every image, zero outside of it.
+def windows(xp, input: Array, frame: Frame):
+    """All windows of all images, with zeros for the padding.
 
     Shapes: (N, C, *size) -> (N, C, *kernel, *out).
     """
@@ -129,8 +129,8 @@ def windows(xp, input: Array, frame: Any):
 
 @op(home="internal", method=False, samples=[S(t(2, 3, 3, 2, 3, 4), SQUARE)],
     reference=lambda torch: _torch_windows(torch)[1])
-def overlap_add(xp, input: Array, frame: Any):
-    """The sum of windows at the places that they come from.
+def overlap_add(xp, input: Array, frame: Frame):
+    """Windows added at their positions: the adjoint of `windows`.
 
     Shapes: (N, C, *kernel, *out) -> (N, C, *size).
     """
@@ -143,11 +143,11 @@ windows.vjp(input=lambda xp, g, frame: overlap_add.run(xp, g, frame))
 overlap_add.vjp(input=lambda xp, g, frame: windows.run(xp, g, frame))
 
 
-# ---------------------------------------------------------------- one form, three ops
+# ---------------------------------------------------------------- the three ops
 
 
 def _parts(array, frame, channels):
-    """Slices of the batch whose windows make one block."""
+    """Slices of the batch, the windows of each of which fit into one block."""
     batch = array.shape[0]
     block = GPU_BLOCK if is_gpu_array(array) else CPU_BLOCK
     one = channels * math.prod(frame.kernel) * math.prod(frame.out)
@@ -161,7 +161,7 @@ def _columns(xp, input, frame):
     for part in _parts(input, frame, channels):
         images = input[part].swapaxes(0, 1)
         shape = (channels, *frame.kernel, images.shape[1], *frame.out)
-        if block is None or block.shape != shape:  # else the zeros of the padding are still there
+        if block is None or block.shape != shape:  # else the padding is zero already
             block = xp.zeros(shape, dtype=input.dtype)
         copy_windows(block, images, frame)
         yield part, block.reshape(_matrix(frame, channels * math.prod(frame.kernel),
@@ -169,7 +169,7 @@ def _columns(xp, input, frame):
 
 
 def _matrix(frame, rows, images):
-    """The shape of one matrix a group, its columns the positions of some images."""
+    """The shape of one matrix for each group, whose columns are the positions of images."""
     return frame.groups, rows // frame.groups, images * math.prod(frame.out)
 
 
@@ -186,7 +186,7 @@ def _per_group(weight, frame):
 
 
 def _torch_convolution(torch):
-    """The three ops made of PyTorch's."""
+    """The three ops by PyTorch's functions."""
     def convolution(x, w, b, f):
         return torch.nn.functional.conv2d(x, w, b, f.stride, f.padding, f.dilation, f.groups)
 
@@ -208,8 +208,8 @@ APART = Frame((5, 4), (2, 2), (3, 2), (2, 2), (1, 0), (2, 1), 2)
 @op(promotes="same", home="internal", method=False, samples=[
     S(t(2, 3, 5, 4), t(4, 3, 3, 2), t(4), CLOSE), S(t(2, 4, 5, 4), t(6, 2, 3, 2), None, APART)],
     reference=lambda torch: _torch_convolution(torch)[0])
-def convolution(xp, input: Array, weight: Array, bias: Array | None, frame: Any):
-    """The scalar product of each window with the weight, plus bias.
+def convolution(xp, input: Array, weight: Array, bias: Array | None, frame: Frame):
+    """The dot product of each window with the weight, plus bias.
 
     Shapes: (N, C, *size), (O, C / groups, *kernel), (O) -> (N, O, *out).
     """
@@ -226,13 +226,14 @@ def convolution(xp, input: Array, weight: Array, bias: Array | None, frame: Any)
 @op(promotes="same", home="internal", method=False, samples=[
     S(t(2, 4, 5, 5), t(4, 3, 3, 2), CLOSE), S(t(2, 6, 2, 2), t(6, 2, 3, 2), APART)],
     reference=lambda torch: _torch_convolution(torch)[1])
-def convolution_input(xp, input: Array, weight: Array, frame: Any):
-    """Each element times the weight, added up where its window lies: the transpose by the input.
+def convolution_input(xp, input: Array, weight: Array, frame: Frame):
+    """The gradient of `convolution` by its input: each element times the weight, added at the
+    positions of its window.
 
     Shapes: (N, O, *out), (O, C / groups, *kernel) -> (N, C, *size).
     """
     n, groups = input.shape[0], frame.groups
-    if set(frame.stride) == {1}:  # a convolution too; twice as fast as adding windows up
+    if set(frame.stride) == {1}:  # also a convolution; twice as fast as adding windows
         return convolution.op.forward(xp, input, _reversed_kernel(xp, weight, groups), None,
                                    frame.reversed())
     channels = weight.shape[1] * groups
@@ -246,7 +247,7 @@ def convolution_input(xp, input: Array, weight: Array, frame: Any):
 
 
 def _reversed_kernel(xp, weight, groups):
-    """(O, C / groups, *kernel) as (C, O / groups, *kernel), the kernel from end to start."""
+    """(O, C / groups, *kernel) as (C, O / groups, *kernel), with the kernel reversed."""
     o, c, *kernel = weight.shape
     swapped = weight.reshape(groups, o // groups, c, *kernel).swapaxes(1, 2)
     return xp.flip(swapped.reshape(groups * c, o // groups, *kernel),
@@ -256,8 +257,9 @@ def _reversed_kernel(xp, weight, groups):
 @op(promotes="same", home="internal", method=False, samples=[
     S(t(2, 3, 5, 4), t(2, 4, 5, 5), CLOSE), S(t(2, 4, 5, 4), t(2, 6, 2, 2), APART)],
     reference=lambda torch: _torch_convolution(torch)[2])
-def convolution_weight(xp, input: Array, grad: Array, frame: Any):
-    """Each window times the element of `grad` that it belongs to: the transpose by the weight.
+def convolution_weight(xp, input: Array, grad: Array, frame: Frame):
+    """The gradient of `convolution` by its weight: the sum of each window times its element of
+    `grad`.
 
     Shapes: (N, C, *size), (N, O, *out) -> (O, C / groups, *kernel).
     """
@@ -284,40 +286,39 @@ convolution_weight.vjp(
 )
 
 
-# ---------------------------------------------------------------- what users call
+# ---------------------------------------------------------------- public functions
 
 
-def per_dim(name: str, what: str, value: Any, dims: int) -> Sizes:
+def per_dim(name: str, what: str, value: int | Sequence[int], dims: int) -> Sizes:
     """A parameter for each spatial dim: one number for all of them, or one each.
 
     Raises:
         RuntimeError: another number of them.
-        TypeError: no integers.
+        TypeError: not integers.
     """
     try:
-        found = tuple(map(operator.index, value)) if isinstance(value, tuple | list) \
-            else (operator.index(value),)
+        sizes: Sequence[Any] = value if isinstance(value, tuple | list) else (value,)
+        given = tuple(map(operator.index, sizes))
     except TypeError:
         raise TypeError(f"{name}: {what} must be an int or a tuple of {dims} ints, "
                         f"got {value!r}") from None
-    if len(found) not in (1, dims):
+    if len(given) not in (1, dims):
         raise RuntimeError(f"{name}: {what} must be an int or a tuple of {dims}, got {value!r}")
-    return found * dims if len(found) == 1 else found
+    return given * dims if len(given) == 1 else given
 
 
 def at_least(name: str, least: int, **parameters: Sizes) -> None:
-    """Refuses parameters below a bound.
-
+    """
     Raises:
-        RuntimeError: naming the parameter.
+        RuntimeError: a parameter below the bound.
     """
     for what, value in parameters.items():
         if min(value) < least:
             raise RuntimeError(f"{name}: {what} must be at least {least}, got {value}")
 
 
-def with_batch(name: str, input: Any, dims: int) -> tuple[Any, bool]:
-    """(C, *size) as (1, C, *size), and whether that was needed.
+def with_batch(name: str, input: Tensor, dims: int) -> tuple[Tensor, bool]:
+    """(C, *size) as (1, C, *size), and whether the input was unbatched.
 
     Raises:
         RuntimeError: the input has another number of dimensions.
@@ -331,14 +332,14 @@ def with_batch(name: str, input: Any, dims: int) -> tuple[Any, bool]:
 
 def named(function: Callable[..., Any], name: str, doc: str,
           **entry: Any) -> Callable[..., Any]:
-    """Enters one of the functions that differ in the number of dims into the table."""
+    """Enters a function for one number of dims into the table."""
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
     return composed(home="nn.functional", method=False, **entry)(function)
 
 
 def _check(name, input, weight, bias, groups, given, made):
-    """What a convolution requires of its arrays; `given` and `made` are channels of the weight."""
+    """Checks the arrays; `given` and `made` are the input and output channels of the weight."""
     w = tuple(weight.shape)
     if w[0] % groups or not w[0]:
         raise RuntimeError(f"{name}: the weight of shape {w} cannot be split into {groups} groups: "
@@ -353,7 +354,7 @@ def _check(name, input, weight, bias, groups, given, made):
 
 
 def _padded_sizes(name, padding, stride, kernel, dilation):
-    """The padding before and the padding in all, from numbers or 'same' or 'valid'."""
+    """The padding before, and the sum of both paddings, from numbers, 'same' or 'valid'."""
     if not isinstance(padding, str):
         padding = per_dim(name, "padding", padding, len(kernel))
         at_least(name, 0, padding=padding)
@@ -402,8 +403,8 @@ def _conv(dims: int) -> Callable[..., Any]:
     return named(conv, name, f"""Σ input · weight + bias, over the channels and a kernel of {dims}d.
 
     It is a cross-correlation: the kernel is not reversed. `padding` is a number, a tuple, 'valid'
-    (none) or 'same' (as much as keeps the size, the odd one behind). With groups, each group of
-    output channels sees its group of input channels.
+    (none) or 'same' (which keeps the size; an odd one is padded after). With groups, each group of
+    output channels reads its group of input channels.
 
     Shapes: (N, C, *size) or (C, *size), (O, C / groups, *kernel), (O) -> (N, O, *out) or
     (O, *out), out = (size + 2 padding - dilation (kernel - 1) - 1) // stride + 1.
@@ -461,10 +462,10 @@ def _conv_transpose(dims: int) -> Callable[..., Any]:
 
     return named(conv_transpose, name, f"""The transpose of conv{dims}d.
 
-    Every element adds itself, times the weight, to the window that it would come from.
+    Each element times the weight is added at the positions of its window.
 
-    With the same parameters it maps the shapes of that convolution's output to those of its
-    input; `output_padding` says which, where a stride leaves several.
+    With the same parameters it maps the output shape of that convolution to its input shape. With
+    a stride several input shapes are possible; `output_padding` selects one.
 
     Shapes: (N, C, *size) or (C, *size), (C, O / groups, *kernel), (O) -> (N, O, *out) or
     (O, *out), out = (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1.
@@ -490,7 +491,7 @@ conv_transpose1d, conv_transpose2d, conv_transpose3d = map(_conv_transpose, (1, 
 
 
 def _blocks(name, size, kernel_size, dilation, padding, stride):
-    """The frame of unfold and fold, whose windows lie within an image of `size`."""
+    """The frame of unfold and fold for an image of `size`."""
     kernel, dilation, padding, stride = (per_dim(name, what, value, 2) for what, value in (
         ("kernel_size", kernel_size), ("dilation", dilation), ("padding", padding),
         ("stride", stride)))
@@ -506,7 +507,8 @@ def _blocks(name, size, kernel_size, dilation, padding, stride):
 
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 3, 5, 4), (3, 2)), S(t(2, 3, 5, 4), 2, 2, 1, 2), S(t(3, 5, 4), 3), S(t(0, 2, 4, 4), 2)])
-def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
+def unfold(input: Tensor, kernel_size: int | Sequence[int], dilation: int | Sequence[int] = 1,
+           padding: int | Sequence[int] = 0, stride: int | Sequence[int] = 1) -> Tensor:
     """Each window of an image as a column (im2col); `fold` is its transpose.
 
     Shapes: (N, C, H, W) or (C, H, W) -> (N, C * kernel, windows) or (C * kernel, windows).
@@ -524,8 +526,10 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
 
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 18, 9), (5, 4), (3, 2)), S(t(2, 12, 6), (5, 4), 2, 2, 1, 2), S(t(27, 6), (5, 4), 3)])
-def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
-    """Columns added up where `unfold` would take them from (col2im); overlaps add.
+def fold(input: Tensor, output_size: int | Sequence[int], kernel_size: int | Sequence[int],
+         dilation: int | Sequence[int] = 1, padding: int | Sequence[int] = 0,
+         stride: int | Sequence[int] = 1) -> Tensor:
+    """Columns added at the positions that `unfold` takes them from (col2im); overlaps accumulate.
 
     Shapes: (N, C * kernel, windows) or (C * kernel, windows) -> (N, C, *output_size) or
     (C, *output_size).

@@ -1,25 +1,24 @@
-"""Distances and similarities of vectors, and vectors of length 1."""
+"""Distances and similarities of vectors, and normalisation to norm 1."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy
 
-from ..arrays import devices
+from ..arrays import Array, devices
 from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
+from .dims import Dim
 from .index import getitem
-from .reduce import vector_norm
+from .norms import vector_norm
 from .samples import S, t
 from .shape import broadcast_to, unsqueeze
-
-Array = Any
 
 
 @composed(samples=[S(t(2, 3), t(2, 3)), S(t(4), t(4), dim=0), S(t(2, 1, 3), t(4, 3), dim=-1),
                    S(t(2, 3), t(2, 3), 0, 0.5)])
-def cosine_similarity(x1, x2, dim=1, eps=1e-8):
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)). Shapes: (*, n, *), (*, n, *) -> (*)."""
     sizes = [vector_norm(x, 2, dim, True).clamp(min=eps) for x in (x1, x2)]
     return (x1 / sizes[0] * (x2 / sizes[1])).sum(dim)
@@ -27,7 +26,8 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
 
 @composed(samples=[S(t(2, 3), t(2, 3)), S(t(3), t(3)), S(t(4, 3), t(3), p=1, keepdim=True),
                    S(t(2, 3), t(2, 3), 3, 0.0)])
-def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
+                      keepdim: bool = False) -> Tensor:
     """The p-norm of x1 - x2 + eps over the last dim. Shapes: (*, n), (*, n) -> (*)."""
     return vector_norm(x1 - x2 + eps, p, -1, keepdim)
 
@@ -35,8 +35,8 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 3)), S(t(2, 3), 1), S(t(2, 3, 2), p=3, dim=-1), S(t(2, 3), 2, (0, 1)),
     S(t(2, 3, distinct=True), math.inf), S(t(2, 3), eps=5.0), S(t(4), dim=0)])
-def normalize(input, p=2.0, dim=1, eps=1e-12):
-    """input / max(|input|_p, eps), the norm taken over `dim`. Shapes: (*, n, *) -> (*, n, *)."""
+def normalize(input: Tensor, p: float = 2.0, dim: Dim = 1, eps: float = 1e-12) -> Tensor:
+    """input / max(|input|_p, eps), with the norm over `dim`. Shapes: (*, n, *) -> (*, n, *)."""
     return input / vector_norm(input, p, dim, True).clamp(min=eps)
 
 
@@ -49,7 +49,7 @@ def _differences(torch):
         x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
 
 
-# Up to how many rows PyTorch, and cdist below, subtracts instead of multiplying.
+# Up to this number of rows PyTorch, and cdist below, subtract instead of multiplying.
 FEW = 25
 
 
@@ -59,8 +59,8 @@ FEW = 25
 def euclidean_distances(xp, x1: Array, x2: Array):
     """|x1 - x2| for all pairs of rows; the gradient at distance 0 is 0.
 
-    An op of its own: its derivative is two matrix products, where the composed one would keep
-    the differences of all pairs. Many rows are compared through |x|² + |y|² - 2 x·y.
+    An op with a rule: its derivative is two matrix products, where a composed one would keep the
+    differences of all pairs. Many rows are compared by |x|² + |y|² - 2 x·y.
 
     Shapes: (*, n, k), (*, m, k) -> (*, n, m).
     """
@@ -87,7 +87,8 @@ def _(xp, g, x1, x2, out, needs):
 @composed(method=False, reference=_differences, samples=[
     S(t(3, 2), t(4, 2)), S(t(2, 3, 2), t(1, 4, 2), 1.0), S(t(3, 2), t(4, 2), 3.0),
     S(t(3, 2, distinct=True), t(4, 2), math.inf), S(t(3, 2, grad=False), t(4, 2, grad=False), 0.0)])
-def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0,
+          compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
     """The p-norm distances of all pairs of rows; the gradient at distance 0 is 0.
 
     Shapes: (*, n, k), (*, m, k) -> (*, n, m).
@@ -111,7 +112,7 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
           reference=lambda torch: lambda x, p=2.0: torch.stack(
               [torch.linalg.vector_norm(x[i] - x[j], p) for i in range(len(x))
                for j in range(i + 1, len(x))]) if len(x) > 1 else x.new_zeros(0) * x.sum())
-def pdist(input, p=2.0):
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-norm distances of each pair of different rows, in the order (0, 1), (0, 2), ...
 
     Shapes: (n, k) -> (n (n - 1) / 2).

@@ -1,7 +1,7 @@
-"""Operations on each element: arithmetic, powers, the elementary functions, rounding, choices.
+"""Elementwise operations: arithmetic, powers, elementary functions, rounding, extrema of two.
 
-Integers become the default dtype where PyTorch's do (`sqrt`), and stay integers where they can
-(`neg`, `floor`, `clamp`).
+As in PyTorch, integers become the default dtype in functions such as `sqrt`, and stay integers
+in `neg`, `floor`, `clamp` and others.
 """
 
 from __future__ import annotations
@@ -11,53 +11,27 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..arrays import dtypes
+from ..arrays import Array, dtypes
 from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
+from .checks import is_floating, is_number, need_floating, need_one_of, refuse_bool
 from .masking import masked
 from .samples import S, binary, bools, ints, t, unary
 
-Array = Any
-STEP = "a step, without gradient"
+STEP = "a step function, without gradient"
 INTEGERS = [S(ints(5, low=-9, high=9), 4), S(ints(5, low=-9), ints(1, low=2))]
-
-
-def is_number(x: Any) -> bool:
-    """Whether an operand is a Python number rather than an array."""
-    return isinstance(x, bool | int | float)
-
-
-def is_floating(x: Any) -> bool:
-    """Whether a number, a Tensor or an array is of floating point."""
-    return isinstance(x, float) if is_number(x) else dtypes.resolve(x.dtype).is_floating_point
-
-
-def refuse_bool(name: str, *arrays: Any) -> None:
-    """
-    Raises:
-        RuntimeError: an array of truth values, which have no arithmetic.
-    """
-    if all(is_number(a) or a.dtype.kind == "b" for a in arrays):
-        raise RuntimeError(f"{name}: is not defined for bool; convert with .int(), or use the "
-                           "logical operations ~ & | ^")
-
-
-def need_floating(name: str, tensor: Any) -> None:
-    """
-    Raises:
-        RuntimeError: a Tensor of integers.
-    """
-    if not tensor.dtype.is_floating_point:
-        raise RuntimeError(f"{name}: needs floating point, got {tensor.dtype.name}; convert it "
-                           "with .float() first")
 
 
 # ---------------------------------------------------------------- arithmetic
 
 
-def _times_alpha(name, input, other, alpha):
-    """alpha * other, which a float may scale only if one of the operands is one."""
-    if alpha == 1:
-        return other
+def _times_alpha(name: str, input: Tensor | float, other: Tensor | float,
+                 alpha: float) -> Tensor | float:
+    """alpha * other.
+
+    Raises:
+        RuntimeError: alpha is a float, and both operands are integers.
+    """
     if isinstance(alpha, float) and not is_floating(input) and not is_floating(other):
         raise RuntimeError(f"{name}: alpha={alpha} is a float, the operands are integers; "
                            "convert one of them with .float()")
@@ -78,17 +52,13 @@ add.vjp(
 
 
 @add.public
-def add_with_alpha(input, other, tensor=None, *, alpha=1):
+def add_with_alpha(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """input + alpha * other. Shapes: (*), (*) -> the broadcast shape.
 
-    Older programs write add(input, alpha, other).
-
     Raises:
-        RuntimeError: integers, and an alpha that is none.
+        RuntimeError: integers, and an alpha that is a float.
     """
-    if tensor is not None:
-        other, alpha = tensor, other
-    return add(input, _times_alpha("add", input, other, alpha))
+    return add(input, other if alpha == 1 else _times_alpha("add", input, other, alpha))
 
 
 @op(promotes="common", operator="__sub__", inplace=True, array_names=("subtract",),
@@ -105,23 +75,19 @@ sub.vjp(
 
 
 @sub.public
-def sub_with_alpha(input, other, tensor=None, *, alpha=1):
+def sub_with_alpha(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """input - alpha * other. Shapes: (*), (*) -> the broadcast shape.
 
-    Older programs write sub(input, alpha, other).
-
     Raises:
-        RuntimeError: integers, and an alpha that is none; two Tensors of bool (use `^`).
+        RuntimeError: integers, and an alpha that is a float; two Tensors of bool (use `^`).
     """
-    if tensor is not None:
-        other, alpha = tensor, other
-    return sub(input, _times_alpha("sub", input, other, alpha))
+    return sub(input, other if alpha == 1 else _times_alpha("sub", input, other, alpha))
 
 
 @composed(method=False, samples=[S(t(2, 3), t(3)), S(t(2, 3), 1.5, alpha=2)])
-def rsub(input, other, *, alpha=1):
+def rsub(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """other - alpha * input. Shapes: (*), (*) -> the broadcast shape."""
-    return sub(other, _times_alpha("rsub", other, input, alpha))
+    return sub(other, input if alpha == 1 else _times_alpha("rsub", other, input, alpha))
 
 
 @op(promotes="common", operator="__mul__", commutative=True, inplace=True,
@@ -158,30 +124,29 @@ div.vjp(
 
 
 @div.public
-def div_with_rounding(input, other, *, rounding_mode=None):
+def div_with_rounding(input: Tensor | float, other: Tensor | float, *,
+                      rounding_mode: str | None = None) -> Tensor:
     """input / other; with rounding_mode "floor" or "trunc", rounded down or towards zero.
 
     Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: another rounding_mode; integers rounded, and a divisor that is 0.
+        RuntimeError: another rounding_mode; integers divided by 0, with a rounding_mode.
     """
     if rounding_mode is None:
         return div(input, other)
+    need_one_of("div", "rounding_mode", rounding_mode, (None, "floor", "trunc"))
     if rounding_mode == "floor":
         return floor_divide(input, other)
-    if rounding_mode != "trunc":
-        raise RuntimeError(f"div: rounding_mode {rounding_mode!r} is none of None, 'floor', "
-                           "'trunc'")
     if is_floating(input) or is_floating(other):
         return trunc(div(input, other))
-    return (input - fmod(input, other)) // other  # a float might not hold the quotient
+    return (input - fmod(input, other)) // other  # a float may not hold the quotient
 
 
 def _check_divisor(name, xp, input, other):
     """
     Raises:
-        RuntimeError: integers divided by 0, which no integer could be the result of; bool.
+        RuntimeError: integers divided by 0; bool.
     """
     if (input if is_number(other) else other).dtype.kind in "biu":
         refuse_bool(name, input, other)
@@ -264,17 +229,17 @@ def pow(input: Array, exponent: Array):
 
 
 def _integer_power(input, exponent):
-    """Integers to integers; where the exponent is negative, 1 / input ** -exponent rounded."""
+    """Integers to integers; for a negative exponent 1 / input ** -exponent, rounded to 0."""
     refuse_bool("pow", input, exponent)
     if is_number(exponent):
         if exponent < 0:
-            raise RuntimeError("pow: integers to a negative integer power are no integers; "
-                               "convert the base with .float()")
+            raise RuntimeError("pow: integers to a negative power are not integers; convert the "
+                               "base with .float()")
         return input ** exponent
     if exponent.dtype.kind == "u":
         return input ** exponent
     power = input ** (exponent * (exponent > 0))
-    # 1 and -1 have a reciprocal; an even exponent makes both of them 1.
+    # Only 1 and -1 have an integer reciprocal; an even exponent makes both 1.
     reciprocal = (input == 1) + (input == -1) * (1 - exponent % 2 * 2)
     return power * (exponent >= 0) + (exponent < 0) * reciprocal
 
@@ -283,7 +248,7 @@ def _integer_power(input, exponent):
 def _(xp, g, input, exponent):
     if is_number(exponent):
         return g * (exponent * input ** (exponent - 1)) if exponent != 0 else xp.zeros_like(g)
-    # x ** 0 is 1 everywhere: its derivative is 0 also where x ** -1 is infinite.
+    # x ** 0 is 1 everywhere: its derivative is 0, also where x ** -1 is infinite.
     return xp.where(exponent == 0, 0.0, g * (exponent * input ** (exponent - 1)))
 
 
@@ -299,10 +264,11 @@ def _(xp, g, input, exponent, out):
 
 @composed(inplace=True, scalar="computes in float64", samples=[
     S(t(3, low=0.3), t(3)), S(t(2, 3), 2), S(ints(3, low=1), -0.5), S(2, t(3))])
-def float_power(input, exponent):
+def float_power(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input ** exponent computed in float64. Shapes: (*), (*) -> the broadcast shape, float64."""
-    return pow(float(input) if is_number(input) else input.to(dtypes.float64),
-               float(exponent) if is_number(exponent) else exponent.to(dtypes.float64))
+    base, power = (float(x) if isinstance(x, bool | int | float) else x.to(dtypes.float64)
+                   for x in (input, exponent))
+    return pow(base, power)
 
 
 # ---------------------------------------------------------------- elementary functions
@@ -311,7 +277,7 @@ def float_power(input, exponent):
 def elementwise(name: str, rule: Callable[..., Any], doc: str, low: float = -2.0,
                 high: float = 2.0, promotes: str = "float", array_name: str = "",
                 **entry: Any) -> Any:
-    """An op that NumPy has as a function of one array, with its derivative."""
+    """An op that calls a NumPy function of one array, with the rule for its derivative."""
     numpy_name = array_name or name
 
     def forward(xp, input: Array):
@@ -411,18 +377,18 @@ def relu(xp, input: Array):
     return xp.maximum(input, 0)
 
 
-# `out > 0` would lose the gradient of NaN.
+# `out > 0` would drop the gradient at NaN.
 relu.vjp(input=lambda xp, g, out: masked(xp, g, out != 0))
 
 
 @composed(inplace=True, samples=[S(t(3, 4)), S(ints(3))])
-def deg2rad(input):
+def deg2rad(input: Tensor) -> Tensor:
     """Degrees as radians. Shapes: (*) -> (*)."""
     return input * (math.pi / 180)
 
 
 @composed(inplace=True, samples=[S(t(3, 4)), S(ints(3))])
-def rad2deg(input):
+def rad2deg(input: Tensor) -> Tensor:
     """Radians as degrees. Shapes: (*) -> (*)."""
     return input * (180 / math.pi)
 
@@ -432,7 +398,7 @@ def rad2deg(input):
 def atan2(xp, input: Array, other: Array):
     """The angle of the point (other, input), in [-π, π]. Shapes: (*), (*) -> the broadcast shape.
 
-    At the origin, where it has no derivative, its gradients are 0.
+    Its gradients at the origin are 0.
     """
     return xp.arctan2(input, other)
 
@@ -467,7 +433,7 @@ hypot.vjp(
 @op(promotes="common", inplace=True, aliases=("sgn",), array_names=("sign",), scalar=STEP,
     samples=[*unary(), S(ints(3, low=-3)), S(bools(3))])
 def sign(input: Array):
-    """-1, 0 or 1 by the sign, elementwise; 0 for NaN, unlike NumPy's. Shapes: (*) -> (*)."""
+    """The sign, -1, 0 or 1, elementwise; 0 for NaN, unlike NumPy's. Shapes: (*) -> (*)."""
     if input.dtype.kind == "b":
         return input.copy()
     return (input > 0).astype(input.dtype) - (input < 0)
@@ -493,7 +459,7 @@ abs.vjp(input=lambda xp, g, input: g * sign.run(xp, input))
 
 @op(samples=[S(t(3, 4, grad=False)), S(ints(3, low=-3)), S(bools(2))], scalar="no numbers")
 def signbit(xp, input: Array):
-    """Whether each element has a minus, -0.0 included. Shapes: (*) -> (*), bool."""
+    """Whether the sign bit of each element is set, as of -0.0. Shapes: (*) -> (*), bool."""
     return xp.signbit(input) if input.dtype.kind == "f" else input < 0
 
 
@@ -515,13 +481,13 @@ copysign.vjp(
 
 
 def _step(name: str, array_name: str, doc: str, **entry: Any) -> Any:
-    """A function that rounds: integers stay as they are, and its derivative is 0."""
+    """A rounding function: integers are unchanged, and its derivative is 0."""
     def forward(xp, input: Array):
         refuse_bool(name, input)
         return getattr(xp, array_name)(input) if input.dtype.kind == "f" else input.copy()
 
     forward.__name__, forward.__module__ = name, __name__
-    forward.__doc__ = (f"{doc}, elementwise; integers stay. Shapes: (*) -> (*).\n\n"
+    forward.__doc__ = (f"{doc}, elementwise; integers are unchanged. Shapes: (*) -> (*).\n\n"
                        "    Raises:\n        RuntimeError: bool.\n    ")
     made = op(promotes="common", array_names=(array_name,), scalar=STEP,
               samples=[*unary(), S(ints(3, low=-3))], **entry)(forward)
@@ -531,14 +497,14 @@ def _step(name: str, array_name: str, doc: str, **entry: Any) -> Any:
 floor = _step("floor", "floor", "Rounded down", inplace=True)
 ceil = _step("ceil", "ceil", "Rounded up", inplace=True)
 trunc = _step("trunc", "trunc", "Rounded towards zero", inplace=True, aliases=("fix",))
-rint = _step("rint", "rint", "Rounded to the nearest integer, to the even one of two",
+rint = _step("rint", "rint", "Rounded to the nearest integer, to the even one at a tie",
              method=False, internal=True, reference="round")
 
 
 @composed(inplace=True, scalar=STEP, samples=[
     *unary(), S(t(3, 4), decimals=1), S(t(3, low=-900, high=900), decimals=-2), S(ints(3))])
-def round_(input, *, decimals=0):
-    """Rounded to so many decimals, halfway cases to the even digit; integers stay.
+def round_(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """Rounded to `decimals` digits, to the even digit at a tie; integers are unchanged.
 
     Shapes: (*) -> (*).
 
@@ -565,7 +531,7 @@ frac.vjp(input=lambda g: g)
 
 
 @composed(operator="__pos__", samples=unary())
-def positive(input):
+def positive(input: Tensor) -> Tensor:
     """+input: the input itself. Shapes: (*) -> (*).
 
     Raises:
@@ -575,18 +541,18 @@ def positive(input):
     return input
 
 
-# ---------------------------------------------------------------- choices
+# ---------------------------------------------------------------- extrema and bounds
 
 
 def _share(xp, g, mine, theirs):
-    """`g` where `mine` is not the smaller one, half of it at a tie."""
+    """`g` where mine >= theirs, half of it at a tie."""
     return masked(xp, g, ~(mine < theirs)) - masked(xp, g, mine == theirs) * 0.5
 
 
 @op(promotes="common", array_names=("maximum",), samples=[*binary(numbers=False), S(bools(3),
                                                           bools(3)), S(ints(3), t(3))])
 def maximum(xp, input: Array, other: Array):
-    """The larger of two, NaN if one is NaN; a tie shares its gradient.
+    """The larger of two, NaN if one is NaN; at a tie both get half of the gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
@@ -596,7 +562,7 @@ def maximum(xp, input: Array, other: Array):
 @op(promotes="common", array_names=("minimum",), samples=[*binary(numbers=False), S(bools(3),
                                                           bools(3)), S(ints(3), t(3))])
 def minimum(xp, input: Array, other: Array):
-    """The smaller of two, NaN if one is NaN; a tie shares its gradient.
+    """The smaller of two, NaN if one is NaN; at a tie both get half of the gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
@@ -605,7 +571,7 @@ def minimum(xp, input: Array, other: Array):
 
 @op(promotes="common", array_names=("fmax",), samples=binary(numbers=False))
 def fmax(xp, input: Array, other: Array):
-    """The larger of two, the other one if one is NaN; at a tie the gradient is the input's.
+    """The larger of two, ignoring NaN; at a tie the input gets the gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
@@ -614,7 +580,7 @@ def fmax(xp, input: Array, other: Array):
 
 @op(promotes="common", array_names=("fmin",), samples=binary(numbers=False))
 def fmin(xp, input: Array, other: Array):
-    """The smaller of two, the other one if one is NaN; at a tie the gradient is the input's.
+    """The smaller of two, ignoring NaN; at a tie the input gets the gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
@@ -646,8 +612,8 @@ fmin.vjp(
 def clamp(xp, input: Array, min: Array | None = None, max: Array | None = None):
     """min(max(input, min), max), for bounds that are numbers, Tensors or None.
 
-    Shapes: (*), bounds that broadcast -> the broadcast shape. At a bound the gradient is the
-    input's.
+    Shapes: (*), bounds that broadcast -> the broadcast shape. At a bound the input
+    gets the gradient.
 
     Raises:
         RuntimeError: neither bound is given.
@@ -675,13 +641,13 @@ clamp.vjp(
 
 
 @composed(inplace=True, samples=[S(t(3, 4), 0.1), S(t(3, 4), t(4)), S(ints(4), 2)])
-def clamp_min(input, min):
+def clamp_min(input: Tensor, min: Tensor | float) -> Tensor:
     """max(input, min). Shapes: (*), (*) -> the broadcast shape."""
     return clamp(input, min)
 
 
 @composed(inplace=True, samples=[S(t(3, 4), 0.1), S(t(3, 4), t(4)), S(ints(4), 2)])
-def clamp_max(input, max):
+def clamp_max(input: Tensor, max: Tensor | float) -> Tensor:
     """min(input, max). Shapes: (*), (*) -> the broadcast shape."""
     return clamp(input, None, max)
 
@@ -689,9 +655,9 @@ def clamp_max(input, max):
 @op(inplace=True, samples=[*unary(), S(t(3), 1.0, 2.0, 3.0), S(ints(3))])
 def nan_to_num(xp, input: Array, nan: float | None = 0.0, posinf: float | None = None,
                neginf: float | None = None):
-    """NaN, inf and -inf replaced: by 0 and the largest and smallest number of the dtype.
+    """Replaces NaN by 0, inf and -inf by the largest and smallest number of the dtype.
 
-    Shapes: (*) -> (*). No gradient flows through what was replaced.
+    Shapes: (*) -> (*). Replaced elements get no gradient.
     """
     return xp.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
@@ -702,7 +668,7 @@ nan_to_num.vjp(input=lambda xp, g, input: g * xp.isfinite(input))
 @op(promotes="same", inplace=True, samples=[S(t(3, 4, grad=False), t(4, grad=False)),
                                             S(ints(5, low=-2), ints(1))], scalar=STEP)
 def heaviside(xp, input: Array, values: Array):
-    """0 below 0 and for NaN, `values` at 0, 1 above it; without gradient.
+    """0 below 0 and for NaN, `values` at 0, 1 above 0; without gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
@@ -721,7 +687,7 @@ def lerp(xp, input: Array, end: Array, weight: Array):
     Shapes: (*), (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: the dtypes differ, or are no floating point.
+        RuntimeError: the dtypes differ, or are not floating point.
     """
     step = end - input
     return xp.where(weight < 0.5, input + weight * step, end - step * (1 - weight))
@@ -735,13 +701,13 @@ lerp.vjp(
 
 
 @lerp.public
-def lerp_with_number(input, end, weight):
+def lerp_with_number(input: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
     """input + weight * (end - input), exact at both ends; `weight` is a Tensor or a number.
 
     Shapes: (*), (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: the dtypes differ, or are no floating point.
+        RuntimeError: the dtypes differ, or are not floating point.
     """
     need_floating("lerp", input)
     return lerp(input, end, input.new_tensor(weight) if is_number(weight) else weight)
@@ -749,32 +715,24 @@ def lerp_with_number(input, end, weight):
 
 @composed(inplace=True, samples=[S(t(2, 3), t(2, 3), t(3)), S(t(2, 3), t(3), t(2, 1), value=0.5),
                                  S(ints(3), ints(3), ints(3), value=2)])
-def addcmul(input, tensor1, tensor2, tensor=None, *, value=1):
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """input + value * tensor1 * tensor2. Shapes: (*), (*), (*) -> the broadcast shape.
 
-    Older programs write addcmul(input, value, tensor1, tensor2).
-
     Raises:
-        RuntimeError: all three are of bool; integers, and a value that is none.
+        RuntimeError: all three are of bool; integers, and a value that is a float.
     """
-    if tensor is not None:
-        value, tensor1, tensor2 = tensor1, tensor2, tensor
     refuse_bool("addcmul", input._array, tensor1._array, tensor2._array)
     return add_with_alpha(input, tensor1 * tensor2, alpha=value)
 
 
 @composed(inplace=True, samples=[S(t(2, 3), t(2, 3), t(3, low=0.3)),
                                  S(t(2, 3), t(3), t(2, 1, low=0.3), value=0.5)])
-def addcdiv(input, tensor1, tensor2, tensor=None, *, value=1):
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """input + value * tensor1 / tensor2. Shapes: (*), (*), (*) -> the broadcast shape.
 
-    Older programs write addcdiv(input, value, tensor1, tensor2).
-
     Raises:
-        RuntimeError: integers are divided.
+        RuntimeError: both divisor and dividend are integers.
     """
-    if tensor is not None:
-        value, tensor1, tensor2 = tensor1, tensor2, tensor
     if not is_floating(tensor1) and not is_floating(tensor2):
         raise RuntimeError(f"addcdiv: divides floating point, got {tensor1.dtype} and "
                            f"{tensor2.dtype}; convert one of them with .float()")

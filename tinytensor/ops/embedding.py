@@ -1,23 +1,21 @@
-"""Rows of a matrix by their positions: embeddings, and bags of them put together."""
+"""Rows of a matrix by their positions: embeddings, bags of embeddings, and one-hot rows."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy
 
-from ..arrays import devices, dtypes
+from ..arrays import Array, devices, dtypes
 from ..arrays.devices import array_module
 from ..autograd import graph
 from ..autograd.graph import tensor_of
 from ..autograd.modes import no_grad
 from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
+from .checks import need_one_of
 from .gather import index_add, scatter_reduce
 from .index import check_labels, getitem, put_zeros, where
 from .samples import S, ints, t
 from .shape import broadcast_to, reshape
-
-Array = Any
 
 
 @op(home="nn.functional", method=False, samples=[
@@ -28,9 +26,9 @@ def embedding(input: Array, weight: Array, padding_idx: int | None = None,
               scale_grad_by_freq: bool = False):
     """The rows of `weight` at the positions in `input`; the one at padding_idx gets no gradient.
 
-    Shapes: (*) integers, (V, D) -> (*, D). With max_norm, the rows that are looked up are first
-    scaled down, in place, to a norm of at most that; with scale_grad_by_freq, the gradient of a
-    row is divided by how often it was looked up. `sparse` changes nothing: gradients are dense.
+    Shapes: (*) integers, (V, D) -> (*, D). With max_norm, the selected rows are first scaled
+    down, in place, to at most that norm. With scale_grad_by_freq, the gradient of a row is divided
+    by its number of occurrences. `sparse` has no effect: gradients are dense.
 
     Raises:
         IndexError: a position outside of [0, V - 1].
@@ -56,8 +54,9 @@ def _(xp, g, input, weight_shape, weight_dtype, padding_idx, scale_grad_by_freq)
 
 
 @embedding.public
-def checked_embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
-                      scale_grad_by_freq=False, sparse=False):
+def checked_embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None,
+                      max_norm: float | None = None, norm_type: float = 2.0,
+                      scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
     if input.dtype not in (dtypes.int64, dtypes.int32):
         raise RuntimeError(f"embedding: positions must be int64 or int32, got {input.dtype}; "
                            "convert them with .long()")
@@ -98,24 +97,25 @@ def _bound_rows(weight, positions, max_norm, norm_type):
     reference=lambda torch: lambda input, weight, offsets=None, **options: (
         torch.nn.functional.embedding_bag(
             input, weight, None if offsets is None else torch.from_numpy(offsets), **options)))
-def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
-                  scale_grad_by_freq=False, mode="mean", sparse=False, per_sample_weights=None,
-                  include_last_offset=False, padding_idx=None):
-    """The sum, mean or max of the rows of `weight` that each bag of positions names.
+def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None,
+                  max_norm: float | None = None, norm_type: float = 2,
+                  scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,
+                  per_sample_weights: Tensor | None = None, include_last_offset: bool = False,
+                  padding_idx: int | None = None) -> Tensor:
+    """The sum, mean or max of the rows of `weight` at the positions of each bag.
 
-    A bag is a row of the input or, if that has one dim, what stands from one offset to the next.
-    An empty bag gives zeros; positions equal to `padding_idx` do not count. `max_norm`,
+    A bag is a row of the input or, if that has one dim, the positions from one offset to the next.
+    An empty bag gives zeros; positions equal to `padding_idx` are ignored. `max_norm`,
     `scale_grad_by_freq` and `sparse` are as in `embedding`.
 
     Shapes: (B, N) or (M) with offsets (B), (V, D) -> (B, D).
 
     Raises:
-        ValueError: offsets for two dims, none for one; another mode.
+        ValueError: offsets with two dims, no offsets with one; another mode.
         NotImplementedError: per_sample_weights for another mode than "sum".
         IndexError: a position outside of [0, V - 1].
     """
-    if mode not in ("sum", "mean", "max"):
-        raise ValueError(f"embedding_bag: mode {mode!r} is none of 'sum', 'mean', 'max'")
+    need_one_of("embedding_bag", "mode", mode, ("sum", "mean", "max"), ValueError)
     if input.ndim not in (1, 2) or (input.ndim == 1) != (offsets is not None):
         raise ValueError("embedding_bag: give bags as rows of two dims, or one dim and offsets; "
                          f"got shape {tuple(input.shape)} and offsets {offsets}")
@@ -146,3 +146,29 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
         return total
     counts = index_add(out.new_zeros(len(ends) - 1), 0, bags, rows.new_ones(bags.numel()))
     return total / counts.clamp(min=1).unsqueeze(1)
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(ints(2, 3, high=4)), S(ints(3), 6), S(ints(), 5), S(ints(0), 3)],
+    scalar="gives positions")
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Rows of zeros with a 1 at each position. Shapes: (*) integers -> (*, C), int64.
+
+    Raises:
+        RuntimeError: not int64; a position outside of [0, C - 1]; no positions and no num_classes.
+    """
+    if tensor.dtype is not dtypes.int64:
+        raise RuntimeError(f"one_hot: positions must be int64, got {tensor.dtype}; convert them "
+                           "with .long()")
+    raw = tensor._array
+    if num_classes == -1:
+        if not raw.size:
+            raise RuntimeError("one_hot: num_classes must be given for an empty Tensor")
+        num_classes = int(raw.max()) + 1
+    if raw.size and (int(raw.min()) < 0 or int(raw.max()) >= num_classes):
+        wrong = int(raw.min()) if int(raw.min()) < 0 else int(raw.max())
+        raise RuntimeError(f"one_hot: position {wrong} is out of range for {num_classes} classes: "
+                           f"it must be in [0, {num_classes - 1}]")
+    xp = array_module(raw)
+    matches = xp.expand_dims(raw, -1) == xp.arange(num_classes)
+    return graph.tensor_of(matches.astype(xp.int64), None)

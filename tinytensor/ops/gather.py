@@ -1,22 +1,26 @@
 """Reading and writing by positions along a dim: gather, scatter and their relatives.
 
-All are made of three operations: `getitem`, `put_zeros`, which adds, and `setitem`. Positions
-are checked on the host before anything is written. Where several writes meet at one position,
-sums take them all, on the CPU always in the same order; of plain writes the last one stays.
+All are composed of three operations: `getitem`, `setitem`, and `put_zeros`, which accumulates.
+Positions are checked on the host before anything is written. Where positions repeat, sums
+accumulate, in a deterministic order on the CPU; of plain writes the last one is kept.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy
 
-from ..arrays import devices
+from ..arrays import Array, devices
 from ..autograd import graph
 from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
+from .checks import need_integers, need_one_of
+from .dims import axes
 from .index import (
     WHOLE,
+    Index,
     along,
     as_index,
     as_value,
@@ -28,18 +32,13 @@ from .index import (
     setitem,
     where,
 )
-from .reduce import axes
 from .samples import S, bools, ints, t
 from .shape import broadcast_to, reshape
 
-Array = Any
-
 
 def _integers(name, index):
-    """The array of positions."""
-    if index._array.dtype.kind not in "iu":
-        raise RuntimeError(f"{name}: positions must be integers, got {index.dtype}; convert them "
-                           "with .long()")
+    """The array of positions; checks its dtype."""
+    need_integers(name, index._array)
     return index._array
 
 
@@ -50,7 +49,7 @@ def _same_dtype(name, input, source):
 
 
 def _with_a_dim(x):
-    """A 0-d Tensor as one of one element."""
+    """A 0-d Tensor as a Tensor of shape (1,)."""
     return x if x.ndim else reshape(x, (1,))
 
 
@@ -58,7 +57,7 @@ def _with_a_dim(x):
 
 
 def _places(name, input, dim, index, source_shape):
-    """The full index that scatter writes to, gather reads from; checked.
+    """The index arrays that scatter writes to and gather reads from; checks them.
 
     Raises:
         RuntimeError: the ranks differ; the index is larger than the input (except along `dim`)
@@ -85,10 +84,10 @@ def _places(name, input, dim, index, source_shape):
     S(t(3, 4), 1, ints(3, 2, high=4)), S(t(3, 4), 0, ints(2, 3, high=3)),
     S(t(2, 3, 4), -2, ints(1, 5, 2, high=3)), S(t(3), 0, ints(4, high=3)), S(t(), 0, ints(high=1)),
     S(t(), 0, ints(3, high=1)), S(t(3, 4), 1, ints(3, 0)), S(ints(3), 0, ints(2, high=3))])
-def gather(input, dim, index, *, sparse_grad=False):
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i][j][k] = input[i][index[i][j][k]][k] for dim 1, and so on.
 
-    Unlike `take_along_dim` it does not broadcast: a smaller index reads a part of the input.
+    Unlike `take_along_dim` it does not broadcast: a smaller index reads only a part of the input.
 
     Shapes: (*, n, *), (+, k, +) no larger elsewhere -> (+, k, +).
 
@@ -97,8 +96,8 @@ def gather(input, dim, index, *, sparse_grad=False):
         IndexError: a position outside of [0, n - 1].
     """
     sizes = tuple(index.shape) or (1,)
-    found = getitem(_with_a_dim(input), _places("gather", input, dim, index, sizes))
-    return reshape(found, index.shape)
+    elements = getitem(_with_a_dim(input), _places("gather", input, dim, index, sizes))
+    return reshape(elements, index.shape)
 
 
 @composed(inplace=True, samples=[
@@ -107,7 +106,8 @@ def gather(input, dim, index, *, sparse_grad=False):
     S(t(3, 4, grad=False), 1, ints(3, 2, high=4), 0.5, reduce="add"),
     S(t(3, 4, grad=False), 1, ints(3, 5, high=4), 2.0, reduce="multiply"),
     S(t(), 0, ints(high=1), t()), S(t(3), 0, ints(0), t(0))])
-def scatter(input, dim, index, src=None, *, value=None, reduce=None):
+def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | float | None = None, *,
+            value: float | None = None, reduce: str | None = None) -> Tensor:
     """A copy of the input with out[i][index[i][j][k]][k] = src[i][j][k] for dim 1, and so on.
 
     `src` is a Tensor or a number; with reduce "add" or "multiply" it is added or multiplied.
@@ -123,8 +123,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
         src = as_value(fill_value("scatter", input, src), input).to(input.device)
         src = broadcast_to(src, index.shape)
     if reduce is not None:
-        if reduce not in ("add", "multiply"):
-            raise RuntimeError(f"scatter: reduce {reduce!r} is neither 'add' nor 'multiply'")
+        need_one_of("scatter", "reduce", reduce, ("add", "multiply"))
         return scatter_reduce(input, dim, index, src, {"add": "sum", "multiply": "prod"}[reduce])
     _same_dtype("scatter", input, src)
     at, values = _scattered("scatter", input, dim, index, src)
@@ -132,7 +131,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
 
 
 def _scattered(name, input, dim, index, src):
-    """Where to write, and the part of `src` to write."""
+    """The index to write at, and the part of `src` to write."""
     src = _with_a_dim(src)
     at = _places(name, input, dim, index, tuple(src.shape))
     return at, getitem(src, tuple(slice(n) for n in index.shape or (1,)))
@@ -142,7 +141,7 @@ def _scattered(name, input, dim, index, src):
     S(t(3, 4), 1, ints(3, 6, high=4), t(3, 6)),
     S(t(3), -1, ints(5, high=3), t(5)), S(t(), 0, ints(high=1), t()),
     S(ints(3), 0, ints(5, high=3), ints(5))])
-def scatter_add(input, dim, index, src):
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """The input with src[i][j][k] added to out[i][index[i][j][k]][k] for dim 1, and so on.
 
     Shapes: (*, n, *), (+, k, +), (+, k, +) or larger -> (*, n, *).
@@ -165,12 +164,13 @@ REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
     S(ints(4), 0, ints(6, high=4), ints(6, low=-5), "mean"),
     S(ints(4), 0, ints(6, high=4), ints(6, low=-5), "amax", include_self=False),
     S(t(), 0, ints(1, high=1), t(1), "prod")])
-def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
-    """Each element of the input with all those that `scatter` would write there, as one number:
-    their "sum", "prod", "mean", "amax" or "amin".
+def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *,
+                   include_self: bool = True) -> Tensor:
+    """Reduces each element of the input with all those that `scatter` would write there, by
+    "sum", "prod", "mean", "amax" or "amin".
 
-    `include_self=False` leaves the input's own out where at least one is written. Equal extrema
-    share the gradient evenly. A product has no second derivative where a source is 0.
+    `include_self=False` excludes the input's element where at least one is written. Ties share
+    the gradient evenly. A product has no second derivative where a source is 0.
 
     Shapes: (*, n, *), (+, k, +), (+, k, +) or larger -> (*, n, *).
 
@@ -178,8 +178,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
         RuntimeError: other ranks, sizes or dtypes; another `reduce`.
         IndexError: a position outside of [0, n - 1].
     """
-    if reduce not in REDUCTIONS:
-        raise RuntimeError(f"scatter_reduce: reduce {reduce!r} is none of {', '.join(REDUCTIONS)}")
+    need_one_of("scatter_reduce", "reduce", reduce, REDUCTIONS)
     _same_dtype("scatter_reduce", input, src)
     at, values = _scattered("scatter_reduce", input, dim, index, src)
     start, shape = _with_a_dim(input), tuple(input.shape) or (1,)
@@ -197,7 +196,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
 
 
 def _neutral(reduce, x):
-    """What changes nothing in a reduction of elements like those of `x`."""
+    """The identity of a reduction in the dtype of `x`."""
     if reduce in ("sum", "mean", "prod"):
         return 1 if reduce == "prod" else 0
     if x.dtype.is_floating_point:
@@ -214,8 +213,8 @@ DUPLICATES = numpy.array([0, 2, 0, 0, 2])
     S(t(4), t(5), (DUPLICATES,), how) for how in COMBINED],
     reference=lambda torch: lambda x, src, index, how: x.scatter_reduce(
         0, torch.from_numpy(index[0]), src, how))
-def combine_at(xp, input: Array, src: Array, index: Any, how: str):
-    """The input with `src` multiplied into it, or its extremum with it, at full index arrays.
+def combine_at(xp, input: Array, src: Array, index: Index, how: str):
+    """The input with `src` combined into it, by product or extremum, at index arrays of all dims.
 
     Shapes: (*), (+) -> (*).
     """
@@ -224,8 +223,8 @@ def combine_at(xp, input: Array, src: Array, index: Any, how: str):
     values = xp.reshape(xp.broadcast_to(src, where_.shape), (-1,))
     order = xp.argsort(xp.reshape(where_, (-1,)), kind="stable")
     where_, values = xp.reshape(where_, (-1,))[order], values[order]
-    # Equal positions now stand side by side. Each value takes in the one before it, then the one
-    # two before, four before: the last of a run has them all.
+    # Equal positions are now adjacent. Each value is combined with the one before it, then with
+    # the one 2 before, 4 before: the last of a run has combined all.
     step = 1
     while step < where_.size and bool((same := where_[step:] == where_[:-step]).any()):
         joined = xp.where(same, combine(values[step:], values[:-step]), values[step:])
@@ -238,7 +237,7 @@ def combine_at(xp, input: Array, src: Array, index: Any, how: str):
 
 
 def _share(xp, g, input, src, out, index):
-    """Of an extremum: the gradient for each of the equal ones, and which of the two have it."""
+    """For an extremum: the gradient for each tied element, and masks of those in each operand."""
     mine = xp.ones_like(input) * (input == out)
     written = xp.ones_like(src) * (src == getitem.run(xp, out, index))
     return g / (mine + put_zeros.run(xp, written, input.shape, index)), mine, written
@@ -257,7 +256,7 @@ def _(xp, g, input, src, out, index, how):
     if how != "prod":
         share, _, written = _share(xp, g, input, src, out, index)
         return getitem.run(xp, share, index) * written
-    # The product of the others: that of all nonzero ones without this one, where no other is 0.
+    # The product of the others: that of all nonzero ones over this one, where no other is 0.
     zero = src == 0
     if xp is graph.tensors and bool(zero.any()):
         raise RuntimeError("scatter_reduce: the gradient of 'prod' cannot be differentiated again "
@@ -271,7 +270,7 @@ def _(xp, g, input, src, out, index, how):
 
 
 def _slices(name, input, dim, index, negative=False):
-    """The index of the slices at positions along a dim; checked."""
+    """The index of the slices at positions along a dim; checks it."""
     array = _integers(name, index).reshape(-1)
     if index.ndim > 1:
         raise RuntimeError(f"{name}: the index must have one dimension, got shape "
@@ -284,18 +283,18 @@ def _slices(name, input, dim, index, negative=False):
 @composed(samples=[
     S(t(3, 4), 1, ints(5, high=4)), S(t(3, 4), 0, ints(2, high=3)), S(t(3, 4), -1, ints(high=4)),
     S(t(3), 0, ints(0)), S(t(), 0, ints(1, high=1)), S(ints(3), 0, ints(2, high=3))])
-def index_select(input, dim, index):
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices at the positions `index` along `dim`. Shapes: (*, n, *), (k) -> (*, k, *).
 
     Raises:
         IndexError: a position outside of [0, n - 1].
     """
-    found = getitem(_with_a_dim(input), _slices("index_select", input, dim, index))
-    return found if input.ndim else reshape(found, ())
+    selected = getitem(_with_a_dim(input), _slices("index_select", input, dim, index))
+    return selected if input.ndim else reshape(selected, ())
 
 
 def _as_slices(name, input, at, source):
-    """The source of index_add and index_copy, as what `at` selects."""
+    """The source of index_add and index_copy, in the shape that `at` selects."""
     _same_dtype(name, input, source)
     selected = list(input.shape) or [1]
     selected[len(at) - 1] = len(at[-1])
@@ -309,7 +308,8 @@ def _as_slices(name, input, at, source):
     S(t(3, 4), 0, ints(5, high=3), t(5, 4)), S(t(3, 4), -1, ints(2, high=4), t(3, 2), alpha=-0.5),
     S(t(3), 0, ints(2, high=3), t(2)), S(t(), 0, ints(high=1), t()),
     S(ints(3), 0, ints(4, high=3), ints(4), alpha=2)])
-def index_add(input, dim, index, source, *, alpha=1):
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *,
+              alpha: float = 1) -> Tensor:
     """The input with alpha * source added to the slices at `index` along `dim`.
 
     Shapes: (*, n, *), (k), (*, k, *) -> (*, n, *).
@@ -327,7 +327,7 @@ def index_add(input, dim, index, source, *, alpha=1):
 @composed(inplace=True, samples=[
     S(t(3, 4), 0, ints(1, high=3), t(1, 4)), S(t(3, 4), 1, ints(1, high=4), t(3, 1)),
     S(t(3), 0, ints(0), t(0)), S(t(), 0, ints(1, high=1), t(1))])
-def index_copy(input, dim, index, source):
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """The input with the slices at `index` along `dim` replaced by those of the source.
 
     Shapes: (*, n, *), (k), (*, k, *) -> (*, n, *).
@@ -344,7 +344,7 @@ def index_copy(input, dim, index, source):
 @composed(inplace=True, samples=[
     S(t(3, 4), 0, ints(2, high=3), -1.0), S(t(3, 4), 1, ints(2, high=4), t()),
     S(ints(4), 0, ints(2, high=4), 7), S(t(), 0, ints(1, high=1), 2)])
-def index_fill(input, dim, index, value):
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | float) -> Tensor:
     """The input with one value, a number or 0-d Tensor, in the slices at `index` along `dim`.
 
     Shapes: (*, n, *), (k), () -> (*, n, *).
@@ -368,8 +368,9 @@ def index_fill(input, dim, index, value):
         S(t(3, 4), (ints(2, 1, low=-3, high=3), ints(3, high=4)), t(3), accumulate=True),
         S(t(3, 4), (bools(3),), t(4), accumulate=True),
         S(ints(3), (ints(5, high=3),), ints(5), True)])
-def index_put(input, indices, values, accumulate=False):
-    """A copy with `values` at input[indices], or added there, each of repeated positions counted.
+def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor,
+              accumulate: bool = False) -> Tensor:
+    """A copy with `values` written at input[indices], or added, where repeats accumulate.
 
     Shapes: (*), index Tensors as in input[indices], what they select -> (*).
 
@@ -388,7 +389,7 @@ def index_put(input, indices, values, accumulate=False):
 
 @composed(samples=[S(t(3, 4), ints(2, 3, low=-12, high=12)), S(t(3), ints()), S(t(), ints(high=1)),
                    S(ints(2, 3), ints(2, high=6))])
-def take(input, index):
+def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements at positions of the flattened input. Shapes: (*), (+) -> (+).
 
     Raises:
@@ -402,13 +403,13 @@ def take(input, index):
 @composed(inplace=True, method=True, reference="Tensor.put", samples=[
     S(t(3, 4), ints(1, low=-12, high=12), t(1)), S(t(2, 3), ints(2, 4, high=6), t(2, 4), True),
     S(t(2, 3), ints(8, high=6), t(2, 4), accumulate=True)])
-def put(input, index, source, accumulate=False):
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with the source at positions of the flattened input, or added there.
 
     Shapes: (*), (+), (as many) -> (*).
 
     Raises:
-        RuntimeError: another dtype; the source has not as many elements as the index.
+        RuntimeError: another dtype; the source and the index differ in their number of elements.
         IndexError: a position outside of [-n, n - 1] for n elements.
     """
     _same_dtype("put", input, source)
@@ -442,8 +443,8 @@ def _mask(name, input, mask):
 
 @composed(samples=[S(t(3, 4), bools(3, 4)), S(t(3, 4), bools(4)), S(t(4), bools(3, 1)),
                    S(t(), bools()), S(t(0, 3), bools(3)), S(ints(4), bools(4))])
-def masked_select(input, mask):
-    """The elements where the mask holds, in order. Shapes: (*), (*) that broadcast -> (n).
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements where the mask is True, in order. Shapes: (*), (*) that broadcast -> (n).
 
     Raises:
         RuntimeError: a mask that is not bool, or does not fit.
@@ -454,8 +455,8 @@ def masked_select(input, mask):
 
 @composed(inplace=True, samples=[S(t(3, 4), bools(3, 4), t(12)), S(t(3, 4), bools(4), t(3, 5)),
                                  S(t(), bools(), t(2)), S(ints(4), bools(4), ints(4))])
-def masked_scatter(input, mask, source):
-    """The input with the first elements of the source, in order, where the mask holds.
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """The input with the first elements of the source, in order, where the mask is True.
 
     Shapes: (*), (*), (at least as many elements as the mask has True) -> the broadcast shape.
 

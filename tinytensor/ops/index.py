@@ -1,8 +1,9 @@
-"""Reading and writing by index. `getitem` and `put_zeros` are each other's derivative.
+"""Reading and writing by index. `getitem` and `put_zeros` are a pair: each is the derivative of
+the other.
 
-What users write between brackets is taken in two steps, as PyTorch does: numbers, slices, None
-and ... give a view; arrays of positions and masks then select from that view. (NumPy, which
-counts a number among the arrays, puts the dims of x[0, :, [1, 2]] the other way round.)
+An index is applied in two steps, as in PyTorch: ints, slices, None and ... give a view; index
+arrays and masks then select from that view. NumPy treats an int as an index array, and so
+orders the dims of x[0, :, [1, 2]] differently.
 """
 
 from __future__ import annotations
@@ -11,39 +12,42 @@ import itertools
 import math
 import operator
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
 
-from ..arrays import devices, dtypes
+from ..arrays import Array, devices, dtypes
 from ..autograd import engine, graph
 from ..autograd.modes import mode
 from ..autograd.op import Op
 from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
+from .checks import need_integers
+from .dims import axes
 from .masking import masked
-from .reduce import axes
 from .samples import S, bools, ints, t
 
-Array = Any
 WHOLE = slice(None)
+Index = tuple[Any, ...]  # of ints, slices, None, ... and arrays of integers or bools
 
 
-# ---------------------------------------------------------------- what stands between brackets
+# ---------------------------------------------------------------- index expressions
 
 
 def as_index(tensor, key):
-    """The two steps of tensor[key]: an index of a view, and one with arrays; None for no step.
+    """The two steps of tensor[key]: a basic index and an index with arrays; None for no step.
 
     Raises:
         IndexError: a position that does not exist, a mask of another shape, an index that is
-            not of integers or bools. (CuPy would wrap a position around silently.)
+            not of integers or bools. (CuPy would silently wrap a position around.)
     """
     keys = [_as_key(tensor, k) for k in _as_tuple(key)]
     basic, advanced = _steps(tensor._array, keys)
     arrays = [k for k in advanced if devices.is_array(k)]
     if not arrays:
-        return (*basic, Ellipsis), None  # with ... even a single element comes as a view
-    if len(arrays) > 1:  # a mask among others counts as the positions where it holds
+        return (*basic, Ellipsis), None  # with ... even a single element is a view
+    if len(arrays) > 1:  # a mask beside other arrays becomes the indices where it is True
         advanced = [k for key in advanced for k in (key.nonzero() if _is_mask(key) else (key,))]
     return None if all(k == WHOLE for k in basic) else tuple(basic), tuple(advanced)
 
@@ -95,7 +99,7 @@ def _is_mask(key):
 
 
 def _steps(array, keys):
-    """The index of a view, and the index of what is then selected from it."""
+    """The basic index, and the index that then selects from its view."""
     shape = tuple(array.shape)
     used = sum(k.ndim if _is_mask(k) else 1 for k in keys
                if k is not None and k is not Ellipsis and not isinstance(k, bool))
@@ -106,10 +110,10 @@ def _steps(array, keys):
     for key in keys:
         taken = 1
         if key is Ellipsis:
-            taken, left = left, 0  # a second ... stands for nothing
+            taken, left = left, 0  # a second ... takes no dims
             basic += [WHOLE] * taken
             advanced += [WHOLE] * taken
-        elif key is None or isinstance(key, bool):  # True and False select from a dim of their own
+        elif key is None or isinstance(key, bool):  # a bool selects from a new dim of size 1
             taken = 0
             basic.append(None)
             advanced.append(WHOLE if key is None else devices.array_module(array).zeros(
@@ -186,8 +190,8 @@ class Indexing(Op):
     S(t(2, 3, 2), (numpy.array([1, 1]), WHOLE, numpy.array([[0], [1]]))),
     S(t(3, 4), (numpy.array([True, False, True]),))],
     reference=lambda torch: lambda x, index: x[_with_arrays(torch, index)])
-def getitem(input: Array, index: Any):
-    """input[index], as `as_index` makes it; a view if there are no arrays in it.
+def getitem(input: Array, index: Index):
+    """input[index], for an index of `as_index`; a view if it has no arrays.
 
     Shapes: (*) -> what the index selects.
     """
@@ -207,10 +211,10 @@ def _(xp, g, input_shape, index):
     S(t(2, 3), (2, 4), (WHOLE, numpy.array([-1, 0, 3])))],
     reference=lambda torch: lambda g, shape, index: torch.func.vjp(
         lambda x: x[_with_arrays(torch, index)], torch.zeros(shape, dtype=g.dtype))[1](g)[0])
-def put_zeros(xp, input: Array, shape: Any, index: Any):
-    """Zeros of `shape`, with `input` added at `index`, where a position may come repeatedly.
+def put_zeros(xp, input: Array, shape: Sequence[int], index: Index):
+    """Zeros of `shape`, with `input` added at `index`, in which positions may repeat.
 
-    On the CPU the order of the additions is always the same; CuPy's is not.
+    The order of the additions is deterministic on the CPU, and not with CuPy.
 
     Shapes: (what the index selects) -> shape.
     """
@@ -226,10 +230,10 @@ put_zeros.vjp(input=lambda xp, g, index: getitem.run(xp, g, index))
 
 
 def add_at(xp, out, index, values):
-    """out[index] += values, each of the positions that repeat counted.
+    """out[index] += values, where repeated positions accumulate.
 
-    In one dimension: there `add.at` is several times as fast as with several indices, and
-    faster than sorting the positions and adding in runs.
+    On flattened arrays: one index makes `add.at` several times faster than several, and faster
+    than sorting the positions and adding in runs.
     """
     where = positions(xp, out.shape, index)
     values = xp.broadcast_to(values, where.shape)
@@ -237,25 +241,25 @@ def add_at(xp, out, index, values):
 
 
 def positions(xp, shape, index):
-    """Where the elements that arrays and whole slices select lie in a flattened array."""
+    """The positions in the flattened array of the elements that arrays and whole slices select."""
     steps = [math.prod(shape[i + 1:]) for i in range(len(shape))]
     arrays = [i for i, k in enumerate(index) if devices.is_array(k)]
     sliced = [i for i in range(len(shape)) if i not in arrays]
     adjacent = arrays[-1] - arrays[0] == len(arrays) - 1
     before = [i for i in sliced if adjacent and i < arrays[0]]
     after = [i for i in sliced if i not in before]
-    found = sum(xp.asarray(index[i]) % max(shape[i], 1) * steps[i] for i in arrays)
-    found = xp.reshape(found, (*found.shape, *[1] * len(after)))
-    for behind, i in enumerate(reversed(after)):
-        found = found + xp.reshape(xp.arange(shape[i]) * steps[i], (-1, *[1] * behind))
+    total = sum(xp.asarray(index[i]) % max(shape[i], 1) * steps[i] for i in arrays)
+    total = xp.reshape(total, (*total.shape, *[1] * len(after)))
+    for trailing, i in enumerate(reversed(after)):
+        total = total + xp.reshape(xp.arange(shape[i]) * steps[i], (-1, *[1] * trailing))
     for i in reversed(before):
-        found = found + xp.reshape(xp.arange(shape[i]) * steps[i], (-1, *[1] * found.ndim))
-    return found
+        total = total + xp.reshape(xp.arange(shape[i]) * steps[i], (-1, *[1] * total.ndim))
+    return total
 
 
 def read(tensor, key):
     """tensor[key]."""
-    if key.__class__ is int and tensor._array.ndim:  # the most frequent one
+    if key.__class__ is int and tensor._array.ndim:  # the most frequent key
         check_positions("x[...]", key, tensor._array.shape, 0)
         return getitem(tensor, (key, Ellipsis))
     basic, advanced = as_index(tensor, key)
@@ -272,10 +276,10 @@ def read(tensor, key):
     S(t(3, 4), t(), (numpy.array([True, False, True]),))],
     reference=lambda torch: lambda x, value, index: (
         out := x.clone(), out.__setitem__(_with_arrays(torch, index), value))[0])
-def setitem(xp, input: Array, value: Array, index: Any):
+def setitem(xp, input: Array, value: Array, index: Index):
     """A copy of `input` with `value` written at `index`. Shapes: (*), (+) -> (*).
 
-    Where a position comes repeatedly, the last value stays, and each takes the gradient of it.
+    Where positions repeat, the last value is written, and each value gets its gradient.
 
     Raises:
         RuntimeError: the value does not fit into what the index selects.
@@ -285,7 +289,7 @@ def setitem(xp, input: Array, value: Array, index: Any):
 
 def _written(array, index, value):
     leading = next((i for i, n in enumerate(value.shape[:-1]) if n != 1), len(value.shape) - 1)
-    if leading > 0:  # as in every broadcasting they do not count; NumPy's masks would object
+    if leading > 0:  # leading 1s broadcast, but NumPy refuses them with a mask
         value = value.reshape(value.shape[leading:])
     try:
         array[index] = value
@@ -306,7 +310,7 @@ def _(xp, g, index, value_shape):
     d = getitem.run(xp, g, index)
     if len(value_shape) > len(d.shape):  # leading dims of size 1
         d = xp.reshape(d, (1,) * (len(value_shape) - len(d.shape)) + tuple(d.shape))
-    # The value was broadcast to what was selected, not to the result, as the engine would assume.
+    # The value was broadcast to the selection. The engine would assume: to the result.
     return d if tuple(d.shape) == tuple(value_shape) else engine.unbroadcast(d, value_shape)
 
 
@@ -338,10 +342,8 @@ def as_value(value, tensor):
 
 
 def check_labels(name, index, size):
-    """Positions as they should be: integers from 0 to size - 1, on the host where they are."""
-    if index._array.dtype.kind not in "iu":
-        raise RuntimeError(f"{name}: positions must be integers, got {index.dtype}; "
-                           "convert them with .long()")
+    """Checks, on the host, that positions are integers in [0, size - 1]."""
+    need_integers(name, index._array)
     if index.numel():
         low, high = int(index._array.min()), int(index._array.max())
         if low < 0 or high >= size:
@@ -355,9 +357,9 @@ def raw(index):
 
 
 def along(index, shape, dim):
-    """The full index of an array that `index`, of as many dims, stands for along one of them.
+    """The index arrays of all dims for an `index` along one dim, as in take_along_axis.
 
-    Along the other dims it counts from 0, to the size that `shape` and `index` have together.
+    Along the other dims they are 0, 1, 2, ..., shaped to broadcast.
     """
     (axis,) = axes(dim, len(shape))
     xp = devices.array_module(index)
@@ -380,9 +382,7 @@ def take_along_dim(xp, input: Array, indices: Array, dim: int | None = None):
         IndexError: a position that does not exist.
         RuntimeError: the ranks differ; indices that are not integers.
     """
-    if indices.dtype.kind not in "iu":
-        raise RuntimeError(f"take_along_dim: positions must be integers, got {indices.dtype}; "
-                           "convert them with .long()")
+    need_integers("take_along_dim", indices)
     if dim is None:
         input, indices, dim = xp.reshape(input, (-1,)), xp.reshape(indices, (-1,)), 0
     if len(indices.shape) != len(input.shape):
@@ -410,8 +410,8 @@ def _(xp, g, indices, input_shape, dim):
     S(bools(3), 0.5, t(3)), S(bools(3), 0.5, 1), S(bools(0, 3), t(3), t(1, 3)),
     S(bools(3), ints(3), t(3))])
 def where(xp, condition: Array, input: Array, other: Array):
-    """`input` where the condition holds, `other` elsewhere; alone, where(condition) gives the
-    positions of what is not 0, a Tensor for each dim.
+    """`input` where the condition is True, `other` elsewhere. where(condition) alone gives the
+    indices of nonzero elements, a Tensor for each dim.
 
     Shapes: three (*) -> the broadcast shape.
     """
@@ -425,9 +425,10 @@ where.vjp(
 
 
 @where.public
-def where_or_positions(condition, input=None, other=None):
-    """`input` where the condition holds, `other` elsewhere; alone, where(condition) gives the
-    positions of what is not 0, a Tensor for each dim.
+def where_or_positions(condition: Tensor, input: Tensor | float | None = None,
+                       other: Tensor | float | None = None):
+    """`input` where the condition is True, `other` elsewhere. where(condition) alone gives the
+    indices of nonzero elements, a Tensor for each dim.
 
     Shapes: three (*) -> the broadcast shape; alone (*) -> as many (n) as it has dims, int64.
 
@@ -448,7 +449,7 @@ def where_or_positions(condition, input=None, other=None):
 
 
 def where_method(input, condition, other):
-    """The input where the condition holds, `other` elsewhere: x.where(condition, other)."""
+    """The input where the condition is True, `other` elsewhere: x.where(condition, other)."""
     return where_or_positions(condition, input, other)
 
 
@@ -457,7 +458,7 @@ def where_method(input, condition, other):
     S(t(2, 3), bools(2, 1), t()), S(ints(4), bools(4), 2), S(ints(4), bools(4), 2.7),
     S(t(), bools(), -1.0), S(bools(3), bools(3), True), S(t(0, 3), bools(3), 0.0)])
 def masked_fill(xp, input: Array, mask: Array, value: Array):
-    """`value`, a number or a 0-d Tensor, where the mask holds, the input elsewhere.
+    """`value`, a number or a 0-d Tensor, where the mask is True, the input elsewhere.
 
     Shapes: (*), (*), () -> the broadcast shape.
 
@@ -477,8 +478,8 @@ masked_fill.vjp(
 
 
 @masked_fill.public
-def masked_fill_as(input, mask, value):
-    """`value`, a number or a 0-d Tensor, where the mask holds, the input elsewhere.
+def masked_fill_as(input: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
+    """`value`, a number or a 0-d Tensor, where the mask is True, the input elsewhere.
 
     Shapes: (*), (*), () -> the broadcast shape; the dtype is the input's.
 
@@ -492,7 +493,7 @@ def masked_fill_as(input, mask, value):
 
 
 def fill_value(name, input, value):
-    """A number or 0-d Tensor that leaves the dtype of `input` as it is."""
+    """A number or 0-d Tensor in the dtype of `input`."""
     if isinstance(value, graph.Tensor):
         if value.ndim:
             raise RuntimeError(f"{name}: the value must be a number or a 0-d Tensor, got shape "
@@ -502,18 +503,18 @@ def fill_value(name, input, value):
     return bool(value) if kind == "b" else int(value) if kind in "iu" else value
 
 
-# ---------------------------------------------------------------- in pieces
+# ---------------------------------------------------------------- splitting
 
 
 def _axis(name, dim, input):
-    """The axis to cut along, in brackets as `axes` gives it."""
+    """The axis to split along, in a tuple; checks that there is one."""
     if not input.ndim:
         raise IndexError(f"{name}: a 0-d Tensor has no dim to cut along")
     return axes(dim, input.ndim)
 
 
 class SplitNode(graph.CustomNode):
-    """The node of all pieces of a Tensor: backward puts their gradients side by side.
+    """What all pieces of a Tensor were made by: backward puts their gradients side by side.
 
     That is one array. A node for each piece would make one as large as the whole for each.
     """
@@ -530,7 +531,7 @@ class SplitNode(graph.CustomNode):
 
 
 def in_pieces(name, input, indices, join):
-    """The views input[index]; `join(pieces, xp)` makes the whole out of all of them."""
+    """The views input[index]; `join(pieces, xp)` concatenates all of them."""
     pieces = tuple(getitem(input, index) for index in indices)
     if len(pieces) < 2 or pieces[0]._node is None:
         return pieces
@@ -549,8 +550,9 @@ def _sections(size, chunk):
     "tensor": "input", **dict.fromkeys(("split_size", "split_sizes"), "split_size_or_sections")},
     samples=[S(t(5, 2), 2), S(t(5, 2), [1, 4]), S(t(2, 6), 3, dim=1),
              S(t(2, 6), (2, 0, 4), -1), S(t(0, 2), 0), S(t(3), 5)])
-def split(input, split_size_or_sections, dim=0):
-    """Pieces of one size (the last may be smaller), or of the sizes given, as views.
+def split(input: Tensor, split_size_or_sections: int | Sequence[int],
+          dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of one size (the last may be smaller), or of the given sizes, as views.
 
     Shapes: (n, *) -> (n1, *), (n2, *), ...
     """
@@ -571,7 +573,7 @@ def split(input, split_size_or_sections, dim=0):
 
 
 @composed(samples=[S(t(5, 2), 2), S(t(2, 6), 3, dim=1), S(t(2), 5), S(t(0, 2), 3)])
-def chunk(input, chunks, dim=0):
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of equal size (the last may be smaller), as views.
 
     Shapes: (n, *) -> (m, *), (m, *), ...
@@ -585,7 +587,7 @@ def chunk(input, chunks, dim=0):
 
 
 @composed(samples=[S(t(3, 2)), S(t(2, 3), 1), S(t(3), -1), S(t(0, 3))])
-def unbind(input, dim=0):
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along a dim, without it, as views. Shapes: (n, *) -> n times (*)."""
     (axis,) = _axis("unbind", dim, input)
     return in_pieces("unbind", input,
@@ -595,7 +597,7 @@ def unbind(input, dim=0):
 
 @op(array_names=("flip",), varargs="dims", samples=[S(t(2, 3), (0,)), S(t(2, 3), (0, -1)),
                                                                S(t(2, 3), ())])
-def flip(xp, input: Array, dims: Any):
+def flip(xp, input: Array, dims: int | Sequence[int]):
     """The order along `dims` reversed, as a copy. Shapes: (*) -> (*)."""
     dims = (dims,) if isinstance(dims, int) else tuple(dims)
     over = axes(dims, input.ndim) if dims else ()  # to `axes`, no dims are all of them

@@ -1,30 +1,26 @@
-"""Products of vectors and matrices: matmul, its relatives of fixed rank, einsum.
+"""Products of vectors and matrices: matmul, products of fixed rank, linear layers.
 
-`matmul` and `linear` have rules of their own, for speed; the others are made of them.
+`matmul` and `linear` have rules of their own, for speed; the others are composed of them.
 """
 
 from __future__ import annotations
 
-import collections
-import functools
 import itertools
 import math
-import string
-from typing import Any
+from collections.abc import Sequence
 
 import numpy
 
-from ..arrays import devices
+from ..arrays import Array, devices
 from ..arrays.dispatch import KernelSettings
 from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
+from .dims import axes
 from .elementwise import relu
 from .index import getitem
 from .masking import masked
-from .reduce import axes
 from .samples import S, ints, t
 from .shape import permute, reshape
-
-Array = Any
 
 
 def _check_inner(name, a, b):
@@ -60,9 +56,9 @@ def matmul(xp, input: Array, other: Array):
 
 
 def _product(xp, a, b):
-    """a @ b; of a batch with one shared matrix or vector, as one large product.
+    """a @ b; a batch times one shared matrix or vector is one large product.
 
-    NumPy would multiply the matrices of a batch one after the other.
+    NumPy multiplies the matrices of a batch one after the other.
     """
     if len(a.shape) > 2 and len(b.shape) <= 2:
         flat = xp.matmul(xp.reshape(a, (math.prod(a.shape[:-1]), a.shape[-1])), b)
@@ -81,14 +77,14 @@ def _columns(xp, x):
 
 
 def _as_product(xp, g, left, right):
-    """The gradient of a product with the dims that vectors did not leave in it."""
+    """The gradient of a product, with dims of size 1 in place of those that vectors removed."""
     if left == 1:
         g = xp.expand_dims(g, -2 if right > 1 else -1)
     return xp.expand_dims(g, -1) if right == 1 else g
 
 
 def _to_vector(xp, d, shape):
-    """The gradient of a vector: summed over the batch that it was repeated for."""
+    """The gradient of a vector: summed over the batch dims."""
     batch = tuple(range(len(d.shape) - 2))
     return xp.reshape(xp.sum(d, axis=batch) if batch else d, shape)
 
@@ -111,11 +107,14 @@ def _(xp, g, input, other_shape):
     return _to_vector(xp, d, other_shape) if len(other_shape) == 1 else d
 
 
-# ---------------------------------------------------------------- of fixed rank
+# ---------------------------------------------------------------- products of fixed rank
 
 
 def _check_ranks(name, ranks, *tensors):
-    """Raises RuntimeError unless the Tensors have these numbers of dims."""
+    """
+    Raises:
+        RuntimeError: a Tensor with another number of dims.
+    """
     if any(x.ndim != n for x, n in zip(tensors, ranks, strict=True)):
         shapes = " and ".join(str(tuple(x.shape)) for x in tensors)
         wanted = " and ".join(map(str, ranks))
@@ -124,22 +123,22 @@ def _check_ranks(name, ranks, *tensors):
 
 
 @composed(aliases=("spmm",), samples=[S(t(3, 4), t(4, 2)), S(t(0, 4), t(4, 2))])
-def mm(input, mat2):
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices, without broadcasting. Shapes: (n, k), (k, m) -> (n, m).
 
     Raises:
-        RuntimeError: not two matrices, or of sizes that do not fit.
+        RuntimeError: not two matrices, or sizes that do not fit.
     """
     _check_ranks("mm", (2, 2), input, mat2)
     return matmul(input, mat2)
 
 
 @composed(samples=[S(t(2, 3, 4), t(2, 4, 2)), S(t(0, 3, 4), t(0, 4, 2))])
-def bmm(input, mat2):
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of two batches of matrices. Shapes: (b, n, k), (b, k, m) -> (b, n, m).
 
     Raises:
-        RuntimeError: not two batches of one size, or of matrices that do not fit.
+        RuntimeError: not two batches of one size, or matrices that do not fit.
     """
     _check_ranks("bmm", (3, 3), input, mat2)
     if input.shape[0] != mat2.shape[0]:
@@ -149,11 +148,11 @@ def bmm(input, mat2):
 
 
 @composed(samples=[S(t(3, 4), t(4))])
-def mv(input, vec):
+def mv(input: Tensor, vec: Tensor) -> Tensor:
     """The product of a matrix and a vector. Shapes: (n, k), (k) -> (n).
 
     Raises:
-        RuntimeError: not a matrix and a vector, or of sizes that do not fit.
+        RuntimeError: not a matrix and a vector, or sizes that do not fit.
     """
     _check_ranks("mv", (2, 1), input, vec)
     return matmul(input, vec)
@@ -161,7 +160,7 @@ def mv(input, vec):
 
 @composed(aliases=("vdot",), keywords={"other": "tensor"}, samples=[
     S(t(4), t(4)), S(t(0), t(0)), S(ints(3), ints(3))])
-def dot(input, tensor):
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Σ input * tensor of two vectors. Shapes: (n), (n) -> ().
 
     Raises:
@@ -173,13 +172,13 @@ def dot(input, tensor):
 
 @composed(home="linalg", method=False, samples=[
     S(t(3, 4), t(3, 4)), S(t(3, 4), t(3, 1), dim=0), S(t(2, 1, 4), t(3, 4))])
-def vecdot(x, y, *, dim=-1):
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Σ x * y along a dim. Shapes: (*, n, *), (*, n, *) that broadcast -> (*)."""
     return (x * y).sum(dim)
 
 
 @composed(samples=[S(t(4), t(4)), S(t(2, 3, 4), t(5, 4)), S(t(), t(2, 3)), S(t(4), t(2, 4))])
-def inner(input, other):
+def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dims. Shapes: (*, n), (+, n) -> (*, +); a 0-d one scales.
 
     Raises:
@@ -191,8 +190,8 @@ def inner(input, other):
 
 
 @composed(aliases=("ger",), samples=[S(t(3), t(4)), S(t(0), t(4))])
-def outer(input, vec2):
-    """All the products of the elements of two vectors. Shapes: (n), (m) -> (n, m).
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 
     Raises:
         RuntimeError: not two vectors.
@@ -204,7 +203,7 @@ def outer(input, vec2):
 @composed(method=False, samples=[
     S(t(2, 3, 4), t(3, 4, 5)), S(t(2, 3), t(4, 5), 0), S(t(2, 3, 4), t(4, 3), ([1, 2], [1, 0])),
     S(t(2, 3), t(3), dims=1), S(t(2, 3), t(2, 3), 2)])
-def tensordot(a, b, dims=2):
+def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
     """Sums of products over `dims`: the last of `a` with the first of `b`, or two lists of dims.
 
     Shapes: (*, k), (k, +) -> (*, +).
@@ -216,7 +215,7 @@ def tensordot(a, b, dims=2):
         if not 0 <= dims <= min(a.ndim, b.ndim):
             raise RuntimeError(f"tensordot: {dims} dims of shapes {tuple(a.shape)} and "
                                f"{tuple(b.shape)}")
-        over_a, over_b = range(a.ndim - dims, a.ndim), range(dims)
+        over_a, over_b = tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims))
     else:
         over_a, over_b = (axes(tuple(d) if not isinstance(d, int) else d, x.ndim) if d != [] else ()
                           for d, x in zip(dims, (a, b), strict=True))
@@ -236,7 +235,7 @@ def tensordot(a, b, dims=2):
 
 
 def _scaled_sum(input, product, beta, alpha):
-    """beta * input + alpha * product; beta = 0 leaves the input out, NaN and all."""
+    """beta * input + alpha * product; with beta = 0 the input is ignored, even NaN."""
     if input.ndim > product.ndim or any(
             n not in (1, m) for n, m in zip(input.shape[::-1], product.shape[::-1], strict=False)):
         raise RuntimeError(f"the input of shape {tuple(input.shape)} does not broadcast to the "
@@ -252,39 +251,42 @@ ADDED = {"beta": 0.5, "alpha": -2}
 
 @composed(inplace=True, samples=[S(t(3, 2), t(3, 4), t(4, 2)), S(t(2), t(3, 4), t(4, 2), **ADDED),
                                  S(t(), t(3, 4), t(4, 2), beta=2)])
-def addmm(input, mat1, mat2, *, beta=1, alpha=1):
-    """beta * input + alpha * mat1 @ mat2. With beta = 0 the input does not count, not even NaN.
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1,
+          alpha: float = 1) -> Tensor:
+    """beta * input + alpha * mat1 @ mat2. With beta = 0 the input is ignored, even NaN.
 
-    Shapes: (n, m) or what broadcasts to it, (n, k), (k, m) -> (n, m).
+    Shapes: (n, m) or broadcastable to it, (n, k), (k, m) -> (n, m).
     """
     return _scaled_sum(input, mm(mat1, mat2), beta, alpha)
 
 
 @composed(inplace=True, samples=[S(t(3), t(3, 4), t(4)), S(t(1), t(3, 4), t(4), **ADDED)])
-def addmv(input, mat, vec, *, beta=1, alpha=1):
-    """beta * input + alpha * mat @ vec. Shapes: (n) or what broadcasts, (n, k), (k) -> (n)."""
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta * input + alpha * mat @ vec. Shapes: (n) or broadcastable, (n, k), (k) -> (n)."""
     return _scaled_sum(input, mv(mat, vec), beta, alpha)
 
 
 @composed(inplace=True, samples=[S(t(3, 4), t(3), t(4)), S(t(4), t(3), t(4), **ADDED)])
-def addr(input, vec1, vec2, *, beta=1, alpha=1):
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2). Shapes: (n, m), (n), (m) -> (n, m)."""
     return _scaled_sum(input, outer(vec1, vec2), beta, alpha)
 
 
 @composed(inplace=True, samples=[S(t(2, 3, 2), t(2, 3, 4), t(2, 4, 2)),
                                  S(t(3, 2), t(2, 3, 4), t(2, 4, 2), **ADDED)])
-def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
+            alpha: float = 1) -> Tensor:
     """beta * input + alpha * batch1 @ batch2.
 
-    Shapes: (b, n, m) or what broadcasts to it, (b, n, k), (b, k, m) -> (b, n, m).
+    Shapes: (b, n, m) or broadcastable to it, (b, n, k), (b, k, m) -> (b, n, m).
     """
     return _scaled_sum(input, bmm(batch1, batch2), beta, alpha)
 
 
 @composed(inplace=True, samples=[S(t(3, 2), t(2, 3, 4), t(2, 4, 2)),
                                  S(t(2), t(2, 3, 4), t(2, 4, 2), **ADDED)])
-def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
+           alpha: float = 1) -> Tensor:
     """beta * input + alpha * Σ_b batch1[b] @ batch2[b].
 
     Shapes: (n, m), (b, n, k), (b, k, m) -> (n, m).
@@ -300,10 +302,11 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
 
 
 def _best_order(sizes):
-    """Where to split each chain of products of (sizes[i], sizes[i + 1]) matrices.
+    """Where to split each chain of products of (sizes[i], sizes[i + 1]) matrices, for the fewest
+    multiplications.
 
-    The order of the fewest multiplications, by dynamic programming over growing chains
-    (Cormen et al., Introduction to Algorithms, section 15.2).
+    By dynamic programming over chains of growing length (Cormen et al., Introduction to
+    Algorithms, section 15.2).
     """
     n = len(sizes) - 1
     cost, split = {(i, i): 0 for i in range(n)}, {}
@@ -318,7 +321,7 @@ def _best_order(sizes):
 
 @composed(home="linalg", method=False, samples=[
     S([t(2, 5), t(5, 3), t(3, 4), t(4, 2)]), S([t(4), t(4, 3), t(3)]), S([t(2, 3), t(3)])])
-def multi_dot(tensors):
+def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     """The product of several matrices in the cheapest order; the first and last may be vectors.
 
     Shapes: (n, k), (k, l), ..., (p, m) -> (n, m), without the dim of a vector.
@@ -349,7 +352,7 @@ def multi_dot(tensors):
 
 @composed(method=False, samples=[S(t(2, 5), t(5, 3), t(3, 4))],
           reference=lambda torch: lambda *matrices: torch.linalg.multi_dot(matrices))
-def chain_matmul(*matrices):
+def chain_matmul(*matrices: Tensor) -> Tensor:
     """The product of several matrices in the cheapest order. Shapes: (n, k), ..., (p, m) -> (n, m).
 
     Raises:
@@ -360,7 +363,7 @@ def chain_matmul(*matrices):
 
 
 @composed(samples=[S(t(2, 3), t(3, 2)), S(t(2), t(3, 4)), S(t(2, 1, 3), t(2, 2)), S(t(), t(3))])
-def kron(input, other):
+def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product: the blocks input[i, j] * other. Shapes: (n, m), (k, l) -> (nk, ml)."""
     rank = max(input.ndim, other.ndim)
     a = (1,) * (rank - input.ndim) + tuple(input.shape)
@@ -382,8 +385,8 @@ def _cross(name, input, other, axis):
 
 @composed(home="linalg", method=False, samples=[
     S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 1), dim=0), S(t(1, 3), t(4, 3))])
-def cross(input, other, *, dim=-1):
-    """The vector at right angles to two of 3 elements. Shapes: (*, 3), (*, 3) -> (*, 3).
+def cross(input: Tensor, other: Tensor, *, dim: int | None = -1) -> Tensor:
+    """The cross product of vectors of 3 elements. Shapes: (*, 3), (*, 3) -> (*, 3).
 
     Raises:
         RuntimeError: other than 3 elements along `dim`.
@@ -410,7 +413,7 @@ composed(samples=[S(t(2, 3), t(2, 3), dim=1), S(t(3, 3), t(3, 3), 0)])(_first_cr
 
 
 @composed(samples=[S(t(3, 3)), S(t(2, 4)), S(t(0, 3)), S(ints(3, 3))])
-def trace(input):
+def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal of a matrix. Shapes: (n, m) -> ().
 
     Raises:
@@ -420,184 +423,7 @@ def trace(input):
     return input.diagonal().sum()
 
 
-# ---------------------------------------------------------------- einsum
-
-
-@functools.lru_cache(maxsize=1024)
-def _read(equation, ranks):
-    """The labels of each operand and of the result: what does not depend on the sizes."""
-    return _spelled_out(*_parse(equation, len(ranks)), ranks)
-
-
-def _parse(equation, count):
-    """The subscripts of each operand and of the result as lists, in which ... is Ellipsis.
-
-    Raises:
-        RuntimeError: letters that are none; a missing dot; not one term for each operand.
-    """
-    inputs, arrow, output = equation.replace(" ", "").partition("->")
-    terms = [_letters(term, equation) for term in inputs.split(",")]
-    if len(terms) != count:
-        raise RuntimeError(f"einsum: {equation!r} has {len(terms)} terms for {count} "
-                           "operands")
-    return terms, _letters(output, equation) if arrow else None
-
-
-def _letters(term, equation):
-    parts = term.split("...")
-    if len(parts) > 2 or not all(c in string.ascii_letters for c in "".join(parts)):
-        raise RuntimeError(f"einsum: cannot read {term!r} in {equation!r}: subscripts are letters, "
-                           "and ... at most once")
-    found = list(parts[0])
-    return [*found, Ellipsis, *parts[1]] if len(parts) == 2 else found
-
-
-def _spelled_out(terms, output, ranks):
-    """The same with a label of its own for each dim that ... stands for; and the result's.
-
-    Raises:
-        RuntimeError: subscripts that do not fit the dims, or name what is not there.
-    """
-    hidden = [rank - len(term) + term.count(Ellipsis)
-              for term, rank in zip(terms, ranks, strict=True)]
-    for i, (term, rank, more) in enumerate(zip(terms, ranks, hidden, strict=True)):
-        if more < 0 or (more and Ellipsis not in term):
-            raise RuntimeError(f"einsum: operand {i} has {rank} dims for "
-                               f"{len(term) - term.count(Ellipsis)} subscripts")
-    dots = [("...", i) for i in range(max(hidden, default=0))]  # aligned at the right
-    counts = collections.Counter(c for term in terms for c in term)
-    terms = [[label for c in term
-              for label in (dots[len(dots) - more:] if c is Ellipsis else [c])]
-             for term, more in zip(terms, hidden, strict=True)]
-    if output is None:
-        output = [Ellipsis, *sorted(c for c, n in counts.items() if c is not Ellipsis and n == 1)]
-    for c in output:
-        if c is not Ellipsis and (c not in counts or output.count(c) > 1):
-            raise RuntimeError(f"einsum: the output subscript {c!r} must come once in the output, "
-                               "and in some operand")
-    return terms, [label for c in output for label in (dots if c is Ellipsis else [c])]
-
-
-def _without_repeats(x, term):
-    """An operand with the diagonal in place of the dims that one label names repeatedly."""
-    for label in term if len(set(term)) < len(term) else ():
-        while term.count(label) > 1:
-            first = term.index(label)
-            second = term.index(label, first + 1)
-            if x.shape[first] != x.shape[second]:
-                raise RuntimeError(f"einsum: the subscript {label!r} is repeated in an operand of "
-                                   f"shape {tuple(x.shape)}, for sizes that differ")
-            x = x.diagonal(0, first, second)  # stands last then
-            term = [c for i, c in enumerate(term) if i not in (first, second)] + [label]
-    return x, term
-
-
-def _sizes(terms, tensors):
-    """The size that each label stands for, broadcast over the operands."""
-    sizes = {}
-    for i, (term, x) in enumerate(zip(terms, tensors, strict=True)):
-        for label, n in zip(term, x.shape, strict=True):
-            known = sizes.get(label, 1)
-            if n != known and 1 not in (n, known):
-                raise RuntimeError(f"einsum: the subscript {label!r} has size {n} in operand {i}, "
-                                   f"but size {known} in one before it")
-            sizes[label] = known if n == 1 else n
-    return sizes
-
-
-def _keep(x, term, wanted, sizes):
-    """An operand summed over the labels that nothing else has, without those it repeats."""
-    alone = tuple(i for i, label in enumerate(term) if label not in wanted)
-    if alone:
-        x, term = x.sum(alone), [label for label in term if label in wanted]
-    broadcast = [i for i, label in enumerate(term) if x.shape[i] != sizes[label]]
-    if broadcast:
-        x = reshape(x, [n for i, n in enumerate(x.shape) if i not in broadcast])
-    return x, [label for i, label in enumerate(term) if i not in broadcast]
-
-
-def _ordered(x, term, labels):
-    """An operand with its dims in the order of `labels`."""
-    return x if term == labels else permute(x, [term.index(label) for label in labels])
-
-
-def _pair(a, term_a, b, term_b, wanted):
-    """Two operands as one, summed over the labels that both have and nothing else wants."""
-    both = [label for label in term_a if label in term_b]
-    summed = [label for label in both if label not in wanted]
-    batch = [label for label in both if label in wanted]
-    left = [label for label in term_a if label not in both]
-    right = [label for label in term_b if label not in both]
-    sizes = dict(zip([*term_a, *term_b], [*a.shape, *b.shape], strict=True))
-    a = _ordered(a, term_a, [*batch, *left, *summed])
-    b = _ordered(b, term_b, [*batch, *summed, *right])
-    lengths = [[sizes[label] for label in labels] for labels in (batch, left, summed, right)]
-    if not summed:  # nothing to add up: elementwise
-        a = reshape(a, lengths[0] + lengths[1] + [1] * len(right))
-        b = reshape(b, lengths[0] + [1] * len(left) + lengths[3])
-        return a * b, [*batch, *left, *right]
-    n, k, m = (math.prod(part) for part in lengths[1:])
-    product = matmul(reshape(a, (*lengths[0], n, k)), reshape(b, (*lengths[0], k, m)))
-    return reshape(product, lengths[0] + lengths[1] + lengths[3]), [*batch, *left, *right]
-
-
-@composed(method=False, samples=[
-    S("ij,jk->ik", t(2, 3), t(3, 4)), S("ij,jk", t(2, 3), t(3, 4)), S("bA", t(2, 3)),
-    S("ii", t(3, 3)), S("ii->i", t(3, 3)), S("iij->ji", t(3, 3, 2)), S("iji->j", t(2, 3, 2)),
-    S("i,j->ij", t(2), t(3)), S("i,i->i", t(3), t(3)), S("ij->", t(2, 3)), S("ij->j", t(2, 3)),
-    S("bij,bjk->bik", t(2, 3, 4), t(2, 4, 2)), S("bqhd,bkhd->bhqk", t(2, 3, 2, 4), t(2, 5, 2, 4)),
-    S("...ij,...jk->...ik", t(5, 1, 2, 3), t(4, 3, 2)), S("...ij->...", t(2, 3, 4)),
-    S("...i,i", t(2, 3), t(3)), S("i...,i...->...", t(3, 2), t(3, 4, 1)),
-    S("...i->i", t(2, 4, 3)), S("ij,jk,kl->il", t(2, 3), t(3, 4), t(4, 2)),
-    S("ik,jkl,il->ij", t(2, 3), t(4, 3, 2), t(2, 2)), S("a,a,a->", t(3), t(3), t(3)),
-    S("ij,jk->ik", t(2, 1), t(3, 4)), S("ij,ij->j", t(2, 3), t(1, 3)), S(",i->i", t(), t(3)),
-    S("ij,kl->k", t(2, 3), t(4, 5)), S(" i j , j k -> k i ", t(2, 3), t(3, 4)),
-    S("ij,jk", [t(2, 3), t(3, 4)]), S("ij,jk->ik", t(0, 3), t(3, 4)), S("ij,jk", t(2, 0), t(0, 3)),
-    S(t(2, 3), [0, 1], t(3, 4), [1, 2], [0, 2]), S(t(5, 2, 3), [Ellipsis, 1], t(3, 4), [1, 2]),
-    S(t(3, 3), [7, 7])])
-def einsum(equation, *operands):
-    """Sums of products by Einstein's convention: a subscript that is not in the result is summed.
-
-    "ij,jk->ik" is a matrix product, "ii->i" a diagonal, "...i" any dims and one more; without
-    "->" the result has the subscripts that come once, in alphabetical order. Subscripts may also
-    be lists of numbers: einsum(a, [0, 1], b, [1, 2], [0, 2]). Several operands are taken from left
-    to right, two at a time, each time as one (batched) matrix product.
-
-    Shapes: as the subscripts say; dims of size 1 broadcast.
-
-    Raises:
-        RuntimeError: subscripts that cannot be read, or do not fit the operands.
-    """
-    if isinstance(equation, str):
-        if len(operands) == 1 and isinstance(operands[0], list | tuple):
-            operands = operands[0]
-        tensors = list(operands)
-        terms, output = _read(equation, tuple(x.ndim for x in tensors))
-    else:
-        given = (equation, *operands)
-        tensors = list(given[:len(given) // 2 * 2:2])
-        terms = [list(labels) for labels in given[1::2]]
-        output = list(given[-1]) if len(given) % 2 else None
-        terms, output = _spelled_out(terms, output, [x.ndim for x in tensors])
-    terms = list(terms)
-    for i, (x, term) in enumerate(zip(tensors, terms, strict=True)):
-        tensors[i], terms[i] = _without_repeats(x, term)
-    sizes = _sizes(terms, tensors)
-    for i, (x, term) in enumerate(zip(tensors, terms, strict=True)):
-        others = {label for j, other in enumerate(terms) if j != i for label in other}
-        tensors[i], terms[i] = _keep(x, term, {*output, *others}, sizes)
-    out, term = tensors[0], terms[0]
-    for i in range(1, len(tensors)):
-        wanted = {*output, *(label for other in terms[i + 1:] for label in other)}
-        # A label may have been left to one of the operands only, whose other had size 1 there.
-        out, term = _keep(out, term, {*wanted, *terms[i]}, sizes)
-        x, labels = _keep(tensors[i], terms[i], {*wanted, *term}, sizes)
-        out, term = _pair(out, term, x, labels, wanted)
-    out, term = _keep(out, term, output, sizes)
-    return _ordered(out, term, output)
-
-
-# ---------------------------------------------------------------- the layer
+# ---------------------------------------------------------------- linear layers
 
 
 @op(promotes="same", home="nn.functional", method=False, samples=[
@@ -606,7 +432,7 @@ def einsum(equation, *operands):
 def linear(xp, input: Array, weight: Array, bias: Array | None = None):
     """input @ weight.T + bias. Shapes: (*, in), (out, in), (out) -> (*, out).
 
-    One op rather than three: it is the most frequent call of all.
+    One op instead of three, because it is the most frequent call.
     """
     if not input.ndim or len(weight.shape) != 2 or input.shape[-1] != weight.shape[1]:
         _check_inner("linear", input, weight.T)
@@ -632,7 +458,7 @@ def _of_input(xp, g, weight):
 @linear.vjp("weight")
 def _of_weight(xp, g, input):
     rows, columns = _as_rows(g), _as_rows(input)
-    if rows.shape[0] == 1:  # an outer product: as one of matrices it takes four times as long
+    if rows.shape[0] == 1:  # an outer product: matmul takes four times as long
         return rows.T * columns
     return xp.matmul(rows.T, columns)
 
@@ -644,7 +470,7 @@ def _of_bias(xp, g):
         return rows.reshape(rows.shape[1:])
     if 0 in rows.shape:
         return xp.sum(rows, axis=0)
-    # A product with ones sums columns faster, and in float32 better, than sum(axis=0) does.
+    # A product with ones sums columns faster and more accurately than sum(axis=0).
     return xp.matmul(xp.ones_like(rows[:, 0]), rows)
 
 
@@ -653,10 +479,10 @@ def _of_bias(xp, g):
     S(t(3), t(4, 3), t(4)), S(t(0, 3), t(4, 3), t(4))],
     reference=lambda torch: lambda *given: torch.relu(torch.nn.functional.linear(*given)))
 def linear_relu(xp, input: Array, weight: Array, bias: Array | None = None):
-    """relu(linear(input, weight, bias)), whose own result nobody sees. Shapes: as linear.
+    """relu(linear(input, weight, bias)), without keeping the result of linear. Shapes: as linear.
 
-    One op rather than two: between large products a call of Python takes twice its time, for
-    they drive the interpreter out of the cache.
+    One op instead of two: large products evict the interpreter from the cache, so that a Python
+    call between them takes twice as long.
     """
     return relu.run(xp, linear.run(xp, input, weight, bias))
 
@@ -671,7 +497,7 @@ def _(xp, g, out, weight, input, needs):
 def rectified_linear(input, weight, bias):
     """relu(linear(input, weight, bias)).
 
-    A small one leaves both nodes: a graph that somebody looks at shows what was written.
+    Small inputs use the two ops, so that a drawn graph shows both.
     """
     if input._array.size + weight._array.size < KernelSettings.min_work:
         return relu(linear(input, weight, bias))
@@ -681,7 +507,7 @@ def rectified_linear(input, weight, bias):
 @composed(method=False, samples=[
     S(t(5, 3), t(5, 4), t(2, 3, 4)), S(t(5, 3), t(5, 4), t(2, 3, 4), t(2)),
     S(t(2, 5, 3), t(2, 5, 4), t(6, 3, 4), t(6)), S(t(0, 3), t(0, 4), t(2, 3, 4), t(2))])
-def bilinear(input1, input2, weight, bias=None):
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input1ᵀ weight[k] input2 + bias[k], for each output k.
 
     Shapes: (*, n), (*, m), (K, n, m), (K) -> (*, K).

@@ -1,4 +1,4 @@
-"""What a rule does with a mask."""
+"""Masked gradients."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy
 
+from ..arrays import Array
 from ..autograd.graph import tensors
 
-Array = Any
-SMALL = 4096  # elements: below, `where` is as fast as anything
+SMALL = 4096  # elements: below, `where` is as fast as a product
 
 
 def masked(xp: Any, g: Array, mask: Array) -> Array:
-    """`g` where the mask holds and 0 elsewhere, also where g is infinite or NaN there.
+    """`g` where the mask is True and 0 elsewhere, also where g is infinite or NaN.
 
-    On irregular masks NumPy's `where` takes ten times as long as a product. The product is wrong
-    only where 0 meets an infinity, and then it is NaN, which one scalar product finds out.
+    On irregular masks NumPy's `where` takes ten times as long as the product g * mask. The product
+    is wrong only where 0 meets an infinity or NaN. It is NaN there, which one dot product detects.
     """
     if xp is tensors or not isinstance(g, numpy.ndarray) or g.size < SMALL:
         return xp.where(mask, g, 0.0)

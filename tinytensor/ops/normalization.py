@@ -1,20 +1,18 @@
-"""Normalisation: by the statistics of a batch, of a sample, of a group of channels."""
+"""Normalisation by the statistics of a batch, of a sample, or of a group of channels."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
-from ..arrays import dtypes
+from ..arrays import Array, dtypes
 from ..autograd.modes import no_grad
 from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
 from .reduce import mean
 from .samples import S, t
 
-Array = Any
-
-
-# ---------------------------------------------------------------- the op behind most of them
+# ---------------------------------------------------------------- the op of most of them
 
 
 @op(promotes="same", method=False, internal=True, outputs=("out", "mean", "var"), samples=[
@@ -24,12 +22,12 @@ Array = Any
         (x - x.mean(dims, True)) / (x.var(dims, correction=0, keepdim=True) + eps).sqrt()
         * (1 if weight is None else weight) + (0 if bias is None else bias),
         x.mean(dims, True), x.var(dims, correction=0, keepdim=True)))
-def standardize(xp, input: Array, weight: Array | None, bias: Array | None, dims: Any,
+def standardize(xp, input: Array, weight: Array | None, bias: Array | None, dims: tuple[int, ...],
                 eps: float):
     """(x - mean) / sqrt(var + eps) * weight + bias, and the mean and var over `dims`.
 
     Shapes: (*), weight and bias that broadcast -> (*), and (*) with 1 for `dims` twice. The mean
-    and var are results rather than residuals: their own gradients make second derivatives right.
+    and var are results instead of residuals: their gradients make second derivatives correct.
     """
     centre = _mean(xp, input, dims)
     centred = input - centre
@@ -40,7 +38,7 @@ def standardize(xp, input: Array, weight: Array | None, bias: Array | None, dims
 
 
 def _mean(xp, x, dims):
-    # The sum of nothing is 0 where NumPy would warn of its mean.
+    # For empty arrays the sum is 0, where NumPy's mean would warn.
     average = xp.mean if math.prod(x.shape) else xp.sum
     return average(x, axis=dims, keepdims=True)
 
@@ -53,8 +51,8 @@ def standardize_back(xp, g, needs, input, weight, bias, mean, var, dims, eps):
     d = d_weight = d_bias = None
     if g is not None:
         scale = 1 / xp.sqrt(var + eps)
-        # Summed first where neither weight nor bias vary: these sums, small if that is more than
-        # nowhere, serve all three gradients.
+        # Summed first over the dims in which weight and bias are constant: all three gradients use
+        # these smaller sums.
         inner = tuple(d for d in dims if all(
             _is_constant(x, d - len(input.shape)) for x in (weight, bias)))
         d_bias, d_weight = g, g * centred
@@ -78,7 +76,7 @@ def standardize_back(xp, g, needs, input, weight, bias, mean, var, dims, eps):
 
 
 def _is_constant(x, dim):
-    """Whether a weight is the same along a dim, which is counted from the end."""
+    """Whether a weight is constant along a dim, counted from the end."""
     return x is None or len(x.shape) < -dim or x.shape[dim] == 1
 
 
@@ -86,7 +84,7 @@ def _is_constant(x, dim):
 
 
 def _trailing(name, input, normalized_shape, **affine):
-    """The dims that a normalized_shape stands for.
+    """The dims of a normalized_shape: the last ones.
 
     Raises:
         RuntimeError: the input does not end in it; a weight or bias has another shape.
@@ -106,9 +104,9 @@ def _trailing(name, input, normalized_shape, **affine):
     S(t(3, 4), (4,)), S(t(2, 3, 4), (4,), t(4), t(4)), S(t(2, 3, 4), (3, 4), t(3, 4)),
     S(t(2, 5), (5,), t(5), t(5), eps=0.1), S(t(4), (4,), t(4)),
     S(t(0, 3), (3,), t(3), t(3)), S(t(2, 1, 3), [1, 3], t(1, 3), t(1, 3))])
-def layer_norm(xp, input: Array, normalized_shape: Any, weight: Array | None = None,
+def layer_norm(xp, input: Array, normalized_shape: int | Sequence[int], weight: Array | None = None,
                bias: Array | None = None, eps: float = 1e-05):
-    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims, those of normalized_shape.
+    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims, of shape normalized_shape.
 
     Shapes: (*, S), weight and bias (S) -> (*, S). Ba, Kiros and Hinton 2016.
 
@@ -129,10 +127,11 @@ def _(xp, g, needs, input, normalized_shape, weight, bias, mean, var, eps):
 @composed(home="nn.functional", method=False, samples=[
     S(t(3, 4), (4,)), S(t(2, 3, 4), (4,), t(4)), S(t(2, 3, 4), (3, 4), t(3, 4), 0.1),
     S(t(0, 3), (3,), t(3))])
-def rms_norm(input, normalized_shape, weight=None, eps=None):
-    """x / sqrt(mean x² + eps) * weight, over the last dims, those of normalized_shape.
+def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
+             eps: float | None = None) -> Tensor:
+    """x / sqrt(mean x² + eps) * weight, over the last dims, of shape normalized_shape.
 
-    Shapes: (*, S), weight (S) -> (*, S). Without `eps`, it is that of the dtype. Zhang and
+    Shapes: (*, S), weight (S) -> (*, S). `eps` is that of the dtype by default. Zhang and
     Sennrich 2019.
 
     Raises:
@@ -150,11 +149,11 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
 
 
 def _channels(name, input, **given):
-    """The number of channels, and the shape in which a value for each meets the input.
+    """The number of channels, and the shape in which a value for each broadcasts to the input.
 
     Raises:
-        IndexError: there is no dim of channels.
-        RuntimeError: something given does not have one value for each.
+        IndexError: the input has no dim of channels.
+        RuntimeError: an argument without one value for each channel.
     """
     if input.ndim < 2:
         raise IndexError(f"{name}: expects an input of shape (N, C, *), got {tuple(input.shape)}")
@@ -171,7 +170,7 @@ def _shaped(x, shape):
 
 
 def _update(running, value, momentum):
-    """Moves a running statistic towards its value in this batch, in place."""
+    """Updates a running statistic with its value in this batch, in place."""
     if running is not None:
         running.mul_(1 - momentum).add_(value.to(running.dtype) * momentum)
 
@@ -192,17 +191,18 @@ def _fixed(input, running_mean, running_var, weight, bias, eps, shape):
     S(t(3, 2, 2), t(2, grad=False), t(2, low=0.1, grad=False)),
     S(t(1, 2), t(2, grad=False), t(2, low=0.1, grad=False), t(2)),
     S(t(0, 3), t(3, grad=False), t(3, low=0.1, grad=False))])
-def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False,
-               momentum=0.1, eps=1e-05):
+def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
+               weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False,
+               momentum: float = 0.1, eps: float = 1e-05) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias for each channel. Ioffe and Szegedy 2015.
 
     Shapes: (N, C, *), four (C) -> (N, C, *). In training the statistics are those of the batch,
-    and the running ones, where given, become (1 - momentum) * running + momentum * batch, in
-    place; the running variance takes the unbiased one. Otherwise the running ones are used.
+    and the running ones, if given, become (1 - momentum) * running + momentum * batch, in place,
+    with the unbiased variance. In evaluation the running ones are used.
 
     Raises:
-        ValueError: only one value for each channel in training: it has no variance.
-        RuntimeError: statistics that are missing or do not fit.
+        ValueError: only one value for each channel in training, which has no variance.
+        RuntimeError: missing statistics, or shapes that do not fit.
     """
     channels, shape = _channels("batch_norm", input, running_mean=running_mean,
                                 running_var=running_var, weight=weight, bias=bias)
@@ -228,16 +228,19 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     S(t(2, 3, 4)), S(t(2, 3, 2, 2), weight=t(3), bias=t(3)), S(t(2, 3, 4), weight=t(3), eps=0.1),
     S(t(2, 3, 4), t(3, grad=False), t(3, low=0.1, grad=False), t(3), t(3)),
     S(t(2, 3, 1), t(3, grad=False), t(3, low=0.1, grad=False), t(3), t(3), False)])
-def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None,
-                  use_input_stats=True, momentum=0.1, eps=1e-05):
+def instance_norm(input: Tensor, running_mean: Tensor | None = None,
+                  running_var: Tensor | None = None, weight: Tensor | None = None,
+                  bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1,
+                  eps: float = 1e-05) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias for each channel of each sample.
 
-    Shapes: (N, C, *), four (C) -> (N, C, *). The running statistics, where given, move towards
-    the average of the samples'; without use_input_stats they are used. Ulyanov et al. 2016.
+    Shapes: (N, C, *), four (C) -> (N, C, *). The running statistics, if given, are updated with
+    the average over the samples. Without use_input_stats they are used instead.
+    Ulyanov et al. 2016.
 
     Raises:
-        ValueError: only one value for each channel of a sample: it has no variance.
-        RuntimeError: statistics that are missing or do not fit.
+        ValueError: only one value for each channel of a sample, which has no variance.
+        RuntimeError: missing statistics, or shapes that do not fit.
     """
     _, shape = _channels("instance_norm", input, running_mean=running_mean,
                          running_var=running_var, weight=weight, bias=bias)
@@ -264,7 +267,8 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
     S(t(2, 4, 3), 2), S(t(2, 4, 3), 2, t(4), t(4)), S(t(2, 6), 3, t(6)),
     S(t(2, 4, 2, 2), 1, t(4), t(4)),
     S(t(2, 3, 4), 3, t(3), t(3)), S(t(2, 4), 2, eps=0.1)])
-def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
+def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None,
+               bias: Tensor | None = None, eps: float = 1e-05) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias, by groups of channels of each sample.
 
     Shapes: (N, C, *), weight and bias (C) -> (N, C, *). Wu and He 2018.
@@ -272,7 +276,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
     Raises:
         RuntimeError: fewer than 2 dims; channels that num_groups does not divide; a weight or
             bias without one value for each channel.
-        ValueError: only one value in all: it has no variance.
+        ValueError: only one value, which has no variance.
     """
     shape = tuple(input.shape)
     if len(shape) < 2:

@@ -1,12 +1,12 @@
 """Pooling over windows, one dim after the other.
 
-A sum over a box is a sum along each of its dims in turn, and so is a maximum. So the ops here
-work along one axis, in any number of dims, and see it one tap at a time, as convolutions do: for
-each element of a window, which outputs have it, and which inputs it is.
+A sum or maximum over a box is a sum or maximum along each of its dims in turn. So each op here
+works along one axis, for any number of dims. As in convolution.py, it loops over the taps, the
+elements of a window: for each, the outputs whose window has it, and the inputs that it reads.
 
-`window_sum` is its own pair, by the taps the other way round; `pick` and `put` are one another's
-derivative, and take and give what stands at the winners of maximum pooling. Windows may be given
-weights, or be of differing sizes: adaptive pooling and interpolation are made of the same ops.
+The derivative of `window_sum` is `window_sum` with inputs and outputs exchanged. `pick` and `put`
+are a pair: each is the derivative of the other. Windows may have weights and differing sizes:
+adaptive pooling and interpolation use the same ops.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..arrays import dtypes
+from ..arrays import Array, dtypes
 from ..autograd.table import op
 from ..tensors import creation
+from .checks import need_floating
 from .convolution import at_least, line_taps, named, per_dim, with_batch
 from .index import setitem
 from .samples import S, ints, t
 from .shape import broadcast_to
 
-Array = Any
 Index = slice | list[int]
 
 ValuesAndIndices = namedtuple("ValuesAndIndices", "values indices")
@@ -37,9 +37,9 @@ ValuesAndIndices = namedtuple("ValuesAndIndices", "values indices")
 
 @dataclass(frozen=True)
 class Tap:
-    """One element of each window: the outputs whose window has it, and the inputs that it is.
+    """One element of each window: the outputs whose window has it, and the inputs that it reads.
 
-    No position comes twice on either side, so that both can be added to.
+    Positions are distinct on both sides, so that `+=` accumulates correctly.
     """
 
     outs: Index
@@ -56,12 +56,12 @@ class Line:
     taps: list[Tap]
 
     def transposed(self) -> Line:
-        """What were outputs as inputs."""
+        """The line with inputs and outputs exchanged."""
         return Line(self.out, self.size, [Tap(tap.ins, tap.outs, tap.weights)
                                           for tap in self.taps])
 
     def scaled(self, factors: Sequence[float]) -> Line:
-        """The taps of each output weighted with its factor."""
+        """The line with the taps of each output multiplied by its factor."""
         taps = [Tap(tap.outs, tap.ins, [factors[i] for i in positions(tap.outs)])
                 for tap in self.taps]
         return Line(self.size, self.out, taps)
@@ -74,16 +74,16 @@ def positions(index: Index) -> Sequence[int]:
 
 def ragged(size: int, windows: Sequence[Sequence[int | None]],
            weights: Sequence[Sequence[float]] | None = None) -> Line:
-    """A line of windows that are listed one by one, each with the positions it is made of.
+    """A line of windows, each given as the list of its input positions.
 
-    A position may be None: that window has no such tap.
+    None in place of a position leaves out that tap.
     """
     taps = []
-    every = -(-len(windows) // size)  # where inputs are fewer, about as many outputs meet each
+    every = -(-len(windows) // size)  # with fewer inputs, about this many outputs read each
     for k, first in itertools.product(range(max(map(len, windows), default=0)), range(every)):
         left = [i for i in range(first, len(windows), every)
                 if len(windows[i]) > k and windows[i][k] is not None]
-        while left:  # outputs that still meet the same input go into different taps
+        while left:  # outputs that read the same input go into different taps
             chosen: dict[Any, int] = {}
             for i in left:
                 chosen.setdefault(windows[i][k], i)
@@ -95,12 +95,12 @@ def ragged(size: int, windows: Sequence[Sequence[int | None]],
     return Line(size, len(windows), taps)
 
 
-def _as_slice(found: list[int]) -> Index:
-    """Positions at equal distances as a slice, which is a view and no copy."""
-    step = found[1] - found[0] if len(found) > 1 else 1
-    if step > 0 and all(b - a == step for a, b in itertools.pairwise(found)):
-        return slice(found[0], found[-1] + 1, step)
-    return found
+def _as_slice(positions: list[int]) -> Index:
+    """Evenly spaced positions as a slice, which gives a view instead of a copy."""
+    step = positions[1] - positions[0] if len(positions) > 1 else 1
+    if step > 0 and all(b - a == step for a, b in itertools.pairwise(positions)):
+        return slice(positions[0], positions[-1] + 1, step)
+    return positions
 
 
 def along(axis: int, index: Any) -> tuple[Any, ...]:
@@ -115,20 +115,9 @@ def _resized(array, axis, size):
 def _weighted(xp, values, axis, weights):
     if weights is None:
         return values
-    needs_floats("weighted windows", values)
+    need_floating("weighted windows", values)
     column = xp.asarray(weights, dtype=values.dtype)
     return values * column.reshape(-1, *[1] * (values.ndim - axis - 1))
-
-
-def needs_floats(name: str, array: Any) -> None:
-    """Refuses integers, whose means would be fractions.
-
-    Raises:
-        RuntimeError: the array is of integers or bools.
-    """
-    if array.dtype.kind in "biu":
-        raise RuntimeError(f"{name}: needs a floating point Tensor, got "
-                           f"{dtypes.of_array(array)}; convert it with .float() first")
 
 
 def _as_matrix(line, torch):
@@ -149,7 +138,7 @@ UNEVEN = ragged(4, [[0, 1], [0, 1, 2], [3]], [[0.5, 2.0], [1.0, -1.0, 0.5], [1.5
     torch.movedim(x, axis, -1) @ _as_matrix(line, torch).to(x.dtype).T, -1, axis),
     samples=[S(t(2, 5, 3), 1, PAIRS), S(t(2, 3, 4), 2, UNEVEN), S(t(0, 5), 1, PAIRS),
              S(t(2, 3), 1, UNEVEN.transposed())])
-def window_sum(xp, input: Array, axis: int, line: Any):
+def window_sum(xp, input: Array, axis: int, line: Line):
     """The weighted sum over each window along an axis. Shapes: (*, size, *) -> (*, out, *)."""
     out = xp.zeros(_resized(input, axis, line.out), dtype=input.dtype)
     for tap in line.taps:
@@ -163,11 +152,11 @@ window_sum.vjp(
 )
 
 
-# ---------------------------------------------------------------- the largest of a window
+# ---------------------------------------------------------------- the maximum of windows
 
 
 def _lowest(dtype):
-    """What every element of a dtype is at least."""
+    """The smallest value of a dtype."""
     return -math.inf if dtype.kind in "fO" else dtypes.iinfo(dtypes.BY_NUMPY[dtype]).min
 
 
@@ -183,7 +172,7 @@ def _torch_max(torch):
 
 @op(home="internal", method=False, reference=_torch_max, samples=[
     S(t(2, 5, 3, distinct=True), 1, PAIRS), S(t(2, 3, 4, distinct=True), 2, UNEVEN)])
-def window_max(xp, input: Array, axis: int, line: Any):
+def window_max(xp, input: Array, axis: int, line: Line):
     """The largest element of each window along an axis. Shapes: (*, size, *) -> (*, out, *)."""
     out = xp.full(_resized(input, axis, line.out), _lowest(input.dtype), dtype=input.dtype)
     for tap in line.taps:
@@ -198,8 +187,8 @@ def _(xp, g, input, axis, line):
 
 
 @op(home="internal", method=False, scalar="gives positions, not values", samples=[])
-def winner(xp, input: Array, axis: int, line: Any):
-    """The number of the tap at which each window is largest: the first of equals, the last NaN.
+def winner(xp, input: Array, axis: int, line: Line):
+    """The number of the tap with the maximum of each window: the first at a tie, the last NaN.
 
     Shapes: (*, size, *) -> (*, out, *), integers.
     """
@@ -216,8 +205,8 @@ def winner(xp, input: Array, axis: int, line: Any):
 
 
 @op(home="internal", method=False, scalar="positions choose from arrays of numbers", samples=[])
-def pick(xp, input: Array, number: Array, axis: int, line: Any):
-    """Of each window the element at its tap `number`.
+def pick(xp, input: Array, number: Array, axis: int, line: Line):
+    """The element of each window at its tap `number`.
 
     Shapes: (*, size, *), (*, out, *) integers -> (*, out, *).
     """
@@ -229,7 +218,7 @@ def pick(xp, input: Array, number: Array, axis: int, line: Any):
 
 
 @op(home="internal", method=False, scalar="positions choose from arrays of numbers", samples=[])
-def put(xp, input: Array, number: Array, axis: int, line: Any):
+def put(xp, input: Array, number: Array, axis: int, line: Line):
     """Each element added at tap `number` of its window.
 
     Shapes: (*, out, *), (*, out, *) integers -> (*, size, *).
@@ -246,9 +235,9 @@ put.vjp(input=lambda xp, g, number, axis, line: pick.run(xp, g, number, axis, li
 
 
 def _largest(input, lines, return_indices):
-    """The maximum over boxes; with their positions in the flattened spatial dims if wanted.
+    """The maximum over boxes, with its indices in the flattened spatial dims if requested.
 
-    The last dim goes first, so that among equals the first in memory wins.
+    It starts with the last dim, so that at a tie the first element in memory is taken.
     """
     axes = range(input.ndim - 1, input.ndim - 1 - len(lines), -1)
     if not return_indices:
@@ -265,7 +254,7 @@ def _largest(input, lines, return_indices):
 
 
 def _batched(result, unbatched):
-    """The result without the batch dim that it was given."""
+    """The result without the batch dim that was added."""
     if isinstance(result, tuple):
         return ValuesAndIndices(*(_batched(r, unbatched) for r in result))
     return result.squeeze(0) if unbatched else result
@@ -313,7 +302,7 @@ def _boxes(name, input, dims, kernel, stride, padding, dilation, ceil_mode):
 
 
 def _count(size, span, stride, padding, ceil_mode):
-    """How many windows there are; none begins in the padding behind."""
+    """The number of windows; none starts in the padding after the input."""
     room = size + 2 * padding - span
     if not ceil_mode:
         return room // stride + 1
@@ -322,7 +311,7 @@ def _count(size, span, stride, padding, ceil_mode):
 
 
 def _pool_samples(n: int, grad: bool, **options: Any) -> list[S]:
-    """What maximum and average pooling have in common."""
+    """Samples for maximum and average pooling."""
     def x(*shape: int) -> Any:
         return t(*shape, *(7, 6, 5)[:n], distinct=grad)
 
@@ -345,9 +334,10 @@ def _max_pool(dims: int) -> Callable[..., Any]:
 
     return named(max_pool, name, f"""The largest element of each window of {dims} dims.
 
-    Among equals the first has the gradient. The stride is the kernel's size unless given; with
-    `ceil_mode` a last window may reach over the end. With `return_indices`, (values, indices),
-    the positions in the flattened {dims} dims, as `max_unpool{dims}d` takes them.
+    At a tie the first element gets the gradient. The stride is kernel_size by default; with
+    `ceil_mode` the last window may reach beyond the end. With `return_indices`,
+    (values, indices), where the indices are those of the flattened {dims} dims, as in
+    `max_unpool{dims}d`.
 
     Shapes: (N, C, *size) or (C, *size) -> (N, C, *out) or (C, *out).
 
@@ -366,7 +356,7 @@ def _avg_pool(dims: int) -> Callable[..., Any]:
     def avg_pool(input, kernel_size, stride=None, padding=0, ceil_mode=False,
                  count_include_pad=True, divisor_override=None):
         input, unbatched = with_batch(name, input, dims)
-        needs_floats(name, input._array)
+        need_floating(name, input._array)
         boxes = _boxes(name, input, dims, kernel_size, stride, padding, 1, ceil_mode)
         if divisor_override is not None:
             if not divisor_override:
@@ -385,14 +375,14 @@ def _avg_pool(dims: int) -> Callable[..., Any]:
     samples = [*_pool_samples(dims, False), S(x, 3, 2, 1, True, False), S(x, 3, 2, 1, False, False)]
     return named(function, name, f"""The mean of each window of {dims} dims.
 
-    Padding counts as zeros, or not at all without `count_include_pad`; what lies beyond it, as
-    it may with `ceil_mode`, never counts. `divisor_override` replaces the number of elements.
+    Padding counts as zeros, or is ignored without `count_include_pad`. Positions beyond the
+    padding, possible with `ceil_mode`, are ignored. `divisor_override` replaces the divisor.
 
     Shapes: (N, C, *size) or (C, *size) -> (N, C, *out) or (C, *out).
 
     Raises:
         RuntimeError: a kernel larger than the padded input; padding of more than half a kernel;
-            integers, whose means PyTorch would cut off.
+            integers, whose means PyTorch would truncate.
     """, samples=samples + [S(x, 2, divisor_override=3)] * (dims > 1))
 
 
@@ -403,7 +393,7 @@ def _box_sum(input, lines):
 
 
 def _box_mean(input, boxes, count_include_pad):
-    """The sum over each window by the number of its elements: a product over the dims."""
+    """The sum over each window divided by its number of elements, a product over the dims."""
     lines, divisor = [], 1
     for line, kernel, stride, padding in zip(boxes.lines(), boxes.kernel, boxes.stride,
                                              boxes.padding, strict=True):
@@ -426,12 +416,12 @@ avg_pool1d, avg_pool2d, avg_pool3d = map(_avg_pool, (1, 2, 3))
 
 
 def shares(size: int, out: int) -> list[range]:
-    """`size` positions divided among `out` windows, as evenly as can be; they may overlap."""
+    """`size` positions divided evenly among `out` windows, which may overlap."""
     return [range(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
 
 
 def _adaptive(name, input, dims, output_size):
-    """The input with a batch, whether it had none, and the size wanted; None keeps a size."""
+    """The batched input, whether it was unbatched, and the output size; None keeps a size."""
     input, unbatched = with_batch(name, input, dims)
     size = tuple(input.shape[2:])
     wanted = output_size if isinstance(output_size, tuple | list) else (output_size,) * dims
@@ -470,7 +460,7 @@ def _adaptive_avg_pool(dims: int) -> Callable[..., Any]:
 
     return named(adaptive_avg_pool, name, f"""The mean of each of output_size windows of {dims}d.
 
-    Window i of n goes from floor(i size / n) to ceil((i + 1) size / n). None keeps a size.
+    Window i of n spans floor(i size / n) to ceil((i + 1) size / n). None keeps a size.
 
     Shapes: (N, C, *size) or (C, *size) -> (N, C, *output_size) or (C, *output_size).
 
@@ -495,8 +485,8 @@ def _adaptive_max_pool(dims: int) -> Callable[..., Any]:
     samples = _adaptive_samples(dims, True)
     return named(adaptive_max_pool, name, f"""The largest element of each of output_size windows.
 
-    Window i of n goes from floor(i size / n) to ceil((i + 1) size / n). None keeps a size. With
-    `return_indices`, (values, indices), the positions in the flattened {dims} dims.
+    Window i of n spans floor(i size / n) to ceil((i + 1) size / n). None keeps a size. With
+    `return_indices`, (values, indices), indices into the flattened {dims} dims.
 
     Shapes: (N, C, *size) or (C, *size) -> (N, C, *output_size) or (C, *output_size).
 
@@ -509,7 +499,7 @@ adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(
     _adaptive_max_pool, (1, 2, 3))
 
 
-# ---------------------------------------------------------------- made of these
+# ---------------------------------------------------------------- power-average pooling, unpooling
 
 
 def _lp_pool(dims: int, mean: Callable[..., Any]) -> Callable[..., Any]:
@@ -552,20 +542,20 @@ def _max_unpool(dims: int) -> Callable[..., Any]:
         result = result.reshape(n, channels, *size)
         return result.squeeze(0) if unbatched else result
 
-    one = (2, 3, *(1,) * dims)  # an element a plane, so that no place is met twice
+    one = (2, 3, *(1,) * dims)  # one element in each plane, so that no index repeats
     x, places = t(*one), ints(*one, high=2 ** dims)
     samples = [S(x, places, 2), S(x, places, 2, 3), S(x, places, 2, output_size=(3,) * dims)]
-    return named(max_unpool, name, f"""Zeros, and each value at its place in a {dims}d output.
+    return named(max_unpool, name, f"""Zeros, with each value at its index in a {dims}d output.
 
-    The places are `indices` into the flattened dims, as max_pool{dims}d gives them; what was not
-    largest is lost. Where indices repeat, the last value stays.
+    `indices` are those of the flattened dims, as max_pool{dims}d returns them. Where indices
+    repeat, the last value is written.
 
     Shapes: (N, C, *size) or (C, *size) twice -> (N, C, *out) or (C, *out), out = output_size or
     (size - 1) stride - 2 padding + kernel_size.
 
     Raises:
         RuntimeError: shapes that differ; an index outside of the output.
-        ValueError: an output_size that no such pooling has.
+        ValueError: an output_size that does not fit the pooling.
     """, samples=samples)
 
 

@@ -1,36 +1,37 @@
-"""Recurrent layers: one op runs a whole sequence, and its rule goes back through time.
+"""Recurrent layers: one op runs a whole sequence, and its rule is backpropagation through time.
 
-Sequences of one batch stand in packed order: first the rows of all of them at time 0, then those
-at time 1, of which there may be fewer, and so on. `steps` are the slices of these rows in the
-order in which they are taken, from the last to the first for a reverse direction.
+The sequences of a batch are packed: first the rows of all sequences at time 0, then those at time
+1, which may be fewer, and so on. `steps` are the slices of these rows in the order of the steps,
+from the last to the first for the reverse direction.
 
-One op for a sequence rather than several for each step: the gradient of rows cut out of a
-sequence is as large as the whole sequence, at every step, whereas here each row is written once
-and the gradient of the weight is one product for all steps.
+One op for each sequence instead of several for each step: the gradient of a slice of a sequence
+is as large as the whole sequence, at every step. Here each row is written once, and the gradient
+of the weight is one product for all steps.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
+from ..arrays import Array
 from ..autograd.table import op
 from .elementwise import relu, sigmoid
 from .samples import S, t
 
-Array = Any
+Steps = Sequence[slice]
 
-TWO = (slice(0, 3), slice(3, 5))  # three sequences, one of which ends sooner
+TWO = (slice(0, 3), slice(3, 5))  # three sequences, one of which is shorter
 BACK = TWO[::-1]
 
 
-# ---------------------------------------------------------------- through time, and back
+# ---------------------------------------------------------------- forward and backward through time
 
 
 def _run(xp, steps, initial, step):
-    """step(rows, *states) -> (*new states, ...) at every step; all that it returns, by row.
+    """Calls step(rows, *states) -> (*new states, ...) at every step; returns all results, by row.
 
-    Where a step has fewer rows than the one before, the last sequences have ended; where it has
-    more, they begin, in their initial states.
+    If a step has fewer rows than the one before, the last sequences have ended. If it has more,
+    they start with their initial states.
     """
     states, made = initial, []
     for rows in steps:
@@ -41,23 +42,23 @@ def _run(xp, steps, initial, step):
 
 
 def _run_back(xp, steps, gradients, step):
-    """step(rows, *d states) -> (*d states before, ...) at every step, the last one first.
+    """Calls step(rows, *d states) -> (*d previous states, ...) at every step, from the last.
 
     `gradients` are those of the states at every row. Returns the gradients of the initial states,
-    and what else the steps return, by row.
+    and the other results of the steps, by row.
     """
     count, made, begun = len(gradients), [], []
     sizes = [0, *(rows.stop - rows.start for rows in steps)]
     carried = [xp.zeros_like(g[steps[-1]]) for g in gradients]
     for rows, before in zip(reversed(steps), reversed(sizes[:-1]), strict=True):
-        found = step(rows, *(d + g[rows] for d, g in zip(carried, gradients, strict=True)))
-        made.append(found[count:])
-        carried = found[:count]
+        results = step(rows, *(d + g[rows] for d, g in zip(carried, gradients, strict=True)))
+        made.append(results[count:])
+        carried = results[:count]
         size = rows.stop - rows.start
-        if size > before or not before:  # rows that come from an initial state
+        if size > before or not before:  # rows that start from an initial state
             begun.append([d[before:] for d in carried])
             carried = [d[:before] for d in carried]
-        elif size < before:  # rows whose sequences ended before
+        elif size < before:  # rows whose sequences had ended
             rest = xp.zeros((before - size, carried[0].shape[1]), dtype=carried[0].dtype)
             carried = [xp.concatenate((d, rest), axis=0) for d in carried]
     initial = [xp.concatenate(tuple(pieces[::-1]), axis=0) for pieces in zip(*begun, strict=True)]
@@ -72,13 +73,13 @@ def _resized(xp, state, initial, rows):
 
 
 def _by_row(xp, steps, pieces):
-    """The pieces of all steps one after the other, as the rows stand."""
+    """The pieces of all steps concatenated in the order of the rows."""
     forward = steps[0].start <= steps[-1].start
     return xp.concatenate(tuple(pieces if forward else pieces[::-1]), axis=0)
 
 
 def _before(xp, steps, states, initial):
-    """The state that each row came from."""
+    """The previous state of each row."""
     reached = [initial, *(states[rows] for rows in steps[:-1])]
     return _by_row(xp, steps, [_resized(xp, state, initial, rows)
                                for state, rows in zip(reached, steps, strict=True)])
@@ -98,7 +99,7 @@ def _transposed(xp, x):
 
 
 def _across(xp, weight):
-    """The weight as steps multiply with it: a copy, with which each small product is faster."""
+    """The transposed weight, as a copy: each step's small product is faster with it."""
     return xp.ascontiguousarray(_transposed(xp, weight))
 
 
@@ -107,23 +108,23 @@ def _weight_gradient(xp, d, before):
 
 
 def _given(xp, gradients, results):
-    """The gradients with zeros for those of results that nothing depends on."""
+    """The gradients, with zeros in place of None."""
     return [xp.zeros_like(x) if g is None else g for g, x in zip(gradients, results, strict=True)]
 
 
 def _by_single_rows(torch, cell, x, states, steps):
-    """The reference: each sequence for itself, one row after the other, on PyTorch's tensors."""
+    """The reference: each sequence by itself, row by row, on PyTorch's tensors."""
     last = [tuple(s[i] for s in states) for i in range(len(states[0]))]
-    found = {}
+    results = {}
     for rows in steps:
         for i, row in enumerate(range(rows.start, rows.stop)):
-            found[row] = cell(x[row], *last[i])
-            last[i] = found[row][:len(states)]
-    return tuple(torch.stack(column) for column in zip(*(found[row] for row in sorted(found)),
+            results[row] = cell(x[row], *last[i])
+            last[i] = results[row][:len(states)]
+    return tuple(torch.stack(column) for column in zip(*(results[row] for row in sorted(results)),
                                                       strict=True))
 
 
-# ---------------------------------------------------------------- Elman's
+# ---------------------------------------------------------------- Elman's recurrent network
 
 
 def _reference_rnn(torch):
@@ -137,8 +138,8 @@ def _reference_rnn(torch):
 @op(promotes="same", method=False, internal=True, reference=_reference_rnn, samples=[
     S(t(5, 2), t(2, 2), t(3, 2), TWO, "tanh"), S(t(5, 2), t(2, 2), t(3, 2), BACK, "tanh"),
     S(t(6, 2), t(2, 2), t(3, 2), (slice(0, 3), slice(3, 6)), "relu")])
-def rnn_sequence(xp, input: Array, weight: Array, h0: Array, steps: Any, nonlinearity: str):
-    """h = f(x + weight @ h before) at every step, f tanh or relu. Elman 1990.
+def rnn_sequence(xp, input: Array, weight: Array, h0: Array, steps: Steps, nonlinearity: str):
+    """h_t = f(x_t + weight @ h_{t-1}), where f is tanh or relu. Elman 1990.
 
     Shapes: (rows, H), (H, H), (N, H) -> (rows, H).
     """
@@ -179,13 +180,13 @@ def _reference_lstm(torch):
     reference=_reference_lstm, samples=[
         S(t(5, 8), t(8, 2), t(3, 2), t(3, 2), TWO), S(t(5, 8), t(8, 2), t(3, 2), t(3, 2), BACK),
         S(t(2, 4), t(4, 1), t(1, 1), t(1, 1), (slice(0, 1), slice(1, 2)))])
-def lstm_sequence(xp, input: Array, weight: Array, h0: Array, c0: Array, steps: Any):
-    """The states and cells of a long short-term memory, and its gates i, f, g, o side by side.
+def lstm_sequence(xp, input: Array, weight: Array, h0: Array, c0: Array, steps: Steps):
+    """The states and cells of a long short-term memory, and its gates i, f, g, o, concatenated.
 
-    i, f, g, o = x + weight @ h before; c = σ(f) c before + σ(i) tanh(g); h = σ(o) tanh(c).
+    i, f, g, o = x_t + weight @ h_{t-1}; c_t = σ(f) c_{t-1} + σ(i) tanh(g); h_t = σ(o) tanh(c_t).
 
     Shapes: (rows, 4H), (4H, H), (N, H) twice -> (rows, H) twice, (rows, 4H). The gates are a
-    result rather than a residual: their own gradient makes second derivatives right.
+    result instead of a residual: their gradient makes second derivatives correct.
     Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000.
     """
     size, across = weight.shape[1], _across(xp, weight)
@@ -206,7 +207,7 @@ def _(xp, g, hidden, cells, gates, weight, h0, c0, steps):
     i, f, new, o = _columns(gates, 4)
     squashed = xp.tanh(cells)
     slopes = _side_by_side(xp, i * (1 - i), f * (1 - f), 1 - new * new, o * (1 - o))
-    # What the gradients of c, c, c and h are multiplied with on their way to the four gates.
+    # The factors from the gradients of c, c, c and h to those of the four gates.
     factors = slopes * _side_by_side(xp, new, _before(xp, steps, cells, c0), i, squashed)
     to_cell = o * (1 - squashed * squashed)
     d_hidden, d_cells = _given(xp, g[:2], (hidden, cells))
@@ -243,15 +244,15 @@ def _reference_gru(torch):
     reference=_reference_gru, samples=[
         S(t(5, 6), t(6, 2), t(6), t(3, 2), TWO), S(t(5, 6), t(6, 2), t(6), t(3, 2), BACK),
         S(t(2, 3), t(3, 1), None, t(1, 1), (slice(0, 1), slice(1, 2)))])
-def gru_sequence(xp, input: Array, weight: Array, bias: Array | None, h0: Array, steps: Any):
-    """The states of a gated recurrent unit, and its gates r, z, n side by side.
+def gru_sequence(xp, input: Array, weight: Array, bias: Array | None, h0: Array, steps: Steps):
+    """The states of a gated recurrent unit, and its gates r, z, n, concatenated.
 
-    With a, b, c = weight @ h before + bias: r = σ(x_r + a); z = σ(x_z + b); n = tanh(x_n + r c);
-    h = (1 - z) n + z h before.
+    With a, b, c = weight @ h_{t-1} + bias: r = σ(x_r + a); z = σ(x_z + b); n = tanh(x_n + r c);
+    h_t = (1 - z) n + z h_{t-1}.
 
     Shapes: (rows, 3H), (3H, H), (3H), (N, H) -> (rows, H), (rows, 3H). The gates are a result
-    rather than a residual: their own gradient makes second derivatives right. Cho et al. 2014,
-    with r applied behind the product.
+    instead of a residual: their gradient makes second derivatives correct. Cho et al. 2014, with r
+    applied after the product.
     """
     size, across = weight.shape[1], _across(xp, weight)
 
@@ -276,7 +277,7 @@ def _(xp, g, needs, hidden, gates, weight, bias, h0, steps):
         recurrent = recurrent + bias[2 * size:]
     slopes = _side_by_side(xp, r * (1 - r), z * (1 - z), 1 - n * n)
     to_r, to_z, to_n = _columns(slopes, 3)
-    # What the gradient of h is multiplied with on its way to the gates: r is reached through n.
+    # The factors from the gradient of h to those of the gates; r acts through n.
     to_r, to_z, to_n = to_r * recurrent, to_z * (before - n), to_n * (1 - z)
     factors = _side_by_side(xp, to_n * to_r, to_z, to_n)
     d_hidden, extra = _given(xp, g[:1], (hidden,))[0], None

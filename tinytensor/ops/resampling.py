@@ -1,20 +1,20 @@
 """Interpolation, pixel shuffling, sampling on a grid, and other changes of resolution.
 
-Interpolation goes one dim after the other: along each, an output is a weighted sum over a window
-of inputs (`pooling.window_sum`), whatever the mode; the modes differ in the windows.
+Interpolation is separable: along each dim in turn, an output is a weighted sum over a window of
+inputs (`pooling.window_sum`). The modes differ only in the windows and weights.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy
 
 from ..autograd.table import composed
 from ..tensors import creation
+from ..tensors.tensor import Tensor
 from .convolution import line_taps
 from .index import getitem, where
 from .pooling import (
@@ -29,19 +29,16 @@ from .pooling import (
 from .samples import S, t
 from .shape import cat, permute
 
-Array = Any
-
-
 # ---------------------------------------------------------------- interpolation
 
 
 def _nearest(size, out, scale, align_corners, shift=0.0):
-    """The input whose interval holds the left end of each output's, or with shift its middle."""
+    """The input at the left end of each output's interval, or with shift=0.5 at its middle."""
     if out == size:
         places = range(size)
     elif out == 2 * size:
         places = [i // 2 for i in range(out)]
-    else:  # in single precision, as PyTorch does: it decides which of two neighbours is meant
+    else:  # in single precision, as in PyTorch, since rounding decides between two neighbours
         at = (numpy.arange(out, dtype=numpy.float32) + numpy.float32(shift)) * numpy.float32(scale)
         places = numpy.minimum(numpy.floor(at).astype(int), size - 1).tolist()
     return ragged(size, [[i] for i in places])
@@ -52,19 +49,19 @@ def _nearest_exact(size, out, scale, align_corners):
 
 
 def _sources(out, scale, align_corners):
-    """Where the centres of the outputs lie among the inputs."""
+    """The positions of the centres of the outputs, in units of inputs."""
     return [i * scale if align_corners else (i + 0.5) * scale - 0.5 for i in range(out)]
 
 
 def _interpolating(reach, kernel):
-    """A weighted sum of the nearest `reach` inputs on either side; beyond the border it repeats."""
+    """Lines that weight the nearest `reach` inputs on each side; the border is replicated."""
     def line(size, out, scale, align_corners):
         windows, weights = [], []
         for at in _sources(out, scale, align_corners):
             first = math.floor(at) - reach + 1
             near = range(first, first + 2 * reach)
             shares = [kernel(at - i) for i in near]
-            # What lies beyond comes after the others, so that those stay at equal distances.
+            # Positions beyond the border come last, so that the others stay evenly spaced.
             inside = [i if 0 <= i < size else None for i in near]
             beyond = [i for i in near if not 0 <= i < size]
             windows.append(inside + [min(max(i, 0), size - 1) for i in beyond])
@@ -87,7 +84,7 @@ def _cubic(x, a=-0.75):
 
 
 def _antialiased(reach, kernel):
-    """Windows that grow with the scale, so that no input is passed over when shrinking."""
+    """Lines whose windows grow with the scale, so that shrinking skips no input."""
     def line(size, out, scale, align_corners):
         wider = max(scale, 1.0)
         windows, weights = [], []
@@ -116,7 +113,7 @@ AREA = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
 
 
 def _wanted_sizes(input, size, scale_factor, recompute):
-    """The output's sizes, and for each dim how many inputs one output is wide, if given."""
+    """The output sizes, and the width of an output in inputs for each dim, or None."""
     old = tuple(input.shape[2:])
     if (size is None) == (scale_factor is None):
         which = "either" if size is None else "only one of"
@@ -149,15 +146,17 @@ def _wanted_sizes(input, size, scale_factor, recompute):
     S(t(1, 2, 3, 4, 3), (5, 3, 6), mode="trilinear"), S(t(1, 2, 3, 4, 3), 4),
     S(t(1, 1, 3, 4, 3), scale_factor=1.5, mode="trilinear", align_corners=True),
     S(t(1, 1, 3, 4, 3), 2, mode="area"), S(t(0, 2, 3, 3), 4)])
-def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None,
-                recompute_scale_factor=None, antialias=False):
+def interpolate(input: Tensor, size: int | Sequence[int] | None = None,
+                scale_factor: float | Sequence[float] | None = None, mode: str = "nearest",
+                align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
+                antialias: bool = False) -> Tensor:
     """The input at another resolution, given as its size or as a factor.
 
     Modes: "nearest" (as OpenCV's INTER_NEAREST), "nearest-exact", "linear" (3-d input), "bilinear"
-    and "bicubic" (4-d), "trilinear" (5-d), "area" (means over what an output covers). With
+    and "bicubic" (4-d), "trilinear" (5-d), "area" (means over the inputs of an output). With
     `align_corners` the centres of the corner elements coincide, else their outer edges.
-    With a scale_factor, positions follow from the factor, or with `recompute_scale_factor` from
-    the sizes. `antialias` widens bilinear and bicubic windows when shrinking.
+    With a scale_factor, positions are computed from it, or with `recompute_scale_factor` from the
+    sizes. `antialias` widens bilinear and bicubic windows when shrinking.
 
     Shapes: (N, C, *size) -> (N, C, *out), of 1 to 3 spatial dims.
 
@@ -195,12 +194,14 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
 
 @composed(home="nn.functional", method=False, reference="nn.functional.interpolate",
           samples=[S(t(1, 2, 3, 3), scale_factor=2), S(t(1, 2, 3), 5, None, "linear", True)])
-def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
+def upsample(input: Tensor, size: int | Sequence[int] | None = None,
+             scale_factor: float | Sequence[float] | None = None, mode: str = "nearest",
+             align_corners: bool | None = None) -> Tensor:
     """`interpolate` by its older name. Shapes: (N, C, *size) -> (N, C, *out)."""
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
-# ---------------------------------------------------------------- channels into space and back
+# ---------------------------------------------------------------- channels to pixels and back
 
 
 def _positive(name, what, value):
@@ -217,7 +218,7 @@ def _image(name, input):
 
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 8, 2, 3), 2), S(t(9, 2, 2), 3), S(t(2, 1, 4, 1, 1), 2), S(t(2, 3, 2, 2), 1)])
-def pixel_shuffle(input, upscale_factor):
+def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """Blocks of r² channels as r × r pixels. Shapes: (*, C r², H, W) -> (*, C, H r, W r).
 
     Shi et al. 2016.
@@ -239,7 +240,7 @@ def pixel_shuffle(input, upscale_factor):
 
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 2, 4, 6), 2), S(t(1, 3, 6), 3), S(t(2, 1, 1, 2, 2), 2)])
-def pixel_unshuffle(input, downscale_factor):
+def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """r × r pixels as blocks of r² channels. Shapes: (*, C, H r, W r) -> (*, C r², H, W).
 
     Raises:
@@ -259,8 +260,8 @@ def pixel_unshuffle(input, downscale_factor):
 
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 6, 2, 2), 2), S(t(1, 6, 4), 3), S(t(2, 4, 2), 1)], reference="channel_shuffle")
-def channel_shuffle(input, groups):
-    """Channels dealt out of their groups in turn: (g, C / g) read as (C / g, g).
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """Interleaves the channels of groups: channels (g, C / g) are transposed to (C / g, g).
 
     Shapes: (N, C, *) -> (N, C, *). Zhang et al. 2018, section 3.1.
 
@@ -282,7 +283,8 @@ def channel_shuffle(input, groups):
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 5, 3), 3), S(t(1, 4, 2, 3), 2, 0.5, 0.6, 2.0), S(t(1, 6, 2, 2, 2), 5),
     S(t(0, 3, 2), 3)])
-def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75,
+                        k: float = 1.0) -> Tensor:
     """input / (k + alpha · mean of the squares in `size` neighbouring channels) ** beta.
 
     Shapes: (N, C, *) -> (N, C, *). Krizhevsky et al. 2012, section 3.3.
@@ -306,7 +308,7 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
 @composed(home="nn.functional", method=False, samples=[
     S(t(2, 2, 3), (2, 1, 4, 5), False), S(t(2, 2, 3), (2, 1, 4, 5), True),
     S(t(1, 3, 4), (1, 2, 2, 3, 4), False), S(t(1, 2, 3), (1, 1, 1, 3), False)])
-def affine_grid(theta, size, align_corners=None):
+def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     """The points of an image of `size`, in [-1, 1], under affine maps: a grid for grid_sample.
 
     Shapes: (N, 2, 3), (N, C, H, W) -> (N, H, W, 2), or (N, 3, 4), (N, C, D, H, W) ->
@@ -325,8 +327,8 @@ def affine_grid(theta, size, align_corners=None):
     if tuple(theta.shape) != (size[0], dims, dims + 1):
         raise ValueError(f"affine_grid: size {size} needs theta of shape "
                          f"{(size[0], dims, dims + 1)}, got {tuple(theta.shape)}")
-    lines = []
-    for n in reversed(size[2:]):  # x, which is the last dim, comes first
+    lines: list[Tensor] = []
+    for n in reversed(size[2:]):  # x, the last dim, comes first
         edge = 1 if align_corners else 1 - 1 / n
         steps = [edge * (2 * i / (n - 1) - 1) if n > 1 else 0.0 for i in range(n)]
         at = (1,) * (len(lines) + 1)
@@ -338,7 +340,7 @@ def affine_grid(theta, size, align_corners=None):
 
 
 def _reflected(x, low, high):
-    """Coordinates folded back at `low` and `high` until they lie between them."""
+    """Coordinates reflected at `low` and `high` into the interval between them."""
     span = high - low
     if span <= 0:
         return x * 0.0
@@ -349,7 +351,7 @@ def _reflected(x, low, high):
 
 
 def _unnormalized(x, n, padding_mode, align_corners):
-    """Coordinates from [-1, 1] to positions, and into the image unless it is padded by zeros."""
+    """Coordinates in [-1, 1] as positions, moved into the image unless the padding is zeros."""
     x = (x + 1) * ((n - 1) / 2) if align_corners else ((x + 1) * n - 1) * 0.5
     if padding_mode == "reflection":
         x = _reflected(x, 0.0, n - 1.0) if align_corners else _reflected(x, -0.5, n - 0.5)
@@ -381,7 +383,8 @@ _GRIDS = [{"mode": m, "padding_mode": p, "align_corners": a} for m in ("bilinear
           samples=[*(S(t(2, 2, 4, 3), t(2, 3, 5, 2, low=-1.6, high=1.6), **g) for g in _GRIDS),
                    S(t(1, 2, 3, 4, 3), t(1, 2, 3, 2, 3, low=-1.2, high=1.2), align_corners=False),
                    S(t(0, 2, 3, 3), t(0, 2, 2, 2), align_corners=False)])
-def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
+def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros",
+                align_corners: bool | None = None) -> Tensor:
     """The input at the points of a grid, whose coordinates (x, y) or (x, y, z) span [-1, 1].
 
     Outside, the image continues as `padding_mode` says: "zeros", "border" or "reflection". With
@@ -400,7 +403,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
           for d, size in enumerate(sizes)]
     if mode == "nearest":
         at = [x.round() for x in at]
-    # Pixels as rows, of all channels: a position in the flattened image chooses one.
+    # Pixels are rows of all channels, so that a position in the flattened image selects one.
     pixels = permute(input, (0, *range(2, dims + 2), 1)).reshape(n * math.prod(sizes), c)
     first = creation.arange(n, device=input.device).reshape((n,) + (1,) * dims)
     parts = []

@@ -1,27 +1,26 @@
-"""Running sums, products and extrema along a dim, and differences, which undo the sums."""
+"""Cumulative sums, products and extrema along a dim; differences and trapezoids."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..arrays import dtypes
+from ..arrays import Array, dtypes
 from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
+from .checks import need_floating, refuse_bool_dtype
+from .dims import axes
+from .extrema import ValuesAndIndices
 from .index import getitem
-from .reduce import ValuesAndIndices, axes, sum_
+from .reduce import sum_
 from .samples import S, ints, t
 from .shape import cat
 
-Array = Any
-
-
-# ---------------------------------------------------------------- how a scan is written for arrays
+# ---------------------------------------------------------------- scans of arrays
 
 
 def running(xp, combine, x, axis):
     """out_i = combine(x_0, ..., x_i) along `axis`, for an associative `combine`.
 
-    log2(n) steps, each of which doubles how far back out_i reaches (Hillis and Steele 1986): the
-    form in which a scan runs on every kind of array, on a GPU too.
+    In log2(n) steps, each of which doubles the number of elements in out_i (Hillis and Steele
+    1986), so that it runs on every array library and on a GPU.
     """
     out = xp.swapaxes(x, axis, -1)
     step = 1
@@ -43,19 +42,19 @@ def recurrence(xp, a, b):
 
 
 def _given(name, dim, axis):
-    """The dim of a call that may name it `axis`."""
+    """The dim of a call, given as `dim` or `axis`."""
     if (dim is None) == (axis is None):
         raise TypeError(f"{name}: needs `dim`, an int")
     return axis if dim is None else dim
 
 
 def _along(dim, x):
-    """The axis that a scan goes along; None for a 0-d Tensor, which is its own scan."""
+    """The axis of a scan; None for a 0-d Tensor, which is its own scan."""
     return (axes(dim, len(x.shape)) or (None,))[0]
 
 
 def _accumulated(xp, method, input, dim):
-    """NumPy's scan, of integers in int64, of floats in float64, as PyTorch's on the CPU."""
+    """NumPy's scan: integers in int64, floats in float64, as in PyTorch on the CPU."""
     axis = _along(dim, input)
     if input.dtype.kind in "biu":
         return input.astype(xp.int64) if axis is None else method(axis, dtype=xp.int64)
@@ -91,7 +90,8 @@ def _(xp, g, dim, input_shape):
 
 
 @cumsum.public
-def cumsum_as(input, dim=None, *, dtype=None, axis=None):
+def cumsum_as(input: Tensor, dim: int | None = None, *, dtype: dtypes.dtype | None = None,
+              axis: int | None = None) -> Tensor:
     """out_i = Σ input_j over j <= i along `dim`; integers and bool give int64.
 
     Shapes: (*) -> (*).
@@ -104,7 +104,7 @@ def cumsum_as(input, dim=None, *, dtype=None, axis=None):
 def cumprod(xp, input: Array, dim: int):
     """out_i = Π input_j over j <= i along `dim`; integers and bool give int64.
 
-    Shapes: (*) -> (*). The derivative divides by nothing, so at zeros it is right too.
+    Shapes: (*) -> (*). The gradient needs no division, so it is exact at zeros.
     """
     return _accumulated(xp, input.cumprod, input, dim)
 
@@ -116,12 +116,13 @@ def _(xp, g, input, out, input_shape, dim):
         return g
     x, out, g = (xp.swapaxes(a, dim, -1) for a in (input, out, g))
     before = xp.concatenate([xp.ones_like(x[..., :1]), out[..., :-1]], axis=-1)
-    following = xp.concatenate([x[..., 1:], x[..., :1]], axis=-1)  # the last has none to multiply
+    following = xp.concatenate([x[..., 1:], x[..., :1]], axis=-1)  # the last has no successor
     return xp.swapaxes(before * recurrence(xp, following, g), dim, -1)
 
 
 @cumprod.public
-def cumprod_as(input, dim=None, *, dtype=None, axis=None):
+def cumprod_as(input: Tensor, dim: int | None = None, *, dtype: dtypes.dtype | None = None,
+               axis: int | None = None) -> Tensor:
     """out_i = Π input_j over j <= i along `dim`; integers and bool give int64.
 
     Shapes: (*) -> (*).
@@ -137,9 +138,7 @@ def logcumsumexp(xp, input: Array, dim: int):
     Raises:
         NotImplementedError: the input is not of floating point.
     """
-    if input.dtype.kind != "f":
-        raise NotImplementedError(f"logcumsumexp: needs a floating point Tensor, got "
-                                  f"{dtypes.of_array(input)}; convert it with .float() first")
+    need_floating("logcumsumexp", input, NotImplementedError)
     axis = _along(dim, input)
     return input.copy() if axis is None else running(xp, xp.logaddexp, input, axis)
 
@@ -147,13 +146,13 @@ def logcumsumexp(xp, input: Array, dim: int):
 @logcumsumexp.vjp("input")
 def _(xp, g, input, out, input_shape, dim):
     # d_j = e**(x_j - out_j) r_j with r_j = Σ_{i>=j} g_i e**(out_j - out_i), a recurrence whose
-    # factors are at most 1, since out rises. -inf - -inf is kept from being NaN.
+    # factors are at most 1, since out is ascending. `finite` avoids the NaN of -inf - -inf.
     if not input_shape:
         return g
     x, out, g = (xp.swapaxes(a, dim, -1) for a in (input, out, g))
     finite = xp.where(xp.isfinite(out), out, xp.zeros_like(out))
     factors = xp.exp(out[..., :-1] - finite[..., 1:])
-    factors = xp.concatenate([factors, xp.ones_like(x[..., :1])], axis=-1)  # nothing follows it
+    factors = xp.concatenate([factors, xp.ones_like(x[..., :1])], axis=-1)  # r_n has no successor
     return xp.swapaxes(xp.exp(x - finite) * recurrence(xp, factors, g), dim, -1)
 
 
@@ -161,7 +160,7 @@ def _(xp, g, input, out, input_shape, dim):
 
 
 def _records(xp, input, dim, combine):
-    """Where the extremum so far was last attained; NaN, once met, stays it."""
+    """The last index of the extremum so far; after a NaN, its index."""
     axis = _along(dim, input)
     if axis is None:
         return xp.zeros((), dtype=xp.int64)
@@ -175,14 +174,14 @@ def _records(xp, input, dim, combine):
 @op(method=False, internal=True, samples=[S(t(2, 3, distinct=True), 1)],
     reference=lambda torch: lambda x, dim: x.cummax(dim).indices, scalar="gives positions")
 def where_cummax(xp, input: Array, dim: int):
-    """The positions of `cummax`. Shapes: (*) -> (*), int64."""
+    """The indices of `cummax`. Shapes: (*) -> (*), int64."""
     return _records(xp, input, dim, xp.maximum)
 
 
 @op(method=False, internal=True, samples=[S(t(2, 3, distinct=True), 1)],
     reference=lambda torch: lambda x, dim: x.cummin(dim).indices, scalar="gives positions")
 def where_cummin(xp, input: Array, dim: int):
-    """The positions of `cummin`. Shapes: (*) -> (*), int64."""
+    """The indices of `cummin`. Shapes: (*) -> (*), int64."""
     return _records(xp, input, dim, xp.minimum)
 
 
@@ -192,14 +191,14 @@ EXTREMA = [S(t(3, 4, distinct=True), 1), S(t(5, distinct=True), -1), S(ints(2, 3
 
 def _running_extremum(input, dim, where):
     indices = where(input, dim)
-    # A position may come repeatedly, so this is a gather whose derivative adds up.
+    # Indices may repeat, so this needs a gather whose derivative accumulates.
     values = input.take_along_dim(indices, dim) if input.ndim else input.clone()
     return ValuesAndIndices(values, indices)
 
 
 @composed(samples=EXTREMA)
-def cummax(input, dim):
-    """(values, indices) of the largest element so far along `dim`, the last of equal ones.
+def cummax(input: Tensor, dim: int):
+    """(values, indices) of the largest element so far along `dim`; the last at a tie.
 
     Shapes: (*) -> (*), (*).
     """
@@ -207,8 +206,8 @@ def cummax(input, dim):
 
 
 @composed(samples=EXTREMA)
-def cummin(input, dim):
-    """(values, indices) of the smallest element so far along `dim`, the last of equal ones.
+def cummin(input: Tensor, dim: int):
+    """(values, indices) of the smallest element so far along `dim`; the last at a tie.
 
     Shapes: (*) -> (*), (*).
     """
@@ -224,10 +223,11 @@ def _part(input, axis, start, stop):
 
 @composed(samples=[S(t(2, 4)), S(t(2, 4), 2), S(t(2, 4), dim=0), S(t(2, 3), 5), S(t(2, 3), 0),
                    S(t(2, 3), dim=0, prepend=t(1, 3), append=t(2, 3)), S(ints(4)), S(t(0, 3))])
-def diff(input, n=1, dim=-1, prepend=None, append=None):
-    """input_{i+1} - input_i along `dim`, `n` times over; of bools, whether they differ.
+def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None,
+         append: Tensor | None = None) -> Tensor:
+    """input_{i+1} - input_i along `dim`, applied `n` times; for bool, whether they differ.
 
-    Shapes: (*, m, *) -> (*, m - n, *), with m counting what is prepended and appended.
+    Shapes: (*, m, *) -> (*, m - n, *), where m includes what is prepended and appended.
 
     Raises:
         RuntimeError: a 0-d Tensor; n < 0.
@@ -252,8 +252,7 @@ def _trapezoids(name, y, x, dx, dim):
         raise TypeError(f"{name}: give the positions x or their distance dx, not both")
     if not y.ndim:
         raise IndexError(f"{name}: a 0-d Tensor has no steps; it needs at least 1 dimension")
-    if y.dtype is dtypes.bool_:
-        raise RuntimeError(f"{name}: bool is not supported; convert with .int()")
+    refuse_bool_dtype(name, y)
     (axis,) = axes(dim, y.ndim)
     heights = (_part(y, axis, None, -1) + _part(y, axis, 1, None)) / 2
     if x is None:
@@ -271,18 +270,20 @@ AREAS = [S(t(2, 4)), S(t(2, 4), dim=0), S(t(2, 4), t(4)), S(t(2, 4), t(2, 4)), S
 
 
 @composed(method=False, aliases=("trapz",), samples=AREAS)
-def trapezoid(y, x=None, *, dx=None, dim=-1):
+def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None,
+              dim: int = -1) -> Tensor:
     """∫ y dx by trapezoids: Σ (x_{i+1} - x_i) (y_i + y_{i+1}) / 2. Shapes: (*, n), (n) -> (*).
 
     Raises:
-        RuntimeError: x has not one position for each sample.
+        RuntimeError: x does not have one position for each sample.
     """
     areas, axis = _trapezoids("trapezoid", y, x, dx, dim)
     return sum_(areas, axis)
 
 
 @composed(method=False, samples=AREAS)
-def cumulative_trapezoid(y, x=None, *, dx=None, dim=-1):
+def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None,
+                         dim: int = -1) -> Tensor:
     """The running `trapezoid` from the first sample to each later one.
 
     Shapes: (*, n), (n) -> (*, n - 1).

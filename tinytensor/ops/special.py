@@ -1,24 +1,23 @@
-"""More functions of each element: the error functions, logistic and logarithmic ones."""
+"""Special functions: error functions, logit, logarithms of sums, sinc."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from ..arrays import Array
 from ..autograd.table import op
-from .elementwise import is_floating, is_number, sigmoid
+from ..tensors.tensor import Tensor
+from .checks import is_floating, is_number
+from .elementwise import sigmoid
 from .samples import S, binary, ints, t, unary
-
-Array = Any
-
 
 # ---------------------------------------------------------------- the error functions
 #
-# Ratios of two polynomials, as W. J. Cody computes them (Rational Chebyshev approximations for
-# the error function, Mathematics of Computation 23, 1969), of a higher degree in place of his
-# three intervals: on arrays, one formula for all elements beats a choice between several. The
-# coefficients are least-squares fits of the relative error at Chebyshev nodes; all are positive,
-# so nothing cancels.
+# Ratios of two polynomials, after W. J. Cody (Rational Chebyshev approximations for the error
+# function, Mathematics of Computation 23, 1969). One formula of higher degree replaces his three
+# intervals, because arrays are faster without a choice for each element. The coefficients are
+# least-squares fits of the relative error at Chebyshev nodes. All are positive, so that no
+# subtraction cancels.
 
 # erf(x) / x in x², for |x| <= 6, beyond which erf is 1 in float64; error 5e-17.
 ERF_P = (
@@ -46,7 +45,7 @@ ERFC_Q = (
     0.006219973264397689, 0.0005773552497320785, 2.6393335567972948e-05)
 
 
-PIECE = 1 << 15  # elements: the thirty passes over one piece stay in the cache
+PIECE = 1 << 15  # elements: a piece stays in the cache for the thirty passes
 
 
 def _polynomial(x, coefficients):
@@ -85,7 +84,7 @@ def erf(xp, input: Array):
 
 def _erf(xp, x):
     single = x.dtype.itemsize == 4
-    # At these bounds the ratio has just grown past 1: beyond them erf is exactly 1.
+    # At these bounds the ratio exceeds 1: beyond them erf is exactly 1.
     bound, p, q = (4.2, ERF_P_SINGLE, ERF_Q_SINGLE) if single else (6.1, ERF_P, ERF_Q)
     x = xp.clip(x, -bound, bound)
     squared = x * x
@@ -97,7 +96,7 @@ def _erf(xp, x):
 @op(promotes="float", inplace=True, array_names=("erfc",), samples=[
     *unary(), S(t(9, low=-7, high=27))], scalar="Value has no floor")
 def erfc(xp, input: Array):
-    """1 - erf(input), exact also where that is tiny. Shapes: (*) -> (*).
+    """1 - erf(input), exact also where it is tiny. Shapes: (*) -> (*).
 
     A rational approximation after Cody 1969.
     """
@@ -105,7 +104,7 @@ def erfc(xp, input: Array):
         return _in_single(xp, erfc.op.forward, input)
     x = xp.clip(xp.absolute(input), 0, 28)
     scaled = _polynomial(x, ERFC_P) / _polynomial(x, ERFC_Q)
-    # e**-x² from a part whose square is exact and the small rest, lest x² lose digits.
+    # e**-x² from a part with an exact square and the small rest, because x² would lose digits.
     high = xp.floor(x * 16) / 16
     tail = xp.exp(-high * high) * xp.exp((high - x) * (high + x)) * scaled
     return xp.where(input < 0, 2 - tail, tail)
@@ -114,7 +113,7 @@ def erfc(xp, input: Array):
 @op(promotes="float", inplace=True, array_names=("erfinv",), samples=[
     *unary(-0.95, 0.95)], scalar="Value has no copysign")
 def erfinv(xp, input: Array):
-    """The x with erf(x) = input, for input in [-1, 1], NaN outside. Shapes: (*) -> (*).
+    """The inverse of erf, for input in [-1, 1]; NaN outside. Shapes: (*) -> (*).
 
     Winitzki's approximation (2008), then two of Halley's steps.
     """
@@ -142,7 +141,7 @@ erfinv.vjp(input=lambda xp, g, out: g * (xp.exp(out * out) * (math.sqrt(math.pi)
 @op(promotes="float", inplace=True, samples=[
     *unary(0.1, 0.9), S(t(3, 4, low=0.3, high=0.7), 0.2)])
 def logit(xp, input: Array, eps: float | None = None):
-    """log(x / (1 - x)), sigmoid's inverse; with `eps` of the input clamped to [eps, 1 - eps].
+    """log(x / (1 - x)), the inverse of sigmoid; with `eps`, x is clamped to [eps, 1 - eps].
 
     Shapes: (*) -> (*).
     """
@@ -159,7 +158,7 @@ def _(xp, g, input, eps):
 
 @op(promotes="float", inplace=True, samples=[
     *binary(0.2), S(t(3), 2.0), S(2.0, t(3, low=0.3)), S(ints(3), ints(3, low=1))],
-    scalar="NumPy looks for NaN among floats only")
+    scalar="NumPy tests for NaN among floats only")
 def xlogy(xp, input: Array, other: Array):
     """input * log(other), 0 where input is 0. Shapes: (*), (*) -> the broadcast shape."""
     return xp.where((input == 0) & (other == other), 0.0, input * xp.log(other))
@@ -176,7 +175,7 @@ def _(g, input, other):
 
 
 @xlogy.public
-def xlogy_with_number(input, other):
+def xlogy_with_number(input: Tensor | float, other: Tensor | float) -> Tensor:
     """input * log(other), 0 where input is 0. Shapes: (*), (*) -> the broadcast shape."""
     if is_number(other):
         other = _beside(other, input)
@@ -184,7 +183,7 @@ def xlogy_with_number(input, other):
 
 
 def _beside(number, tensor):
-    """A number as a Tensor that leaves the dtype of another as it is."""
+    """A number as a Tensor of the dtype of another, or of the default dtype beside integers."""
     return tensor.new_tensor(number, dtype=tensor.dtype if is_floating(tensor) else None)
 
 
@@ -227,5 +226,5 @@ def sinc(xp, input: Array):
 @sinc.vjp("input")
 def _(xp, g, input):
     x = input * math.pi
-    squared = x * input  # where it is 0, so is the derivative
+    squared = x * input  # the derivative at 0 is 0
     return xp.where(squared == 0, 0.0, g * ((x * xp.cos(x) - xp.sin(x)) / squared))

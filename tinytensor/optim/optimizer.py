@@ -8,7 +8,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from ..arrays.devices import array_module, by_device, is_gpu_array, on
 from ..arrays.dispatch import Dispatch
@@ -23,8 +23,11 @@ from ..nn.module import clear_grad
 from ..tensors.creation import tensor
 from ..tensors.tensor import Tensor
 
+Step = TypeVar("Step", bound=Callable[..., Any])
+Loss = TypeVar("Loss")
 
-def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
+
+def _hooked(step: Step) -> Step:
     """`step` with a count of its calls and with its hooks."""
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
@@ -37,12 +40,12 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
                 if not isinstance(changed, tuple) or len(changed) != 2:
                     raise RuntimeError("step pre hook: it must return None or (args, kwargs), got "
                                        f"{changed!r}")
-                (_, *args), kwargs = changed  # type: ignore[assignment]
+                (_, *args), kwargs = changed
         result = step(self, *args, **kwargs)
         for hook in self._hooks("step_post"):
             hook(self, (self, *args), kwargs)
         return result
-    return hooked
+    return hooked  # type: ignore[return-value]
 
 
 required = object()  # the default of an option that every group must give
@@ -148,6 +151,10 @@ class Optimizer:
             for parameter in group["params"]:
                 clear_grad(parameter, set_to_none)
 
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], Loss]) -> Loss: ...
     @_hooked
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient.
@@ -310,7 +317,7 @@ def _loaded(name: str, value: Any, parameter: Tensor) -> Any:
         return [_loaded(name, item, parameter) for item in value]
     if not isinstance(value, Tensor):
         return copy.deepcopy(value)
-    copied: Any = value.detach().clone()  # type: ignore[attr-defined]
+    copied: Any = value.detach().clone()
     return copied if name == "step" else copied.to(parameter)
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy
 
 from ..arrays import devices, dtypes
 from ..autograd.frames import shorten, warn
 from ..autograd.graph import tensor_of
-from .tensor import Tensor
+from .tensor import DeviceLike, DTypeLike, Number, NumPyArray, Tensor
 
 __all__ = [
     "arange",
@@ -46,7 +46,8 @@ def finish(array: Any, requires_grad: bool) -> Tensor:
     return tensor
 
 
-def wanted_dtype(dtype: Any, otherwise: Any = None) -> Any:
+def wanted_dtype(dtype: DTypeLike | None,
+                 otherwise: dtypes.dtype | None = None) -> numpy.dtype[Any]:
     """The NumPy dtype of an argument `dtype`; for None that of `otherwise` or the default dtype."""
     if dtype is None:
         dtype = dtypes.get_default_dtype() if otherwise is None else otherwise
@@ -79,7 +80,7 @@ def shape_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
-def size_of(name: str, size: Any) -> tuple[int, ...]:
+def size_of(name: str, size: Sequence[int]) -> tuple[int, ...]:
     """The shape from an argument `size`, which must be a tuple or list."""
     if not isinstance(size, tuple | list):
         raise TypeError(f"{name}: size must be a tuple of integers, got {type(size).__name__}; "
@@ -90,7 +91,7 @@ def size_of(name: str, size: Any) -> tuple[int, ...]:
 # ---------------------------------------------------------------- from data
 
 
-def from_data(data: Any, dtype: Any = None) -> Any:
+def from_data(data: Any, dtype: DTypeLike | None = None) -> Any:
     """A new array with a copy of the data: numbers, nested lists, arrays or Tensors."""
     wanted = None if dtype is None else dtypes.resolve(dtype).numpy
     if isinstance(data, Tensor):
@@ -109,7 +110,7 @@ def from_data(data: Any, dtype: Any = None) -> Any:
     return array
 
 
-def _from_lists(data: Any, wanted: Any) -> Any:
+def _from_lists(data: Any, wanted: numpy.dtype[Any] | None) -> NumPyArray:
     """An array of a number or nested sequences of numbers, of the dtype to which they promote."""
     kinds = _kinds(data)
     if any(map(_is_sequence, kinds)):
@@ -135,7 +136,7 @@ def _from_lists(data: Any, wanted: Any) -> Any:
     return array if common is None else array.astype(common)
 
 
-def _kinds(data: Any) -> set[type]:
+def _kinds(data: object) -> set[type]:
     """The types of the elements of nested sequences."""
     if not isinstance(data, list | tuple | range):
         return {type(data)}
@@ -155,7 +156,7 @@ def _listed(data: Any) -> Any:
     return [_listed(element) for element in data] if _is_sequence(type(data)) else data
 
 
-def _leaves(data: Any) -> Iterator[Any]:
+def _leaves(data: object) -> Iterator[Any]:
     if isinstance(data, list | tuple | range):
         for element in data:
             yield from _leaves(element)
@@ -163,7 +164,7 @@ def _leaves(data: Any) -> Iterator[Any]:
         yield data
 
 
-def _plain(data: Any) -> Any:
+def _plain(data: object) -> Any:
     """The nested lists with each Tensor of one element replaced by its number."""
     if isinstance(data, list | tuple | range):
         return [_plain(element) for element in data]
@@ -175,7 +176,7 @@ def _plain(data: Any) -> Any:
     return data
 
 
-def _dtype_of(leaf: Any) -> dtypes.dtype:
+def _dtype_of(leaf: object) -> dtypes.dtype:
     if isinstance(leaf, Tensor):
         return leaf.dtype
     if isinstance(leaf, numpy.generic | numpy.ndarray):
@@ -189,19 +190,19 @@ def _dtype_of(leaf: Any) -> dtypes.dtype:
                "lists of them, or an array")
 
 
-def _is_value(x: Any) -> bool:
+def _is_value(x: object) -> bool:
     """Whether `x` is a `scalar.Value`, or another scalar class with `backward`."""
     return hasattr(type(x), "backward")
 
 
-def _check_values(array: Any) -> None:
+def _check_values(array: NumPyArray) -> None:
     for x in array.flat:
         if not isinstance(x, bool | int | float | numpy.generic) and not _is_value(x):
             raise TypeError("tensor: cannot make a Tensor of an array of dtype object that holds "
                             f"{type(x).__name__} objects; give numbers")
 
 
-def _check_range(array: Any, wanted: Any) -> None:
+def _check_range(array: NumPyArray, wanted: numpy.dtype[Any]) -> None:
     """Raises if a number does not fit into an integer dtype. Unsigned dtypes wrap negative ones."""
     if wanted.kind not in "iu" or array.dtype.kind not in "iuf" or not array.size:
         return
@@ -212,8 +213,8 @@ def _check_range(array: Any, wanted: Any) -> None:
                            f"{wanted.name}; give a wider dtype")
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-           pin_memory: bool = False) -> Tensor:
+def tensor(data: Any, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
+           requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """A leaf Tensor with a copy of `data`: a number, nested lists or an array.
 
     Python floats get the default dtype, ints int64, bools bool; arrays keep their dtype. For a
@@ -235,14 +236,16 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         raise
 
 
-def _new_leaf(data: Any, dtype: Any, device: Any, requires_grad: bool = False) -> Tensor:
+def _new_leaf(data: Any, dtype: DTypeLike | None, device: DeviceLike | None,
+              requires_grad: bool = False) -> Tensor:
     array = from_data(data, dtype)
     stays = device is None and devices.is_gpu_array(array)
     where = devices.device_of(array) if stays else devices.resolve(device)
     return finish(devices.to_device(array, where), requires_grad)
 
 
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+def as_tensor(data: Any, dtype: DTypeLike | None = None,
+              device: DeviceLike | None = None) -> Tensor:
     """`data` as a Tensor: a Tensor itself, an array without a copy if dtype and device allow."""
     if isinstance(data, Tensor):
         return data.to(device=device, dtype=dtype)
@@ -252,8 +255,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return _new_leaf(data, dtype, device)
 
 
-def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
-            requires_grad: bool = False) -> Tensor:
+def asarray(obj: Any, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
+            copy: bool | None = None, requires_grad: bool = False) -> Tensor:
     """`obj` as a Tensor, without a copy if possible; never (copy=False) or always (True) copied.
 
     Raises:
@@ -263,7 +266,7 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     made = from_dlpack(obj) if hasattr(obj, "__dlpack__") and not shared else obj
     result = as_tensor(made, dtype, device)
     if copy and shared:
-        result = result.clone()  # type: ignore[attr-defined]
+        result = result.clone()
     source = getattr(made, "_array", made)
     if copy is False and not (devices.is_array(source)
                               and result.data_ptr() == finish(source, False).data_ptr()):
@@ -272,7 +275,7 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     return result.requires_grad_() if requires_grad else result
 
 
-def from_numpy(array: Any) -> Tensor:
+def from_numpy(array: NumPyArray) -> Tensor:
     """A Tensor that shares the memory of a NumPy (or CuPy) array: writes to one change both.
 
     In-place operations raise if the array is read-only.
@@ -303,8 +306,8 @@ def from_dlpack(other: Any) -> Tensor:
     return from_numpy(module.from_dlpack(other))
 
 
-def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0,
-               requires_grad: bool = False) -> Tensor:
+def frombuffer(buffer: bytes | bytearray | memoryview | NumPyArray, *, dtype: DTypeLike,
+               count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A 1-d Tensor that shares the memory of a buffer, from byte `offset` on.
 
     It has `count` elements, or all for -1. In-place operations raise if the buffer is read-only.
@@ -319,26 +322,38 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0,
 # ---------------------------------------------------------------- filled
 
 
-def _filled(name: str, doc: str) -> Any:
-    def make(*size: Any, dtype: Any = None, layout: Any = None, device: Any = None,
-             requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
-             **keyword: Any) -> Tensor:
-        shape = shape_argument(name, size, keyword)
-        array = devices.on(devices.resolve(device),
-                           lambda xp: getattr(xp, name)(shape, dtype=wanted_dtype(dtype)))
-        return finish(array, requires_grad)
-
-    make.__name__, make.__doc__ = name, doc
-    return make
+def _filled(name: str, size: tuple[Any, ...], keyword: dict[str, Any], dtype: DTypeLike | None,
+            device: DeviceLike | None, requires_grad: bool) -> Tensor:
+    shape = shape_argument(name, size, keyword)
+    array = devices.on(devices.resolve(device),
+                       lambda xp: getattr(xp, name)(shape, dtype=wanted_dtype(dtype)))
+    return finish(array, requires_grad)
 
 
-zeros = _filled("zeros", "A Tensor of zeros: zeros(2, 3) or zeros((2, 3)).")
-ones = _filled("ones", "A Tensor of ones: ones(2, 3) or ones((2, 3)).")
-empty = _filled("empty", "A Tensor with uninitialized values: empty(2, 3) or empty((2, 3)).")
+def zeros(*size: int | Sequence[int], dtype: DTypeLike | None = None, layout: str | None = None,
+          device: DeviceLike | None = None, requires_grad: bool = False, pin_memory: bool = False,
+          memory_format: dtypes.memory_format | None = None, **keyword: Sequence[int]) -> Tensor:
+    """A Tensor of zeros: zeros(2, 3) or zeros((2, 3))."""
+    return _filled("zeros", size, keyword, dtype, device, requires_grad)
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
-         requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def ones(*size: int | Sequence[int], dtype: DTypeLike | None = None, layout: str | None = None,
+         device: DeviceLike | None = None, requires_grad: bool = False, pin_memory: bool = False,
+         memory_format: dtypes.memory_format | None = None, **keyword: Sequence[int]) -> Tensor:
+    """A Tensor of ones: ones(2, 3) or ones((2, 3))."""
+    return _filled("ones", size, keyword, dtype, device, requires_grad)
+
+
+def empty(*size: int | Sequence[int], dtype: DTypeLike | None = None, layout: str | None = None,
+          device: DeviceLike | None = None, requires_grad: bool = False, pin_memory: bool = False,
+          memory_format: dtypes.memory_format | None = None, **keyword: Sequence[int]) -> Tensor:
+    """A Tensor with uninitialized values: empty(2, 3) or empty((2, 3))."""
+    return _filled("empty", size, keyword, dtype, device, requires_grad)
+
+
+def full(size: Sequence[int], fill_value: Tensor | Number, *, dtype: DTypeLike | None = None,
+         layout: str | None = None, device: DeviceLike | None = None, requires_grad: bool = False,
+         pin_memory: bool = False) -> Tensor:
     """A Tensor filled with a value, by default of the value's dtype: full((2, 3), 7)."""
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
@@ -348,11 +363,31 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, d
     return finish(array, requires_grad)
 
 
-def like(make: Any, name: str) -> Any:
+class Like(Protocol):
+    """A function that makes a Tensor of the shape, dtype and device of another."""
+
+    def __call__(self, input: Tensor, *, dtype: DTypeLike | None = None, layout: str | None = None,
+                 device: DeviceLike | None = None, requires_grad: bool = False,
+                 pin_memory: bool = False,
+                 memory_format: dtypes.memory_format | None = None) -> Tensor: ...
+
+
+class FullLike(Protocol):
+    """The same, and filled with a value."""
+
+    def __call__(self, input: Tensor, fill_value: Tensor | Number, *,
+                 dtype: DTypeLike | None = None, layout: str | None = None,
+                 device: DeviceLike | None = None, requires_grad: bool = False,
+                 pin_memory: bool = False,
+                 memory_format: dtypes.memory_format | None = None) -> Tensor: ...
+
+
+def like(make: Callable[..., Tensor], name: str) -> Any:
     """The variant `<name>_like` of a function, which takes shape, dtype and device of a Tensor."""
-    def function(input: Tensor, *args: Any, dtype: Any = None, layout: Any = None,
-                 device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-                 memory_format: Any = None, **options: Any) -> Tensor:
+    def function(input: Tensor, *args: Any, dtype: DTypeLike | None = None,
+                 layout: str | None = None, device: DeviceLike | None = None,
+                 requires_grad: bool = False, pin_memory: bool = False,
+                 memory_format: dtypes.memory_format | None = None, **options: Any) -> Tensor:
         return make(tuple(input.shape), *args, dtype=dtype or input.dtype,
                     device=device or input.device, requires_grad=requires_grad, **options)
 
@@ -361,10 +396,10 @@ def like(make: Any, name: str) -> Any:
     return function
 
 
-def _new(make: Any, name: str) -> Any:
-    def method(self: Tensor, *args: Any, dtype: Any = None, layout: Any = None,
-               device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-               **size: Any) -> Tensor:
+def _new(make: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
+    def method(self: Tensor, *args: Any, dtype: DTypeLike | None = None, layout: str | None = None,
+               device: DeviceLike | None = None, requires_grad: bool = False,
+               pin_memory: bool = False, **size: Any) -> Tensor:
         return make(*args, dtype=dtype or self.dtype, device=device or self.device,
                     requires_grad=requires_grad, **size)
 
@@ -373,31 +408,35 @@ def _new(make: Any, name: str) -> Any:
     return method
 
 
-zeros_like, ones_like, empty_like = (like(f, f.__name__) for f in (zeros, ones, empty))
-full_like = like(full, "full")
+zeros_like: Like = like(zeros, "zeros")
+ones_like: Like = like(ones, "ones")
+empty_like: Like = like(empty, "empty")
+full_like: FullLike = like(full, "full")
 for _make in (zeros, ones, empty, full):
     setattr(Tensor, f"new_{_make.__name__}", _new(_make, _make.__name__))
 
 
-def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None,
-               requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+def new_tensor(self: Tensor, data: Any, *, dtype: DTypeLike | None = None,
+               device: DeviceLike | None = None, requires_grad: bool = False,
+               layout: str | None = None, pin_memory: bool = False) -> Tensor:
     """As `tensor`, with the dtype and device of this Tensor."""
     return tensor(data, dtype=dtype or self.dtype, device=device or self.device,
                   requires_grad=requires_grad)
 
 
-Tensor.new_tensor = new_tensor  # type: ignore[attr-defined]
+Tensor.new_tensor = new_tensor  # type: ignore[method-assign, assignment]
 
 
 # ---------------------------------------------------------------- ranges
 
 
-def _number(x: Any) -> Any:
+def _number(x: object) -> Any:
     return x.item() if isinstance(x, Tensor | numpy.generic) else x
 
 
-def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None,
-           layout: Any = None, device: Any = None, requires_grad: bool = False,
+def arange(start: Tensor | Number | None = None, end: Tensor | Number | None = None,
+           step: Tensor | Number = 1, *, dtype: DTypeLike | None = None, layout: str | None = None,
+           device: DeviceLike | None = None, requires_grad: bool = False,
            pin_memory: bool = False) -> Tensor:
     """start, start + step, ... up to but without end: int64 for integers, else the default dtype.
 
@@ -435,8 +474,10 @@ def _check_steps(name: str, steps: int) -> None:
         raise RuntimeError(f"{name}: the number of steps must not be negative, got {steps}")
 
 
-def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any = None,
-             device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def linspace(start: Tensor | Number, end: Tensor | Number, steps: int, *,
+             dtype: DTypeLike | None = None, layout: str | None = None,
+             device: DeviceLike | None = None, requires_grad: bool = False,
+             pin_memory: bool = False) -> Tensor:
     """`steps` evenly spaced values from start to end, both included.
 
     Raises:
@@ -448,8 +489,9 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any
     return finish(array, requires_grad)
 
 
-def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None,
-             layout: Any = None, device: Any = None, requires_grad: bool = False,
+def logspace(start: Tensor | Number, end: Tensor | Number, steps: int, base: float = 10.0, *,
+             dtype: DTypeLike | None = None, layout: str | None = None,
+             device: DeviceLike | None = None, requires_grad: bool = False,
              pin_memory: bool = False) -> Tensor:
     """base ** x for `steps` evenly spaced values x from start to end, both included.
 
@@ -467,8 +509,9 @@ def _check_sizes(name: str, rows: int, columns: int) -> None:
         raise RuntimeError(f"{name}: the sizes must not be negative, got {rows} and {columns}")
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, layout: Any = None,
-        device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None, layout: str | None = None,
+        device: DeviceLike | None = None, requires_grad: bool = False,
+        pin_memory: bool = False) -> Tensor:
     """An (n, m) matrix with ones on the diagonal and zeros elsewhere; by default m is n.
 
     Raises:
@@ -480,8 +523,8 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, layout: Any = None,
     return finish(array, requires_grad)
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None,
-                 device: Any = None) -> Tensor:
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None = None,
+                 device: DeviceLike | None = None) -> Tensor:
     """The indices on and below a diagonal of a (row, col) matrix: (2, k), int64.
 
     Raises:
@@ -490,8 +533,8 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None,
     return _triangle("tril", row, col, offset, dtype, device)
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None,
-                 device: Any = None) -> Tensor:
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None = None,
+                 device: DeviceLike | None = None) -> Tensor:
     """The indices on and above a diagonal of a (row, col) matrix: (2, k), int64.
 
     Raises:
@@ -500,7 +543,8 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None,
     return _triangle("triu", row, col, offset, dtype, device)
 
 
-def _triangle(name: str, row: int, col: int, offset: int, dtype: Any, device: Any) -> Tensor:
+def _triangle(name: str, row: int, col: int, offset: int, dtype: DTypeLike | None,
+              device: DeviceLike | None) -> Tensor:
     _check_sizes(f"{name}_indices", row, col)
     wanted = wanted_dtype(dtype, dtypes.int64)
     array = devices.on(devices.resolve(device), lambda xp: xp.stack(xp.nonzero(

@@ -83,7 +83,7 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO, pickle_module: Any = No
         _write(file, packed)
 
 
-def load(f: str | os.PathLike[str] | BinaryIO, map_location: Any = None,
+def load(f: str | os.PathLike[str] | BinaryIO, map_location: device | str | None = None,
          pickle_module: Any = None, *, weights_only: bool = True, mmap: bool | None = None,
          encoding: str = "utf-8") -> Any:
     """Reads a file of `save`; or of another program, as a dict of its Tensors.
@@ -267,7 +267,7 @@ def _no_tensor(name: str, dtype: str) -> Damaged:
                    f"{', '.join(DTYPES)}. Convert it in the program that wrote the file")
 
 
-def _are_sizes(values: Any) -> bool:
+def _are_sizes(values: object) -> bool:
     return isinstance(values, list) and all(type(v) is int and v >= 0 for v in values)
 
 
@@ -439,7 +439,7 @@ def _place(path: tuple[Any, ...]) -> str:
     return "obj" + "".join(f"[{key!r}]" for key in path)
 
 
-def _advice(obj: Any) -> str:
+def _advice(obj: object) -> str:
     """What to save in place of an object of another type."""
     if hasattr(obj, "state_dict"):
         return "Save its state_dict(), and load it with load_state_dict()"

@@ -5,7 +5,7 @@ All numbers are drawn on the host, from the argument `generator` or that of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -15,8 +15,8 @@ from ..arrays import dtypes
 from ..arrays.devices import device as device_type
 from ..arrays.devices import resolve, to_device, to_numpy
 from ..autograd.graph import tensor_of
-from .creation import finish, like, shape_argument, size_of, wanted_dtype
-from .tensor import Tensor
+from .creation import Like, finish, like, shape_argument, size_of, wanted_dtype
+from .tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
 
 __all__ = [
     "bernoulli",
@@ -51,26 +51,27 @@ def stream_of(generator: random.Generator | None, where: device_type) -> Stream:
     return generator.numpy
 
 
-def _drawn(draw: Callable[[Stream], Any], dtype: Any, device: Any,
-           generator: random.Generator | None, requires_grad: bool = False) -> Tensor:
+def _drawn(draw: Callable[[Stream], Any], dtype: numpy.dtype[Any] | type[numpy.generic],
+           device: DeviceLike | None, generator: random.Generator | None,
+           requires_grad: bool = False) -> Tensor:
     where = resolve(device)
     array = numpy.asarray(draw(stream_of(generator, where))).astype(dtype, copy=False)
     return finish(to_device(array, where), requires_grad)
 
 
-def _check_floating(name: str, dtype: Any) -> None:
+def _check_floating(name: str, dtype: numpy.dtype[Any]) -> None:
     if dtype.kind != "f":
         raise NotImplementedError(f"{name}: needs a floating point dtype, got {dtype.name}")
 
 
-def _uniform(stream: Stream, shape: Any, dtype: Any) -> Any:
+def _uniform(stream: Stream, shape: tuple[int, ...], dtype: numpy.dtype[Any]) -> NumPyArray:
     """Values in [0, 1). float16 gets multiples of 2**-11: rounding float32 would give 1."""
     if dtype == numpy.float16:
         return stream.integers(0, 2 ** 11, shape) / 2 ** 11
     return stream.random(shape, dtype=dtype.type)
 
 
-def _normal(stream: Stream, shape: Any, dtype: Any) -> Any:
+def _normal(stream: Stream, shape: tuple[int, ...], dtype: numpy.dtype[Any]) -> NumPyArray:
     single = dtype == numpy.float32
     return stream.standard_normal(shape, dtype=numpy.float32 if single else numpy.float64)
 
@@ -88,27 +89,31 @@ def _check_positive(name: str, parameter: str, value: float) -> None:
 # ---------------------------------------------------------------- new Tensors
 
 
-def rand(*size: Any, generator: Any = None, dtype: Any = None, layout: Any = None,
-         device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-         **keyword: Any) -> Tensor:
+def rand(*size: int | Sequence[int], generator: random.Generator | None = None,
+         dtype: DTypeLike | None = None, layout: str | None = None,
+         device: DeviceLike | None = None, requires_grad: bool = False, pin_memory: bool = False,
+         **keyword: Sequence[int]) -> Tensor:
     """Uniformly distributed values in [0, 1)."""
     wanted, shape = wanted_dtype(dtype), shape_argument("rand", size, keyword)
     _check_floating("rand", wanted)
     return _drawn(lambda s: _uniform(s, shape, wanted), wanted, device, generator, requires_grad)
 
 
-def randn(*size: Any, generator: Any = None, dtype: Any = None, layout: Any = None,
-          device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-          **keyword: Any) -> Tensor:
+def randn(*size: int | Sequence[int], generator: random.Generator | None = None,
+          dtype: DTypeLike | None = None, layout: str | None = None,
+          device: DeviceLike | None = None, requires_grad: bool = False, pin_memory: bool = False,
+          **keyword: Sequence[int]) -> Tensor:
     """Normally distributed values, mean 0 and variance 1."""
     wanted, shape = wanted_dtype(dtype), shape_argument("randn", size, keyword)
     _check_floating("randn", wanted)
     return _drawn(lambda s: _normal(s, shape, wanted), wanted, device, generator, requires_grad)
 
 
-def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: Any = None,
-            dtype: Any = None, layout: Any = None, device: Any = None,
-            requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def randint(low: int | None = None, high: int | Sequence[int] | None = None,
+            size: Sequence[int] | None = None, *, generator: random.Generator | None = None,
+            dtype: DTypeLike | None = None, layout: str | None = None,
+            device: DeviceLike | None = None, requires_grad: bool = False,
+            pin_memory: bool = False) -> Tensor:
     """Uniform integers in [low, high): randint(high, size) or randint(low, high, size).
 
     Raises:
@@ -124,11 +129,11 @@ def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: A
                         "tuple for size")
     low, wanted = 0 if low is None else low, wanted_dtype(dtype, dtypes.int64)
     shape = size_of("randint", size)
-    _check_integers("randint", low, high, wanted)
+    _check_integers("randint", low, high, wanted)  # type: ignore[arg-type]
     return _drawn(lambda s: s.integers(low, high, shape), wanted, device, generator, requires_grad)
 
 
-def _check_integers(name: str, low: int, high: int, dtype: Any) -> None:
+def _check_integers(name: str, low: int, high: int, dtype: numpy.dtype[Any]) -> None:
     if not low < high:
         raise RuntimeError(f"{name}: low must be less than high, got {low} and {high}")
     least, most = _integers_of(dtype)
@@ -137,7 +142,7 @@ def _check_integers(name: str, low: int, high: int, dtype: Any) -> None:
                            f"[{low}, {high}); give a wider dtype")
 
 
-def _integers_of(dtype: Any) -> tuple[int, int]:
+def _integers_of(dtype: numpy.dtype[Any]) -> tuple[int, int]:
     """The range of integers that a dtype represents exactly."""
     if dtype.kind == "b":
         return 0, 1
@@ -146,8 +151,9 @@ def _integers_of(dtype: Any) -> tuple[int, int]:
     return int(numpy.iinfo(dtype).min), int(numpy.iinfo(dtype).max)
 
 
-def randperm(n: int, *, generator: Any = None, dtype: Any = None, layout: Any = None,
-             device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def randperm(n: int, *, generator: random.Generator | None = None, dtype: DTypeLike | None = None,
+             layout: str | None = None, device: DeviceLike | None = None,
+             requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """The integers 0 to n - 1 in random order.
 
     Raises:
@@ -161,20 +167,24 @@ def randperm(n: int, *, generator: Any = None, dtype: Any = None, layout: Any = 
     return _drawn(lambda s: s.permutation(n), wanted, device, generator, requires_grad)
 
 
-rand_like, randn_like = like(rand, "rand"), like(randn, "randn")
+rand_like: Like = like(rand, "rand")
+randn_like: Like = like(randn, "randn")
 
 
-def randint_like(input: Tensor, low: Any = None, high: Any = None, *, generator: Any = None,
-                 dtype: Any = None, layout: Any = None, device: Any = None,
-                 requires_grad: bool = False, memory_format: Any = None) -> Tensor:
+def randint_like(input: Tensor, low: int | None = None, high: int | None = None, *,
+                 generator: random.Generator | None = None, dtype: DTypeLike | None = None,
+                 layout: str | None = None, device: DeviceLike | None = None,
+                 requires_grad: bool = False,
+                 memory_format: dtypes.memory_format | None = None) -> Tensor:
     """As `randint`, with the shape, dtype and device of the input."""
     return randint(low, high, tuple(input.shape), generator=generator, dtype=dtype or input.dtype,
                    device=device or input.device, requires_grad=requires_grad)
 
 
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None,
-           dtype: Any = None, layout: Any = None, device: Any = None,
-           requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def normal(mean: Tensor | float = 0.0, std: Tensor | float = 1.0, size: Sequence[int] | None = None,
+           *, generator: random.Generator | None = None, dtype: DTypeLike | None = None,
+           layout: str | None = None, device: DeviceLike | None = None, requires_grad: bool = False,
+           pin_memory: bool = False) -> Tensor:
     """Normally distributed values: normal(mean, std, size), or with Tensors for mean, std or both.
 
     No gradient flows to mean and std; for one write mean + std * randn_like(std).
@@ -187,7 +197,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
     if not tensors:
         if size is None:
             raise TypeError("normal: with numbers for mean and std, size must be given")
-        _check_std("normal", std)
+        _check_std("normal", std)  # type: ignore[arg-type]
         wanted, shape = wanted_dtype(dtype), size_of("normal", size)
         _check_floating("normal", wanted)
         return _drawn(lambda s: _normal(s, shape, wanted) * float(std) + float(mean), wanted,
@@ -209,18 +219,19 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
 # ---------------------------------------------------------------- samples of distributions
 
 
-def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None) -> Tensor:
+def bernoulli(input: Tensor, p: float | None = None, *,
+              generator: random.Generator | None = None) -> Tensor:
     """1 with the probability in each element of the input (or p), else 0. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: a probability outside of [0, 1].
     """
-    return input.new_empty(tuple(input.shape)).bernoulli_(  # type: ignore[attr-defined]
+    return input.new_empty(tuple(input.shape)).bernoulli_(
         input if p is None else p, generator=generator)
 
 
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
-                generator: Any = None) -> Tensor:
+                generator: random.Generator | None = None) -> Tensor:
     """Indices drawn with probabilities proportional to the weights in each row.
 
     Shapes: (C) -> (S), (N, C) -> (N, S), int64. Without replacement the indices of a row differ:
@@ -249,12 +260,12 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
                   numpy.int64, input.device, generator)
 
 
-def _without_replacement(stream: Stream, weights: Any, count: int) -> Any:
+def _without_replacement(stream: Stream, weights: NumPyArray, count: int) -> NumPyArray:
     keys = weights / stream.standard_exponential(weights.shape)
     return numpy.argsort(-keys, axis=1)[:, :count]
 
 
-def _with_replacement(stream: Stream, weights: Any, count: int) -> Any:
+def _with_replacement(stream: Stream, weights: NumPyArray, count: int) -> NumPyArray:
     indices = numpy.empty((len(weights), count), dtype=numpy.int64)
     for row, w in zip(indices, weights, strict=True):
         total = numpy.cumsum(w)
@@ -263,7 +274,7 @@ def _with_replacement(stream: Stream, weights: Any, count: int) -> Any:
     return indices
 
 
-def poisson(input: Tensor, generator: Any = None) -> Tensor:
+def poisson(input: Tensor, generator: random.Generator | None = None) -> Tensor:
     """Poisson distributed counts with the rates in the input. Shapes: (*) -> (*).
 
     Raises:
@@ -279,8 +290,8 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:
 # ---------------------------------------------------------------- in-place methods
 
 
-def _fill(name: str, self: Tensor, generator: Any, draw: Callable[[Stream, Any, Any], Any],
-          integers: bool = False) -> Tensor:
+def _fill(name: str, self: Tensor, generator: random.Generator | None,
+          draw: Callable[[Stream, Any, Any], Any], integers: bool = False) -> Tensor:
     """Fills a Tensor with the values of draw(stream, shape, dtype)."""
     dtype = self.dtype.numpy
     if not integers:
@@ -291,7 +302,8 @@ def _fill(name: str, self: Tensor, generator: Any, draw: Callable[[Stream, Any, 
     return self._write(name, tensor_of(array, None))
 
 
-def uniform_(self: Tensor, from_: float = 0, to: float = 1, *, generator: Any = None) -> Tensor:
+def uniform_(self: Tensor, from_: float = 0, to: float = 1, *,
+             generator: random.Generator | None = None) -> Tensor:
     """Fills with uniformly distributed values in [from_, to)."""
     if from_ > to:
         raise RuntimeError(f"uniform_: from_ must not be greater than to, got {from_} and {to}")
@@ -299,14 +311,16 @@ def uniform_(self: Tensor, from_: float = 0, to: float = 1, *, generator: Any = 
                  lambda s, shape, d: _uniform(s, shape, d) * (to - from_) + from_)
 
 
-def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Any = None) -> Tensor:
+def normal_(self: Tensor, mean: float = 0, std: float = 1, *,
+            generator: random.Generator | None = None) -> Tensor:
     """Fills with normally distributed values."""
     _check_std("normal_", std)
     return _fill("normal_", self, generator,
                  lambda s, shape, d: _normal(s, shape, d) * std + mean)
 
 
-def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *, generator: Any = None) -> Tensor:
+def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *,
+                generator: random.Generator | None = None) -> Tensor:
     """Fills with e ** x for normally distributed x of this mean and standard deviation."""
     _check_positive("log_normal_", "std", std)
     return _fill("log_normal_", self, generator,
@@ -314,21 +328,22 @@ def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *, generator: Any
 
 
 def cauchy_(self: Tensor, median: float = 0, sigma: float = 1, *,
-            generator: Any = None) -> Tensor:
+            generator: random.Generator | None = None) -> Tensor:
     """Fills with Cauchy distributed values."""
     _check_positive("cauchy_", "sigma", sigma)
     return _fill("cauchy_", self, generator,
                  lambda s, shape, d: s.standard_cauchy(shape) * sigma + median)
 
 
-def exponential_(self: Tensor, lambd: float = 1, *, generator: Any = None) -> Tensor:
+def exponential_(self: Tensor, lambd: float = 1, *,
+                 generator: random.Generator | None = None) -> Tensor:
     """Fills with exponentially distributed values of rate lambd."""
     _check_positive("exponential_", "lambd", lambd)
     return _fill("exponential_", self, generator,
                  lambda s, shape, d: s.standard_exponential(shape) / lambd)
 
 
-def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
+def geometric_(self: Tensor, p: float, *, generator: random.Generator | None = None) -> Tensor:
     """Fills with the number of trials until the first success, at probability p each: 1, 2, ..."""
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_: p must be in (0, 1), got {p}")
@@ -336,7 +351,8 @@ def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
                  integers=True)
 
 
-def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+def bernoulli_(self: Tensor, p: Tensor | float = 0.5, *,
+               generator: random.Generator | None = None) -> Tensor:
     """Fills with 1 with probability p (a number, or a Tensor that broadcasts), else 0."""
     chance = to_numpy(p._array) if isinstance(p, Tensor) else p
     if isinstance(p, Tensor):
@@ -349,7 +365,7 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
 
 
 def random_(self: Tensor, from_: int | None = None, to: int | None = None, *,
-            generator: Any = None) -> Tensor:
+            generator: random.Generator | None = None) -> Tensor:
     """Fills with integers in [from_, to), in [0, to) for one argument, or in the dtype's range.
 
     For a floating point dtype the range is that in which every integer is exact.

@@ -7,9 +7,9 @@ class as a method, an operator and an in-place form. Here stands what a Tensor i
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 
 import numpy
 
@@ -22,17 +22,22 @@ from ..compat import absent
 from .printing import tensor_str
 
 if TYPE_CHECKING:  # the methods that the table of operations gives to Tensor
-    from ..table import Methods
+    from ..table.methods import Methods
 else:
     Methods = object
 
-NumPyArray = numpy.ndarray[Any, Any]
+NumPyArray: TypeAlias = numpy.ndarray[Any, Any]
+# What programs may write for a dtype and for a device.
+DTypeLike: TypeAlias = (dtypes.dtype | numpy.dtype[Any] | str
+                        | type[bool] | type[int] | type[float] | type[numpy.generic])
+DeviceLike: TypeAlias = devices.device | str | int
+Number: TypeAlias = int | float  # what item() gives; bool is an int
 
 # Filled by `ops/`: functions that the class below needs and that stand above it.
 ops: Any = SimpleNamespace()
 
 
-def is_size(x: Any) -> bool:
+def is_size(x: object) -> bool:
     """Whether `Tensor(x)` is to have this size, or these, rather than hold it."""
     return isinstance(x, int | numpy.integer | Size)
 
@@ -77,7 +82,7 @@ class Tensor(Methods):
     # by which CuPy would take a Tensor for an array of its own and drop the gradient: DLPack it is.
     __array_priority__ = 1000
 
-    def __init__(self, *data: Any, device: Any = None):
+    def __init__(self, *data: Any, device: DeviceLike | None = None):
         self._node = None
         where = devices.resolve(devices.CPU if device is None else device)
         d = dtypes.get_default_dtype().numpy
@@ -99,7 +104,7 @@ class Tensor(Methods):
         """
         values = tensor_of(self._array, None)
         values._unnoted = True
-        return values  # type: ignore[no-any-return]
+        return values
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -152,7 +157,7 @@ class Tensor(Methods):
         elif self._node is None:
             self._node = Leaf(self)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Sets `requires_grad` and returns this Tensor."""
         self.requires_grad = requires_grad
         return self
@@ -169,7 +174,11 @@ class Tensor(Methods):
     def shape(self) -> Size:
         return Size(self._array.shape)
 
-    def size(self, dim: int | None = None) -> Any:
+    @overload
+    def size(self, dim: None = None) -> Size: ...
+    @overload
+    def size(self, dim: int) -> int: ...
+    def size(self, dim: int | None = None) -> Size | int:
         """The shape, or the size along one dim."""
         if dim is None:
             return self.shape
@@ -237,7 +246,11 @@ class Tensor(Methods):
     def nbytes(self) -> int:
         return int(self._array.nbytes)
 
-    def stride(self, dim: int | None = None) -> Any:
+    @overload
+    def stride(self, dim: None = None) -> tuple[int, ...]: ...
+    @overload
+    def stride(self, dim: int) -> int: ...
+    def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
         """Elements to step over for the next one along each dim, or along one."""
         steps = tuple(s // self.dtype.itemsize for s in self._array.strides)
         return steps if dim is None else steps[dim]
@@ -274,7 +287,8 @@ class Tensor(Methods):
     # ------------------------------------------------------------ the graph
 
     def backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None,
-                 create_graph: bool = False, inputs: Any = None) -> None:
+                 create_graph: bool = False,
+                 inputs: Sequence[Tensor] | Tensor | None = None) -> None:
         """Adds the derivative of this Tensor to the `grad` of every leaf it was computed from.
 
         Args:
@@ -296,7 +310,7 @@ class Tensor(Methods):
         """The same values, in the same memory, outside of the graph."""
         return tensor_of(self._array, None)
 
-    def detach_(self) -> Tensor:
+    def detach_(self) -> Self:
         """Takes this Tensor out of the graph."""
         if self._base is not None:
             raise RuntimeError("detach_: a view cannot be detached in place; use detach()")
@@ -380,7 +394,7 @@ class Tensor(Methods):
         """The values of now, at the same place in the graph, safe from later writes."""
         return tensor_of(self._array.copy(), self._node)
 
-    def set_(self, source: Tensor) -> Tensor:
+    def set_(self, source: Tensor) -> Self:
         """Shares the memory of `source` from now on."""
         self.data = source
         return self
@@ -422,7 +436,7 @@ class Tensor(Methods):
     def __dlpack_device__(self) -> Any:
         return self._array.__dlpack_device__()
 
-    def item(self) -> Any:
+    def item(self) -> Number:
         """The only element, as a Python number.
 
         Raises:
@@ -480,13 +494,14 @@ class Tensor(Methods):
     def __iter__(self) -> Iterator[Tensor]:
         if not self.ndim:
             raise TypeError("iteration over a 0-d Tensor")
-        return iter(self.unbind(0))  # type: ignore[attr-defined]
+        return iter(self.unbind(0))
 
-    def __contains__(self, element: Any) -> bool:
+    def __contains__(self, element: object) -> bool:
         return bool((self == element).any())
 
-    def __getattr__(self, name: str) -> Any:
-        raise absent.AbsentName("Tensor", name, lambda: dir(type(self)))
+    if not TYPE_CHECKING:  # checkers report unknown names themselves
+        def __getattr__(self, name: str) -> Any:
+            raise absent.AbsentName("Tensor", name, lambda: dir(type(self)))
 
     __hash__ = object.__hash__  # `==` compares elements, sets and dicts go by identity
 

@@ -110,7 +110,7 @@ class Plan(NamedTuple):
     at: Array  # position of each vector of outputs in a padded image
     offsets: Array  # distance of each (channel of a group, tap) from the output
     places: Array  # position of each vector in a channel of the result
-    aside: Array  # the same in the temporary result, if there is one
+    buffer_places: Array  # the same in the buffer for results, if there is one
     rows: Array  # (from, to) of each row in the input and in the padded image
     pieces: Array  # (from, to, count) of each copy within a row
     size: int  # elements of a channel of the input
@@ -121,7 +121,7 @@ class Plan(NamedTuple):
     fill: int  # outputs in a vector
     step: int  # distance of neighbouring outputs in a row of the result
     padded: bool  # the input is copied to a padded layout first
-    direct: bool  # vectors are stored to the result, without a temporary one
+    direct: bool  # vectors are stored to the result, without a buffer
     whole: bool  # the length of a row of outputs is a multiple of the vector length
     fresh: Array  # (first, end) of the lanes of each vector that the one before does not have
 

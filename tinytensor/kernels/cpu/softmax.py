@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from ...ops.activation import log_softmax, softmax
-from ...ops.loss import label_cross_entropy
+from ...ops.cross_entropy import label_cross_entropy
 from .. import approximations
 from ..loops import Array, fits, inlined, loop, rows, rows_per_thread, without_nan
 from ..pool import pool

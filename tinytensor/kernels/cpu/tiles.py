@@ -186,7 +186,7 @@ def convolve(start, stop, x, channels, weight, bias, groups, plan, out):
     depth = plan.offsets.size
     image, results = channels * plan.plane, bias.size * plan.at.size * lanes
     padded = numpy.zeros(plan.block * image + lanes if plan.padded else 0, x.dtype)
-    aside = numpy.empty(0 if plan.direct else plan.block * results, x.dtype)
+    buffer = numpy.empty(0 if plan.direct else plan.block * results, x.dtype)
     for first in range(start, stop, plan.block):
         images = min(plan.block, stop - first)
         source, base = x, first * image
@@ -194,7 +194,7 @@ def convolve(start, stop, x, channels, weight, bias, groups, plan, out):
             pad_images(x, first, images, channels, plan.size, plan.plane, plan.stride,
                     plan.rows, plan.pieces, padded)
             source, base = padded, 0
-        into, to, plane, places = aside, 0, plan.at.size * lanes, plan.aside
+        into, to, plane, places = buffer, 0, plan.at.size * lanes, plan.buffer_places
         if plan.direct:
             into, to = out, first * bias.size * plan.out_size
             plane, places = plan.out_size, plan.places
@@ -204,7 +204,7 @@ def convolve(start, stop, x, channels, weight, bias, groups, plan, out):
             multiply(source, at, image, images, plan.at, plan.offsets, weight, w, bias,
                      group * o, o, into, to, bias.size * plane, plane, places)
         if not plan.direct:
-            unpack_results(aside, first, images, bias.size, plan.out_size, plan.places, plan.fill,
+            unpack_results(buffer, first, images, bias.size, plan.out_size, plan.places, plan.fill,
                      plan.step, out)
 
 
@@ -268,7 +268,7 @@ def correlate_images(start, stop, x, channels, g, features, groups, plan, out):
     o, vectors = features // groups, plan.at.size
     image, results = channels * plan.plane, features * plan.out_size
     padded = numpy.zeros(plan.block * image + lanes if plan.padded else 0, x.dtype)
-    aside = numpy.empty(0 if plan.whole else plan.block * features * vectors * lanes, x.dtype)
+    buffer = numpy.empty(0 if plan.whole else plan.block * features * vectors * lanes, x.dtype)
     for first in range(start, stop, plan.block):
         images = min(plan.block, stop - first)
         source, base = x, first * image
@@ -278,9 +278,9 @@ def correlate_images(start, stop, x, channels, g, features, groups, plan, out):
             source, base = padded, 0
         grad, to, plane, places = g, first * results, plan.out_size, plan.places
         if not plan.whole:
-            grad, to, plane, places = aside, 0, vectors * lanes, plan.aside
+            grad, to, plane, places = buffer, 0, vectors * lanes, plan.buffer_places
             pack_vectors(g, first * results, images * features, plan.out_size, plan.places,
-                         plan.fresh, aside)
+                         plan.fresh, buffer)
         for group in range(groups):
             at = base + group * (channels // groups) * plan.plane
             sum_products(source, at, image, images, plan.at, plan.offsets, grad, to,

@@ -110,7 +110,7 @@ class DataLoader(Generic[T]):
 
     def __len__(self) -> int:
         if not isinstance(self.dataset, IterableDataset):
-            return len(self._jobs)  # type: ignore[arg-type]
+            return len(self._jobs)
         samples = len(self.dataset)  # type: ignore[arg-type]
         return samples if self.batch_size is None else batches_in(samples, self.batch_size,
                                                                   self.drop_last)

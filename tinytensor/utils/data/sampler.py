@@ -10,6 +10,7 @@ from ...arrays import dtypes
 from ...random import Generator
 from ...tensors.creation import as_tensor
 from ...tensors.sampling import multinomial, randint, randperm
+from ...tensors.tensor import Tensor
 
 T = TypeVar("T", covariant=True)
 
@@ -99,8 +100,8 @@ class WeightedRandomSampler(Sampler[int]):
             `replacement` that is not a bool.
     """
 
-    def __init__(self, weights: Any, num_samples: int, replacement: bool = True,
-                 generator: Generator | None = None):
+    def __init__(self, weights: Tensor | Sequence[float], num_samples: int,
+                 replacement: bool = True, generator: Generator | None = None):
         _check_positive("WeightedRandomSampler", "num_samples", num_samples)
         if not isinstance(replacement, bool):
             raise ValueError(f"WeightedRandomSampler: replacement must be a bool, got "
@@ -150,6 +151,6 @@ def batches_in(samples: int, batch_size: int, drop_last: bool) -> int:
     return samples // batch_size if drop_last else -(-samples // batch_size)
 
 
-def _check_positive(name: str, what: str, value: Any, why: str = "") -> None:
+def _check_positive(name: str, what: str, value: object, why: str = "") -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         raise ValueError(f"{name}: {what} must be a positive integer, got {value!r}{why}")

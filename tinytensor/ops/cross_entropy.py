@@ -1,0 +1,368 @@
+"""Losses over classes and probabilities.
+
+Cross entropy and its binary forms are ops with a rule, because training spends much time in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..arrays import Array, dtypes
+from ..autograd.frames import warn
+from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
+from .activation import log_softmax, softmax
+from .elementwise import exp, log
+from .index import take_along_dim, where
+from .loss import check_same_shape, check_tensors, reduced
+from .samples import S, ints, t
+
+# ---------------------------------------------------------------- labels
+
+
+@op(method=False, internal=True, residuals=("largest", "total"), samples=[
+    S(t(3, 4), ints(3, high=4)), S(t(0, 4), ints(0)), S(t(2, 1), ints(2, high=1)),
+    S(t(3, 4), ints(3, high=4), "sum"), S(t(3, 4), ints(3, high=4), "mean"),
+    S(t(0, 4), ints(0), "sum")],
+    reference=lambda torch: lambda input, target, reduction="none":
+        torch.nn.functional.cross_entropy(input, target, reduction=reduction))
+def label_cross_entropy(xp, input: Array, target: Array, reduction: str = "none"):
+    """log Σ e**x - x[label], for each row of scores. Shapes: (N, C), (N) labels -> (N), or ().
+
+    Its gradient, softmax - one_hot, takes one pass over the scores. Composed of log_softmax and
+    indexing it would take four, and would keep another array of that size.
+    """
+    largest = xp.amax(input, axis=1, keepdims=True)
+    total = xp.sum(xp.exp(input - largest), axis=1, keepdims=True)
+    chosen = xp.take_along_axis(input, xp.reshape(target, (-1, 1)), axis=1)
+    losses = xp.reshape(xp.log(total) - (chosen - largest), (-1,))
+    if reduction != "none":
+        losses = xp.sum(losses) if reduction == "sum" else xp.mean(losses)
+    return losses, largest, total
+
+
+@label_cross_entropy.vjp("input")
+def _(xp, g, input, largest, total, target, reduction):
+    if reduction != "none":
+        g = xp.full(target.shape, g if reduction == "sum" else g / len(target), dtype=g.dtype)
+    d = xp.exp(input - largest) * (xp.reshape(g, (-1, 1)) / total)
+    d[xp.arange(len(target)), target] -= g
+    return d
+
+
+def class_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (N, C, *) and labels (N, *) as rows (M, C) and labels (M).
+
+    Raises:
+        RuntimeError, ValueError: shapes that do not fit; labels that are not integers.
+    """
+    shape, labels = tuple(input.shape), tuple(target.shape)
+    if not shape:
+        raise RuntimeError(f"{name}: scores need a dim for the classes, got a 0-d Tensor")
+    if target.dtype not in (dtypes.int64, dtypes.uint8):
+        if target.dtype.is_floating_point:
+            raise RuntimeError(
+                f"{name}: a target of {target.dtype} and shape {labels} for scores of shape "
+                f"{shape}; class labels must be integers: convert them with .long()"
+                + (f", or give probabilities of shape {shape}" if name == "cross_entropy" else ""))
+        raise RuntimeError(f"{name}: labels must be int64, got {target.dtype}; convert them with "
+                           ".long()")
+    fits = labels in ((), (1,)) if len(shape) == 1 else labels == shape[:1] + shape[2:]
+    if not fits:
+        kind = ValueError if len(shape) == 2 and len(labels) == 1 else RuntimeError
+        raise kind(f"{name}: scores of shape {shape} and labels of shape {labels} do not fit; "
+                   "labels have the shape of the scores without dim 1, the classes")
+    if len(shape) == 1:
+        return input.reshape((1, -1)), target.reshape((1,))
+    if len(shape) > 2:
+        order = (0, *range(2, len(shape)), 1)
+        return input.permute(order).reshape((-1, shape[1])), target.reshape((-1,))
+    return input, target
+
+
+def check_class_weight(name: str, weight: Tensor | None, classes: int) -> None:
+    """
+    Raises:
+        RuntimeError: the weight does not have one element for each class.
+    """
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise RuntimeError(f"{name}: the weight has shape {tuple(weight.shape)}, but there are "
+                           f"{classes} classes")
+
+
+def class_weights(name: str, labels: Tensor, classes: int, weight: Tensor | None,
+                  ignore_index: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """(labels, used, weights): the labels, 0 if ignored; a mask of those used; their weights.
+
+    `used` is None if no label is ignored. `weights` is None without a weight.
+
+    Raises:
+        IndexError: a label outside of [0, C - 1] that is not `ignore_index`.
+        RuntimeError: not one weight for each class.
+    """
+    check_class_weight(name, weight, classes)
+    used = None
+    if labels.numel() and not _all_in_range(labels._array, classes, ignore_index):
+        low, high = int(labels._array.min()), int(labels._array.max())
+        if low <= ignore_index <= high:
+            used = labels != ignore_index
+            labels = labels.masked_fill(~used, 0)
+            low, high = int(labels._array.min()), int(labels._array.max())
+        if (low < 0 or high >= classes) and (used is None or bool(used.any())):
+            raise IndexError(f"{name}: label {low if low < 0 else high} is out of range for "
+                             f"{classes} classes: it must be in [0, {classes - 1}], or "
+                             f"ignore_index ({ignore_index})")
+    return labels, used, None if weight is None else weight[labels]
+
+
+def _all_in_range(labels: Array, classes: int, ignore_index: int) -> bool:
+    """Whether all labels are in [0, C - 1] and none is ignored, in one pass.
+
+    A negative label, read as an unsigned number, is larger than any class.
+    """
+    if 0 <= ignore_index < classes:
+        return False
+    unsigned = labels if labels.dtype.kind == "u" else labels.view("uint64")
+    return int(unsigned.max()) < classes
+
+
+def class_loss(name: str, losses: Tensor, used: Tensor | None, weights: Tensor | None,
+               shape: Sequence[int], reduction: str) -> Tensor:
+    """The losses of rows, reduced; "mean" divides by the sum of the weights that are used."""
+    if used is not None:
+        if reduction == "none":
+            losses = losses.masked_fill(~used, 0.0)
+        else:  # indexed, not multiplied by 0: an ignored loss may be infinite
+            losses, weights = losses[used], None if weights is None else weights[used]
+    if reduction == "mean" and weights is not None:
+        return losses.sum() / weights.sum()
+    return reduced(name, losses.reshape(shape) if reduction == "none" else losses, reduction)
+
+
+def _times(losses: Tensor, weights: Tensor | None) -> Tensor:
+    return losses if weights is None else losses * weights
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(t(3, 4), ints(3, high=4)), S(t(2, 4, 3), ints(2, 3, high=4), reduction="sum"),
+    S(t(3, 4), ints(3, high=4), reduction="none"), S(t(4), ints(high=4)),
+    S(t(2, 4, 3, 2), ints(2, 3, 2, high=4), reduction="none"), S(t(0, 4), ints(0)),
+    S(t(3, 4), ints(3, high=4), ignore_index=1, weight=t(4, low=0.5, grad=False))])
+def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, *,
+             ignore_index: int = -100, reduction: str = "mean") -> Tensor:
+    """-weight[y] * input[y] for log-probabilities; "mean" divides by the sum of the weights.
+
+    Shapes: (N, C, *), (N, *) labels -> (), or (N, *) for reduction "none"; or (C), () -> ().
+
+    Raises:
+        ValueError: the batch sizes differ.
+        RuntimeError: other shapes that do not fit; labels that are not int64.
+        IndexError: a label outside of [0, C - 1] that is not `ignore_index`.
+    """
+    rows, labels = class_rows("nll_loss", input, target)
+    labels, used, weights = class_weights("nll_loss", labels, rows.shape[1], weight, ignore_index)
+    losses = _times(-take_along_dim(rows, labels.unsqueeze(1), 1).squeeze(1), weights)
+    return class_loss("nll_loss", losses, used, weights, target.shape, reduction)
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(t(3, 4), ints(3, high=4)), S(t(2, 4, 3), ints(2, 3, high=4)), S(t(4), ints(high=4)),
+    S(t(2, 4, 3, 2), ints(2, 3, 2, high=4), reduction="none"), S(t(0, 4), ints(0)),
+    S(t(3, 4), ints(3, high=4), ignore_index=1, weight=t(4, low=0.5, grad=False)),
+    S(t(3, 4), ints(3, high=4), label_smoothing=0.1, weight=t(4, low=0.5, grad=False)),
+    S(t(3, 4, 2), ints(3, 2, high=4), label_smoothing=0.3, ignore_index=2, reduction="none"),
+    S(t(3, 4), t(3, 4, low=0, high=1)), S(t(4), t(4, low=0, high=1)),
+    S(t(2, 4, 3), t(2, 4, 3, low=0, high=1), weight=t(4, low=0.5, grad=False),
+      label_smoothing=0.2), S(t(2, 4, 3), t(2, 4, 3, low=0, high=1), reduction="none"),
+    S(t(3, 4), ints(3, high=4), reduction="none"), S(t(3, 4), ints(3, high=4), reduction="sum")])
+def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *,
+                  ignore_index: int = -100, reduction: str = "mean",
+                  label_smoothing: float = 0.0) -> Tensor:
+    """-Σ p_c weight_c log softmax(input)_c, for labels or for probabilities p as the target.
+
+    Shapes: (N, C, *) scores, (N, *) labels or (N, C, *) probabilities -> (), or (N, *) for
+    reduction "none"; or (C) and () or (C). Label smoothing: Szegedy et al. 2016, section 7.
+    Applies softmax itself: warns if the input is the result of softmax.
+
+    Raises:
+        ValueError, RuntimeError, IndexError: as `nll_loss`.
+        RuntimeError: label_smoothing outside of [0, 1].
+    """
+    check_tensors("cross_entropy", input, target)
+    if not 0 <= label_smoothing <= 1:
+        raise RuntimeError(f"cross_entropy: label_smoothing must be in [0, 1], got "
+                           f"{label_smoothing}")
+    if input._node.__class__ is softmax.op.node_type:
+        warn("cross_entropy: the input is the result of softmax, but cross_entropy applies "
+             "softmax itself, and two of them train badly; give it the scores before the "
+             "softmax, or give nll_loss the logarithm of the probabilities")
+    if target.dtype.is_floating_point and target.shape == input.shape:
+        return _of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
+    rows, labels = class_rows("cross_entropy", input, target)
+    classes = rows.shape[1]
+    labels, used, weights = class_weights("cross_entropy", labels, classes, weight, ignore_index)
+    if (weights is None and used is None and not label_smoothing and labels._array.size
+            and reduction in ("mean", "sum")):
+        return label_cross_entropy(rows, labels, reduction)
+    if label_smoothing:
+        logs = log_softmax(rows, 1)
+        hard = -take_along_dim(logs, labels.unsqueeze(1), 1).squeeze(1)
+        smooth = -(logs if weight is None else logs * weight).sum(1)
+        losses = _times(hard, weights) * (1 - label_smoothing) + smooth * (
+            label_smoothing / classes)
+    else:
+        losses = _times(label_cross_entropy(rows, labels), weights)
+    return class_loss("cross_entropy", losses, used, weights, target.shape, reduction)
+
+
+def _of_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int,
+                      reduction: str, label_smoothing: float) -> Tensor:
+    """Cross entropy with probabilities as the target; "mean" divides by the number of samples."""
+    if ignore_index >= 0:
+        raise RuntimeError("cross_entropy: ignore_index names a label, but the target holds "
+                           "probabilities")
+    dim = 1 if input.ndim > 1 else 0
+    classes = input.shape[dim]
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    check_class_weight("cross_entropy", weight, classes)
+    weighted = log_softmax(input, dim) * target
+    if weight is not None:
+        weighted = weighted * weight.reshape((-1,) + (1,) * (input.ndim - dim - 1))
+    return reduced("cross_entropy", -weighted.sum(dim), reduction)
+
+
+# ---------------------------------------------------------------- probabilities
+
+
+@op(promotes="same", promoted=("input", "target"), method=False, internal=True, samples=[
+    S(t(3, 4, low=0.1, high=0.9), t(3, 4, low=0.1, high=0.9))],
+    reference=lambda torch: lambda input, target: torch.nn.functional.binary_cross_entropy(
+        input, target, reduction="none"))
+def probability_cross_entropy(xp, input: Array, target: Array):
+    """-(y log p + (1 - y) log(1 - p)), its logarithms at least -100. Shapes: (*), (*) -> (*).
+
+    An op with a rule: the gradient is finite at p = 0 and p = 1, as in PyTorch.
+    """
+    return (target - 1) * xp.maximum(xp.log(1 - input), -100.0) \
+        - target * xp.maximum(xp.log(input), -100.0)
+
+
+probability_cross_entropy.vjp(
+    input=lambda xp, g, input, target: g * (
+        (input - target) / xp.maximum((1 - input) * input, 1e-12)),
+    target=lambda xp, g, input: g * (xp.log(1 - input) - xp.log(input)),
+)
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(t(4, low=0.1, high=0.9), t(4, low=0.1, high=0.9)),
+    S(t(2, 3, low=0.1, high=0.9), t(2, 3, low=0.1, high=0.9), t(3, grad=False), reduction="sum"),
+    S(t(2, 3, low=0.1, high=0.9), t(2, 3, low=0.1, high=0.9), reduction="none"),
+    S(t(0), t(0))])
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *,
+                         reduction: str = "mean") -> Tensor:
+    """-weight (y log p + (1 - y) log(1 - p)), its logarithms at least -100.
+
+    Shapes: (*) probabilities, (*) targets in [0, 1] -> (), or (*) for reduction "none".
+
+    Raises:
+        ValueError: input and target differ in shape.
+        RuntimeError: a probability or a target outside of [0, 1].
+    """
+    check_same_shape("binary_cross_entropy", input, target)
+    _check_probabilities("input", input)
+    _check_probabilities("target", target)
+    losses = probability_cross_entropy(input, target)
+    return reduced("binary_cross_entropy", losses if weight is None else losses * weight,
+                   reduction)
+
+
+def _check_probabilities(word: str, p: Tensor) -> None:
+    array = p._array
+    if array.size and array.dtype.kind == "f" and not (array.min() >= 0 and array.max() <= 1):
+        hint = "; for scores use binary_cross_entropy_with_logits" if word == "input" else ""
+        raise RuntimeError(f"binary_cross_entropy: the {word} must be in [0, 1], got values from "
+                           f"{float(array.min()):g} to {float(array.max()):g}{hint}")
+
+
+def _softplus(xp, x):
+    """log(1 + e**x), without overflow and exact for small results."""
+    return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.absolute(x)))
+
+
+@op(promotes="common", method=False, internal=True, samples=[
+    S(t(3, 4), t(3, 4, low=0, high=1)),
+    S(t(3, 4), t(3, 4, low=0, high=1), t(4, low=0.5)), S(t(), t(low=0, high=1))],
+    reference=lambda torch: lambda x, y, w=1: (
+        (1 - y) * x + (1 + (w - 1) * y) * torch.nn.functional.softplus(-x)))
+def logit_cross_entropy(xp, input: Array, target: Array, pos_weight: Array | None = None):
+    """(1 - y) x + (1 + (pos_weight - 1) y) log(1 + e**-x). Shapes: three (*) -> the broadcast.
+
+    One op instead of five, because binary classifiers train on it.
+    """
+    factor = 1.0 if pos_weight is None else 1 + (pos_weight - 1) * target
+    return (1 - target) * input + factor * _softplus(xp, -input)
+
+
+@logit_cross_entropy.vjp("input")
+def _(xp, g, input, target, pos_weight):
+    factor = 1.0 if pos_weight is None else 1 + (pos_weight - 1) * target
+    return g * (1 - target - factor / (1 + xp.exp(input)))
+
+
+@logit_cross_entropy.vjp("target")
+def _(xp, g, input, pos_weight):
+    return -g * input if pos_weight is None \
+        else g * ((pos_weight - 1) * _softplus(xp, -input) - input)
+
+
+@logit_cross_entropy.vjp("pos_weight")
+def _(xp, g, input, target):
+    return g * target * _softplus(xp, -input)
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(t(4), t(4, low=0, high=1)), S(t(0), t(0)),
+    S(t(2, 3), t(2, 3, low=0, high=1), t(3, grad=False), reduction="sum"),
+    S(t(2, 3), t(2, 3, low=0, high=1), reduction="none", pos_weight=t(3, low=0.5, grad=False)),
+    S(t(2, 3), t(2, 3, low=0, high=1), t(2, 1, grad=False), pos_weight=t(low=0.5, grad=False))])
+def binary_cross_entropy_with_logits(
+        input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean",
+        pos_weight: Tensor | None = None) -> Tensor:
+    """-weight (pos_weight y log s + (1 - y) log(1 - s)) with s = sigmoid(input), without overflow.
+
+    Shapes: (*) scores, (*) targets in [0, 1] -> (), or (*) for reduction "none"; the weights
+    broadcast against them.
+
+    Raises:
+        ValueError: input and target differ in shape.
+    """
+    check_same_shape("binary_cross_entropy_with_logits", input, target)
+    losses = logit_cross_entropy(input, target, pos_weight)
+    return reduced("binary_cross_entropy_with_logits",
+                   losses if weight is None else losses * weight, reduction)
+
+
+@composed(home="nn.functional", method=False, samples=[
+    S(t(3, 4), t(3, 4, low=0.1), reduction="batchmean"),
+    S(t(3, 4), t(3, 4, low=0.1), reduction="sum"), S(t(3), t(2, 3, low=0.1), reduction="none"),
+    S(t(3, 4), t(3, 4), reduction="batchmean", log_target=True)])
+def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean",
+           log_target: bool = False) -> Tensor:
+    """p (log p - input), the Kullback-Leibler divergence, where input holds log-probabilities.
+
+    Shapes: (*), (*) -> (), or (*) for reduction "none". The target holds p, or log p with
+    log_target. "batchmean", the sum divided by the size of dim 0, is the divergence; "mean"
+    divides by the number of elements, and warns.
+    """
+    if reduction == "mean":
+        warn("kl_div: reduction 'mean' divides by the number of elements, which is not the "
+             "divergence; write reduction='batchmean'")
+    if log_target:
+        losses = exp(target) * (target - input)
+    else:  # p log p is 0 at p = 0
+        losses = target * (log(where(target == 0, 1.0, target)) - input)
+    if reduction != "batchmean":
+        return reduced("kl_div", losses, reduction)
+    return losses.sum() / input.shape[0] if input.ndim else losses

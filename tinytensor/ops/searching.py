@@ -1,0 +1,336 @@
+"""Finding and counting elements: unique values, histograms, binary search, nonzero positions."""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+
+from ..arrays import Array, dtypes
+from ..autograd.table import composed, op
+from ..tensors.creation import linspace
+from ..tensors.tensor import Tensor
+from .checks import refuse_bool_dtype
+from .dims import axes
+from .samples import S, bools, ints, t
+from .shape import flatten
+from .sorting import POSITIONS, sort
+
+# ---------------------------------------------------------------- unique elements and counts
+
+
+@op(outputs=("output", "inverse", "counts"), method=False, internal=True, scalar=POSITIONS,
+    samples=[S(ints(4, 3, high=3), True, None), S(ints(6, 2, high=2), True, 0)],
+    reference=lambda torch: lambda x, sorts, dim: torch.unique(
+        x, return_inverse=True, return_counts=True, dim=dim))
+def runs(xp, input: Array, sorts: bool, dim: int | None):
+    """The runs of equal elements, or of equal slices along `dim`, after sorting if `sorts`.
+
+    Shapes: (*) -> (k), the shape of the input, (k); along `dim` (k, *), (n), (k).
+    """
+    slices = xp.reshape(input, (-1,)) if dim is None else xp.moveaxis(input, dim, 0)
+    rows = xp.reshape(slices, (slices.shape[0], math.prod(slices.shape[1:])))
+    if not rows.size:
+        return slices[:0].copy() if dim is None else input.copy(), xp.zeros(
+            input.shape if dim is None else (0,), dtype=xp.int64), xp.zeros(0, dtype=xp.int64)
+    order = xp.lexsort(rows.T[::-1]) if sorts else xp.arange(len(rows))
+    rows = rows[order]
+    starts = xp.concatenate([xp.ones(1, dtype=bool), (rows[1:] != rows[:-1]).any(axis=1)])
+    first = xp.flatnonzero(starts)
+    inverse = xp.zeros(len(rows), dtype=xp.int64)
+    inverse[order] = xp.cumsum(starts) - 1
+    ends = xp.concatenate([first[1:], xp.full(1, len(rows), dtype=xp.int64)])
+    values = slices[order[first]]
+    if dim is None:
+        return values, xp.reshape(inverse, input.shape), ends - first
+    return xp.moveaxis(values, 0, dim).copy(), inverse, ends - first
+
+
+def _unique(name, input, sorts, return_inverse, return_counts, dim):
+    input = input.detach()
+    if dim is not None:
+        if not input.ndim:
+            raise IndexError(f"{name}: a 0-d Tensor has no dim {dim}")
+        (dim,) = axes(dim, input.ndim)
+    if dim is not None and any(not n for i, n in enumerate(input.shape) if i != dim):
+        raise RuntimeError(f"{name}: shape {tuple(input.shape)} has a size of 0 beside dim {dim}")
+    output, inverse, counts = runs(input, sorts, dim)
+    results = (output, *(inverse,) * return_inverse, *(counts,) * return_counts)
+    return results if len(results) > 1 else output
+
+
+def _each(x):
+    return [S(x), S(x, return_inverse=True), S(x, return_inverse=True, return_counts=True)]
+
+
+@composed(samples=[*_each(ints(3, 4, high=4)), S(ints(6, 2, high=2), dim=0, return_counts=True),
+                   S(ints(2, 5, high=2), True, True, True, 1), S(t(0, grad=False)),
+                   S(t(5, grad=False))], scalar=POSITIONS)
+def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False,
+           return_counts: bool = False, dim: int | None = None):
+    """The distinct elements in ascending order, or distinct slices along `dim`; no gradient.
+
+    Sorted also with sorted=False. Each NaN is distinct.
+    Shapes: (*) -> (k), with the inverse (*) and counts (k) if requested.
+    """
+    return _unique("unique", input, True, return_inverse, return_counts, dim)
+
+
+@composed(samples=[*_each(ints(12, high=2)), S(ints(6, 2, high=1), dim=0, return_counts=True),
+                   S(ints(1, 5, high=2), dim=1, return_inverse=True), S(ints(2, 3, high=2))],
+          scalar=POSITIONS)
+def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False,
+                       dim: int | None = None):
+    """The first of each run of equal elements, or of equal slices along `dim`; no gradient.
+
+    Shapes: (*) -> (k), with the inverse (*) and counts (k) if requested.
+    """
+    return _unique("unique_consecutive", input, False, return_inverse, return_counts, dim)
+
+
+@op(samples=[S(ints(7, high=4)), S(ints(7, high=4), minlength=6), S(ints(0)),
+             S(ints(7, high=4), t(7, grad=False)), S(ints(3), ints(3), 1)], scalar=POSITIONS)
+def bincount(xp, input: Array, weights: Array | None = None, minlength: int = 0):
+    """The number of occurrences of each integer from 0 to the largest, or the sum of its weights.
+
+    Shapes: (n), (n) -> (at least minlength); int64, or the dtype of floating point weights.
+
+    Raises:
+        RuntimeError: negative integers; more than one dim; weights of another shape.
+        NotImplementedError: a Tensor of floating point.
+    """
+    if input.dtype.kind == "f":
+        raise NotImplementedError(f"bincount: counts integers, got {dtypes.of_array(input)}; "
+                                  "histc counts floats")
+    if input.ndim != 1 or (input.size and int(input.min()) < 0):
+        raise RuntimeError(f"bincount: needs integers >= 0 in 1 dimension, got shape "
+                           f"{tuple(input.shape)}" + " with negative ones" * (input.ndim == 1))
+    if minlength < 0:
+        raise RuntimeError(f"bincount: minlength must not be negative, got {minlength}")
+    if weights is None:
+        return xp.bincount(input, minlength=minlength)
+    if weights.shape != input.shape:
+        raise RuntimeError(f"bincount: weights of shape {tuple(weights.shape)} for integers of "
+                           f"shape {tuple(input.shape)}; they must be equal")
+    totals = xp.bincount(input, weights.astype(xp.float64), minlength)
+    return totals.astype(weights.dtype) if weights.dtype == xp.float32 else totals
+
+
+@op(samples=[S(t(20, grad=False), 5), S(t(4, 5, grad=False), 4, -1, 1), S(t(0, grad=False), 3),
+             S(t(9, grad=False), bins=3, min=-5, max=5)], scalar=POSITIONS)
+def histc(xp, input: Array, bins: int = 100, min: float = 0, max: float = 0):
+    """The number of elements in each of `bins` equal bins of [min, max]; others are ignored.
+
+    If min == max, the bins span the smallest to the largest element. Shapes: (*) -> (bins).
+
+    Raises:
+        RuntimeError: no bins; max < min; bounds that are not finite.
+        NotImplementedError: integers.
+    """
+    if input.dtype.kind != "f":
+        raise NotImplementedError(f"histc: counts floats, got {dtypes.of_array(input)}; bincount "
+                                  "counts integers")
+    if bins < 1 or max < min:
+        raise RuntimeError(f"histc: {bins} bins from {min} to {max}: at least 1 bin is needed, "
+                           "and max must not be less than min")
+    if min == max and input.size:
+        min, max = input.min().item(), input.max().item()
+    if not math.isfinite(min) or not math.isfinite(max):
+        raise RuntimeError(f"histc: the bounds must be finite, got {min} and {max}")
+    if min == max:
+        min, max = min - 1, max + 1
+    inside = input[(input >= min) & (input <= max)]
+    places = xp.minimum(((inside - min) / (max - min) * bins).astype(xp.int64), bins - 1)
+    return xp.bincount(places, minlength=bins).astype(input.dtype)
+
+
+# ---------------------------------------------------------------- finding
+
+
+@op(method=False, internal=True, samples=[S(t(2, 5, distinct=True, grad=False), t(2, 3, grad=False),
+                                            False)],
+    reference=lambda torch: lambda a, v, right: torch.searchsorted(a, v, right=right),
+    scalar=POSITIONS)
+def bisect(xp, sequence: Array, values: Array, right: bool):
+    """Binary search in all rows at once. Shapes: (*, n), (*, k) -> (*, k), int64."""
+    low = xp.zeros(values.shape, dtype=xp.int64)
+    high = xp.full(values.shape, sequence.shape[-1], dtype=xp.int64)
+    for _ in range(sequence.shape[-1].bit_length()):
+        middle = (low + high) // 2
+        tested = xp.take_along_axis(sequence, xp.minimum(middle, sequence.shape[-1] - 1), -1)
+        # Comparisons with NaN are False, so NaN counts as larger than every number.
+        after = ~(tested > values if right else tested >= values) & (low < high)
+        low, high = xp.where(after, middle + 1, low), xp.where(after, high, middle)
+    return low
+
+
+def _as_values(like, values):
+    return like.new_tensor(values) if isinstance(values, bool | int | float) else values
+
+
+@composed(method=False, samples=[
+    S(ints(1, low=2), ints(2, 3)), S(ints(2, 1), ints(2, 3), right=True),
+    S(ints(1), 2, side="right", out_int32=True), S(t(0, grad=False), t(3, grad=False))],
+    scalar=POSITIONS)
+def searchsorted(sorted_sequence: Tensor, input: Tensor | float, *, out_int32: bool = False,
+                 right: bool = False, side: str | None = None,
+                 sorter: Tensor | None = None) -> Tensor:
+    """The index at which each value keeps an ascending sequence sorted: before equal elements, or
+    after them if `right`.
+
+    Shapes: (n), (*) -> (*); or one sequence for each row, (*, n), (*, k) -> (*, k); int64.
+
+    Raises:
+        RuntimeError: the dims before the last differ; `side` contradicts `right`.
+    """
+    if side not in (None, "left", "right") or (side == "left" and right):
+        raise RuntimeError(f"searchsorted: side={side!r} and right={right} contradict each other; "
+                           "side is 'left' or 'right'")
+    sequence = sorted_sequence.detach()
+    values = _as_values(sequence, input).detach()
+    if sequence.ndim != 1 and sequence.shape[:-1] != values.shape[:-1]:
+        raise RuntimeError(f"searchsorted: sequences of shape {tuple(sequence.shape)} for values "
+                           f"of shape {tuple(values.shape)}; the sequence must have 1 dimension, "
+                           "or all dims before the last must agree")
+    if sorter is not None:
+        sequence = sequence.take_along_dim(sorter, -1)
+    flat = values.reshape((-1,)) if sequence.ndim == 1 else values
+    indices = bisect(sequence, flat, right or side == "right").reshape(tuple(values.shape))
+    return indices.int() if out_int32 else indices
+
+
+@composed(method=False, samples=[S(t(2, 3, grad=False), ints(1)), S(ints(4), ints(1), right=True),
+                                 S(2.5, ints(1), out_int32=True)], scalar=POSITIONS)
+def bucketize(input: Tensor | float, boundaries: Tensor, *, out_int32: bool = False,
+              right: bool = False) -> Tensor:
+    """The index of the bucket of each value, between ascending boundaries.
+
+    boundaries[i-1] < v <= boundaries[i] gives i; with `right`, <= and <. Shapes: (*), (n) -> (*).
+
+    Raises:
+        RuntimeError: the boundaries do not have 1 dimension.
+    """
+    if boundaries.ndim != 1:
+        raise RuntimeError(f"bucketize: the boundaries must have 1 dimension, got shape "
+                           f"{tuple(boundaries.shape)}")
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+Histogram = namedtuple("Histogram", "hist bin_edges")
+
+
+@composed(samples=[S(t(20, grad=False), 5), S(t(4, 5, grad=False), 4, range=(-1.0, 1.0)),
+                   S(t(9, grad=False), 3, density=True), S(t(0, grad=False), 3),
+                   S(t(7, grad=False), 4, weight=t(7, grad=False), density=True)],
+          scalar="gives counts, not values")
+def histogram(input: Tensor, bins: int | Tensor = 100, *, range: tuple[float, float] | None = None,
+              weight: Tensor | None = None, density: bool = False):
+    """The number of elements, or the sum of their weights, in each bin, and the edges of the bins.
+
+    The outer edges of `bins` equal bins are `range`, or the smallest and largest element. A Tensor
+    gives all edges in ascending order. A bin includes its left edge, the last bin both; elements
+    outside are not counted. With `density` the integral is 1. No gradient.
+
+    Shapes: (*), bins or (bins + 1), weight (*) -> (bins), (bins + 1).
+
+    Raises:
+        RuntimeError: no bins; bounds that are descending or not finite; edges or a weight of
+            another dtype, or of a shape that does not fit.
+        NotImplementedError: integers.
+        TypeError: a range beside edges.
+    """
+    values = input.detach().reshape(-1)
+    if not values.is_floating_point():
+        raise NotImplementedError(f"histogram: counts floats, got {input.dtype}; bincount counts "
+                                  "integers")
+    if not isinstance(bins, Tensor):
+        edges = _equal_bins(values, bins, range)
+    elif range is not None:
+        raise TypeError("histogram: a range is for a number of bins; here bins are edges")
+    elif bins.ndim != 1 or bins.numel() < 2 or bins.dtype is not input.dtype:
+        raise RuntimeError(f"histogram: edges are a vector of at least 2 numbers of "
+                           f"{input.dtype}, got shape {tuple(bins.shape)} of {bins.dtype}")
+    else:
+        edges = bins.detach().clone()
+    last = edges.numel() - 1
+    inside = (values >= edges[0]) & (values <= edges[-1])
+    places = (bucketize(values[inside], edges, right=True) - 1).clamp(max=last - 1)
+    if weight is not None:
+        if weight.shape != input.shape or weight.dtype is not input.dtype:
+            raise RuntimeError(f"histogram: a weight of shape {tuple(weight.shape)} and "
+                               f"{weight.dtype} for an input of shape {tuple(input.shape)} and "
+                               f"{input.dtype}; they must be equal")
+        weight = weight.detach().reshape(-1)[inside]
+    hist = bincount(places, weight, last).to(input.dtype)
+    if density:
+        hist = hist / (hist.sum() * (edges[1:] - edges[:-1]))
+    return Histogram(hist, edges)
+
+
+def _equal_bins(values, bins, bounds):
+    """The edges of equal bins; without bounds, from the smallest to the largest value."""
+    if bins < 1:
+        raise RuntimeError(f"histogram: at least 1 bin is needed, got {bins}")
+    if bounds is not None:
+        low, high = map(float, bounds)
+    elif values.numel():
+        low, high = values.min().item(), values.max().item()
+    else:
+        low, high = 0.0, 1.0
+    if not low <= high or not math.isfinite(low) or not math.isfinite(high):
+        raise RuntimeError(f"histogram: the bounds must be finite and in order, got {low} and "
+                           f"{high}")
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return linspace(low, high, bins + 1, dtype=values.dtype, device=values.device)
+
+
+@op(method=False, internal=True, samples=[S(ints(3, 4, high=2))], scalar=POSITIONS,
+    reference="nonzero")
+def where_nonzero(xp, input: Array):
+    """The indices of nonzero elements. Shapes: (*) -> (k, ndim), int64."""
+    indices = xp.nonzero(xp.reshape(input, input.shape or (1,)))
+    return xp.stack(indices, axis=1)[:, :input.ndim]
+
+
+NONZERO = [S(ints(3, 4, high=2)), S(t(3, grad=False)), S(bools(2, 2, 2)), S(ints(0, 3)),
+           S(ints(low=1))]
+
+
+@composed(samples=[*NONZERO, S(bools(3, 4), as_tuple=True), S(ints(low=1), as_tuple=True)],
+          scalar=POSITIONS)
+def nonzero(input: Tensor, *, as_tuple: bool = False):
+    """The indices of nonzero elements, a row for each, or with `as_tuple` a Tensor for each dim.
+
+    Shapes: (*) -> (k, ndim); or ndim times (k); int64.
+    """
+    if as_tuple:
+        return where_nonzero(input.detach().reshape(tuple(input.shape) or (1,))).unbind(1)
+    return where_nonzero(input.detach())
+
+
+@composed(samples=NONZERO, scalar=POSITIONS)
+def argwhere(input: Tensor) -> Tensor:
+    """The indices of nonzero elements, a row for each. Shapes: (*) -> (k, ndim), int64."""
+    return nonzero(input)
+
+
+@composed(method=False, samples=[S(ints(2, 3), ints(4)), S(ints(2, 3), 3), S(3, ints(2, 3)),
+                                 S(ints(5), ints(2, 2), invert=True), S(ints(2), ints(0))],
+          scalar=POSITIONS)
+def isin(elements: Tensor | float, test_elements: Tensor | float, *, assume_unique: bool = False,
+         invert: bool = False) -> Tensor:
+    """Whether each element is one of `test_elements`. Shapes: (*), (+) -> (*), bool.
+
+    Raises:
+        RuntimeError: bool Tensors.
+    """
+    tensors = [x for x in (elements, test_elements) if not isinstance(x, bool | int | float)]
+    searched, tests = (_as_values(tensors[0], x).detach() for x in (elements, test_elements))
+    for x in (searched, tests):
+        refuse_bool_dtype("isin", x)
+    if not tests.numel():
+        return searched.new_full(tuple(searched.shape), invert, dtype=dtypes.bool_)
+    tests = sort(flatten(tests)).values
+    place = searchsorted(tests, searched).clamp(max=tests.numel() - 1)
+    present = tests[place] == searched
+    return ~present if invert else present

@@ -1,0 +1,152 @@
+"""Inverses and systems of linear equations.
+
+Giles 2008, "Collected matrix derivative results".
+"""
+
+# ruff: noqa: N803, N806 - matrices have PyTorch's names, which are capitals
+
+from __future__ import annotations
+
+import numpy
+
+from ..arrays import Array
+from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
+from .matrices import (
+    LAPACK,
+    REGULAR,
+    Regular,
+    check_square,
+    checked_for_failure,
+    diagonal_mask,
+    is_singular,
+    transposed,
+    triangle_mask,
+)
+from .samples import S, t
+from .shape import reshape, transpose
+
+
+@op(home="linalg", method=False, samples=REGULAR, scalar=LAPACK)
+def inv(xp, A: Array):
+    """The inverse of square matrices. Shapes: (*, n, n) -> (*, n, n). Giles 2008, section 2.2.3.
+
+    To solve A X = B, `solve` is faster and more accurate.
+
+    Raises:
+        LinAlgError: a matrix is singular; the message says which.
+        RuntimeError: not square, or not of float32 or float64.
+    """
+    check_square("linalg.inv", A)
+    return checked_for_failure(xp, "linalg.inv", "the matrix is singular", is_singular,
+                               xp.linalg.inv, A)
+
+
+@inv.vjp("A")
+def _(xp, g, out):
+    inverse = transposed(xp, out)
+    return -xp.matmul(xp.matmul(inverse, g), inverse)
+
+
+@composed(samples=REGULAR[:2], scalar=LAPACK)
+def inverse(input: Tensor) -> Tensor:
+    """As `linalg.inv`: the inverse of square matrices. Shapes: (*, n, n) -> (*, n, n)."""
+    return inv(input)
+
+
+def _check_system(name, A, B):
+    check_square(name, A)
+    if len(B.shape) < 2 or A.shape[-1] != B.shape[-2]:
+        raise RuntimeError(f"{name}: A of shape {tuple(A.shape)} and B of shape {tuple(B.shape)} "
+                           "do not fit in the equation A X = B")
+    try:
+        return numpy.broadcast_shapes(A.shape[:-2], B.shape[:-2])
+    except ValueError:
+        raise RuntimeError(f"{name}: the batches of A, shape {tuple(A.shape)}, and B, shape "
+                           f"{tuple(B.shape)}, do not broadcast") from None
+
+
+def _solved(xp, name, A, B):
+    batch = _check_system(name, A, B)
+    A = xp.broadcast_to(A, (*batch, *A.shape[-2:]))
+    B = xp.broadcast_to(B, (*batch, *B.shape[-2:]))
+    return checked_for_failure(xp, name, "the matrix is singular", is_singular,
+                               xp.linalg.solve, A, B)
+
+
+@op(promotes="same", method=False, internal=True, scalar=LAPACK, samples=[
+    S(Regular((3, 3)), t(3, 2)), S(Regular((2, 3, 3)), t(4, 1, 3, 2)),
+    S(Regular((3, 3)), t(2, 3, 0))], reference="linalg.solve")
+def solve_matrix(xp, A: Array, B: Array):
+    """X of A X = B. Shapes: (*, n, n), (*, n, k) -> (*, n, k). Giles 2008, section 2.3.1."""
+    return _solved(xp, "linalg.solve", A, B)
+
+
+@solve_matrix.vjp("A", "B")
+def _(xp, g, A, out, needs):
+    d = solve_matrix.run(xp, transposed(xp, A), g)
+    return (-xp.matmul(d, transposed(xp, out)) if needs[0] else None), d
+
+
+@composed(home="linalg", method=False, scalar=LAPACK, samples=[
+    S(Regular((3, 3)), t(3)), S(Regular((3, 3)), t(3, 2)), S(Regular((2, 3, 3)), t(2, 3)),
+    S(Regular((2, 3, 3)), t(3, 2)), S(Regular((3, 3)), t(2, 3), left=False)])
+def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+    """X of A X = B, or with left=False of X A = B; for vectors, x of A x = b.
+
+    Shapes: (*, n, n), (*, n, k) or (*, n) -> the shape of B. B is vectors if it has one dim,
+    or the shape of A without its last dim.
+
+    Raises:
+        LinAlgError: a matrix is singular; the message says which.
+        RuntimeError: shapes or dtypes that do not fit.
+    """
+    vector = B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
+    if vector:
+        out = solve_matrix(A, reshape(B, (*B.shape, 1)))
+        return reshape(out, out.shape[:-1])
+    if left:
+        return solve_matrix(A, B)
+    return transpose(solve_matrix(transpose(A, -2, -1), transpose(B, -2, -1)), -2, -1)
+
+
+@op(promotes="same", method=False, internal=True, scalar=LAPACK, samples=[
+    S(Regular((3, 3)), t(3, 2), True, False), S(Regular((2, 3, 3)), t(3, 2), False, True)],
+    reference=lambda torch: lambda A, B, upper, unit: torch.linalg.solve_triangular(
+        A, B, upper=upper, unitriangular=unit))
+def solve_triangle(xp, A: Array, B: Array, upper: bool, unit: bool):
+    """X of T X = B for a triangle T of A. Shapes: (*, n, n), (*, n, k) -> (*, n, k).
+
+    Uses the general solver, the only one that CuPy and NumPy share.
+    """
+    check_square("linalg.solve_triangular", A)
+    T = A * triangle_mask(A, upper, strict=unit)
+    return _solved(xp, "linalg.solve_triangular", T + diagonal_mask(A) if unit else T, B)
+
+
+@solve_triangle.vjp("A", "B")
+def _(xp, g, A, out, upper, unit, needs):
+    d = solve_triangle.run(xp, transposed(xp, A), g, not upper, unit)
+    if not needs[0]:
+        return None, d
+    return -xp.matmul(d, transposed(xp, out)) * triangle_mask(A, upper, strict=unit), d
+
+
+@composed(home="linalg", method=False, scalar=LAPACK, samples=[
+    S(Regular((3, 3)), t(3, 2), upper=True), S(Regular((2, 3, 3)), t(3, 2), upper=False),
+    S(Regular((3, 3)), t(4, 3), upper=True, left=False),
+    S(Regular((3, 3)), t(3, 2), upper=False, unitriangular=True)])
+def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True,
+                     unitriangular: bool = False) -> Tensor:
+    """X of A X = B (or X A = B) for a triangular A, whose other triangle is ignored.
+
+    Shapes: (*, n, n), (*, n, k) -> (*, n, k). With `unitriangular` its diagonal is taken as 1.
+
+    Raises:
+        LinAlgError: a 0 on the diagonal.
+        RuntimeError: shapes or dtypes that do not fit.
+    """
+    if left:
+        return solve_triangle(A, B, upper, unitriangular)
+    return transpose(solve_triangle(transpose(A, -2, -1), transpose(B, -2, -1), not upper,
+                                    unitriangular), -2, -1)

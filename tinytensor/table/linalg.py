@@ -1,0 +1,24 @@
+"""The functions of `linalg`: where they are defined.
+
+Written by `python -m tinytensor stubs`; not to be edited.
+"""
+
+from ..ops.decomposition import cholesky as cholesky
+from ..ops.norms import cond as cond
+from ..ops.linalg import cross as cross
+from ..ops.decomposition import eigh as eigh
+from ..ops.decomposition import eigvalsh as eigvalsh
+from ..ops.solving import inv as inv
+from ..ops.decomposition import lstsq as lstsq
+from ..ops.norms import matrix_norm as matrix_norm
+from ..ops.decomposition import matrix_rank as matrix_rank
+from ..ops.linalg import multi_dot as multi_dot
+from ..ops.norms import norm as norm
+from ..ops.decomposition import pinv as pinv
+from ..ops.decomposition import qr as qr
+from ..ops.solving import solve as solve
+from ..ops.solving import solve_triangular as solve_triangular
+from ..ops.decomposition import svd as svd
+from ..ops.decomposition import svdvals as svdvals
+from ..ops.linalg import vecdot as vecdot
+from ..ops.norms import vector_norm as vector_norm
