@@ -331,20 +331,17 @@ def _add_to_grad(tensor: Any, g: Any) -> None:
 
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
          grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
-         retain_graph: bool | None = None, create_graph: bool = False, only_inputs: bool = True,
+         retain_graph: bool | None = None, create_graph: bool = False,
          allow_unused: bool | None = None, is_grads_batched: bool = False,
          materialize_grads: bool = False) -> tuple[Tensor, ...]:
     """d(sum of outputs * grad_outputs)/d(input) for each input; no `grad` changes.
-
-    `only_inputs` is there for old programs and has to be True.
 
     Raises:
         RuntimeError: as `backward`; also if an input was not used and neither `allow_unused`
             (gives None for it) nor `materialize_grads` (gives zeros) is set.
     """
-    if not only_inputs or is_grads_batched:
-        raise ValueError("grad: only_inputs=False and is_grads_batched=True are not supported; "
-                         "backward() reaches all leaves, and a loop several gradients")
+    if is_grads_batched:
+        raise ValueError("grad: is_grads_batched=True is not supported; call grad in a loop")
     outputs, inputs = _as_sequence(outputs), _as_sequence(inputs)
     roots = _seed("grad", outputs,
                   None if grad_outputs is None else _as_sequence(grad_outputs), create_graph)
