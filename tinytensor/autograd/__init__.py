@@ -9,6 +9,7 @@ engine.py      the topological order, and backward
 What an operation needs beside:
 
 inputs.py      the arguments of a call, and type promotion
+halves.py      float16: computed in float32, rounded once
 errors.py      errors in the user's words
 table.py       the table of operations, and the decorators that enter functions into it
 versions.py    an error where backward needs a value that was overwritten
