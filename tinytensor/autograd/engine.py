@@ -113,6 +113,14 @@ class Sums:
             self.owned.add(node)
 
 
+class GradientShapeError(RuntimeError):
+    """A rule returned a gradient that does not fit its input."""
+
+    def __init__(self, g: Any, shape: tuple[int, ...]):
+        super().__init__(f"backward: a rule returns a gradient of shape {tuple(g.shape)} for an "
+                         f"input of shape {tuple(shape)}")
+
+
 class _Never:
     """The set `owned` of a recorded walk: no gradient may be written, since each has a graph."""
 
@@ -178,8 +186,14 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
-    """Sums `g` over the axes along which an input of `shape` was repeated."""
+    """Sums `g` over the axes along which an input of `shape` was repeated.
+
+    Raises:
+        GradientShapeError: `shape` does not broadcast to the shape of `g`.
+    """
     extra = len(g.shape) - len(shape)
+    if extra < 0 or any(m not in (1, n) for n, m in zip(g.shape[extra:], shape, strict=True)):
+        raise GradientShapeError(g, shape)
     repeated = tuple(i for i, n in enumerate(g.shape)
                      if i < extra or shape[i - extra] == 1 and n != 1)
     if is_array(g) and repeated == tuple(range(extra)) and len(shape):
@@ -306,6 +320,8 @@ def _taken(results: dict[Any, Any], create_graph: bool) -> Iterator[tuple[Any, A
     """Empties `results`; the gradients as arrays that nobody else can write, or as Tensors."""
     while results:
         node, g = results.popitem()
+        if g.shape != node.shape:
+            raise GradientShapeError(g, node.shape)
         if not create_graph:
             if g.base is not None or sys.getrefcount(g) > ALONE:
                 g = g.copy()
