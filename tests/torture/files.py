@@ -210,7 +210,8 @@ def random_state(rng: random.Random) -> bytes:
     part = states[rng.choice(list(states))]
     if rng.random() < 0.7:
         part = part["state"] if rng.random() < 0.6 else part
-    part[rng.choice(list(part))] = rng.choice([number(rng), value(rng), -5, 625, 10**6, 10**8])
+    part[rng.choice(list(part))] = rng.choice([number(rng), value(rng), -5, 625, 10**6, 10**8,
+                                          10**9, -10**9])
     return json.dumps(states).encode()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..tensors import files
 from ..tensors.creation import empty
 from ..tensors.tensor import DeviceLike, DTypeLike, Tensor
 
@@ -37,9 +36,6 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
-
-
-files.subclasses["parameter"] = Parameter, Parameter
 
 
 class UninitializedParameter(Parameter):

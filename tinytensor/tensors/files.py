@@ -23,6 +23,7 @@ import numpy
 
 from ..arrays.devices import CPU, device, device_of, module_for, resolve, to_device, to_numpy
 from ..autograd.graph import tensor_of
+from ..nn.parameter import Parameter
 from .memory import Member, Shared, restore, shared_memories, taken_from
 from .replacing import destination
 from .safetensors import (
@@ -50,10 +51,6 @@ __all__ = ["load", "save"]
 VERSIONS = ("1", "2")  # of the structure that can be read; the last one is written
 MapLocation: TypeAlias = (device | str | dict[str, device | str]
                           | Callable[[Tensor, str], Tensor | None])
-
-# The subclasses of Tensor that a file keeps, by their kind in the structure, each as a function of
-# (values, requires_grad). nn/parameter.py, which is imported later, adds Parameter.
-subclasses: dict[str, tuple[type[Tensor], Callable[[Tensor, bool], Tensor]]] = {}
 
 
 def save(obj: Any, f: str | os.PathLike[str] | BinaryIO, pickle_module: Any = None,
@@ -317,9 +314,8 @@ class _Packer:
 
 def _kind(tensor: Tensor, name: str) -> Any:
     """The object of the tree for a Tensor."""
-    for kind, (subclass, _) in subclasses.items():
-        if isinstance(tensor, subclass):
-            return {kind: [name, tensor.requires_grad]}
+    if isinstance(tensor, Parameter):
+        return {"parameter": [name, tensor.requires_grad]}
     return {"leaf" if tensor.requires_grad else "tensor": name}
 
 
@@ -432,8 +428,10 @@ class _Loaded:
         (kind, content), = tree.items()
         if kind == "tensor":
             return self.tensors[content]
-        if kind == "leaf" or kind in subclasses:
-            return self.leaf(kind, content)
+        if kind == "leaf":
+            return self.leaf(content)
+        if kind == "parameter":
+            return self.parameter(*content)
         if kind == "array":
             return self.arrays[content]
         if kind == "tuple":
@@ -452,14 +450,18 @@ class _Loaded:
             return float(content)
         raise ValueError(f"unknown kind {kind!r}")
 
-    def leaf(self, kind: str, content: Any) -> Tensor:
-        """A Tensor that requires grad, or one of a subclass; the same one for the same name."""
-        name, requires_grad = (content, True) if kind == "leaf" else content
-        if (kind, name) not in self.made:
+    def leaf(self, name: str) -> Tensor:
+        """A Tensor that requires grad; the same one for the same name."""
+        if ("leaf", name) not in self.made:
             values = tensor_of(self.tensors[name]._array, None)
-            self.made[kind, name] = values.requires_grad_(requires_grad) if kind == "leaf" \
-                else subclasses[kind][1](values, requires_grad)
-        return self.made[kind, name]
+            self.made["leaf", name] = values.requires_grad_()
+        return self.made["leaf", name]
+
+    def parameter(self, name: str, requires_grad: bool) -> Tensor:
+        """A Parameter; the same one for the same name."""
+        if ("parameter", name) not in self.made:
+            self.made["parameter", name] = Parameter(self.tensors[name], requires_grad)
+        return self.made["parameter", name]
 
     def items(self, content: list[Any]) -> dict[Any, Any]:
         return {self.built(key): self.built(value)
