@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy
 import pytest
-from torture import files as torture
 
 import tinytensor
+from tests.torture import files as torture
 from tinytensor.tensors import safetensors
 from tinytensor.utils import data, resume
 

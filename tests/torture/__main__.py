@@ -1,32 +1,36 @@
-"""Attacks that take too long for the test suite. A part runs for some minutes and counts failures.
-
-    python -m tests.torture files --minutes 10 --seed 1
-"""
+"""Runs parts of the torture: `python -m tests.torture [PART ...] --minutes N`."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import sys
+import time
 
-PARTS = {  # modules beside this file, each with run(minutes, seed), which returns its failures
-    "files": "damaged files, and processes killed while they save",
+PARTS = {
+    "files": "damaged files are refused within limits, and processes that are killed while they "
+             "save leave whole files",
 }
 
 
-def main() -> None:
-    described = "; ".join(f"{name}: {text}" for name, text in PARTS.items())
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="+", choices=PARTS, metavar="part", help=described)
-    parser.add_argument("--minutes", type=float, default=5.0, help="for each part (default: 5)")
-    parser.add_argument("--seed", type=int, default=0, help="(default: 0)")
+                                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     epilog="\n".join(f"{name:11} {what}"
+                                                      for name, what in PARTS.items()))
+    parser.add_argument("part", nargs="*", choices=[*PARTS, []], metavar="PART",
+                        help=f"{', '.join(PARTS)}; all by default")
+    parser.add_argument("--minutes", type=float, default=1, help="for each part; 1 by default")
     given = parser.parse_args()
-    failures = [f"{part}: {failure}" for part in given.parts
-                for failure in importlib.import_module(f"tests.torture.{part}").run(
-                    given.minutes, given.seed)]
-    print("\n".join(failures) or "no failure")
-    raise SystemExit(bool(failures))
+    wrong = 0
+    for part in given.part or PARTS:
+        print(f"{part}: {PARTS[part]}", flush=True)
+        start = time.monotonic()
+        wrong += importlib.import_module(f"{__package__}.{part}").run(given.minutes)
+        print(f"{part}: {(time.monotonic() - start) / 60:.1f} minutes", flush=True)
+    print("nothing went wrong" if not wrong else f"{wrong} times something went wrong")
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -317,9 +317,11 @@ def killed_once(folder: Path, rng: random.Random) -> str | None:
 # ---------------------------------------------------------------- a long run
 
 
-def run(minutes: float, seed: int) -> list[str]:
+def run(minutes: float) -> int:
     """Reads damaged files for nine tenths of the time, and kills processes for the rest."""
-    failures, counts = [], collections.Counter[str]()
+    seed = random.SystemRandom().randrange(2**32)
+    failures: list[str] = []
+    counts = collections.Counter[str]()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         end = time.monotonic() + 54 * minutes
@@ -332,10 +334,14 @@ def run(minutes: float, seed: int) -> list[str]:
                 kept = Path(tempfile.gettempdir()) / f"torture-{zlib.crc32(case.content):08x}"
                 kept.write_bytes(case.content)
                 failures.append(f"{wrong} ({kept})")
+                print(failures[-1], flush=True)
         (folder / "case").unlink()
         rng, end = random.Random(seed), time.monotonic() + 6 * minutes
         while time.monotonic() < end:
             counts["kills"] += 2
-            failures += filter(None, [killed_once(folder, rng)])
-    print("files: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
-    return failures
+            wrong = killed_once(folder, rng)
+            if wrong:
+                failures.append(wrong)
+                print(wrong, flush=True)
+    print(f"seed {seed}: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
+    return len(failures)
