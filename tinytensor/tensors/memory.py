@@ -119,7 +119,8 @@ def _overlapping(arrays: dict[str, Array]) -> list[list[Span]]:
     spans = []
     for name, array in arrays.items():
         if array.size:
-            low, high = bounds(array.shape, array.strides, array.itemsize)
+            low, high = (0, array.nbytes) if array.flags.c_contiguous else bounds(
+                array.shape, array.strides, array.itemsize)
             first = address(array)
             spans.append(Span(str(device_of(array)), first + low, first + high, name))
     groups: list[list[Span]] = []
