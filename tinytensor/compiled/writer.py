@@ -14,6 +14,7 @@ import numpy
 
 from ..arrays.devices import array_module, result_array
 from ..arrays.dispatch import KernelSettings, parameter_names
+from ..arrays.numbers import PLAIN, argument
 from ..autograd import graph
 from ..autograd.engine import unbroadcast
 from ..autograd.errors import recover
@@ -93,8 +94,9 @@ def write_call(op: Any) -> Any:
     source.namespace |= {
         "op": op, "forward": op.forward, "settings": KernelSettings,
         "NodeType": op.node_type, "Tensor": graph.Tensor,
+        "argument": argument, "plain": PLAIN,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
-        "numpy": numpy, "ndarray": numpy.ndarray, "generic": numpy.generic, "array": numpy.array,
+        "numpy": numpy, "ndarray": numpy.ndarray, "array": numpy.array,
         "float32": numpy.dtype("float32"), "float64": numpy.dtype("float64"), "half": HALF,
         "is_half": is_half, "numbers": frozenset((float, int)),
         "array_module": array_module,
@@ -119,8 +121,7 @@ def write_call(op: Any) -> Any:
         source.add(1, "if aliases:",
                    f"    {', '.join(aliased)}, = renamed({op.name!r}, aliases, {given})")
     for name in signature.numbers:
-        source.add(1, f"if isinstance({name}, generic):  # a NumPy scalar would decide the dtype",
-                   f"    {name} = {name}.item()")
+        source.add(1, f"if {name}.__class__ not in plain:", f"    {name} = argument({name})")
     plain = None if keyword_only or signature.variadic else written_out(
         op.forward, {"xp": "xp", **dict(zip(signature.order, arguments, strict=True))},
         source.namespace)

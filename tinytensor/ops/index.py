@@ -18,6 +18,7 @@ from typing import Any
 import numpy
 
 from ..arrays import Array, devices, dtypes
+from ..arrays.numbers import integer, integers, is_integer, python_number
 from ..autograd import engine, graph
 from ..autograd.modes import mode
 from ..autograd.op import Op
@@ -443,6 +444,7 @@ def where_or_positions(condition: Tensor, input: Tensor | float | None = None,
     if condition.dtype is not dtypes.bool_:
         raise RuntimeError(f"where: the condition must be bool, got {condition.dtype}; compare, "
                            "or convert it with .bool()")
+    input, other = python_number(input), python_number(other)
     if isinstance(input, int | float) and isinstance(other, int | float):
         input = condition.new_full((), input, dtype=dtypes.of_number(input))
     return where(condition, input, other)
@@ -558,11 +560,13 @@ def split(input: Tensor, split_size_or_sections: int | Sequence[int],
     """
     (axis,) = _axis("split", dim, input)
     size, wanted = input.shape[axis], split_size_or_sections
-    if isinstance(wanted, int):
+    if is_integer(wanted):
+        wanted = integer("split: split_size", wanted)
         if wanted < 1 and not (wanted == size == 0):
             raise RuntimeError(f"split: the size of a piece must be positive, got {wanted}")
         slices = _sections(size, max(wanted, 1))
     else:
+        wanted = integers("split: split_sizes", wanted)
         if sum(wanted) != size or min(wanted, default=0) < 0:
             raise RuntimeError(f"split: sizes {list(wanted)} do not add up to {size}, the size of "
                                f"dim {dim} of {tuple(input.shape)}")
@@ -578,6 +582,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
     Shapes: (n, *) -> (m, *), (m, *), ...
     """
+    chunks = integer("chunk: chunks", chunks)
     if chunks < 1:
         raise RuntimeError(f"chunk: the number of chunks must be positive, got {chunks}")
     (axis,) = _axis("chunk", dim, input)
@@ -599,7 +604,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
                                                                S(t(2, 3), ())])
 def flip(xp, input: Array, dims: int | Sequence[int]):
     """The order along `dims` reversed, as a copy. Shapes: (*) -> (*)."""
-    dims = (dims,) if isinstance(dims, int) else tuple(dims)
+    dims = integers("flip: dims", dims)
     over = axes(dims, input.ndim) if dims else ()  # to `axes`, no dims are all of them
     return xp.flip(input, axis=over).copy()
 

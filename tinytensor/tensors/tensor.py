@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 import numpy
 
 from ..arrays import devices, dtypes
+from ..arrays.numbers import Size, integer, integers
 from ..autograd import engine, graph, versions
 from ..autograd.frames import shorten
 from ..autograd.graph import Leaf, Node, tensor_of
@@ -40,19 +41,6 @@ ops: Any = SimpleNamespace()
 def is_size(x: object) -> bool:
     """Whether `Tensor(x)` is to have this size, or these, rather than hold it."""
     return isinstance(x, int | numpy.integer | Size)
-
-
-class Size(tuple[int, ...]):
-    """A shape: a tuple of ints that can count its elements."""
-
-    def numel(self) -> int:
-        count = 1
-        for size in self:
-            count *= size
-        return count
-
-    def __repr__(self) -> str:
-        return f"tinytensor.Size({list(self)})"
 
 
 class Tensor(Methods):
@@ -90,7 +78,7 @@ class Tensor(Methods):
             source = ops.tensor(data[0]).to(dtypes.get_default_dtype())._array
             self._array = devices.to_device(source, where)
         else:
-            shape = data[0] if data and isinstance(data[0], Size) else data or (0,)
+            shape = integers("Tensor: a size", data[0] if len(data) == 1 else data or (0,))
             self._array = devices.on(where, lambda xp: xp.empty(shape, d))
 
     # ------------------------------------------------------------ what it is
@@ -182,6 +170,7 @@ class Tensor(Methods):
         """The shape, or the size along one dim."""
         if dim is None:
             return self.shape
+        dim = integer("size: dim", dim)
         if not -self.ndim <= dim < self.ndim:
             raise IndexError(f"size: dim {dim} is out of range for shape {tuple(self.shape)}")
         return self._array.shape[dim]
