@@ -365,20 +365,20 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
     retain = create_graph if retain_graph is None else retain_graph
     results = walk(roots, nodes, retain, create_graph)
     roots.clear()
-    found = {node: g if create_graph else tensor_of(g, None)
+    gradients = {node: g if create_graph else tensor_of(g, None)
              for node, g in _taken(results, create_graph)}
     for i, (node, tensor) in enumerate(zip(nodes, inputs, strict=True)):
-        if node in found:
+        if node in gradients:
             continue
         if materialize_grads:
-            found[node] = tensor.new_zeros(tensor.shape)
+            gradients[node] = tensor.new_zeros(tensor.shape)
         elif allow_unused:
-            found[node] = None
+            gradients[node] = None
         else:
             raise RuntimeError(
                 f"grad: input {i} of shape {tuple(tensor.shape)} was not used to compute the "
                 "outputs; allow_unused=True gives None for it, materialize_grads=True zeros")
-    return tuple(found[node] for node in nodes)
+    return tuple(gradients[node] for node in nodes)
 
 
 def _node_of(tensor: Any, name: str) -> Any:

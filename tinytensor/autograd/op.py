@@ -51,6 +51,9 @@ from .versions import owner
 PACKAGE = __name__.partition(".")[0]
 
 
+# ---------------------------------------------------------------- an operation: forward and rules
+
+
 class Op:
     """One operation. `function` is what users call, on Tensors."""
 

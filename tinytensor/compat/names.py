@@ -14,6 +14,7 @@ from ..autograd.graph import Leaf, Node
 from ..tensors import creation
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
 from . import older_forms
+from .variable import Variable
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 strided = "strided"  # the layout of every Tensor
@@ -230,6 +231,7 @@ def _attach() -> None:
         setattr(kind, "next_functions", property(  # noqa: B010 - not declared
             lambda node: tuple((parent, 0) for parent in node.parents)))
     setattr(Leaf, "variable", property(lambda leaf: leaf.tensor()))  # noqa: B010
+    setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
     vars(cuda).update(TYPES["cuda"])
 
