@@ -48,6 +48,11 @@ from .inputs import Signature, array_of, prepare, take_sequence
 from .modes import CHECKED, check_finite, mode
 from .versions import owner
 
+PACKAGE = __name__.partition(".")[0]
+
+
+# ---------------------------------------------------------------- an operation: forward and rules
+
 
 class Op:
     """One operation. `function` is what users call, on Tensors."""
@@ -67,6 +72,8 @@ class Op:
         self.promoted = promoted or self.signature.inputs
         self.view = view
         self.widens = widens and not view
+        # A notebook's cell that is run again replaces its rules and kernels.
+        self.replaceable = not forward.__module__.startswith(f"{PACKAGE}.")
         self.residuals = residuals
         self.outputs = outputs
         self.results: Any = collections.namedtuple(self.name, outputs) if outputs else None
@@ -240,7 +247,7 @@ class Op:
             if name not in self.signature.inputs:
                 raise TypeError(f"{self.name}: a rule for {name!r}, but the inputs are "
                                 f"{', '.join(self.signature.inputs)}")
-            if any(name in known for known in self.rules):
+            if any(name in known for known in self.rules if known != names or not self.replaceable):
                 raise TypeError(f"{self.name}: a second rule for {name!r}")
         known = self.signature.known_names((*(self.outputs or ("out",)), *self.residuals))
         if len(names) == 1 and not self.signature.variadic:
@@ -272,6 +279,8 @@ class Op:
 
         def register(kernel: Callable[..., Any]) -> Callable[..., Any]:
             part = self.kernels.get(names)
+            if part is not None and self.replaceable:
+                part.kernels.pop(device, None)
             if part is None:
                 title = f"{self.name}: the rule for {' and '.join(names)}" if names else self.name
                 part = Dispatch(title, self._reference(names))
