@@ -45,7 +45,7 @@ from .frames import OWN, passes_on
 from .graph import pick, tensor_of
 from .halves import is_half, narrowed, widened
 from .inputs import Signature, array_of, prepare, take_sequence
-from .modes import CHECKED, check_finite, mode
+from .modes import CHECKED, check_forward, mode
 from .versions import owner
 
 PACKAGE = __name__.partition(".")[0]
@@ -137,7 +137,7 @@ class Op:
             for i, tensor in enumerate(tensors):
                 tensor._node = pick(node, i, outs[i]) if self.outputs else node
             if mode.enabled is CHECKED:
-                check_finite(node, tuple(outs), "forward")
+                check_forward(node, tuple(outs), tuple(values[n] for n in self.signature.order))
         return self.results(*tensors) if self.outputs else tensors[0]
 
     def forward_on(self, xp: Any, *args: Any, **kwargs: Any) -> Any:

@@ -436,4 +436,6 @@ def _(xp, g, recipe):
 
 @write_view.vjp("value")
 def _(xp, g, recipe):
-    return replay(g, recipe) if xp is tensors else replay(tensor_of(g, None), recipe)._array
+    if xp is tensors:
+        return replay(g, recipe)
+    return replay(tensor_of(devices.as_array(g), None), recipe)._array

@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 
 from ..arrays.numbers import integer, is_integer, is_number, python_number
 from ..autograd.frames import warn
+from ..tensors.creation import number_of
 from ..tensors.tensor import Tensor
 from .optimizer import Optimizer
 
@@ -853,7 +854,7 @@ class ReduceLROnPlateau(LRScheduler):
     def step(self, metrics: float | Tensor,  # type: ignore[override]
              epoch: int | None = None) -> None:
         """Advances by one epoch, whose metric is a number or a Tensor with one element."""
-        current = float(metrics)
+        current = float(number_of(metrics))
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(current, self.best):
             self.best = current

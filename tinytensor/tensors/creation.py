@@ -13,6 +13,7 @@ from ..arrays import devices, dtypes
 from ..arrays.numbers import integer, integers, is_integer, python_number
 from ..autograd.frames import shorten, warn
 from ..autograd.graph import tensor_of
+from ..autograd.modes import mode
 from .tensor import DeviceLike, DTypeLike, Number, NumPyArray, Tensor
 
 __all__ = [
@@ -176,6 +177,9 @@ def _plain(data: object) -> Any:
         if data.numel() != 1:
             raise ValueError(f"tensor: a list of Tensors must hold Tensors of one element, got "
                              f"shape {tuple(data.shape)}; use stack() or cat()")
+        if data._node is not None and mode.enabled:
+            warn("tensor: the list holds Tensors that require grad, of which it takes the numbers, "
+                 "without a gradient: write stack(tensors)")
         return data.item()
     return data
 

@@ -20,6 +20,7 @@ from ..autograd.frames import shorten
 from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.modes import mode
 from ..compat import absent
+from .conversion import warn_of_float
 from .printing import tensor_str
 
 if TYPE_CHECKING:  # the methods that the table of operations gives to Tensor
@@ -442,6 +443,8 @@ class Tensor(Methods):
 
     def __float__(self) -> float:
         self._check_single()
+        if self._node is not None and mode.enabled:
+            warn_of_float()
         return float(self._array.item())
 
     def __int__(self) -> int:
