@@ -15,11 +15,12 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from operations import in_turn, made, on_samples, ours, outputs, replace, samples_of, values
+from operations import in_turn, on_samples, samples_of
 
 import tinytensor
 from tinytensor import nn, optim
 from tinytensor.autograd.table import TABLE
+from tinytensor.checking.calls import arguments_of, ours, outputs, replace, values
 from tinytensor.compiled import use_compiled
 from tinytensor.distributions import Categorical, Multinomial, Normal
 from tinytensor.optim import lr_scheduler
@@ -72,7 +73,7 @@ def result_of(entry: Any, arguments: Any) -> list[Any]:
 
 @on_samples({k: e for k, e in TABLE.items() if not e.internal}, has_numbers)
 def test_numpy_scalars_and_integer_tensors_are_numbers_for_every_operation(entry, sample):
-    arguments = made(sample, entry.key)
+    arguments = arguments_of(sample, entry.key)
     expected = result_of(entry, arguments)
     for convert in (as_scalars, as_tensors)[:1 if entry.name in NOT_TENSORS else 2]:
         found = result_of(entry, replace(arguments, is_plain, convert))
