@@ -74,6 +74,7 @@ def _as_key(tensor, key):
         if key.step is not None and key.step < 1:
             raise ValueError("the step of a slice must be at least 1; use flip()")
         return key
+    key = python_number(key)
     if key is None or key is Ellipsis or isinstance(key, bool | int):
         return key
     if isinstance(key, list | tuple | range):

@@ -35,6 +35,9 @@ DTypeLike: TypeAlias = (dtypes.dtype | numpy.dtype[Any] | str
 DeviceLike: TypeAlias = devices.device | str | int
 Number: TypeAlias = int | float  # what item() gives; bool is an int
 
+COMPARISONS = frozenset((numpy.less, numpy.less_equal, numpy.greater, numpy.greater_equal,
+                         numpy.equal, numpy.not_equal))
+
 # Filled by `ops/`: functions that the class below needs and that stand above it.
 ops: Any = SimpleNamespace()
 
@@ -416,6 +419,9 @@ class Tensor(Methods):
         function = getattr(graph.tensors, ufunc.__name__, None)
         if method != "__call__" or options or function is None:
             return NotImplemented
+        if ufunc in COMPARISONS:  # NumPy passes a scalar on their left as a 0-d array
+            inputs = tuple(x[()] if isinstance(x, numpy.ndarray) and not x.ndim else x
+                           for x in inputs)
         return function(*inputs)
 
     def __dlpack__(self, **options: Any) -> Any:
