@@ -560,7 +560,7 @@ def split(input: Tensor, split_size_or_sections: int | Sequence[int],
     Shapes: (n, *) -> (n1, *), (n2, *), ...
     """
     (axis,) = _axis("split", dim, input)
-    size, wanted = input.shape[axis], split_size_or_sections
+    size, wanted = input._array.shape[axis], split_size_or_sections
     if is_integer(wanted):
         wanted = integer("split: split_size", wanted)
         if wanted < 1 and not (wanted == size == 0):
@@ -587,9 +587,8 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     if chunks < 1:
         raise RuntimeError(f"chunk: the number of chunks must be positive, got {chunks}")
     (axis,) = _axis("chunk", dim, input)
-    if not input.shape[axis]:
-        return split(input, [0] * chunks, dim)
-    return split(input, -(-input.shape[axis] // chunks), dim)
+    size = input._array.shape[axis]
+    return split(input, -(-size // chunks) if size else [0] * chunks, dim)
 
 
 @composed(samples=[S(t(3, 2)), S(t(2, 3), 1), S(t(3), -1), S(t(0, 3))])
@@ -597,7 +596,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along a dim, without it, as views. Shapes: (n, *) -> n times (*)."""
     (axis,) = _axis("unbind", dim, input)
     return in_pieces("unbind", input,
-                     [(*[WHOLE] * axis, i, Ellipsis) for i in range(input.shape[axis])],
+                     [(*[WHOLE] * axis, i, Ellipsis) for i in range(input._array.shape[axis])],
                      lambda pieces, xp: xp.stack(pieces, axis))
 
 

@@ -240,7 +240,8 @@ def squeeze(input: Tensor, dim: Dim = None) -> Tensor:
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""
     (at,) = axes(dim, input.ndim + 1)
-    return reshape(input, (*input.shape[:at], 1, *input.shape[at:]))
+    shape = input._array.shape
+    return reshape(input, (*shape[:at], 1, *shape[at:]))
 
 
 @composed(samples=[S(t(2, 3, 4)), S(t(2, 3, 4), 1), S(t(2, 3, 4), 0, 1), S(t())])
@@ -252,8 +253,9 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     (first,), (last,) = axes(start_dim, input.ndim), axes(end_dim, input.ndim)
     if first > last:
         raise RuntimeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
-    merged = math.prod(input.shape[first:last + 1])
-    return reshape(input, (*input.shape[:first], merged, *input.shape[last + 1:]))
+    shape = input._array.shape
+    merged = math.prod(shape[first:last + 1])
+    return reshape(input, (*shape[:first], merged, *shape[last + 1:]))
 
 
 @composed(samples=[S(t(2, 3)), S(t()), S(t(0, 3))], array_names=("ravel",))
@@ -303,7 +305,7 @@ def expand(input: Tensor, size: Sequence[int]) -> Tensor:
     if extra < 0:
         raise RuntimeError(f"expand: {len(size)} sizes {tuple(size)} for a Tensor of shape "
                            f"{tuple(input.shape)}")
-    old = (1,) * extra + tuple(input.shape)
+    old = (1,) * extra + input._array.shape
     new = tuple(n if s == -1 and i >= extra else s
                 for i, (s, n) in enumerate(zip(size, old, strict=True)))
     for i, (wanted, n) in enumerate(zip(new, old, strict=True)):
