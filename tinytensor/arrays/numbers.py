@@ -109,15 +109,11 @@ def integers(name: str, x: Any) -> tuple[int, ...]:
         raise TypeError(f"{name} must be an int, or a tuple of ints, got {x!r}") from None
 
 
-# What `argument` returns unchanged, so that a call need not ask it.
-PLAIN = frozenset((int, float, bool, str, type(None), tuple, list, Size))
-
-
 def argument(x: Any) -> Any:
     """A parameter of an operation: NumPy scalars and Tensors of one integer as Python numbers.
 
     A Tensor may be written to before backward uses the parameter, a number may not.
     """
-    if isinstance(x, numpy.generic):
-        return python_number(x)
-    return index(x) if is_integer(x) else x
+    if isinstance(x, tuple | list):
+        return x
+    return index(x) if is_integer(x) else python_number(x)

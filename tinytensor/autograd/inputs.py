@@ -16,8 +16,13 @@ from .frames import passes_on
 
 ALIASES = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's names, which PyTorch accepts too
 ARRAY, OPTIONAL, VARIADIC = "Array", "Array | None", "Sequence[Array]"
-NUMBERS = frozenset(("float", "float | None", "int", "int | None", "Dim", "Sequence[int]",
-                     "int | Sequence[int]", "int | Sequence[int] | None"))
+
+# The annotations of parameters that are numbers, and the classes that most of these have.
+NUMBERS = {
+    "int": ("int",), "int | None": ("None", "int"), "float": ("float", "int"),
+    "float | None": ("None", "float", "int"), "Dim": ("None", "int", "tuple"),
+    "Sequence[int]": ("tuple",), "int | Sequence[int]": ("int", "tuple"),
+    "int | Sequence[int] | None": ("None", "int", "tuple")}
 
 
 class Signature:
@@ -29,7 +34,7 @@ class Signature:
     optional     the inputs that may be None
     variadic     whether the only input is a sequence of arrays
     parameters   the others
-    numbers      the parameters that are numbers, or sequences of ints
+    numbers      the parameters that are numbers or sequences of ints, and their usual classes
     shown        the `inspect.signature` of the function that users call
     """
 
@@ -43,7 +48,7 @@ class Signature:
         self.optional = tuple(n for n, k in kinds.items() if k == OPTIONAL)
         self.variadic = VARIADIC in kinds.values()
         self.parameters = tuple(n for n in kinds if n not in self.inputs)
-        self.numbers = tuple(n for n in self.parameters if kinds[n] in NUMBERS)
+        self.numbers = {n: NUMBERS[kinds[n]] for n in self.parameters if kinds[n] in NUMBERS}
         self.aliases = {alias: name for alias, name in ALIASES.items() if name in self.parameters}
         self.shown = inspect.Signature([
             p.replace(annotation=kinds[p.name].replace("Array", "Tensor"))

@@ -14,7 +14,7 @@ import numpy
 
 from ..arrays.devices import array_module, result_array
 from ..arrays.dispatch import KernelSettings, parameter_names
-from ..arrays.numbers import PLAIN, argument
+from ..arrays.numbers import argument
 from ..autograd import graph
 from ..autograd.engine import unbroadcast
 from ..autograd.errors import recover
@@ -94,7 +94,7 @@ def write_call(op: Any) -> Any:
     source.namespace |= {
         "op": op, "forward": op.forward, "settings": KernelSettings,
         "NodeType": op.node_type, "Tensor": graph.Tensor,
-        "argument": argument, "plain": PLAIN,
+        "argument": argument,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
         "numpy": numpy, "ndarray": numpy.ndarray, "array": numpy.array,
         "float32": numpy.dtype("float32"), "float64": numpy.dtype("float64"), "half": HALF,
@@ -120,8 +120,10 @@ def write_call(op: Any) -> Any:
         given = ", ".join(f"{p}={p}" for p in aliased)
         source.add(1, "if aliases:",
                    f"    {', '.join(aliased)}, = renamed({op.name!r}, aliases, {given})")
-    for name in signature.numbers:
-        source.add(1, f"if {name}.__class__ not in plain:", f"    {name} = argument({name})")
+    for name, usual in signature.numbers.items():
+        tests = [f"{name} is not None" if kind == "None" else f"{name}.__class__ is not {kind}"
+                 for kind in usual]
+        source.add(1, f"if {' and '.join(tests)}:", f"    {name} = argument({name})")
     plain = None if keyword_only or signature.variadic else written_out(
         op.forward, {"xp": "xp", **dict(zip(signature.order, arguments, strict=True))},
         source.namespace)

@@ -116,7 +116,7 @@ def _with_pieces(function: Callable[..., Any], parameter: str) -> Callable[..., 
     def method(self: Any, *pieces: Any, **options: Any) -> Any:
         if parameter in options or not pieces and options:
             return function(self, **options)
-        whole = len(pieces) == 1 and not is_integer(pieces[0])
+        whole = len(pieces) == 1 and pieces[0].__class__ is not int and not is_integer(pieces[0])
         try:
             return function(self, pieces[0] if whole else pieces, **options)
         except Exception as error:

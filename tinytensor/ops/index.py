@@ -18,7 +18,7 @@ from typing import Any
 import numpy
 
 from ..arrays import Array, devices, dtypes
-from ..arrays.numbers import integer, integers, is_integer, python_number
+from ..arrays.numbers import integer, integers, is_integer, is_number, python_number
 from ..autograd import engine, graph
 from ..autograd.modes import mode
 from ..autograd.op import Op
@@ -445,9 +445,9 @@ def where_or_positions(condition: Tensor, input: Tensor | float | None = None,
     if condition.dtype is not dtypes.bool_:
         raise RuntimeError(f"where: the condition must be bool, got {condition.dtype}; compare, "
                            "or convert it with .bool()")
-    input, other = python_number(input), python_number(other)
-    if isinstance(input, int | float) and isinstance(other, int | float):
-        input = condition.new_full((), input, dtype=dtypes.of_number(input))
+    if is_number(input) and is_number(other):
+        number = python_number(input)
+        input = condition.new_full((), number, dtype=dtypes.of_number(number))
     return where(condition, input, other)
 
 

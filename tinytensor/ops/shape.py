@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy
@@ -86,7 +87,10 @@ def unknown_size(shape: int | Sequence[int], size: int) -> tuple[int, ...]:
     Raises:
         RuntimeError: the shape does not have `size` elements, or two sizes are -1.
     """
-    shape = integers("a shape", shape)
+    try:
+        shape = tuple(map(index, shape))  # type: ignore[arg-type]
+    except TypeError:
+        shape = integers("a shape", shape)
     if math.prod(shape) == size and min(shape, default=0) >= 0:
         return shape  # the usual case: no -1
     if shape.count(-1) > 1 or any(n < -1 for n in shape):
