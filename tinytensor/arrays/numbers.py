@@ -60,9 +60,12 @@ def python_number(x: Any) -> Any:
     return float(x) if isinstance(x, numpy.floating) else x.item()
 
 
+CLASSES = (int, float, numpy.number, numpy.bool)  # a bool is an int
+
+
 def is_number(x: Any) -> bool:
     """Whether `x` is a number rather than a Tensor or an array."""
-    return isinstance(x, bool | int | float | numpy.number | numpy.bool)
+    return isinstance(x, CLASSES)
 
 
 # ---------------------------------------------------------------- integers

@@ -21,7 +21,7 @@ ARRAY, OPTIONAL, VARIADIC = "Array", "Array | None", "Sequence[Array]"
 NUMBERS = {
     "int": ("int",), "int | None": ("None", "int"), "float": ("float", "int"),
     "float | None": ("None", "float", "int"), "Dim": ("None", "int", "tuple"),
-    "Sequence[int]": ("tuple",), "int | Sequence[int]": ("int", "tuple"),
+    "Sequence[int]": ("tuple", "Size"), "int | Sequence[int]": ("int", "tuple", "Size"),
     "int | Sequence[int] | None": ("None", "int", "tuple")}
 
 

@@ -14,7 +14,7 @@ import numpy
 
 from ..arrays.devices import array_module, result_array
 from ..arrays.dispatch import KernelSettings, parameter_names
-from ..arrays.numbers import argument
+from ..arrays.numbers import Size, argument
 from ..autograd import graph
 from ..autograd.engine import unbroadcast
 from ..autograd.errors import recover
@@ -94,7 +94,7 @@ def write_call(op: Any) -> Any:
     source.namespace |= {
         "op": op, "forward": op.forward, "settings": KernelSettings,
         "NodeType": op.node_type, "Tensor": graph.Tensor,
-        "argument": argument,
+        "argument": argument, "Size": Size,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
         "numpy": numpy, "ndarray": numpy.ndarray, "array": numpy.array,
         "float32": numpy.dtype("float32"), "float64": numpy.dtype("float64"), "half": HALF,

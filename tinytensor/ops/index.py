@@ -445,7 +445,7 @@ def where_or_positions(condition: Tensor, input: Tensor | float | None = None,
     if condition.dtype is not dtypes.bool_:
         raise RuntimeError(f"where: the condition must be bool, got {condition.dtype}; compare, "
                            "or convert it with .bool()")
-    if is_number(input) and is_number(other):
+    if not isinstance(input, graph.Tensor) and is_number(input) and is_number(other):
         number = python_number(input)
         input = condition.new_full((), number, dtype=dtypes.of_number(number))
     return where(condition, input, other)
