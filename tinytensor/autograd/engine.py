@@ -28,7 +28,7 @@ from ..arrays.devices import array_module, as_array, is_array, ones_like
 from . import graph, versions
 from .graph import Node, new, tensor_of, tensors
 from .halves import narrowed, widened
-from .modes import CHECKED, check_finite, mode
+from .modes import CHECKED, check_backward, mode
 from .versions import check_unwritten, note_write
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
             if previous is CHECKED:
                 for parent in node.parents:
                     if parent in grads:
-                        check_finite(node, (grads[parent],), "backward")
+                        check_backward(node, grads[parent])
         for leaf, g in grads.items():
             if wanted is None or leaf in wanted:
                 results[leaf] = graph.run_hooks(leaf, g) if leaf.hooks else g
@@ -369,20 +369,20 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
     retain = create_graph if retain_graph is None else retain_graph
     results = walk(roots, nodes, retain, create_graph)
     roots.clear()
-    found = {node: g if create_graph else tensor_of(g, None)
+    gradients = {node: g if create_graph else tensor_of(g, None)
              for node, g in _taken(results, create_graph)}
     for i, (node, tensor) in enumerate(zip(nodes, inputs, strict=True)):
-        if node in found:
+        if node in gradients:
             continue
         if materialize_grads:
-            found[node] = tensor.new_zeros(tensor.shape)
+            gradients[node] = tensor.new_zeros(tensor.shape)
         elif allow_unused:
-            found[node] = None
+            gradients[node] = None
         else:
             raise RuntimeError(
                 f"grad: input {i} of shape {tuple(tensor.shape)} was not used to compute the "
                 "outputs; allow_unused=True gives None for it, materialize_grads=True zeros")
-    return tuple(found[node] for node in nodes)
+    return tuple(gradients[node] for node in nodes)
 
 
 def _node_of(tensor: Any, name: str) -> Any:
