@@ -37,13 +37,13 @@ from .fetch import END
 from .transfer import Arrived, Parcel, Receiver, Sender, dumps
 from .worker import Loading, Task, generators, set_generators
 
-GRACE = 5.0  # seconds in which a worker finishes its job after the program has ended or left it
+GRACE = 2.0  # seconds in which a worker finishes its job after the program has ended or left it
 BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 AT_EXIT = 1.0  # seconds that the end of the program waits for workers
 
 ADVICE = ("Worker processes get copies by pickle: define functions and classes at the top level "
-          "of a module or script, and open files and connections in __getitem__ or in "
-          "worker_init_fn. Or load without copies: num_workers=0, or "
+          "of a module or script, not in a notebook, and open files and connections in __getitem__ "
+          "or in worker_init_fn. Or load without copies: num_workers=0, or "
           "multiprocessing_context='thread'")
 GUARD = ("Worker processes import the main script. What it runs, which includes the loop over the "
          "DataLoader, belongs under a guard:\n\n"
@@ -98,12 +98,18 @@ def start(method: context.BaseContext, task: Task, base: int,
 
 def warm_up(method: context.BaseContext) -> None:
     """Starts the server that forks workers. It imports tinytensor while the program goes on."""
-    if method.get_start_method() == "forkserver" and multiprocessing.parent_process() is None:
+    if method.get_start_method() == "forkserver" and not _importing_main() \
+            and multiprocessing.parent_process() is None:
         from multiprocessing import forkserver
 
         method.set_forkserver_preload(["__main__", __name__])
         with _starting():
             forkserver.ensure_running()
+
+
+def _importing_main() -> bool:
+    """Whether this process is starting and imports the main script of its program."""
+    return getattr(multiprocessing.current_process(), "_inheriting", False)
 
 
 @contextlib.contextmanager
@@ -142,13 +148,14 @@ class ProcessWorker:
 
     def __init__(self, method: context.BaseContext, parcel: Parcel, worker: int, workers: int,
                  seed: int, states: bytes | None):
-        if getattr(multiprocessing.current_process(), "_inheriting", False):
+        if _importing_main():
             raise RuntimeError(f"DataLoader: num_workers={workers} in a process that is itself "
                                f"starting. {GUARD}")
         self.id, self.pending = worker, 0
         self.states = states
         self.began = False  # whether the worker has sent anything
-        self.receiving = False  # also after an interrupt in the middle of a message
+        self.received: tuple[str, Any] | None = None  # by `ready`, for `take`
+        self.receiving = False  # True also after an interrupt in the middle of a message
         self.owner = os.getpid()
         results, theirs = method.Pipe()
         their_jobs, self.jobs = method.Pipe(duplex=False)
@@ -181,7 +188,8 @@ class ProcessWorker:
     def begin(self, seed: int, epoch: int) -> None:
         while self.pending:  # of an epoch that was left
             self.ready(0)
-            self._receive()
+            with contextlib.suppress(Exception):
+                self.take()
         self._send(("epoch", (seed, epoch), []))
 
     def submit(self, job: Any) -> None:
@@ -198,31 +206,38 @@ class ProcessWorker:
             pass  # the worker has ended; `take` says why
 
     def ready(self, timeout: float) -> bool:
-        results = self.receiver.connection
-        return bool(connection.wait([results, self.process.sentinel], timeout or None))
+        end = time.monotonic() + timeout
+        while self.received is None:
+            if not connection.wait([self.receiver.connection, self.process.sentinel],
+                                   max(0.0, end - time.monotonic()) if timeout else None):
+                return False
+            self._receive()
+        return True
 
     def take(self) -> Any:
-        kind, content = self._receive()
+        assert self.received is not None
+        (kind, content), self.received = self.received, None
+        self.pending -= 1
+        if kind == "died":
+            raise RuntimeError(content)
+        content, states = content
+        if states is not None:
+            self.states = states
         if kind == "error":
             raise_again(content)
         return END if kind == "end" else content
 
-    def _receive(self) -> tuple[str, Any]:
-        """The kind and content of the next result."""
+    def _receive(self) -> None:
         self.receiving = True
         try:
             kind, content = self.receiver.receive()
-            while kind == "began":
-                self.began = True
-                kind, content = self.receiver.receive()
         except (EOFError, ConnectionError):
-            raise RuntimeError(self._end()) from None
+            kind, content = "died", self._end()
         self.receiving = False
-        self.pending -= 1
-        content, states = content
-        if states is not None:
-            self.states = states
-        return kind, content
+        if kind == "began":
+            self.began = True
+        else:
+            self.received = kind, content
 
     def _end(self) -> str:
         """Why the worker has ended."""
@@ -254,7 +269,7 @@ class ProcessWorker:
 
     def close(self) -> None:
         self.jobs.close()
-        self.receiver.connection.close()
+        self.receiver.close()
 
 
 def _unpicklable(task: Task, error: BaseException) -> str:

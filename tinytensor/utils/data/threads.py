@@ -78,7 +78,7 @@ class ThreadWorker(threading.Thread):
     # ------------------------------------------------------------ in the thread
 
     def run(self) -> None:
-        failure: BaseException | None = None
+        loading = failure = None
         try:
             loading = Loading(*self.args, whole_process=False)
         except BaseException as error:
@@ -86,9 +86,10 @@ class ThreadWorker(threading.Thread):
         while (message := self.jobs.get()) is not END and not self.stopped:
             kind, given = message
             if kind == "job":
-                self.results.put((failure, None) if failure is not None
-                                 else _outcome(loading, given))
-            elif failure is None:
+                self.results.put((failure, None) if loading is None else _outcome(loading, given))
+                if loading is None:  # raised, the exception refers to the program's frames
+                    failure = RuntimeError(f"{self.name} could not start, see its first error")
+            elif loading is not None:
                 loading.begin(*given)
 
 

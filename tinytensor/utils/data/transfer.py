@@ -238,3 +238,8 @@ class Receiver:
         count = len(self.freed)
         freed, self.freed[:count] = self.freed[:count], []
         return freed
+
+    def close(self) -> None:
+        """Closes the connection. The arrays that were received stay."""
+        self.connection.close()
+        self.segments.clear()
