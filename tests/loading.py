@@ -92,7 +92,7 @@ def fixed_seeds(worker: int) -> None:
     tinytensor.manual_seed(worker)
 
 
-class Awkward(Exception):
+class AwkwardError(Exception):
     def __init__(self, one: int, two: int):
         super().__init__(f"{one} and {two}")
 
@@ -111,7 +111,7 @@ class Faulty:
             case "missing":
                 return {}["a key"]
             case "awkward":
-                raise Awkward(1, 2)
+                raise AwkwardError(1, 2)
             case "local":
                 raise type("Local", (Exception,), {})("of a class that exists only here")
             case "unsendable":

@@ -73,8 +73,7 @@ def main() -> None:
     noise = numpy.random.default_rng(given.seed)
     x = tt.randn(BATCHES * 8 - 3, 6)
     y = x[:, :3].argmax(1)
-    loader = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True, num_workers=given.workers,
-                        persistent_workers=given.workers > 0)
+    loader = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True, num_workers=given.workers)
     model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3),
                           nn.Linear(16, 3))
     optimizer = optim.Adam(model.parameters(), lr=0.03, amsgrad=True)

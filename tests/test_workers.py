@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import multiprocessing
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -200,7 +201,7 @@ def test_exceptions_of_workers() -> None:
     assert "Caught KeyError in DataLoader worker process 0 (pid" in shown
     assert 'return {}["a key"]' in shown
     assert "in batch 0 of the epoch, with the samples [0]" in shown
-    for message in ("Awkward: 1 and 2", "Local: of a class that exists only here"):
+    for message in ("AwkwardError: 1 and 2", "Local: of a class that exists only here"):
         with pytest.raises(RuntimeError, match=message) as caught:
             next(iterator)
         assert "Original Traceback" in "".join(caught.value.__notes__)
@@ -219,18 +220,12 @@ def test_batches_that_cannot_be_sent() -> None:
 @pytest.mark.parametrize(("options", "culprit"), [
     ({"collate_fn": lambda batch: batch}, "collate_fn"),
     ({"worker_init_fn": lambda worker: None}, "worker_init_fn"),
-    ({"dataset": [lambda: 1]}, "the dataset"),
-    ({"dataset": open(os.devnull)}, "the dataset")])  # noqa: SIM115
+    ({"dataset": [lambda: 1]}, "the dataset")])
 def test_what_cannot_be_pickled(options: dict[str, Any], culprit: str) -> None:
-    from pickle import PicklingError
-
-    given = {"dataset": [1, 2], **options}
-    dataset = given.pop("dataset")
-    if isinstance(dataset, io.IOBase):
-        dataset = TensorDataset(tinytensor.ones(2))
-        dataset.file = options["dataset"]  # type: ignore[attr-defined]
-    with pytest.raises(PicklingError, match=f"DataLoader: {culprit} cannot be sent") as caught:
-        next(iter(loader(dataset, **given)))
+    dataset = options.pop("dataset", [1, 2])
+    refused = f"DataLoader: {culprit} cannot be sent"
+    with pytest.raises(pickle.PicklingError, match=refused) as caught:
+        next(iter(loader(dataset, **options)))
     assert "multiprocessing_context='thread'" in str(caught.value)
     assert "define functions and classes at the top level" in str(caught.value)
 
@@ -254,7 +249,7 @@ def test_contexts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve(spawn) is spawn
     monkeypatch.setattr(multiprocessing, "get_start_method", lambda allow_none: "spawn")
     assert resolve(None).get_start_method() == "spawn"
-    with pytest.raises(ValueError, match="'forkserver'.*, or 'thread', but got 'threads'"):
+    with pytest.raises(ValueError, match=r"'forkserver'.*, or 'thread', but got 'threads'"):
         loader([1], multiprocessing_context="threads")
 
 
@@ -315,12 +310,12 @@ def test_stuck_workers_end_with_the_program(tmp_path: Path) -> None:
 
 
 def test_scripts_without_a_guard_and_classes_of_no_module(tmp_path: Path) -> None:
-    text = """
+    text = f"""
         import sys
-        sys.path.insert(0, {root!r})
+        sys.path.insert(0, {str(ROOT)!r})
         from tinytensor.utils.data import DataLoader
         print(list(DataLoader([1, 2], num_workers=1)))
-        """.format(root=str(ROOT))
+        """
     bare = program(tmp_path, text)
     code = textwrap.dedent("""
         from tinytensor.utils.data import DataLoader

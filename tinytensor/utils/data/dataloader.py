@@ -191,7 +191,7 @@ class DataLoader(Generic[T]):
         """
         try:
             theirs = state_dict["loader"]
-            workers = state_dict["workers"]
+            workers = state_dict.get("workers")
             position = Position(state_dict["seed"], state_dict["generators"],
                                 state_dict["batches"],
                                 None if workers is None else Generators.from_plain(workers))
