@@ -8,10 +8,14 @@ from __future__ import annotations
 import math
 from typing import Any, TypeGuard
 
-from .. import cuda, ops
+from .. import autograd, cuda, ops
 from ..arrays import devices, dtypes
+from ..arrays.numbers import python_number
+from ..autograd.graph import Leaf, Node
 from ..tensors import creation
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
+from . import older_forms
+from .variable import Variable
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 strided = "strided"  # the layout of every Tensor
@@ -36,7 +40,7 @@ def is_floating_point(input: Tensor) -> bool:
 
 def new(self: Tensor, *data: Any) -> Tensor:
     """A Tensor of this dtype and device: x.new(2, 3) is uninitialised, x.new([1, 2]) has data."""
-    if len(data) == 1 and not isinstance(data[0], int):
+    if len(data) == 1 and not is_size(data[0]):
         return creation.tensor(data[0], dtype=self.dtype, device=self.device)
     return creation.empty(*(data or (0,)), dtype=self.dtype, device=self.device)
 
@@ -48,7 +52,7 @@ def numel(input: Tensor) -> int:
 
 def result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> dtypes.dtype:
     """The dtype that an operation on two Tensors, or a Tensor and a number, would give."""
-    values = [x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)]
+    values = [x._array if isinstance(x, Tensor) else python_number(x) for x in (tensor1, tensor2)]
     return dtypes.BY_NUMPY[dtypes.result_dtype(tuple(values))]
 
 
@@ -223,6 +227,13 @@ def _attach() -> None:
         "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj}
     for name, method in setters.items():
         setattr(Tensor, name, method)
+    # PyTorch's form of the graph, which programs that draw it walk.
+    for kind in (Node, Leaf):
+        setattr(kind, "next_functions", property(  # noqa: B010 - not declared
+            lambda node: tuple((parent, 0) for parent in node.parents)))
+    setattr(Leaf, "variable", property(lambda leaf: leaf.tensor()))  # noqa: B010
+    setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
+    autograd.grad = older_forms.with_only_inputs(autograd.grad)
     vars(cuda).update(TYPES["cuda"])
 
 

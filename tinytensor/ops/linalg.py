@@ -13,6 +13,7 @@ import numpy
 
 from ..arrays import Array, devices
 from ..arrays.dispatch import KernelSettings
+from ..arrays.numbers import argument, integers
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .dims import axes
@@ -35,6 +36,20 @@ def _check_inner(name, a, b):
             if n != m and 1 not in (n, m):
                 raise RuntimeError(f"{name}: {tuple(a.shape)} @ {tuple(b.shape)}: the batch sizes "
                                    f"{n} and {m} differ at dimension {-3 - i}")
+
+
+def _check_features(input, weight):
+    """
+    Raises:
+        RuntimeError: `linear` cannot multiply the input by the weight.
+    """
+    if len(weight.shape) == 2 and input.ndim and input.shape[-1] != weight.shape[1]:
+        out, features = weight.shape
+        raise RuntimeError(
+            f"linear: the input of shape {tuple(input.shape)} has {input.shape[-1]} features (its "
+            f"last dim), but this layer takes {features}; Linear({input.shape[-1]}, {out}) fits "
+            "the input")
+    _check_inner("linear", input, weight.T)
 
 
 @op(promotes="same", operator="__matmul__", array_names=("matmul",), samples=[
@@ -211,14 +226,16 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     Raises:
         RuntimeError: dims of different sizes.
     """
+    dims = argument(dims)
     if isinstance(dims, int):
         if not 0 <= dims <= min(a.ndim, b.ndim):
             raise RuntimeError(f"tensordot: {dims} dims of shapes {tuple(a.shape)} and "
                                f"{tuple(b.shape)}")
         over_a, over_b = tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims))
     else:
-        over_a, over_b = (axes(tuple(d) if not isinstance(d, int) else d, x.ndim) if d != [] else ()
-                          for d, x in zip(dims, (a, b), strict=True))
+        given = [integers("tensordot: dims", d) for d in dims]
+        over_a, over_b = (axes(d, x.ndim) if d else ()
+                          for d, x in zip(given, (a, b), strict=True))
     sizes_a, sizes_b = [a.shape[i] for i in over_a], [b.shape[i] for i in over_b]
     if sizes_a != sizes_b:
         raise RuntimeError(f"tensordot: {tuple(a.shape)} and {tuple(b.shape)}: the sizes "
@@ -435,7 +452,7 @@ def linear(xp, input: Array, weight: Array, bias: Array | None = None):
     One op instead of three, because it is the most frequent call.
     """
     if not input.ndim or len(weight.shape) != 2 or input.shape[-1] != weight.shape[1]:
-        _check_inner("linear", input, weight.T)
+        _check_features(input, weight)
     out = _product(xp, input, weight.T)
     if bias is None:
         return out
