@@ -321,7 +321,7 @@ def test_ctc_loss_where_no_alignment_fits():
 
 @pytest.mark.parametrize(("arguments", "error"), [
     (([[1, 5]], [3], [2]), "the target 5 is none of the classes 0 to 3 without the blank, 0"),
-    (([[1, 0]], [3], [2]), "the target 0 is none"), (([[1, 2]], [4], [2]), r"in \[1, 3\], got"),
+    (([[1, 0]], [3], [2]), "the target 0 is none"), (([[1, 2]], [4], [2]), r"in \[0, 3\], got"),
     (([[1, 2]], [3, 3], [2]), "2 input_lengths, 1 target_lengths and 1 rows"),
     (([[1, 2]], [3], [3]), "target_lengths has 3 at 0, but there are 2 labels"),
     (([[1, 2]], [3], [2], 7), r"blank must be in \[0, 3\]"),

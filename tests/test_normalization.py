@@ -244,7 +244,6 @@ def test_attention_with_dropout():
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda a, q: a(q, q, q, tinytensor.ones(3, 3), is_causal=True), "not both"),
     (lambda a, q: a(q, q, q, tinytensor.ones(3, 3, dtype=tinytensor.int64)), "mask"),
     (lambda a, q: a(q[0], q, q), "2 dims"),
     (lambda a, q: a(q, tinytensor.ones(3, 5), q), "last dims"),

@@ -202,11 +202,12 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 
 @composed(method=False, samples=[
     S(t(2, 3, 4), t(3, 4, 5)), S(t(2, 3), t(4, 5), 0), S(t(2, 3, 4), t(4, 3), ([1, 2], [1, 0])),
-    S(t(2, 3), t(3), dims=1), S(t(2, 3), t(2, 3), 2)])
+    S(t(2, 3), t(3), dims=1), S(t(2, 3), t(2, 3), 2),
+    S(t(2, 1, 3), t(2, 4, 3), ([0, 1], [0, 1]))])
 def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
     """Sums of products over `dims`: the last of `a` with the first of `b`, or two lists of dims.
 
-    Shapes: (*, k), (k, +) -> (*, +).
+    Shapes: (*, k), (k, +) -> (*, +). A size of 1 is broadcast to that of the other dim.
 
     Raises:
         RuntimeError: dims of different sizes.
@@ -219,6 +220,11 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     else:
         over_a, over_b = (axes(tuple(d) if not isinstance(d, int) else d, x.ndim) if d != [] else ()
                           for d, x in zip(dims, (a, b), strict=True))
+    if len(over_a) == len(over_b):  # a dim of size 1 is broadcast: its other side is summed alone
+        alone_a = [i for i, j in zip(over_a, over_b, strict=True) if a.shape[i] != b.shape[j] == 1]
+        alone_b = [j for i, j in zip(over_a, over_b, strict=True) if b.shape[j] != a.shape[i] == 1]
+        a = a.sum(alone_a, True) if alone_a else a
+        b = b.sum(alone_b, True) if alone_b else b
     sizes_a, sizes_b = [a.shape[i] for i in over_a], [b.shape[i] for i in over_b]
     if sizes_a != sizes_b:
         raise RuntimeError(f"tensordot: {tuple(a.shape)} and {tuple(b.shape)}: the sizes "

@@ -14,7 +14,6 @@ from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from .checks import need_one_of
 from .elementwise import exp, log, square
-from .index import where
 from .samples import S, t
 from .shape import broadcast_shapes
 
@@ -135,9 +134,9 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
 
 def _huber(input: Tensor, target: Tensor, delta: float) -> Tensor:
     """error² / 2 up to |error| = delta, continued by its tangent."""
-    error = input - target
-    size = error.abs()
-    return where(size < delta, 0.5 * square(error), delta * (size - 0.5 * delta))
+    size = (input - target).abs()
+    bounded = size.clamp(max=delta)  # without a square, whose gradient is NaN at infinity
+    return bounded * (size - 0.5 * bounded)
 
 
 @composed(home="nn.functional", method=False, samples=[

@@ -140,6 +140,7 @@ from ..ops.gather import index_add as index_add
 from ..ops.gather import index_copy as index_copy
 from ..ops.gather import index_fill as index_fill
 from ..ops.gather import index_put as index_put
+from ..ops.gather import index_reduce as index_reduce
 from ..ops.gather import index_select as index_select
 from ..ops.linalg import inner as inner
 from ..ops.solving import inverse as inverse

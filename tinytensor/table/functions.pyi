@@ -395,7 +395,10 @@ def cosh(input: Tensor) -> Tensor:
 def cosine_similarity(
         x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-08, *, axis: int = 1,
 ) -> Tensor:
-    """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)). Shapes: (*, n, *), (*, n, *) -> (*)."""
+    """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)), after broadcasting.
+
+    Shapes: (*, n, *), (*, n, *) -> (*).
+    """
 def count_nonzero(
         input: Tensor, dim: int | Sequence[int] | None = None, *, axis: int | Sequence[int] | None =
         None,
@@ -724,6 +727,21 @@ def index_put(
     Raises:
         RuntimeError: another dtype; values that do not fit.
         IndexError: a position that does not exist.
+    """
+def index_reduce(
+        input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool =
+        True,
+) -> Tensor:
+    """Reduces the slices at `index` along `dim` with those of the source, by "prod", "mean",
+    "amax" or "amin".
+
+    `include_self=False` excludes the input's slice where at least one is written.
+
+    Shapes: (*, n, *), (k), (*, k, *) -> (*, n, *).
+
+    Raises:
+        RuntimeError: another shape or dtype of the source; another `reduce`.
+        IndexError: a position outside of [0, n - 1].
     """
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices at the positions `index` along `dim`. Shapes: (*, n, *), (k) -> (*, k, *).
@@ -1103,7 +1121,8 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
     """input ** exponent; 0 ** 0 is 1. Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: integers to a negative number; bool to bool.
+        RuntimeError: integers to a negative number, or to one outside of their range; a bool
+            Tensor to a bool Tensor.
     """
 def prelu(input: Operand, weight: Operand) -> Tensor:
     """x for x > 0, weight * x otherwise: a slope for all, or one for each channel (dim 1).
@@ -1236,7 +1255,11 @@ def rrelu(
 def rsqrt(input: Tensor) -> Tensor:
     """1 / √input, elementwise. Shapes: (*) -> (*)."""
 def rsub(input: Operand, other: Tensor | float, *, alpha: float = 1) -> Tensor:
-    """other - alpha * input. Shapes: (*), (*) -> the broadcast shape."""
+    """other - alpha * input. Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: integers, and an alpha that is a float; an operand of bool.
+    """
 def scatter(
         input: Tensor, dim: int, index: Tensor, src: Operand | None = None, *, value: float | None =
         None, reduce: str | None = None,
@@ -1316,7 +1339,7 @@ def sinh(input: Tensor) -> Tensor:
 def slogdet(A: Tensor) -> Slogdet:
     """The sign of the determinant and the logarithm of its absolute value; 0 and -inf if it is 0.
 
-    Shapes: (*, n, n) -> (*), (*).
+    Shapes: (*, n, n) -> (*), (*). The gradient at a singular matrix is infinite or NaN.
 
     Raises:
         RuntimeError: not square, or not of float32 or float64.
@@ -1442,7 +1465,7 @@ def tensor_split(
 def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
     """Sums of products over `dims`: the last of `a` with the first of `b`, or two lists of dims.
 
-    Shapes: (*, k), (k, +) -> (*, +).
+    Shapes: (*, k), (k, +) -> (*, +). A size of 1 is broadcast to that of the other dim.
 
     Raises:
         RuntimeError: dims of different sizes.

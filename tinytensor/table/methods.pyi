@@ -532,7 +532,10 @@ class Methods:
             self, x2: Tensor, dim: builtins.int = 1, eps: builtins.float = 1e-08, *, axis:
             builtins.int = 1,
     ) -> Tensor:  # ops/distance.py
-        """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)). Shapes: (*, n, *), (*, n, *) -> (*)."""
+        """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)), after broadcasting.
+
+        Shapes: (*, n, *), (*, n, *) -> (*).
+        """
     def count_nonzero(
             self, dim: builtins.int | Sequence[builtins.int] | None = None, *, axis: builtins.int |
             Sequence[builtins.int] | None = None,
@@ -731,6 +734,14 @@ class Methods:
         """Fills with exponentially distributed values of rate lambd."""
     def fill_(self, value: Operand) -> Self:
         """Writes one value into every element."""
+    def fill_diagonal_(self, fill_value: builtins.float, wrap: builtins.bool = False) -> Self:
+        """Writes one value into the main diagonal of a matrix, or of a Tensor of equal sizes.
+
+        With `wrap` the diagonal of a tall matrix begins again, one row below each square block.
+
+        Raises:
+            RuntimeError: fewer than 2 dims; more than 2, and sizes that differ.
+        """
     def fix(self) -> Tensor:  # ops/elementwise.py
         """Rounded towards zero, elementwise; integers are unchanged. Shapes: (*) -> (*).
 
@@ -932,6 +943,26 @@ class Methods:
             self, indices: Sequence[Tensor], values: Operand, accumulate: builtins.bool = False,
     ) -> Self:  # ops/gather.py
         """As `index_put`, in place: writes into this Tensor and returns it."""
+    def index_reduce(
+            self, dim: builtins.int, index: Tensor, source: Tensor, reduce: str, *, include_self:
+            builtins.bool = True,
+    ) -> Tensor:  # ops/gather.py
+        """Reduces the slices at `index` along `dim` with those of the source, by "prod", "mean",
+        "amax" or "amin".
+
+        `include_self=False` excludes the input's slice where at least one is written.
+
+        Shapes: (*, n, *), (k), (*, k, *) -> (*, n, *).
+
+        Raises:
+            RuntimeError: another shape or dtype of the source; another `reduce`.
+            IndexError: a position outside of [0, n - 1].
+        """
+    def index_reduce_(
+            self, dim: builtins.int, index: Tensor, source: Tensor, reduce: str, *, include_self:
+            builtins.bool = True,
+    ) -> Self:  # ops/gather.py
+        """As `index_reduce`, in place: writes into this Tensor and returns it."""
     def index_select(self, dim: builtins.int, index: Tensor) -> Tensor:  # ops/gather.py
         """The slices at the positions `index` along `dim`. Shapes: (*, n, *), (k) -> (*, k, *).
 
@@ -1417,7 +1448,8 @@ class Methods:
         """input ** exponent; 0 ** 0 is 1. Shapes: (*), (*) -> the broadcast shape.
 
         Raises:
-            RuntimeError: integers to a negative number; bool to bool.
+            RuntimeError: integers to a negative number, or to one outside of their range; a bool
+                Tensor to a bool Tensor.
         """
     def pow_(self, exponent: Operand) -> Self:  # ops/elementwise.py
         """As `pow`, in place: writes into this Tensor and returns it."""
@@ -1659,7 +1691,7 @@ class Methods:
     def slogdet(self) -> Slogdet:  # ops/decomposition.py
         """The sign of the determinant and the logarithm of its absolute value; 0 and -inf if it is 0.
 
-        Shapes: (*, n, n) -> (*), (*).
+        Shapes: (*, n, n) -> (*), (*). The gradient at a singular matrix is infinite or NaN.
 
         Raises:
             RuntimeError: not square, or not of float32 or float64.

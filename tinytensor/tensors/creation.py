@@ -446,7 +446,9 @@ def arange(start: Tensor | Number | None = None, end: Tensor | Number | None = N
     Raises:
         TypeError: an argument that is not a number.
         RuntimeError: a step of 0 or with the wrong sign; a bound that is not finite.
+        NotImplementedError: bool.
     """
+    _refuse_bool("arange", dtype)
     if end is None:
         start, end = 0, start
     start, end, step = _number(0 if start is None else start), _number(end), _number(step)
@@ -469,9 +471,23 @@ def arange(start: Tensor | Number | None = None, end: Tensor | Number | None = N
     return finish(array, requires_grad)
 
 
-def _check_steps(name: str, steps: int) -> None:
+def _check_line(name: str, start: Tensor | Number, end: Tensor | Number, steps: int,
+                dtype: DTypeLike | None) -> None:
+    if isinstance(steps, bool):
+        raise TypeError(f"{name}: the number of steps must be an int, got {steps}")
     if steps < 0:
         raise RuntimeError(f"{name}: the number of steps must not be negative, got {steps}")
+    for word, x in (("start", start), ("end", end)):
+        if isinstance(x, Tensor) and x.ndim:
+            raise RuntimeError(f"{name}: {word} must be a number or a 0-d Tensor, got shape "
+                               f"{tuple(x.shape)}")
+    _refuse_bool(name, dtype)
+
+
+def _refuse_bool(name: str, dtype: DTypeLike | None) -> None:
+    if dtype is not None and wanted_dtype(dtype).kind == "b":
+        raise NotImplementedError(f"{name}: bool has no numbers in between; choose another dtype, "
+                                  "or compare the result")
 
 
 def linspace(start: Tensor | Number, end: Tensor | Number, steps: int, *,
@@ -481,9 +497,10 @@ def linspace(start: Tensor | Number, end: Tensor | Number, steps: int, *,
     """`steps` evenly spaced values from start to end, both included.
 
     Raises:
-        RuntimeError: a negative number of steps.
+        RuntimeError: a negative number of steps; a start or end with dims.
+        NotImplementedError: bool.
     """
-    _check_steps("linspace", steps)
+    _check_line("linspace", start, end, steps, dtype)
     array = devices.on(devices.resolve(device), lambda xp: xp.linspace(
         float(start), float(end), steps).astype(wanted_dtype(dtype)))
     return finish(array, requires_grad)
@@ -496,9 +513,10 @@ def logspace(start: Tensor | Number, end: Tensor | Number, steps: int, base: flo
     """base ** x for `steps` evenly spaced values x from start to end, both included.
 
     Raises:
-        RuntimeError: a negative number of steps.
+        RuntimeError: a negative number of steps; a start or end with dims.
+        NotImplementedError: bool.
     """
-    _check_steps("logspace", steps)
+    _check_line("logspace", start, end, steps, dtype)
     array = devices.on(devices.resolve(device), lambda xp: (
         float(base) ** xp.linspace(float(start), float(end), steps)).astype(wanted_dtype(dtype)))
     return finish(array, requires_grad)
