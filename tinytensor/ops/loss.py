@@ -14,6 +14,7 @@ from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from .checks import need_one_of
 from .elementwise import exp, log, square
+from .index import where
 from .samples import S, t
 from .shape import broadcast_shapes
 
@@ -197,7 +198,7 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     losses = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:
         large = target > 1
-        counts = target * large + ~large  # 1 where the approximation is not added
+        counts = where(large, target, 1.0)  # 1 where the approximation is not added
         stirling = counts * log(counts) - counts + 0.5 * log(2 * math.pi * counts)
         losses = losses + stirling * large
     return reduced("poisson_nll_loss", losses, reduction)
@@ -224,7 +225,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: 
     else:
         least = var._array.min() if var.numel() else 0.0
         var = _fitting_variance(input, var)
-        var = var + (var.clamp(min=eps) - var).detach()
+        var = where(var < eps, var - var.detach() + eps, var)
         log_var = log(var)
     if least < 0:
         raise ValueError(f"gaussian_nll_loss: var must not be negative, got {least}")

@@ -512,8 +512,12 @@ adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(
 # ---------------------------------------------------------------- power-average pooling, unpooling
 
 
-def _lp_pool(dims: int, mean: Callable[..., Any]) -> Callable[..., Any]:
+def _lp_pool(dims: int, mean: Callable[..., Any],
+             largest: Callable[..., Any]) -> Callable[..., Any]:
     def lp_pool(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+        if math.isinf(norm_type):  # the limits: the largest and the smallest absolute value
+            sign = 1 if norm_type > 0 else -1
+            return sign * largest(sign * input.abs(), kernel_size, stride, 0, 1, ceil_mode)
         means = mean(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
         elements = math.prod(per_dim(f"lp_pool{dims}d", "kernel_size", kernel_size, dims))
         return root(means * elements, norm_type)
@@ -527,7 +531,8 @@ def _lp_pool(dims: int, mean: Callable[..., Any]) -> Callable[..., Any]:
 
 
 lp_pool1d, lp_pool2d, lp_pool3d = itertools.starmap(
-    _lp_pool, ((1, avg_pool1d), (2, avg_pool2d), (3, avg_pool3d)))
+    _lp_pool, ((1, avg_pool1d, max_pool1d), (2, avg_pool2d, max_pool2d),
+               (3, avg_pool3d, max_pool3d)))
 
 
 def _max_unpool(dims: int) -> Callable[..., Any]:
