@@ -408,3 +408,13 @@ def test_tensordot_broadcasts_a_size_of_one():
             [0, 1], [0, 1])), ((1, 3), (0, 3), ([0, 1], [0, 1])), ((2, 3), (2, 4), 1)):
         agree_with_pytorch(lambda library, x, y, dims=dims: library.tensordot(x, y, dims),
                            drawn(*left), drawn(*right))
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 0), (1, 1), (1, 4), (3, 4), (4,), (), (2, 3, 4)])
+def test_covariances_at_the_edges(shape):
+    x = drawn(*shape)
+    for correction in (0, 1, 4, 5):
+        agree_with_pytorch(lambda library, x, c=correction: library.cov(
+            x.detach(), correction=c), x)
+    agree_with_pytorch(lambda library, x: library.corrcoef(x.detach()), x)
+    agree_with_pytorch(lambda library, x: library.corrcoef(x.detach() * 0 + 1), x)

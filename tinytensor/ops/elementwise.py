@@ -285,6 +285,50 @@ def float_power(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     return pow(base, power)
 
 
+# ---------------------------------------------------------------- divisors of integers
+
+
+def _need_whole(name, *operands):
+    """
+    Raises:
+        RuntimeError: an operand that is neither an integer nor an array of integers.
+    """
+    for x in operands:
+        if isinstance(x, bool | float) or (not is_number(x) and x.dtype.kind not in "iu"):
+            raise RuntimeError(f"{name}: needs integers, got "
+                               f"{type(x).__name__ if is_number(x) else dtypes.of_array(x)}")
+
+
+@op(promotes="common", inplace=True, array_names=("gcd",), scalar="of integers", samples=[
+    S(ints(7, low=-9, high=9), ints(7, low=-9, high=9)), S(ints(2, 3), ints(3, high=9)),
+    S(ints(0, 2), ints(2))])
+def gcd(xp, input: Array, other: Array):
+    """The greatest common divisor, elementwise; gcd(0, 0) is 0.
+
+    Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: operands that are not integers.
+    """
+    _need_whole("gcd", input, other)
+    return xp.gcd(input, other)
+
+
+@op(promotes="common", inplace=True, array_names=("lcm",), scalar="of integers", samples=[
+    S(ints(7, low=-9, high=9), ints(7, low=-9, high=9)), S(ints(2, 3), ints(3, high=9)),
+    S(ints(0, 2), ints(2))])
+def lcm(xp, input: Array, other: Array):
+    """The least common multiple, elementwise; 0 where one of the two is 0.
+
+    Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: operands that are not integers.
+    """
+    _need_whole("lcm", input, other)
+    return xp.lcm(input, other)
+
+
 # ---------------------------------------------------------------- elementary functions
 
 

@@ -443,6 +443,50 @@ def trace(input: Tensor) -> Tensor:
     return input.diagonal().sum()
 
 
+# ---------------------------------------------------------------- covariances
+
+
+@composed(samples=[
+    S(t(3, 5)), S(t(5)), S(t(3, 5), correction=0), S(t(3, 5), fweights=ints(5, low=1, high=4)),
+    S(t(3, 5), aweights=t(5, low=0.1, grad=False)), S(t(2, 4), correction=2, fweights=ints(
+        4, low=1, high=4), aweights=t(4, low=0.1, grad=False))])
+def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None,
+        aweights: Tensor | None = None) -> Tensor:
+    """The covariances of variables, one a row, over their observations, one a column.
+
+    `fweights` are numbers of repetitions, `aweights` weights of importance, of each observation.
+
+    Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
+
+    Raises:
+        RuntimeError: more than 2 dims.
+    """
+    if input.ndim > 2:
+        raise RuntimeError(f"cov: needs at most 2 dimensions, got shape {tuple(input.shape)}")
+    x = reshape(input, (1, -1)) if input.ndim < 2 else input
+    x = x if x.dtype.is_floating_point else x.float()
+    given = [w for w in (fweights, aweights) if w is not None]
+    weights = math.prod(given[1:], start=given[0]).to(x.dtype) if given else x.new_ones(x.shape[1])
+    total = weights.sum()
+    importance = total if aweights is None else (weights * aweights).sum()
+    left = (total - correction * importance / total).clamp(min=0)
+    centred = x - ((x * weights).sum(1) / total).unsqueeze(1)
+    return matmul(centred * weights, centred.t()).squeeze() / left
+
+
+@composed(samples=[S(t(3, 5)), S(t(2, 2))])
+def corrcoef(input: Tensor) -> Tensor:
+    """The correlation coefficients of variables, one a row: covariances over both deviations.
+
+    Shapes: (n, m) -> (n, n), or (m) -> ().
+    """
+    covariances = cov(input)
+    if not covariances.ndim:
+        return covariances / covariances
+    deviations = covariances.diagonal().sqrt()
+    return (covariances / deviations.unsqueeze(1) / deviations).clamp(-1, 1)
+
+
 # ---------------------------------------------------------------- linear layers
 
 

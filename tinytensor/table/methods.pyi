@@ -520,6 +520,11 @@ class Methods:
         """
     def copysign_(self, other: Operand) -> Self:  # ops/elementwise.py
         """As `copysign`, in place: writes into this Tensor and returns it."""
+    def corrcoef(self) -> Tensor:  # ops/linalg.py
+        """The correlation coefficients of variables, one a row: covariances over both deviations.
+
+        Shapes: (n, m) -> (n, n), or (m) -> ().
+        """
     def cos(self) -> Tensor:  # ops/elementwise.py
         """The cosine, elementwise. Shapes: (*) -> (*)."""
     def cos_(self) -> Self:  # ops/elementwise.py
@@ -543,6 +548,19 @@ class Methods:
         """The number of nonzero elements over `dim` (int, tuple or all).
 
         Shapes: (*) -> () or (*) without `dim`; int64.
+        """
+    def cov(
+            self, *, correction: builtins.int = 1, fweights: Tensor | None = None, aweights: Tensor
+            | None = None,
+    ) -> Tensor:  # ops/linalg.py
+        """The covariances of variables, one a row, over their observations, one a column.
+
+        `fweights` are numbers of repetitions, `aweights` weights of importance, of each observation.
+
+        Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
+
+        Raises:
+            RuntimeError: more than 2 dims.
         """
     def cpu(self) -> Tensor:
         """This Tensor as cpu."""
@@ -817,6 +835,16 @@ class Methods:
             RuntimeError: other ranks or sizes.
             IndexError: a position outside of [0, n - 1].
         """
+    def gcd(self, other: Operand) -> Tensor:  # ops/elementwise.py
+        """The greatest common divisor, elementwise; gcd(0, 0) is 0.
+
+        Shapes: (*), (*) -> the broadcast shape.
+
+        Raises:
+            RuntimeError: operands that are not integers.
+        """
+    def gcd_(self, other: Operand) -> Self:  # ops/elementwise.py
+        """As `gcd`, in place: writes into this Tensor and returns it."""
     def ge(self, other: Operand) -> Tensor:  # ops/compare.py
         """Whether input >= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def ge_(self, other: Operand) -> Self:  # ops/compare.py
@@ -1020,6 +1048,16 @@ class Methods:
             RuntimeError: k is not in [1, n].
             NotImplementedError: a bool Tensor.
         """
+    def lcm(self, other: Operand) -> Tensor:  # ops/elementwise.py
+        """The least common multiple, elementwise; 0 where one of the two is 0.
+
+        Shapes: (*), (*) -> the broadcast shape.
+
+        Raises:
+            RuntimeError: operands that are not integers.
+        """
+    def lcm_(self, other: Operand) -> Self:  # ops/elementwise.py
+        """As `lcm`, in place: writes into this Tensor and returns it."""
     def le(self, other: Operand) -> Tensor:  # ops/compare.py
         """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def le_(self, other: Operand) -> Self:  # ops/compare.py
@@ -1775,6 +1813,12 @@ class Methods:
         """The sum over `dim` (int, tuple or all); integers and bool give int64.
 
         Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
+        """
+    def sum_to_size(self) -> Tensor:
+        """The sums over the dims in which a Tensor of that size is broadcast to this shape.
+
+        Raises:
+            RuntimeError: the size does not broadcast to this shape.
         """
     def svd(self, some: builtins.bool = True) -> SvdV:  # ops/decomposition.py
         """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`.
