@@ -6,6 +6,7 @@ import math
 from collections import namedtuple
 
 from ..arrays import Array, dtypes
+from ..arrays.numbers import is_number, python_number
 from ..autograd.table import composed, op
 from ..tensors.creation import linspace
 from ..tensors.tensor import Tensor
@@ -164,7 +165,7 @@ def bisect(xp, sequence: Array, values: Array, right: bool):
 
 
 def _as_values(like, values):
-    return like.new_tensor(values) if isinstance(values, bool | int | float) else values
+    return like.new_tensor(python_number(values)) if is_number(values) else values
 
 
 @composed(method=False, samples=[
@@ -324,7 +325,7 @@ def isin(elements: Tensor | float, test_elements: Tensor | float, *, assume_uniq
     Raises:
         RuntimeError: bool Tensors.
     """
-    tensors = [x for x in (elements, test_elements) if not isinstance(x, bool | int | float)]
+    tensors = [x for x in (elements, test_elements) if not is_number(x)]
     searched, tests = (_as_values(tensors[0], x).detach() for x in (elements, test_elements))
     for x in (searched, tests):
         refuse_bool_dtype("isin", x)
