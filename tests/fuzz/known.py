@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .programs import execute, namespace, targets, variables
+from .programs import execute, namespace, variables
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,12 @@ KNOWN = [
     Known("A view made under no_grad says that it requires grad, but no gradient reaches it.",
           ("v1 = torch.ones(3, requires_grad=True)", "with torch.no_grad(): v2 = v1.view(3)"),
           what="requires_grad", line=r"no_grad\(\)"),
-    Known("PyTorch says that a view requires grad as soon as its base does, but no gradient reaches "
-          "the base.",
+    Known("A view says that it requires grad as soon as its base does; no gradient reaches it.",
           ("v1 = torch.ones(3)", "v2 = v1.view(3)", "v1.requires_grad_()"),
           what="requires_grad", line=r"requires_grad_\(\)"),
     Known("PyTorch returns the Tensor itself, not a view.",
           ("v1 = torch.ones(3, requires_grad=True)", "v2 = v1.flatten()"),
-          what="is_leaf", line=r"\b(flatten|reshape|contiguous)\("),
-    Known("PyTorch crashes.",
-          ("v1 = torch.ones(3, requires_grad=True)", "v2 = v1[:2]", "v1.detach().add_(1)",
-           "v2.register_hook(lambda g: None)"), theirs="a crash in PyTorch"),
+          what="is_leaf", line=r"\b(flatten|reshape|contiguous|adjoint)\("),
     Known("PyTorch has no derivative of it, or says so only in backward.",
           ("v1 = torch.zeros(2, requires_grad=True)", "v2 = torch.heaviside(v1, v1)"),
           what="requires_grad", line=r"heaviside"),
@@ -92,7 +88,7 @@ KNOWN = [
     Known("Checked also if the input is empty.",
           ("v1 = torch.tensor(1.)",
            "v2 = torch.nn.functional.batch_norm(torch.zeros(0, 0), v1, v1)"),
-          ours="batch_norm: running_mean has shape|local_response_norm: size must be positive"),
+          ours="batch_norm: running_(mean|var) has shape|local_response_norm: size must be"),
     Known("PyTorch returns the Tensor itself, whose shape then changes too.",
           ("v1 = torch.tensor([1])", "v2 = v1.flatten()", "v2.unsqueeze_(1)"),
           what="shape", anywhere=r"(flatten|reshape|contiguous)\([\s\S]*_\("),
@@ -117,6 +113,18 @@ KNOWN = [
     Known("A gradient of zeros is one; PyTorch has None.",
           ("v1 = torch.ones(1, 1, requires_grad=True)", "v2, v3 = torch.slogdet(v1)",
            "v2.backward()"), what="grad type"),
+    Known("The shapes of a loss's arguments must be equal.",
+          ("v1 = torch.tensor([1.0])",
+           "v2 = torch.nn.functional.soft_margin_loss(v1, torch.tensor(0))"),
+          ours="they must be equal"),
+    Known("Positions may be of any integer dtype.",
+          ("v1 = torch.take(torch.tensor([1, 1]), torch.tensor(1, dtype=torch.int32))",),
+          theirs="should be type int64|Expected a long tensor|expected .* to be (long|int64)"),
+    Known("A result's layout is not specified, and `flatten` copies where it must.",
+          ("v1 = torch.tensor([[1.0, 1.0], [1.0, 0.0]])",
+           "v2 = torch.linalg.solve_triangular(v1, v1, upper=False, unitriangular=True)",
+           "v2.flatten().add_(1)"), what="values",
+          anywhere=r"\.(flatten|reshape|ravel|contiguous|reshape_as)\([^\n]*_\("),
     Known("Empty positions must be integers too.",
           ("v1 = torch.ones(1, 1)", "v2 = torch.gather(v1, 1, torch.zeros(0))"),
           ours="positions must be integers"),
@@ -135,8 +143,6 @@ KNOWN = [
     Known("Counts have no gradient.",
           ("v1 = torch.zeros(2, requires_grad=True)", "v2, v3 = v1.histogram(3)"),
           what="requires_grad", line="histogram"),
-    Known("A transposed matrix has two dims.", ("v1 = torch.zeros(())", "v2 = v1.mT"),
-          ours="mT: needs at least 2 dimensions"),
     Known("A gradient that depends on nothing that requires grad does not require it.",
           ("v1 = torch.tensor([[0., 1.]], requires_grad=True)",
            "v2, v3 = torch.nn.functional.adaptive_max_pool1d(v1, 1, return_indices=True)",
@@ -184,7 +190,14 @@ KNOWN = [
     Known("PyTorch's result has the dtype of one input.",
           ("v1 = torch.ones(1, dtype=torch.float64)", "v2 = torch.zeros(1)",
            "v3 = torch.nn.functional.binary_cross_entropy_with_logits(v1, v2)"),
-          what="^dtype", line="binary_cross_entropy|rms_norm|_loss"),
+          what="^dtype", line="binary_cross_entropy|_norm|_loss"),
+    Known("float_power_ computes in float64, and rounds what it writes.",
+          ("v1 = torch.tensor(0.)", "v1.float_power_(v1)"), theirs="the base given to float_power"),
+    Known("The outputs of an operation with several views can be written to.",
+          ("v1 = torch.ones(2, requires_grad=True)", "v2, v3 = torch.sigmoid(v1).split(1)",
+           "v3.sub_(1)"), theirs="This view is the output of a function that returns multiple"),
+    Known("A matrix has two dims.", ("v1 = torch.zeros(0)", "v2 = torch.cholesky(v1)"),
+          ours="needs at least 2 dimensions"),
     Known("Only expanded views are read-only.",
           ("v1 = torch.ones(3).expand(2, 3)", "v1.diagonal().add_(1)"),
           ours="this memory is read-only: an expanded view", anywhere=r"expand|broadcast|meshgrid"),
@@ -207,15 +220,13 @@ FAULTS = [
           ("v1 = torch.tensor(0)", "v2 = v1.gather(0, v1)", "v2.detach_()"),
           ours="a view cannot be detached in place"),
     Known("The gradient of a write through a view to itself.",
-          ("v1 = torch.ones(2, requires_grad=True)", "v2 = v1 * 1", "v3 = v2.view(2)",
-           "v3.add_(v3)", "v2.sum().backward()"), what="grad values", line=r"\w_\(| \S= "),
+          ("v1 = torch.ones(2, 2, requires_grad=True)", "v2 = v1 * 1", "v3 = v2.view(4)",
+           "v3.add_(v3)", "weighted_sum(v2.t()).backward()"),
+          what="grad values", line=r"\w_\(| \S= "),
     Known("cosine_similarity does not broadcast first.",
           ("v1 = torch.ones(1)", "v2 = torch.tensor([0., 1.])",
            "v3 = torch.cosine_similarity(v1, v2, dim=0)"), line="cosine_similarity",
           what="values|error"),
-    Known("The gradient of a leaf in float16 is float32.",
-          ("v1 = torch.ones((), dtype=torch.float16, requires_grad=True)", "v2 = v1.sin()",
-           "v2.backward()"), what="grad dtype"),
     Known("The derivative of a constant power, norm or distance is zero, not absent.",
           ("v1 = torch.ones(1, 1, requires_grad=True)", "v2 = v1.matrix_power(0)"),
           what="requires_grad", line="matrix_power|norm|cdist|dist"),
@@ -230,6 +241,20 @@ FAULTS = [
     Known("NumPy scalars as dims, sizes and numbers.",
           ("v1 = torch.zeros(2)", "v2 = v1.cumprod(np.int64(0))"), what="error|dtype",
           anywhere=r"np\.(int|float)\d+\("),
+    Known("A conversion of an expanded Tensor is not in C order.",
+          ("v1 = torch.tensor([0, 0, 0]).expand(2, 3)", "v2 = v1.type(torch.int16)",
+           "v3 = v2.view(-1)"), ours="has no view of shape"),
+    Known("A view that is a leaf and requires grad may be written to.",
+          ("v1 = torch.tensor([0.0])[0].requires_grad_()", "v1 += 1"),
+          theirs="a view of a leaf Variable that requires grad"),
+    Known("float16 inside compositions.",
+          ("v1 = torch.tensor(0.0, dtype=torch.float16)", "v2 = torch.pairwise_distance(v1, v1)"),
+          what="values|dtype", theirs="float16|float64", anywhere="float16|half"),
+    Known("matrix_exp of an infinity.",
+          ("v1 = torch.tensor([[0, inf], [1, 1]])", "v2 = v1.matrix_exp()"),
+          ours="cannot convert float infinity"),
+    Known("A number out of the range of uint8 does not wrap around.",
+          ("v1 = torch.tensor(1, dtype=torch.uint8)", "v1.fill_(-1)"), ours="out of bounds for"),
     Known("What is copied into a Tensor has no gradient, but the Tensor still requires grad.",
           ("v1 = torch.ones(2, requires_grad=True)", "v2 = v1 * 2",
            "v2.copy_(torch.zeros(2))"), what="requires_grad", line=r"copy_\("),
@@ -248,20 +273,26 @@ def meant(program: tuple[str, ...], difference: Any) -> Known | None:
     return found
 
 
+ASSIGNS = re.compile(r"(?:with .*: )?v\d+(, v\d+)*,? = ")
+WRITES = re.compile(r"(?:with .*: )?(v\d+)(.*?)(?:\w_\(| \W?\W?= )")
+# Operations that read other elements than the one they write, so that a Tensor overlaps itself.
+ELSEWHERE = re.compile(r"masked_scatter|unfold|put_|mm_|mv_|addr_|\.t\(\)|index|\[")
+
+
 def overlaps(program: tuple[str, ...]) -> bool:
     """Whether a line writes to memory that it also reads, at other places."""
     names = namespace(torch)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for line in program:
-            written = re.match(r"(?:with .*: )?(v\d+)(.*?)(?:\w_\(| \W?\W?= )", line)
-            if written and written[1] not in targets(line):
-                read = [names[v] for v in variables(line) if v in names]
-                places = [(x.data_ptr(), x.shape, x.stride(), x.untyped_storage().data_ptr())
-                          for x in read if isinstance(x, torch.Tensor) and x.numel()]
-                if len(set(places)) > len({storage for *_, storage in places}) \
-                        or re.search(r"masked_scatter|unfold|put_|\.t\(\)|index|\[", line) \
-                        and line.count(written[1]) > 1:
+            written = WRITES.match(line)
+            if written and not ASSIGNS.match(line):
+                if line.count(written[1]) > 1 and ELSEWHERE.search(line):
+                    return True
+                read = [x for v in variables(line) if isinstance(x := names.get(v), torch.Tensor)]
+                storages = {x.untyped_storage().data_ptr() for x in read if x.numel()}
+                if len({(x.data_ptr(), x.shape, x.stride()) for x in read if x.numel()}) \
+                        > len(storages):
                     return True
             execute(line, names)
     return False

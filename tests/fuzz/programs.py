@@ -93,19 +93,20 @@ def namespace(library: Any) -> dict[str, Any]:
 def execute(line: str, names: dict[str, Any]) -> Exception | None:
     """The error that a line raises, or None."""
     try:
-        refuse_crash(line, names)
+        avoid_crash(line, names)
         exec(compiled(line), names)
     except Exception as error:
         return error.with_traceback(None)
     return None
 
 
-def refuse_crash(line: str, names: dict[str, Any]) -> None:
-    """PyTorch 2.13 crashes if a hook is registered on a view of a leaf written since."""
-    match = re.match(r"(?:with .*: )?(\w+)\.(?:register_hook|retain_grad)\(", line)
-    x = names.get(match[1]) if match else None
-    if isinstance(x, torch.Tensor) and x.requires_grad and x._is_view() and x.grad_fn is None:
-        raise RuntimeError("a crash in PyTorch")
+def avoid_crash(line: str, names: dict[str, Any]) -> None:
+    """PyTorch 2.13 crashes when a hook is registered on a view that was written to through
+    `detach()`, unless its grad_fn has been computed anew before.
+    """
+    match = re.match(r"(?:with .*: )?(v\d+)\.(?:register_hook|retain_grad)\(", line)
+    if match and isinstance(names.get(match[1]), torch.Tensor):
+        _ = names[match[1]].grad_fn
 
 
 @functools.lru_cache(4096)
