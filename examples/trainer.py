@@ -190,7 +190,7 @@ class Run:
         self.record = {"step": self.step, **epoch, **self.record,
                        "seconds": round(self._elapsed(), 3)}
         for name, value in metrics.items():
-            number = float(value)
+            number = float(value.item() if hasattr(value, "item") else value)
             finite = math.isfinite(number)
             if "loss" in name and not finite:
                 self._diverged(f"{name} is {number} at step {self.step}")

@@ -28,7 +28,7 @@ from ..arrays.devices import array_module, as_array, is_array, ones_like
 from . import graph, versions
 from .graph import Node, new, tensor_of, tensors
 from .halves import narrowed, widened
-from .modes import CHECKED, check_finite, mode
+from .modes import CHECKED, check_backward, mode
 from .versions import check_unwritten, note_write
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
             if previous is CHECKED:
                 for parent in node.parents:
                     if parent in grads:
-                        check_finite(node, (grads[parent],), "backward")
+                        check_backward(node, grads[parent])
         for leaf, g in grads.items():
             if wanted is None or leaf in wanted:
                 results[leaf] = graph.run_hooks(leaf, g) if leaf.hooks else g

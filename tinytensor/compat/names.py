@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 from .. import autograd, cuda, ops
 from ..arrays import devices, dtypes
+from ..arrays.numbers import python_number
 from ..autograd.graph import Leaf, Node
 from ..tensors import creation
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
@@ -39,7 +40,7 @@ def is_floating_point(input: Tensor) -> bool:
 
 def new(self: Tensor, *data: Any) -> Tensor:
     """A Tensor of this dtype and device: x.new(2, 3) is uninitialised, x.new([1, 2]) has data."""
-    if len(data) == 1 and not isinstance(data[0], int):
+    if len(data) == 1 and not is_size(data[0]):
         return creation.tensor(data[0], dtype=self.dtype, device=self.device)
     return creation.empty(*(data or (0,)), dtype=self.dtype, device=self.device)
 
@@ -51,7 +52,7 @@ def numel(input: Tensor) -> int:
 
 def result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> dtypes.dtype:
     """The dtype that an operation on two Tensors, or a Tensor and a number, would give."""
-    values = [x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)]
+    values = [x._array if isinstance(x, Tensor) else python_number(x) for x in (tensor1, tensor2)]
     return dtypes.BY_NUMPY[dtypes.result_dtype(tuple(values))]
 
 

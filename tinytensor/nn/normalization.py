@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..arrays import dtypes
+from ..arrays.numbers import integers
 from ..tensors.creation import empty, ones, tensor, zeros
 from ..tensors.tensor import Tensor
 from . import functional, init
@@ -25,7 +26,7 @@ class LayerNorm(Module):
     def __init__(self, normalized_shape: Sizes, eps: float = 1e-5, elementwise_affine: bool = True,
                  bias: bool = True, device: Device = None, dtype: DType = None):
         super().__init__()
-        self.normalized_shape = _as_shape(normalized_shape)
+        self.normalized_shape = integers("normalized_shape", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         _add_affine(self, self.normalized_shape, elementwise_affine, bias, device, dtype)
@@ -54,7 +55,7 @@ class RMSNorm(Module):
     def __init__(self, normalized_shape: Sizes, eps: float | None = None,
                  elementwise_affine: bool = True, device: Device = None, dtype: DType = None):
         super().__init__()
-        self.normalized_shape = _as_shape(normalized_shape)
+        self.normalized_shape = integers("normalized_shape", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self.register_parameter("weight", Parameter(
@@ -277,10 +278,6 @@ class InstanceNorm3d(InstanceNorm):
     """`InstanceNorm1d` for volumes. Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same."""
 
     dims, layout = (4, 5), "(N, C, D, H, W) or (C, D, H, W)"
-
-
-def _as_shape(shape: Sizes) -> tuple[int, ...]:
-    return (shape,) if isinstance(shape, int) else tuple(shape)
 
 
 def _add_affine(module: Module, shape: tuple[int, ...], affine: bool, bias: bool, device: Device,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..arrays import devices, dtypes
+from ..arrays.numbers import is_integer, is_number
 from ..autograd.frames import passes_on, shorten
 from ..autograd.graph import tensors
 from ..autograd.modes import mode
@@ -101,7 +102,7 @@ def _or_not_implemented(function: Callable[..., Any]) -> Callable[..., Any]:
     """`tensor == "text"` is False, as between any two things of different kinds."""
     @like(function, function.__name__)
     def method(self: Any, other: Any) -> Any:
-        if isinstance(other, Tensor | bool | int | float) or devices.is_array(other):
+        if isinstance(other, Tensor) or is_number(other) or devices.is_array(other):
             return function(self, other)
         return NotImplemented
 
@@ -115,7 +116,7 @@ def _with_pieces(function: Callable[..., Any], parameter: str) -> Callable[..., 
     def method(self: Any, *pieces: Any, **options: Any) -> Any:
         if parameter in options or not pieces and options:
             return function(self, **options)
-        whole = len(pieces) == 1 and not isinstance(pieces[0], int)
+        whole = len(pieces) == 1 and pieces[0].__class__ is not int and not is_integer(pieces[0])
         try:
             return function(self, pieces[0] if whole else pieces, **options)
         except Exception as error:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 
 from ..arrays import devices, dtypes
+from ..arrays.numbers import integers, is_integer
 from ..autograd.graph import tensor_of
 from ..autograd.table import composed
 from ..tensors.tensor import Tensor
@@ -118,10 +119,10 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Tensor | Sequenc
 
 def _lengths(name: str, given: Tensor | Sequence[int] | int) -> list[int]:
     """Lengths as a list of ints, from a Tensor, a sequence, or a single int."""
-    values = given.tolist() if hasattr(given, "tolist") else given
-    lengths = [values] if isinstance(values, int) else list(values)
-    if not all(isinstance(n, int) for n in lengths):
-        raise RuntimeError(f"ctc_loss: {name} must be integers, got {lengths}")
+    values: Any = given.tolist() if hasattr(given, "tolist") else given
+    if not is_integer(values) and not all(map(is_integer, values)):
+        raise RuntimeError(f"ctc_loss: {name} must be integers, got {values}")
+    lengths = list(integers(f"ctc_loss: {name}", values))
     if min(lengths, default=0) < 0:
         raise RuntimeError(f"ctc_loss: {name} must not be negative, got {lengths}")
     return lengths

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..arrays import Array, dtypes
+from ..arrays.numbers import is_number, python_number
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
-from .checks import is_floating, is_number, need_floating, need_one_of, refuse_bool
+from .checks import is_floating, need_floating, need_one_of, refuse_bool
 from .masking import masked
 from .samples import S, binary, bools, ints, t, unary
 
@@ -267,7 +268,7 @@ def _(xp, g, input, exponent, out):
 def float_power(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input ** exponent computed in float64. Shapes: (*), (*) -> the broadcast shape, float64."""
     base, power = (float(x) if isinstance(x, bool | int | float) else x.to(dtypes.float64)
-                   for x in (input, exponent))
+                   for x in (python_number(input), python_number(exponent)))
     return pow(base, power)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy
 
 from ..arrays import Array, devices
+from ..arrays.numbers import is_number, python_number
 from ..autograd import graph
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -119,7 +120,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | float | None =
         IndexError: a position outside of [0, n - 1].
     """
     src = value if src is None else src
-    if isinstance(src, int | float):
+    if is_number(src):
         src = as_value(fill_value("scatter", input, src), input).to(input.device)
         src = broadcast_to(src, index.shape)
     if reduce is not None:
@@ -353,7 +354,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | float) ->
         IndexError: a position outside of [-n, n - 1].
     """
     at = _slices("index_fill", input, dim, index, negative=True)
-    value = fill_value("index_fill", input, value)
+    value = fill_value("index_fill", input, python_number(value))
     if not hasattr(value, "ndim"):
         value = as_value(value, input).to(input.device)
     return reshape(setitem(_with_a_dim(input), value, at), input.shape)

@@ -13,6 +13,7 @@ import numpy
 
 from ..arrays import Array, devices
 from ..arrays.dispatch import KernelSettings
+from ..arrays.numbers import argument, integers
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .dims import axes
@@ -225,14 +226,16 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     Raises:
         RuntimeError: dims of different sizes.
     """
+    dims = argument(dims)
     if isinstance(dims, int):
         if not 0 <= dims <= min(a.ndim, b.ndim):
             raise RuntimeError(f"tensordot: {dims} dims of shapes {tuple(a.shape)} and "
                                f"{tuple(b.shape)}")
         over_a, over_b = tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims))
     else:
-        over_a, over_b = (axes(tuple(d) if not isinstance(d, int) else d, x.ndim) if d != [] else ()
-                          for d, x in zip(dims, (a, b), strict=True))
+        given = [integers("tensordot: dims", d) for d in dims]
+        over_a, over_b = (axes(d, x.ndim) if d else ()
+                          for d, x in zip(given, (a, b), strict=True))
     sizes_a, sizes_b = [a.shape[i] for i in over_a], [b.shape[i] for i in over_b]
     if sizes_a != sizes_b:
         raise RuntimeError(f"tensordot: {tuple(a.shape)} and {tuple(b.shape)}: the sizes "

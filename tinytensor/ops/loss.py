@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from ..arrays.numbers import python_number
 from ..autograd.frames import warn
 from ..autograd.table import composed
 from ..tensors.tensor import Tensor
@@ -219,6 +220,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: 
         ValueError: a negative variance, or one of another shape; another reduction.
     """
     need_one_of("gaussian_nll_loss", "reduction", reduction, REDUCTIONS, ValueError)
+    var = python_number(var)
     if isinstance(var, int | float):
         least, log_var = var, math.log(max(var, eps))
         var = max(var, eps)

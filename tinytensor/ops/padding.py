@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..arrays import Array
+from ..arrays.numbers import integers
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .arrange import piece
@@ -89,7 +90,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant",
         NotImplementedError: another mode; a mode other than "constant", unless it pads the last 1,
             2 or 3 dims of a Tensor with 1 or 2 dims more.
     """
-    sides = _sides(tuple(pad), input, mode, value)
+    sides = _sides(integers("pad: pad", pad), input, mode, value)
     if mode == "constant":
         cut = _crop(input, sides)
         positive = tuple((max(a, 0), max(b, 0)) for a, b in sides)

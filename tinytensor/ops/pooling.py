@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..arrays import Array, dtypes
+from ..arrays.numbers import integer, integers
 from ..autograd.table import op
 from ..tensors import creation
 from .checks import need_floating
@@ -424,7 +425,9 @@ def _adaptive(name, input, dims, output_size):
     """The batched input, whether it was unbatched, and the output size; None keeps a size."""
     input, unbatched = with_batch(name, input, dims)
     size = tuple(input.shape[2:])
-    wanted = output_size if isinstance(output_size, tuple | list) else (output_size,) * dims
+    wanted = [w if w is None else integer(f"{name}: output_size", w)
+              for w in (output_size if isinstance(output_size, tuple | list) else [output_size])]
+    wanted = wanted * dims if len(wanted) == 1 else wanted
     if len(wanted) != dims:
         raise RuntimeError(f"{name}: output_size must be a number or {dims}, got {output_size}")
     wanted = tuple(n if w is None else w for w, n in zip(wanted, size, strict=True))
@@ -567,7 +570,7 @@ def _unpooled_size(name, input, dims, kernel, stride, padding, output_size):
         input.shape[2:], stride, padding, kernel, strict=True))
     if output_size is None:
         return usual
-    wanted = tuple(output_size)[-dims:]
+    wanted = integers(f"{name}: output_size", output_size)[-dims:]
     if len(output_size) not in (dims, dims + 2) or any(
             not n - s < w < n + s for n, s, w in zip(usual, stride, wanted, strict=True)):
         raise ValueError(f"{name}: output_size {tuple(output_size)} is not within the stride "

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
+from ..arrays.numbers import integers
 from ..autograd.table import composed
 from ..tensors import creation
 from ..tensors.tensor import Tensor
@@ -127,7 +128,7 @@ def _wanted_sizes(input, size, scale_factor, recompute):
     if scale_factor is None:
         if recompute:
             raise ValueError("interpolate: recompute_scale_factor means nothing beside size")
-        return tuple(map(int, given)), (None,) * len(old)
+        return integers("interpolate: size", given), (None,) * len(old)
     new = tuple(math.floor(n * float(f)) for n, f in zip(old, given, strict=True))
     return new, (None,) * len(old) if recompute else tuple(1 / f for f in given)
 
@@ -318,7 +319,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         NotImplementedError: another number of sizes.
         ValueError: a theta that does not fit them; sizes that are not positive.
     """
-    size = tuple(size)
+    size = integers("affine_grid: size", size)
     dims = len(size) - 2
     if dims not in (2, 3):
         raise NotImplementedError(f"affine_grid: size must have 4 or 5 numbers, got {size}")

@@ -6,6 +6,7 @@ import math
 from collections import namedtuple
 
 from ..arrays import Array, dtypes
+from ..arrays.numbers import is_number, python_number
 from ..autograd.table import composed, op
 from ..tensors.creation import linspace
 from ..tensors.tensor import Tensor
@@ -165,11 +166,12 @@ def bisect(xp, sequence: Array, values: Array, right: bool):
 
 def _as_values(like, values):
     """The values as a Tensor. A number takes the dtype of `like`, a fraction a floating one."""
-    if not isinstance(values, bool | int | float):
+    if not is_number(values):
         return values
-    if isinstance(values, float) and not like.is_floating_point():
-        return like.new_tensor(values, dtype=dtypes.get_default_dtype())
-    return like.new_tensor(values)
+    number = python_number(values)
+    if isinstance(number, float) and not like.is_floating_point():
+        return like.new_tensor(number, dtype=dtypes.get_default_dtype())
+    return like.new_tensor(number)
 
 
 @composed(method=False, samples=[
@@ -331,7 +333,7 @@ def isin(elements: Tensor | float, test_elements: Tensor | float, *, assume_uniq
     Raises:
         RuntimeError: bool Tensors.
     """
-    tensors = [x for x in (elements, test_elements) if not isinstance(x, bool | int | float)]
+    tensors = [x for x in (elements, test_elements) if not is_number(x)]
     searched, tests = (_as_values(tensors[0], x).detach() for x in (elements, test_elements))
     for x in (searched, tests):
         refuse_bool_dtype("isin", x)

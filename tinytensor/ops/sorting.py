@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from ..arrays import Array, dtypes
+from ..arrays.numbers import is_number
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_one_of, refuse_bool_dtype
@@ -288,7 +289,7 @@ def _levels(name, input, q, interpolation):
     if not input.numel():
         raise RuntimeError(f"{name}: a Tensor of shape {tuple(input.shape)} has no elements")
     need_one_of(name, "interpolation", interpolation, INTERPOLATIONS)
-    if isinstance(q, bool | int | float):
+    if is_number(q):
         q = input.new_tensor(q)
     if q.ndim > 1 or q.dtype is not input.dtype:
         raise RuntimeError(f"{name}: q must be a number or a Tensor of at most 1 dimension and "

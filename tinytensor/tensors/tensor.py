@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 import numpy
 
 from ..arrays import devices, dtypes
+from ..arrays.numbers import Size, integer, integers
 from ..autograd import engine, graph, versions
 from ..autograd.frames import shorten
 from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.modes import mode
 from ..compat import absent
+from .conversion import warn_of_float
 from .printing import tensor_str
 
 if TYPE_CHECKING:  # the methods that the table of operations gives to Tensor
@@ -33,6 +35,9 @@ DTypeLike: TypeAlias = (dtypes.dtype | numpy.dtype[Any] | str
 DeviceLike: TypeAlias = devices.device | str | int
 Number: TypeAlias = int | float  # what item() gives; bool is an int
 
+COMPARISONS = frozenset((numpy.less, numpy.less_equal, numpy.greater, numpy.greater_equal,
+                         numpy.equal, numpy.not_equal))
+
 # Filled by `ops/`: functions that the class below needs and that stand above it.
 ops: Any = SimpleNamespace()
 
@@ -40,19 +45,6 @@ ops: Any = SimpleNamespace()
 def is_size(x: object) -> bool:
     """Whether `Tensor(x)` is to have this size, or these, rather than hold it."""
     return isinstance(x, int | numpy.integer | Size)
-
-
-class Size(tuple[int, ...]):
-    """A shape: a tuple of ints that can count its elements."""
-
-    def numel(self) -> int:
-        count = 1
-        for size in self:
-            count *= size
-        return count
-
-    def __repr__(self) -> str:
-        return f"tinytensor.Size({list(self)})"
 
 
 class Tensor(Methods):
@@ -90,7 +82,7 @@ class Tensor(Methods):
             source = ops.tensor(data[0]).to(dtypes.get_default_dtype())._array
             self._array = devices.to_device(source, where)
         else:
-            shape = data[0] if data and isinstance(data[0], Size) else data or (0,)
+            shape = integers("Tensor: a size", data[0] if len(data) == 1 else data or (0,))
             self._array = devices.on(where, lambda xp: xp.empty(shape, d))
 
     # ------------------------------------------------------------ what it is
@@ -182,6 +174,7 @@ class Tensor(Methods):
         """The shape, or the size along one dim."""
         if dim is None:
             return self.shape
+        dim = integer("size: dim", dim)
         if not -self.ndim <= dim < self.ndim:
             raise IndexError(f"size: dim {dim} is out of range for shape {tuple(self.shape)}")
         return self._array.shape[dim]
@@ -426,6 +419,9 @@ class Tensor(Methods):
         function = getattr(graph.tensors, ufunc.__name__, None)
         if method != "__call__" or options or function is None:
             return NotImplemented
+        if ufunc in COMPARISONS:  # NumPy passes a scalar on their left as a 0-d array
+            inputs = tuple(x[()] if isinstance(x, numpy.ndarray) and not x.ndim else x
+                           for x in inputs)
         return function(*inputs)
 
     def __dlpack__(self, **options: Any) -> Any:
@@ -453,6 +449,8 @@ class Tensor(Methods):
 
     def __float__(self) -> float:
         self._check_single()
+        if self._node is not None and mode.enabled:
+            warn_of_float()
         return float(self._array.item())
 
     def __int__(self) -> int:
