@@ -95,8 +95,9 @@ def test_killed_at_random_moments(tmp_path: Path, uninterrupted: dict[str, Any])
     assert same(outcome(tmp_path), uninterrupted)
 
 
-@pytest.mark.parametrize("call", ["replace:1", "fsync:9", "replace:9"])
-def test_killed_while_saving(call: str, tmp_path: Path, uninterrupted: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("call", "workers"), [("replace:1", 0), ("fsync:9", 0), ("replace:9", 2)])
+def test_killed_while_saving(call: str, workers: int, tmp_path: Path,
+                             uninterrupted: dict[str, Any]) -> None:
     """The file is written but not on the disk; it is on the disk but not under its name."""
     process = start(tmp_path, "--die-at", call)
     process.communicate(timeout=120)
@@ -104,7 +105,7 @@ def test_killed_while_saving(call: str, tmp_path: Path, uninterrupted: dict[str,
     left = list(tmp_path.glob(".*.tmp"))
     named = not replacing._can_name(tmp_path.stat().st_dev, str(tmp_path))
     assert len(left) == (named or call.startswith("replace"))
-    finish(tmp_path, "--resume", "--workers", "2")
+    finish(tmp_path, "--resume", "--workers", str(workers))
     assert not list(tmp_path.glob(".*.tmp"))
     assert same(outcome(tmp_path), uninterrupted)
 

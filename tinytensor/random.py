@@ -98,10 +98,15 @@ def _entropy() -> int:
 
 
 class Streams:
-    """The default generators of all devices. `seed` is that of generators not yet created."""
+    """The default generators of all devices.
 
-    def __init__(self, seed: int | None = None):
-        self.seed = seed
+    Args:
+        seed: of generators not yet created.
+        initial: what their `initial_seed` returns, if not the seed.
+    """
+
+    def __init__(self, seed: int | None = None, initial: int | None = None):
+        self.seed, self.initial = seed, initial
         self.generators: dict[str, Generator] = {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -118,6 +123,7 @@ class Streams:
         seed = state_dict["seed"]
         restored = {name: Generator(name).set_state(state)
                     for name, state in state_dict["generators"].items()}
+        self.initial = None
         self.seed = seed if seed is None else Generator().manual_seed(seed).initial_seed()
         for name, generator in self.generators.items():
             if name not in restored:
@@ -157,6 +163,8 @@ def default_generator(where: devices.DeviceLike = "cpu") -> Generator:
         generator = Generator(where)
         if streams.seed is not None:
             generator.manual_seed(streams.seed)
+        if streams.initial is not None:
+            generator._seed = streams.initial
         streams.generators[name] = generator
     return streams.generators[name]
 
@@ -164,7 +172,7 @@ def default_generator(where: devices.DeviceLike = "cpu") -> Generator:
 def manual_seed(seed: int) -> Generator:
     """Sets the seed of the default generators of all devices."""
     generator, streams = default_generator().manual_seed(seed), _thread.streams
-    streams.seed = generator.initial_seed()
+    streams.seed, streams.initial = generator.initial_seed(), None
     for other in streams.generators.values():
         other.manual_seed(seed)
     return generator
