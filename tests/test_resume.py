@@ -22,6 +22,7 @@ from test_files import same
 import tinytensor
 from tinytensor import nn, optim
 from tinytensor.kernels import loops
+from tinytensor.tensors import replacing
 from tinytensor.utils import resume
 
 PROGRAM = [sys.executable, resumable_run.__file__, "--checkpoint-every", "3"]
@@ -102,7 +103,8 @@ def test_killed_while_saving(call: str, workers: int, tmp_path: Path,
     process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL
     left = list(tmp_path.glob(".*.tmp"))
-    assert len(left) == 1
+    named = not replacing._can_name(tmp_path.stat().st_dev, str(tmp_path))
+    assert len(left) == (named or call.startswith("replace"))
     finish(tmp_path, "--resume", "--workers", str(workers))
     assert not list(tmp_path.glob(".*.tmp"))
     assert same(outcome(tmp_path), uninterrupted)
