@@ -324,6 +324,12 @@ def test_least_squares_tell_what_the_driver_finds(driver, shapes):
         numpy.testing.assert_allclose(found.numpy(), expected.numpy(), 1e-10, 1e-10)
 
 
+@pytest.mark.parametrize("upper", [False, True])
+def test_cholesky_reads_one_triangle(upper):
+    same(lambda m, A: (m.linalg.cholesky(A, upper=upper) * m.arange(4.0).reshape(2, 2)).sum(),
+         numpy.array([[4.0, 1.0], [2.0, 9.0]]))
+
+
 def test_residuals_are_told_for_full_rank_only():
     a = drawn(6, 2) @ drawn(2, 4, seed=1)
     for library in (tt, torch):

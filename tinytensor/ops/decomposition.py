@@ -82,15 +82,16 @@ def _(xp, g, out):
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """L of A = L Lᵀ for symmetric positive definite A, or with `upper` Lᵀ.
 
-    Shapes: (*, n, n) -> (*, n, n). Only the lower triangle of A is read; the gradient is
-    symmetric. Seeger et al. 2017, section 4.1.
+    Shapes: (*, n, n) -> (*, n, n). Only the lower triangle of A is read, with `upper` only the
+    upper one; the gradient is symmetric. Seeger et al. 2017, section 4.1.
 
     Raises:
         LinAlgError: a matrix is not positive definite; the message says which.
         RuntimeError: not square, or not of float32 or float64.
     """
-    L = cholesky_factor(A)
-    return transpose(L, -2, -1) if upper else L
+    if upper:
+        return transpose(cholesky_factor(transpose(A, -2, -1)), -2, -1)
+    return cholesky_factor(A)
 
 
 def _top_level(name, function, doc, **entry):
