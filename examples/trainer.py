@@ -262,8 +262,6 @@ class Run:
     def _begin(self) -> None:
         """Loads the checkpoint of a resumed run. Otherwise starts with empty metrics."""
         checkpoint = self._path("checkpoint.safetensors")
-        for partial in self.folder.glob(f".{checkpoint.name}.*.tmp"):  # from a killed process
-            partial.unlink()
         if self.args.resume and checkpoint.exists():
             resume.load_checkpoint(checkpoint, **self._everything())
             print(f"resuming after step {self.step}: {checkpoint}")

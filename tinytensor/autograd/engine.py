@@ -305,6 +305,7 @@ def backward(tensors: Tensor | Sequence[Tensor],
     retain = create_graph if retain_graph is None else retain_graph
     results = walk(roots, receivers or None, retain, create_graph)
     roots.clear()
+    with_hooks = graph.Leaf.with_hooks
     for node, g in _taken(results, create_graph):
         tensor = receivers[node] if receivers else node.tensor()
         if tensor is None:
@@ -314,6 +315,9 @@ def backward(tensors: Tensor | Sequence[Tensor],
             gradient._array, gradient._node = g, None
         else:
             _add_to_grad(tensor, g)
+        if with_hooks and tensor._post_hooks:
+            for hook in tensor._post_hooks:
+                hook(tensor)
 
 
 def _taken(results: dict[Any, Any], create_graph: bool) -> Iterator[tuple[Any, Any]]:

@@ -119,6 +119,8 @@ def prepare(op: Any, *inputs: Any) -> list[Any]:
         ready = _with_number(*inputs)
         if ready is not None:
             return ready
+    if op.refuses_bool:
+        _refuse_bool(op, *inputs)
     names = op.signature.inputs if not op.signature.variadic else op.signature.inputs * len(inputs)
     values = []
     for name, x in zip(names, inputs, strict=True):
@@ -171,6 +173,19 @@ def _with_number(a: Any, b: Any) -> list[Any] | None:
             ready = Constant(float(number))
             return [ready, tensor] if number is a else [tensor, ready]
     return None
+
+
+@passes_on
+def _refuse_bool(op: Any, *inputs: Any) -> None:
+    """
+    Raises:
+        RuntimeError: an operand is bool.
+    """
+    for x in inputs:
+        array = x._array if isinstance(x, graph.Tensor) else x
+        if isinstance(x, bool) or (devices.is_array(array) and array.dtype.kind == "b"):
+            raise RuntimeError(f"{op.name}: is not defined for bool, as PyTorch's is not; write "
+                               "~mask to invert a mask, or convert it with .int() or .float()")
 
 
 @passes_on

@@ -62,7 +62,8 @@ class Op:
     def __init__(self, forward: Callable[..., Any], *, promotes: str = "",
                  promoted: tuple[str, ...] = (), view: bool = False,
                  residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (),
-                 widens: bool = True, place: tuple[str, int] | None = None):
+                 widens: bool = True, refuses_bool: bool = False,
+                 place: tuple[str, int] | None = None):
         self.forward = forward
         self.name = forward.__name__.rstrip("_")
         code = forward.__code__
@@ -72,6 +73,7 @@ class Op:
         self.promoted = promoted or self.signature.inputs
         self.view = view
         self.widens = widens and not view
+        self.refuses_bool = refuses_bool
         # A notebook's cell that is run again replaces its rules and kernels.
         self.replaceable = not forward.__module__.startswith(f"{PACKAGE}.")
         self.residuals = residuals

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..arrays import dtypes
 from ..arrays.numbers import integers
@@ -141,6 +141,7 @@ class RunningNorm(Module):
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
+    _version = 2  # added num_batches_tracked
 
     def _build(self, num_features: int, eps: float, momentum: float | None, affine: bool,
                track_running_stats: bool, bias: bool, device: Device, dtype: DType) -> None:
@@ -157,6 +158,12 @@ class RunningNorm(Module):
             num_features, device=device, dtype=dtype) if track else None)
         self.register_buffer("num_batches_tracked", tensor(
             0, dtype=dtypes.int64, device=device) if track else None)
+
+    def _before_loading(self, state: dict[str, Any], prefix: str,
+                        local_metadata: dict[str, Any]) -> None:
+        """A state of version 1, or of another program, may lack num_batches_tracked."""
+        if local_metadata.get("version", 1) < 2 and self.num_batches_tracked is not None:
+            state.setdefault(prefix + "num_batches_tracked", self.num_batches_tracked)
 
     def reset_running_stats(self) -> None:
         """Resets the running statistics to mean 0 and variance 1."""

@@ -61,7 +61,8 @@ def _(xp, g, indices, dim):
 
 def share_among_equals(xp, g, input, out, input_shape, dim):
     """The gradient of an extremum, divided evenly among the elements that equal it."""
-    attained = input == xp.reshape(out, kept(input_shape, dim))
+    out = xp.reshape(out, kept(input_shape, dim))
+    attained = (input == out) | ((input != input) & (out != out))  # NaN is equal to NaN here
     g = spread(xp, g, input_shape, dim) * attained
     return g / xp.sum(attained * xp.ones_like(input), axis=axes(dim, len(input_shape)),
                       keepdims=True)

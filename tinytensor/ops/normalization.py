@@ -207,6 +207,8 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
         ValueError: only one value for each channel in training, which has no variance.
         RuntimeError: missing statistics, or shapes that do not fit.
     """
+    if tuple(input.shape) == (0,):
+        return input.clone()
     channels, shape = _channels("batch_norm", input, running_mean=running_mean,
                                 running_var=running_var, weight=weight, bias=bias)
     if not training:

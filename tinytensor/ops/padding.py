@@ -121,7 +121,8 @@ def _sides(given, input, mode, value):
             "the last 1, 2 or 3 dims of a Tensor that has 1 or 2 more")
     pairs = tuple(zip(given[::2], given[1::2], strict=True))[::-1]
     sides = ((0, 0),) * (input.ndim - count) + pairs
-    least = 0 if mode in ("constant", "circular") else 1  # the size that must be left
+    # PyTorch's reflect and replicate of one dim leave at least one element.
+    least = int(count == 1 and mode in ("reflect", "replicate"))
     for (a, b), n in zip(sides[-count:] if count else (), input.shape[-count:], strict=False):
         if a + b + n < least or -a > n or -b > n:
             raise RuntimeError(f"pad: ({a}, {b}) cuts off more than the {n} elements there are")

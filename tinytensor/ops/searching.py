@@ -337,6 +337,8 @@ def isin(elements: Tensor | float, test_elements: Tensor | float, *, assume_uniq
     searched, tests = (_as_values(tensors[0], x).detach() for x in (elements, test_elements))
     for x in (searched, tests):
         refuse_bool_dtype("isin", x)
+    if tests.dtype.is_floating_point:
+        tests = tests[tests == tests]  # NaN equals nothing, and would mislead the search
     if not tests.numel():
         return searched.new_full(tuple(searched.shape), invert, dtype=dtypes.bool_)
     tests = sort(flatten(tests)).values

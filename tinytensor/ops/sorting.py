@@ -13,6 +13,7 @@ from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_one_of, refuse_bool_dtype
 from .dims import axes, refuse_empty
+from .elementwise import lerp_with_number
 from .extrema import chosen, share_among_equals
 from .index import where
 from .reduce import sum_
@@ -274,7 +275,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation, skip_nan):
         weight = 0.5
     out = x.take_along_dim(below.long(), -1)
     if interpolation in ("linear", "midpoint"):
-        out = out + (x.take_along_dim(above.long(), -1) - out) * weight
+        out = lerp_with_number(out, x.take_along_dim(above.long(), -1), weight)
     if keepdim and input.ndim:
         out = out.reshape((1,) * input.ndim + (-1,)) if dim is None \
             else movedim(out.unsqueeze(-2), -2, over[0])

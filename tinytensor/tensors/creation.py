@@ -448,7 +448,9 @@ def arange(start: Tensor | Number | None = None, end: Tensor | Number | None = N
     Raises:
         TypeError: an argument that is not a number.
         RuntimeError: a step of 0 or with the wrong sign; a bound that is not finite.
+        NotImplementedError: bool.
     """
+    _refuse_bool("arange", dtype)
     if end is None:
         start, end = 0, start
     start, end, step = number_of(0 if start is None else start), number_of(end), number_of(step)
@@ -472,16 +474,31 @@ def arange(start: Tensor | Number | None = None, end: Tensor | Number | None = N
 
 
 def _line(name: str, start: Tensor | Number, end: Tensor | Number, steps: int,
-          ) -> tuple[float, float, int]:
+          dtype: DTypeLike | None) -> tuple[float, float, int]:
     """The arguments of `linspace` as Python numbers.
 
     Raises:
-        RuntimeError: a negative number of steps.
+        TypeError: a number of steps that is not an int.
+        RuntimeError: a negative number of steps; a start or end with dims.
+        NotImplementedError: bool.
     """
+    if isinstance(steps, bool):
+        raise TypeError(f"{name}: the number of steps must be an int, got {steps}")
     count = integer(f"{name}: steps", steps)
     if count < 0:
         raise RuntimeError(f"{name}: the number of steps must not be negative, got {count}")
+    for word, x in (("start", start), ("end", end)):
+        if isinstance(x, Tensor) and x.ndim:
+            raise RuntimeError(f"{name}: {word} must be a number or a 0-d Tensor, got shape "
+                               f"{tuple(x.shape)}")
+    _refuse_bool(name, dtype)
     return float(number_of(start)), float(number_of(end)), count
+
+
+def _refuse_bool(name: str, dtype: DTypeLike | None) -> None:
+    if dtype is not None and wanted_dtype(dtype).kind == "b":
+        raise NotImplementedError(f"{name}: bool has no numbers in between; choose another dtype, "
+                                  "or compare the result")
 
 
 def linspace(start: Tensor | Number, end: Tensor | Number, steps: int, *,
@@ -491,9 +508,10 @@ def linspace(start: Tensor | Number, end: Tensor | Number, steps: int, *,
     """`steps` evenly spaced values from start to end, both included.
 
     Raises:
-        RuntimeError: a negative number of steps.
+        RuntimeError: a negative number of steps; a start or end with dims.
+        NotImplementedError: bool.
     """
-    line = _line("linspace", start, end, steps)
+    line = _line("linspace", start, end, steps, dtype)
     array = devices.on(devices.resolve(device),
                        lambda xp: xp.linspace(*line).astype(wanted_dtype(dtype)))
     return finish(array, requires_grad)
@@ -506,9 +524,10 @@ def logspace(start: Tensor | Number, end: Tensor | Number, steps: int, base: flo
     """base ** x for `steps` evenly spaced values x from start to end, both included.
 
     Raises:
-        RuntimeError: a negative number of steps.
+        RuntimeError: a negative number of steps; a start or end with dims.
+        NotImplementedError: bool.
     """
-    line = _line("logspace", start, end, steps)
+    line = _line("logspace", start, end, steps, dtype)
     array = devices.on(devices.resolve(device), lambda xp: (
         float(base) ** xp.linspace(*line)).astype(wanted_dtype(dtype)))
     return finish(array, requires_grad)

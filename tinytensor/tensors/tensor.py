@@ -21,6 +21,7 @@ from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.modes import mode
 from ..compat import absent
 from .conversion import warn_of_float
+from .memory import deep_copied
 from .printing import tensor_str
 
 if TYPE_CHECKING:  # the methods that the table of operations gives to Tensor
@@ -68,6 +69,7 @@ class Tensor(Methods):
     _base: Tensor | None = None  # of a view: the Tensor whose memory it shows
     _recipe: tuple[Any, ...] = ()  # of a view: the calls that make it from its base
     _views: set[weakref.ref[Tensor]] | None = None  # of a base: the views that are alive
+    _post_hooks: tuple[Callable[[Tensor], None], ...] = ()
     _unnoted: bool = False  # what is written through it overwrites nothing that backward needs
 
     # `array * tensor` is left to `__array_ufunc__` below. There is no __cuda_array_interface__,
@@ -334,6 +336,22 @@ class Tensor(Methods):
         self._node.hooks = (*(h for h in hooks if h not in last), hook, *last)
         return RemovableHandle(self._node, hook)
 
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Calls `hook(tensor)` after a backward has added to the `grad` of this leaf.
+
+        The hook may use `grad` and set it to None, for example to make an optimizer's step for
+        this leaf alone. backward calls it when all gradients are known.
+
+        Raises:
+            RuntimeError: the Tensor does not require grad, or is not a leaf.
+        """
+        if not isinstance(self._node, Leaf):
+            raise RuntimeError("register_post_accumulate_grad_hook: this Tensor is not a leaf that "
+                               "requires grad; for a computed Tensor use register_hook()")
+        Leaf.with_hooks = True
+        self._post_hooks += (hook,)
+        return RemovableHandle(self, hook, "_post_hooks")
+
     # ------------------------------------------------------------ writing in place
 
     def _write(self, name: str, result: Tensor) -> Tensor:
@@ -507,7 +525,8 @@ class Tensor(Methods):
         return tensor_str(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        """A leaf with its own memory.
+        """A leaf with its own memory. Copies of Tensors that share memory, made in one deepcopy,
+        share it too: the whole memory of a view is copied, as in PyTorch.
 
         Raises:
             RuntimeError: the Tensor was computed: its graph cannot be copied.
@@ -518,7 +537,7 @@ class Tensor(Methods):
         copy = object.__new__(type(self))
         memo[id(self)] = copy
         copy.__dict__.update({k: v for k, v in vars(self).items() if k[0] != "_"})
-        copy._array = self._array.copy()
+        copy._array = deep_copied(self._array, memo)
         copy._grad = None if self._grad is None else self._grad.detach().clone()
         copy._node = None if self._node is None else Leaf(copy)
         return copy
@@ -544,13 +563,15 @@ class _Retain:
 class RemovableHandle:
     """What registering a hook returns; `remove()` takes it off again."""
 
-    def __init__(self, node: Node | Leaf, hook: Callable[..., Any]):
-        self.node, self.hook = weakref.ref(node), hook
+    def __init__(self, holder: Node | Leaf | Tensor, hook: Callable[..., Any],
+                 attribute: str = "hooks"):
+        self.holder, self.hook, self.attribute = weakref.ref(holder), hook, attribute
 
     def remove(self) -> None:
-        node = self.node()
-        if node is not None:
-            node.hooks = tuple(h for h in node.hooks if h is not self.hook)
+        holder = self.holder()
+        if holder is not None:
+            hooks = getattr(holder, self.attribute)
+            setattr(holder, self.attribute, tuple(h for h in hooks if h is not self.hook))
 
     def __enter__(self) -> RemovableHandle:
         return self
