@@ -28,7 +28,7 @@ from ..arrays.devices import array_module, as_array, is_array, ones_like
 from . import graph, versions
 from .graph import Node, new, tensor_of, tensors
 from .halves import narrowed, widened
-from .modes import CHECKED, check_finite, mode
+from .modes import CHECKED, check_finite, mode, set_mode
 from .versions import check_unwritten, note_write
 
 if TYPE_CHECKING:
@@ -134,10 +134,10 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
     sums, results = Sums(roots, create_graph, retain_graph), {}
     grads, reached, unwritten = sums.grads, sums.reached, -versions.last_write
     kind, xp = None, tensors if create_graph else None
-    previous, mode.enabled = mode.enabled, create_graph
-    place = mode.device
+    previous, place = mode.enabled, mode.device
     plain = useful is None and not create_graph and previous is not CHECKED
     try:
+        set_mode(create_graph)
         while reached:
             age, node = heappop(reached)
             g = grads.pop(node)
@@ -173,7 +173,12 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
             if wanted is None or leaf in wanted:
                 results[leaf] = graph.run_hooks(leaf, g) if leaf.hooks else g
     finally:
-        mode.enabled, mode.device = previous, place
+        mode.device = place
+        try:
+            set_mode(previous)
+        except BaseException:  # Ctrl-C
+            set_mode(previous)
+            raise
     return results
 
 

@@ -20,44 +20,88 @@ class _Everywhere:
 
     def __init__(self) -> None:
         self.recorded = True  # in every thread, and nothing is checked
-        self.exceptions = 0  # threads of which that is not true
+        self.exceptions: set[int] = set()  # threads of which that may not be true
         self.lock = threading.Lock()
+
+    def settle(self) -> None:
+        """To be called after each change of the calling thread's mode.
+
+        If an interrupt skips it after a change to True, ops ask for the mode of their thread until
+        its next change, which gives the same and takes longer.
+        """
+        with self.lock:
+            if mode.enabled is True:
+                self.exceptions.discard(threading.get_ident())
+            else:
+                self.exceptions.add(threading.get_ident())
+            self.recorded = not self.exceptions
 
 
 everywhere = _Everywhere()
 
 
 class Mode(threading.local):
-    """Whether calls of ops are recorded: True, False or CHECKED; each thread has its own."""
+    """Whether calls of ops are recorded; each thread has its own.
 
-    _enabled: bool | str = True
+    enabled     True, False or CHECKED; to be set by `set_mode`
+    inference   whether an inference_mode is the reason that it is False
+    device      of the gradients, while a backward is recorded: where rules make Tensors
+    """
+
+    enabled: bool | str = True
     inference = False
-    device: Any = None  # of the gradients, while a backward is recorded: where rules make Tensors
-
-    @property
-    def enabled(self) -> bool | str:
-        return self._enabled
-
-    @enabled.setter
-    def enabled(self, value: bool | str) -> None:
-        with everywhere.lock:
-            everywhere.exceptions += (value is not True) - (self._enabled is not True)
-            everywhere.recorded = not everywhere.exceptions
-        self._enabled = value
+    device: Any = None
 
 
 mode = Mode()
 
 
+def set_mode(enabled: bool | str) -> None:
+    """Sets `mode.enabled`.
+
+    Ctrl-C may raise KeyboardInterrupt when any call begins, so a caller that puts the mode back
+    does so again if this call fails.
+    """
+    if enabled is not True:
+        with everywhere.lock:  # before the change: no op may take `recorded` for its mode
+            everywhere.exceptions.add(threading.get_ident())
+            everywhere.recorded = False
+    mode.enabled = enabled
+    if enabled is True:
+        everywhere.settle()
+
+
 class _Switch:
     """A context manager, and a decorator, that sets `mode` and puts it back."""
 
+    previous: tuple[bool | str, bool]
+    entered = 0  # the thread whose mode is to be put back
+
     def __enter__(self) -> None:
         self.previous = mode.enabled, mode.inference
-        self.switch()
+        self.entered = threading.get_ident()
+        try:
+            self.switch()
+        except BaseException:
+            self.restore()
+            raise
 
     def __exit__(self, *exception: object) -> None:
-        mode.enabled, mode.inference = self.previous
+        try:
+            self.restore()
+        except BaseException:  # Ctrl-C
+            self.restore()
+            raise
+
+    def __del__(self) -> None:
+        """Puts the mode back if Ctrl-C has ended `__exit__` before its first line."""
+        if self.entered and self.entered == threading.get_ident():
+            self.restore()
+
+    def restore(self) -> None:
+        enabled, mode.inference = self.previous
+        set_mode(enabled)
+        self.entered = 0
 
     def switch(self) -> None:
         raise NotImplementedError
@@ -96,6 +140,8 @@ class _Switch:
                         step, given = generator.throw, error
             except StopIteration as stop:
                 return stop.value
+            finally:
+                del given  # or this frame and an error would keep each other alive
 
         return steps
 
@@ -113,14 +159,14 @@ class no_grad(_Switch):  # noqa: N801 - PyTorch's name
         return switch if function is None else switch(function)
 
     def switch(self) -> None:
-        mode.enabled = False
+        set_mode(False)
 
 
 class enable_grad(no_grad):  # noqa: N801
     """Operations inside are recorded, also within no_grad."""
 
     def switch(self) -> None:
-        mode.enabled = mode.enabled or True
+        set_mode(mode.enabled or True)
 
 
 class inference_mode(_Switch):  # noqa: N801
@@ -131,7 +177,8 @@ class inference_mode(_Switch):  # noqa: N801
 
     def switch(self) -> None:
         if self.inference:
-            mode.enabled, mode.inference = False, True
+            set_mode(False)
+            mode.inference = True
 
     def copy(self) -> inference_mode:
         return inference_mode(self.inference)
@@ -146,16 +193,17 @@ class set_grad_enabled(_Switch):  # noqa: N801
         self.switch()
 
     def __enter__(self) -> None:
+        self.entered = threading.get_ident()
         self.switch()
 
     def switch(self) -> None:
-        mode.enabled = (mode.enabled or True) if self.wanted else False
+        set_mode((mode.enabled or True) if self.wanted else False)
 
     def copy(self) -> set_grad_enabled:
         return set_grad_enabled(self.wanted)
 
     def __call__(self, function: F) -> F:
-        mode.enabled, mode.inference = self.previous  # a decorator changes nothing by itself
+        self.restore()  # a decorator changes nothing by itself
         return super().__call__(function)
 
 
@@ -170,7 +218,7 @@ class detect_anomaly(_Switch):  # noqa: N801
 
     def switch(self) -> None:
         if self.check_nan and mode.enabled:
-            mode.enabled = CHECKED
+            set_mode(CHECKED)
 
     def copy(self) -> detect_anomaly:
         return detect_anomaly(self.check_nan)
@@ -186,17 +234,18 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
         self.switch()
 
     def __enter__(self) -> None:
+        self.entered = threading.get_ident()
         self.switch()
 
     def switch(self) -> None:
         if mode.enabled:
-            mode.enabled = CHECKED if self.wanted and self.check_nan else True
+            set_mode(CHECKED if self.wanted and self.check_nan else True)
 
     def copy(self) -> set_detect_anomaly:
         return set_detect_anomaly(self.wanted, self.check_nan)
 
     def __call__(self, function: F) -> F:
-        mode.enabled, mode.inference = self.previous  # a decorator changes nothing by itself
+        self.restore()  # a decorator changes nothing by itself
         return super().__call__(function)
 
 

@@ -57,7 +57,8 @@ class Op:
     def __init__(self, forward: Callable[..., Any], *, promotes: str = "",
                  promoted: tuple[str, ...] = (), view: bool = False,
                  residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (),
-                 widens: bool = True, place: tuple[str, int] | None = None):
+                 widens: bool = True, positions: tuple[str, ...] = (),
+                 place: tuple[str, int] | None = None):
         self.forward = forward
         self.name = forward.__name__.rstrip("_")
         code = forward.__code__
@@ -67,6 +68,7 @@ class Op:
         self.promoted = promoted or self.signature.inputs
         self.view = view
         self.widens = widens and not view
+        self.positions = positions
         self.residuals = residuals
         self.outputs = outputs
         self.results: Any = collections.namedtuple(self.name, outputs) if outputs else None
@@ -165,7 +167,7 @@ class Op:
 
     def _value(self, name: str, values: dict[str, Any]) -> Any:
         if name in values:
-            return values[name]
+            return values[name].copy() if name in self.positions else values[name]
         source, _, attribute = name.rpartition("_")  # input_shape, input_dtype
         if self.signature.variadic:
             return [getattr(array, attribute) for array in values[source]]
