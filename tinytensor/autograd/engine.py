@@ -134,9 +134,10 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
     sums, results = Sums(roots, create_graph, retain_graph), {}
     grads, reached, unwritten = sums.grads, sums.reached, -versions.last_write
     kind, xp = None, tensors if create_graph else None
-    previous, place = mode.enabled, mode.device
+    previous, place, depth = mode.enabled, mode.device, mode.depth
     plain = useful is None and not create_graph and previous is not CHECKED
     try:
+        mode.depth = depth + 1
         set_mode(create_graph)
         while reached:
             age, node = heappop(reached)
@@ -173,7 +174,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
             if wanted is None or leaf in wanted:
                 results[leaf] = graph.run_hooks(leaf, g) if leaf.hooks else g
     finally:
-        mode.device = place
+        mode.device, mode.depth = place, depth
         try:
             set_mode(previous)
         except BaseException:  # Ctrl-C

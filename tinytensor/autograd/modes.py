@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Self, TypeVar, overload
 
 from ..arrays.devices import array_module, as_array, is_array
@@ -46,11 +46,13 @@ class Mode(threading.local):
     enabled     True, False or CHECKED; to be set by `set_mode`
     inference   whether an inference_mode is the reason that it is False
     device      of the gradients, while a backward is recorded: where rules make Tensors
+    depth       how many blocks and walks, that put the mode back, the thread is in
     """
 
     enabled: bool | str = True
     inference = False
     device: Any = None
+    depth = 0
 
 
 mode = Mode()
@@ -71,37 +73,37 @@ def set_mode(enabled: bool | str) -> None:
         everywhere.settle()
 
 
+def _undo(enabled: bool | str, inference: bool) -> Generator[None]:
+    """Sets the mode to this when it is closed.
+
+    Ctrl-C may end `__exit__` before its first line. Then the generator is closed when it is freed,
+    which is no later than the traceback, unless a block around this one has ended before. (A method
+    __del__ would run each time, and an interrupt that arrives in it is lost.)
+    """
+    depth = mode.depth
+    mode.depth = depth + 1
+    try:
+        yield
+    finally:
+        if mode.depth > depth:
+            mode.depth, mode.inference = depth, inference
+            try:
+                set_mode(enabled)
+            except BaseException:  # Ctrl-C
+                set_mode(enabled)
+                raise
+
+
 class _Switch:
     """A context manager, and a decorator, that sets `mode` and puts it back."""
 
-    previous: tuple[bool | str, bool]
-    entered = 0  # the thread whose mode is to be put back
-
     def __enter__(self) -> None:
-        self.previous = mode.enabled, mode.inference
-        self.entered = threading.get_ident()
-        try:
-            self.switch()
-        except BaseException:
-            self.restore()
-            raise
+        self.undo = _undo(*_current())
+        next(self.undo)
+        self.switch()
 
     def __exit__(self, *exception: object) -> None:
-        try:
-            self.restore()
-        except BaseException:  # Ctrl-C
-            self.restore()
-            raise
-
-    def __del__(self) -> None:
-        """Puts the mode back if Ctrl-C has ended `__exit__` before its first line."""
-        if self.entered and self.entered == threading.get_ident():
-            self.restore()
-
-    def restore(self) -> None:
-        enabled, mode.inference = self.previous
-        set_mode(enabled)
-        self.entered = 0
+        self.undo.close()
 
     def switch(self) -> None:
         raise NotImplementedError
@@ -193,7 +195,8 @@ class set_grad_enabled(_Switch):  # noqa: N801
         self.switch()
 
     def __enter__(self) -> None:
-        self.entered = threading.get_ident()
+        self.undo = _undo(*self.previous)
+        next(self.undo)
         self.switch()
 
     def switch(self) -> None:
@@ -203,7 +206,7 @@ class set_grad_enabled(_Switch):  # noqa: N801
         return set_grad_enabled(self.wanted)
 
     def __call__(self, function: F) -> F:
-        self.restore()  # a decorator changes nothing by itself
+        set_mode(self.previous[0])  # a decorator changes nothing by itself
         return super().__call__(function)
 
 
@@ -234,7 +237,8 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
         self.switch()
 
     def __enter__(self) -> None:
-        self.entered = threading.get_ident()
+        self.undo = _undo(*self.previous)
+        next(self.undo)
         self.switch()
 
     def switch(self) -> None:
@@ -245,7 +249,7 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
         return set_detect_anomaly(self.wanted, self.check_nan)
 
     def __call__(self, function: F) -> F:
-        self.restore()  # a decorator changes nothing by itself
+        set_mode(self.previous[0])  # a decorator changes nothing by itself
         return super().__call__(function)
 
 

@@ -89,10 +89,10 @@ def _parts(value: Any, names: tuple[str, ...], seen: set[int]) -> Iterator[str]:
         yield value.__name__
     elif id(value) not in seen:
         seen.add(id(value))
-        yield from _parts_of_object(value, names, seen)
+        yield from _parts_of_object(value, seen)
 
 
-def _parts_of_object(value: Any, names: tuple[str, ...], seen: set[int]) -> Iterator[str]:
+def _parts_of_object(value: Any, seen: set[int]) -> Iterator[str]:
     if isinstance(value, Loop):
         yield repr(sorted((key, repr(_ordered(item))) for key, item in value.options.items()))
         yield from _parts(value.function, (), seen)
@@ -111,9 +111,9 @@ def _parts_of_object(value: Any, names: tuple[str, ...], seen: set[int]) -> Iter
     elif isinstance(value, type):
         yield f"{value.__module__}.{value.__qualname__}"
         if value.__module__.partition(".")[0] == PACKAGE:
-            for name, item in sorted(vars(value).items()):
+            for _, item in sorted(vars(value).items()):
                 if isinstance(item, FunctionType):
-                    yield from _parts(item, names, seen)
+                    yield from _parts(item, (), seen)
     elif hasattr(value, "_defn"):  # Numba's @intrinsic
         yield from _parts(value._defn, (), seen)
     elif type(value).__module__.partition(".")[0] in LIBRARIES:
@@ -211,9 +211,10 @@ class Cache:
         except OSError as error:
             if not Cache.refused:
                 Cache.refused = True
-                warn(f"compiled kernels cannot be kept in {folder}: {error.strerror or error}; each "
-                     "program compiles them anew until there is space, or until the environment "
-                     "variable TINYTENSOR_CACHE_DIR names another folder", RuntimeWarning)
+                warn(f"compiled kernels cannot be kept in {folder}: {error.strerror or error}; "
+                     "each program compiles them anew until there is space, or until the "
+                     "environment variable TINYTENSOR_CACHE_DIR names another folder",
+                     RuntimeWarning)
             return
         for other in folder.glob(pattern):
             if other.name != name:

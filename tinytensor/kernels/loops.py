@@ -121,8 +121,10 @@ def _listener(event: Any) -> Any:
         def on_end(self, compiling: Any) -> None:
             seconds = time.perf_counter() - self.started.pop()
             function = compiling.data["dispatcher"].py_func
-            if not self.started and compiling._exc_details is None and function is not _probe.function \
-                    and function.__module__.startswith(__package__ or ""):
+            ours = function.__module__.startswith(f"{__package__}.")
+            # (`is_failed` of Numba 0.68 says the opposite.)
+            if ours and not self.started and compiling._exc_details is None \
+                    and function is not _probe.function:
                 Numba.say(function.__name__.strip("_").removesuffix("_parallel"), seconds)
 
     return Compiling()
