@@ -64,13 +64,15 @@ def wrong(blas: Any, threads: int) -> list[str]:
     state = {
         "OpenBLAS's threads": blas is None or blas.get_threads() == threads,
         "callers inside OpenBLAS": blas is None or not blas.state[0],
-        "grad mode": mode.enabled is True, "inference mode": not mode.inference,
+        "grad mode": mode.enabled is True,
+        "inference mode": not mode.inference,
         "device of the gradients": mode.device is None,
-        "modes of all threads": everywhere.recorded, "lock of the modes": not everywhere.lock.locked(),
-        "lock of the pool": not pool.busy.locked(), "lock of Numba": Numba.lock.acquire(blocking=False),
-        "use of kernels": KernelSettings.enabled, "default device": len(devices._defaults.stack) == 1,
+        "depth of the modes": mode.depth == 0,
+        "modes of all threads": everywhere.recorded,
+        "lock of the modes": not everywhere.lock.locked(),
+        "lock of the pool": not pool.busy.locked(),
+        "use of kernels": KernelSettings.enabled,
+        "default device": len(devices._defaults.stack) == 1,
         "number of threads": tinytensor.get_num_threads() == THREADS,
     }
-    if state["lock of Numba"]:
-        Numba.lock.release()
     return [name for name, right in state.items() if not right]
