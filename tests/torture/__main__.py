@@ -8,8 +8,10 @@ import sys
 import time
 
 PARTS = {
-    "interrupts": "Ctrl-C at random moments of training leaves every global state as it was",
+    "files": "damaged files are refused within limits, and processes that are killed while they "
+             "save leave whole files",
     "guards": "kernels read and write nothing outside of their arrays",
+    "interrupts": "Ctrl-C at random moments of training leaves every global state as it was",
     "threads": "training in several threads gives the same numbers, and leaves the state as it was",
 }
 
@@ -17,7 +19,8 @@ PARTS = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     epilog="\n".join(f"{n:11} {what}" for n, what in PARTS.items()))
+                                     epilog="\n".join(f"{name:11} {what}"
+                                                      for name, what in PARTS.items()))
     parser.add_argument("part", nargs="*", choices=[*PARTS, []], metavar="PART",
                         help=f"{', '.join(PARTS)}; all by default")
     parser.add_argument("--minutes", type=float, default=1, help="for each part; 1 by default")

@@ -63,7 +63,8 @@ def random_samples(rng: random.Random) -> Iterator[tuple[str, S]]:
     yield "attention", S(t(b, heads, q, d), t(b, heads, k, d), t(b, heads, k, m), None, False, 0.3)
 
 
-def operations(rng: random.Random | None, dtypes: Sequence[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
+def operations(rng: random.Random | None,
+               dtypes: Sequence[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Each kernel on all samples of its operation, or on random ones."""
     by_name = {entry.name: entry for entry in ENTRIES.values()}
     calls = ((entry, sample) for entry in ENTRIES.values() for sample in samples(entry)) \

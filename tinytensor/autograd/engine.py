@@ -28,7 +28,7 @@ from ..arrays.devices import array_module, as_array, is_array, ones_like
 from . import graph, versions
 from .graph import Node, new, tensor_of, tensors
 from .halves import narrowed, widened
-from .modes import CHECKED, check_finite, mode, set_mode
+from .modes import CHECKED, check_backward, mode, set_mode
 from .versions import check_unwritten, note_write
 
 if TYPE_CHECKING:
@@ -113,6 +113,14 @@ class Sums:
             self.owned.add(node)
 
 
+class GradientShapeError(RuntimeError):
+    """A rule returned a gradient that does not fit its input."""
+
+    def __init__(self, g: Any, shape: tuple[int, ...]):
+        super().__init__(f"backward: a rule returns a gradient of shape {tuple(g.shape)} for an "
+                         f"input of shape {tuple(shape)}")
+
+
 class _Never:
     """The set `owned` of a recorded walk: no gradient may be written, since each has a graph."""
 
@@ -169,7 +177,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
             if previous is CHECKED:
                 for parent in node.parents:
                     if parent in grads:
-                        check_finite(node, (grads[parent],), "backward")
+                        check_backward(node, grads[parent])
         for leaf, g in grads.items():
             if wanted is None or leaf in wanted:
                 results[leaf] = graph.run_hooks(leaf, g) if leaf.hooks else g
@@ -184,8 +192,14 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
-    """Sums `g` over the axes along which an input of `shape` was repeated."""
+    """Sums `g` over the axes along which an input of `shape` was repeated.
+
+    Raises:
+        GradientShapeError: `shape` does not broadcast to the shape of `g`.
+    """
     extra = len(g.shape) - len(shape)
+    if extra < 0 or any(m not in (1, n) for n, m in zip(g.shape[extra:], shape, strict=True)):
+        raise GradientShapeError(g, shape)
     repeated = tuple(i for i, n in enumerate(g.shape)
                      if i < extra or shape[i - extra] == 1 and n != 1)
     if is_array(g) and repeated == tuple(range(extra)) and len(shape):
@@ -297,6 +311,7 @@ def backward(tensors: Tensor | Sequence[Tensor],
     retain = create_graph if retain_graph is None else retain_graph
     results = walk(roots, receivers or None, retain, create_graph)
     roots.clear()
+    with_hooks = graph.Leaf.with_hooks
     for node, g in _taken(results, create_graph):
         tensor = receivers[node] if receivers else node.tensor()
         if tensor is None:
@@ -306,12 +321,17 @@ def backward(tensors: Tensor | Sequence[Tensor],
             gradient._array, gradient._node = g, None
         else:
             _add_to_grad(tensor, g)
+        if with_hooks and tensor._post_hooks:
+            for hook in tensor._post_hooks:
+                hook(tensor)
 
 
 def _taken(results: dict[Any, Any], create_graph: bool) -> Iterator[tuple[Any, Any]]:
     """Empties `results`; the gradients as arrays that nobody else can write, or as Tensors."""
     while results:
         node, g = results.popitem()
+        if g.shape != node.shape:
+            raise GradientShapeError(g, node.shape)
         if not create_graph:
             if g.base is not None or sys.getrefcount(g) > ALONE:
                 g = g.copy()
@@ -355,20 +375,20 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
     retain = create_graph if retain_graph is None else retain_graph
     results = walk(roots, nodes, retain, create_graph)
     roots.clear()
-    found = {node: g if create_graph else tensor_of(g, None)
+    gradients = {node: g if create_graph else tensor_of(g, None)
              for node, g in _taken(results, create_graph)}
     for i, (node, tensor) in enumerate(zip(nodes, inputs, strict=True)):
-        if node in found:
+        if node in gradients:
             continue
         if materialize_grads:
-            found[node] = tensor.new_zeros(tensor.shape)
+            gradients[node] = tensor.new_zeros(tensor.shape)
         elif allow_unused:
-            found[node] = None
+            gradients[node] = None
         else:
             raise RuntimeError(
                 f"grad: input {i} of shape {tuple(tensor.shape)} was not used to compute the "
                 "outputs; allow_unused=True gives None for it, materialize_grads=True zeros")
-    return tuple(found[node] for node in nodes)
+    return tuple(gradients[node] for node in nodes)
 
 
 def _node_of(tensor: Any, name: str) -> Any:

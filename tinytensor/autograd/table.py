@@ -15,9 +15,7 @@ from ..arrays.dispatch import parameter_names
 from .frames import passes_on, shorten
 from .halves import is_half, narrowed, widened
 from .inputs import ALIASES
-from .op import Op
-
-PACKAGE = __name__.partition(".")[0]
+from .op import PACKAGE, Op
 
 
 @dataclass
@@ -91,7 +89,7 @@ def _enter(entry: Entry) -> None:
 
 def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
        residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (), widens: bool = True,
-       positions: tuple[str, ...] = (), kind: type[Op] = Op,
+       refuses_bool: bool = False, positions: tuple[str, ...] = (), kind: type[Op] = Op,
        place: tuple[str, int] | None = None, **entry: Any,
        ) -> Callable[[Callable[..., Any]], Any]:
     """Defines an operation from its forward. The result is the function that users call.
@@ -112,6 +110,7 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
             tuple, and `g` in a rule is a list with None for a result that has no gradient.
         widens: whether float16 inputs are computed with in float32, see halves.py; to be False if
             the dtype of the result is a parameter. Views never widen.
+        refuses_bool: whether a bool operand is an error also beside another dtype.
         positions: inputs that hold positions or labels. A node saves a copy of them, because a
             program that reuses the buffer of its labels would get the gradient of other labels.
         kind: a subclass of Op, for an operation with a backward of its own.
@@ -120,8 +119,8 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
     """
     def define(forward: Callable[..., Any]) -> Any:
         made = kind(forward, promotes=promotes, promoted=promoted, view=view,
-                    residuals=residuals, outputs=outputs, widens=widens, positions=positions,
-                    place=place)
+                    residuals=residuals, outputs=outputs, widens=widens,
+                    refuses_bool=refuses_bool, positions=positions, place=place)
         row = Entry(name=made.name, function=made.function, op=made, **entry)
         made.function.public = row.offer
         _enter(row)
