@@ -27,7 +27,7 @@ from numpy import ndarray
 from ..arrays.devices import array_module, as_array, is_array, ones_like
 from . import graph, versions
 from .graph import Node, new, tensor_of, tensors
-from .halves import narrowed, widened
+from .halves import is_half, narrowed, widened
 from .modes import CHECKED, check_finite, mode
 from .versions import check_unwritten, note_write
 
@@ -179,6 +179,8 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sums `g` over the axes along which an input of `shape` was repeated."""
+    if is_half(g):  # the gradient of a view
+        return narrowed(unbroadcast(widened(g), shape))
     extra = len(g.shape) - len(shape)
     repeated = tuple(i for i, n in enumerate(g.shape)
                      if i < extra or shape[i - extra] == 1 and n != 1)

@@ -40,6 +40,7 @@ from typing import Any, ClassVar
 from ..arrays.devices import array_module, result_array
 from ..arrays.dispatch import Dispatch, parameter_names
 from . import graph
+from .engine import unbroadcast
 from .errors import recover
 from .frames import OWN, passes_on
 from .graph import pick, tensor_of
@@ -144,6 +145,8 @@ class Op:
         """This op inside another op's forward or rule, in the array language `xp`."""
         if xp is graph.tensors:
             return self.function(*args, **kwargs)
+        if self.widens and is_half(args[0]):  # the gradient of a view, whose rule does not widen
+            return narrowed(self.run(xp, *map(widened, args), **kwargs))
         out = self.forward_on(xp, *args, **kwargs)
         return out[0] if self.residuals else out
 
@@ -193,8 +196,12 @@ class Op:
             gradients = rule(xp, **{name: values[name] for name in rule.parameters})
             several = len(names) > 1 or self.signature.variadic
             for receiver, d in zip(receivers, gradients if several else (gradients,), strict=True):
-                if receiver is not None and d is not None:
-                    sums.add(receiver, narrowed(d) if node.half else d)
+                if receiver is None or d is None:
+                    continue
+                if node.half:  # rounded after the sum over what was broadcast
+                    d = narrowed(d if d.shape == receiver.shape
+                                 else unbroadcast(d, receiver.shape))
+                sums.add(receiver, d)
 
     @functools.cached_property
     def derivatives(self) -> dict[tuple[str, ...], Dispatch]:
