@@ -7,29 +7,20 @@ compared with PyTorch elsewhere. A kernel that declines everything it is given h
 
 from __future__ import annotations
 
-import itertools
 import operator
+from itertools import chain, count
 from typing import Any
 
 import numpy
 import pytest
-from operations import (
-    Drawn,
-    differentiable,
-    is_drawn,
-    made,
-    on_samples,
-    ours,
-    outputs,
-    replace,
-    total,
-    values,
-)
+from operations import on_samples
 
 import tinytensor
 from tinytensor.arrays.dispatch import Dispatch, KernelSettings, use_kernels
 from tinytensor.arrays.threads import Threads
 from tinytensor.autograd.table import TABLE
+from tinytensor.checking.calls import Drawn, arguments_of, evaluate, is_drawn, replace
+from tinytensor.checking.checks import compare_kernels
 from tinytensor.kernels import loops
 from tinytensor.kernels.cpu import convolution, linalg
 from tinytensor.kernels.pool import pool
@@ -135,39 +126,13 @@ def samples(entry: Any) -> list[S]:
     return [*entry.samples, *LARGE.get(entry.name, [])]
 
 
-def run(entry: Any, arguments: Any, dtype: Any, change: Any = lambda x: x) -> list[Any]:
-    """Results, then gradients of a weighted sum of them; `change` makes other Tensors of leaves."""
-    (args, kwargs), leaves = ours(arguments, dtype, make=lambda a: change(tinytensor.tensor(a)))
-    results = outputs(entry.function(*args, **kwargs))
-    floating = differentiable(results)
-    found = [values(r) for r in results]
-    if floating and leaves:
-        gradients = tinytensor.autograd.grad(total(floating, tinytensor, 0), leaves,
-                                             allow_unused=True)
-        found += [None if g is None else values(g) for g in gradients]
-    return found
-
-
-def compare(entry: Any, arguments: Any, dtype: Any, change: Any = lambda x: x) -> None:
-    with use_kernels(False):
-        expected = run(entry, arguments, dtype, change)
-    found = run(entry, arguments, dtype, change)
-    tolerance = 1e-11 if dtype == numpy.float64 else 2e-5
-    for mine, reference in zip(found, expected, strict=True):
-        assert (mine is None) == (reference is None)
-        if mine is not None:
-            assert mine.dtype == reference.dtype and mine.shape == reference.shape
-            scale = numpy.abs(reference[numpy.isfinite(reference)]).max(initial=1)
-            numpy.testing.assert_allclose(mine, reference, tolerance, tolerance * scale)
-
-
 dtypes = pytest.mark.parametrize("dtype", [numpy.float64, numpy.float32], ids=["f64", "f32"])
 
 
 @dtypes
 @on_samples(ENTRIES, samples)
 def test_equals_its_reference(entry, sample, dtype):
-    compare(entry, made(sample, entry.name), dtype)
+    compare_kernels(entry, arguments_of(sample, entry.name), dtype)
 
 
 @pytest.mark.parametrize(("layout", "dtype"), [
@@ -192,7 +157,7 @@ def test_on_memory_that_is_not_dense_or_not_aligned(entry, sample, dtype, layout
         flat = tinytensor.zeros(x.numel() + 1, dtype=x.dtype)[1:]
         return flat.copy_(x.reshape(-1)).view(tuple(x.shape))
 
-    compare(entry, made(sample, entry.name), dtype, lambda x: change(x).detach())
+    compare_kernels(entry, arguments_of(sample, entry.name), dtype, lambda x: change(x).detach())
 
 
 # Inputs far from 0, whose differences a sum in another order would lose, and very small and large
@@ -204,12 +169,12 @@ EPS = {dtype: float(numpy.finfo(dtype).eps) for dtype in (numpy.float32, numpy.f
 
 def rescaled(arguments: Any, scale: float, offset: float, dtype: Any, which: Any) -> Any:
     """The arguments of a call with other numbers in some of the floating point inputs."""
-    count = itertools.count()
+    position = count()
 
     def change(x: Drawn) -> Drawn:
         if x.array.dtype.kind != "f":
             return x
-        array = x.array * scale + offset if which(next(count)) else x.array
+        array = x.array * scale + offset if which(next(position)) else x.array
         return Drawn(array.astype(dtype).astype(numpy.float64), x.grad)
 
     return replace(arguments, is_drawn, change)
@@ -220,6 +185,10 @@ def distances(found: list[Any], exact: list[Any]) -> list[Any]:
     return [None if x is None else numpy.abs(numpy.where(
         numpy.isfinite(x) & numpy.isfinite(y), x - y.astype(float), 0)).max(initial=0)
         for x, y in zip(found, exact, strict=True)]
+
+
+def results_of(entry: Any, arguments: Any, dtype: Any) -> list[Any]:
+    return list(chain(*evaluate(entry, arguments, dtype)))
 
 
 def some(entry: Any) -> list[S]:
@@ -239,16 +208,16 @@ def test_far_from_zero_and_at_any_scale(entry, sample):
     for which in (bool, operator.not_):  # all inputs but the first, the first
         before: list[Any] = []
         for scale, offset in MAGNITUDES:
-            arguments = [rescaled(made(sample, entry.name), scale, offset, dtype, which)
+            arguments = [rescaled(arguments_of(sample, entry.name), scale, offset, dtype, which)
                          for dtype in EPS]
             with use_kernels(False):
-                rounded = run(entry, arguments[0], numpy.float32)
-                exact = [run(entry, part, numpy.float64) for part in arguments]
+                rounded = results_of(entry, arguments[0], numpy.float32)
+                exact = [results_of(entry, part, numpy.float64) for part in arguments]
             suffered = distances(rounded, exact[0])
             losses = [suffered, [x and 1e4 * x for x in before] if offset == 1e8 else suffered]
             before = suffered
             for dtype, part, truth, loss in zip(EPS, arguments, exact, losses, strict=True):
-                found = run(entry, part, dtype)
+                found = results_of(entry, part, dtype)
                 for mine, single, true, far, lost in zip(
                         found, rounded, truth, distances(found, truth), loss, strict=True):
                     if mine is None:
@@ -278,11 +247,11 @@ def test_with_nan_and_infinities(entry, dtype):
     for sample in samples(entry):
         state = rng.bit_generator.state
         with use_kernels(False):
-            expected = run(entry, made(sample, entry.name), dtype, change)
+            expected = evaluate(entry, arguments_of(sample, entry.name), dtype, change)
         rng.bit_generator.state = state
-        found = run(entry, made(sample, entry.name), dtype, change)
+        actual = evaluate(entry, arguments_of(sample, entry.name), dtype, change)
         tolerance = 1e-11 if dtype == numpy.float64 else 2e-5
-        for mine, reference in zip(found, expected, strict=True):
+        for mine, reference in zip(chain(*actual), chain(*expected), strict=True):
             if mine is not None:
                 if entry.name in SKIPS:
                     mine = numpy.where(numpy.isnan(reference), numpy.nan, mine)
@@ -306,7 +275,7 @@ def test_runs_on_some_sample(entry, part, dtype, monkeypatch):
     monkeypatch.setitem(entry.op.kernels[part].kernels, "cpu", counted)
     entry.op.changed()
     for sample in samples(entry):
-        run(entry, made(sample, entry.name), dtype)
+        evaluate(entry, arguments_of(sample, entry.name), dtype)
     assert any(ran), f"it ran on none of {len(ran)} calls"
 
 
@@ -333,7 +302,8 @@ def test_convolutions_as_products_equal_the_reference(dtype, values, monkeypatch
         x, w, g = t(n, c, *f.size), t(o, c, *f.kernel), t(n, o, *f.out)
         for name, arguments in (("convolution", (x, w, t(o), f)), ("convolution_input", (g, w, f)),
                                 ("convolution_weight", (x, g, f))):
-            compare(TABLE[f"internal.{name}"], made(S(*arguments), name), dtype, change)
+            compare_kernels(TABLE[f"internal.{name}"], arguments_of(S(*arguments), name),
+                            dtype, change)
 
 
 def test_small_images_with_many_channels_are_products(monkeypatch):
