@@ -28,11 +28,11 @@ def is_half(x: Any) -> bool:
 
 
 def widened(x: Any) -> Any:
-    """A float16 array or Tensor in float32; anything else as it is."""
+    """A float16 array or Tensor in float32, and that dtype itself; anything else as it is."""
     if type(x) in (list, tuple):
         return type(x)(map(widened, x))
     if not is_half(x):
-        return x
+        return SINGLE if x is HALF else x
     return x.to(dtypes.float32) if isinstance(x, graph.Tensor) else x.astype(SINGLE)
 
 

@@ -87,7 +87,7 @@ def _reference(torch):
     return attention
 
 
-@composed(home="nn.functional", method=False, reference=_reference, samples=[
+@composed(widens=True, home="nn.functional", method=False, reference=_reference, samples=[
     S(t(3, 4), t(3, 4), t(3, 4)), S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 2)),
     S(t(2, 1, 3, 4), t(3, 5, 4), t(2, 3, 5, 4), is_causal=True),
     S(t(2, 3, 4), t(2, 2, 4), t(2, 2, 4), is_causal=True, scale=0.3),
