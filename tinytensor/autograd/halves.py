@@ -4,7 +4,9 @@ The squares, sums and powers inside an operation leave the range of float16 (6e-
 before its result does. So a call on float16 inputs gives the forward, and later the rules,
 float32 arrays, and rounds what they return. `Op.call` and `Op.backward` do this for every op,
 `composed(widens=True)` for a composition, `in_single` for a part of one. Views only round: where
-their gradients are sums, these are computed in float32 too.
+their gradients are sums, these are computed in float32 too. Of inputs a node keeps the float16
+arrays. A result that rules name is kept as it was before rounding, which may have left 0, an
+infinity, or too few digits.
 """
 
 from __future__ import annotations

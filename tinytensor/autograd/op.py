@@ -136,11 +136,9 @@ class Op:
         results = results if self.outputs or self.residuals else (results,)
         count = len(self.outputs) or 1
         outs, residuals = [result_array(out) for out in results[:count]], results[count:]
-        if half:
-            outs = [narrowed(out) for out in outs]
         values |= dict(zip(self.outputs or ("out",), outs, strict=True))
         values |= dict(zip(self.residuals, residuals, strict=True))
-        return outs
+        return [narrowed(out) for out in outs] if half else outs
 
     def _record(self, tensors: list[Any], inputs: tuple[Any, ...], values: dict[str, Any],
                 half: bool) -> None:
