@@ -19,7 +19,7 @@ import numpy
 
 from ..arrays import dtypes
 from . import graph
-from .frames import passes_on
+from .frames import passes_on, shorten
 
 HALF, SINGLE = numpy.dtype("float16"), numpy.dtype("float32")
 
@@ -54,15 +54,19 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
     @passes_on
     @functools.wraps(function)
     def widening(*args: Any, **kwargs: Any) -> Any:
-        for x in args:
-            if is_half(x) or type(x) in (list, tuple) and x and is_half(x[0]):
-                break
-        else:
-            if not kwargs or not any(map(is_half, kwargs.values())):
+        try:
+            for x in args:
+                if is_half(x) or type(x) in (list, tuple) and x and is_half(x[0]):
+                    break
+            else:
+                if not kwargs or not any(map(is_half, kwargs.values())):
+                    return function(*args, **kwargs)
+            if kwargs.get("dtype") is not None or not all(map(is_half, _floating((args, kwargs)))):
                 return function(*args, **kwargs)
-        if kwargs.get("dtype") is not None or not all(map(is_half, _floating((args, kwargs)))):
-            return function(*args, **kwargs)
-        result = function(*map(widened, args), **{k: widened(v) for k, v in kwargs.items()})
+            result = function(*map(widened, args), **{k: widened(v) for k, v in kwargs.items()})
+        except Exception as error:
+            shorten(error)
+            raise
         if type(result) is tuple:
             return tuple(map(narrowed, result))
         return type(result)(*map(narrowed, result)) if isinstance(result, tuple) \
