@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from operations import agree_with_pytorch
 
 import tinytensor as tt
 
@@ -505,3 +506,53 @@ def test_a_piece_that_is_written_is_no_longer_a_part_of_the_split():
     first *= 3
     (whole * first.sum() + second.sum()).sum().backward()
     assert x.grad.tolist() == y.grad.tolist()
+
+
+# ---------------------------------------------------------------- repeated and absent positions
+
+
+@pytest.mark.parametrize(("shape", "dim", "index"), [
+    ((5, 5), -1, [4, 3, 3, 4, 0]), ((5, 5), 0, [1, 1]), ((), 0, [0, 0]), ((3,), 0, []),
+    ((0, 2), 0, [])])
+def test_the_gradient_of_a_value_that_fills_slices(shape, dim, index):
+    """Each slice counts once, however often it is named."""
+    x = numpy.random.default_rng(0).normal(size=shape)
+    agree_with_pytorch(lambda library, x, value: library.index_fill(
+        x, dim, library.tensor(index, dtype=library.int64), value), x, numpy.array(2.0))
+
+
+@pytest.mark.parametrize("size", [(2, 0), (0, 3), (0,), (0, 1, 2)])
+def test_an_index_without_elements_may_have_any_rank(size):
+    for shape in ((5,), (5, 2), ()):
+        x = numpy.ones(shape)
+        for call in (lambda library, x, i: x.gather(0, i),
+                     lambda library, x, i: x.scatter(0, i, 1.0),
+                     lambda library, x, i: x.scatter(0, i, library.ones(size).double()),
+                     lambda library, x, i: x.scatter_add(0, i, library.ones(size).double()),
+                     lambda library, x, i: x.scatter_reduce(0, i, library.ones(size).double(),
+                                                            "sum"),
+                     lambda library, x, i: x.gather(3, i)):
+            agree_with_pytorch(call, x, numpy.zeros(size, numpy.int64))
+
+
+@pytest.mark.parametrize("reduce", ["prod", "mean", "amax", "amin", "sum"])
+@pytest.mark.parametrize("include_self", [True, False])
+def test_slices_that_are_reduced(reduce, include_self):
+    rng = numpy.random.default_rng(0)
+    for shape, dim, kind in (((4,), 0, float), ((4, 3), -1, float), ((), 0, float), ((4,), 0, int)):
+        index = numpy.array([0, 1, 0, 2, 0] if shape else [0])
+        source = rng.integers(-9, 9, [*shape[:-1], 5] if shape else ()).astype(kind)
+        agree_with_pytorch(lambda library, x, i, source, dim=dim: x.index_reduce(
+            dim, i, source, reduce, include_self=include_self),
+            rng.integers(11, 15, shape).astype(kind), index, source)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (7, 3), (3, 7), (3, 3, 3), (1, 1), (0, 3), (3,),
+                                   (3, 3, 2)])
+def test_filling_the_diagonal(shape):
+    x = numpy.random.default_rng(0).normal(size=shape)
+    for value in (0.0, -numpy.inf, 2):
+        for wrap in (False, True):
+            agree_with_pytorch(lambda library, x, v=value, w=wrap: (x * x).fill_diagonal_(v, w), x)
+    if len(shape) == 2:
+        agree_with_pytorch(lambda library, x: (x * 1).t().fill_diagonal_(1.0), x)

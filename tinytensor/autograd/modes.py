@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import threading
 from collections.abc import Callable
 from typing import Any, Self, TypeVar, overload
@@ -12,7 +13,7 @@ from ..arrays.devices import array_module, as_array, is_array
 from .frames import place_of
 
 F = TypeVar("F", bound=Callable[..., Any])
-CHECKED = "checked"  # recorded, and every result is checked for NaN and inf
+CHECKED = "checked"  # recorded, and checked as `detect_anomaly` says
 
 
 class _Everywhere:
@@ -160,9 +161,15 @@ class set_grad_enabled(_Switch):  # noqa: N801
 
 
 class detect_anomaly(_Switch):  # noqa: N801
-    """Raises at the first recorded operation, or derivative, that produces NaN or inf.
+    """Raises where NaN, or an infinity that the program did not ask for, first appears.
 
-    The error names the operation and the line that called it.
+    The error names the recorded operation and the line that called it. It is raised for
+
+    - a result with NaN;
+    - a result with an infinity if no argument has one, as log(0), 1 / 0 and an overflow of exp
+      give. An infinity that is an argument, such as the -inf of a mask, is no anomaly;
+    - a gradient with NaN. Infinite gradients are not looked for, as in PyTorch, which checks the
+      backward only.
     """
 
     def __init__(self, check_nan: bool = True):
@@ -212,14 +219,45 @@ def is_inference_mode_enabled() -> bool:
     return mode.inference
 
 
-def check_finite(node: Any, results: tuple[Any, ...], phase: str) -> None:
-    """Raises if the op of `node` produced NaN or inf."""
-    for result in results:
-        array = as_array(getattr(result, "_array", result))
-        if not is_array(array) or array.dtype.kind != "f":
+# ---------------------------------------------------------------- what detect_anomaly checks
+
+
+def check_forward(node: Any, results: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:
+    """Raises if a result of the call that left `node` has NaN, or an infinity that no argument has.
+
+    `arguments` are the arrays, numbers and sequences that the operation was given.
+    """
+    for test in ("isnan", "isinf"):
+        if not _any(test, results):
             continue
-        xp = array_module(array)
-        if not bool(xp.isfinite(array).all()):
-            kind = "NaN" if bool(xp.isnan(array).any()) else "inf"
-            raise RuntimeError(f"detect_anomaly: the {phase} of {node.op.name}, called at "
-                               f"{place_of(node)}, produced {kind}")
+        if not _any(test, arguments):
+            raise _anomaly("forward", node, "produced " + KINDS[test])
+        if test == "isnan":
+            raise _anomaly("forward", node, "was given NaN")
+
+
+def check_backward(node: Any, gradient: Any) -> None:
+    """Raises if a gradient that the rules of `node` computed has NaN."""
+    if _any("isnan", gradient):
+        raise _anomaly("backward", node, "produced NaN")
+
+
+KINDS = {"isnan": "NaN", "isinf": "inf"}
+
+
+def _anomaly(phase: str, node: Any, what: str) -> RuntimeError:
+    return RuntimeError(f"detect_anomaly: the {phase} of {node.op.name}, called at "
+                        f"{place_of(node)}, {what}")
+
+
+def _any(test: str, values: Any) -> bool:
+    """Whether numpy.isnan or isinf holds for an element of arrays, Tensors, numbers or sequences
+    of them.
+    """
+    if isinstance(values, tuple | list):
+        return any(_any(test, value) for value in values)
+    if isinstance(values, float):
+        return bool(getattr(math, test)(values))
+    array = as_array(getattr(values, "_array", values))
+    return is_array(array) and array.dtype.kind == "f" \
+        and bool(getattr(array_module(array), test)(array).any())

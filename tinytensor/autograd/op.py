@@ -46,7 +46,7 @@ from .frames import OWN, passes_on
 from .graph import pick, tensor_of
 from .halves import is_half, narrowed, widened
 from .inputs import Signature, array_of, prepare, take_sequence
-from .modes import CHECKED, check_finite, mode
+from .modes import CHECKED, check_forward, mode
 from .versions import owner
 
 PACKAGE = __name__.partition(".")[0]
@@ -63,7 +63,8 @@ class Op:
     def __init__(self, forward: Callable[..., Any], *, promotes: str = "",
                  promoted: tuple[str, ...] = (), view: bool = False,
                  residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (),
-                 widens: bool = True, place: tuple[str, int] | None = None):
+                 widens: bool = True, refuses_bool: bool = False,
+                 place: tuple[str, int] | None = None):
         self.forward = forward
         self.name = forward.__name__.rstrip("_")
         code = forward.__code__
@@ -73,6 +74,7 @@ class Op:
         self.promoted = promoted or self.signature.inputs
         self.view = view
         self.widens = widens and not view
+        self.refuses_bool = refuses_bool
         # A notebook's cell that is run again replaces its rules and kernels.
         self.replaceable = not forward.__module__.startswith(f"{PACKAGE}.")
         self.residuals = residuals
@@ -153,7 +155,7 @@ class Op:
         for i, tensor in enumerate(tensors):
             tensor._node = pick(node, i, tensor._array) if self.outputs else node
         if mode.enabled is CHECKED:
-            check_finite(node, tuple(tensors), "forward")
+            check_forward(node, tuple(tensors), tuple(values[n] for n in self.signature.order))
 
     def forward_on(self, xp: Any, *args: Any, **kwargs: Any) -> Any:
         """The forward on arrays of the module `xp`, or a kernel of it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from ..arrays.numbers import python_number
 from ..autograd.frames import warn
 from ..autograd.halves import in_single
 from ..autograd.table import composed
@@ -136,9 +137,9 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
 
 def _huber(input: Tensor, target: Tensor, delta: float) -> Tensor:
     """error² / 2 up to |error| = delta, continued by its tangent."""
-    error = input - target
-    size = error.abs()
-    return where(size < delta, 0.5 * square(error), delta * (size - 0.5 * delta))
+    size = (input - target).abs()
+    bounded = size.clamp(max=delta)  # without a square, whose gradient is NaN at infinity
+    return bounded * (size - 0.5 * bounded)
 
 
 @composed(widens=True, home="nn.functional", method=False, samples=[
@@ -199,7 +200,7 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     losses = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:
         large = target > 1
-        counts = target * large + ~large  # 1 where the approximation is not added
+        counts = where(large, target, 1.0)  # 1 where the approximation is not added
         stirling = counts * log(counts) - counts + 0.5 * log(2 * math.pi * counts)
         losses = losses + stirling * large
     return reduced("poisson_nll_loss", losses, reduction)
@@ -220,13 +221,14 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: 
         ValueError: a negative variance, or one of another shape; another reduction.
     """
     need_one_of("gaussian_nll_loss", "reduction", reduction, REDUCTIONS, ValueError)
+    var = python_number(var)
     if isinstance(var, int | float):
         least, log_var = var, math.log(max(var, eps))
         var = max(var, eps)
     else:
         least = var._array.min() if var.numel() else 0.0
         var = _fitting_variance(input, var)
-        var = var + (var.clamp(min=eps) - var).detach()
+        var = where(var < eps, var - var.detach() + eps, var)
         log_var = log(var)
     if least < 0:
         raise ValueError(f"gaussian_nll_loss: var must not be negative, got {least}")
