@@ -7,7 +7,8 @@ compared with PyTorch elsewhere. A kernel that declines everything it is given h
 
 from __future__ import annotations
 
-from itertools import chain
+import operator
+from itertools import chain, count
 from typing import Any
 
 import numpy
@@ -18,7 +19,7 @@ import tinytensor
 from tinytensor.arrays.dispatch import Dispatch, KernelSettings, use_kernels
 from tinytensor.arrays.threads import Threads
 from tinytensor.autograd.table import TABLE
-from tinytensor.checking.calls import arguments_of, evaluate
+from tinytensor.checking.calls import Drawn, arguments_of, evaluate, is_drawn, replace
 from tinytensor.checking.checks import compare_kernels
 from tinytensor.kernels import loops
 from tinytensor.kernels.cpu import convolution, linalg
@@ -157,6 +158,75 @@ def test_on_memory_that_is_not_dense_or_not_aligned(entry, sample, dtype, layout
         return flat.copy_(x.reshape(-1)).view(tuple(x.shape))
 
     compare_kernels(entry, arguments_of(sample, entry.name), dtype, lambda x: change(x).detach())
+
+
+# Inputs far from 0, whose differences a sum in another order would lose, and very small and large
+# ones, whose products underflow and overflow.
+MAGNITUDES = [*((1.0, offset) for offset in (1e2, 1e4, 1e6, 1e8)),
+              *((scale, 0.0) for scale in (1e-20, 1e-10, 1e5, 1e15))]
+EPS = {dtype: float(numpy.finfo(dtype).eps) for dtype in (numpy.float32, numpy.float64)}
+
+
+def rescaled(arguments: Any, scale: float, offset: float, dtype: Any, which: Any) -> Any:
+    """The arguments of a call with other numbers in some of the floating point inputs."""
+    position = count()
+
+    def change(x: Drawn) -> Drawn:
+        if x.array.dtype.kind != "f":
+            return x
+        array = x.array * scale + offset if which(next(position)) else x.array
+        return Drawn(array.astype(dtype).astype(numpy.float64), x.grad)
+
+    return replace(arguments, is_drawn, change)
+
+
+def distances(found: list[Any], exact: list[Any]) -> list[Any]:
+    """The largest difference of each result and gradient, where both are finite."""
+    return [None if x is None else numpy.abs(numpy.where(
+        numpy.isfinite(x) & numpy.isfinite(y), x - y.astype(float), 0)).max(initial=0)
+        for x, y in zip(found, exact, strict=True)]
+
+
+def results_of(entry: Any, arguments: Any, dtype: Any) -> list[Any]:
+    return list(chain(*evaluate(entry, arguments, dtype)))
+
+
+def some(entry: Any) -> list[S]:
+    """A third of the samples, to save time."""
+    return (LARGE.get(entry.name) or list(entry.samples))[::3]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # float32 overflows
+@on_samples(ENTRIES, some)
+def test_far_from_zero_and_at_any_scale(entry, sample):
+    """A kernel is about as accurate as its reference.
+
+    How much a result suffers from rounding is measured: it is the distance between the reference
+    in float32 and in float64. At 1e8 float32 has nothing left of the inputs, and what float64
+    suffers there is estimated from 1e6. Where the distance exceeds the result nothing is compared.
+    """
+    for which in (bool, operator.not_):  # all inputs but the first, the first
+        before: list[Any] = []
+        for scale, offset in MAGNITUDES:
+            arguments = [rescaled(arguments_of(sample, entry.name), scale, offset, dtype, which)
+                         for dtype in EPS]
+            with use_kernels(False):
+                rounded = results_of(entry, arguments[0], numpy.float32)
+                exact = [results_of(entry, part, numpy.float64) for part in arguments]
+            suffered = distances(rounded, exact[0])
+            losses = [suffered, [x and 1e4 * x for x in before] if offset == 1e8 else suffered]
+            before = suffered
+            for dtype, part, truth, loss in zip(EPS, arguments, exact, losses, strict=True):
+                found = results_of(entry, part, dtype)
+                for mine, single, true, far, lost in zip(
+                        found, rounded, truth, distances(found, truth), loss, strict=True):
+                    if mine is None:
+                        continue
+                    finite = numpy.isfinite(single)
+                    assert numpy.isfinite(mine[finite]).all(), (scale, offset, dtype)
+                    size = numpy.abs(true[numpy.isfinite(true)]).max(initial=0)
+                    allowed = 8 * lost * EPS[dtype] / EPS[numpy.float32] + 64 * EPS[dtype] * size
+                    assert far <= allowed or lost > size, (scale, offset, dtype)
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:overflow:RuntimeWarning")

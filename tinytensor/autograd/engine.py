@@ -27,7 +27,7 @@ from numpy import ndarray
 from ..arrays.devices import array_module, as_array, is_array, ones_like
 from . import graph, versions
 from .graph import Node, new, tensor_of, tensors
-from .halves import narrowed, widened
+from .halves import is_half, narrowed, widened
 from .modes import CHECKED, check_backward, mode, set_mode
 from .versions import check_unwritten, note_write
 
@@ -197,6 +197,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     Raises:
         GradientShapeError: `shape` does not broadcast to the shape of `g`.
     """
+    if is_half(g):  # the gradient of a view
+        return narrowed(unbroadcast(widened(g), shape))
     extra = len(g.shape) - len(shape)
     if extra < 0 or any(m not in (1, n) for n, m in zip(g.shape[extra:], shape, strict=True)):
         raise GradientShapeError(g, shape)

@@ -40,6 +40,7 @@ from typing import Any, ClassVar
 from ..arrays.devices import array_module, result_array
 from ..arrays.dispatch import Dispatch, parameter_names
 from . import graph
+from .engine import unbroadcast
 from .errors import recover
 from .frames import OWN, passes_on
 from .graph import pick, tensor_of
@@ -133,17 +134,14 @@ class Op:
         """The results of the forward; they and the residuals go into `values` too."""
         arrays = [values[name] for name in self.signature.inputs]
         xp = array_module(*arrays[0]) if self.signature.variadic else array_module(*arrays)
-        if half:
-            values.update({name: widened(value) for name, value in values.items()})
-        results = self.forward_on(xp, **values)
+        given = {name: widened(x) for name, x in values.items()} if half else values
+        results = self.forward_on(xp, **given)
         results = results if self.outputs or self.residuals else (results,)
         count = len(self.outputs) or 1
         outs, residuals = [result_array(out) for out in results[:count]], results[count:]
-        if half:
-            outs = [narrowed(out) for out in outs]
         values |= dict(zip(self.outputs or ("out",), outs, strict=True))
         values |= dict(zip(self.residuals, residuals, strict=True))
-        return outs
+        return [narrowed(out) for out in outs] if half else outs
 
     def _record(self, tensors: list[Any], inputs: tuple[Any, ...], values: dict[str, Any],
                 half: bool) -> None:
@@ -171,6 +169,8 @@ class Op:
         """This op inside another op's forward or rule, in the array language `xp`."""
         if xp is graph.tensors:
             return self.function(*args, **kwargs)
+        if self.widens and is_half(args[0]):  # the gradient of a view, whose rule does not widen
+            return narrowed(self.run(xp, *map(widened, args), **kwargs))
         out = self.forward_on(xp, *args, **kwargs)
         return out[0] if self.residuals else out
 
@@ -220,8 +220,12 @@ class Op:
             gradients = rule(xp, **{name: values[name] for name in rule.parameters})
             several = len(names) > 1 or self.signature.variadic
             for receiver, d in zip(receivers, gradients if several else (gradients,), strict=True):
-                if receiver is not None and d is not None:
-                    sums.add(receiver, narrowed(d) if node.half else d)
+                if receiver is None or d is None:
+                    continue
+                if node.half:  # rounded after the sum over what was broadcast
+                    d = narrowed(d if d.shape == receiver.shape
+                                 else unbroadcast(d, receiver.shape))
+                sums.add(receiver, d)
 
     @functools.cached_property
     def derivatives(self) -> dict[tuple[str, ...], Dispatch]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..arrays.dispatch import parameter_names
 from .frames import passes_on, shorten
-from .halves import is_half, narrowed, widened
+from .halves import in_single
 from .inputs import ALIASES
 from .op import PACKAGE, Op
 
@@ -141,29 +141,12 @@ def composed(keywords: dict[str, str] | None = None, widens: bool = False, **ent
         names = {new: old for new, old in {**ALIASES, **(keywords or {})}.items()
                  if old in known and new not in known}
         if widens:
-            function = _in_single(function)
+            function = in_single(function)
         called = _with_other_names(names, function) if names else function
         _enter(Entry(name=function.__name__.rstrip("_"), function=called, **entry))
         return function
 
     return define
-
-
-def _in_single(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which computes with float16 Tensors in float32 and rounds its results once."""
-    @passes_on
-    @functools.wraps(function)
-    def widening(*args: Any, **kwargs: Any) -> Any:
-        for x in args:
-            if is_half(x):
-                break
-        else:
-            if not kwargs or not any(map(is_half, kwargs.values())):
-                return function(*args, **kwargs)
-        result = function(*map(widened, args), **{k: widened(v) for k, v in kwargs.items()})
-        return tuple(map(narrowed, result)) if isinstance(result, tuple) else narrowed(result)
-
-    return widening
 
 
 def _with_other_names(names: dict[str, str], function: Callable[..., Any]) -> Callable[..., Any]:

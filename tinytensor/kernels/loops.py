@@ -28,10 +28,10 @@ from ..arrays.dispatch import KernelSettings
 from ..autograd.frames import warn
 from .pool import pool
 
-# LLVM fast-math flags. Additions may be reordered, so that sums use SIMD, and fused with products.
+# LLVM fast-math flags. A product and a sum may be fused, which rounds once instead of twice.
 # NaN and infinities keep their meaning.
-REORDERED = {"contract", "reassoc", "nsz"}
-EXACT = {"contract"}  # where the order matters, as in the range reduction of `exp`
+EXACT = {"contract"}
+REORDERED = {"contract", "reassoc", "nsz"}  # additions may be reordered, so that sums use SIMD
 
 INLINED = {"nogil": True, "fastmath": EXACT, "error_model": "numpy", "forceinline": True}
 
@@ -173,8 +173,17 @@ class Loop:
 
 
 def loop(function: Callable[..., Any]) -> Loop:
-    """Decorates a loop over arrays. It runs without the GIL and may reorder sums."""
-    return Loop(function, {"nogil": True, "fastmath": REORDERED, "error_model": "numpy"})
+    """Decorates a loop over arrays. It runs without the GIL and keeps the order of operations."""
+    return Loop(function, {"nogil": True, "fastmath": EXACT, "error_model": "numpy"})
+
+
+def reordered(function: Callable[..., Any]) -> Loop:
+    """As `inlined`, for a sum whose additions LLVM may reorder, and that does nothing else.
+
+    What is added has to come from an `inlined` function: a subtraction in this one could be
+    reordered with the sum.
+    """
+    return Loop(function, {**INLINED, "fastmath": REORDERED})
 
 
 def undivided(function: Callable[..., Any]) -> Loop:

@@ -17,6 +17,7 @@ from .. import random
 from ..arrays import Array, devices, dtypes
 from ..autograd import graph
 from ..autograd.frames import warn
+from ..autograd.halves import in_single
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from . import elementwise
@@ -227,7 +228,12 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     Klambauer et al. 2017.
     """
     alpha, scale = 1.6732632423543772, 1.0507009873554805
-    return written(selu)(input) if inplace else elu(input, alpha) * scale
+    return written(selu)(input) if inplace else _scaled_elu(input, alpha, scale)
+
+
+@in_single
+def _scaled_elu(input: Tensor, alpha: float, scale: float) -> Tensor:
+    return elu(input, alpha) * scale
 
 
 @composed(method=False, samples=[*WIDE, S(t(3, 4), 0.5)])
@@ -240,7 +246,12 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     if alpha == 0:
         raise RuntimeError("celu: alpha must not be 0")
     need_floating("celu", input)
-    return written(celu)(input, alpha) if inplace else elu(input / alpha) * alpha
+    return written(celu)(input, alpha) if inplace else _stretched_elu(input, alpha)
+
+
+@in_single
+def _stretched_elu(input: Tensor, alpha: float) -> Tensor:
+    return elu(input / alpha) * alpha
 
 
 # ---------------------------------------------------------------- gated units
@@ -318,7 +329,8 @@ def _(xp, g, input):
     return xp.where(input <= -3, 0.0, inner)
 
 
-@composed(home=FUNCTIONAL, method=False, samples=[S(t(3, 4)), S(t(4, 3), 0), S(t(2, 6, 3), dim=1)])
+@composed(widens=True, home=FUNCTIONAL, method=False, samples=[
+    S(t(3, 4)), S(t(4, 3), 0), S(t(2, 6, 3), dim=1)])
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a sigmoid(b), where a and b are the halves of the input along a dim.
 
@@ -376,13 +388,13 @@ def hardsigmoid(xp, input: Array):
 hardsigmoid.vjp(input=lambda xp, g, input: masked(xp, g, (input > -3) & (input < 3)) * (1 / 6))
 
 
-@composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(ints(3))])
+@composed(widens=True, home=FUNCTIONAL, method=False, samples=[*unary(), S(ints(3))])
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|). Shapes: (*) -> (*)."""
     return input / (1 + input.abs())
 
 
-@composed(home=FUNCTIONAL, method=False, samples=[*unary(), S(ints(3))])
+@composed(widens=True, home=FUNCTIONAL, method=False, samples=[*unary(), S(ints(3))])
 def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x). Shapes: (*) -> (*)."""
     refuse_bool("tanhshrink", input._array)
@@ -461,14 +473,14 @@ softmax_with_dtype = _with_dtype(softmax)
 _with_dtype(log_softmax)
 
 
-@composed(home=FUNCTIONAL, method=False, samples=SAMPLES)
+@composed(widens=True, home=FUNCTIONAL, method=False, samples=SAMPLES)
 def softmin(input: Tensor, dim: int | None = None,
             dtype: dtypes.dtype | None = None) -> Tensor:
     """softmax(-x) along a dim. Shapes: (*) -> (*)."""
     return softmax_with_dtype(-input, _given_dim("softmin", dim, input.ndim), dtype)
 
 
-@composed(home=FUNCTIONAL, method=False, samples=[], scalar="random")
+@composed(widens=True, home=FUNCTIONAL, method=False, samples=[], scalar="random")
 def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10,
                    dim: int = -1) -> Tensor:
     """softmax((logits + noise) / tau): a differentiable draw from the classes along a dim.

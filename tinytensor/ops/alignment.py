@@ -52,7 +52,7 @@ def _by_enumeration(torch: Any) -> Any:
     return ctc_loss
 
 
-@composed(home="nn.functional", method=False, reference=_by_enumeration, samples=[
+@composed(widens=True, home="nn.functional", method=False, reference=_by_enumeration, samples=[
     S(t(4, 2, 3), numpy.array([[1, 2], [2, 0]]), [4, 3], [2, 1], reduction="none"),
     S(t(5, 2, 3), numpy.array([[1, 1], [0, 1]]), [5, 4], [2, 2], 2),
     S(t(3, 2, 3), numpy.array([1, 2, 2]), [3, 3], [2, 1], reduction="sum"),

@@ -33,7 +33,7 @@ def _math_only(torch):
         query, key, value, mask, is_causal=is_causal, scale=scale)
 
 
-@op(promotes="floating", method=False, internal=True, residuals=("logsumexp",),
+@op(promotes="floating", method=False, internal=True, residuals=("largest", "total"),
     reference=_math_only, samples=[
         S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 2), None, False, 0.5),
         S(t(2, 1, 3, 4), t(3, 5, 4), t(2, 3, 5, 4), None, True, 0.3),
@@ -46,21 +46,24 @@ def attention(xp, query: Array, key: Array, value: Array, mask: Array | None, is
 
     Shapes: (*, L, E), (*, S, E), (*, S, V), mask (*, L, S) -> (*, L, V); batch dims broadcast.
 
-    Of the scores only the log-sum-exp is kept, one number for each query. The rule computes the
-    scores again (Dao et al. 2022).
+    Of the scores only the largest and the sum of powers are kept, two numbers for each query. The
+    rule computes the scores again (Dao et al. 2022). Their log-sum-exp alone would lose the digits
+    of the sum where scores are large.
     """
     scores = _scores(xp, query, key, mask, is_causal, scale)
     if not math.prod(scores.shape):
-        return xp.matmul(scores, value), xp.sum(scores, axis=-1, keepdims=True)
+        nothing = xp.sum(scores, axis=-1, keepdims=True)
+        return xp.matmul(scores, value), nothing, nothing
     largest = xp.amax(scores, axis=-1, keepdims=True)
     powers = xp.exp(scores - largest)
     total = xp.sum(powers, axis=-1, keepdims=True)
-    return xp.matmul(powers / total, value), largest + xp.log(total)
+    return xp.matmul(powers / total, value), largest, total
 
 
 @attention.vjp("query", "key", "value", "mask")
-def _(xp, g, needs, query, key, value, mask, is_causal, scale, out, logsumexp):
-    weights = xp.exp(_scores(xp, query, key, mask, is_causal, scale) - logsumexp)
+def _(xp, g, needs, query, key, value, mask, is_causal, scale, out, largest,
+      total):
+    weights = xp.exp(_scores(xp, query, key, mask, is_causal, scale) - largest) / total
     # The gradient of softmax is weights * (d - Σ weights * d); that sum equals Σ g * out.
     d_scores = weights * (xp.matmul(g, xp.swapaxes(value, -1, -2))
                           - xp.sum(g * out, axis=-1, keepdims=True))
@@ -84,7 +87,7 @@ def _reference(torch):
     return attention
 
 
-@composed(home="nn.functional", method=False, reference=_reference, samples=[
+@composed(widens=True, home="nn.functional", method=False, reference=_reference, samples=[
     S(t(3, 4), t(3, 4), t(3, 4)), S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 2)),
     S(t(2, 1, 3, 4), t(3, 5, 4), t(2, 3, 5, 4), is_causal=True),
     S(t(2, 3, 4), t(2, 2, 4), t(2, 2, 4), is_causal=True, scale=0.3),

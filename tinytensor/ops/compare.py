@@ -178,7 +178,8 @@ def bitwise_right_shift(xp, input: Array, other: Array):
     return xp.right_shift(input, other)
 
 
-@composed(samples=[S(t(3), t(3)), S(t(2, 3), t(3), rtol=10.0), S(ints(3), ints(3), rtol=1.0),
+@composed(widens=True, samples=[
+    S(t(3), t(3)), S(t(2, 3), t(3), rtol=10.0), S(ints(3), ints(3), rtol=1.0),
                    S(bools(3), bools(3))])
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08,
             equal_nan: bool = False) -> Tensor:
@@ -203,7 +204,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     return same | isfinite(error) & (error <= allowed)
 
 
-@composed(samples=[S(t(3), t(3)), S(t(2, 3), t(2, 3), rtol=100.0)])
+@composed(widens=True, samples=[S(t(3), t(3)), S(t(2, 3), t(2, 3), rtol=100.0)])
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08,
              equal_nan: bool = False) -> bool:
     """Whether all elements are close, as a Python bool. Shapes: (*), (*) -> bool."""

@@ -473,7 +473,7 @@ def _conv_transpose(dims: int) -> Callable[..., Any]:
     Raises:
         RuntimeError: shapes that do not fit; an output without elements; a parameter out of
             range; output_padding not below stride or dilation.
-    """, samples=_conv_transpose_samples(dims))
+    """, widens=True, samples=_conv_transpose_samples(dims))
 
 
 def _conv_transpose_samples(n: int) -> list[S]:

@@ -118,7 +118,7 @@ def _of_triangle(name):
     return reference
 
 
-@composed(scalar=LAPACK, reference=_of_triangle("cholesky_solve"), samples=[
+@composed(widens=True, scalar=LAPACK, reference=_of_triangle("cholesky_solve"), samples=[
     S(t(3, 2), Regular((3, 3))), S(t(3, 2), Regular((3, 3)), upper=True)])
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """X of A X = B from the Cholesky factor L of A. Shapes: (*, n, k), (*, n, n) -> (*, n, k)."""
@@ -127,7 +127,7 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     return solve_triangular(transpose(lower, -2, -1), Y, upper=True)
 
 
-@composed(scalar=LAPACK, reference=_of_triangle("cholesky_inverse"), samples=[
+@composed(widens=True, scalar=LAPACK, reference=_of_triangle("cholesky_inverse"), samples=[
     S(Regular((3, 3))), S(Regular((3, 3)), upper=True)])
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A from its Cholesky factor. Shapes: (*, n, n) -> (*, n, n)."""
@@ -230,7 +230,8 @@ def _(xp, g, eigenvalues, eigenvectors):
     return (d + transposed(xp, d)) * 0.5
 
 
-@composed(home="linalg", method=False, samples=[S(Definite((3, 3))), S(t(2, 3, 3), "U")],
+@composed(widens=True, home="linalg", method=False, samples=[
+    S(Definite((3, 3))), S(t(2, 3, 3), "U")],
           scalar=LAPACK)
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric matrices, ascending. Shapes: (*, n, n) -> (*, n).
@@ -310,7 +311,7 @@ _top_level("svd", lambda input, some=True: USV(*(
         lambda usv: (usv[0], usv[1], usv[2].mT))(_svd_like_numpy(torch)(A, not some)))
 
 
-@composed(home="linalg", method=False, samples=[S(t(4, 3)), S(t(2, 3, 4)), S(t(0, 3))],
+@composed(widens=True, home="linalg", method=False, samples=[S(t(4, 3)), S(t(2, 3, 4)), S(t(0, 3))],
           scalar=LAPACK)
 def svdvals(A: Tensor) -> Tensor:
     """The singular values, descending. Shapes: (*, n, m) -> (*, min(n, m)).
@@ -360,7 +361,7 @@ def _(xp, g, A, out):
     return d + mm(mm(Ph, P), gh - mm(mm(gh, P), A))
 
 
-@composed(home="linalg", method=False, scalar=LAPACK, samples=[
+@composed(widens=True, home="linalg", method=False, scalar=LAPACK, samples=[
     S(t(4, 3)), S(t(2, 3, 4)), S(t(4, 3), rtol=1e-3), S(t(4, 3), atol=1e-3), S(t(0, 3))])
 def pinv(A: Tensor, *, atol: Tensor | float | None = None, rtol: Tensor | float | None = None,
          hermitian: bool = False) -> Tensor:
@@ -378,13 +379,13 @@ def pinv(A: Tensor, *, atol: Tensor | float | None = None, rtol: Tensor | float 
     return pseudoinverse(A, _cutoff(values, A.shape, atol, rtol)._array)
 
 
-@composed(samples=[S(t(4, 3)), S(t(3, 3), 1e-3)], scalar=LAPACK)
+@composed(widens=True, samples=[S(t(4, 3)), S(t(3, 3), 1e-3)], scalar=LAPACK)
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     """As `linalg.pinv` with rtol = rcond. Shapes: (*, n, m) -> (*, m, n)."""
     return pinv(input, rtol=rcond)
 
 
-@composed(home="linalg", method=False, scalar=LAPACK, samples=[
+@composed(widens=True, home="linalg", method=False, scalar=LAPACK, samples=[
     S(t(4, 3)), S(t(2, 3, 4)), S(t(3, 3), atol=2.0), S(t(3, 3), rtol=0.5)])
 def matrix_rank(A: Tensor, *, atol: Tensor | float | None = None,
                 rtol: Tensor | float | None = None, hermitian: bool = False) -> Tensor:
@@ -402,7 +403,7 @@ LeastSquares = namedtuple(  # type: ignore[name-match]
     "lstsq", "solution residuals rank singular_values")
 
 
-@composed(home="linalg", method=False, scalar=LAPACK, samples=[
+@composed(widens=True, home="linalg", method=False, scalar=LAPACK, samples=[
     S(t(4, 2), t(4, 3)), S(t(2, 4), t(2, 3)), S(t(2, 4, 2), t(2, 4, 1)), S(t(4, 2), t(4))],
     reference=lambda torch: lambda A, B: tuple(
         x if i == 0 else x.detach() for i, x in enumerate(torch.linalg.lstsq(A, B))))
@@ -506,7 +507,7 @@ def _(xp, g, A, sign):
     return scale * xp.where(singular, _cofactors(xp, A) * math.inf, transposed(xp, regular))
 
 
-@composed(samples=[S(Regular((3, 3))), S(Regular((2, 2, 2)))], scalar=LAPACK)
+@composed(widens=True, samples=[S(Regular((3, 3))), S(Regular((2, 2, 2)))], scalar=LAPACK)
 def logdet(input: Tensor) -> Tensor:
     """log det; NaN if the determinant is negative. Shapes: (*, n, n) -> (*)."""
     sign, size = slogdet(input)
@@ -516,7 +517,7 @@ def logdet(input: Tensor) -> Tensor:
 # ---------------------------------------------------------------- powers
 
 
-@composed(scalar=LAPACK, samples=[
+@composed(widens=True, scalar=LAPACK, samples=[
     S(t(3, 3), 0), S(t(3, 3), 1), S(t(2, 3, 3), 5), S(Regular((3, 3)), -2)])
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """A @ A @ ..., n times, by squaring; for negative n, of the inverse.

@@ -139,7 +139,7 @@ def _pair(a, term_a, b, term_b, wanted):
     return reshape(product, lengths[0] + lengths[1] + lengths[3]), [*batch, *left, *right]
 
 
-@composed(method=False, samples=[
+@composed(widens=True, method=False, samples=[
     S("ij,jk->ik", t(2, 3), t(3, 4)), S("ij,jk", t(2, 3), t(3, 4)), S("bA", t(2, 3)),
     S("ii", t(3, 3)), S("ii->i", t(3, 3)), S("iij->ji", t(3, 3, 2)), S("iji->j", t(2, 3, 2)),
     S("i,j->ij", t(2), t(3)), S("i,i->i", t(3), t(3)), S("ij->", t(2, 3)), S("ij->j", t(2, 3)),

@@ -15,6 +15,7 @@ import numpy
 
 from ..arrays import Array, dtypes
 from ..arrays.numbers import is_number, python_number
+from ..autograd.halves import in_single
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import is_floating, need_floating, need_one_of, refuse_bool
@@ -28,9 +29,10 @@ INTEGERS = [S(ints(5, low=-9, high=9), 4), S(ints(5, low=-9), ints(1, low=2))]
 # ---------------------------------------------------------------- arithmetic
 
 
-def _times_alpha(name: str, input: Tensor | float, other: Tensor | float,
-                 alpha: float) -> Tensor | float:
-    """alpha * other.
+@in_single
+def _with_alpha(name: str, combine: Any, input: Tensor | float, other: Tensor | float,
+                alpha: float) -> Tensor:
+    """combine(input, alpha * other).
 
     Raises:
         RuntimeError: alpha is a float, and both operands are integers; for differences, bool.
@@ -40,7 +42,7 @@ def _times_alpha(name: str, input: Tensor | float, other: Tensor | float,
     if isinstance(alpha, float) and not is_floating(input) and not is_floating(other):
         raise RuntimeError(f"{name}: alpha={alpha} is a float, the operands are integers; "
                            "convert one of them with .float()")
-    return other * alpha
+    return combine(input, other * alpha)
 
 
 @op(promotes="common", operator="__add__", commutative=True, inplace=True, array_names=("add",),
@@ -63,7 +65,7 @@ def add_with_alpha(input: Tensor, other: Tensor | float, *, alpha: float = 1) ->
     Raises:
         RuntimeError: integers, and an alpha that is a float.
     """
-    return add(input, other if alpha == 1 else _times_alpha("add", input, other, alpha))
+    return add(input, other) if alpha == 1 else _with_alpha("add", add, input, other, alpha)
 
 
 @op(promotes="common", operator="__sub__", inplace=True, array_names=("subtract",),
@@ -86,7 +88,7 @@ def sub_with_alpha(input: Tensor, other: Tensor | float, *, alpha: float = 1) ->
     Raises:
         RuntimeError: integers, and an alpha that is a float; an operand of bool (use `^` or `~`).
     """
-    return sub(input, other if alpha == 1 else _times_alpha("sub", input, other, alpha))
+    return sub(input, other) if alpha == 1 else _with_alpha("sub", sub, input, other, alpha)
 
 
 @composed(method=False, samples=[S(t(2, 3), t(3)), S(t(2, 3), 1.5, alpha=2)])
@@ -96,7 +98,7 @@ def rsub(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     Raises:
         RuntimeError: integers, and an alpha that is a float; an operand of bool.
     """
-    return sub(other, input if alpha == 1 else _times_alpha("rsub", other, input, alpha))
+    return sub(other, input) if alpha == 1 else _with_alpha("rsub", sub, other, input, alpha)
 
 
 @op(promotes="common", operator="__mul__", commutative=True, inplace=True,
@@ -560,7 +562,7 @@ rint = _step("rint", "rint", "Rounded to the nearest integer, to the even one at
              method=False, internal=True, reference="round")
 
 
-@composed(inplace=True, scalar=STEP, samples=[
+@composed(widens=True, inplace=True, scalar=STEP, samples=[
     *unary(), S(t(3, 4), decimals=1), S(t(3, low=-900, high=900), decimals=-2), S(ints(3))])
 def round_(input: Tensor, *, decimals: int = 0) -> Tensor:
     """Rounded to `decimals` digits, to the even digit at a tie; integers are unchanged.
@@ -769,10 +771,16 @@ def lerp_with_number(input: Tensor, end: Tensor, weight: Tensor | float) -> Tens
         RuntimeError: the dtypes differ, or are not floating point.
     """
     need_floating("lerp", input)
-    return lerp(input, end, input.new_tensor(weight) if is_number(weight) else weight)
+    return _lerp_by(input, end, weight) if is_number(weight) else lerp(input, end, weight)
 
 
-@composed(inplace=True, samples=[S(t(2, 3), t(2, 3), t(3)), S(t(2, 3), t(3), t(2, 1), value=0.5),
+@in_single
+def _lerp_by(input: Tensor, end: Tensor, weight: float) -> Tensor:
+    return lerp(input, end, input.new_tensor(weight))
+
+
+@composed(widens=True, inplace=True, samples=[
+    S(t(2, 3), t(2, 3), t(3)), S(t(2, 3), t(3), t(2, 1), value=0.5),
                                  S(ints(3), ints(3), ints(3), value=2)])
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """input + value * tensor1 * tensor2. Shapes: (*), (*), (*) -> the broadcast shape.
@@ -784,7 +792,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     return add_with_alpha(input, tensor1 * tensor2, alpha=value)
 
 
-@composed(inplace=True, samples=[S(t(2, 3), t(2, 3), t(3, low=0.3)),
+@composed(widens=True, inplace=True, samples=[S(t(2, 3), t(2, 3), t(3, low=0.3)),
                                  S(t(2, 3), t(3), t(2, 1, low=0.3), value=0.5)])
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """input + value * tensor1 / tensor2. Shapes: (*), (*), (*) -> the broadcast shape.

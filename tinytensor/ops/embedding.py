@@ -8,6 +8,7 @@ from ..arrays import Array, devices, dtypes
 from ..arrays.devices import array_module
 from ..autograd import graph
 from ..autograd.graph import tensor_of
+from ..autograd.halves import in_single
 from ..autograd.modes import no_grad
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -80,9 +81,13 @@ def _bound_rows(weight, positions, max_norm, norm_type):
     with no_grad():
         used = array_module(positions._array).unique(positions._array)
         used = tensor_of(used, None)
-        rows = weight[used]
-        norms = (rows.abs() ** norm_type).sum(1, keepdim=True) ** (1 / norm_type)
-        weight[used] = where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
+        weight[used] = _bounded(weight[used], max_norm, norm_type)
+
+
+@in_single
+def _bounded(rows, max_norm, norm_type):
+    norms = (rows.abs() ** norm_type).sum(1, keepdim=True) ** (1 / norm_type)
+    return where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
 
 
 @composed(home="nn.functional", method=False, samples=[
@@ -136,15 +141,21 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None,
         weights = None if weights is None else getitem(weights, (kept,))
     rows = checked_embedding(tensor_of(array, None), weight, None, max_norm, norm_type,
                              scale_grad_by_freq)
-    bags = tensor_of(devices.to_device(bags, weight.device), None)
-    out = weight.new_zeros((len(ends) - 1, weight.shape[1]))
+    return _reduced(rows, tensor_of(devices.to_device(bags, weight.device), None), len(ends) - 1,
+                    weights, mode)
+
+
+@in_single
+def _reduced(rows, bags, count, weights, mode):
+    """The sum, mean or max of the rows of each bag, given the bag of each row."""
+    out = rows.new_zeros((count, rows.shape[1]))
     if mode == "max":
         index = broadcast_to(bags.unsqueeze(1), rows.shape)
         return scatter_reduce(out, 0, index, rows, "amax", include_self=False)
     total = index_add(out, 0, bags, rows if weights is None else rows * weights)
     if mode == "sum":
         return total
-    counts = index_add(out.new_zeros(len(ends) - 1), 0, bags, rows.new_ones(bags.numel()))
+    counts = index_add(out.new_zeros(count), 0, bags, rows.new_ones(bags.numel()))
     return total / counts.clamp(min=1).unsqueeze(1)
 
 

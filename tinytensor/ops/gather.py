@@ -144,7 +144,7 @@ def _scattered(name, input, dim, index, src):
     return at, getitem(src, tuple(slice(n) for n in index.shape or (1,)))
 
 
-@composed(inplace=True, samples=[
+@composed(widens=True, inplace=True, samples=[
     S(t(3, 4), 1, ints(3, 6, high=4), t(3, 6)),
     S(t(3), -1, ints(5, high=3), t(5)), S(t(), 0, ints(high=1), t()),
     S(ints(3), 0, ints(5, high=3), ints(5))])
@@ -165,7 +165,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 
 
-@composed(inplace=True, samples=[
+@composed(widens=True, inplace=True, samples=[
     *(S(t(3, 4), 1, ints(3, 6, high=4), t(3, 6), how) for how in REDUCTIONS),
     *(S(t(4), 0, ints(3, high=4), t(3), how, include_self=False) for how in REDUCTIONS),
     S(ints(4), 0, ints(6, high=4), ints(6, low=-5), "mean"),
@@ -311,7 +311,7 @@ def _as_slices(name, input, at, source):
     return reshape(source, selected)
 
 
-@composed(inplace=True, samples=[
+@composed(widens=True, inplace=True, samples=[
     S(t(3, 4), 0, ints(5, high=3), t(5, 4)), S(t(3, 4), -1, ints(2, high=4), t(3, 2), alpha=-0.5),
     S(t(3), 0, ints(2, high=3), t(2)), S(t(), 0, ints(high=1), t()),
     S(ints(3), 0, ints(4, high=3), ints(4), alpha=2)])
@@ -398,7 +398,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | float) ->
 # ---------------------------------------------------------------- any index
 
 
-@composed(inplace=True, samples=[
+@composed(widens=True, inplace=True, samples=[
         S(t(3, 4), (ints(1, high=3),), t(4)), S(t(3, 4), (bools(3, 4),), t()),
         S(t(3, 4), (ints(5, high=3), ints(5, high=4)), t(5), accumulate=True),
         S(t(3, 4), (ints(2, 1, low=-3, high=3), ints(3, high=4)), t(3), accumulate=True),
@@ -437,7 +437,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     return getitem(reshape(input, (-1,)), (array, Ellipsis))
 
 
-@composed(inplace=True, method=True, reference="Tensor.put", samples=[
+@composed(widens=True, inplace=True, method=True, reference="Tensor.put", samples=[
     S(t(3, 4), ints(1, low=-12, high=12), t(1)), S(t(2, 3), ints(2, 4, high=6), t(2, 4), True),
     S(t(2, 3), ints(8, high=6), t(2, 4), accumulate=True)])
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:

@@ -185,14 +185,15 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return matmul(input, tensor)
 
 
-@composed(home="linalg", method=False, samples=[
+@composed(widens=True, home="linalg", method=False, samples=[
     S(t(3, 4), t(3, 4)), S(t(3, 4), t(3, 1), dim=0), S(t(2, 1, 4), t(3, 4))])
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Σ x * y along a dim. Shapes: (*, n, *), (*, n, *) that broadcast -> (*)."""
     return (x * y).sum(dim)
 
 
-@composed(samples=[S(t(4), t(4)), S(t(2, 3, 4), t(5, 4)), S(t(), t(2, 3)), S(t(4), t(2, 4))])
+@composed(widens=True, samples=[
+    S(t(4), t(4)), S(t(2, 3, 4), t(5, 4)), S(t(), t(2, 3)), S(t(4), t(2, 4))])
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dims. Shapes: (*, n), (+, n) -> (*, +); a 0-d one scales.
 
@@ -204,7 +205,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
-@composed(aliases=("ger",), samples=[S(t(3), t(4)), S(t(0), t(4))])
+@composed(widens=True, aliases=("ger",), samples=[S(t(3), t(4)), S(t(0), t(4))])
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 
@@ -215,7 +216,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return reshape(input, (input.numel(), 1)) * vec2
 
 
-@composed(method=False, samples=[
+@composed(widens=True, method=False, samples=[
     S(t(2, 3, 4), t(3, 4, 5)), S(t(2, 3), t(4, 5), 0), S(t(2, 3, 4), t(4, 3), ([1, 2], [1, 0])),
     S(t(2, 3), t(3), dims=1), S(t(2, 3), t(2, 3), 2),
     S(t(2, 1, 3), t(2, 4, 3), ([0, 1], [0, 1]))])
@@ -272,7 +273,8 @@ def _scaled_sum(input, product, beta, alpha):
 ADDED = {"beta": 0.5, "alpha": -2}
 
 
-@composed(inplace=True, samples=[S(t(3, 2), t(3, 4), t(4, 2)), S(t(2), t(3, 4), t(4, 2), **ADDED),
+@composed(widens=True, inplace=True, samples=[
+    S(t(3, 2), t(3, 4), t(4, 2)), S(t(2), t(3, 4), t(4, 2), **ADDED),
                                  S(t(), t(3, 4), t(4, 2), beta=2)])
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1,
           alpha: float = 1) -> Tensor:
@@ -283,19 +285,20 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1,
     return _scaled_sum(input, mm(mat1, mat2), beta, alpha)
 
 
-@composed(inplace=True, samples=[S(t(3), t(3, 4), t(4)), S(t(1), t(3, 4), t(4), **ADDED)])
+@composed(widens=True, inplace=True, samples=[
+    S(t(3), t(3, 4), t(4)), S(t(1), t(3, 4), t(4), **ADDED)])
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * input + alpha * mat @ vec. Shapes: (n) or broadcastable, (n, k), (k) -> (n)."""
     return _scaled_sum(input, mv(mat, vec), beta, alpha)
 
 
-@composed(inplace=True, samples=[S(t(3, 4), t(3), t(4)), S(t(4), t(3), t(4), **ADDED)])
+@composed(widens=True, inplace=True, samples=[S(t(3, 4), t(3), t(4)), S(t(4), t(3), t(4), **ADDED)])
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2). Shapes: (n, m), (n), (m) -> (n, m)."""
     return _scaled_sum(input, outer(vec1, vec2), beta, alpha)
 
 
-@composed(inplace=True, samples=[S(t(2, 3, 2), t(2, 3, 4), t(2, 4, 2)),
+@composed(widens=True, inplace=True, samples=[S(t(2, 3, 2), t(2, 3, 4), t(2, 4, 2)),
                                  S(t(3, 2), t(2, 3, 4), t(2, 4, 2), **ADDED)])
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
             alpha: float = 1) -> Tensor:
@@ -306,7 +309,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
     return _scaled_sum(input, bmm(batch1, batch2), beta, alpha)
 
 
-@composed(inplace=True, samples=[S(t(3, 2), t(2, 3, 4), t(2, 4, 2)),
+@composed(widens=True, inplace=True, samples=[S(t(3, 2), t(2, 3, 4), t(2, 4, 2)),
                                  S(t(2), t(2, 3, 4), t(2, 4, 2), **ADDED)])
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
            alpha: float = 1) -> Tensor:
@@ -342,7 +345,7 @@ def _best_order(sizes):
     return split
 
 
-@composed(home="linalg", method=False, samples=[
+@composed(widens=True, home="linalg", method=False, samples=[
     S([t(2, 5), t(5, 3), t(3, 4), t(4, 2)]), S([t(4), t(4, 3), t(3)]), S([t(2, 3), t(3)])])
 def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     """The product of several matrices in the cheapest order; the first and last may be vectors.
@@ -373,7 +376,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     return reshape(out, out.shape[row:2 - column])
 
 
-@composed(method=False, samples=[S(t(2, 5), t(5, 3), t(3, 4))],
+@composed(widens=True, method=False, samples=[S(t(2, 5), t(5, 3), t(3, 4))],
           reference=lambda torch: lambda *matrices: torch.linalg.multi_dot(matrices))
 def chain_matmul(*matrices: Tensor) -> Tensor:
     """The product of several matrices in the cheapest order. Shapes: (n, k), ..., (p, m) -> (n, m).
@@ -385,7 +388,8 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 
-@composed(samples=[S(t(2, 3), t(3, 2)), S(t(2), t(3, 4)), S(t(2, 1, 3), t(2, 2)), S(t(), t(3))])
+@composed(widens=True, samples=[
+    S(t(2, 3), t(3, 2)), S(t(2), t(3, 4)), S(t(2, 1, 3), t(2, 2)), S(t(), t(3))])
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product: the blocks input[i, j] * other. Shapes: (n, m), (k, l) -> (nk, ml)."""
     rank = max(input.ndim, other.ndim)
@@ -406,7 +410,7 @@ def _cross(name, input, other, axis):
     return getitem(input, one) * getitem(other, two) - getitem(input, two) * getitem(other, one)
 
 
-@composed(home="linalg", method=False, samples=[
+@composed(widens=True, home="linalg", method=False, samples=[
     S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 1), dim=0), S(t(1, 3), t(4, 3))])
 def cross(input: Tensor, other: Tensor, *, dim: int | None = -1) -> Tensor:
     """The cross product of vectors of 3 elements. Shapes: (*, 3), (*, 3) -> (*, 3).
@@ -432,10 +436,10 @@ def _first_cross(input, other, dim=None):
 
 
 _first_cross.__name__ = "cross"
-composed(samples=[S(t(2, 3), t(2, 3), dim=1), S(t(3, 3), t(3, 3), 0)])(_first_cross)
+composed(widens=True, samples=[S(t(2, 3), t(2, 3), dim=1), S(t(3, 3), t(3, 3), 0)])(_first_cross)
 
 
-@composed(samples=[S(t(3, 3)), S(t(2, 4)), S(t(0, 3)), S(ints(3, 3))])
+@composed(widens=True, samples=[S(t(3, 3)), S(t(2, 4)), S(t(0, 3)), S(ints(3, 3))])
 def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal of a matrix. Shapes: (n, m) -> ().
 
@@ -449,7 +453,7 @@ def trace(input: Tensor) -> Tensor:
 # ---------------------------------------------------------------- covariances
 
 
-@composed(samples=[
+@composed(widens=True, samples=[
     S(t(3, 5)), S(t(5)), S(t(3, 5), correction=0), S(t(3, 5), fweights=ints(5, low=1, high=4)),
     S(t(3, 5), aweights=t(5, low=0.1, grad=False)), S(t(2, 4), correction=2, fweights=ints(
         4, low=1, high=4), aweights=t(4, low=0.1, grad=False))])
@@ -477,7 +481,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None,
     return matmul(centred * weights, centred.t()).squeeze() / left
 
 
-@composed(samples=[S(t(3, 5)), S(t(2, 2))])
+@composed(widens=True, samples=[S(t(3, 5)), S(t(2, 2))])
 def corrcoef(input: Tensor) -> Tensor:
     """The correlation coefficients of variables, one a row: covariances over both deviations.
 
@@ -571,7 +575,7 @@ def rectified_linear(input, weight, bias):
     return linear_relu(input, weight, bias)
 
 
-@composed(method=False, samples=[
+@composed(widens=True, method=False, samples=[
     S(t(5, 3), t(5, 4), t(2, 3, 4)), S(t(5, 3), t(5, 4), t(2, 3, 4), t(2)),
     S(t(2, 5, 3), t(2, 5, 4), t(6, 3, 4), t(6)), S(t(0, 3), t(0, 4), t(2, 3, 4), t(2))])
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

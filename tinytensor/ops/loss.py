@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from ..arrays.numbers import python_number
 from ..autograd.frames import warn
+from ..autograd.halves import in_single
 from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from .checks import need_one_of
@@ -97,7 +98,7 @@ def _weighted(name: str, losses: Tensor, weight: Tensor, reduction: str) -> Tens
     return total.sum() / weight.sum() if reduction == "mean" else reduced(name, total, reduction)
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(widens=True, home="nn.functional", method=False, samples=[
     *LOSS, S(t(3, 4), t(3, 4), weight=t(3, 4, low=0.1)),
     S(t(3, 4), t(3, 4), weight=t(3, 4), reduction="none")])
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
@@ -116,7 +117,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
     return reduced("mse_loss", losses, reduction)
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(widens=True, home="nn.functional", method=False, samples=[
     *LOSS, S(t(3, 4), t(3, 4), weight=t(3, 4, low=0.1))])
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
             weight: Tensor | None = None) -> Tensor:
@@ -141,7 +142,7 @@ def _huber(input: Tensor, target: Tensor, delta: float) -> Tensor:
     return bounded * (size - 0.5 * bounded)
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(widens=True, home="nn.functional", method=False, samples=[
     *NEAR, S(t(3, 4), t(3, 4), beta=0.3), S(t(3, 4), t(3, 4), beta=0.0)])
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
                    beta: float = 1.0) -> Tensor:
@@ -159,7 +160,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
     return reduced("smooth_l1_loss", losses, reduction)
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(widens=True, home="nn.functional", method=False, samples=[
     *NEAR, S(t(3, 4), t(3, 4), delta=0.3), S(t(3, 4), t(3, 4), weight=t(3, 4))])
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
                weight: Tensor | None = None) -> Tensor:
@@ -185,7 +186,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
 # ---------------------------------------------------------------- negative log-likelihoods
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), t(3, 4)), S(t(5, low=0.5), t(5, low=0.5), log_input=False, full=True),
     S(t(5), t(5, low=1.1, high=4), full=True, reduction="sum"),
     S(t(5, low=0.5), t(5), log_input=False, reduction="none")])
@@ -205,7 +206,7 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     return reduced("poisson_nll_loss", losses, reduction)
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), t(3, 4), t(3, 4, low=0.3)), S(t(3, 4), t(3, 4), t(3, 1, low=0.3), full=True),
     S(t(3, 4), t(3, 4), t(3, low=0.3), reduction="sum"), S(t(3, 4), t(3, 4), 0.7),
     S(t(3, 4), t(3, 4), t(3, 4, low=0.3, grad=False), eps=1.0, reduction="none")])
@@ -265,7 +266,13 @@ def squared_norm(parameters: Iterable[Tensor]) -> Tensor:
     Raises:
         ValueError: there are no parameters.
     """
-    squares = [square(p).sum() for p in parameters]
-    if not squares:
+    parameters = list(parameters)
+    if not parameters:
         raise ValueError("squared_norm: there are no parameters")
+    return _sum_of_squares(parameters)
+
+
+@in_single
+def _sum_of_squares(parameters: list[Tensor]) -> Tensor:
+    squares = [square(p).sum() for p in parameters]
     return sum(squares[1:], squares[0])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ..arrays import Array, dtypes
 from ..arrays.numbers import integers
+from ..autograd.halves import in_single
 from ..autograd.modes import no_grad
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -127,7 +128,7 @@ def _(xp, g, needs, input, normalized_shape, weight, bias, mean, var, eps):
     return standardize_back(xp, (g, None, None), needs, input, weight, bias, mean, var, dims, eps)
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), (4,)), S(t(2, 3, 4), (4,), t(4)), S(t(2, 3, 4), (3, 4), t(3, 4), 0.1),
     S(t(0, 3), (3,), t(3))])
 def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
@@ -178,6 +179,7 @@ def _update(running, value, momentum):
         running.mul_(1 - momentum).add_(value.to(running.dtype) * momentum)
 
 
+@in_single
 def _fixed(input, running_mean, running_var, weight, bias, eps, shape):
     """Normalised by given statistics: one factor and one shift for each channel."""
     factor = 1 / (running_var + eps).sqrt()
@@ -268,7 +270,7 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None,
     return out
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(widens=True, home="nn.functional", method=False, samples=[
     S(t(2, 4, 3), 2), S(t(2, 4, 3), 2, t(4), t(4)), S(t(2, 6), 3, t(6)),
     S(t(2, 4, 2, 2), 1, t(4), t(4)),
     S(t(2, 3, 4), 3, t(3), t(3)), S(t(2, 4), 2, eps=0.1)])

@@ -24,7 +24,7 @@ ORDERS = [S(t(2, 3, low=0.2), 1), S(t(2, 3), 3), S(t(2, 3, distinct=True), math.
           S(t(2, 3), 2.5, 0), S(t(2, 3, 4), 2, (0, -1), True)]
 
 
-@composed(home="linalg", method=False, samples=[S(t(2, 3)), S(t()), *ORDERS])
+@composed(widens=True, home="linalg", method=False, samples=[S(t(2, 3)), S(t()), *ORDERS])
 def vector_norm(x: Tensor, ord: float = 2, dim: Dim = None, keepdim: bool = False, *,
                 dtype: dtypes.dtype | None = None) -> Tensor:
     """(Σ |x|^ord)^(1/ord) over `dim` (int, tuple or all); its limits for ord inf, -inf and 0.
@@ -65,7 +65,7 @@ def _normed(name, x, dtype):
     return x if dtype is None else x.to(dtypes.resolve(dtype))
 
 
-@composed(home="linalg", method=False, samples=[
+@composed(widens=True, home="linalg", method=False, samples=[
     S(t(2, 3)), S(t(2, 3, 4), 1, (0, 2)), S(t(2, 3), "fro", keepdim=True), S(t(3, 2), math.inf),
     S(t(3, 2), -math.inf), S(t(3, 2, 4), -1, (-1, 0), True), S(t(2, 3), 2), S(t(2, 3), -2),
     S(t(2, 2, 3), "nuc")], scalar="LAPACK computes the singular values")
@@ -109,7 +109,7 @@ def _extremum(sizes, dim, largest, keepdim=False):
     return (amax if largest else amin)(sizes, dim, keepdim)
 
 
-@composed(home="linalg", method=False, samples=[
+@composed(widens=True, home="linalg", method=False, samples=[
     S(t(2, 3)), S(t(2, 3), 1), S(t(3), 3), S(t(2, 3), 1, 0), S(t(2, 3, 2), "fro", (0, 1)),
     S(t(2, 3, 2)), S(t(2, 3), None, 1, True)], reference="linalg.norm")
 def norm(A: Tensor, ord: str | float | None = None, dim: Dim = None,  # noqa: N803
@@ -134,7 +134,7 @@ def norm(A: Tensor, ord: str | float | None = None, dim: Dim = None,  # noqa: N8
     return vector_norm(A, ord, dim, keepdim, dtype=dtype)
 
 
-@composed(reference="norm", samples=[  # type: ignore[no-redef]
+@composed(widens=True, reference="norm", samples=[  # type: ignore[no-redef]
     S(t(2, 3)), S(t(2, 3), "fro", 1), S(t(2, 3), dim=0, keepdim=True), S(t()), *ORDERS])
 def norm(input: Tensor, p: str | float | None = "fro",  # noqa: F811 - not linalg's
          dim: Dim = None, keepdim: bool = False, dtype: dtypes.dtype | None = None) -> Tensor:
@@ -147,13 +147,14 @@ def norm(input: Tensor, p: str | float | None = "fro",  # noqa: F811 - not linal
     return vector_norm(input, 2 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
 
 
-@composed(samples=[S(t(2, 3), t(2, 3)), S(t(2, 3), t(3), 1), S(t(4), t(4), 3.0), S(t(), t())])
+@composed(widens=True, samples=[
+    S(t(2, 3), t(2, 3)), S(t(2, 3), t(3), 1), S(t(4), t(4), 3.0), S(t(), t())])
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The p-norm of input - other. Shapes: (*), (*) that broadcast -> ()."""
     return vector_norm(input - other, p)
 
 
-@composed(inplace=True, samples=[S(t(3, 4), 2, 0, 0.5), S(t(3, 4), 1, 1, 1.5),
+@composed(widens=True, inplace=True, samples=[S(t(3, 4), 2, 0, 0.5), S(t(3, 4), 1, 1, 1.5),
                                  S(t(2, 3, 4), 2.5, -2, 1.0), S(t(2, 3), float("inf"), 0, 0.4)])
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Scales slices along `dim` with a p-norm above maxnorm down to it. Shapes: (*) -> (*).
@@ -180,7 +181,8 @@ def _cond_of_pytorch(torch):
     return function
 
 
-@composed(home="linalg", method=False, scalar=LAPACK, reference=_cond_of_pytorch, samples=[
+@composed(widens=True, home="linalg", method=False, scalar=LAPACK, reference=_cond_of_pytorch,
+          samples=[
     S(Regular((3, 3))), S(t(2, 3, 4), 2), S(t(3, 4), -2), S(Regular((3, 3)), "fro"),
     S(Regular((2, 3, 3)), 1), S(Regular((3, 3)), -1), S(Regular((3, 3)), float("inf")),
     S(Regular((3, 3)), "nuc")])

@@ -72,7 +72,7 @@ PADS = [S(t(2, 3), (1, 2)), S(t(2, 3), (1, -1, -1, 2), "constant", 2.5), S(t(3),
         S(ints(3), (1, 1))]
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(widens=True, home="nn.functional", method=False, samples=[
     *PADS, *(S(t(2, *(4, 3, 5)[:d]), pads, m) for m in BORDERS
              for d, pads in ((1, (1, 2)), (2, (2, 1, 0, 3)), (2, (1, -1)), (2, (-1, 2)),
                              (3, (1, 2, 2, 1, 3, 1))))])

@@ -354,8 +354,9 @@ def _max_pool(dims: int) -> Callable[..., Any]:
 
     Raises:
         RuntimeError: a kernel larger than the padded input; padding of more than half a kernel.
-    """, samples=[*_pool_samples(dims, True), *_pool_samples(dims, True, return_indices=True)[::3],
-                  S(t(1, 2, *(7, 6, 5)[:dims], distinct=True), 2, 1, 1, 2)])
+    """, widens=True, samples=[
+        *_pool_samples(dims, True), *_pool_samples(dims, True, return_indices=True)[::3],
+        S(t(1, 2, *(7, 6, 5)[:dims], distinct=True), 2, 1, 1, 2)])
 
 
 max_pool1d, max_pool2d, max_pool3d = map(_max_pool, (1, 2, 3))
@@ -394,7 +395,7 @@ def _avg_pool(dims: int) -> Callable[..., Any]:
     Raises:
         RuntimeError: a kernel larger than the padded input; padding of more than half a kernel;
             integers, whose means PyTorch would truncate.
-    """, samples=samples + [S(x, 2, divisor_override=3)] * (dims > 1))
+    """, widens=True, samples=samples + [S(x, 2, divisor_override=3)] * (dims > 1))
 
 
 def _box_sum(input, lines):
@@ -479,7 +480,7 @@ def _adaptive_avg_pool(dims: int) -> Callable[..., Any]:
 
     Raises:
         RuntimeError: sizes below 0, or another number of them.
-    """, samples=_adaptive_samples(dims, False))
+    """, widens=True, samples=_adaptive_samples(dims, False))
 
 
 adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(
@@ -505,7 +506,7 @@ def _adaptive_max_pool(dims: int) -> Callable[..., Any]:
 
     Raises:
         RuntimeError: sizes below 0, or another number of them.
-    """, samples=[*samples, *(S(*s.args, return_indices=True) for s in samples[:2])])
+    """, widens=True, samples=[*samples, *(S(*s.args, return_indices=True) for s in samples[:2])])
 
 
 adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(
@@ -530,7 +531,7 @@ def _lp_pool(dims: int, mean: Callable[..., Any],
 
     Its derivative where the sum is 0 counts as 0. Shapes: (N, C, *size) or (C, *size) ->
     (N, C, *out) or (C, *out).
-    """, samples=[S(x, 2, 2), S(x, 3, 3, 2), S(x, 1.5, 2, ceil_mode=True)])
+    """, widens=True, samples=[S(x, 2, 2), S(x, 3, 3, 2), S(x, 1.5, 2, ceil_mode=True)])
 
 
 lp_pool1d, lp_pool2d, lp_pool3d = itertools.starmap(

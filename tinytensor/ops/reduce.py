@@ -33,10 +33,8 @@ def add_up(xp, x, over, keepdim):
 
     NumPy sums pairwise along the last axis only. Along others its float32 error is 1e-5 after
     262,000 rows. Products with a vector of ones, in blocks, are a hundred times more accurate and
-    2 to 20 times faster. float16 is summed in float32.
+    2 to 20 times faster.
     """
-    if x.dtype.kind == "f" and x.dtype.itemsize == 2:
-        return add_up(xp, x.astype(xp.float32), over, keepdim).astype(x.dtype)
     last = len(x.shape) - 1
     if x.dtype.kind != "f" or not over or len(over) > last or x.size < SMALL:
         return xp.add.reduce(x, axis=over, keepdims=keepdim)
@@ -107,8 +105,6 @@ def mean(xp, input: Array, dim: Dim = None, keepdim: bool = False):
     """
     if input.dtype.kind in "biu":
         need_floating("mean", input)
-    if input.dtype.kind == "f" and input.dtype.itemsize == 2:  # the sum may exceed its range
-        return mean.run(xp, input.astype(xp.float32), dim, keepdim).astype(input.dtype)
     n = count(input.shape, dim)
     return add_up(xp, input, axes(dim, input.ndim), keepdim) * (1 / n if n else math.nan)
 
@@ -129,7 +125,8 @@ def mean_as(input: Tensor, dim: Dim = None, keepdim: bool = False, *,
                 **aliases)
 
 
-@composed(samples=[*reductions(), S(ints(2, 3)), S(t(0, 3), 0), S(t(2, 3), 1, dtype="float64")],
+@composed(widens=True, samples=[
+    *reductions(), S(ints(2, 3)), S(t(0, 3), 0), S(t(2, 3), 1, dtype="float64")],
           scalar="asks for NaN")
 def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *,
            dtype: dtypes.dtype | None = None) -> Tensor:
@@ -140,7 +137,8 @@ def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *,
     return sum_as(_without_nan(input), dim, keepdim, dtype=dtype)
 
 
-@composed(samples=[*reductions(), S(t(2, 3), 1, dtype="float64")], scalar="asks for NaN")
+@composed(widens=True, samples=[
+    *reductions(), S(t(2, 3), 1, dtype="float64")], scalar="asks for NaN")
 def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *,
             dtype: dtypes.dtype | None = None) -> Tensor:
     """The mean over `dim` of the elements that are not NaN; NaN if there are none.
@@ -283,9 +281,6 @@ def _spread(name, input, dim, unbiased, keepdim, correction):
                         "correction, keepdim)")
     if not input.dtype.is_floating_point:
         need_floating(name, input)
-    if input.dtype is dtypes.float16:  # its squares overflow
-        pair = _spread(name, input.float(), dim, unbiased, keepdim, correction)
-        return tuple(x.half() for x in pair)
     correction = int(unbiased) if correction is None else correction
     centre = mean(input, dim, True)
     centred = input - centre
@@ -294,7 +289,7 @@ def _spread(name, input, dim, unbiased, keepdim, correction):
     return variance, centre if keepdim else centre.reshape(tuple(variance.shape))
 
 
-@composed(samples=SPREADS)
+@composed(widens=True, samples=SPREADS)
 def var(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
         correction: float | None = None) -> Tensor:
     """Σ (x - mean)² / (n - correction), where the correction is 1 unless given or unbiased=False.
@@ -307,7 +302,7 @@ def var(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: b
     return _spread("var", input, dim, unbiased, keepdim, correction)[0]
 
 
-@composed(samples=SPREADS)
+@composed(widens=True, samples=SPREADS)
 def std(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
         correction: float | None = None) -> Tensor:
     """The square root of `var`; its gradient where all elements are equal is 0.
@@ -317,14 +312,14 @@ def std(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: b
     return root(_spread("std", input, dim, unbiased, keepdim, correction)[0])
 
 
-@composed(method=False, samples=SPREADS)
+@composed(widens=True, method=False, samples=SPREADS)
 def var_mean(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
              correction: float | None = None) -> tuple[Tensor, ...]:
     """(var, mean). Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice."""
     return _spread("var_mean", input, dim, unbiased, keepdim, correction)
 
 
-@composed(method=False, samples=SPREADS)
+@composed(widens=True, method=False, samples=SPREADS)
 def std_mean(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepdim: bool = False, *,
              correction: float | None = None) -> tuple[Tensor, ...]:
     """(std, mean). Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice."""

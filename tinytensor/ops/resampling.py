@@ -140,7 +140,7 @@ def _drops_factor(mode, dims, antialias, size, out):
     return out == size and mode.endswith("linear") and not antialias
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(widens=True, home="nn.functional", method=False, samples=[
     *[S(t(2, 2, 4, 3), size=(7, 5), mode=m) for m in ("nearest", "nearest-exact", "area")],
     *[S(t(1, 2, 4, 3), scale_factor=(1.7, 2), mode=m)
       for m in ("nearest", "nearest-exact", "area", "bilinear", "bicubic")],
@@ -200,7 +200,7 @@ def interpolate(input: Tensor, size: int | Sequence[int] | None = None,
     return input
 
 
-@composed(home="nn.functional", method=False, reference="nn.functional.interpolate",
+@composed(widens=True, home="nn.functional", method=False, reference="nn.functional.interpolate",
           samples=[S(t(1, 2, 3, 3), scale_factor=2), S(t(1, 2, 3), 5, None, "linear", True)])
 def upsample(input: Tensor, size: int | Sequence[int] | None = None,
              scale_factor: float | Sequence[float] | None = None, mode: str = "nearest",
@@ -288,7 +288,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     return x.transpose(1, 2).reshape(n, c, *rest)
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(widens=True, home="nn.functional", method=False, samples=[
     S(t(2, 5, 3), 3), S(t(1, 4, 2, 3), 2, 0.5, 0.6, 2.0), S(t(1, 6, 2, 2, 2), 5),
     S(t(0, 3, 2), 3)])
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75,
@@ -313,7 +313,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
 # ---------------------------------------------------------------- sampling on a grid
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(widens=True, home="nn.functional", method=False, samples=[
     S(t(2, 2, 3), (2, 1, 4, 5), False), S(t(2, 2, 3), (2, 1, 4, 5), True),
     S(t(1, 3, 4), (1, 2, 2, 3, 4), False), S(t(1, 2, 3), (1, 1, 1, 3), False)])
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
@@ -422,7 +422,8 @@ _GRIDS = [{"mode": m, "padding_mode": p, "align_corners": a}
           for p in ("zeros", "border", "reflection") for a in (False, True)]
 
 
-@composed(home="nn.functional", method=False, scalar="positions choose from arrays of numbers",
+@composed(widens=True, home="nn.functional", method=False,
+          scalar="positions choose from arrays of numbers",
           samples=[*(S(t(2, 2, 4, 3), t(2, 3, 5, 2, low=-1.6, high=1.6), **g) for g in _GRIDS),
                    S(t(1, 2, 3, 4, 3), t(1, 2, 3, 2, 3, low=-1.2, high=1.2), align_corners=False),
                    S(t(0, 2, 3, 3), t(0, 2, 2, 2), align_corners=False)])

@@ -224,7 +224,8 @@ def _part(input, axis, start, stop):
     return getitem(input, (slice(None),) * axis + (slice(start, stop),))
 
 
-@composed(samples=[S(t(2, 4)), S(t(2, 4), 2), S(t(2, 4), dim=0), S(t(2, 3), 5), S(t(2, 3), 0),
+@composed(widens=True, samples=[
+    S(t(2, 4)), S(t(2, 4), 2), S(t(2, 4), dim=0), S(t(2, 3), 5), S(t(2, 3), 0),
                    S(t(2, 3), dim=0, prepend=t(1, 3), append=t(2, 3)), S(ints(4)), S(t(0, 3))])
 def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None,
          append: Tensor | None = None) -> Tensor:
@@ -272,7 +273,7 @@ AREAS = [S(t(2, 4)), S(t(2, 4), dim=0), S(t(2, 4), t(4)), S(t(2, 4), t(2, 4)), S
          S(t(3, 2), t(3), dim=0), S(t(2, 1)), S(ints(3))]
 
 
-@composed(method=False, aliases=("trapz",), samples=AREAS)
+@composed(widens=True, method=False, aliases=("trapz",), samples=AREAS)
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None,
               dim: int = -1) -> Tensor:
     """∫ y dx by trapezoids: Σ (x_{i+1} - x_i) (y_i + y_{i+1}) / 2. Shapes: (*, n), (n) -> (*).
@@ -284,7 +285,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None,
     return sum_(areas, axis)
 
 
-@composed(method=False, samples=AREAS)
+@composed(widens=True, method=False, samples=AREAS)
 def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None,
                          dim: int = -1) -> Tensor:
     """The running `trapezoid` from the first sample to each later one.

@@ -227,7 +227,8 @@ def bucketize(input: Tensor | float, boundaries: Tensor, *, out_int32: bool = Fa
 Histogram = namedtuple("Histogram", "hist bin_edges")
 
 
-@composed(samples=[S(t(20, grad=False), 5), S(t(4, 5, grad=False), 4, range=(-1.0, 1.0)),
+@composed(widens=True, samples=[
+    S(t(20, grad=False), 5), S(t(4, 5, grad=False), 4, range=(-1.0, 1.0)),
                    S(t(9, grad=False), 3, density=True), S(t(0, grad=False), 3),
                    S(t(7, grad=False), 4, weight=t(7, grad=False), density=True)],
           scalar="gives counts, not values")

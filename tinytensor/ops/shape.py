@@ -11,6 +11,7 @@ import numpy
 
 from ..arrays import Array, devices, dtypes
 from ..arrays.numbers import integers, is_integer
+from ..autograd import engine
 from ..autograd.errors import broadcast_problem
 from ..autograd.graph import tensor_of, tensors
 from ..autograd.table import composed, op
@@ -289,11 +290,8 @@ def broadcast_to(xp, input: Array, shape: Sequence[int]):
 
 
 @broadcast_to.vjp("input")
-def _(xp, g, input_shape):
-    extra = len(g.shape) - len(input_shape)
-    over = tuple(i for i, n in enumerate(g.shape)
-                 if i < extra or (input_shape[i - extra] == 1 and n != 1))
-    return xp.reshape(xp.sum(g, axis=over), input_shape) if over else g
+def _(g, input_shape):
+    return g if g.shape == input_shape else engine.unbroadcast(g, input_shape)
 
 
 @composed(varargs="size", reference="Tensor.expand", samples=[

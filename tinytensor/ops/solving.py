@@ -88,7 +88,7 @@ def _(xp, g, A, out, needs):
     return (-xp.matmul(d, transposed(xp, out)) if needs[0] else None), d
 
 
-@composed(home="linalg", method=False, scalar=LAPACK, samples=[
+@composed(widens=True, home="linalg", method=False, scalar=LAPACK, samples=[
     S(Regular((3, 3)), t(3)), S(Regular((3, 3)), t(3, 2)), S(Regular((2, 3, 3)), t(2, 3)),
     S(Regular((2, 3, 3)), t(3, 2)), S(Regular((3, 3)), t(2, 3), left=False)])
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
@@ -132,7 +132,7 @@ def _(xp, g, A, out, upper, unit, needs):
     return -xp.matmul(d, transposed(xp, out)) * triangle_mask(A, upper, strict=unit), d
 
 
-@composed(home="linalg", method=False, scalar=LAPACK, samples=[
+@composed(widens=True, home="linalg", method=False, scalar=LAPACK, samples=[
     S(Regular((3, 3)), t(3, 2), upper=True), S(Regular((2, 3, 3)), t(3, 2), upper=False),
     S(Regular((3, 3)), t(4, 3), upper=True, left=False),
     S(Regular((3, 3)), t(3, 2), upper=False, unitriangular=True)])

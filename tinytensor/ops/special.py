@@ -6,6 +6,7 @@ import math
 
 from ..arrays import Array
 from ..arrays.numbers import is_number
+from ..autograd.halves import in_single
 from ..autograd.table import op
 from ..tensors.tensor import Tensor
 from .checks import is_floating
@@ -60,11 +61,6 @@ def _polynomial(x, coefficients):
     return total
 
 
-def _in_single(xp, forward, input):
-    """`forward` of float16, computed in float32."""
-    return forward(xp, input.astype(xp.float32)).astype(input.dtype)
-
-
 @op(promotes="float", inplace=True, array_names=("erf",), samples=[
     *unary(), S(t(9, low=-7, high=7))])
 def erf(xp, input: Array):
@@ -72,8 +68,6 @@ def erf(xp, input: Array):
 
     A rational approximation after Cody 1969.
     """
-    if input.dtype.itemsize == 2:
-        return _in_single(xp, erf.op.forward, input)
     if input.size <= PIECE:
         return _erf(xp, input)
     flat = xp.reshape(input, (-1,))
@@ -101,8 +95,6 @@ def erfc(xp, input: Array):
 
     A rational approximation after Cody 1969.
     """
-    if input.dtype.itemsize == 2:
-        return _in_single(xp, erfc.op.forward, input)
     x = xp.clip(xp.absolute(input), 0, 28)
     scaled = _polynomial(x, ERFC_P) / _polynomial(x, ERFC_Q)
     # e**-x² from a part with an exact square and the small rest, because x² would lose digits.
@@ -118,8 +110,6 @@ def erfinv(xp, input: Array):
 
     Winitzki's approximation (2008), then two of Halley's steps.
     """
-    if input.dtype.itemsize == 2:
-        return _in_single(xp, erfinv.op.forward, input)
     y = xp.absolute(input)
     t = xp.log1p(-y * y)
     half = 2 / (math.pi * 0.147) + t / 2
@@ -178,6 +168,12 @@ def _(g, input, other):
 @xlogy.public
 def xlogy_with_number(input: Tensor | float, other: Tensor | float) -> Tensor:
     """input * log(other), 0 where input is 0. Shapes: (*), (*) -> the broadcast shape."""
+    return _xlogy_with(input, other) if is_number(other) or is_number(input) \
+        else xlogy(input, other)
+
+
+@in_single
+def _xlogy_with(input, other):
     if is_number(other):
         other = _beside(other, input)
     return xlogy(_beside(input, other) if is_number(input) else input, other)

@@ -10,6 +10,7 @@ from ..arrays import Array
 from ..arrays.devices import array_module, on
 from ..autograd import versions
 from ..autograd.graph import tensor_of
+from ..autograd.halves import widened
 from ..autograd.modes import enable_grad, no_grad
 from ..tensors.creation import number_of
 from ..tensors.tensor import Tensor
@@ -161,11 +162,11 @@ class LBFGS(Optimizer):
         return d
 
     def _gradient(self) -> Array:
-        """A copy of the gradients of all parameters, as one vector."""
+        """A copy of the gradients of all parameters, as one vector; in float32 for float16."""
         params = self.param_groups[0]["params"]
         xp = array_module(params[0]._array)
         return xp.concatenate([
-            (xp.zeros_like(p._array) if p.grad is None else p.grad._array).reshape(-1)
+            widened(xp.zeros_like(p._array) if p.grad is None else p.grad._array).reshape(-1)
             for p in params])
 
     def _move(self, t: float, d: Array) -> None:

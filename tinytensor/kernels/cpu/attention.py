@@ -64,7 +64,7 @@ def _empty_like(x: Array, size: int) -> Any:
 
 
 def _run(loop: Loop, arrays: Sequence[Any], mask: Array | None, is_causal: bool, scale: float,
-         logsumexp: Array) -> None:
+         kept: Array) -> None:
     """Runs the loop on several threads. It receives the ids of the arrays, see `memory.py`.
 
     The first three arrays are query, key and value.
@@ -74,7 +74,7 @@ def _run(loop: Loop, arrays: Sequence[Any], mask: Array | None, is_causal: bool,
     keys, columns = v.shape[2:]
     pool.split(loop, batch * heads, numpy.array([id(a) for a in arrays], numpy.int64), heads,
                queries, keys, size, columns, _mask_4d(mask, q, k), is_causal,
-               q.dtype.type(scale), logsumexp, least=-(-SCORES_PER_THREAD // (queries * keys)))
+               q.dtype.type(scale), kept, least=-(-SCORES_PER_THREAD // (queries * keys)))
 
 
 @attention.kernel("cpu")
@@ -86,23 +86,25 @@ def _(query: Array, key: Array, value: Array, mask: Array | None, is_causal: boo
     q, k, v = heads
     if k.shape[2:] != (v.shape[2], q.shape[3]):
         return None
-    out, logsumexp = _empty_like(q, v.shape[3]), numpy.empty(q.shape[:3], q.dtype)
-    _run(loops.attend, (q, k, v, out), mask, is_causal, scale, logsumexp)
+    out, kept = _empty_like(q, v.shape[3]), numpy.empty((2, *q.shape[:3]), q.dtype)
+    _run(loops.attend, (q, k, v, out), mask, is_causal, scale, kept)
     shape = query.shape[:-1]
-    return out.reshape((*shape, v.shape[3])), logsumexp.reshape((*shape, 1))
+    return out.reshape((*shape, v.shape[3])), *kept.reshape((2, *shape, 1))
 
 
 @attention.kernel("cpu", "query", "key", "value", "mask")
 def _(g: Array, needs: Sequence[bool], query: Array, key: Array, value: Array,
-      mask: Array | None, is_causal: bool, scale: float, out: Array, logsumexp: Array) -> Any:
+      mask: Array | None, is_causal: bool, scale: float, out: Array, largest: Array,
+      total: Array) -> Any:
     heads = _by_heads(query, key, value, g, out)
     if heads is None or needs[3] or (loops := _loops()) is None:
         return None
     q, k, v, d_out, y = heads
     if d_out.shape != y.shape or y.shape[2:] != (q.shape[2], v.shape[3]) \
-            or k.shape[2:] != (v.shape[2], q.shape[3]) or logsumexp.size != q[..., 0].size:
+            or k.shape[2:] != (v.shape[2], q.shape[3]) or largest.size != q[..., 0].size \
+            or total.size != largest.size:
         return None
     d_q, d_k, d_v = (_empty_like(x, x.shape[3]) for x in (q, k, v))
     _run(loops.attend_back, (q, k, v, y, d_out, d_q, d_k, d_v), mask, is_causal, scale,
-         logsumexp.reshape(q.shape[:3]))
+         numpy.stack([largest, total]).reshape(2, *q.shape[:3]))
     return d_q.reshape(query.shape), d_k.reshape(key.shape), d_v.reshape(value.shape), None

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy
 
-from .. import approximations
-from ..loops import loop
+from ..loops import loop, reordered
 from ..memory import matrix_of
 from ..vectors import get, put
 from .products import (
@@ -21,6 +20,7 @@ from .products import (
     whole_strips,
 )
 from .softmax import larger
+from .sums import power, product
 
 QUERIES = 48  # in a block: whole tiles of `multiply`, and the scores stay in the cache
 
@@ -34,12 +34,12 @@ def put_rows(x, pitch, factors, out, at, step, rows, columns):
             put(out, at + i * step + j, factor * get(x, i * pitch + j))
 
 
-@loop
+@reordered
 def sum_of_products(a, at_a, b, at_b, count):
     """Σ_j a[at_a + j] b[at_b + j] for j < count."""
     total = a.dtype.type(0)
     for j in range(count):
-        total += get(a, at_a + j) * get(b, at_b + j)
+        total += product(get(a, at_a + j), get(b, at_b + j))
     return total
 
 
@@ -66,15 +66,22 @@ def largest_of(x, at, count):
     return largest
 
 
-@loop
-def powers(x, at, count, shift):
+@reordered
+def put_powers(x, at, count, shift):
     """Replaces each y by e**(y - shift). Returns their sum."""
     total = x.dtype.type(0)
     for j in range(count):
-        power = approximations.exp(get(x, at + j) - shift)
-        put(x, at + j, power)
-        total += power
+        y = power(get(x, at + j), shift)
+        put(x, at + j, y)
+        total += y
     return total
+
+
+@loop
+def put_shares(x, at, count, shift, share):
+    """Replaces each y by e**(y - shift) share."""
+    for j in range(count):
+        put(x, at + j, power(get(x, at + j), shift) * share)
 
 
 @loop
@@ -85,14 +92,14 @@ def times_difference(d, weights, at, count, common):
 
 
 @loop
-def attend(start, stop, ids, heads, queries, keys, size, columns, mask, is_causal, scale,
-           logsumexp):
+def attend(start, stop, ids, heads, queries, keys, size, columns, mask, is_causal, scale, kept):
     """The forward for heads start to stop of (batch, heads, length, size).
 
     `ids` are the ids of query, key, value and out. The mask is empty, or its dims broadcast to
-    (batch, heads, queries, keys).
+    (batch, heads, queries, keys). `kept` gets the largest score of each query and the sum of its
+    powers.
     """
-    dtype, one = logsumexp.dtype, logsumexp.dtype.type(1)
+    dtype, one = kept.dtype, kept.dtype.type(1)
     shares = numpy.empty(QUERIES, dtype)  # 1 / the sum of the powers of a query
     # One strip more than needed: with a power of 2 all rows would share a few cache sets.
     pitch = whole_strips(shares, keys) + strip_of(shares)
@@ -117,9 +124,9 @@ def attend(start, stop, ids, heads, queries, keys, size, columns, mask, is_causa
                 if mask.size:
                     add_to(scores[i * pitch:i * pitch + own], row_of(mask, b, h, first + i))
                 shift = largest_of(scores, i * pitch, own)
-                total = powers(scores, i * pitch, own, shift)
+                total = put_powers(scores, i * pitch, own, shift)
                 fill_with_zeros(scores, i * pitch + own, i * pitch + seen)
-                logsumexp[b, h, first + i] = shift + approximations.log(total)
+                kept[0, b, h, first + i], kept[1, b, h, first + i] = shift, total
                 shares[i] = one / total
             multiply(scores, 0, pitch, 1, rows, seen, values, keys, columns, sums, width, False)
             put_rows(sums, width, shares, out, first * step, step, rows, columns)
@@ -127,13 +134,13 @@ def attend(start, stop, ids, heads, queries, keys, size, columns, mask, is_causa
 
 @loop
 def attend_back(start, stop, ids, heads, queries, keys, size, columns, mask, is_causal, scale,
-                logsumexp):
+                kept):
     """The gradients for heads start to stop; the scores are recomputed.
 
     `ids` are the ids of query, key, value, out, its gradient, and the gradients of query, key and
     value.
     """
-    dtype, one = logsumexp.dtype, logsumexp.dtype.type(1)
+    dtype, one = kept.dtype, kept.dtype.type(1)
     ones = numpy.ones(max(QUERIES, keys), dtype)
     scales = ones * scale
     pitch = whole_strips(ones, keys) + strip_of(ones)
@@ -176,7 +183,8 @@ def attend_back(start, stop, ids, heads, queries, keys, size, columns, mask, is_
                 own = min(first + i + 1, keys) if is_causal else keys
                 if mask.size:
                     add_to(weights[i * pitch:i * pitch + own], row_of(mask, b, h, first + i))
-                powers(weights, i * pitch, own, logsumexp[b, h, first + i])
+                put_shares(weights, i * pitch, own, kept[0, b, h, first + i],
+                           one / kept[1, b, h, first + i])
                 common = sum_of_products(d_out, (first + i) * g_step, out, (first + i) * step,
                                          columns)
                 times_difference(d_scores, weights, i * pitch, own, common)

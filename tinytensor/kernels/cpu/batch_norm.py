@@ -14,6 +14,7 @@ import numpy
 
 from ..loops import PIECE, Array, fits, loop
 from ..pool import pool
+from .sums import sum_of_block, sums_of_differences, sums_with_difference
 
 LEAST = 8  # elements of a channel in one image, below which NumPy is faster
 
@@ -54,26 +55,27 @@ def _flat(weight: Array | None, x: Array) -> Any:
 @loop
 def _standardize(start, stop, x, weight, bias, out, statistics, eps):
     """Sums squares about the mean of each image, then those means about their own mean (Chan et al.
-    1983): this keeps more digits in float32.
+    1983): this keeps more digits in float32. The means are counted from that of the first image.
     """
     number, (images, _, size) = x.dtype.type, x.shape
     means = numpy.empty(images)
     for c in range(start, stop):
-        squares = numpy.float64(0)
+        squares = origin = total = numpy.float64(0)
         for n in range(images):
             part = x[n, c]
-            total = number(0)
-            for i in range(size):
-                total += part[i]
-            centre = total / number(size)
-            total = number(0)
-            for i in range(size):
-                total += (part[i] - centre) * (part[i] - centre)
-            means[n], squares = centre, squares + total
+            centre = sum_of_block(part) / number(size)
+            rest, about_centre = sums_of_differences(part, centre)
+            rest = numpy.float64(rest) / size  # what rounding has left out of the centre
+            if n == 0:
+                origin = numpy.float64(centre)
+            means[n], squares = centre - origin + rest, squares + (about_centre - size * rest**2)
+            total += centre
         mean = means.sum() / images
         for n in range(images):
             squares += size * (means[n] - mean) ** 2
-        statistics[0, c], statistics[1, c] = mean, squares / (images * size)
+        if mean != mean:  # an infinity or NaN among the inputs
+            origin, mean = numpy.float64(0), total / images
+        statistics[0, c], statistics[1, c] = origin + mean, squares / (images * size)
         centre, scale = statistics[0, c], number(1) / math.sqrt(statistics[1, c] + eps)
         factor = scale * weight[c] if weight.size else scale
         shift = bias[c] if bias.size else number(0)
@@ -109,11 +111,7 @@ def _standardize_back(start, stop, g, x, weight, mean, var, g_mean, g_var, d, su
         centre, scale = mean[c], number(1) / math.sqrt(var[c] + eps)
         to_bias = to_weight = numpy.float64(0)
         for n in range(images):
-            part, grad = x[n, c], g[n, c]
-            total = weighted = number(0)
-            for i in range(size):
-                total += grad[i]
-                weighted += grad[i] * (part[i] - centre)
+            total, weighted = sums_with_difference(g[n, c], x[n, c], centre)
             to_bias, to_weight = to_bias + total, to_weight + weighted
         sums[0, c], sums[1, c] = to_weight * scale, to_bias
         factor = scale * weight[c] if weight.size else scale

@@ -16,8 +16,8 @@ from ...ops.normalization import layer_norm, standardize
 from ..loops import Array, fits, loop, rows_per_thread
 from ..pool import pool
 from . import batch_norm
+from .sums import sum_of, weighted_sums_with_difference
 
-BLOCK = 1024  # elements summed at once: a longer float32 sum would lose digits
 ROWS = 64  # in a block, whose part of the weight's gradient is summed at once
 
 
@@ -42,24 +42,6 @@ def _supported(x: Array, weight: Array | None, bias: Array | None,
     fit = (weight is None or weight.shape == row) and (bias is None or bias.shape == row) \
         and fits(x, weight, bias, least=1)
     return row if fit else None
-
-
-@loop
-def sum_of(x):
-    total = x.dtype.type(0)
-    if x.size > BLOCK:
-        for start in range(0, x.size, BLOCK):
-            total += sum_of_block(x[start:start + BLOCK])
-        return total
-    return sum_of_block(x)
-
-
-@loop
-def sum_of_block(x):
-    total = x.dtype.type(0)
-    for i in range(x.size):
-        total += x[i]
-    return total
 
 
 @layer_norm.kernel("cpu", work=lambda input: input.size)
@@ -155,12 +137,7 @@ def _standardize_back(start, stop, g, x, weight, mean, var, d, partial_sums, eps
     for row in range(start * ROWS, min(stop * ROWS, x.shape[0])):
         g_row, x_row, d_row = g[row], x[row], d[row]
         centre, scale = mean[row], number(1) / math.sqrt(var[row] + number(eps))
-        # Separate loops for sums and for writes: LLVM does not vectorise a loop with both.
-        by_bias = by_weight = number(0)
-        for i in range(size):
-            weighted = g_row[i] * weight[i]
-            by_bias += weighted
-            by_weight += weighted * (x_row[i] - centre)
+        by_bias, by_weight = weighted_sums_with_difference(g_row, weight, x_row, centre)
         shift = by_bias * scale / number(size)
         slope = by_weight * scale * scale * scale / number(size)
         for i in range(size):

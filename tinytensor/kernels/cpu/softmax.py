@@ -12,6 +12,7 @@ from ...ops.cross_entropy import label_cross_entropy
 from .. import approximations
 from ..loops import Array, fits, inlined, loop, rows, rows_per_thread, without_nan
 from ..pool import pool
+from .sums import put_powers, sum_of, sum_of_powers, sum_of_products
 
 
 @without_nan
@@ -44,12 +45,7 @@ def _softmax(start, stop, x, out):
     x, out = x[start:stop], out[start:stop]
     one = x.dtype.type(1)
     for row in range(x.shape[0]):
-        largest, total = largest_of(x, row), x.dtype.type(0)
-        for i in range(x.shape[1]):
-            power = approximations.exp(x[row, i] - largest)
-            out[row, i] = power
-            total += power
-        scale = one / total
+        scale = one / put_powers(x, row, largest_of(x, row), out)
         for i in range(x.shape[1]):
             out[row, i] *= scale
 
@@ -64,9 +60,7 @@ def _(g: Array, out: Array, dim: int) -> Any:
 def _softmax_back(start, stop, g, out, d):
     g, out, d = g[start:stop], out[start:stop], d[start:stop]
     for row in range(g.shape[0]):
-        total = g.dtype.type(0)
-        for i in range(g.shape[1]):
-            total += g[row, i] * out[row, i]
+        total = sum_of_products(g[row], out[row])
         for i in range(g.shape[1]):
             d[row, i] = out[row, i] * (g[row, i] - total)
 
@@ -80,12 +74,10 @@ def _(input: Array, dim: int) -> Any:
 def _log_softmax(start, stop, x, out):
     x, out = x[start:stop], out[start:stop]
     for row in range(x.shape[0]):
-        largest, total = largest_of(x, row), x.dtype.type(0)
+        largest = largest_of(x, row)
+        log = approximations.log(sum_of_powers(x, row, largest))
         for i in range(x.shape[1]):
-            total += approximations.exp(x[row, i] - largest)
-        log = approximations.log(total)
-        for i in range(x.shape[1]):
-            out[row, i] = x[row, i] - largest - log
+            out[row, i] = (x[row, i] - largest) - log
 
 
 @log_softmax.kernel("cpu", "input")
@@ -98,9 +90,7 @@ def _(g: Array, out: Array, dim: int) -> Any:
 def _log_softmax_back(start, stop, g, out, d):
     g, out, d = g[start:stop], out[start:stop], d[start:stop]
     for row in range(g.shape[0]):
-        total = g.dtype.type(0)
-        for i in range(g.shape[1]):
-            total += g[row, i]
+        total = sum_of(g[row])
         for i in range(g.shape[1]):
             d[row, i] = g[row, i] - approximations.exp(out[row, i]) * total
 
@@ -115,28 +105,21 @@ def _(input: Array, target: Array, reduction: str) -> Any:
     losses, largest, total = kept
     if reduction == "none":
         return losses.reshape(n), largest, total
-    loss = _sum(losses, n if reduction == "mean" else 1)
-    return numpy.array(loss, input.dtype), largest, total
+    loss = numpy.array(sum_of(losses.reshape(n)), input.dtype)
+    if reduction == "mean":
+        loss /= n
+    return loss, largest, total
 
 
 @loop
 def _label_cross_entropy(start, stop, x, labels, kept):
     for row in range(start, stop):
-        shift, total = largest_of(x, row), x.dtype.type(0)
-        for i in range(x.shape[1]):
-            total += approximations.exp(x[row, i] - shift)
+        shift = largest_of(x, row)
+        total = sum_of_powers(x, row, shift)
         label = labels[row]  # checked where it is used: another thread may have written it
         chosen = x[row, label] if 0 <= label < x.shape[1] else x.dtype.type(math.nan)
         kept[0, row, 0] = approximations.log(total) - (chosen - shift)
         kept[1, row, 0], kept[2, row, 0] = shift, total
-
-
-@loop
-def _sum(losses, count):
-    total = losses.dtype.type(0)
-    for row in range(losses.shape[0]):
-        total += losses[row, 0]
-    return total / losses.dtype.type(count)
 
 
 @label_cross_entropy.kernel("cpu", "input")

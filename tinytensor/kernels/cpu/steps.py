@@ -14,6 +14,7 @@ import math
 
 from ..loops import inlined, loop
 from ..memory import array_at
+from .sums import sum_of_products
 
 VECTORS = 64  # elements: a multiple of the vector length for every dtype
 
@@ -134,16 +135,9 @@ def square_sums(start, stop, addresses, sizes, sums, like):
         count = (sizes[t] + BLOCK - 1) // BLOCK
         for block in range(max(start, begin), min(stop, begin + count)):
             a = (block - begin) * BLOCK
-            sums[block] = square_sum(array_at(addresses[t, 0], a, min(a + BLOCK, sizes[t]), like))
+            x = array_at(addresses[t, 0], a, min(a + BLOCK, sizes[t]), like)
+            sums[block] = sum_of_products(x, x)
         begin += count
-
-
-@loop
-def square_sum(x):
-    total = x.dtype.type(0)
-    for i in range(x.size):
-        total += x[i] * x[i]
-    return total
 
 
 @loop

@@ -16,7 +16,10 @@ from .parametrizations import (
     as_matrix,
     check_iterations,
     dim_of_outputs,
+    image,
     norm_except,
+    of_length,
+    over_singular_value,
 )
 
 
@@ -94,7 +97,7 @@ class WeightNorm(ComputedWeight):
 
     def weight(self, module: Module, training: bool) -> Tensor:
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
-        return v * (g / norm_except(v, self.dim))
+        return of_length(g, v, self.dim)
 
     def register(self, module: Module, weight: Parameter) -> None:
         module.register_parameter(self.name + "_g", Parameter(
@@ -119,9 +122,10 @@ class SpectralNorm(ComputedWeight):
         if training:
             with no_grad():
                 for _ in range(self.n_power_iterations):
-                    v.copy_(functional.normalize(matrix.T.mv(u), dim=0, eps=self.eps))
-                    u.copy_(functional.normalize(matrix.mv(v), dim=0, eps=self.eps))
-        return weight / u.clone().dot(matrix.mv(v.clone()))  # the next forward writes into both
+                    v.copy_(image(matrix.T, u, self.eps))
+                    u.copy_(image(matrix, v, self.eps))
+        # The next forward writes into both.
+        return over_singular_value(weight, u.clone(), v.clone(), self.dim)
 
     def register(self, module: Module, weight: Parameter) -> None:
         rows, columns = as_matrix(weight.detach(), self.dim).shape

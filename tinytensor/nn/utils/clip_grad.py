@@ -10,6 +10,7 @@ from ...arrays.devices import array_module, as_array, by_device, is_gpu_array, o
 from ...arrays.dispatch import Dispatch
 from ...autograd import versions
 from ...autograd.graph import tensor_of
+from ...autograd.halves import is_half, narrowed, widened
 from ...tensors.creation import number_of, tensor
 from ...tensors.tensor import Tensor
 
@@ -50,7 +51,8 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0,
         arrays = [to_device(a, tensors[0].device) for a in arrays]
     xp = array_module(arrays[0])
     each = norms(xp, arrays, p)
-    total = tensor_of(as_array(_norm(xp, each, p)), None)
+    norm = as_array(_norm(xp, each, p))
+    total = tensor_of(narrowed(norm) if all(map(is_half, arrays)) else norm, None)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(f"get_total_norm: the {p}-norm of the gradients is {total.item()}, so "
                            "they cannot be clipped; a smaller learning rate may help, and "
@@ -68,23 +70,21 @@ norms = Dispatch("get_total_norm", _norms)
 
 def _norm(xp: Any, array: Any, p: float) -> Any:
     """The p-norm of the elements of one array."""
-    if array.dtype == "float16":  # squares overflow from 256 on
-        return _norm(xp, array.astype("float32"), p).astype("float16")
-    flat = array.reshape(-1)
+    flat = widened(array).reshape(-1)
     if p == 2:
         return xp.sqrt(xp.dot(flat, flat))
     if math.isinf(p):
         sizes = xp.abs(flat)
         return sizes.max() if p > 0 else sizes.min()
     if p == 0:
-        return (flat != 0).sum().astype(array.dtype)
+        return (flat != 0).sum().astype(flat.dtype)
     return (xp.abs(flat) ** p).sum() ** (1 / p)
 
 
 def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
                           total_norm: Tensor, foreach: bool | None = None) -> None:
     """Scales all gradients by min(1, max_norm / total_norm)."""
-    factor = float(number_of(max_norm)) / (total_norm._array + 1e-6)
+    factor = float(number_of(max_norm)) / (widened(total_norm._array) + 1e-6)
     factor = as_array(array_module(factor).minimum(factor, 1.0))
     if not is_gpu_array(factor) and factor.item() == 1:  # reading it on a GPU would wait
         return
@@ -97,7 +97,10 @@ def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float
 def _scale(xp: Any, arrays: list[Any], factor: Any) -> None:
     """Multiplies all arrays by one factor, in place."""
     for array in arrays:
-        array *= factor.astype(array.dtype)
+        if is_half(array):
+            array[...] = widened(array) * factor
+        else:
+            array *= factor.astype(array.dtype)
 
 
 scale = Dispatch("clip_grads_with_norm_", _scale)

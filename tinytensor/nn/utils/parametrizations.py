@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...autograd.halves import in_single
 from ...autograd.modes import no_grad
 from ...tensors.tensor import Tensor
 from .. import functional, init
@@ -11,12 +12,19 @@ from . import parametrize
 __all__ = ["spectral_norm", "weight_norm"]
 
 
+@in_single
 def norm_except(tensor: Tensor, dim: int | None) -> Tensor:
     """The 2-norm over all dims but `dim`, keeping dims; over all dims if it is None or -1."""
     if dim is None or dim == -1:
         return (tensor * tensor).sum().sqrt()
     over = tuple(i for i in range(tensor.ndim) if i != dim % tensor.ndim)
     return (tensor * tensor).sum(over, keepdim=True).sqrt() if over else tensor.abs()
+
+
+@in_single
+def of_length(g: Tensor, v: Tensor, dim: int | None) -> Tensor:
+    """g v / ‖v‖."""
+    return v * (g / norm_except(v, dim))
 
 
 class _WeightNorm(Module):
@@ -27,7 +35,7 @@ class _WeightNorm(Module):
         self.dim = dim
 
     def forward(self, weight_g: Tensor, weight_v: Tensor) -> Tensor:
-        return weight_v * (weight_g / norm_except(weight_v, self.dim))
+        return of_length(weight_g, weight_v, self.dim)
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """g and v that give a weight."""
@@ -82,7 +90,7 @@ class _SpectralNorm(Module):
         if self.training:
             power_iterations(matrix, self._u, self._v, self.n_power_iterations, self.eps)
         u, v = self._u.clone(), self._v.clone()  # the next forward writes into the buffers
-        return weight / u.dot(matrix.mv(v))
+        return over_singular_value(weight, u, v, self.dim)
 
     def right_inverse(self, value: Tensor) -> Tensor:
         """The value itself, which is right if its largest singular value is 1."""
@@ -92,6 +100,18 @@ class _SpectralNorm(Module):
 def as_matrix(weight: Tensor, dim: int) -> Tensor:
     """A weight as a matrix whose rows are the slices along dim."""
     return weight.movedim(dim, 0).flatten(1)
+
+
+@in_single
+def over_singular_value(weight: Tensor, u: Tensor, v: Tensor, dim: int) -> Tensor:
+    """A weight by the singular value that belongs to u and v."""
+    return weight / u.dot(as_matrix(weight, dim).mv(v))
+
+
+@in_single
+def image(matrix: Tensor, vector: Tensor, eps: float) -> Tensor:
+    """matrix @ vector, of length 1."""
+    return functional.normalize(matrix.mv(vector), dim=0, eps=eps)
 
 
 def check_iterations(n_power_iterations: int) -> None:
@@ -106,8 +126,8 @@ def power_iterations(matrix: Tensor, u: Tensor, v: Tensor, count: int, eps: floa
     with no_grad():
         matrix = matrix.detach()
         for _ in range(count):
-            u.copy_(functional.normalize(matrix.mv(v), dim=0, eps=eps))
-            v.copy_(functional.normalize(matrix.T.mv(u), dim=0, eps=eps))
+            u.copy_(image(matrix, v, eps))
+            v.copy_(image(matrix.T, u, eps))
 
 
 def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int = 1,
