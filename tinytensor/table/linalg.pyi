@@ -10,8 +10,8 @@ from .methods import Eigh, Lstsq, Qr, Svd
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """L of A = L Lᵀ for symmetric positive definite A, or with `upper` Lᵀ.
 
-    Shapes: (*, n, n) -> (*, n, n). Only the lower triangle of A is read; the gradient is
-    symmetric. Seeger et al. 2017, section 4.1.
+    Shapes: (*, n, n) -> (*, n, n). Only the lower triangle of A is read, with `upper` only the
+    upper one; the gradient is symmetric. Seeger et al. 2017, section 4.1.
 
     Raises:
         LinAlgError: a matrix is not positive definite; the message says which.
