@@ -47,10 +47,10 @@ def again(function: Any, **names: Any) -> Loop:
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty folder for entries, the only one."""
+    Numba.usable()  # which makes an entry
     monkeypatch.setattr(cache, "folders", lambda: [tmp_path])
     monkeypatch.setattr(cache, "target", lambda: tmp_path)
     monkeypatch.setattr(cache.Cache, "refused", False)
-    Numba.usable()
     return tmp_path
 
 

@@ -142,10 +142,9 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
     sums, results = Sums(roots, create_graph, retain_graph), {}
     grads, reached, unwritten = sums.grads, sums.reached, -versions.last_write
     kind, xp = None, tensors if create_graph else None
-    previous, place, depth = mode.enabled, mode.device, mode.depth
+    previous, place, depth, mode.depth = mode.enabled, mode.device, mode.depth, mode.depth + 1
     plain = useful is None and not create_graph and previous is not CHECKED
     try:
-        mode.depth = depth + 1
         set_mode(create_graph)
         while reached:
             age, node = heappop(reached)

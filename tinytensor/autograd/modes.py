@@ -7,6 +7,7 @@ import inspect
 import math
 import threading
 from collections.abc import Callable, Generator
+from threading import get_ident
 from typing import Any, Self, TypeVar, overload
 
 from ..arrays.devices import array_module, as_array, is_array
@@ -23,19 +24,6 @@ class _Everywhere:
         self.recorded = True  # in every thread, and nothing is checked
         self.exceptions: set[int] = set()  # threads of which that may not be true
         self.lock = threading.Lock()
-
-    def settle(self) -> None:
-        """To be called after each change of the calling thread's mode.
-
-        If an interrupt skips it after a change to True, ops ask for the mode of their thread until
-        its next change, which gives the same and takes longer.
-        """
-        with self.lock:
-            if mode.enabled is True:
-                self.exceptions.discard(threading.get_ident())
-            else:
-                self.exceptions.add(threading.get_ident())
-            self.recorded = not self.exceptions
 
 
 everywhere = _Everywhere()
@@ -65,13 +53,16 @@ def set_mode(enabled: bool | str) -> None:
     Ctrl-C may raise KeyboardInterrupt when any call begins, so a caller that puts the mode back
     does so again if this call fails.
     """
-    if enabled is not True:
-        with everywhere.lock:  # before the change: no op may take `recorded` for its mode
-            everywhere.exceptions.add(threading.get_ident())
+    thread = get_ident()
+    with everywhere.lock:
+        if enabled is True:  # the mode first: `recorded` may be False too often, never too seldom
+            mode.enabled = enabled
+            everywhere.exceptions.discard(thread)
+            everywhere.recorded = not everywhere.exceptions
+        else:
             everywhere.recorded = False
-    mode.enabled = enabled
-    if enabled is True:
-        everywhere.settle()
+            everywhere.exceptions.add(thread)
+            mode.enabled = enabled
 
 
 def _undo(enabled: bool | str, inference: bool) -> Generator[None]:
