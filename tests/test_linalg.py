@@ -330,6 +330,17 @@ def test_cholesky_reads_one_triangle(upper):
          numpy.array([[4.0, 1.0], [2.0, 9.0]]))
 
 
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
+def test_iterations_do_not_start_on_numbers_that_are_not_finite(bad):
+    """LAPACK's SVD of this matrix with an infinity does not end."""
+    A = tt.tensor([[bad, -0.8, -1.25, -1.7], [-1.2, 1.1, -0.2, -0.7], [0.5, -0.9, 0.5, 1.5]])
+    for function in (tt.linalg.svd, tt.linalg.svdvals, tt.linalg.pinv, tt.linalg.cond):
+        with pytest.raises(tt.linalg.LinAlgError, match=r"shape \(3, 4\) contains NaN or inf"):
+            function(A)
+    with pytest.raises(tt.linalg.LinAlgError, match=r"linalg.eigh: .* contains NaN or inf"):
+        tt.linalg.eigh(A[:, :3])
+
+
 def test_residuals_are_told_for_full_rank_only():
     a = drawn(6, 2) @ drawn(2, 4, seed=1)
     for library in (tt, torch):

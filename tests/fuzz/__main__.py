@@ -23,6 +23,7 @@ from .known import FAULTS  # noqa: E402
 from .programs import printed  # noqa: E402
 from .shrink import shrink  # noqa: E402
 
+HANGS = 120.0  # seconds after which a program counts as one that does not end
 SHOWN = 2  # programs of one kind of difference that are shrunk and printed
 
 
@@ -59,17 +60,18 @@ def main() -> None:
 
 def series(seed: int, number: int, end: float, features: list[str],
            kinds: collections.Counter[tuple[str, ...]]) -> int:
-    """Runs programs in a process of its own, since PyTorch may crash; the number of the next."""
+    """Runs programs in a process of its own, since one may crash or hang; number of the next."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     child = multiprocessing.get_context("fork").Process(
         target=run_programs, args=(sender, seed, number, end, features, kinds))
     child.start()
     sender.close()
     with contextlib.suppress(EOFError):
-        while True:
+        while receiver.poll(HANGS):
             number, kind = receiver.recv()
             if kind:
                 kinds[kind] += 1
+        child.kill()
     child.join()
     if child.exitcode:
         print(f"# ---- program {number} of seed {seed} ended the process "

@@ -215,7 +215,7 @@ def eigh(xp, A: Array, UPLO: str = "L"):
     """
     check_square("linalg.eigh", A)
     need_one_of("linalg.eigh", "UPLO", UPLO, ("L", "U"))
-    return converged("linalg.eigh", xp.linalg.eigh, A, UPLO=UPLO)
+    return converged("linalg.eigh", xp, xp.linalg.eigh, A, UPLO=UPLO)
 
 
 @eigh.vjp("A")
@@ -271,7 +271,7 @@ def svd(xp, A: Array, full_matrices: bool = True):
         RuntimeError: fewer than 2 dimensions, or not of float32 or float64.
     """
     check_matrices("linalg.svd", A)
-    return converged("linalg.svd", xp.linalg.svd, A, full_matrices=full_matrices)
+    return converged("linalg.svd", xp, xp.linalg.svd, A, full_matrices=full_matrices)
 
 
 @svd.vjp("A")
@@ -344,7 +344,7 @@ def pseudoinverse(xp, A: Array, cutoff: numpy.ndarray[Any, Any] | float = 1e-15)
 
     Shapes: (*, n, m) -> (*, m, n). The rule is that of Golub and Pereyra 1973, for every rank.
     """
-    U, values, Vh = converged("linalg.pinv", xp.linalg.svd, A, full_matrices=False)
+    U, values, Vh = converged("linalg.pinv", xp, xp.linalg.svd, A, full_matrices=False)
     kept = values > cutoff
     inverse = kept / xp.where(kept, values, xp.ones_like(values))
     return xp.matmul(transposed(xp, Vh) * xp.expand_dims(inverse, -2), transposed(xp, U))

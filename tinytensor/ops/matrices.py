@@ -76,12 +76,14 @@ def is_not_definite(xp, A):
     return ~((lowest > 0) & xp.isfinite(A).all(axis=(-2, -1)))
 
 
-def converged(name, function, A, *rest, **options):
+def converged(name, xp, function, A, *rest, **options):
+    """function(A, ...), or an error that names the op; LAPACK may iterate over inf for ever."""
+    if not bool(xp.isfinite(A).all()):
+        raise LinAlgError(f"{name}: the input of shape {tuple(A.shape)} contains NaN or inf")
     try:
         return function(A, *rest, **options)
     except NotSolvable as error:
-        raise LinAlgError(f"{name}: {error}; the input of shape {tuple(A.shape)} may contain NaN "
-                          "or inf") from None
+        raise LinAlgError(f"{name}: {error}; the input has shape {tuple(A.shape)}") from None
 
 
 # ---------------------------------------------------------------- helpers of the rules
