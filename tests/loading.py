@@ -32,6 +32,14 @@ class Probe:
                 "random": random.random(), "own": tinytensor.rand(1).item()}
 
 
+class Settings(Probe):
+    """What a worker has from the program."""
+
+    def __getitem__(self, i: int) -> Any:
+        return (os.environ.get("OF_THE_PROGRAM"), "PYTHONSAFEPATH" in os.environ,
+                f"{tinytensor.get_default_dtype()}", tinytensor.get_num_threads())
+
+
 class Changing:
     """Changes its array when a sample is read."""
 

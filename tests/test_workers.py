@@ -92,6 +92,19 @@ def test_own_numbers_do_not_depend_on_the_workers() -> None:
     assert drawn[0]["own"] == drawn[1]["own"] and drawn[0]["seed"] == drawn[1]["seed"]
 
 
+@pytest.mark.parametrize("method", ["forkserver", "fork"])
+def test_workers_have_the_settings_of_the_program(method: str,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OF_THE_PROGRAM", "yes")
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    tinytensor.set_default_dtype(tinytensor.float64)
+    try:
+        both = loader(loading.Settings(2), None, multiprocessing_context=method)
+        assert list(both) == [["yes", False, "tinytensor.float64", 1]] * 2
+    finally:
+        tinytensor.set_default_dtype(tinytensor.float32)
+
+
 def test_persistent_workers() -> None:
     both = loader(loading.Probe(), persistent_workers=True)
     one = columns(both)

@@ -10,6 +10,9 @@ import time
 PARTS = {
     "files": "damaged files are refused within limits, and processes that are killed while they "
              "save leave whole files",
+    "guards": "kernels read and write nothing outside of their arrays",
+    "interrupts": "Ctrl-C at random moments of training leaves every global state as it was",
+    "threads": "training in several threads gives the same numbers, and leaves the state as it was",
 }
 
 

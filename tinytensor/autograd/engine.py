@@ -28,7 +28,7 @@ from ..arrays.devices import array_module, as_array, is_array, ones_like
 from . import graph, versions
 from .graph import Node, new, tensor_of, tensors
 from .halves import narrowed, widened
-from .modes import CHECKED, check_backward, mode
+from .modes import CHECKED, check_backward, mode, set_mode
 from .versions import check_unwritten, note_write
 
 if TYPE_CHECKING:
@@ -142,10 +142,11 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
     sums, results = Sums(roots, create_graph, retain_graph), {}
     grads, reached, unwritten = sums.grads, sums.reached, -versions.last_write
     kind, xp = None, tensors if create_graph else None
-    previous, mode.enabled = mode.enabled, create_graph
-    place = mode.device
+    previous, place, depth = mode.enabled, mode.device, mode.depth
     plain = useful is None and not create_graph and previous is not CHECKED
     try:
+        mode.depth = depth + 1
+        set_mode(create_graph)
         while reached:
             age, node = heappop(reached)
             g = grads.pop(node)
@@ -181,7 +182,12 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
             if wanted is None or leaf in wanted:
                 results[leaf] = graph.run_hooks(leaf, g) if leaf.hooks else g
     finally:
-        mode.enabled, mode.device = previous, place
+        mode.device, mode.depth = place, depth
+        try:
+            set_mode(previous)
+        except BaseException:  # Ctrl-C
+            set_mode(previous)
+            raise
     return results
 
 

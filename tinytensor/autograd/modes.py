@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Self, TypeVar, overload
 
 from ..arrays.devices import array_module, as_array, is_array
@@ -21,44 +21,90 @@ class _Everywhere:
 
     def __init__(self) -> None:
         self.recorded = True  # in every thread, and nothing is checked
-        self.exceptions = 0  # threads of which that is not true
+        self.exceptions: set[int] = set()  # threads of which that may not be true
         self.lock = threading.Lock()
+
+    def settle(self) -> None:
+        """To be called after each change of the calling thread's mode.
+
+        If an interrupt skips it after a change to True, ops ask for the mode of their thread until
+        its next change, which gives the same and takes longer.
+        """
+        with self.lock:
+            if mode.enabled is True:
+                self.exceptions.discard(threading.get_ident())
+            else:
+                self.exceptions.add(threading.get_ident())
+            self.recorded = not self.exceptions
 
 
 everywhere = _Everywhere()
 
 
 class Mode(threading.local):
-    """Whether calls of ops are recorded: True, False or CHECKED; each thread has its own."""
+    """Whether calls of ops are recorded; each thread has its own.
 
-    _enabled: bool | str = True
+    enabled     True, False or CHECKED; to be set by `set_mode`
+    inference   whether an inference_mode is the reason that it is False
+    device      of the gradients, while a backward is recorded: where rules make Tensors
+    depth       how many blocks and walks, that put the mode back, the thread is in
+    """
+
+    enabled: bool | str = True
     inference = False
-    device: Any = None  # of the gradients, while a backward is recorded: where rules make Tensors
-
-    @property
-    def enabled(self) -> bool | str:
-        return self._enabled
-
-    @enabled.setter
-    def enabled(self, value: bool | str) -> None:
-        with everywhere.lock:
-            everywhere.exceptions += (value is not True) - (self._enabled is not True)
-            everywhere.recorded = not everywhere.exceptions
-        self._enabled = value
+    device: Any = None
+    depth = 0
 
 
 mode = Mode()
+
+
+def set_mode(enabled: bool | str) -> None:
+    """Sets `mode.enabled`.
+
+    Ctrl-C may raise KeyboardInterrupt when any call begins, so a caller that puts the mode back
+    does so again if this call fails.
+    """
+    if enabled is not True:
+        with everywhere.lock:  # before the change: no op may take `recorded` for its mode
+            everywhere.exceptions.add(threading.get_ident())
+            everywhere.recorded = False
+    mode.enabled = enabled
+    if enabled is True:
+        everywhere.settle()
+
+
+def _undo(enabled: bool | str, inference: bool) -> Generator[None]:
+    """Sets the mode to this when it is closed.
+
+    Ctrl-C may end `__exit__` before its first line. Then the generator is closed when it is freed,
+    which is no later than the traceback, unless a block around this one has ended before. (A method
+    __del__ would run each time, and an interrupt that arrives in it is lost.)
+    """
+    depth = mode.depth
+    mode.depth = depth + 1
+    try:
+        yield
+    finally:
+        if mode.depth > depth:
+            mode.depth, mode.inference = depth, inference
+            try:
+                set_mode(enabled)
+            except BaseException:  # Ctrl-C
+                set_mode(enabled)
+                raise
 
 
 class _Switch:
     """A context manager, and a decorator, that sets `mode` and puts it back."""
 
     def __enter__(self) -> None:
-        self.previous = mode.enabled, mode.inference
+        self.undo = _undo(*_current())
+        next(self.undo)
         self.switch()
 
     def __exit__(self, *exception: object) -> None:
-        mode.enabled, mode.inference = self.previous
+        self.undo.close()
 
     def switch(self) -> None:
         raise NotImplementedError
@@ -97,6 +143,8 @@ class _Switch:
                         step, given = generator.throw, error
             except StopIteration as stop:
                 return stop.value
+            finally:
+                del given  # or this frame and an error would keep each other alive
 
         return steps
 
@@ -114,14 +162,14 @@ class no_grad(_Switch):  # noqa: N801 - PyTorch's name
         return switch if function is None else switch(function)
 
     def switch(self) -> None:
-        mode.enabled = False
+        set_mode(False)
 
 
 class enable_grad(no_grad):  # noqa: N801
     """Operations inside are recorded, also within no_grad."""
 
     def switch(self) -> None:
-        mode.enabled = mode.enabled or True
+        set_mode(mode.enabled or True)
 
 
 class inference_mode(_Switch):  # noqa: N801
@@ -132,7 +180,8 @@ class inference_mode(_Switch):  # noqa: N801
 
     def switch(self) -> None:
         if self.inference:
-            mode.enabled, mode.inference = False, True
+            set_mode(False)
+            mode.inference = True
 
     def copy(self) -> inference_mode:
         return inference_mode(self.inference)
@@ -147,16 +196,18 @@ class set_grad_enabled(_Switch):  # noqa: N801
         self.switch()
 
     def __enter__(self) -> None:
+        self.undo = _undo(*self.previous)
+        next(self.undo)
         self.switch()
 
     def switch(self) -> None:
-        mode.enabled = (mode.enabled or True) if self.wanted else False
+        set_mode((mode.enabled or True) if self.wanted else False)
 
     def copy(self) -> set_grad_enabled:
         return set_grad_enabled(self.wanted)
 
     def __call__(self, function: F) -> F:
-        mode.enabled, mode.inference = self.previous  # a decorator changes nothing by itself
+        set_mode(self.previous[0])  # a decorator changes nothing by itself
         return super().__call__(function)
 
 
@@ -177,7 +228,7 @@ class detect_anomaly(_Switch):  # noqa: N801
 
     def switch(self) -> None:
         if self.check_nan and mode.enabled:
-            mode.enabled = CHECKED
+            set_mode(CHECKED)
 
     def copy(self) -> detect_anomaly:
         return detect_anomaly(self.check_nan)
@@ -193,17 +244,19 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
         self.switch()
 
     def __enter__(self) -> None:
+        self.undo = _undo(*self.previous)
+        next(self.undo)
         self.switch()
 
     def switch(self) -> None:
         if mode.enabled:
-            mode.enabled = CHECKED if self.wanted and self.check_nan else True
+            set_mode(CHECKED if self.wanted and self.check_nan else True)
 
     def copy(self) -> set_detect_anomaly:
         return set_detect_anomaly(self.wanted, self.check_nan)
 
     def __call__(self, function: F) -> F:
-        mode.enabled, mode.inference = self.previous  # a decorator changes nothing by itself
+        set_mode(self.previous[0])  # a decorator changes nothing by itself
         return super().__call__(function)
 
 

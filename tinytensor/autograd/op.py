@@ -62,7 +62,7 @@ class Op:
     def __init__(self, forward: Callable[..., Any], *, promotes: str = "",
                  promoted: tuple[str, ...] = (), view: bool = False,
                  residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (),
-                 widens: bool = True, refuses_bool: bool = False,
+                 widens: bool = True, refuses_bool: bool = False, positions: tuple[str, ...] = (),
                  place: tuple[str, int] | None = None):
         self.forward = forward
         self.name = forward.__name__.rstrip("_")
@@ -74,6 +74,7 @@ class Op:
         self.view = view
         self.widens = widens and not view
         self.refuses_bool = refuses_bool
+        self.positions = positions
         # A notebook's cell that is run again replaces its rules and kernels.
         self.replaceable = not forward.__module__.startswith(f"{PACKAGE}.")
         self.residuals = residuals
@@ -191,7 +192,7 @@ class Op:
 
     def _value(self, name: str, values: dict[str, Any]) -> Any:
         if name in values:
-            return values[name]
+            return values[name].copy() if name in self.positions else values[name]
         source, _, attribute = name.rpartition("_")  # input_shape, input_dtype
         if self.signature.variadic:
             return [getattr(array, attribute) for array in values[source]]

@@ -289,6 +289,8 @@ def _saved(op: Any, name: str, ruled: list[str]) -> str:
             if name == f"{i}_{what}":
                 return f"[a.{what} for a in {i}_]" if signature.variadic else f"{i}_.{what}"
     value = f"{name}_" if name in signature.inputs else name
+    if name in op.positions:
+        value += ".copy()"
     users = dict.fromkeys(i for names, rule in op.rules.items() for i in names
                           if op.residuals or name in parameter_names(rule))
     if set(users) >= set(ruled):

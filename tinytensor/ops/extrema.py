@@ -21,8 +21,8 @@ from .samples import S, ints, reductions, t
 # ---------------------------------------------------------------- elements at distinct positions
 
 
-@op(method=False, internal=True, samples=[S(t(3, 4), ints(3, 1, high=4), 1),
-                                          S(t(3, 4), ints(1, 4, high=3), 0)],
+@op(method=False, internal=True, positions=("indices",), samples=[
+    S(t(3, 4), ints(3, 1, high=4), 1), S(t(3, 4), ints(1, 4, high=3), 0)],
     reference="take_along_dim")
 def pick(xp, input: Array, indices: Array, dim: int):
     """The elements at `indices` along `dim`, which must be distinct.
@@ -32,7 +32,8 @@ def pick(xp, input: Array, indices: Array, dim: int):
     return input[along(indices, input.shape, dim)]
 
 
-@op(method=False, internal=True, samples=[S(t(3, 1), ints(3, 1, high=4), 1, 4)],
+@op(method=False, internal=True, positions=("indices",),
+    samples=[S(t(3, 1), ints(3, 1, high=4), 1, 4)],
     reference=lambda torch: lambda x, i, dim, n: torch.zeros(
         3, n, dtype=x.dtype).scatter(dim, i, x))
 def put_back(xp, input: Array, indices: Array, dim: int, size: int):

@@ -15,6 +15,7 @@ import numpy
 from ..arrays import Array, devices
 from ..arrays.numbers import is_number, python_number
 from ..autograd import graph
+from ..autograd.modes import mode
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_integers, need_one_of
@@ -26,6 +27,7 @@ from .index import (
     as_index,
     as_value,
     check_positions,
+    copied,
     fill_value,
     getitem,
     positions,
@@ -38,9 +40,9 @@ from .shape import broadcast_to, reshape
 
 
 def _integers(name, index):
-    """The array of positions; checks its dtype."""
+    """The array of positions, a copy if a node may save it (see `copied`); checks its dtype."""
     need_integers(name, index._array)
-    return index._array
+    return index._array.copy() if mode.enabled else index._array
 
 
 def _same_dtype(name, input, source):
@@ -415,6 +417,7 @@ def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor,
     _same_dtype("index_put", input, values)
     keys = tuple(WHOLE if k is None else _with_a_dim(k) for k in indices)
     _, at = as_index(input, keys)
+    at = copied(at)
     if not accumulate:
         return setitem(input, values, at)
     selected = input._array[at].shape
@@ -471,8 +474,9 @@ def _mask(name, input, mask):
         raise RuntimeError(f"{name}: the input of shape {tuple(input.shape)} and the mask of "
                            f"shape {tuple(mask.shape)} do not broadcast") from None
     xp = devices.array_module(mask._array)
+    array = mask._array.copy() if mode.enabled else mask._array
     return input if tuple(input.shape) == shape else broadcast_to(input, shape), \
-        xp.broadcast_to(mask._array, shape)
+        xp.broadcast_to(array, shape)
 
 
 @composed(samples=[S(t(3, 4), bools(3, 4)), S(t(3, 4), bools(4)), S(t(4), bools(3, 1)),

@@ -266,7 +266,14 @@ def read(tensor, key):
         return getitem(tensor, (key, Ellipsis))
     basic, advanced = as_index(tensor, key)
     view = tensor if basic is None else getitem(tensor, basic)
-    return view if advanced is None else getitem(view, advanced)
+    if advanced is None:
+        return view
+    return getitem(view, copied(advanced) if mode.enabled and view._node is not None else advanced)
+
+
+def copied(index):
+    """The index with copies of its arrays, for a node: a program may reuse their memory."""
+    return tuple(k.copy() if devices.is_array(k) else k for k in index)
 
 
 # ---------------------------------------------------------------- writing
@@ -328,7 +335,7 @@ def write(tensor, key, value):
     index = basic if advanced is None else advanced
     if mode.enabled and (tensor._node is not None or value._node is not None
                          or (tensor._base is not None and tensor._base._node is not None)):
-        tensor._write("__setitem__", setitem(tensor, value, index))
+        tensor._write("__setitem__", setitem(tensor, value, copied(index)))
         return
     _written(tensor._array, index, value._array)
     tensor._note_write("__setitem__")
@@ -370,7 +377,7 @@ def along(index, shape, dim):
         for i, n in enumerate(shape))
 
 
-@op(samples=[
+@op(positions=("indices",), samples=[
     S(t(3, 4), ints(3, 2, high=4), 1), S(t(3, 4), ints(2, 4, high=3), 0),
     S(t(3), ints(5, high=3), 0), S(t(3, 4), ints(6, high=12)), S(t(3, 4), ints(1, 2, high=4), -1),
     S(t(1, 4), ints(3, 2, high=4), 1), S(t(2, 3), ints(2, 0), 1)],

@@ -199,7 +199,7 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     losses = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:
         large = target > 1
-        counts = where(large, target, 1.0)  # 1 where the approximation is not added
+        counts = target * large + ~large  # 1 where the approximation is not added
         stirling = counts * log(counts) - counts + 0.5 * log(2 * math.pi * counts)
         losses = losses + stirling * large
     return reduced("poisson_nll_loss", losses, reduction)

@@ -549,7 +549,8 @@ def _max_unpool(dims: int) -> Callable[..., Any]:
                                f"{tuple(input.shape)} and {tuple(indices.shape)}")
         size = _unpooled_size(name, input, dims, kernel_size, stride, padding, output_size)
         n, channels = input.shape[:2]
-        places, planes = indices._array.reshape(n * channels, -1), n * channels
+        # A copy: a node saves it, and a program may reuse its memory.
+        places, planes = indices._array.copy().reshape(n * channels, -1), n * channels
         if places.size and not 0 <= int(places.min()) <= int(places.max()) < math.prod(size):
             raise RuntimeError(f"{name}: indices from {int(places.min())} to {int(places.max())} "
                                f"do not lie within an output of {size}; do output_size and "

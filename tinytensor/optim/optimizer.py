@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
-from ..arrays.devices import array_module, by_device, is_gpu_array, on
+from ..arrays.devices import array_module, by_device, is_array, is_gpu_array, on
 from ..arrays.dispatch import Dispatch
 from ..arrays.numbers import python_number
 from ..autograd import versions
@@ -331,10 +331,25 @@ def _loaded(name: str, value: Any, parameter: Tensor) -> Any:
 def for_each(name: str, formulas: Callable[..., None]) -> Dispatch:
     """An `update` that calls formulas(xp, group, *prepared) for each parameter."""
     def update(xp: Any, prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> None:
+        check_shapes(name, prepared)
         for arguments in prepared:
             formulas(xp, group, *arguments)
 
     return Dispatch(name, update)
+
+
+def check_shapes(name: str, prepared: list[tuple[Any, ...]]) -> None:
+    """
+    Raises:
+        RuntimeError: a gradient or a state does not have the shape of its parameter.
+    """
+    for parameter, *others in prepared:
+        for other in others:
+            if is_array(other) and other.shape != parameter.shape:
+                raise RuntimeError(
+                    f"{name}.step: a parameter of shape {tuple(parameter.shape)} has a gradient or "
+                    f"a state of shape {tuple(other.shape)}; was the state of another model "
+                    "loaded, or was the parameter replaced? make a new optimizer")
 
 
 def count_step(state: dict[str, Any]) -> int:

@@ -102,8 +102,12 @@ def warm_up(method: context.BaseContext) -> None:
             and multiprocessing.parent_process() is None:
         from multiprocessing import forkserver
 
-        method.set_forkserver_preload(["__main__", __name__])
-        with _starting():
+        preloaded: Any = vars(forkserver._forkserver).get(  # type: ignore[attr-defined]
+            "_preload_modules", ())
+        if __name__ not in preloaded:  # the main script is imported in workers, not in the server
+            chosen = [name for name in preloaded if name != "__main__"]
+            method.set_forkserver_preload([*chosen, __name__])
+        with _starting(method):
             forkserver.ensure_running()
 
 
@@ -113,10 +117,13 @@ def _importing_main() -> bool:
 
 
 @contextlib.contextmanager
-def _starting() -> Iterator[None]:
+def _starting(method: context.BaseContext) -> Iterator[None]:
     """The environment in which processes start: they find the program's modules, and BLAS does not
     start threads, which would compete for the cores. A worker then gets the program's environment.
     """
+    if method.get_start_method() == "fork":
+        yield
+        return
     changes = {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
                "PYTHONSAFEPATH": "1", **dict.fromkeys(BLAS, "1")}
     before = {name: os.environ.get(name) for name in changes}
@@ -165,16 +172,15 @@ class ProcessWorker:
             target=serve, name=f"DataLoader worker process {worker}", daemon=True,
             args=(parcel, worker, workers, seed, states, their_jobs, theirs, _settings(method)))
         try:
-            with _starting():
+            with _starting(method):
                 self.process.start()
-        except (EOFError, ConnectionError):  # the process has ended
-            self.close()
-            raise RuntimeError(f"DataLoader: worker {worker} did not start: its error is printed "
-                               f"above. {GUARD}") from None
         except BaseException as error:
             self.close()
-            if parcel.failed:
+            if parcel.failed and isinstance(error, Exception):
                 raise pickle.PicklingError(_unpicklable(parcel.content, error)) from error
+            if isinstance(error, EOFError | ConnectionError):  # the process has ended
+                raise RuntimeError(f"DataLoader: worker {worker} did not start: its error is "
+                                   f"printed above. {GUARD}") from None
             raise
         finally:
             theirs.close()
