@@ -89,7 +89,8 @@ KNOWN = [
           ("v1 = torch.tensor(1.)",
            "v2 = torch.nn.functional.batch_norm(torch.zeros(0, 0), v1, v1)"),
           ours="batch_norm: running_(mean|var) has shape|local_response_norm: size must be|"
-               "only the batch may be empty|repeat: repeats|max_unpool.d: indices from|"
+               "only the batch may be empty|adaptive_avg_pool.d: expects|"
+               "repeat: repeats|max_unpool.d: indices from|"
                "^cumprod_: a result"),
     Known("PyTorch returns the Tensor itself, whose shape then changes too.",
           ("v1 = torch.tensor([1])", "v2 = v1.flatten()", "v2.unsqueeze_(1)"),
