@@ -102,6 +102,14 @@ def test_rounding_is_no_difference(line):
     assert difference(("v1 = torch.tensor([0.7, 0.3, 0.7])", line)) is None
 
 
+def test_rounding_of_results_is_no_difference(monkeypatch):
+    right = tinytensor.tanh
+    monkeypatch.setattr(tinytensor, "tanh", lambda x: right(x) * (1 - 2**-23 if x.ndim else 1))
+    assert difference((
+        "v1 = torch.tensor(0.7)", "v2 = torch.tanh(v1.expand(8))", "v3 = torch.tanh(v1)",
+        "v4 = torch.fmod(v2, v3)")) is None
+
+
 def test_printed_programs_run_under_both_libraries():
     program = ("v1 = torch.tensor([1.0, inf], requires_grad=True)",
                "v2 = v1[np.array([0])] * np.float32(2)", "weighted_sum(v2).backward()")

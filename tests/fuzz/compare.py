@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from .programs import UNREADABLE, Program, Run, Seen, run
 # narrowest dtype in a program.
 TOLERANCE = {"float16": 4e-3, "float32": 2e-5, "float64": 1e-10}
 LAST_DIGIT = {"float16": 2.0**-10, "float32": 2.0**-22, "float64": 2.0**-50}
-PERTURBED_RUNS = 4
+PERTURBED_RUNS = 12
 MARGIN = 30.0  # a library may be this much worse than PyTorch moves
 
 
@@ -159,7 +159,9 @@ def by_rounding(program: Program, precision: str, scale: float, line: int, name:
     A last digit of `scale`, the largest number in the program, is rounding too.
     """
     exact = _value(run(program, exact_torch()), line, name)
-    moved = [_value(run(program, perturbed_torch(LAST_DIGIT[precision], seed)), line, name)
+    digit = LAST_DIGIT[precision]
+    moved = [_value(run(program, perturbed_torch(digit, seed),
+                        nudge(digit, seed) if seed % 4 else None), line, name)
              for seed in range(PERTURBED_RUNS)]
     ours, theirs = (x.array if isinstance(x, Seen) else numpy.array(x) for x in (a, b))
     others = [x for x in (exact, *moved) if x is not None]
@@ -243,3 +245,17 @@ def perturbed_torch(relative: float, seed: int) -> Any:
         return x
 
     return _Stand(tensor=lambda data, **options: torch.tensor(change(data), **options))
+
+
+def nudge(relative: float, seed: int) -> Callable[[Any], None]:
+    """Changes the last digit of results, of equal ones differently."""
+    rng = numpy.random.default_rng(seed)
+
+    def change(value: Any) -> None:
+        if isinstance(value, torch.Tensor) and value.is_floating_point() \
+                and not value._is_view() and value.numel():
+            data = value.detach()
+            signs = torch.tensor(rng.choice((-relative, relative), tuple(value.shape)))
+            data.data.mul_(torch.where(data == data.trunc(), 0.0, signs).to(data.dtype) + 1)
+
+    return change

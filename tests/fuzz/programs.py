@@ -7,6 +7,7 @@ import functools
 import math
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -58,8 +59,11 @@ class Run:
     state: dict[str, Any]
 
 
-def run(program: Program, library: Any, stop_at_error: bool = False) -> Run:
-    """Runs a program in which `torch` is `library`. A line that raises does not end it."""
+def run(program: Program, library: Any, nudge: Callable[[Any], None] | None = None) -> Run:
+    """Runs a program in which `torch` is `library`. A line that raises does not end it.
+
+    `nudge` may change what each line assigns.
+    """
     names = namespace(library)
     done = Run([], [], [], {})
     with warnings.catch_warnings(), numpy.errstate(all="ignore"):
@@ -68,14 +72,15 @@ def run(program: Program, library: Any, stop_at_error: bool = False) -> Run:
             error = execute(line, names)
             done.errors.append(error)
             made = {} if error else {name: names[name] for name in targets(line)}
+            if nudge is not None:
+                for value in made.values():
+                    nudge(value)
             done.assigned.append({name: seen(value) for name, value in made.items()})
             arrays = {name: array for name, value in names.items() if is_tensor(value)
                       and (array := memory(value)) is not None}
             done.shared.append({name: [other for other, array in arrays.items() if other != name
                                        and overlap(array, arrays[name])]
                                 for name in made if name in arrays})
-            if error and stop_at_error:
-                break
         for name, value in names.items():
             if name.startswith("v"):
                 done.state[name] = seen(value)

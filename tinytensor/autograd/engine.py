@@ -26,6 +26,7 @@ from numpy import ndarray
 
 from ..arrays.devices import array_module, as_array, is_array, ones_like
 from . import graph, versions
+from .errors import GradientShapeError
 from .graph import Node, new, tensor_of, tensors
 from .halves import is_half, narrowed, widened
 from .modes import CHECKED, check_backward, mode, set_mode
@@ -111,14 +112,6 @@ class Sums:
         else:
             self.grads[node] = self.grads[node] + d
             self.owned.add(node)
-
-
-class GradientShapeError(RuntimeError):
-    """A rule returned a gradient that does not fit its input."""
-
-    def __init__(self, g: Any, shape: tuple[int, ...]):
-        super().__init__(f"backward: a rule returns a gradient of shape {tuple(g.shape)} for an "
-                         f"input of shape {tuple(shape)}")
 
 
 class _Never:

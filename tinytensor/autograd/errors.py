@@ -54,3 +54,11 @@ def broadcast_problem(shapes: Sequence[tuple[int, ...]]) -> str:
             return (f"shapes {listed} do not broadcast: sizes {differing} differ at dimension "
                     f"{-back}; sizes must be equal, or one of them 1")
     return f"shapes {listed} do not fit"
+
+
+class GradientShapeError(RuntimeError):
+    """A rule returned a gradient that does not fit its input."""
+
+    def __init__(self, g: Any, shape: tuple[int, ...]):
+        super().__init__(f"backward: a rule returns a gradient of shape {tuple(g.shape)} for an "
+                         f"input of shape {tuple(shape)}")

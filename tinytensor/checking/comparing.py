@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from ..autograd.engine import GradientShapeError
+from ..autograd.errors import GradientShapeError
 from ..autograd.gradcheck import common_ratio, meaning_of_ratio
 
 # Why a result or gradient of float32 inputs is float64, and the remedy.
