@@ -118,7 +118,7 @@ class Op:
             outs = [narrowed(out) for out in outs]
         tensors = [tensor_of(out, None) for out in outs]
         if self.view:
-            mark_view(tensors[0], inputs[0], self.function, parameters)
+            mark_view(tensors[0], inputs[0])
         parents = [None if x is None else x._node for x in inputs]
         wanted = self._wanted(parents)
         if any(wanted.values()) and mode.enabled:
@@ -146,6 +146,14 @@ class Op:
             return self.function(*args, **kwargs)
         out = self.forward_on(xp, *args, **kwargs)
         return out[0] if self.residuals else out
+
+    def leave_node(self, parents: Sequence[Any], like: Any, **saved: Any) -> graph.Node:
+        """The node of a call whose result, of the shape and dtype of the Tensor `like`, is in
+        memory already: no forward runs. `saved` are the values of the save list."""
+        kind = self.half_node_type if self.widens and is_half(like) else self.node_type
+        node: graph.Node = kind(parents, [saved[name] for name in self.save_list],
+                                tuple(like._array.shape))
+        return node
 
     def _wanted(self, parents: Sequence[Any]) -> dict[str, bool]:
         """For each input that has a rule, whether its gradient is wanted."""
@@ -355,11 +363,10 @@ def _joint(rules: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
     return joint
 
 
-def mark_view(result: Any, source: Any, function: Any, parameters: dict[str, Any]) -> None:
-    """If `result` shares the memory of `source`, notes that it is a view, and how it is made."""
+def mark_view(result: Any, source: Any) -> None:
+    """If `result` shares the memory of `source`, notes that it is a view of it, or of its base."""
     if owner(result._array) is owner(source._array):
         result._base = base = source if source._base is None else source._base
-        result._recipe = (*source._recipe, (function, parameters))
         views = base._views
         if views is None:
             views = base._views = set()

@@ -164,8 +164,7 @@ def write_call(op: Any) -> Any:
                    "if not shape:", "    out = as_array(out)",
                    "result = new(Tensor)", "result._array = out", "result._node = None")
     if op.view:
-        source.namespace["function"] = op.function
-        source.add(1, f"mark_view(result, {signature.inputs[0]}, function, dict({parameters}))")
+        source.add(1, f"mark_view(result, {signature.inputs[0]})")
     if op.rules:
         _leave_node(source, op)
     source.add(1, "return Results(*result)" if op.outputs else "return result")

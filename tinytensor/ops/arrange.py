@@ -69,7 +69,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     size = input.shape[axis]
     if not -size <= index < size:
         raise IndexError(f"select: index {index} is out of range for dim {dim} of size {size}")
-    return getitem(input, (slice(None),) * axis + (index,))
+    return getitem(input, (*[slice(None)] * axis, index, Ellipsis))
 
 
 SECTIONS = dict.fromkeys(("sections", "indices"), "indices_or_sections")

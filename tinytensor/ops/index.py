@@ -27,6 +27,7 @@ from .checks import need_integers
 from .dims import axes
 from .masking import masked
 from .samples import S, bools, ints, t
+from .shape import broadcast_to, reshape
 
 WHOLE = slice(None)
 Index = tuple[Any, ...]  # of ints, slices, None, ... and arrays of integers or bools
@@ -321,15 +322,32 @@ def write(tensor, key, value):
     if not isinstance(value, graph.Tensor):
         value = as_value(value, tensor)
     value = value.to(device=tensor.device, dtype=tensor.dtype)
-    if basic is not None and advanced is not None:
-        tensor = getitem(tensor, basic)
-    index = basic if advanced is None else advanced
-    if mode.enabled and (tensor._node is not None or value._node is not None
-                         or (tensor._base is not None and tensor._base._node is not None)):
-        tensor._write("__setitem__", setitem(tensor, value, index))
+    recorded = mode.enabled and (tensor._node is not None or value._node is not None)
+    if advanced is None and not recorded:
+        _written(tensor._array, basic, value._array)
+        tensor._note_write("__setitem__")
         return
-    _written(tensor._array, index, value._array)
-    tensor._note_write("__setitem__")
+    view = tensor if basic is None else getitem(tensor, basic)
+    if advanced is None:
+        assign(view, value, "__setitem__")
+        return
+    _written(view._array, advanced, value._array)
+    view._note_write("__setitem__")
+    if recorded:
+        view._overwritten(setitem.op.leave_node(
+            (view._node, value._node), view, index=advanced, value_shape=value._array.shape))
+
+
+def assign(tensor, value, name):
+    """Writes `value`, broadcast, into all elements of a Tensor."""
+    _written(tensor._array, (Ellipsis,), value._array)
+    tensor._note_write(name)
+    if mode.enabled and (tensor._node is not None or value._node is not None):
+        shape = tuple(tensor._array.shape)
+        if value._node is not None and tuple(value._array.shape) != shape:
+            extra = max(value._array.ndim - len(shape), 0)  # leading dims of size 1
+            value = broadcast_to(reshape(value, value._array.shape[extra:]), shape)
+        tensor._overwritten(value._node)
 
 
 def as_value(value, tensor):

@@ -10,9 +10,9 @@ import numpy
 
 from ..arrays import Array, devices, dtypes
 from ..autograd.errors import broadcast_problem
-from ..autograd.graph import tensor_of, tensors
+from ..autograd.graph import tensor_of
 from ..autograd.table import composed, op
-from ..tensors.tensor import Size, Tensor, replay
+from ..tensors.tensor import Size, Tensor
 from .dims import Dim, axes
 from .samples import S, ints, t
 
@@ -276,8 +276,14 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 @op(view=True, array_names=("broadcast_to",), samples=[
     S(t(3, 1), (3, 4)), S(t(3), (2, 3)), S(t(), (2, 2)), S(t(1, 3), (0, 3))])
 def broadcast_to(xp, input: Array, shape: Sequence[int]):
-    """The elements repeated to `shape`, as a read-only view. Shapes: (*) -> shape."""
-    return xp.broadcast_to(input, tuple(shape))
+    """The elements repeated to `shape`, as a view. Shapes: (*) -> shape."""
+    shape = tuple(shape)
+    if shape == input.shape:
+        return input[...]  # it can be written, unlike NumPy's
+    view = xp.broadcast_to(input, shape)
+    if getattr(input.flags, "writeable", False):  # what shows one element twice is refused later
+        view.flags.writeable = True
+    return view
 
 
 @broadcast_to.vjp("input")
@@ -413,24 +419,3 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         raise RuntimeError("stack: the shapes must be equal, got "
                            + ", ".join(map(str, (tuple(x.shape) for x in tensors))))
     return cat([unsqueeze(x, dim) for x in tensors], dim)
-
-
-@op(method=False, internal=True, samples=[])
-def write_view(xp, base: Array, value: Array, recipe: tuple[Any, ...]):
-    """`base` with `value` written into its view, which the calls in `recipe` make.
-
-    Shapes: (*), (+) -> (*). The graph's node of an in-place write through a view.
-    """
-    out = xp.array(base)  # NumPy may pass a scalar
-    replay(tensor_of(out, None), recipe)._array[...] = value
-    return out
-
-
-@write_view.vjp("base")
-def _(xp, g, recipe):
-    return write_view.run(xp, g, xp.zeros((), dtype=g.dtype), recipe)
-
-
-@write_view.vjp("value")
-def _(xp, g, recipe):
-    return replay(g, recipe) if xp is tensors else replay(tensor_of(g, None), recipe)._array
