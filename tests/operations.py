@@ -363,7 +363,7 @@ ALSO_BY_PROGRAMS = {
 WITHOUT_SAMPLES = {
     "alias": "a forward that is run again", "cast": "another dtype", "move": "moving",
     "memory": "memory around a view",
-    "write_view": "writing through views", "internal.winner": "max pooling",
+    "internal.winner": "max pooling",
     "internal.pick": "max pooling", "internal.put": "max pooling",
 }
 # Where finite differences along one direction are not what the derivative is defined to be.

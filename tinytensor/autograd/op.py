@@ -57,7 +57,8 @@ class Op:
     def __init__(self, forward: Callable[..., Any], *, promotes: str = "",
                  promoted: tuple[str, ...] = (), view: bool = False,
                  residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (),
-                 widens: bool = True, place: tuple[str, int] | None = None):
+                 widens: bool = True, contiguous: bool = False,
+                 place: tuple[str, int] | None = None):
         self.forward = forward
         self.name = forward.__name__.rstrip("_")
         code = forward.__code__
@@ -67,6 +68,7 @@ class Op:
         self.promoted = promoted or self.signature.inputs
         self.view = view
         self.widens = widens and not view
+        self.contiguous = contiguous
         self.residuals = residuals
         self.outputs = outputs
         self.results: Any = collections.namedtuple(self.name, outputs) if outputs else None
@@ -116,6 +118,8 @@ class Op:
         outs, residuals = [result_array(out) for out in results[:count]], results[count:]
         if half:
             outs = [narrowed(out) for out in outs]
+        if self.contiguous:
+            outs = [out if out.flags.c_contiguous else out.copy() for out in outs]
         tensors = [tensor_of(out, None) for out in outs]
         if self.view:
             mark_view(tensors[0], inputs[0])

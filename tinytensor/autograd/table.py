@@ -91,8 +91,8 @@ def _enter(entry: Entry) -> None:
 
 def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
        residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (), widens: bool = True,
-       kind: type[Op] = Op, place: tuple[str, int] | None = None, **entry: Any,
-       ) -> Callable[[Callable[..., Any]], Any]:
+       contiguous: bool = False, kind: type[Op] = Op, place: tuple[str, int] | None = None,
+       **entry: Any) -> Callable[[Callable[..., Any]], Any]:
     """Defines an operation from its forward. The result is the function that users call.
 
     Its attributes `vjp` and `kernel` take rules and kernels, `run` calls it inside another op, and
@@ -111,13 +111,16 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
             tuple, and `g` in a rule is a list with None for a result that has no gradient.
         widens: whether float16 inputs are computed with in float32, see halves.py; to be False if
             the dtype of the result is a parameter. Views never widen.
+        contiguous: whether the result is in C order whatever the order of the inputs, as in
+            PyTorch. NumPy keeps the order of a transposed input.
         kind: a subclass of Op, for an operation with a backward of its own.
         place: (file, line) of the definition, for an operation that a function makes.
         entry: the fields of `Entry`.
     """
     def define(forward: Callable[..., Any]) -> Any:
         made = kind(forward, promotes=promotes, promoted=promoted, view=view,
-                    residuals=residuals, outputs=outputs, widens=widens, place=place)
+                    residuals=residuals, outputs=outputs, widens=widens, contiguous=contiguous,
+                    place=place)
         row = Entry(name=made.name, function=made.function, op=made, **entry)
         made.function.public = row.offer
         _enter(row)

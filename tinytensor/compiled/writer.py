@@ -154,6 +154,9 @@ def write_call(op: Any) -> Any:
     if op.outputs:
         source.namespace["Results"] = op.results
         source.namespace["pick"] = graph.pick
+        if op.contiguous:
+            for name in op.outputs:
+                source.add(1, f"if not {name}.flags.c_contiguous:", f"    {name} = {name}.copy()")
         source.add(1, f"result = [tensor_of(as_array(out), None) for out in {_tuple(op.outputs)}]",
                    "shape = ()")
         source.namespace["tensor_of"] = graph.tensor_of
@@ -162,6 +165,8 @@ def write_call(op: Any) -> Any:
                    "except AttributeError:  # a single Value, out of an array of them",
                    "    shape = ()",
                    "if not shape:", "    out = as_array(out)",
+                   *["elif len(shape) > 1 and not out.flags.c_contiguous:",
+                     "    out = out.copy()"] * op.contiguous,
                    "result = new(Tensor)", "result._array = out", "result._node = None")
     if op.view:
         source.add(1, f"mark_view(result, {signature.inputs[0]})")

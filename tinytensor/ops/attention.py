@@ -33,7 +33,7 @@ def _math_only(torch):
         query, key, value, mask, is_causal=is_causal, scale=scale)
 
 
-@op(promotes="floating", method=False, internal=True, residuals=("logsumexp",),
+@op(contiguous=True, promotes="floating", method=False, internal=True, residuals=("logsumexp",),
     reference=_math_only, samples=[
         S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 2), None, False, 0.5),
         S(t(2, 1, 3, 4), t(3, 5, 4), t(2, 3, 5, 4), None, True, 0.3),

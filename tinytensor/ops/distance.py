@@ -53,7 +53,7 @@ def _differences(torch):
 FEW = 25
 
 
-@op(promotes="same", method=False, internal=True, samples=[
+@op(contiguous=True, promotes="same", method=False, internal=True, samples=[
     S(t(3, 2), t(4, 2)), S(t(2, 3, 2), t(4, 2)), S(t(30, 2), t(4, 2)), S(t(0, 2), t(4, 2))],
     reference=_differences)
 def euclidean_distances(xp, x1: Array, x2: Array):
@@ -104,7 +104,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0,
     if p == 2:
         return euclidean_distances(x1, x2)
     apart = unsqueeze(x1, -2) - unsqueeze(x2, -3)
-    return vector_norm(apart, p, -1) if x1.shape[-1] else broadcast_to(
+    return vector_norm(apart, p, -1).contiguous() if x1.shape[-1] else broadcast_to(
         apart.sum(-1), apart.shape[:-1])
 
 

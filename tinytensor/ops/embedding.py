@@ -171,4 +171,4 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
                            f"it must be in [0, {num_classes - 1}]")
     xp = array_module(raw)
     matches = xp.expand_dims(raw, -1) == xp.arange(num_classes)
-    return graph.tensor_of(matches.astype(xp.int64), None)
+    return graph.tensor_of(matches.astype(xp.int64, order="C"), None)

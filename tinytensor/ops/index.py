@@ -265,13 +265,21 @@ def read(tensor, key):
         return getitem(tensor, (key, Ellipsis))
     basic, advanced = as_index(tensor, key)
     view = tensor if basic is None else getitem(tensor, basic)
-    return view if advanced is None else getitem(view, advanced)
+    return view if advanced is None else select_at(view, advanced)
+
+
+def select_at(input, index):
+    """input[index], for an index with arrays; in C order, which NumPy's results may not be in."""
+    selected = getitem(input, index)
+    if not selected._array.flags.c_contiguous:
+        selected._array = selected._array.copy()
+    return selected
 
 
 # ---------------------------------------------------------------- writing
 
 
-@op(method=False, internal=True, samples=[
+@op(contiguous=True, method=False, internal=True, samples=[
     S(t(3, 4), t(4), (1,)), S(t(3, 4), t(3, 1), (WHOLE, slice(1, 3))), S(t(3, 4), t(), (0,)),
     S(t(3, 4), t(2, 4), (numpy.array([2, 0]),)), S(t(3), t(1, 1, 2), (slice(0, 2),)),
     S(t(3, 4), t(), (numpy.array([True, False, True]),))],
@@ -386,7 +394,7 @@ def along(index, shape, dim):
         for i, n in enumerate(shape))
 
 
-@op(samples=[
+@op(contiguous=True, samples=[
     S(t(3, 4), ints(3, 2, high=4), 1), S(t(3, 4), ints(2, 4, high=3), 0),
     S(t(3), ints(5, high=3), 0), S(t(3, 4), ints(6, high=12)), S(t(3, 4), ints(1, 2, high=4), -1),
     S(t(1, 4), ints(3, 2, high=4), 1), S(t(2, 3), ints(2, 0), 1)],

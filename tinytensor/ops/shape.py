@@ -56,6 +56,11 @@ def contiguous_or_same(input: Tensor, memory_format: dtypes.memory_format | None
     return input if input.is_contiguous() else contiguous(input)
 
 
+def own_memory(x: Tensor) -> Tensor:
+    """`x` if it has memory of its own, in C order; otherwise a copy that has."""
+    return x if x._base is None and x.is_contiguous() else clone(x)
+
+
 @op(method=False, internal=True, widens=False, array_names=("astype",), samples=[])
 def cast(input: Array, dtype: numpy.dtype[Any]):
     """The values as another dtype (a NumPy dtype). Shapes: (*) -> (*)."""
@@ -256,8 +261,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 @composed(samples=[S(t(2, 3)), S(t()), S(t(0, 3))], array_names=("ravel",))
 def ravel(input: Tensor) -> Tensor:
-    """All dims as one, as a view where possible. Shapes: (a, b) -> (a * b)."""
-    return reshape(input, (-1,) if input.numel() else (0,))
+    """All dims as one: a view of a contiguous Tensor, else a copy. Shapes: (a, b) -> (a * b)."""
+    return reshape(contiguous_or_same(input), (-1,) if input.numel() else (0,))
 
 
 @composed(samples=[S(t(2, 6), 1, (2, 3)), S(t(2, 6), -1, (-1, 2))])
@@ -369,7 +374,7 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return expand(input, other.shape)
 
 
-@op(promotes="common", method=False, aliases=("concat", "concatenate"),
+@op(contiguous=True, promotes="common", method=False, aliases=("concat", "concatenate"),
     array_names=("concatenate",), samples=[
         S([t(2, 3), t(4, 3)]), S([t(2, 3), t(2, 1), t(2, 2)], 1), S([t(3)], 0),
         S([t(2, 3), t(0, 3)]), S([t(2, 2), ints(2, 2)], -1)])

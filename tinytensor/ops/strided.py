@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..arrays import Array, devices
+from ..arrays import Array
 from ..autograd.graph import Node
 from ..autograd.table import op
 from ..tensors.tensor import Tensor

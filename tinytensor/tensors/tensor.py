@@ -331,9 +331,10 @@ class Tensor(Methods):
         return tensor_of(self._array, None)
 
     def detach_(self) -> Self:
-        """Takes this Tensor out of the graph."""
+        """Takes this Tensor out of the graph. A view is one no longer: as the result of `detach()`
+        it shares the memory of its base, which learns nothing of gradients written through it."""
         if self._base is not None:
-            raise RuntimeError("detach_: a view cannot be detached in place; use detach()")
+            self._leave_memory()
         self._node = None
         return self
 
