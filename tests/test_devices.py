@@ -13,12 +13,13 @@ import threading
 import numpy
 import pytest
 import strict_cupy
-from operations import differentiable, made, on_samples, ours, outputs, replace, weights
+from operations import on_samples
 
 import tinytensor
 from tinytensor import tensor
 from tinytensor.autograd import grad
 from tinytensor.autograd.table import TABLE
+from tinytensor.checking.calls import arguments_of, differentiable, ours, outputs, replace, weights
 
 device_module = sys.modules["tinytensor.arrays.devices"]
 
@@ -59,7 +60,7 @@ def derivatives(entry, arguments, where):
 
 @on_samples(TABLE)
 def test_operations_give_the_same_on_both_devices(gpu, entry, sample):
-    arguments = made(sample, entry.name)
+    arguments = arguments_of(sample, entry.name)
     on_cpu, on_gpu = (derivatives(entry, arguments, where) for where in ("cpu", "cuda"))
     assert len(on_cpu) == len(on_gpu)
     for i, (a, b) in enumerate(zip(on_cpu, on_gpu, strict=True)):

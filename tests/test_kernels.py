@@ -7,16 +7,19 @@ compared with PyTorch elsewhere. A kernel that declines everything it is given h
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy
 import pytest
-from operations import differentiable, made, on_samples, ours, outputs, total, values
+from operations import on_samples
 
 import tinytensor
 from tinytensor.arrays.dispatch import Dispatch, KernelSettings, use_kernels
 from tinytensor.arrays.threads import Threads
 from tinytensor.autograd.table import TABLE
+from tinytensor.checking.calls import arguments_of, evaluate
+from tinytensor.checking.checks import compare_kernels
 from tinytensor.kernels import loops
 from tinytensor.kernels.cpu import convolution, linalg
 from tinytensor.kernels.pool import pool
@@ -122,39 +125,13 @@ def samples(entry: Any) -> list[S]:
     return [*entry.samples, *LARGE.get(entry.name, [])]
 
 
-def run(entry: Any, arguments: Any, dtype: Any, change: Any = lambda x: x) -> list[Any]:
-    """Results, then gradients of a weighted sum of them; `change` makes other Tensors of leaves."""
-    (args, kwargs), leaves = ours(arguments, dtype, make=lambda a: change(tinytensor.tensor(a)))
-    results = outputs(entry.function(*args, **kwargs))
-    floating = differentiable(results)
-    found = [values(r) for r in results]
-    if floating and leaves:
-        gradients = tinytensor.autograd.grad(total(floating, tinytensor, 0), leaves,
-                                             allow_unused=True)
-        found += [None if g is None else values(g) for g in gradients]
-    return found
-
-
-def compare(entry: Any, arguments: Any, dtype: Any, change: Any = lambda x: x) -> None:
-    with use_kernels(False):
-        expected = run(entry, arguments, dtype, change)
-    found = run(entry, arguments, dtype, change)
-    tolerance = 1e-11 if dtype == numpy.float64 else 2e-5
-    for mine, reference in zip(found, expected, strict=True):
-        assert (mine is None) == (reference is None)
-        if mine is not None:
-            assert mine.dtype == reference.dtype and mine.shape == reference.shape
-            scale = numpy.abs(reference[numpy.isfinite(reference)]).max(initial=1)
-            numpy.testing.assert_allclose(mine, reference, tolerance, tolerance * scale)
-
-
 dtypes = pytest.mark.parametrize("dtype", [numpy.float64, numpy.float32], ids=["f64", "f32"])
 
 
 @dtypes
 @on_samples(ENTRIES, samples)
 def test_equals_its_reference(entry, sample, dtype):
-    compare(entry, made(sample, entry.name), dtype)
+    compare_kernels(entry, arguments_of(sample, entry.name), dtype)
 
 
 @pytest.mark.parametrize(("layout", "dtype"), [
@@ -179,7 +156,7 @@ def test_on_memory_that_is_not_dense_or_not_aligned(entry, sample, dtype, layout
         flat = tinytensor.zeros(x.numel() + 1, dtype=x.dtype)[1:]
         return flat.copy_(x.reshape(-1)).view(tuple(x.shape))
 
-    compare(entry, made(sample, entry.name), dtype, lambda x: change(x).detach())
+    compare_kernels(entry, arguments_of(sample, entry.name), dtype, lambda x: change(x).detach())
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:overflow:RuntimeWarning")
@@ -200,11 +177,11 @@ def test_with_nan_and_infinities(entry, dtype):
     for sample in samples(entry):
         state = rng.bit_generator.state
         with use_kernels(False):
-            expected = run(entry, made(sample, entry.name), dtype, change)
+            expected = evaluate(entry, arguments_of(sample, entry.name), dtype, change)
         rng.bit_generator.state = state
-        found = run(entry, made(sample, entry.name), dtype, change)
+        actual = evaluate(entry, arguments_of(sample, entry.name), dtype, change)
         tolerance = 1e-11 if dtype == numpy.float64 else 2e-5
-        for mine, reference in zip(found, expected, strict=True):
+        for mine, reference in zip(chain(*actual), chain(*expected), strict=True):
             if mine is not None:
                 if entry.name in SKIPS:
                     mine = numpy.where(numpy.isnan(reference), numpy.nan, mine)
@@ -228,7 +205,7 @@ def test_runs_on_some_sample(entry, part, dtype, monkeypatch):
     monkeypatch.setitem(entry.op.kernels[part].kernels, "cpu", counted)
     entry.op.changed()
     for sample in samples(entry):
-        run(entry, made(sample, entry.name), dtype)
+        evaluate(entry, arguments_of(sample, entry.name), dtype)
     assert any(ran), f"it ran on none of {len(ran)} calls"
 
 
@@ -255,7 +232,8 @@ def test_convolutions_as_products_equal_the_reference(dtype, values, monkeypatch
         x, w, g = t(n, c, *f.size), t(o, c, *f.kernel), t(n, o, *f.out)
         for name, arguments in (("convolution", (x, w, t(o), f)), ("convolution_input", (g, w, f)),
                                 ("convolution_weight", (x, g, f))):
-            compare(TABLE[f"internal.{name}"], made(S(*arguments), name), dtype, change)
+            compare_kernels(TABLE[f"internal.{name}"], arguments_of(S(*arguments), name),
+                            dtype, change)
 
 
 def test_small_images_with_many_channels_are_products(monkeypatch):

@@ -32,8 +32,8 @@ FLOORS = [
      "tinytensor.tensors.drawing"),
     ("tinytensor.nn", "tinytensor.optim"),
     ("tinytensor.compat", "tinytensor.utils", "tinytensor.tensors", "tinytensor.distributions"),
-    ("tinytensor.compiled", "tinytensor.kernels", "tinytensor.table", "tinytensor.commands"),
-    ("tinytensor", "tinytensor.__main__"),
+    ("tinytensor.compiled", "tinytensor.kernels", "tinytensor.table"),
+    ("tinytensor", "tinytensor.checking", "tinytensor.commands", "tinytensor.__main__"),
 ]
 
 
@@ -169,12 +169,12 @@ def test_stubs_of_the_table_are_up_to_date():
     written = stubs.files()
     assert {p.name for p in stubs.FOLDER.glob("*.py*")} == {"__init__.py", *written}
     stale = [name for name, text in written.items() if (stubs.FOLDER / name).read_text() != text]
-    assert not stale, f"run: python -m tinytensor stubs ({', '.join(stale)})"
+    assert not stale, f"run: python -m tinytensor generate ({', '.join(stale)})"
 
 
 def test_page_of_operations_is_up_to_date():
     assert ops.text(markdown=True) in (ROOT / "tinytensor/OPERATIONS.md").read_text(), \
-        "run: python -m tinytensor ops --markdown > tinytensor/OPERATIONS.md"
+        "run: python -m tinytensor generate"
 
 
 def test_page_of_operations_shows_kernels():

@@ -14,10 +14,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operations import in_turn, values
+from operations import in_turn
 
 import tinytensor
 from tinytensor.arrays import dtypes
+from tinytensor.checking.calls import values
 
 NAMES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
 with_each = pytest.mark.parametrize("first", NAMES)  # the other dtype goes round inside the test

@@ -12,9 +12,8 @@ import torch
 
 import tinytensor
 from tinytensor import nn
+from tinytensor.checking.calls import values
 from tinytensor.nn.utils import rnn
-
-from operations import values  # isort: skip
 
 KINDS: dict[str, dict[str, Any]] = {
     "RNN": {}, "RNN relu": {"nonlinearity": "relu"}, "LSTM": {}, "GRU": {}}

@@ -11,11 +11,11 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from operations import Drawn, is_drawn, made, ours, outputs, replace, values
 from test_reductions import agree, draw
 
 import tinytensor
 from tinytensor.autograd.table import TABLE
+from tinytensor.checking.calls import Drawn, arguments_of, is_drawn, ours, outputs, replace, values
 
 Call = Callable[[Any, Any], Any]
 
@@ -40,7 +40,7 @@ def test_the_gradient_of_a_linear_operation_is_its_adjoint(name):
     entry = TABLE[name]
     checked = 0
     for sample in entry.samples:
-        arguments = made(sample, name)
+        arguments = arguments_of(sample, name)
         (args, kwargs), leaves = ours(arguments)
         results = [r for r in outputs(entry.function(*args, **kwargs)) if r.requires_grad]
         if not results or ("trapezoid" in name and len(leaves) > 1):

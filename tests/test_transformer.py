@@ -9,10 +9,11 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from operations import in_turn, values
+from operations import in_turn
 
 import tinytensor
 from tinytensor import nn
+from tinytensor.checking.calls import values
 
 D, HEADS = 8, 2
 MASKS = ["none", "bool", "float", "causal", "by head"]

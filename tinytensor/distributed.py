@@ -14,6 +14,10 @@ __all__ = ["is_available", "is_initialized", "get_rank", "get_world_size", "barr
            "init_process_group", "destroy_process_group"]
 
 
+NOT_SUPPORTED = ("process groups are not supported; run the program as one process, on one GPU or "
+                 "on the CPU")
+
+
 def is_available() -> bool:
     """False: process groups are not supported."""
     return False
@@ -45,8 +49,7 @@ def init_process_group(backend: str | None = None, init_method: str | None = Non
     Raises:
         RuntimeError: always.
     """
-    raise RuntimeError("init_process_group: process groups are not supported; run the program as "
-                       "one process, on one GPU or on the CPU")
+    raise RuntimeError(f"init_process_group: {NOT_SUPPORTED}")
 
 
 def destroy_process_group(group: object = None) -> None:

@@ -15,7 +15,7 @@ from .ops.matrices import LinAlgError as LinAlgError
 if TYPE_CHECKING:
     from .table.linalg import *  # noqa: F403
 
-# What stands at the top level too, under the same name.
+# Functions that are also at the top level, under the same name.
 SHARED = ("det", "matmul", "matrix_exp", "matrix_power", "slogdet")
 
 _everywhere = ops.names_for("")

@@ -8,7 +8,14 @@ threads.py    the number of threads that kernels use
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-Array: TypeAlias = Any
-"""An input of an operation: a Tensor in a call, an array of `xp` in its forward and rules."""
+if TYPE_CHECKING:
+    Array: TypeAlias = Any
+else:
+    class Array:
+        """An input of an operation: a Tensor in a call, an array of `xp` in its forward and rules.
+
+        To type checkers it is Any. It is a class of its own so that annotations which are objects
+        can be told from Any.
+        """

@@ -113,6 +113,14 @@ class Sums:
             self.owned.add(node)
 
 
+class GradientShapeError(RuntimeError):
+    """A rule returned a gradient that does not fit its input."""
+
+    def __init__(self, g: Any, shape: tuple[int, ...]):
+        super().__init__(f"backward: a rule returns a gradient of shape {tuple(g.shape)} for an "
+                         f"input of shape {tuple(shape)}")
+
+
 class _Never:
     """The set `owned` of a recorded walk: no gradient may be written, since each has a graph."""
 
@@ -179,8 +187,14 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
-    """Sums `g` over the axes along which an input of `shape` was repeated."""
+    """Sums `g` over the axes along which an input of `shape` was repeated.
+
+    Raises:
+        GradientShapeError: `shape` does not broadcast to the shape of `g`.
+    """
     extra = len(g.shape) - len(shape)
+    if extra < 0 or any(m not in (1, n) for n, m in zip(g.shape[extra:], shape, strict=True)):
+        raise GradientShapeError(g, shape)
     repeated = tuple(i for i, n in enumerate(g.shape)
                      if i < extra or shape[i - extra] == 1 and n != 1)
     if is_array(g) and repeated == tuple(range(extra)) and len(shape):
@@ -307,6 +321,8 @@ def _taken(results: dict[Any, Any], create_graph: bool) -> Iterator[tuple[Any, A
     """Empties `results`; the gradients as arrays that nobody else can write, or as Tensors."""
     while results:
         node, g = results.popitem()
+        if g.shape != node.shape:
+            raise GradientShapeError(g, node.shape)
         if not create_graph:
             if g.base is not None or sys.getrefcount(g) > ALONE:
                 g = g.copy()
@@ -332,20 +348,17 @@ def _add_to_grad(tensor: Any, g: Any) -> None:
 
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
          grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
-         retain_graph: bool | None = None, create_graph: bool = False, only_inputs: bool = True,
+         retain_graph: bool | None = None, create_graph: bool = False,
          allow_unused: bool | None = None, is_grads_batched: bool = False,
          materialize_grads: bool = False) -> tuple[Tensor, ...]:
     """d(sum of outputs * grad_outputs)/d(input) for each input; no `grad` changes.
-
-    `only_inputs` is there for old programs and has to be True.
 
     Raises:
         RuntimeError: as `backward`; also if an input was not used and neither `allow_unused`
             (gives None for it) nor `materialize_grads` (gives zeros) is set.
     """
-    if not only_inputs or is_grads_batched:
-        raise ValueError("grad: only_inputs=False and is_grads_batched=True are not supported; "
-                         "backward() reaches all leaves, and a loop several gradients")
+    if is_grads_batched:
+        raise ValueError("grad: is_grads_batched=True is not supported; call grad in a loop")
     outputs, inputs = _as_sequence(outputs), _as_sequence(inputs)
     roots = _seed("grad", outputs,
                   None if grad_outputs is None else _as_sequence(grad_outputs), create_graph)
@@ -353,20 +366,20 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
     retain = create_graph if retain_graph is None else retain_graph
     results = walk(roots, nodes, retain, create_graph)
     roots.clear()
-    found = {node: g if create_graph else tensor_of(g, None)
+    gradients = {node: g if create_graph else tensor_of(g, None)
              for node, g in _taken(results, create_graph)}
     for i, (node, tensor) in enumerate(zip(nodes, inputs, strict=True)):
-        if node in found:
+        if node in gradients:
             continue
         if materialize_grads:
-            found[node] = tensor.new_zeros(tensor.shape)
+            gradients[node] = tensor.new_zeros(tensor.shape)
         elif allow_unused:
-            found[node] = None
+            gradients[node] = None
         else:
             raise RuntimeError(
                 f"grad: input {i} of shape {tuple(tensor.shape)} was not used to compute the "
                 "outputs; allow_unused=True gives None for it, materialize_grads=True zeros")
-    return tuple(found[node] for node in nodes)
+    return tuple(gradients[node] for node in nodes)
 
 
 def _node_of(tensor: Any, name: str) -> Any:

@@ -13,9 +13,9 @@
 
     y = Cube.apply(x)
 
-The forward runs unrecorded, and one node stands for all of it. The backward computes on Tensors:
-while it is recorded (`create_graph=True`) its operations leave nodes of their own, so that a
-backward written in operations of this package can be differentiated again.
+The forward is not recorded; one node represents all of it. The backward computes on Tensors. While
+it is recorded (`create_graph=True`) its operations make nodes of their own, so a backward that is
+written in operations of this package can be differentiated again.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from .versions import note_write, owner
 
 
 class Context:
-    """What forward hands on to backward. Plain values go into attributes of any name.
+    """What forward passes to backward. Plain values go into attributes of any name.
 
-    needs_input_grad    for each argument of apply, whether its gradient is wanted
+    needs_input_grad    for each argument of apply, whether its gradient is needed
     """
 
     needs_input_grad: tuple[bool, ...] = ()
@@ -48,7 +48,7 @@ class Context:
     _node: Node | None = None  # while backward runs, and only then: a cycle otherwise
 
     def save_for_backward(self, *tensors: Any) -> None:
-        """Keeps Tensors (or None) for backward, which raises if they are overwritten until then."""
+        """Saves Tensors (or None) for backward, which raises if they were overwritten."""
         for x in tensors:
             if x is not None and not isinstance(x, graph.Tensor):
                 raise TypeError(f"save_for_backward: only Tensors and None, got "
@@ -57,27 +57,27 @@ class Context:
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What save_for_backward was given.
+        """The Tensors given to save_for_backward.
 
         Raises:
-            RuntimeError: outside of backward; a saved Tensor would keep its own graph alive.
+            RuntimeError: outside of backward, where a saved Tensor would keep its own graph alive.
         """
         if self._node is None:
             raise RuntimeError("saved_tensors: there are none outside of backward()")
         return tuple(self._node.saved_values())
 
     def mark_dirty(self, *tensors: Any) -> None:
-        """Says that forward changed these inputs in place; it must return them."""
+        """Marks inputs that forward changed in place; it must return them."""
         self._dirty = tensors
         for x in tensors:
             note_write(x._array, "mark_dirty")
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
-        """Says that these results have no gradient."""
+        """Marks results that have no gradient."""
         self._fixed = tensors
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether backward gets zeros (the default) or None for a result nobody used."""
+        """Whether backward gets zeros (the default) or None for a result that is not used."""
         self.materialize_grads = value
 
 
@@ -86,7 +86,7 @@ class FunctionNode(CustomNode):
 
     inputs     shape and dtype of each Tensor among the arguments, None for the others
     results    shape, dtype and device of each Tensor among the results, None for the others
-    tied       for each saved array, where in the graph it stands: a node, or True for this one
+    tied       for each saved array its node, or the number of the result that it is
     """
 
     function: type[Function]
@@ -96,20 +96,20 @@ class FunctionNode(CustomNode):
     tied: tuple[Any, ...]
 
     def __getattr__(self, name: str) -> Any:
-        """What forward has set on the context."""
+        """The attributes that forward set on the context."""
         if name != "context" and hasattr(self.context, name):
             return getattr(self.context, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What save_for_backward was given.
+        """The Tensors given to save_for_backward.
 
         Raises:
             RuntimeError: it was released by a backward.
         """
         if self.saved is None:
-            self.take(Sums({}, False, True))  # says so
+            self.take(Sums({}, False, True))  # raises
         return tuple(self.saved_values())
 
     def saved_values(self) -> list[Any]:
@@ -126,19 +126,18 @@ class FunctionNode(CustomNode):
 
     def backward(self, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
         if self.saved is None:
-            self.take(sums)  # says what is wrong
+            self.take(sums)  # raises
         parents = parents or self.parents
-        gradients = g if self.op.outputs else [g]
-        found = self._call(parents, [self._as_gradient(d, i) for i, d in enumerate(gradients)])
+        given = [self._as_gradient(d, i) for i, d in enumerate(g if self.op.outputs else [g])]
         recorded = xp is graph.tensors
-        for i, (parent, d) in enumerate(zip(parents, found, strict=True)):
+        for i, (parent, d) in enumerate(zip(parents, self._call(parents, given), strict=True)):
             if d is not None and parent is not None:
                 d = self._checked(i, d)
                 sums.add(parent, d if recorded else d._array)
-        self.take(sums)  # the context has shown it to the user's backward
+        self.take(sums)  # releases what the user's backward has read from the context
 
     def _as_gradient(self, g: Any, i: int) -> Any:
-        """What backward gets for result `i`: a Tensor, or None."""
+        """The gradient of result `i` for backward: a Tensor, or None."""
         if isinstance(g, graph.Tensor):
             return g
         if g is not None:
@@ -153,20 +152,20 @@ class FunctionNode(CustomNode):
         context, name = self.context, self.function.__name__
         context._node, context.needs_input_grad = self, tuple(p is not None for p in parents)
         try:
-            found = self.function.backward(context, *gradients)
+            returned = self.function.backward(context, *gradients)
         finally:
             context._node = None
-        found = tuple(found) if isinstance(found, tuple | list) else (found,)
-        while len(found) > len(parents) and found[-1] is None:
-            found = found[:-1]
-        if len(found) != len(parents):
-            raise RuntimeError(f"{name}: backward returned {len(found)} gradients for the "
+        returned = tuple(returned) if isinstance(returned, tuple | list) else (returned,)
+        while len(returned) > len(parents) and returned[-1] is None:
+            returned = returned[:-1]
+        if len(returned) != len(parents):
+            raise RuntimeError(f"{name}: backward returned {len(returned)} gradients for the "
                                f"{len(parents)} arguments of forward; return one for each, None "
                                "where there is no gradient")
-        return found
+        return returned
 
     def _checked(self, i: int, d: Any) -> Any:
-        """A gradient that fits argument `i`, apart from repeats, which the engine sums."""
+        """A gradient that fits argument `i`, up to broadcasting, which the engine undoes."""
         name = self.function.__name__
         if not isinstance(d, graph.Tensor):
             raise TypeError(f"{name}: backward returned {type(d).__name__} as gradient {i}; "
@@ -182,7 +181,7 @@ class FunctionNode(CustomNode):
 
 
 class Function:
-    """Base of operations with a backward of their own; `apply` calls them.
+    """The base class of operations whose backward the user writes; `apply` calls them.
 
     forward(ctx, *args) gives a Tensor or a tuple, and backward(ctx, *grads), which gets a gradient
     for each result, returns one for each argument of forward, None where there is none. Instead
@@ -250,9 +249,9 @@ def _check_dirty(cls: type[Function], context: Context, results: list[Any],
 
 
 def _result(x: Any, args: tuple[Any, ...], context: Context) -> Any:
-    """A result as a Tensor of its own, except for a changed input, which stays itself.
+    """A result as a new Tensor, except for an input marked dirty, which is returned itself.
 
-    One that shows the memory of an input is copied: the graph would not learn of a later write.
+    A result that shares the memory of an input is copied, since the graph would not notice a write.
     """
     if not isinstance(x, graph.Tensor) or _is_among(x, context._dirty):
         return x
@@ -263,7 +262,7 @@ def _result(x: Any, args: tuple[Any, ...], context: Context) -> Any:
 
 def _record(cls: type[Function], context: Context, args: tuple[Any, ...], nodes: tuple[Any, ...],
             results: list[Any], output: Any, several: bool) -> None:
-    """Leaves the node of one call, and ties the results to it."""
+    """Makes the node of one call, and gives it to the results."""
     originals = list(output) if several else [output]
     fixed = [_is_among(x, context._fixed) or not isinstance(x, graph.Tensor)
              or not x.dtype.is_floating_point for x in originals]
@@ -292,9 +291,9 @@ def _record(cls: type[Function], context: Context, args: tuple[Any, ...], nodes:
 
 def _tie(cls: type[Function], i: int, x: Any, args: tuple[Any, ...], nodes: tuple[Any, ...],
          originals: list[Any], results: list[Any], fixed: list[bool]) -> tuple[str, Any, Any]:
-    """Of a saved Tensor: its name in errors, where it stands in the graph, and itself.
+    """For a saved Tensor: its name in errors, its place in the graph, and itself.
 
-    It stands at the node of an argument, is the result of some number, or is a constant (None).
+    Its place is the node of an argument, the number of a result, or None for a constant.
     """
     if x is not None:
         for number, original in enumerate(originals):
@@ -324,19 +323,19 @@ class _Refusal(CustomNode):
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     """Decorates a Function's backward that computes outside of the graph (in NumPy, say).
 
-    Differentiating its gradients again then raises instead of giving zero.
+    Differentiating its gradients again raises an error, instead of giving zero.
     """
     @functools.wraps(backward)
     def once(ctx: Any, *gradients: Any) -> Any:
         with no_grad():
-            found = backward(ctx, *gradients)
+            returned = backward(ctx, *gradients)
         if not is_grad_enabled():
-            return found
+            return returned
         nodes = (*ctx._node.parents, *(g._node for g in gradients if g is not None))
         parents = tuple(n for n in nodes if n is not None)
         refused = [_refused(d, ctx, parents)
-                   for d in (found if isinstance(found, tuple | list) else (found,))]
-        return tuple(refused) if isinstance(found, tuple | list) else refused[0]
+                   for d in (returned if isinstance(returned, tuple | list) else (returned,))]
+        return tuple(refused) if isinstance(returned, tuple | list) else refused[0]
 
     return once
 

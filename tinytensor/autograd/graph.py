@@ -113,11 +113,6 @@ class Node:
             values.append(value)
         return values
 
-    @property
-    def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """(parent, 0) for each input: PyTorch's form of the graph."""
-        return tuple((parent, 0) for parent in self.parents)
-
     def name(self) -> str:
         return type(self).__name__
 
@@ -158,16 +153,10 @@ class Leaf:
     op = SimpleNamespace(save_list=())
     time = 0  # older than every node
     hooks: tuple[Hook, ...] = ()
-    next_functions: tuple[()] = ()
 
     def __init__(self, tensor: Any):
         self.tensor = weakref.ref(tensor)
         self.shape: tuple[int, ...] = tensor._array.shape
-
-    @property
-    def variable(self) -> Any:
-        """The Tensor itself, under PyTorch's name."""
-        return self.tensor()
 
     def name(self) -> str:
         return "AccumulateGrad"

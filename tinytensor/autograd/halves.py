@@ -13,7 +13,6 @@ from typing import Any
 import numpy
 
 from ..arrays import dtypes
-from ..arrays.devices import is_array
 from . import graph
 
 HALF, SINGLE = numpy.dtype("float16"), numpy.dtype("float32")
@@ -34,7 +33,7 @@ def widened(x: Any) -> Any:
 
 
 def narrowed(x: Any) -> Any:
-    """A float32 array or Tensor rounded to float16; anything else as it is."""
+    """A float32 array, NumPy scalar or Tensor rounded to float16; anything else as it is."""
     if isinstance(x, graph.Tensor):
         return x.to(dtypes.float16) if x._array.dtype is SINGLE else x
-    return x.astype(HALF) if is_array(x) and x.dtype is SINGLE else x
+    return x.astype(HALF) if getattr(x, "dtype", None) is SINGLE else x

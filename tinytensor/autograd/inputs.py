@@ -1,4 +1,4 @@
-"""The arguments of a call: what the signature of a forward says, and type promotion."""
+"""The arguments of a call: the signature of a forward, and type promotion."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Signature:
     optional     the inputs that may be None
     variadic     whether the only input is a sequence of arrays
     parameters   the others
-    shown        what `inspect.signature` says of the function that users call
+    shown        the `inspect.signature` of the function that users call
     """
 
     def __init__(self, forward: Callable[..., Any]):
@@ -175,7 +175,7 @@ def _as_input(op: Any, name: str, x: Any) -> Any:
         x = numpy.asarray(x)
     if devices.is_array(x):
         dtypes.of_array(x)
-        return graph.tensor_of(x, None)
+        return graph.tensor_of(devices.plain_array(x), None)
     if isinstance(x, bool | int | float) and op.promotes in ("common", "float") \
             and name in op.promoted:
         return Constant(x)

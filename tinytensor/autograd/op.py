@@ -48,6 +48,11 @@ from .inputs import Signature, array_of, prepare, take_sequence
 from .modes import CHECKED, check_finite, mode
 from .versions import owner
 
+PACKAGE = __name__.partition(".")[0]
+
+
+# ---------------------------------------------------------------- an operation: forward and rules
+
 
 class Op:
     """One operation. `function` is what users call, on Tensors."""
@@ -69,6 +74,8 @@ class Op:
         self.view = view
         self.widens = widens and not view
         self.contiguous = contiguous
+        # A notebook's cell that is run again replaces its rules and kernels.
+        self.replaceable = not forward.__module__.startswith(f"{PACKAGE}.")
         self.residuals = residuals
         self.outputs = outputs
         self.results: Any = collections.namedtuple(self.name, outputs) if outputs else None
@@ -88,21 +95,12 @@ class Op:
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """What users call: arrays out of Tensors, the forward, and a node if one is wanted."""
         values = self.signature.bind(self.name, args, kwargs)
-        names = self.signature.inputs
-        inputs = tuple(values[name] for name in names)
+        inputs = tuple(values[name] for name in self.signature.inputs)
         parameters = {name: values[name] for name in self.signature.parameters}
         try:
-            if self.signature.variadic:
-                inputs = take_sequence(self, inputs[0])
-                arrays = values[names[0]] = [array_of(x) for x in inputs]
-            else:
-                inputs = tuple(prepare(self, *inputs))
-                arrays = [array_of(x) for x in inputs]
-                values.update(zip(names, arrays, strict=True))
-            half = self.widens and any(map(is_half, arrays))
-            if half:
-                values = {name: widened(value) for name, value in values.items()}
-            results = self.forward_on(array_module(*arrays), **values)
+            inputs = self._take_inputs(inputs, values)
+            half = self.widens and any(map(is_half, inputs))
+            outs = self._compute(values, half)
         except Exception as error:
             outcome = recover(self, error, inputs, parameters)
             if not isinstance(outcome, Exception):
@@ -113,6 +111,30 @@ class Op:
                 raise outcome from None
             finally:
                 del outcome  # or this frame and the error would keep each other alive
+        tensors = [tensor_of(out, None) for out in outs]
+        if self.view:
+            mark_view(tensors[0], inputs[0])
+        self._record(tensors, inputs, values, half)
+        return self.results(*tensors) if self.outputs else tensors[0]
+
+    def _take_inputs(self, inputs: tuple[Any, ...], values: dict[str, Any]) -> tuple[Any, ...]:
+        """The inputs as Tensors of one dtype and Constants; their arrays go into `values`."""
+        names = self.signature.inputs
+        if self.signature.variadic:
+            inputs = take_sequence(self, inputs[0])
+            values[names[0]] = [array_of(x) for x in inputs]
+        else:
+            inputs = tuple(prepare(self, *inputs))
+            values.update(zip(names, map(array_of, inputs), strict=True))
+        return inputs
+
+    def _compute(self, values: dict[str, Any], half: bool) -> list[Any]:
+        """The results of the forward; they and the residuals go into `values` too."""
+        arrays = [values[name] for name in self.signature.inputs]
+        xp = array_module(*arrays[0]) if self.signature.variadic else array_module(*arrays)
+        if half:
+            values.update({name: widened(value) for name, value in values.items()})
+        results = self.forward_on(xp, **values)
         results = results if self.outputs or self.residuals else (results,)
         count = len(self.outputs) or 1
         outs, residuals = [result_array(out) for out in results[:count]], results[count:]
@@ -120,22 +142,24 @@ class Op:
             outs = [narrowed(out) for out in outs]
         if self.contiguous:
             outs = [out if out.flags.c_contiguous else out.copy() for out in outs]
-        tensors = [tensor_of(out, None) for out in outs]
-        if self.view:
-            mark_view(tensors[0], inputs[0])
+        values |= dict(zip(self.outputs or ("out",), outs, strict=True))
+        values |= dict(zip(self.residuals, residuals, strict=True))
+        return outs
+
+    def _record(self, tensors: list[Any], inputs: tuple[Any, ...], values: dict[str, Any],
+                half: bool) -> None:
+        """Makes the node of the call and gives it to the results, if some gradient is wanted."""
         parents = [None if x is None else x._node for x in inputs]
         wanted = self._wanted(parents)
-        if any(wanted.values()) and mode.enabled:
-            values |= dict(zip(self.outputs or ("out",), outs, strict=True))
-            values |= dict(zip(self.residuals, residuals, strict=True))
-            shape = () if self.outputs else outs[0].shape
-            kind = self.half_node_type if half else self.node_type
-            node = kind(parents, self._saved(wanted, values), shape)
-            for i, tensor in enumerate(tensors):
-                tensor._node = pick(node, i, outs[i]) if self.outputs else node
-            if mode.enabled is CHECKED:
-                check_finite(node, tuple(outs), "forward")
-        return self.results(*tensors) if self.outputs else tensors[0]
+        if not mode.enabled or not any(wanted.values()):
+            return
+        kind = self.half_node_type if half else self.node_type
+        shape = () if self.outputs else tensors[0]._array.shape
+        node = kind(parents, self._saved(wanted, values), shape)
+        for i, tensor in enumerate(tensors):
+            tensor._node = pick(node, i, tensor._array) if self.outputs else node
+        if mode.enabled is CHECKED:
+            check_finite(node, tuple(tensors), "forward")
 
     def forward_on(self, xp: Any, *args: Any, **kwargs: Any) -> Any:
         """The forward on arrays of the module `xp`, or a kernel of it."""
@@ -252,7 +276,7 @@ class Op:
             if name not in self.signature.inputs:
                 raise TypeError(f"{self.name}: a rule for {name!r}, but the inputs are "
                                 f"{', '.join(self.signature.inputs)}")
-            if any(name in known for known in self.rules):
+            if any(name in known for known in self.rules if known != names or not self.replaceable):
                 raise TypeError(f"{self.name}: a second rule for {name!r}")
         known = self.signature.known_names((*(self.outputs or ("out",)), *self.residuals))
         if len(names) == 1 and not self.signature.variadic:
@@ -284,6 +308,8 @@ class Op:
 
         def register(kernel: Callable[..., Any]) -> Callable[..., Any]:
             part = self.kernels.get(names)
+            if part is not None and self.replaceable:
+                part.kernels.pop(device, None)
             if part is None:
                 title = f"{self.name}: the rule for {' and '.join(names)}" if names else self.name
                 part = Dispatch(title, self._reference(names))

@@ -15,9 +15,7 @@ from ..arrays.dispatch import parameter_names
 from .frames import passes_on, shorten
 from .halves import is_half, narrowed, widened
 from .inputs import ALIASES
-from .op import Op
-
-PACKAGE = __name__.partition(".")[0]
+from .op import PACKAGE, Op
 
 
 @dataclass

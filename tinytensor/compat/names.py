@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 from typing import Any, TypeGuard
 
-from .. import cuda, ops
+from .. import autograd, cuda, ops
 from ..arrays import devices, dtypes
+from ..autograd.graph import Leaf, Node
 from ..tensors import creation
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
+from . import older_forms
+from .variable import Variable
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 strided = "strided"  # the layout of every Tensor
@@ -223,6 +226,13 @@ def _attach() -> None:
         "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj}
     for name, method in setters.items():
         setattr(Tensor, name, method)
+    # PyTorch's form of the graph, which programs that draw it walk.
+    for kind in (Node, Leaf):
+        setattr(kind, "next_functions", property(  # noqa: B010 - not declared
+            lambda node: tuple((parent, 0) for parent in node.parents)))
+    setattr(Leaf, "variable", property(lambda leaf: leaf.tensor()))  # noqa: B010
+    setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
+    autograd.grad = older_forms.with_only_inputs(autograd.grad)
     vars(cuda).update(TYPES["cuda"])
 
 

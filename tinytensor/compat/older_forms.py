@@ -85,6 +85,25 @@ def _stacklevel_third(function: Function) -> Function:
     return called
 
 
+def with_only_inputs(grad: Function) -> Function:
+    """grad(outputs, inputs, grad_outputs, retain_graph, create_graph, only_inputs, ...)."""
+    @passes_on
+    @functools.wraps(grad)
+    def called(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: Any = None,
+               create_graph: bool = False, only_inputs: bool = True, *args: Any,
+               **kwargs: Any) -> Any:
+        if not only_inputs:
+            raise ValueError("grad: only_inputs=False is not supported; backward() adds to the "
+                             "gradients of all leaves")
+        try:
+            return grad(outputs, inputs, grad_outputs, retain_graph, create_graph, *args, **kwargs)
+        except Exception as error:
+            shorten(error)
+            raise
+
+    return called
+
+
 # ---------------------------------------------------------------- size_average and reduce
 
 

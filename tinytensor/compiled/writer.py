@@ -50,7 +50,7 @@ class _Source:
         self.namespace: dict[str, Any] = {}
 
     def add(self, indent: int, *lines: str, of: Callable[..., Any] | None = None) -> None:
-        """Adds lines, which stand for the definition of the op, or for the function `of`."""
+        """Adds lines at the place of the op's definition, or of the function `of`."""
         place = self.definition
         code = getattr(of, "__code__", None)
         if code is not None and code.co_filename == self.op.file:
@@ -179,7 +179,7 @@ def write_call(op: Any) -> Any:
 def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
     """Lines that take the arrays of a fixed number of inputs, of one dtype if need be.
 
-    `plain` says that the forward is one expression, which does not ask whether it has a number.
+    `plain`: whether the forward is one expression, which treats numbers and arrays alike.
     """
     inputs, optional = op.signature.inputs, op.signature.optional
     promoted = [i for i in inputs if i in op.promoted] if op.promotes else []

@@ -62,4 +62,4 @@ class DistributedDataParallel(Module):
     """
 
     def __init__(self, module: Module, *args: Any, **kwargs: Any):
-        raise RuntimeError(f"DistributedDataParallel: {distributed.REFUSED}")
+        raise RuntimeError(f"DistributedDataParallel: {distributed.NOT_SUPPORTED}")

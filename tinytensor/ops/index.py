@@ -361,7 +361,7 @@ def assign(tensor, value, name):
 def as_value(value, tensor):
     """A number, list or array as a Tensor of the dtype of `tensor`."""
     array = numpy.asarray(value, dtype=None if devices.is_array(value) else tensor.dtype.numpy)
-    return graph.tensor_of(array, None)
+    return graph.tensor_of(devices.plain_array(array), None)
 
 
 # ---------------------------------------------------------------- by positions along a dim

@@ -37,6 +37,20 @@ def _check_inner(name, a, b):
                                    f"{n} and {m} differ at dimension {-3 - i}")
 
 
+def _check_features(input, weight):
+    """
+    Raises:
+        RuntimeError: `linear` cannot multiply the input by the weight.
+    """
+    if len(weight.shape) == 2 and input.ndim and input.shape[-1] != weight.shape[1]:
+        out, features = weight.shape
+        raise RuntimeError(
+            f"linear: the input of shape {tuple(input.shape)} has {input.shape[-1]} features (its "
+            f"last dim), but this layer takes {features}; Linear({input.shape[-1]}, {out}) fits "
+            "the input")
+    _check_inner("linear", input, weight.T)
+
+
 @op(promotes="same", operator="__matmul__", array_names=("matmul",), samples=[
     S(t(3, 4), t(4, 2)), S(t(4), t(4)), S(t(4), t(4, 2)), S(t(3, 4), t(4)),
     S(t(2, 3, 4), t(4, 2)), S(t(3, 4), t(2, 4, 2)), S(t(2, 1, 3, 4), t(5, 4, 2)),
@@ -436,7 +450,7 @@ def linear(xp, input: Array, weight: Array, bias: Array | None = None):
     One op instead of three, because it is the most frequent call.
     """
     if not input.ndim or len(weight.shape) != 2 or input.shape[-1] != weight.shape[1]:
-        _check_inner("linear", input, weight.T)
+        _check_features(input, weight)
     out = _product(xp, input, weight.T)
     if bias is None:
         return out

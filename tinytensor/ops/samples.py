@@ -1,8 +1,8 @@
-"""Sample arguments of operations, from which the tests generate inputs.
+"""Samples: the calls on which the checks try an operation.
 
     samples=[S(t(2, 3), dim=1), S(t(3, low=0.1), t(2, 3))]
 
-An `S` holds the arguments of one call; a `t` in it is replaced by a Tensor of random values.
+An `S` holds the arguments of one call. A `t` among them is a Tensor whose values a check draws.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy
 
 @dataclass(frozen=True)
 class TensorSample:
-    """A Tensor of random values: its shape, range and kind."""
+    """A Tensor to be drawn: its shape, and the range and kind of its values."""
 
     shape: tuple[int, ...]
     low: float = -2.0
     high: float = 2.0
     kind: str = "float"  # "float", "int" or "bool"
     grad: bool = True  # whether its gradient is checked
-    distinct: bool = False  # no two values closer than 0.1: for sorting, maxima, medians
+    distinct: bool = False  # all values at least 0.2 apart: for sorting, maxima, medians
 
     def make(self, rng: numpy.random.Generator) -> numpy.ndarray[Any, Any]:
-        """Draws the values; floats as float64."""
+        """Draws the values; floating point ones as float64."""
         if self.kind == "bool":
             return rng.random(self.shape) < 0.5
         if self.kind == "int":
@@ -59,7 +59,11 @@ def _show(value: Any) -> str:
 
 def t(*shape: int, low: float = -2.0, high: float = 2.0, kind: str = "float", grad: bool = True,
       distinct: bool = False) -> TensorSample:
-    """A Tensor of floating point values in [low, high)."""
+    """A Tensor of floating point values in [low, high).
+
+    grad=False excludes its gradient from the checks; distinct=True draws values at least 0.2 apart,
+    in no particular range.
+    """
     return TensorSample(shape, low, high, kind, grad and kind == "float", distinct)
 
 
@@ -69,17 +73,20 @@ def ints(*shape: int, low: int = 0, high: int = 5) -> TensorSample:
 
 
 def bools(*shape: int) -> TensorSample:
-    """A bool Tensor."""
+    """A Tensor of truth values."""
     return TensorSample(shape, kind="bool", grad=False)
 
 
 def unary(low: float = -2.0, high: float = 2.0) -> list[S]:
-    """One Tensor: matrix, 0-d, empty."""
+    """Samples with one Tensor: a matrix, 0-d, empty."""
     return [S(t(*shape, low=low, high=high)) for shape in ((3, 4), (), (0, 3))]
 
 
 def binary(low: float = -2.0, high: float = 2.0, numbers: bool = True) -> list[S]:
-    """Two Tensors: equal shapes, every kind of broadcasting, 0-d, empty; a Tensor and a number."""
+    """Samples with two Tensors: equal shapes, all kinds of broadcasting, 0-d, empty.
+
+    If `numbers`, one more with a Tensor and a number.
+    """
     shapes = [((3, 4), (3, 4)), ((2, 3), (3,)), ((3, 1), (1, 4)), ((), (2, 2)), ((2, 1, 3), (4, 1)),
               ((), ()), ((0, 3), (1, 3))]
     samples = [S(t(*a, low=low, high=high), t(*b, low=low, high=high)) for a, b in shapes]
@@ -89,7 +96,7 @@ def binary(low: float = -2.0, high: float = 2.0, numbers: bool = True) -> list[S
 
 def reductions(low: float = -2.0, high: float = 2.0, distinct: bool = False,
                several: bool = True) -> list[S]:
-    """One Tensor reduced over all dims, one dim, and if allowed several dims."""
+    """Samples that reduce a Tensor over all dims, one dim and, if `several`, several dims."""
     x = t(2, 3, 4, low=low, high=high, distinct=distinct)
     one = [S(x), S(x, 1), S(x, -1, True), S(t(low=low, high=high)), S(t(3, low=low, high=high), 0)]
     return one + [S(x, (0, 2)), S(x, dim=(0, -1), keepdim=True)] * several
@@ -97,7 +104,7 @@ def reductions(low: float = -2.0, high: float = 2.0, distinct: bool = False,
 
 def concrete(sample: S, rng: numpy.random.Generator,
              make: Callable[[numpy.ndarray[Any, Any], TensorSample], Any]) -> S:
-    """The arguments with `make(values, spec)` in place of every `t`, also nested ones."""
+    """The sample with `make(values, spec)` in place of each `t`, nested ones too."""
     def convert(x: Any) -> Any:
         if isinstance(x, TensorSample):
             return make(x.make(rng), x)

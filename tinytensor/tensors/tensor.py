@@ -505,7 +505,8 @@ class Tensor(Methods):
                 raise RuntimeError("numpy: this Tensor requires grad; use .detach().numpy()")
             if self.is_cuda:
                 raise TypeError(f"numpy: this Tensor is on {self.device}; use .cpu().numpy()")
-        return devices.to_numpy(self._array)
+        array = devices.to_numpy(self._array)
+        return array.view() if array is self._array else array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NumPyArray:
         array = self.numpy()
