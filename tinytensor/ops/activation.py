@@ -124,7 +124,7 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
     if inplace:
         return written(rrelu)(input, lower, upper, training)
     if not training:
-        return leaky_relu(input, (lower + upper) / 2)
+        return leaky_relu(input, (lower + upper) / 2).contiguous()
     drawn = random.default_generator(input.device).numpy.uniform(lower, upper, tuple(input.shape))
     return (input * where(input.detach() > 0, 1.0, _like(drawn, input))).contiguous()
 
@@ -418,7 +418,7 @@ def _(xp, g, out, dim):
 def log_softmax(xp, input: Array, dim: int):
     """x - log Σ e**x along a dim, without overflow. Shapes: (*) -> (*)."""
     if not input.size:
-        return input
+        return input.copy()
     over = axes(dim, input.ndim)
     shifted = input - xp.max(input, axis=over, keepdims=True)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=over, keepdims=True))

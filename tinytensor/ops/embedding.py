@@ -140,7 +140,8 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None,
     out = weight.new_zeros((len(ends) - 1, weight.shape[1]))
     if mode == "max":
         index = broadcast_to(bags.unsqueeze(1), rows.shape)
-        return scatter_reduce(out, 0, index, rows, "amax", include_self=False)
+        out = scatter_reduce(out, 0, index, rows, "amax", include_self=False)
+        return out.clone() if out.requires_grad else out  # the rule saves the maxima themselves
     total = index_add(out, 0, bags, rows if weights is None else rows * weights)
     if mode == "sum":
         return total

@@ -29,7 +29,7 @@ alias.vjp(input=lambda g: g)
 @op(array_names=("copy",), widens=False, samples=[S(t(2, 3)), S(t())])
 def clone(input: Array, *, memory_format: dtypes.memory_format | None = None):
     """A copy with memory of its own; gradients flow back to the input. Shapes: (*) -> (*)."""
-    return input.copy()
+    return input.copy() if 0 in input.strides else input.copy(order="K")
 
 
 clone.vjp(input=lambda g: g)
@@ -58,7 +58,9 @@ def contiguous_or_same(input: Tensor, memory_format: dtypes.memory_format | None
 
 def own_memory(x: Tensor) -> Tensor:
     """`x` if it has memory of its own, in C order; otherwise a copy that has."""
-    return x if x._base is None and x.is_contiguous() else clone(x)
+    if not x.is_contiguous():
+        return contiguous(x)
+    return x if x._base is None else clone(x)
 
 
 @op(method=False, internal=True, widens=False, array_names=("astype",), samples=[])

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ..arrays import Array
 from ..autograd.graph import Node
 from ..autograd.table import op
-from ..tensors.tensor import Tensor
+from ..tensors.tensor import Tensor, is_nested
 from .samples import S, t
 
 
@@ -151,16 +151,6 @@ def _(xp, g, place):
 @overwrite.vjp("value")
 def _(xp, g, place):
     return strided.run(xp, g, place)
-
-
-def is_nested(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
-    """Whether every stride steps over all that the smaller ones reach: no element shows twice."""
-    reach = 0
-    for stride, size in sorted((abs(s), n) for s, n in zip(strides, shape, strict=True) if n > 1):
-        if stride <= reach:
-            return False
-        reach += stride * (size - 1)
-    return True
 
 
 # ---------------------------------------------------------------- the nodes, without a forward

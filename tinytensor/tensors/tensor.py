@@ -429,10 +429,10 @@ class Tensor(Methods):
         if not getattr(array.flags, "writeable", True):  # CuPy's arrays all are
             raise RuntimeError(f"{name}: this memory is read-only: it belongs to an array that is "
                                "not writable; clone() it first")
-        if not (array.flags.c_contiguous or repeated) and any(
-                s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
-            raise RuntimeError(f"{name}: an expanded view of shape {tuple(self.shape)} shows one "
-                               "element several times; clone() it first")
+        if not (array.flags.c_contiguous or repeated or is_nested(array.shape, array.strides)):
+            raise RuntimeError(f"{name}: an expanded view, or one of overlapping windows, of shape "
+                               f"{tuple(self.shape)} shows an element several times; clone() it "
+                               "first")
         if not mode.enabled:
             return
         base = self if self._base is None else self._base
@@ -454,7 +454,10 @@ class Tensor(Methods):
         """
         array, self._array = self._array, view._array
         if isinstance(self._node, Node):
-            self._move_to(view._node)
+            if self._base is None:
+                self._rebase(view._node)
+            else:
+                self._move_to(view._node)
         elif self._node is not None and (array.shape, array.strides) != (
                 view._array.shape, view._array.strides):
             self._replace_leaf()
@@ -660,6 +663,16 @@ class RemovableHandle:
 
     def __exit__(self, *exception: object) -> None:
         self.remove()
+
+
+def is_nested(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Whether every stride steps over all that the smaller ones reach: no element shows twice."""
+    reach = 0
+    for stride, size in sorted((abs(s), n) for s, n in zip(strides, shape, strict=True) if n > 1):
+        if stride <= reach:
+            return False
+        reach += stride * (size - 1)
+    return True
 
 
 def _rebuild(kind: type, array: Any, requires_grad: bool) -> Tensor:
