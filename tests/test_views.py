@@ -666,7 +666,8 @@ class RandomProgram:
                  ("contiguous", lambda lib, x, v: x.contiguous())]
         if x.ndim:
             found += [("softmax", lambda lib, x, v: x.softmax(0)),
-                      ("sum", lambda lib, x, v: x.sum(0)), ("cumsum", lambda lib, x, v: x.cumsum(0)),
+                      ("sum", lambda lib, x, v: x.sum(0)),
+                      ("cumsum", lambda lib, x, v: x.cumsum(0)),
                       ("cat", lambda lib, x, v: lib.cat([x, x])),
                       ("stack", lambda lib, x, v: lib.stack([x, x], -1))]
             if x.shape[0]:

@@ -505,7 +505,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     """
     check_square("linalg.matrix_power", A._array)
     if n == 1:
-        return A.clone()  # with memory of its own, like the other powers
+        return A.contiguous().clone()  # with memory of its own, like the other powers
     if n < 0:
         A, n = inv(A), -n
     if n == 0:

@@ -331,14 +331,10 @@ def write(tensor, key, value):
         value = as_value(value, tensor)
     value = value.to(device=tensor.device, dtype=tensor.dtype)
     recorded = mode.enabled and (tensor._node is not None or value._node is not None)
-    if advanced is None and not recorded:
-        _written(tensor._array, basic, value._array)
-        tensor._note_write("__setitem__")
+    if advanced is None:
+        assign(tensor, value, "__setitem__", basic)
         return
     view = tensor if basic is None else getitem(tensor, basic)
-    if advanced is None:
-        assign(view, value, "__setitem__")
-        return
     _written(view._array, advanced, value._array)
     view._note_write("__setitem__")
     if recorded:
@@ -346,22 +342,24 @@ def write(tensor, key, value):
             (view._node, value._node), view, index=advanced, value_shape=value._array.shape))
 
 
-def assign(tensor, value, name):
-    """Writes `value`, broadcast, into all elements of a Tensor."""
-    _written(tensor._array, (Ellipsis,), value._array)
+def assign(tensor, value, name, index=(Ellipsis,)):
+    """Writes `value`, broadcast, into a Tensor where the basic `index` selects."""
+    _written(tensor._array, index, value._array)
     tensor._note_write(name)
     if mode.enabled and (tensor._node is not None or value._node is not None):
-        shape = tuple(tensor._array.shape)
+        window = tensor._array[index]
+        shape = tuple(window.shape)
         if value._node is not None and tuple(value._array.shape) != shape:
             extra = max(value._array.ndim - len(shape), 0)  # leading dims of size 1
             value = broadcast_to(reshape(value, value._array.shape[extra:]), shape)
-        tensor._overwritten(value._node)
+        tensor._overwritten(value._node, window)
 
 
 def as_value(value, tensor):
     """A number, list or array as a Tensor of the dtype of `tensor`."""
-    array = numpy.asarray(value, dtype=None if devices.is_array(value) else tensor.dtype.numpy)
-    return graph.tensor_of(devices.plain_array(array), None)
+    if devices.is_array(value):
+        return graph.tensor_of(devices.plain_array(value), None)
+    return graph.tensor_of(numpy.asarray(value, dtype=tensor.dtype.numpy), None)
 
 
 # ---------------------------------------------------------------- by positions along a dim

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy
+
 from ..arrays import Array
 from ..autograd.graph import Node
 from ..autograd.table import op
@@ -40,9 +42,14 @@ class Place(NamedTuple):
     size: int
 
 
-def place_of(base: Tensor, view: Tensor) -> Place:
-    """Where the elements of a view lie in the memory of its base."""
-    array, window = base._array, view._array
+def _address(array: Array) -> int:
+    address: int = array.__array_interface__["data"][0] if array.__class__ is numpy.ndarray \
+        else array.data.ptr
+    return address
+
+
+def place_of(array: Array, window: Array) -> Place:
+    """Where the elements of a view, the array `window`, lie in the memory of its base."""
     item, strides = array.itemsize, array.strides
     if array.flags.c_contiguous:
         lowest, size = 0, array.size
@@ -50,7 +57,7 @@ def place_of(base: Tensor, view: Tensor) -> Place:
         ends = [(n - 1) * s // item for n, s in zip(array.shape, strides, strict=True)]
         lowest = sum(end for end in ends if end < 0) if array.size else 0
         size = sum(map(abs, ends)) + 1 if array.size else 0
-    start = view.data_ptr() - base.data_ptr() if view is not base and window.size else 0
+    start = _address(window) - _address(array) if window is not array and window.size else 0
     return Place(
         Layout(array.shape, tuple(s // item for s in strides), -lowest, array.flags.c_contiguous),
         Layout(window.shape, tuple(s // item for s in window.strides), start // item - lowest),
@@ -158,10 +165,10 @@ def _(xp, g, place):
 
 def view_node(base: Tensor, view: Tensor) -> Node:
     """The node of `view`, computed from its base as that is."""
-    return strided.op.leave_node((base._node,), view, place=place_of(base, view))
+    return strided.op.leave_node((base._node,), view, place=place_of(base._array, view._array))
 
 
-def write_node(base: Tensor, view: Tensor, value: Any) -> Node:
+def write_node(base: Tensor, window: Array, value: Any) -> Node:
     """The node of `base` after the values of the node `value`, or constants if it is None, were
-    written into `view`, which may be `base` itself."""
-    return overwrite.op.leave_node((base._node, value), base, place=place_of(base, view))
+    written into its view `window`, an array, which may be that of `base` itself."""
+    return overwrite.op.leave_node((base._node, value), base, place=place_of(base._array, window))

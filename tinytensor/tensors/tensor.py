@@ -389,11 +389,12 @@ class Tensor(Methods):
                 self._overwritten(result._node)
         return self
 
-    def _overwritten(self, value: Node | Leaf | None) -> None:
-        """Changes the graph after the values of the node `value` were written into this Tensor."""
+    def _overwritten(self, value: Node | Leaf | None, window: Any = None) -> None:
+        """Changes the graph after the values of the node `value` were written into this Tensor, or
+        into the part of it that the array `window` shows."""
         base = self if self._base is None else self._base
         if value is not None or base._node is not None:
-            base._rebase(ops.write_node(base, self, value))
+            base._rebase(ops.write_node(base, self._array if window is None else window, value))
 
     def _rebase(self, node: Node | Leaf | None) -> None:
         """Moves this Tensor, which is no view, and its views to where its new values come from."""
