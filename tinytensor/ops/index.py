@@ -330,14 +330,13 @@ def write(tensor, key, value):
     if not isinstance(value, graph.Tensor):
         value = as_value(value, tensor)
     value = value.to(device=tensor.device, dtype=tensor.dtype)
-    recorded = mode.enabled and (tensor._node is not None or value._node is not None)
     if advanced is None:
         assign(tensor, value, "__setitem__", basic)
         return
     view = tensor if basic is None else getitem(tensor, basic)
     _written(view._array, advanced, value._array)
     view._note_write("__setitem__")
-    if recorded:
+    if (view._node is not None or value._node is not None) and mode.enabled:
         view._overwritten(setitem.op.leave_node(
             (view._node, value._node), view, index=advanced, value_shape=value._array.shape))
 
@@ -346,13 +345,18 @@ def assign(tensor, value, name, index=(Ellipsis,)):
     """Writes `value`, broadcast, into a Tensor where the basic `index` selects."""
     _written(tensor._array, index, value._array)
     tensor._note_write(name)
-    if mode.enabled and (tensor._node is not None or value._node is not None):
-        window = tensor._array[index]
-        shape = tuple(window.shape)
-        if value._node is not None and tuple(value._array.shape) != shape:
-            extra = max(value._array.ndim - len(shape), 0)  # leading dims of size 1
-            value = broadcast_to(reshape(value, value._array.shape[extra:]), shape)
-        tensor._overwritten(value._node, window)
+    if tensor._node is None and value._node is None or not mode.enabled:
+        return
+    if tensor._base is None:  # the index says where; for a view its layout in the base has to
+        tensor._rebase(setitem.op.leave_node(
+            (tensor._node, value._node), tensor, index=index, value_shape=value._array.shape))
+        return
+    window = tensor._array[index]
+    shape = tuple(window.shape)
+    if value._node is not None and tuple(value._array.shape) != shape:
+        extra = max(value._array.ndim - len(shape), 0)  # leading dims of size 1
+        value = broadcast_to(reshape(value, value._array.shape[extra:]), shape)
+    tensor._overwritten(value._node, window)
 
 
 def as_value(value, tensor):
