@@ -44,7 +44,7 @@ def train(engine: Any, model: Any, x: Any, y: Any, steps: int) -> dict[str, Any]
 
 def accuracy(scores: Any, y: Any) -> float:
     """The share of scores whose sign is that of the label."""
-    correct = [(float(score) > 0) == (float(label) > 0)
+    correct = [(score.item() > 0) == (float(label) > 0)
                for score, label in zip(scores, y, strict=True)]
     return sum(correct) / len(correct)
 

@@ -190,7 +190,7 @@ class Run:
         self.record = {"step": self.step, **epoch, **self.record,
                        "seconds": round(self._elapsed(), 3)}
         for name, value in metrics.items():
-            number = float(value)
+            number = float(value.item() if hasattr(value, "item") else value)
             finite = math.isfinite(number)
             if "loss" in name and not finite:
                 self._diverged(f"{name} is {number} at step {self.step}")
@@ -262,8 +262,6 @@ class Run:
     def _begin(self) -> None:
         """Loads the checkpoint of a resumed run. Otherwise starts with empty metrics."""
         checkpoint = self._path("checkpoint.safetensors")
-        for partial in self.folder.glob(f".{checkpoint.name}.*.tmp"):  # from a killed process
-            partial.unlink()
         if self.args.resume and checkpoint.exists():
             resume.load_checkpoint(checkpoint, **self._everything())
             print(f"resuming after step {self.step}: {checkpoint}")

@@ -8,14 +8,17 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy
 import pytest
 import torch
 
 import tinytensor
 from tinytensor.autograd.table import TABLE, Entry
+from tinytensor.checking.calls import differentiable, outputs, values
 from tinytensor.ops.samples import S
 
 
@@ -103,6 +106,45 @@ def without_parameter(function: Any, *names: str) -> Any:
     function.__signature__ = signature.replace(
         parameters=[p for p in signature.parameters.values() if p.name not in names])
     return function
+
+
+# ---------------------------------------------------------------- programs on both libraries
+
+
+Program = Callable[..., Any]  # of a library and Tensors of it
+
+
+def agree_with_pytorch(program: Program, *arrays: Any, tolerance: float = 1e-9) -> None:
+    """program(library, *tensors) gives the results, dtypes and gradients that it gives with
+    PyTorch, NaN in the same places; or an error where PyTorch raises one.
+
+    A gradient that is None counts as 0: PyTorch's step functions have none, or zeros.
+    """
+    mine, theirs = (outcome(library, program, arrays) for library in (tinytensor, torch))
+    if isinstance(theirs, Exception) or isinstance(mine, Exception):
+        assert isinstance(mine, Exception) and isinstance(theirs, Exception), \
+            f"{mine!r}, PyTorch {theirs!r}"
+        return
+    for a, b in zip(mine, theirs, strict=True):
+        assert a.dtype == b.dtype and a.shape == b.shape, f"{a!r}, PyTorch {b!r}"
+        numpy.testing.assert_allclose(a, b, tolerance, tolerance)
+
+
+def outcome(library: Any, program: Program, arrays: Sequence[Any]) -> list[Any] | Exception:
+    """The results and the gradients as arrays, or the error."""
+    tensors = [library.tensor(a) for a in arrays]
+    leaves = [x.requires_grad_() for x in tensors if x.dtype.is_floating_point]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results = outputs(program(library, *tensors))
+    except Exception as error:
+        return error
+    roots = differentiable(results)
+    if roots:
+        sum((r * library.arange(1, r.numel() + 1).reshape(r.shape)).sum() for r in roots).backward()
+    gradients = [library.zeros_like(x) if x.grad is None else x.grad for x in leaves]
+    return [values(x) for x in (*results, *gradients)]
 
 
 # ---------------------------------------------------------------- operations without samples

@@ -13,10 +13,11 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from operations import in_turn
+from operations import agree_with_pytorch, in_turn
 
 import tinytensor
 from scalar.engine import Value
+from tinytensor.arrays.dispatch import use_kernels
 from tinytensor.autograd import graph
 from tinytensor.autograd.table import TABLE
 from tinytensor.ops import convolution, pooling
@@ -253,6 +254,45 @@ def test_max_unpool_undoes_max_pool(dims):
         numpy.testing.assert_array_equal(*(out.detach().numpy() for out in found))
 
 
+@pytest.mark.parametrize("kernels", [False, True])
+@pytest.mark.parametrize("dtype", [numpy.float64, numpy.float32, numpy.uint8, numpy.int8])
+def test_nothing_comes_out_of_the_padding(dtype, kernels):
+    """Where all elements of a window are the least value, its index is the first inside."""
+    limits = numpy.finfo(dtype) if numpy.dtype(dtype).kind == "f" else numpy.iinfo(dtype)
+    least = -math.inf if numpy.dtype(dtype).kind == "f" else limits.min
+    with use_kernels(kernels):
+        for dims, (k, stride, padding, dilation) in itertools.product(
+                (1, 2), ((3, 2, 1, 1), (2, 2, 1, 1), (2, 1, 1, 1), (3, 1, 1, 2), (4, 3, 2, 1))):
+            x = numpy.full((1, 2, 5, 6)[:dims + 2], least, dtype)
+            x[0, 1, 1] = 3
+            for indices in (True, False)[:1 if x.dtype.kind != "f" and dims == 1 else 2]:
+                agree_with_pytorch(lambda library, x, f=(f"max_pool{dims}d", k, stride, padding,
+                                                         dilation), i=indices: getattr(
+                    library.nn.functional, f[0])(x, *f[1:], return_indices=i), x)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3, 0.5, 1.5, math.inf, -math.inf])
+def test_power_pooling_of_zeros(p):
+    x = numpy.array([[[0.0, 0, 3, 4, 1, 0, 0]]])
+    for args in ((2, 2), (3, 2), (2, 1), (3, 2, True), (2,)):
+        agree_with_pytorch(lambda library, x, args=args: library.nn.functional.lp_pool1d(
+            x, p, *args), x)
+    agree_with_pytorch(lambda library, x: library.nn.functional.lp_pool2d(x, p, 2),
+                       numpy.zeros((1, 1, 2, 2)))
+    if math.isfinite(p):  # PyTorch has no infinite order of 3 dims
+        agree_with_pytorch(lambda library, x: library.nn.functional.lp_pool3d(x, p, 2),
+                           numpy.zeros((1, 1, 2, 2, 2)))
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate"])
+def test_pads_that_cut_everything_off(mode):
+    for shape, pads in (((1, 1, 2, 3), (-3, 0, 0, 0)), ((1, 1, 2, 3), (1, 1, -2, 0)),
+                        ((1, 1, 2, 3), (-2, -2, 0, 0)), ((1, 2, 3), (-1, 1)), ((1, 2, 3), (-3, 0)),
+                        ((1, 1, 3, 2, 3), (1, 1, 0, 0, -2, 0)), ((1, 2, 3), (2, -3))):
+        agree_with_pytorch(lambda library, x, pads=pads: library.nn.functional.pad(x, pads, mode),
+                           *drawn(shape))
+
+
 # ---------------------------------------------------------------- resampling
 
 
@@ -302,6 +342,47 @@ def test_an_infinite_pixel_stays_where_it_is():
     out = ours("interpolate")(x, scale_factor=2, mode="bilinear")
     assert out[0, 0, 0, 0].item() == math.inf
     assert not out[0, 0, 4:, 4:].any()
+
+
+@pytest.mark.parametrize(("dims", "mode"), [(d, m) for d, modes in MODES.items() for m in modes])
+def test_a_factor_that_keeps_or_doubles_the_size(dims, mode):
+    """PyTorch's gradient of nearest with 1 and 3 dims, and of bicubic where a size stays the same,
+    is not that of its own result; so only results are compared.
+    """
+    for n, factor in itertools.product((1, 2, 4, 5, 10), (0.99, 1.01, 1.1, 1.2, 1.7, 2.1, 2.4)):
+        if int(n * factor):
+            (x,) = drawn((1, 2, *(n, 3, 4)[:dims]))
+            agree_with_pytorch(lambda library, x, factor=(factor, *(1.0,) * (dims - 1)):
+                library.nn.functional.interpolate(x.detach(), scale_factor=factor, mode=mode), x)
+
+
+GRIDS = [*itertools.product(("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection"),
+                            (False, True))]
+
+
+@pytest.mark.parametrize(("mode", "padding_mode", "corners"), GRIDS)
+def test_points_on_and_beyond_the_border(mode, padding_mode, corners):
+    """With padding at the border the border itself has no gradient by the coordinate."""
+    points = [-1.0, 1.0, -0.5, 0.5, 0.0, -5.0, 3.3, -1.25, 1.5]
+    grid = numpy.array(list(itertools.product(points, points))).reshape(1, 9, 9, 2)
+    for size in ((2, 2), (1, 4)):
+        agree_with_pytorch(lambda library, x, grid: library.nn.functional.grid_sample(
+            x, grid, mode, padding_mode, corners), *drawn((1, 2, *size)), grid)
+
+
+@pytest.mark.parametrize(("mode", "padding_mode", "corners"), GRIDS)
+def test_points_that_are_not_finite(mode, padding_mode, corners):
+    """PyTorch's backward writes outside of its memory for some of these, so only results are
+    compared; no gradient of the image is NaN.
+    """
+    grid = numpy.array([[[[math.nan, 0.1], [0.1, math.inf], [-math.inf, 0.0], [0.2, 0.3]]]])
+    image, = drawn((1, 2, 3, 3))
+    agree_with_pytorch(lambda library, x, grid: library.nn.functional.grid_sample(
+        x.detach(), grid.detach(), mode, padding_mode, corners), image, grid)
+    x = tinytensor.tensor(image, requires_grad=True)
+    ours("grid_sample")(x, tinytensor.tensor(grid), mode, padding_mode,
+                        corners)[..., 3].sum().backward()
+    assert x.grad.isfinite().all() and x.grad.any()
 
 
 @pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])

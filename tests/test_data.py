@@ -46,6 +46,15 @@ def tensors(library: Any, n: int) -> Any:
                                             library.arange(n), library.tensor(values > 3))
 
 
+def threaded(*args: Any, **options: Any) -> DataLoader[Any]:
+    """A loader whose workers are threads, so that tests see what they do; test_workers.py has
+    processes.
+    """
+    if options.get("num_workers"):
+        options["multiprocessing_context"] = "thread"
+    return DataLoader(*args, **options)
+
+
 class Squares:
     """Any object with __getitem__ and __len__ is a dataset."""
 
@@ -87,7 +96,7 @@ def test_order_and_batches(options: Any, workers: int) -> None:
     for make in (tensors, lambda library, n: Squares(n), lambda library, n: list(range(n)),
                  lambda library, n: library.utils.data.Subset(tensors(library, 2 * n), [
                      *range(1, 2 * n, 2)])):
-        mine = DataLoader(make(tinytensor, 10), num_workers=workers, **options)
+        mine = threaded(make(tinytensor, 10), num_workers=workers, **options)
         theirs = torch.utils.data.DataLoader(make(torch, 10), **options)
         assert plain(list(mine)) == plain(list(theirs))
         assert len(mine) == len(theirs)
@@ -105,7 +114,7 @@ def test_iterable_datasets(options: Any) -> None:
 def test_iterable_datasets_with_workers() -> None:
     """Batches come from the workers in turn; those that have no more drop out (as in PyTorch)."""
     for workers, ahead in ((1, 2), (3, 1), (3, 4)):
-        loader = DataLoader(stream(tinytensor, 17, sharded=True), 2, num_workers=workers,
+        loader = threaded(stream(tinytensor, 17, sharded=True), 2, num_workers=workers,
                             prefetch_factor=ahead)
         shards = [[*range(i, 17, workers)] for i in range(workers)]
         expected = []
@@ -113,7 +122,7 @@ def test_iterable_datasets_with_workers() -> None:
             expected += [s[:2] for s in shards if s]
             shards = [s[2:] for s in shards]
         assert [b.tolist() for b in loader] == expected
-    loader = DataLoader(stream(tinytensor, 3), 2, num_workers=2)
+    loader = threaded(stream(tinytensor, 3), 2, num_workers=2)
     assert [b.tolist() for b in loader] == [[0, 1], [0, 1], [2], [2]]
 
 
@@ -266,6 +275,9 @@ def test_samplers() -> None:
     lambda d: d.DataLoader([1], num_workers=-1), lambda d: d.DataLoader([1], timeout=-1),
     lambda d: d.DataLoader([1], prefetch_factor=2),
     lambda d: d.DataLoader([1], persistent_workers=True),
+    lambda d: d.DataLoader([1], multiprocessing_context="spawn"),
+    lambda d: d.DataLoader([1], num_workers=1, multiprocessing_context="sprout"),
+    lambda d: d.DataLoader([1], num_workers=1, multiprocessing_context=1),
     lambda d: setattr(d.DataLoader([1]), "batch_size", 2),
     lambda d: list(d.DataLoader([None])),
     lambda d: list(d.DataLoader([[1], [1, 2]], 2)),
@@ -315,7 +327,7 @@ def test_one_seed_gives_one_epoch_with_any_number_of_workers() -> None:
     epochs = []
     for workers in (0, 1, 2, 5):
         tinytensor.manual_seed(3)
-        loader = DataLoader(Noisy(), 5, shuffle=True, num_workers=workers)
+        loader = threaded(Noisy(), 5, shuffle=True, num_workers=workers)
         epochs.append([plain(list(loader)), plain(list(loader)), tinytensor.rand(3).tolist()])
     assert all(e == epochs[0] for e in epochs)
     assert epochs[0][0] != epochs[0][1]
@@ -323,7 +335,7 @@ def test_one_seed_gives_one_epoch_with_any_number_of_workers() -> None:
 
 def test_draws_differ_from_batch_to_batch_and_leave_the_programs_stream() -> None:
     for workers in (0, 2):
-        loader = DataLoader(Noisy(), 3, num_workers=workers)
+        loader = threaded(Noisy(), 3, num_workers=workers)
         iterator = iter(loader)
         state = tinytensor.get_rng_state()
         batches = list(iterator)
@@ -333,7 +345,7 @@ def test_draws_differ_from_batch_to_batch_and_leave_the_programs_stream() -> Non
 
 def test_a_loader_with_a_generator_leaves_the_default_one() -> None:
     def epochs(workers: int) -> Any:
-        loader = DataLoader(Noisy(), 5, shuffle=True, num_workers=workers,
+        loader = threaded(Noisy(), 5, shuffle=True, num_workers=workers,
                             generator=random.Generator().manual_seed(2))
         return plain([list(loader), list(loader)])
 
@@ -368,21 +380,21 @@ def loaders(kind: str, workers: int) -> DataLoader[Any]:
     noisy: Any = Noisy()
     match kind:
         case "shuffle":
-            return DataLoader(noisy, shuffle=True, **options)
+            return threaded(noisy, shuffle=True, **options)
         case "generator":
-            return DataLoader(noisy, shuffle=True, generator=generator, **options)
+            return threaded(noisy, shuffle=True, generator=generator, **options)
         case "replacement":
             sampler: Any = RandomSampler(noisy, True, 71, generator)
-            return DataLoader(noisy, sampler=sampler, num_workers=workers, batch_size=9)
+            return threaded(noisy, sampler=sampler, num_workers=workers, batch_size=9)
         case "own sampler":
-            return DataLoader(noisy, sampler=Draws(), **options)
+            return threaded(noisy, sampler=Draws(), **options)
         case "batch sampler":
             batches = data.BatchSampler(data.SubsetRandomSampler(range(9)), 2, True)
-            return DataLoader(noisy, batch_sampler=batches, num_workers=workers)
+            return threaded(noisy, batch_sampler=batches, num_workers=workers)
         case "samples":
-            return DataLoader(noisy, batch_size=None, shuffle=True, num_workers=workers)
+            return threaded(noisy, batch_size=None, shuffle=True, num_workers=workers)
         case _:
-            return DataLoader(NoisyStream(), **options)
+            return threaded(NoisyStream(), **options)
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -435,7 +447,7 @@ def test_resuming_at_the_ends_of_an_epoch() -> None:
 
 def test_resuming_after_leaving_the_loop() -> None:
     for workers in (0, 2):
-        loader = DataLoader(range(10), 2, shuffle=True, num_workers=workers)
+        loader = threaded(range(10), 2, shuffle=True, num_workers=workers)
         seen: list[int] = []
         for batch in loader:
             seen += batch.tolist()
@@ -505,7 +517,7 @@ def test_order_is_kept_when_workers_take_their_time() -> None:
             time.sleep(0.01 if i % 3 == 0 else 0)
             return i
 
-    loader = DataLoader(Slow(12), 1, num_workers=4)
+    loader = threaded(Slow(12), 1, num_workers=4)
     assert [b.item() for b in loader] == list(range(12))
 
 
@@ -520,7 +532,7 @@ def test_batches_are_loaded_ahead_but_not_too_far() -> None:
                 enough.set()
             return i
 
-    iterator = iter(DataLoader(Recorded(100), 1, num_workers=2, prefetch_factor=3))
+    iterator = iter(threaded(Recorded(100), 1, num_workers=2, prefetch_factor=3))
     next(iterator)
     assert enough.wait(5)
     time.sleep(0.02)
@@ -537,7 +549,7 @@ def test_worker_info() -> None:
             assert info.id in started
             return info.id, info.seed
 
-    ids, seeds = zip(*DataLoader(Asking(8), 2, num_workers=2, worker_init_fn=started.append),
+    ids, seeds = zip(*threaded(Asking(8), 2, num_workers=2, worker_init_fn=started.append),
                      strict=True)
     assert [x.tolist() for x in ids] == [[0, 0], [1, 1], [0, 0], [1, 1]]
     assert sorted(started) == [0, 1] and len({s.tolist()[0] for s in seeds}) == 2
@@ -558,7 +570,7 @@ class Failing(Squares):
 def test_exceptions_reach_the_caller_with_their_traceback(workers: int) -> None:
     seen = []
     with pytest.raises(KeyError, match="a line of the dataset") as caught:
-        for batch in DataLoader(Failing(8), 2, num_workers=workers):
+        for batch in threaded(Failing(8), 2, num_workers=workers):
             seen.append(batch.tolist())
     assert seen == [[0, 1], [2, 3]]
     assert traceback.extract_tb(caught.tb)[-1].name == "read"
@@ -571,7 +583,7 @@ def test_an_exception_in_worker_init_fn_reaches_the_caller() -> None:
         raise RuntimeError("no licence")
 
     with pytest.raises(RuntimeError, match="no licence"):
-        list(DataLoader(range(4), num_workers=2, worker_init_fn=init))
+        list(threaded(range(4), num_workers=2, worker_init_fn=init))
 
 
 def test_timeout() -> None:
@@ -583,7 +595,7 @@ def test_timeout() -> None:
             return i
 
     with pytest.raises(RuntimeError, match=r"timed out after 0\.05 seconds: worker 0"):
-        next(iter(DataLoader(Hanging(2), num_workers=1, timeout=0.05)))
+        next(iter(threaded(Hanging(2), num_workers=1, timeout=0.05)))
     release.set()
 
     class Raising(Squares):
@@ -591,7 +603,7 @@ def test_timeout() -> None:
             raise TimeoutError("of its own")
 
     with pytest.raises(TimeoutError, match="of its own"):
-        list(DataLoader(Raising(2), num_workers=1, timeout=5))
+        list(threaded(Raising(2), num_workers=1, timeout=5))
 
 
 def test_threads_end_with_the_epoch() -> None:
@@ -607,7 +619,7 @@ def test_threads_end_with_the_epoch() -> None:
 
     gc.disable()  # an iterator that is dropped goes at once, without the cyclic collector
     try:
-        loader = DataLoader(range(50), num_workers=2)
+        loader = threaded(range(50), num_workers=2)
         list(loader)
         wait_for_none()
         for _ in loader:
@@ -623,7 +635,7 @@ def test_threads_end_with_the_epoch() -> None:
 
 
 def test_several_iterators_at_a_time() -> None:
-    loader = DataLoader(range(6), 2, num_workers=1)
+    loader = threaded(range(6), 2, num_workers=1)
     assert [(a.tolist(), b.tolist()) for a, b in zip(loader, loader, strict=True)] == [
         ([0, 1], [0, 1]), ([2, 3], [2, 3]), ([4, 5], [4, 5])]
 
@@ -650,7 +662,7 @@ def test_subclasses_of_tensor_datasets_are_asked_sample_by_sample() -> None:
 def test_on_gpu(gpu: Any) -> None:
     x = tinytensor.arange(6, device="cuda")
     for workers in (0, 2):
-        batches = [b[0] for b in DataLoader(data.TensorDataset(x), 4, num_workers=workers)]
+        batches = [b[0] for b in threaded(data.TensorDataset(x), 4, num_workers=workers)]
         assert all(b.is_cuda for b in batches)
         assert [b.tolist() for b in batches] == [[0, 1, 2, 3], [4, 5]]
 

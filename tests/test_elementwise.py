@@ -15,7 +15,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from operations import in_turn
+from operations import agree_with_pytorch, in_turn
 
 import tinytensor
 from tinytensor.autograd.table import TABLE, Entry
@@ -555,3 +555,31 @@ def test_hard_gumbel_softmax_is_one_hot_with_the_gradient_of_the_soft_draw():
     numpy.testing.assert_allclose(numpy.sort(one_hot, 1), [[0, 0, 1], [0, 0, 1]], atol=1e-15)
     assert found[0][0] != found[1][0]
     numpy.testing.assert_allclose(found[0][1][0], found[1][1][0], rtol=1e-12)
+
+
+# ---------------------------------------------------------------- integers and bool
+
+
+POWERS = [True, False, 0, 1, 2, -1, -3, 127, 128, -128, -129, 255, 256, 300, 2 ** 40, 2.0, 0.5]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_powers_that_are_no_integers(dtype):
+    """An exponent that is negative, or does not fit the dtype of the base, is refused."""
+    base = numpy.array([0, 3, 1], dtype)
+    for power in POWERS:
+        agree_with_pytorch(lambda library, x, p=power: x ** p, base)
+        agree_with_pytorch(lambda library, x, p=power: p ** x, base)
+        agree_with_pytorch(lambda library, x, p=power: x.detach().pow_(p), base)
+
+
+@pytest.mark.parametrize("dtype", [*INTEGERS, numpy.float64])
+def test_bool_is_not_subtracted(dtype):
+    x, mask = numpy.array([0, 3, 1], dtype), numpy.array([True, False, True])
+    for call in (lambda library, x, y: x - y, lambda library, x, y: y - x,
+                 lambda library, x, y: library.sub(x, y, alpha=2),
+                 lambda library, x, y: library.rsub(x, y, alpha=2),
+                 lambda library, x, y: x.detach().sub_(y), lambda library, x, y: x - True,
+                 lambda library, x, y: False - x, lambda library, x, y: library.sub(x, 2, alpha=3)):
+        agree_with_pytorch(call, x, mask)
+        agree_with_pytorch(call, x, x)

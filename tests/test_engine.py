@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import itertools
 import math
 import pickle
 import threading
@@ -17,8 +18,9 @@ import torch
 from operations import in_turn
 
 import tinytensor
-from tinytensor import no_grad, tensor
-from tinytensor.autograd import backward, detect_anomaly, grad
+from tinytensor import nn, no_grad, tensor
+from tinytensor.autograd import Function, backward, detect_anomaly, grad
+from tinytensor.compiled import use_compiled
 
 
 def leaf(*values, dtype=tinytensor.float64):
@@ -822,13 +824,105 @@ def test_detect_anomaly_names_the_operation_and_the_line_forward():
 def test_detect_anomaly_names_the_operation_and_the_line_backward():
     x = leaf(0.0)
     with detect_anomaly():
-        y = x.sqrt()
+        y = x.sqrt() * 0.0
         with pytest.raises(RuntimeError, match=r"backward of sqrt, called at .*test_engine.py:\d+"):
             y.backward()
     assert x.grad is None and tinytensor.is_grad_enabled()
     with detect_anomaly(check_nan=False):
-        x.sqrt().backward()
-    assert math.isinf(x.grad.item())
+        (x.sqrt() * 0.0).backward()
+    assert math.isnan(x.grad.item())
+
+
+LATER = tinytensor.triu(tinytensor.ones(3, 3, dtype=tinytensor.bool), 1)
+BIAS = tinytensor.zeros(3, 3).masked_fill(LATER, -math.inf)
+MASKED = {
+    "masked_fill": lambda x: x.masked_fill(LATER, -math.inf),
+    "masked_fill with a Tensor": lambda x: x.masked_fill(LATER, tinytensor.tensor(-math.inf)),
+    "where": lambda x: tinytensor.where(LATER, -math.inf, x),
+    "added": lambda x: x + BIAS,
+    "an item": lambda x: written(x * 1, (0, 2)),
+    "a mask of items": lambda x: written(x * 1, LATER),
+    "in place": lambda x: (x * 1).masked_fill_(LATER, -math.inf),
+    "pad": lambda x: nn.functional.pad(x, (0, 1), value=-math.inf),
+    "index_fill": lambda x: x.index_fill(1, tinytensor.tensor([2]), -math.inf),
+    "cat": lambda x: tinytensor.cat([x, BIAS]),
+}
+REDUCED = {
+    "softmax": lambda y: y.softmax(-1),
+    "log_softmax": lambda y: y.log_softmax(-1)[:, 0],
+    "logsumexp": lambda y: y.logsumexp(-1),
+    "cross_entropy": lambda y: nn.functional.cross_entropy(y, tinytensor.zeros(len(y)).long()),
+    "max": lambda y: y.max(-1).values,
+    "exp": lambda y: y.exp(),
+    "clamp": lambda y: y.clamp(min=-9.0),
+    "tanh": lambda y: y.tanh(),
+}
+
+
+def written(x, key):
+    x[key] = -math.inf
+    return x
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_masks_infinity_is_no_anomaly(compiled):
+    with use_compiled(compiled), detect_anomaly():
+        for (how, mask), (what, reduce) in itertools.product(MASKED.items(), REDUCED.items()):
+            x = tinytensor.rand(3, 3, requires_grad=True)
+            reduce(mask(x)).sum().backward()
+            assert x.grad.isfinite().all(), (how, what)
+
+
+@pytest.mark.parametrize("mask", [BIAS, LATER], ids=["of -inf", "of bools"])
+def test_attention_and_transformer_layers_with_a_mask_have_no_anomaly(mask):
+    x = tinytensor.rand(2, 3, 4, requires_grad=True)
+    padding = tinytensor.tensor([[False] * 3, [False, True, True]])
+    attention = nn.MultiheadAttention(4, 2, batch_first=True)
+    encoder = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+    decoder = nn.TransformerDecoderLayer(4, 2, 8, batch_first=True)
+    with detect_anomaly():
+        for out in (
+                nn.functional.scaled_dot_product_attention(
+                    x, x, x, mask if mask is BIAS else ~mask),
+                attention(x, x, x, attn_mask=mask)[0],
+                attention(x, x, x, padding, attn_mask=mask, need_weights=False)[0],
+                encoder(x, mask, padding), decoder(x, x, mask, memory_key_padding_mask=padding)):
+            out.sum().backward()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_what_detect_anomaly_raises_for(compiled):
+    x = leaf(1.0, -1.0)
+    produced = {"log": lambda: x.log(), "div": lambda: x / 0.0, "exp": lambda: (x * 1e3).exp(),
+                "sub": lambda: (x - math.inf) - (x - math.inf)}
+    with use_compiled(compiled), detect_anomaly():
+        for name, call in produced.items():
+            with pytest.raises(RuntimeError, match=rf"forward of {name}, .* produced"):
+                call()
+        with pytest.raises(RuntimeError, match=r"forward of mul, .* was given NaN"):
+            x * tinytensor.tensor([1.0, math.nan])
+        with pytest.raises(RuntimeError, match=r"forward of cat, .* was given NaN"):
+            tinytensor.cat([x, tinytensor.tensor([math.nan])])
+        with pytest.raises(RuntimeError, match=r"backward of mul, .* produced NaN"):
+            (x * 0.0).sum().backward(tinytensor.tensor(math.inf))
+        tinytensor.tensor([math.nan]).log()  # not recorded
+        leaf(0.0).sqrt().backward()  # an infinite gradient, which PyTorch accepts too
+
+
+def test_detect_anomaly_checks_a_function_of_ones_own():
+    class Shifted(Function):
+        @staticmethod
+        def forward(ctx, x, by):
+            return x + by
+
+        @staticmethod
+        def backward(ctx, g):
+            return g, None
+
+    with detect_anomaly():
+        Shifted.apply(leaf(1.0), -math.inf).sum().backward()
+        with pytest.raises(RuntimeError, match=r"forward of Shifted, .* produced NaN"):
+            Shifted.apply(Shifted.apply(leaf(1.0), -math.inf), math.inf)
 
 
 # ---------------------------------------------------------------- copies

@@ -128,6 +128,92 @@ def test_a_failed_call_frees_its_inputs():
         gc.enable()
 
 
+class FailsBackward(tt.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        return x * 1
+
+    @staticmethod
+    def backward(context, g):
+        raise ValueError("no gradient")
+
+
+def hooked(x: Any, kind: str) -> Any:
+    def hook(*args: Any) -> None:
+        raise ValueError("a hook fails")
+
+    layer = nn.Sequential(nn.Linear(3, 2))
+    getattr(layer[0], f"register_{kind}")(hook)
+    return layer(x * 1).sum()
+
+
+def generated(x: Any) -> None:
+    @tt.no_grad()
+    def steps() -> Any:
+        yield x
+        raise ValueError("the generator fails")
+
+    list(steps())
+
+
+def thrown(x: Any) -> None:
+    @tt.no_grad()
+    def steps() -> Any:
+        yield x
+
+    generator = steps()
+    next(generator)
+    generator.throw(ValueError("the caller fails"))
+
+
+def refused_step(x: Any) -> None:
+    p = nn.Parameter(x.detach())
+    optimizer = optim.Adam([p])
+    p.grad = x.detach().clone()
+    optimizer.state[p] = {"exp_avg": tt.ones(7), "exp_avg_sq": tt.ones(7)}
+    optimizer.step()
+
+
+FAILING = {
+    "a layer": lambda x: nn.Linear(4, 2)(x), "a model": lambda x: nn.Sequential(nn.Linear(4, 2))(x),
+    "an operation": lambda x: x @ tt.ones(5), "a method": lambda x: x.view(7),
+    "in place": lambda x: x.detach().add_(tt.ones(2, 3)), "a sequence": lambda x: tt.cat([x, x[0]]),
+    "an index": lambda x: x[9], "an assignment": lambda x: x.detach().__setitem__(9, 1),
+    "a composition": lambda x: nn.functional.cross_entropy(x[None], tt.tensor([7])),
+    "backward": lambda x: (x * 1).backward(),
+    "a Function": lambda x: FailsBackward.apply(x).sum().backward(),
+    "grad": lambda x: tt.autograd.grad(x.sum(), tt.ones(2)),
+    "a forward hook": lambda x: hooked(x, "forward_hook"),
+    "a forward pre-hook": lambda x: hooked(x, "forward_pre_hook"),
+    "a backward hook": lambda x: hooked(x, "full_backward_hook").backward(),
+    "a Tensor's hook": lambda x: (y := x * 1, y.register_hook(lambda g: 1 / 0), y.sum().backward()),
+    "a generator": generated, "a generator, thrown into": thrown, "an optimizer": refused_step,
+    "tensor()": lambda x: tt.tensor([x, [1]]), "an older form": lambda x: x.sum(axis=4),
+    "lazy": lambda x: nn.LazyLinear(2)(x.sum()), "an iteration": lambda x: list(x.sum()),
+    "checkpoint": lambda x: tt.utils.checkpoint.checkpoint(
+        lambda y: y @ tt.ones(5), x, use_reentrant=False),
+}
+
+
+@in_turn("name", FAILING)
+def test_a_failure_frees_its_inputs(name):
+    """As soon as the error is handled: the collector of cycles is off."""
+    x = tt.ones(3, requires_grad=True)
+    alive, array = weakref.ref(x), weakref.ref(x._array)
+    gc.disable()
+    try:
+        try:
+            FAILING[name](x)
+        except Exception:
+            pass
+        else:
+            raise AssertionError("it does not fail")
+        del x
+        assert alive() is None and array() is None
+    finally:
+        gc.enable()
+
+
 def test_the_gate_of_a_hook_names_the_line_of_the_program():
     layer = nn.Linear(2, 2)
     layer.register_full_backward_hook(lambda module, grad_input, grad_output: None)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from operations import agree_with_pytorch, in_turn
 
 import tinytensor as tt
 
@@ -311,13 +312,75 @@ def test_what_pytorch_warns_of():
         assert x[tt.tensor([0, 1], dtype=tt.uint8)].tolist() == y[1:].tolist()
 
 
-def test_index_overwritten_before_backward_is_noticed():
-    x = tt.ones(3, requires_grad=True)
-    index = tt.tensor([0, 1])
-    y = x[index].sum()
-    index += 1
-    with pytest.raises(RuntimeError, match="overwritten"):
-        y.backward()
+X = (4, 5)
+BY_POSITIONS = {
+    "x[i]": lambda x, i: x[i[:, 0]], "x[i, j]": lambda x, i: x[i[:, 0], i[:, 0]],
+    "x[mask]": lambda x, i: x[i[:, 0] > 0], "x[i] = v": lambda x, i: _assigned(x, i[:, 0]),
+    "gather": lambda x, i: x.gather(1, i), "take": lambda x, i: x.take(i),
+    "take_along_dim": lambda x, i: x.take_along_dim(i, 1),
+    "index_select": lambda x, i: x.index_select(0, i[:, 0]),
+    "scatter": lambda x, i: tt.zeros(*X).scatter(1, i, x),
+    "scatter_add": lambda x, i: tt.zeros(*X).scatter_add(1, i, x),
+    "scatter_reduce": lambda x, i: tt.ones(*X).scatter_reduce(1, i, x, "prod"),
+    "index_add": lambda x, i: tt.zeros(*X).index_add(0, i[:, 0], x),
+    "index_copy": lambda x, i: tt.zeros(*X).index_copy(0, i[:, 0], x),
+    "index_fill": lambda x, i: x.index_fill(0, i[:2, 0], 1.0),
+    "index_put": lambda x, i: tt.zeros(*X).index_put((i[:, 0],), x, accumulate=True),
+    "put": lambda x, i: x.put(i[0], tt.ones(2)),
+    "embedding": lambda x, i: tt.nn.functional.embedding(i, x),
+    "embedding_bag": lambda x, i: tt.nn.functional.embedding_bag(i, x),
+    "cross_entropy": lambda x, i: tt.nn.functional.cross_entropy(x, i[:, 0]),
+    "weighted": lambda x, i: tt.nn.functional.cross_entropy(x, i[:, 0], tt.arange(5.0)),
+    "nll_loss": lambda x, i: tt.nn.functional.nll_loss(x, i[:, 0]),
+    "multi_margin": lambda x, i: tt.nn.functional.multi_margin_loss(x, i[:, 0]),
+    "max_unpool1d": lambda x, i: tt.nn.functional.max_unpool1d(x[None, :2, :2], i[None, :2], 2),
+}
+
+
+def _assigned(x, i):
+    y = x * 1
+    y[i] = x[:1] * 2
+    return y
+
+
+@in_turn("name", BY_POSITIONS)
+def test_positions_may_change_before_backward(name, kernels):
+    """The gradient is that of the positions of the forward, also where NumPy wrote the others.
+
+    PyTorch raises if a Tensor wrote them, and takes the new ones if NumPy did.
+    """
+    grads = []
+    for written in (None, 10 ** 10, 3):
+        x = tt.arange(20.0).reshape(*X).requires_grad_()
+        memory = numpy.array([[0, 1], [2, 0], [1, 3], [3, 2]])
+        out = BY_POSITIONS[name](x, tt.from_numpy(memory))
+        if written is not None:
+            memory[:] = written
+        (out * out).sum().backward()
+        grads.append(x.grad.numpy())
+    assert grads[0].any()
+    for other in grads[1:]:
+        numpy.testing.assert_array_equal(other, grads[0])
+
+
+CHOSEN = {"max": lambda x: x.max(1), "min": lambda x: x.min(1), "sort": lambda x: x.sort(1),
+          "topk": lambda x: x.topk(2), "kthvalue": lambda x: x.kthvalue(2),
+          "median": lambda x: x.median(1), "mode": lambda x: x.mode(1),
+          "cummax": lambda x: x.cummax(1), "cummin": lambda x: x.cummin(1),
+          "max_pool1d": lambda x: tt.nn.functional.max_pool1d(x[None], 2, return_indices=True)}
+
+
+@in_turn("name", CHOSEN)
+def test_positions_that_are_results_may_change_before_backward(name):
+    grads = []
+    for written in (None, 10 ** 10, 0):
+        x = tt.tensor([[3.0, 1, 4, 1, 5], [9, 2, 6, 5, 3]], requires_grad=True)
+        values, places = CHOSEN[name](x)
+        if written is not None:
+            places.numpy()[...] = written
+        values.sum().backward()
+        grads.append(x.grad.tolist())
+    assert grads[1:] == grads[:1] * 2
 
 
 # ---------------------------------------------------------------- gather, scatter, index_*
@@ -505,3 +568,53 @@ def test_a_piece_that_is_written_is_no_longer_a_part_of_the_split():
     first *= 3
     (whole * first.sum() + second.sum()).sum().backward()
     assert x.grad.tolist() == y.grad.tolist()
+
+
+# ---------------------------------------------------------------- repeated and absent positions
+
+
+@pytest.mark.parametrize(("shape", "dim", "index"), [
+    ((5, 5), -1, [4, 3, 3, 4, 0]), ((5, 5), 0, [1, 1]), ((), 0, [0, 0]), ((3,), 0, []),
+    ((0, 2), 0, [])])
+def test_the_gradient_of_a_value_that_fills_slices(shape, dim, index):
+    """Each slice counts once, however often it is named."""
+    x = numpy.random.default_rng(0).normal(size=shape)
+    agree_with_pytorch(lambda library, x, value: library.index_fill(
+        x, dim, library.tensor(index, dtype=library.int64), value), x, numpy.array(2.0))
+
+
+@pytest.mark.parametrize("size", [(2, 0), (0, 3), (0,), (0, 1, 2)])
+def test_an_index_without_elements_may_have_any_rank(size):
+    for shape in ((5,), (5, 2), ()):
+        x = numpy.ones(shape)
+        for call in (lambda library, x, i: x.gather(0, i),
+                     lambda library, x, i: x.scatter(0, i, 1.0),
+                     lambda library, x, i: x.scatter(0, i, library.ones(size).double()),
+                     lambda library, x, i: x.scatter_add(0, i, library.ones(size).double()),
+                     lambda library, x, i: x.scatter_reduce(0, i, library.ones(size).double(),
+                                                            "sum"),
+                     lambda library, x, i: x.gather(3, i)):
+            agree_with_pytorch(call, x, numpy.zeros(size, numpy.int64))
+
+
+@pytest.mark.parametrize("reduce", ["prod", "mean", "amax", "amin", "sum"])
+@pytest.mark.parametrize("include_self", [True, False])
+def test_slices_that_are_reduced(reduce, include_self):
+    rng = numpy.random.default_rng(0)
+    for shape, dim, kind in (((4,), 0, float), ((4, 3), -1, float), ((), 0, float), ((4,), 0, int)):
+        index = numpy.array([0, 1, 0, 2, 0] if shape else [0])
+        source = rng.integers(-9, 9, [*shape[:-1], 5] if shape else ()).astype(kind)
+        agree_with_pytorch(lambda library, x, i, source, dim=dim: x.index_reduce(
+            dim, i, source, reduce, include_self=include_self),
+            rng.integers(11, 15, shape).astype(kind), index, source)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (7, 3), (3, 7), (3, 3, 3), (1, 1), (0, 3), (3,),
+                                   (3, 3, 2)])
+def test_filling_the_diagonal(shape):
+    x = numpy.random.default_rng(0).normal(size=shape)
+    for value in (0.0, -numpy.inf, 2):
+        for wrap in (False, True):
+            agree_with_pytorch(lambda library, x, v=value, w=wrap: (x * x).fill_diagonal_(v, w), x)
+    if len(shape) == 2:
+        agree_with_pytorch(lambda library, x: (x * 1).t().fill_diagonal_(1.0), x)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from operations import agree_with_pytorch
 
 import tinytensor as tt
 
@@ -323,6 +324,23 @@ def test_least_squares_tell_what_the_driver_finds(driver, shapes):
         numpy.testing.assert_allclose(found.numpy(), expected.numpy(), 1e-10, 1e-10)
 
 
+@pytest.mark.parametrize("upper", [False, True])
+def test_cholesky_reads_one_triangle(upper):
+    same(lambda m, A: (m.linalg.cholesky(A, upper=upper) * m.arange(4.0).reshape(2, 2)).sum(),
+         numpy.array([[4.0, 1.0], [2.0, 9.0]]))
+
+
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
+def test_iterations_do_not_start_on_numbers_that_are_not_finite(bad):
+    """LAPACK's SVD of this matrix with an infinity does not end."""
+    A = tt.tensor([[bad, -0.8, -1.25, -1.7], [-1.2, 1.1, -0.2, -0.7], [0.5, -0.9, 0.5, 1.5]])
+    for function in (tt.linalg.svd, tt.linalg.svdvals, tt.linalg.pinv, tt.linalg.cond):
+        with pytest.raises(tt.linalg.LinAlgError, match=r"shape \(3, 4\) contains NaN or inf"):
+            function(A)
+    with pytest.raises(tt.linalg.LinAlgError, match=r"linalg.eigh: .* contains NaN or inf"):
+        tt.linalg.eigh(A[:, :3])
+
+
 def test_residuals_are_told_for_full_rank_only():
     a = drawn(6, 2) @ drawn(2, 4, seed=1)
     for library in (tt, torch):
@@ -340,3 +358,80 @@ def test_least_squares_of_what_does_not_fit(arguments, said):
         tt.linalg.lstsq(*arguments)
     with pytest.raises(RuntimeError, match="driver 'qr' is none of None, 'gels', 'gelsy'"):
         tt.linalg.lstsq(tt.ones(2, 2), tt.ones(2, 2), driver="qr")
+
+
+# ---------------------------------------------------------------- NaN, singular and empty matrices
+
+
+NAN, INF = math.nan, math.inf
+FULL_RANK, RANK_ONE = [[1.0, 2.0], [3.0, 5.0]], [[1.0, 2.0], [2.0, 4.0]]
+RANK_ZERO = [[0.0, 0.0], [0.0, 0.0]]
+WITH_NAN = [[[NAN, 1.0], [1, 1]], [[1.0, NAN], [1, 1]], [[1.0, 1], [NAN, 1]], [[1.0, 1], [1, NAN]]]
+
+
+@pytest.mark.parametrize("A", [*WITH_NAN, *([FULL_RANK, A] for A in WITH_NAN)])
+def test_matrices_with_nan(A):
+    """NaN in, NaN out, for each matrix of a batch; LAPACK takes a NaN as pivot for a 0."""
+    A = numpy.array(A)
+    for name in ("det", "slogdet", "inv", "cholesky", "matrix_exp"):
+        agree_with_pytorch(lambda library, x, name=name: getattr(library.linalg, name)(x), A)
+    agree_with_pytorch(lambda library, x: library.logdet(x), A)
+    agree_with_pytorch(lambda library, x: library.linalg.solve(x, library.ones(
+        2, 1, dtype=library.float64)), A)
+
+
+@pytest.mark.parametrize("A", [RANK_ONE, RANK_ZERO, [FULL_RANK, RANK_ONE]])
+@pytest.mark.parametrize("name", ["logdet", "slogdet"])
+def test_the_gradient_of_a_logarithm_at_a_singular_matrix(name, A):
+    """It is infinite or NaN. Its sign is that of a determinant of 0, which PyTorch takes from the
+    rounding of LAPACK, so only the other matrices of a batch are compared.
+    """
+    found = []
+    for library in (tt, torch):
+        x = library.tensor(A, dtype=library.float64, requires_grad=True)
+        size = library.slogdet(x).logabsdet if name == "slogdet" else library.logdet(x)
+        size.sum().backward()
+        found.append((size.detach().numpy(), x.grad.numpy().reshape(-1, 2, 2)))
+    numpy.testing.assert_allclose(found[0][0], found[1][0], 1e-9, 1e-9)
+    assert not numpy.isfinite(found[0][1][-1]).any()
+    numpy.testing.assert_allclose(found[0][1][:-1], found[1][1][:-1], 1e-9, 1e-9)
+
+
+def test_a_power_of_zero_has_a_gradient_of_zero():
+    for shape in ((2, 2), (1, 1), (0, 2, 2)):
+        agree_with_pytorch(lambda library, x: library.linalg.matrix_power(x, 0), drawn(*shape))
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0), (2, 0, 0), (0, 2, 2), (2, 0, 3)])
+def test_norms_of_matrices_without_elements(shape):
+    for order in ("fro", "nuc", 1, -1, 2, -2, INF, -INF):
+        for name in ("matrix_norm", "norm"):
+            agree_with_pytorch(lambda library, x, name=name, order=order: getattr(
+                library.linalg, name)(x.detach(), order), numpy.zeros(shape))
+        if shape[-1] == shape[-2]:
+            agree_with_pytorch(lambda library, x, order=order: library.linalg.cond(
+                x.detach(), order), numpy.zeros(shape))
+
+
+def test_a_triangle_beside_nan():
+    """What lies outside of the triangle is not read."""
+    A = numpy.array([[2.0, NAN], [1.0, 4.0]])
+    agree_with_pytorch(lambda library, x, b: library.linalg.solve_triangular(
+        x.detach(), b, upper=False), A, drawn(2, 3))
+
+
+def test_tensordot_broadcasts_a_size_of_one():
+    for left, right, dims in (((1, 1, 1), (2, 1, 2), ([0, 1], [2, 0])), ((2, 3), (1, 3), (
+            [0, 1], [0, 1])), ((1, 3), (0, 3), ([0, 1], [0, 1])), ((2, 3), (2, 4), 1)):
+        agree_with_pytorch(lambda library, x, y, dims=dims: library.tensordot(x, y, dims),
+                           drawn(*left), drawn(*right))
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 0), (1, 1), (1, 4), (3, 4), (4,), (), (2, 3, 4)])
+def test_covariances_at_the_edges(shape):
+    x = drawn(*shape)
+    for correction in (0, 1, 4, 5):
+        agree_with_pytorch(lambda library, x, c=correction: library.cov(
+            x.detach(), correction=c), x)
+    agree_with_pytorch(lambda library, x: library.corrcoef(x.detach()), x)
+    agree_with_pytorch(lambda library, x: library.corrcoef(x.detach() * 0 + 1), x)

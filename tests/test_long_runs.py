@@ -25,7 +25,7 @@ def test_memory_is_flat(tmp_path: Path) -> None:
     tinytensor.manual_seed(0)
     tokens = tinytensor.randint(0, 9, (40, 6))
     loader = DataLoader(TensorDataset(tokens[:, :-1], tokens[:, -1]), batch_size=8, shuffle=True,
-                        num_workers=2)
+                        num_workers=2, persistent_workers=True)
     model = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(20, 16),
                           nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 9))
     optimizer = optim.Adam(model.parameters(), lr=1e-3)

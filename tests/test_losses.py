@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
+from math import inf
 
 import numpy
 import pytest
 import torch
+from operations import agree_with_pytorch
 
 import tinytensor
 from tinytensor.nn import functional as F  # noqa: N812
@@ -321,7 +324,7 @@ def test_ctc_loss_where_no_alignment_fits():
 
 @pytest.mark.parametrize(("arguments", "error"), [
     (([[1, 5]], [3], [2]), "the target 5 is none of the classes 0 to 3 without the blank, 0"),
-    (([[1, 0]], [3], [2]), "the target 0 is none"), (([[1, 2]], [4], [2]), r"in \[1, 3\], got"),
+    (([[1, 0]], [3], [2]), "the target 0 is none"), (([[1, 2]], [4], [2]), r"in \[0, 3\], got"),
     (([[1, 2]], [3, 3], [2]), "2 input_lengths, 1 target_lengths and 1 rows"),
     (([[1, 2]], [3], [3]), "target_lengths has 3 at 0, but there are 2 labels"),
     (([[1, 2]], [3], [2], 7), r"blank must be in \[0, 3\]"),
@@ -333,3 +336,75 @@ def test_ctc_loss_names_what_does_not_fit(arguments, error):
     with pytest.raises(RuntimeError, match=error):
         tinytensor.nn.functional.ctc_loss(tinytensor.zeros(3, 1, 4), tinytensor.tensor(targets),
                                           *others)
+
+
+# ---------------------------------------------------------------- ties, zeros and infinities
+
+
+POINTS = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, inf, -inf]
+FIRST, SECOND = numpy.array(list(itertools.product(POINTS, POINTS))).T.copy()
+ROWS = numpy.array(list(itertools.product([0.0, 1.0], repeat=2)))
+TRIPLES = [numpy.array(x) for x in zip(*itertools.product(ROWS, ROWS, ROWS), strict=True)]
+HINGES = {
+    "margin_ranking_loss": lambda f, y, m, a, b, c: f(a[:, 0], b[:, 0], y, margin=m),
+    "hinge_embedding_loss": lambda f, y, m, a, b, c: f(a[:, 0], y, margin=m),
+    "cosine_embedding_loss": lambda f, y, m, a, b, c: f(a, b, y, margin=m),
+    "triplet_margin_loss": lambda f, y, m, a, b, c: f(a, b, c, margin=m + 1, p=1, eps=0.0),
+    "triplet_margin_with_distance_loss": lambda f, y, m, a, b, c: f(
+        a, b, c, margin=m + 1, distance_function=lambda u, v: (u - v).abs().sum(-1)),
+    "multi_margin_loss": lambda f, y, m, a, b, c: f(a, (y > 0).long(), margin=m),
+    "multilabel_margin_loss": lambda f, y, m, a, b, c: f(a + m * b, (c.detach() > 0).long()),
+}
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("name", HINGES)
+def test_hinges_at_the_exact_tie(name, margin):
+    """A ranking whose scores start equal would else never learn."""
+    for label in (1, -1):
+        agree_with_pytorch(lambda library, *x, label=label: HINGES[name](
+            getattr(library.nn.functional, name), library.full((len(TRIPLES[0]),), label), margin,
+            *x), *TRIPLES, tolerance=1e-8)
+
+
+def test_a_ranking_learns_from_equal_scores():
+    scores = tinytensor.zeros(2, requires_grad=True)
+    F.margin_ranking_loss(scores[:1], scores[1:], tinytensor.ones(1)).backward()
+    assert scores.grad.tolist() == [-1, 1]
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("huber_loss", {}), ("huber_loss", {"delta": 0.5}), ("smooth_l1_loss", {}),
+    ("smooth_l1_loss", {"beta": 0.5}), ("smooth_l1_loss", {"beta": 0.0}), ("mse_loss", {}),
+    ("l1_loss", {}), ("binary_cross_entropy_with_logits", {})])
+def test_losses_at_infinite_errors(name, options):
+    agree_with_pytorch(lambda library, x, y: getattr(library.nn.functional, name)(
+        x, y, reduction="none", **options), FIRST, SECOND)
+
+
+def test_a_gaussian_with_an_infinite_variance():
+    agree_with_pytorch(lambda library, x, var: library.nn.functional.gaussian_nll_loss(
+        x, library.ones_like(x), var.abs(), reduction="none"), FIRST, SECOND)
+
+
+def test_margins_of_one_class_without_dims():
+    """Of empty batches PyTorch gives what lies in memory, so these are left out."""
+    for name, scores, label in itertools.product(
+            ("multi_margin_loss", "multilabel_margin_loss"), (1.15, [1.15], [1.0, 2.0]),
+            (0, [0], 1)):
+        agree_with_pytorch(lambda library, x, name=name, label=label: getattr(
+            library.nn.functional, name)(x, library.tensor(label)), numpy.array(scores))
+
+
+def test_ctc_loss_of_sequences_without_steps():
+    """Of no steps the only path is empty: it gives no labels, with probability 1."""
+    log_probs = numpy.log(RNG.dirichlet(numpy.ones(3), (4, 3)))
+    for zero_infinity in (False, True):
+        mine, theirs = (library.nn.functional.ctc_loss(
+            library.tensor(log_probs), library.tensor([[1, 2], [1, 2], [1, 2]]), [0, 0, 4],
+            [2, 0, 2], reduction="none", zero_infinity=zero_infinity)
+            for library in (tinytensor, torch))
+        numpy.testing.assert_allclose(mine.numpy(), theirs.numpy(), 1e-12)
+    x = tinytensor.tensor(log_probs, requires_grad=True)
+    F.ctc_loss(x, tinytensor.tensor([[1, 2]] * 3), [0, 0, 4], [0, 0, 2]).backward()
+    assert x.grad.isfinite().all() and not x.grad[:, :2].any()

@@ -9,10 +9,11 @@ import operator
 import numpy
 import pytest
 import torch
-from operations import in_turn
+from operations import agree_with_pytorch, in_turn
 
 import tinytensor
 from tinytensor.compat.absent import REASONS
+from tinytensor.compat.names import IN_PLACE
 
 MODULES = [(tinytensor, torch), (tinytensor.nn, torch.nn),
            (tinytensor.nn.functional, torch.nn.functional), (tinytensor.linalg, torch.linalg),
@@ -429,3 +430,25 @@ def test_nodes_as_drawings_of_the_graph_ask_for_them():
         y.sum().backward()
         with pytest.raises(RuntimeError):
             node.saved_tensors  # noqa: B018
+
+
+@in_turn("name", [name for name in IN_PLACE if name not in ("addmv", "index_put", "gcd", "lcm")])
+def test_in_place_forms_at_the_top(name):
+    """As the method: what PyTorch calls there, with the same result."""
+    more = {"clamp": (0, 1), "clip": (0, 1), "clamp_max": (0.3,), "clamp_min": (0.3,)}.get(name, ())
+    others = 1 if name == "xlogy" else 0
+    agree_with_pytorch(lambda library, x: getattr(library, f"{name}_")(
+        x.detach() * 1, *more, *(x.detach(),) * others), numpy.array([0.25, 0.75]))
+
+
+@pytest.mark.parametrize("call", [
+    lambda library, x: library.dropout(x, 0.0, True),
+    lambda library, x: library.dropout(x, 0.5, False),
+    lambda library, x: library.batch_norm(x, x[0].detach(), x[1].detach(), None, None, True, 0.1,
+                                          1e-5, False),
+    lambda library, x: library.batch_norm(x, None, None, x[0].detach(), x[1].detach() ** 2, False,
+                                          0.1, 1e-5, False),
+    *(lambda library, x, size=size: x.sum_to_size(*size) for size in (
+        (1, 2), (3, 1), (2,), (1,), (3, 2), ((3, 1),), (2, 1), (1, 3, 2)))])
+def test_functions_of_the_top_level_with_other_arguments(call):
+    agree_with_pytorch(call, numpy.array([[1.0, 2.0], [-1.0, 0.5], [3.0, -2.0]]))

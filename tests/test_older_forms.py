@@ -67,7 +67,7 @@ def test_losses_take_the_flags_by_position(name):
 def test_signatures_are_the_present_ones(key):
     function = TABLE[key].function
     assert not OLDER_NAMES & set(inspect.signature(function).parameters)
-    assert inspect.signature(inspect.unwrap(function)) == inspect.signature(function)
+    assert inspect.signature(function.__wrapped__) == inspect.signature(function)
 
 
 @in_turn("name", older_forms.FROM_SIZE_AVERAGE)

@@ -96,6 +96,33 @@ def test_they_run_and_leave_to_the_reference_what_does_not_fit(optimizer: Any,
     numpy.testing.assert_allclose(*[p.detach().numpy() for p in (dense, strided)], 1e-6)
 
 
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("name", [
+    "SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "ASGD",
+    "Rprop", "Muon"])
+def test_state_of_another_shape_is_refused_before_a_parameter_changes(name: str, on: bool) -> None:
+    """Also if it has as many elements, as in PyTorch."""
+    options = {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}
+    first, second = (nn.Parameter(tinytensor.ones(6, 4)) for _ in range(2))
+    optimizer = getattr(optim, name)([first, second], lr=0.1, **options)
+    first.grad, second.grad = tinytensor.ones(6, 4), tinytensor.ones(6, 4)
+    optimizer.step()
+    for shape in ((4, 6), (24,), (1, 6, 4)):
+        before = [p.tolist() for p in (first, second)]
+        for other in ("state", "gradient"):
+            state = optimizer.state[second]
+            changed = {key: value.reshape(shape) for key, value in state.items() if value.ndim}
+            with use_kernels(on), pytest.raises(RuntimeError, match=r"step: a parameter of shape "
+                                                                    r"\(6, 4\) has a gradient or"):
+                if other == "state":
+                    optimizer.state[second] = {**state, **changed}
+                else:
+                    second._grad = second.grad.reshape(shape)
+                optimizer.step()
+            optimizer.state[second], second._grad = state, tinytensor.ones(6, 4)
+        assert [p.tolist() for p in (first, second)] == before
+
+
 def test_memory_that_is_not_writable_is_refused() -> None:
     array = numpy.ones(3, numpy.float32)
     array.flags.writeable = False

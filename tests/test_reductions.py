@@ -6,7 +6,9 @@ NaN, ties, integers and bools.
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from operations import in_turn
+from operations import agree_with_pytorch, in_turn
 
 import tinytensor
 from tinytensor.checking.calls import outputs, values
@@ -421,3 +423,93 @@ def test_max_takes_a_tensor_or_a_dim():
     agree(lambda lib, x: x.max(0, True), draw((2, 3), "float64"))
     agree(lambda lib, x: x.min(dim=1, keepdim=True), draw((2, 3), "float64"))
     agree(lambda lib, x: x.sum(axis=0, keepdims=True), draw((2, 3), "float64"))
+
+
+# ---------------------------------------------------------------- zeros, NaN and infinities
+
+
+ZEROS = numpy.array(list(itertools.product([0.0, 1.0, -2.0], repeat=3)))
+POINTS = numpy.array(list(itertools.product([0.0, 1.0], repeat=2)))
+ORDERS = [0, 0.3, 0.5, 1, 1.5, 2, 3, INF]
+
+
+@pytest.mark.parametrize("p", [*ORDERS, -1, -0.5, -2, -INF])
+def test_norms_of_zeros(p):
+    """The derivative of |x|^p at 0 is infinite for p < 1; that of the norm counts as 0."""
+    for name in ("linalg.vector_norm", "norm", "nn.functional.normalize"):
+        agree_with_pytorch(lambda library, x, name=name: operator.attrgetter(name)(library)(
+            x, p, -1), ZEROS)
+
+
+@pytest.mark.parametrize("p", ORDERS)
+def test_distances_of_equal_points(p):
+    """Where several coordinates attain a distance for p = inf, PyTorch's cdist and pdist give each
+    of them the whole gradient, its norm a share; here all give shares.
+    """
+    def by_norm(library, x, y):
+        return library.linalg.vector_norm(x.unsqueeze(-2) - y.unsqueeze(-3), p, -1)
+
+    agree_with_pytorch(lambda library, x, y: library.nn.functional.pairwise_distance(x, y, p, 0.0),
+                       POINTS, POINTS[::-1].copy())
+    def pairs(library, x):
+        whole = by_norm(library, x, x)
+        return library.stack([whole[i, j] for i, j in itertools.combinations(range(4), 2)])
+
+    shares = p == INF
+    agree_with_pytorch(lambda library, x, y: by_norm(library, x, y) if shares and library is torch
+                       else library.cdist(x, y, p), POINTS, POINTS)
+    agree_with_pytorch(lambda library, x: pairs(library, x) if shares and library is torch
+                       else library.pdist(x, p), POINTS)
+    for shape in ((2, 0), (0, 2), (0, 0)):
+        agree_with_pytorch(lambda library, x: library.pdist(x.detach(), p), numpy.zeros(shape))
+    if p:  # PyTorch's own backward fails for 0
+        agree_with_pytorch(lambda library, x, y: library.dist(x, y, p), POINTS, POINTS[:1])
+
+
+@pytest.mark.parametrize("name", ["max", "min", "median", "nanmedian"])
+def test_nan_has_the_gradient_of_an_extremum_that_is_nan(name):
+    """PyTorch's amax and amin, without a dim or with one, give NaN to all elements."""
+    for row in itertools.product([0.0, 1.0, -INF, NAN], repeat=3):
+        agree_with_pytorch(lambda library, x: getattr(library, name)(x), numpy.array(row))
+
+
+def test_quantiles_of_infinities():
+    rows = numpy.array(list(itertools.product([0.0, 1.0, -INF, INF, NAN], repeat=3)))
+    for name, q in itertools.product(("quantile", "nanquantile"), (0.0, 0.3, 0.5, 0.7, 1.0)):
+        agree_with_pytorch(lambda library, x, name=name, q=q: getattr(library, name)(
+            x.detach(), q, 1), rows)
+
+
+def test_logcumsumexp_of_infinities():
+    """PyTorch's gradient of an element at or after -inf is NaN; here that of -inf itself is 0."""
+    rows = numpy.array(list(itertools.product([0.0, 1.0, INF, NAN], repeat=3)))
+    agree_with_pytorch(lambda library, x: library.logcumsumexp(x, 1), rows)
+
+
+def test_nan_is_no_element():
+    tests = numpy.array([1.0, NAN, -0.0, INF])
+    for elements in ([1.0, NAN, 2.0], [0.0, INF, -INF], [[NAN]], []):
+        for invert in (False, True):
+            agree_with_pytorch(lambda library, x, y, invert=invert: library.isin(
+                x, y, invert=invert), numpy.array(elements), tests)
+            agree_with_pytorch(lambda library, x, y, invert=invert: library.isin(
+                x, y, invert=invert), numpy.array(elements), numpy.full(40, NAN))
+
+
+def test_unique_slices_are_sorted_beside_nan():
+    """PyTorch's are not: its sort compares with NaN. By definition each NaN is distinct."""
+    x = tinytensor.tensor([3.0, NAN, 1, NAN, -INF, INF, 2, 1])
+    found, inverse, counts = tinytensor.unique(x, True, True, True, 0)
+    numpy.testing.assert_array_equal(found.numpy(), [-INF, 1, 2, 3, INF, NAN, NAN])
+    numpy.testing.assert_array_equal(found.numpy()[inverse.numpy()], x.numpy())
+    assert counts.tolist() == [1, 2, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("shapes", "dim"), [
+    (((1, 2, 3), (2, 1, 3)), -2), (((1, 2, 3), (2, 1, 3)), 0), (((3,), (2, 3)), 0),
+    (((2, 0), (2, 0)), 1)])
+def test_cosine_similarity_is_that_of_the_broadcast_vectors(shapes, dim):
+    x, y = (numpy.random.default_rng(i).normal(size=s) for i, s in enumerate(shapes))
+    agree_with_pytorch(lambda library, x, y: library.cosine_similarity(x, y, dim), x, y)
+    agree_with_pytorch(lambda library, x, y: library.nn.functional.cosine_similarity(
+        x * 1e-3, y * 0.0, dim), x, y)

@@ -5,6 +5,7 @@ And the products of matrices that are made in them, against NumPy's.
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import threading
@@ -101,9 +102,9 @@ def test_an_error_in_a_piece_reaches_the_caller(several):
 
 def test_one_caller_at_a_time_has_the_threads_the_others_work_alone(several):
     other = Pool()
-    other.busy.acquire()
-    assert pieces_of(100, other) == [(0, 100)]
-    assert not other.workers
+    with other.busy:
+        assert pieces_of(100, other) == [(0, 100)]
+        assert not other.workers
 
 
 def test_threads_of_the_program_may_all_call(several):
@@ -156,9 +157,12 @@ def one_thread_of_openblas():
     blas = linalg._blas()
     if blas is None:
         pytest.skip("NumPy has another library than OpenBLAS")
-    before = blas.in_one_thread.get()
+    before = blas.get_threads()
+    library = ctypes.CDLL(numpy.linalg._umath_linalg.__file__)
+    library.scipy_openblas_set_num_threads64_(3)
     yield
-    assert blas.in_one_thread.get() == before
+    assert blas.get_threads() == 3 and not blas.state[0]
+    library.scipy_openblas_set_num_threads64_(before)
 
 
 @pytest.mark.parametrize("dtype", [numpy.float32, numpy.float64])
@@ -180,6 +184,26 @@ def test_products_equal_numpys(shape, dtype, several, one_thread_of_openblas, mo
             assert found.dtype == dtype
             error = numpy.abs(found - exact - (0 if more is None else more))
             assert (error <= tolerance * (numpy.abs(a) @ numpy.abs(b) + 1)).all()
+
+
+def test_openblas_has_its_threads_again_after_all_that_were_inside(one_thread_of_openblas):
+    blas = linalg._blas()
+    inside, leave = threading.Event(), threading.Event()
+
+    def wait():
+        inside.set()
+        assert leave.wait(30)
+
+    thread = threading.Thread(target=blas.alone, args=(wait,))
+    thread.start()
+    assert inside.wait(30)
+    assert blas.alone(blas.get_threads) == 1  # which leaves before the other thread does
+    assert blas.get_threads() == 1
+    with pytest.raises(ZeroDivisionError):
+        blas.alone(lambda: 1 / 0)
+    leave.set()
+    thread.join()
+    assert blas.get_threads() == 3
 
 
 def test_infinities_and_nan_go_where_they_go_in_numpys(several, one_thread_of_openblas):

@@ -48,10 +48,48 @@ class Generator:
         return {"seed": self._seed, "state": self.numpy.bit_generator.state}
 
     def set_state(self, state: dict[str, Any]) -> Generator:
-        """Restores a state of `get_state`."""
-        self.manual_seed(state["seed"])
-        self.numpy.bit_generator.state = state["state"]
+        """Restores a state of `get_state`.
+
+        Raises:
+            ValueError: not such a state. The generator has not changed.
+        """
+        restored = Generator(self.device)
+        try:
+            restored.manual_seed(state["seed"])
+            set_numpy_state(restored.numpy.bit_generator, state["state"])
+        except (LookupError, TypeError, OverflowError, ValueError) as error:
+            raise ValueError("set_state: not a state of a Generator, which get_state() gives: "
+                             f"{error}") from None
+        self._seed, self.numpy = restored._seed, restored.numpy
         return self
+
+
+# The positions in the states of NumPy's bit generators, with their largest values. NumPy uses them
+# as indices and does not check them.
+POSITIONS = {"pos": 624, "buffer_pos": 4}
+
+
+def set_numpy_state(bit_generator: Any, state: dict[str, Any]) -> None:
+    """Sets the state of a bit generator of NumPy, or of `numpy.random` itself.
+
+    Raises:
+        ValueError: a position outside of the generator's memory, which would crash the process; or
+            another state that NumPy refuses.
+    """
+    try:
+        for part in (state, state["state"]):
+            for name, largest in POSITIONS.items():
+                position = part.get(name, 0)
+                if not isinstance(position, int) or not 0 <= position <= largest:
+                    raise ValueError(f"{name} is {position!r}, and must be an int from 0 to "
+                                     f"{largest}")
+        if bit_generator is numpy.random:
+            numpy.random.set_state(state)
+        else:
+            bit_generator.state = state
+    except (AttributeError, LookupError, TypeError, OverflowError, ValueError) as error:
+        raise ValueError("not a state of this random generator, or a changed one: "
+                         f"{error!r}") from None
 
 
 def _entropy() -> int:
@@ -60,10 +98,15 @@ def _entropy() -> int:
 
 
 class Streams:
-    """The default generators of all devices. `seed` is that of generators not yet created."""
+    """The default generators of all devices.
 
-    def __init__(self, seed: int | None = None):
-        self.seed = seed
+    Args:
+        seed: of generators not yet created.
+        initial: what their `initial_seed` returns, if not the seed.
+    """
+
+    def __init__(self, seed: int | None = None, initial: int | None = None):
+        self.seed, self.initial = seed, initial
         self.generators: dict[str, Generator] = {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -72,13 +115,21 @@ class Streams:
             name: generator.get_state() for name, generator in self.generators.items()}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores the states. Generators that did not exist then get the saved seed."""
-        self.seed = state_dict["seed"]
+        """Restores the states. Generators that did not exist then get the saved seed.
+
+        Raises:
+            ValueError, LookupError, TypeError: not such states. No generator has changed.
+        """
+        seed = state_dict["seed"]
+        restored = {name: Generator(name).set_state(state)
+                    for name, state in state_dict["generators"].items()}
+        self.initial = None
+        self.seed = seed if seed is None else Generator().manual_seed(seed).initial_seed()
         for name, generator in self.generators.items():
-            if name not in state_dict["generators"]:
+            if name not in restored:
                 generator.seed() if self.seed is None else generator.manual_seed(self.seed)
-        for name, state in state_dict["generators"].items():
-            self.generators.setdefault(name, Generator(name)).set_state(state)
+        for name, other in restored.items():
+            self.generators.setdefault(name, other).set_state(other.get_state())
 
 
 class _Thread(threading.local):
@@ -112,6 +163,8 @@ def default_generator(where: devices.DeviceLike = "cpu") -> Generator:
         generator = Generator(where)
         if streams.seed is not None:
             generator.manual_seed(streams.seed)
+        if streams.initial is not None:
+            generator._seed = streams.initial
         streams.generators[name] = generator
     return streams.generators[name]
 
@@ -119,7 +172,7 @@ def default_generator(where: devices.DeviceLike = "cpu") -> Generator:
 def manual_seed(seed: int) -> Generator:
     """Sets the seed of the default generators of all devices."""
     generator, streams = default_generator().manual_seed(seed), _thread.streams
-    streams.seed = generator.initial_seed()
+    streams.seed, streams.initial = generator.initial_seed(), None
     for other in streams.generators.values():
         other.manual_seed(seed)
     return generator

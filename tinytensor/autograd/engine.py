@@ -28,7 +28,7 @@ from ..arrays.devices import array_module, as_array, is_array, ones_like
 from . import graph, versions
 from .graph import Node, new, tensor_of, tensors
 from .halves import narrowed, widened
-from .modes import CHECKED, check_finite, mode
+from .modes import CHECKED, check_backward, mode, set_mode
 from .versions import check_unwritten, note_write
 
 if TYPE_CHECKING:
@@ -142,10 +142,11 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
     sums, results = Sums(roots, create_graph, retain_graph), {}
     grads, reached = sums.grads, sums.reached
     kind, xp = None, tensors if create_graph else None
-    previous, mode.enabled = mode.enabled, create_graph
-    place = mode.device
+    previous, place, depth = mode.enabled, mode.device, mode.depth
     plain = useful is None and not create_graph and previous is not CHECKED
     try:
+        mode.depth = depth + 1
+        set_mode(create_graph)
         while reached:
             age, node = heappop(reached)
             g = grads.pop(node)
@@ -177,12 +178,17 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
             if previous is CHECKED:
                 for parent in node.parents:
                     if parent in grads:
-                        check_finite(node, (grads[parent],), "backward")
+                        check_backward(node, grads[parent])
         for leaf, g in grads.items():
             if wanted is None or leaf in wanted:
                 results[leaf] = graph.run_hooks(leaf, g) if leaf.hooks else g
     finally:
-        mode.enabled, mode.device = previous, place
+        mode.device, mode.depth = place, depth
+        try:
+            set_mode(previous)
+        except BaseException:  # Ctrl-C
+            set_mode(previous)
+            raise
     return results
 
 
@@ -306,6 +312,7 @@ def backward(tensors: Tensor | Sequence[Tensor],
     retain = create_graph if retain_graph is None else retain_graph
     results = walk(roots, receivers or None, retain, create_graph)
     roots.clear()
+    with_hooks = graph.Leaf.with_hooks
     for node, g in _taken(results, create_graph):
         tensor = receivers[node] if receivers else node.tensor()
         if tensor is None:
@@ -315,6 +322,9 @@ def backward(tensors: Tensor | Sequence[Tensor],
             gradient._array, gradient._node = g, None
         else:
             _add_to_grad(tensor, g)
+        if with_hooks and tensor._post_hooks:
+            for hook in tensor._post_hooks:
+                hook(tensor)
 
 
 def _taken(results: dict[Any, Any], create_graph: bool) -> Iterator[tuple[Any, Any]]:

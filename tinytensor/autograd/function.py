@@ -30,7 +30,7 @@ from ..arrays.devices import as_array, on
 from . import graph
 from .engine import Sums
 from .graph import CustomNode, Node, Pick, tensor_of
-from .modes import CHECKED, check_finite, is_grad_enabled, mode, no_grad
+from .modes import CHECKED, check_forward, is_grad_enabled, mode, no_grad
 from .versions import note_write, owner
 
 
@@ -286,7 +286,7 @@ def _record(cls: type[Function], context: Context, args: tuple[Any, ...], nodes:
         if not fixed[i]:
             tensor._node = Pick(node, i, tensor._array) if several else node
     if mode.enabled is CHECKED:
-        check_finite(node, tuple(results), "forward")
+        check_forward(node, tuple(results), tuple(args))
 
 
 def _tie(cls: type[Function], i: int, x: Any, args: tuple[Any, ...], nodes: tuple[Any, ...],

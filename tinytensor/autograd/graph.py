@@ -153,6 +153,7 @@ class Leaf:
     op = SimpleNamespace(save_list=())
     time = 0  # older than every node
     hooks: tuple[Hook, ...] = ()
+    with_hooks = False  # whether any Tensor has had a hook for its accumulated gradient
 
     def __init__(self, tensor: Any):
         self.tensor = weakref.ref(tensor)

@@ -10,11 +10,19 @@ from typing import Any
 import numpy
 
 from ..arrays import devices, dtypes
+from ..arrays.numbers import argument, python_number
 from . import graph
 from .frames import passes_on
 
 ALIASES = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's names, which PyTorch accepts too
 ARRAY, OPTIONAL, VARIADIC = "Array", "Array | None", "Sequence[Array]"
+
+# The annotations of parameters that are numbers, and the classes that most of these have.
+NUMBERS = {
+    "int": ("int",), "int | None": ("None", "int"), "float": ("float", "int"),
+    "float | None": ("None", "float", "int"), "Dim": ("None", "int", "tuple"),
+    "Sequence[int]": ("tuple", "Size"), "int | Sequence[int]": ("int", "tuple", "Size"),
+    "int | Sequence[int] | None": ("None", "int", "tuple")}
 
 
 class Signature:
@@ -26,6 +34,7 @@ class Signature:
     optional     the inputs that may be None
     variadic     whether the only input is a sequence of arrays
     parameters   the others
+    numbers      the parameters that are numbers or sequences of ints, and their usual classes
     shown        the `inspect.signature` of the function that users call
     """
 
@@ -39,7 +48,7 @@ class Signature:
         self.optional = tuple(n for n, k in kinds.items() if k == OPTIONAL)
         self.variadic = VARIADIC in kinds.values()
         self.parameters = tuple(n for n in kinds if n not in self.inputs)
-        self.numbers = tuple(n for n, k in kinds.items() if k in ("float", "float | None"))
+        self.numbers = {n: NUMBERS[kinds[n]] for n in self.parameters if kinds[n] in NUMBERS}
         self.aliases = {alias: name for alias, name in ALIASES.items() if name in self.parameters}
         self.shown = inspect.Signature([
             p.replace(annotation=kinds[p.name].replace("Array", "Tensor"))
@@ -74,9 +83,8 @@ class Signature:
             raise TypeError(f"{name}() {error}") from None
         bound.apply_defaults()
         bound.arguments |= renamed
-        for number in self.numbers:  # a NumPy scalar is a Python number: it decides no dtype
-            if isinstance(bound.arguments[number], numpy.generic):
-                bound.arguments[number] = bound.arguments[number].item()
+        for number in self.numbers:
+            bound.arguments[number] = argument(bound.arguments[number])
         return dict(bound.arguments)
 
 
@@ -111,6 +119,8 @@ def prepare(op: Any, *inputs: Any) -> list[Any]:
         ready = _with_number(*inputs)
         if ready is not None:
             return ready
+    if op.refuses_bool:
+        _refuse_bool(op, *inputs)
     names = op.signature.inputs if not op.signature.variadic else op.signature.inputs * len(inputs)
     values = []
     for name, x in zip(names, inputs, strict=True):
@@ -166,13 +176,25 @@ def _with_number(a: Any, b: Any) -> list[Any] | None:
 
 
 @passes_on
+def _refuse_bool(op: Any, *inputs: Any) -> None:
+    """
+    Raises:
+        RuntimeError: an operand is bool.
+    """
+    for x in inputs:
+        array = x._array if isinstance(x, graph.Tensor) else x
+        if isinstance(x, bool) or (devices.is_array(array) and array.dtype.kind == "b"):
+            raise RuntimeError(f"{op.name}: is not defined for bool, as PyTorch's is not; write "
+                               "~mask to invert a mask, or convert it with .int() or .float()")
+
+
+@passes_on
 def _as_input(op: Any, name: str, x: Any) -> Any:
     if isinstance(x, graph.Tensor):
         return x
     if x is None and name in op.signature.optional:
         return None
-    if isinstance(x, numpy.generic):
-        x = numpy.asarray(x)
+    x = python_number(x)
     if devices.is_array(x):
         dtypes.of_array(x)
         return graph.tensor_of(devices.plain_array(x), None)

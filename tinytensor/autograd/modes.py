@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Self, TypeVar, overload
 
 from ..arrays.devices import array_module, as_array, is_array
 from .frames import place_of
 
 F = TypeVar("F", bound=Callable[..., Any])
-CHECKED = "checked"  # recorded, and every result is checked for NaN and inf
+CHECKED = "checked"  # recorded, and checked as `detect_anomaly` says
 
 
 class _Everywhere:
@@ -20,44 +21,90 @@ class _Everywhere:
 
     def __init__(self) -> None:
         self.recorded = True  # in every thread, and nothing is checked
-        self.exceptions = 0  # threads of which that is not true
+        self.exceptions: set[int] = set()  # threads of which that may not be true
         self.lock = threading.Lock()
+
+    def settle(self) -> None:
+        """To be called after each change of the calling thread's mode.
+
+        If an interrupt skips it after a change to True, ops ask for the mode of their thread until
+        its next change, which gives the same and takes longer.
+        """
+        with self.lock:
+            if mode.enabled is True:
+                self.exceptions.discard(threading.get_ident())
+            else:
+                self.exceptions.add(threading.get_ident())
+            self.recorded = not self.exceptions
 
 
 everywhere = _Everywhere()
 
 
 class Mode(threading.local):
-    """Whether calls of ops are recorded: True, False or CHECKED; each thread has its own."""
+    """Whether calls of ops are recorded; each thread has its own.
 
-    _enabled: bool | str = True
+    enabled     True, False or CHECKED; to be set by `set_mode`
+    inference   whether an inference_mode is the reason that it is False
+    device      of the gradients, while a backward is recorded: where rules make Tensors
+    depth       how many blocks and walks, that put the mode back, the thread is in
+    """
+
+    enabled: bool | str = True
     inference = False
-    device: Any = None  # of the gradients, while a backward is recorded: where rules make Tensors
-
-    @property
-    def enabled(self) -> bool | str:
-        return self._enabled
-
-    @enabled.setter
-    def enabled(self, value: bool | str) -> None:
-        with everywhere.lock:
-            everywhere.exceptions += (value is not True) - (self._enabled is not True)
-            everywhere.recorded = not everywhere.exceptions
-        self._enabled = value
+    device: Any = None
+    depth = 0
 
 
 mode = Mode()
+
+
+def set_mode(enabled: bool | str) -> None:
+    """Sets `mode.enabled`.
+
+    Ctrl-C may raise KeyboardInterrupt when any call begins, so a caller that puts the mode back
+    does so again if this call fails.
+    """
+    if enabled is not True:
+        with everywhere.lock:  # before the change: no op may take `recorded` for its mode
+            everywhere.exceptions.add(threading.get_ident())
+            everywhere.recorded = False
+    mode.enabled = enabled
+    if enabled is True:
+        everywhere.settle()
+
+
+def _undo(enabled: bool | str, inference: bool) -> Generator[None]:
+    """Sets the mode to this when it is closed.
+
+    Ctrl-C may end `__exit__` before its first line. Then the generator is closed when it is freed,
+    which is no later than the traceback, unless a block around this one has ended before. (A method
+    __del__ would run each time, and an interrupt that arrives in it is lost.)
+    """
+    depth = mode.depth
+    mode.depth = depth + 1
+    try:
+        yield
+    finally:
+        if mode.depth > depth:
+            mode.depth, mode.inference = depth, inference
+            try:
+                set_mode(enabled)
+            except BaseException:  # Ctrl-C
+                set_mode(enabled)
+                raise
 
 
 class _Switch:
     """A context manager, and a decorator, that sets `mode` and puts it back."""
 
     def __enter__(self) -> None:
-        self.previous = mode.enabled, mode.inference
+        self.undo = _undo(*_current())
+        next(self.undo)
         self.switch()
 
     def __exit__(self, *exception: object) -> None:
-        mode.enabled, mode.inference = self.previous
+        self.undo.close()
 
     def switch(self) -> None:
         raise NotImplementedError
@@ -96,6 +143,8 @@ class _Switch:
                         step, given = generator.throw, error
             except StopIteration as stop:
                 return stop.value
+            finally:
+                del given  # or this frame and an error would keep each other alive
 
         return steps
 
@@ -113,14 +162,14 @@ class no_grad(_Switch):  # noqa: N801 - PyTorch's name
         return switch if function is None else switch(function)
 
     def switch(self) -> None:
-        mode.enabled = False
+        set_mode(False)
 
 
 class enable_grad(no_grad):  # noqa: N801
     """Operations inside are recorded, also within no_grad."""
 
     def switch(self) -> None:
-        mode.enabled = mode.enabled or True
+        set_mode(mode.enabled or True)
 
 
 class inference_mode(_Switch):  # noqa: N801
@@ -131,7 +180,8 @@ class inference_mode(_Switch):  # noqa: N801
 
     def switch(self) -> None:
         if self.inference:
-            mode.enabled, mode.inference = False, True
+            set_mode(False)
+            mode.inference = True
 
     def copy(self) -> inference_mode:
         return inference_mode(self.inference)
@@ -146,23 +196,31 @@ class set_grad_enabled(_Switch):  # noqa: N801
         self.switch()
 
     def __enter__(self) -> None:
+        self.undo = _undo(*self.previous)
+        next(self.undo)
         self.switch()
 
     def switch(self) -> None:
-        mode.enabled = (mode.enabled or True) if self.wanted else False
+        set_mode((mode.enabled or True) if self.wanted else False)
 
     def copy(self) -> set_grad_enabled:
         return set_grad_enabled(self.wanted)
 
     def __call__(self, function: F) -> F:
-        mode.enabled, mode.inference = self.previous  # a decorator changes nothing by itself
+        set_mode(self.previous[0])  # a decorator changes nothing by itself
         return super().__call__(function)
 
 
 class detect_anomaly(_Switch):  # noqa: N801
-    """Raises at the first recorded operation, or derivative, that produces NaN or inf.
+    """Raises where NaN, or an infinity that the program did not ask for, first appears.
 
-    The error names the operation and the line that called it.
+    The error names the recorded operation and the line that called it. It is raised for
+
+    - a result with NaN;
+    - a result with an infinity if no argument has one, as log(0), 1 / 0 and an overflow of exp
+      give. An infinity that is an argument, such as the -inf of a mask, is no anomaly;
+    - a gradient with NaN. Infinite gradients are not looked for, as in PyTorch, which checks the
+      backward only.
     """
 
     def __init__(self, check_nan: bool = True):
@@ -170,7 +228,7 @@ class detect_anomaly(_Switch):  # noqa: N801
 
     def switch(self) -> None:
         if self.check_nan and mode.enabled:
-            mode.enabled = CHECKED
+            set_mode(CHECKED)
 
     def copy(self) -> detect_anomaly:
         return detect_anomaly(self.check_nan)
@@ -186,17 +244,19 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
         self.switch()
 
     def __enter__(self) -> None:
+        self.undo = _undo(*self.previous)
+        next(self.undo)
         self.switch()
 
     def switch(self) -> None:
         if mode.enabled:
-            mode.enabled = CHECKED if self.wanted and self.check_nan else True
+            set_mode(CHECKED if self.wanted and self.check_nan else True)
 
     def copy(self) -> set_detect_anomaly:
         return set_detect_anomaly(self.wanted, self.check_nan)
 
     def __call__(self, function: F) -> F:
-        mode.enabled, mode.inference = self.previous  # a decorator changes nothing by itself
+        set_mode(self.previous[0])  # a decorator changes nothing by itself
         return super().__call__(function)
 
 
@@ -212,14 +272,45 @@ def is_inference_mode_enabled() -> bool:
     return mode.inference
 
 
-def check_finite(node: Any, results: tuple[Any, ...], phase: str) -> None:
-    """Raises if the op of `node` produced NaN or inf."""
-    for result in results:
-        array = as_array(getattr(result, "_array", result))
-        if not is_array(array) or array.dtype.kind != "f":
+# ---------------------------------------------------------------- what detect_anomaly checks
+
+
+def check_forward(node: Any, results: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:
+    """Raises if a result of the call that left `node` has NaN, or an infinity that no argument has.
+
+    `arguments` are the arrays, numbers and sequences that the operation was given.
+    """
+    for test in ("isnan", "isinf"):
+        if not _any(test, results):
             continue
-        xp = array_module(array)
-        if not bool(xp.isfinite(array).all()):
-            kind = "NaN" if bool(xp.isnan(array).any()) else "inf"
-            raise RuntimeError(f"detect_anomaly: the {phase} of {node.op.name}, called at "
-                               f"{place_of(node)}, produced {kind}")
+        if not _any(test, arguments):
+            raise _anomaly("forward", node, "produced " + KINDS[test])
+        if test == "isnan":
+            raise _anomaly("forward", node, "was given NaN")
+
+
+def check_backward(node: Any, gradient: Any) -> None:
+    """Raises if a gradient that the rules of `node` computed has NaN."""
+    if _any("isnan", gradient):
+        raise _anomaly("backward", node, "produced NaN")
+
+
+KINDS = {"isnan": "NaN", "isinf": "inf"}
+
+
+def _anomaly(phase: str, node: Any, what: str) -> RuntimeError:
+    return RuntimeError(f"detect_anomaly: the {phase} of {node.op.name}, called at "
+                        f"{place_of(node)}, {what}")
+
+
+def _any(test: str, values: Any) -> bool:
+    """Whether numpy.isnan or isinf holds for an element of arrays, Tensors, numbers or sequences
+    of them.
+    """
+    if isinstance(values, tuple | list):
+        return any(_any(test, value) for value in values)
+    if isinstance(values, float):
+        return bool(getattr(math, test)(values))
+    array = as_array(getattr(values, "_array", values))
+    return is_array(array) and array.dtype.kind == "f" \
+        and bool(getattr(array_module(array), test)(array).any())

@@ -45,7 +45,7 @@ from .frames import OWN, passes_on
 from .graph import pick, tensor_of
 from .halves import is_half, narrowed, widened
 from .inputs import Signature, array_of, prepare, take_sequence
-from .modes import CHECKED, check_finite, mode
+from .modes import CHECKED, check_forward, mode
 from .versions import owner
 
 PACKAGE = __name__.partition(".")[0]
@@ -62,7 +62,8 @@ class Op:
     def __init__(self, forward: Callable[..., Any], *, promotes: str = "",
                  promoted: tuple[str, ...] = (), view: bool = False,
                  residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (),
-                 widens: bool = True, contiguous: bool = False,
+                 widens: bool = True, contiguous: bool = False, refuses_bool: bool = False,
+                 positions: tuple[str, ...] = (),
                  place: tuple[str, int] | None = None):
         self.forward = forward
         self.name = forward.__name__.rstrip("_")
@@ -74,6 +75,8 @@ class Op:
         self.view = view
         self.widens = widens and not view
         self.contiguous = contiguous
+        self.refuses_bool = refuses_bool
+        self.positions = positions
         # A notebook's cell that is run again replaces its rules and kernels.
         self.replaceable = not forward.__module__.startswith(f"{PACKAGE}.")
         self.residuals = residuals
@@ -159,7 +162,7 @@ class Op:
         for i, tensor in enumerate(tensors):
             tensor._node = pick(node, i, tensor._array) if self.outputs else node
         if mode.enabled is CHECKED:
-            check_finite(node, tuple(tensors), "forward")
+            check_forward(node, tuple(tensors), tuple(values[n] for n in self.signature.order))
 
     def forward_on(self, xp: Any, *args: Any, **kwargs: Any) -> Any:
         """The forward on arrays of the module `xp`, or a kernel of it."""
@@ -201,7 +204,7 @@ class Op:
 
     def _value(self, name: str, values: dict[str, Any]) -> Any:
         if name in values:
-            return values[name]
+            return values[name].copy() if name in self.positions else values[name]
         source, _, attribute = name.rpartition("_")  # input_shape, input_dtype
         if self.signature.variadic:
             return [getattr(array, attribute) for array in values[source]]

@@ -89,8 +89,9 @@ def _enter(entry: Entry) -> None:
 
 def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
        residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (), widens: bool = True,
-       contiguous: bool = False, kind: type[Op] = Op, place: tuple[str, int] | None = None,
-       **entry: Any) -> Callable[[Callable[..., Any]], Any]:
+       contiguous: bool = False, refuses_bool: bool = False, positions: tuple[str, ...] = (),
+       kind: type[Op] = Op, place: tuple[str, int] | None = None, **entry: Any,
+       ) -> Callable[[Callable[..., Any]], Any]:
     """Defines an operation from its forward. The result is the function that users call.
 
     Its attributes `vjp` and `kernel` take rules and kernels, `run` calls it inside another op, and
@@ -111,6 +112,9 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
             the dtype of the result is a parameter. Views never widen.
         contiguous: whether the result is in C order whatever the order of the inputs, as in
             PyTorch. NumPy keeps the order of a transposed input.
+        refuses_bool: whether a bool operand is an error also beside another dtype.
+        positions: inputs that hold positions or labels. A node saves a copy of them, because a
+            program that reuses the buffer of its labels would get the gradient of other labels.
         kind: a subclass of Op, for an operation with a backward of its own.
         place: (file, line) of the definition, for an operation that a function makes.
         entry: the fields of `Entry`.
@@ -118,7 +122,7 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
     def define(forward: Callable[..., Any]) -> Any:
         made = kind(forward, promotes=promotes, promoted=promoted, view=view,
                     residuals=residuals, outputs=outputs, widens=widens, contiguous=contiguous,
-                    place=place)
+                    refuses_bool=refuses_bool, positions=positions, place=place)
         row = Entry(name=made.name, function=made.function, op=made, **entry)
         made.function.public = row.offer
         _enter(row)

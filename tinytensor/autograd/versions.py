@@ -7,6 +7,7 @@ is stale if its memory was written later.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import weakref
 from collections.abc import Iterable
@@ -24,7 +25,8 @@ class Write:
     def __init__(self, memory: Any):
         key = id(memory)
         self.count, self.time, self.name, self.place = 0, 0, "", ""
-        self.memory = weakref.ref(memory, lambda _: writes.pop(key, None))
+        # Called as pop(key, the reference): no frame of Python in which Ctrl-C would be lost.
+        self.memory = weakref.ref(memory, functools.partial(writes.pop, key))
 
 
 writes: dict[int, Write] = {}  # by the id of the array that owns the memory

@@ -150,6 +150,7 @@ METHODS = {
                      "memory_format: memory_format | None = None")),
     "copy_": Signature(("self", "other: Tensor", "non_blocking: bool = False"), "Self"),
     "fill_": Signature(("self", "value: Operand"), "Self"),
+    "fill_diagonal_": Signature(("self", "fill_value: float", "wrap: bool = False"), "Self"),
     "where": Signature(("self", "condition: Tensor", "other: Operand")),
     **{f"new_{name}": Signature(("self", f"*size: {SIZES}", *PLACED,
                                  "requires_grad: bool = False"))

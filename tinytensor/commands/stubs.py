@@ -287,6 +287,14 @@ def functions(home: str, title: str, results: Results, shared: tuple[str, ...] =
     return stub(title, [*lines, *(extra or [])], results), source(title, imports)
 
 
+def in_place_functions() -> list[str]:
+    """The in-place forms that are functions of the package."""
+    offered = entries("")
+    return [line for name in names.IN_PLACE for line in definition(
+        f"{name}_", signatures(offered[name], "Tensor")[:1],
+        getattr(names.Tensor, f"{name}_").__doc__)]
+
+
 def extra_functional() -> list[str]:
     """The functions of `nn.functional` beside the table: in-place forms, results with positions."""
     offered = entries("") | entries("nn.functional")
@@ -326,7 +334,8 @@ def files() -> dict[str, str]:
         "dtypes": dtype_names(),
         "functions": functions(
             "", "The functions of the package that are operations.", results,
-            extra=[f"from .functional import {name} as {name}" for name in names.ALSO_AT_THE_TOP]),
+            extra=[*(f"from .functional import {name} as {name}"
+                     for name in names.ALSO_AT_THE_TOP), *in_place_functions()]),
         "functional": functions("nn.functional", "The functions of `nn.functional`.", results,
                                 functional.SHARED, extra_functional()),
         "linalg": functions("linalg", "The functions of `linalg`.", results, linalg.SHARED)}

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 from .. import autograd, cuda, ops
 from ..arrays import devices, dtypes
+from ..arrays.numbers import python_number
 from ..autograd.graph import Leaf, Node
 from ..tensors import creation
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
@@ -27,6 +28,16 @@ ALSO_AT_THE_TOP = (
     "rms_norm")
 
 
+# In-place forms that PyTorch has at the top level too: relu_(x) beside x.relu_().
+IN_PLACE = (
+    "abs", "acos", "acosh", "addmv", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh",
+    "asin", "asinh", "atan", "atanh", "ceil", "clamp", "clamp_max", "clamp_min", "clip", "cos",
+    "cosh", "deg2rad", "erf", "erfc", "exp", "exp2", "expm1", "fix", "floor", "frac", "gcd",
+    "index_put", "lcm", "log", "log10", "log1p", "log2", "logit", "nan_to_num", "neg", "negative",
+    "rad2deg", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt",
+    "square", "tan", "tanh", "trunc", "xlogy")
+
+
 def is_tensor(obj: object) -> TypeGuard[Tensor]:
     """Whether `obj` is a Tensor."""
     return isinstance(obj, Tensor)
@@ -37,9 +48,22 @@ def is_floating_point(input: Tensor) -> bool:
     return input.is_floating_point()
 
 
+def dropout(input: Tensor, p: float, train: bool) -> Tensor:
+    """`nn.functional.dropout` with arguments that PyTorch's top level requires."""
+    return ops.names_for("nn.functional")["dropout"](input, p, train)
+
+
+def batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None,
+               running_mean: Tensor | None, running_var: Tensor | None, training: bool,
+               momentum: float, eps: float, cudnn_enabled: bool) -> Tensor:
+    """`nn.functional.batch_norm` in the order of arguments of PyTorch's top level."""
+    return ops.names_for("nn.functional")["batch_norm"](
+        input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
 def new(self: Tensor, *data: Any) -> Tensor:
     """A Tensor of this dtype and device: x.new(2, 3) is uninitialised, x.new([1, 2]) has data."""
-    if len(data) == 1 and not isinstance(data[0], int):
+    if len(data) == 1 and not is_size(data[0]):
         return creation.tensor(data[0], dtype=self.dtype, device=self.device)
     return creation.empty(*(data or (0,)), dtype=self.dtype, device=self.device)
 
@@ -51,7 +75,7 @@ def numel(input: Tensor) -> int:
 
 def result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> dtypes.dtype:
     """The dtype that an operation on two Tensors, or a Tensor and a number, would give."""
-    values = [x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)]
+    values = [x._array if isinstance(x, Tensor) else python_number(x) for x in (tensor1, tensor2)]
     return dtypes.BY_NUMPY[dtypes.result_dtype(tuple(values))]
 
 
@@ -72,6 +96,20 @@ def is_nonzero(input: Tensor) -> bool:
 def pin_memory(self: Tensor, device: DeviceLike | None = None) -> Tensor:
     """The Tensor itself: copies to a GPU need no pinned memory here."""
     return self
+
+
+def sum_to_size(self: Tensor, *size: Any) -> Tensor:
+    """The sums over the dims in which a Tensor of that size is broadcast to this shape.
+
+    Raises:
+        RuntimeError: the size does not broadcast to this shape.
+    """
+    shape = tuple(size) if not size or isinstance(size[0], int) else tuple(size[0])
+    first = self.ndim - len(shape)
+    if first < 0 or any(n not in (1, m) for n, m in zip(shape, self.shape[first:], strict=True)):
+        raise RuntimeError(f"sum_to_size: {shape} does not broadcast to {tuple(self.shape)}")
+    over = [i for i, m in enumerate(self.shape) if i < first or shape[i - first] != m]
+    return (self.sum(over, True) if over else self).reshape(shape)
 
 
 def is_pinned(self: Tensor, device: DeviceLike | None = None) -> bool:
@@ -223,7 +261,8 @@ def _attach() -> None:
     setters: dict[str, Any] = {
         "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
         "byte": ops.conversion("byte", dtype=dtypes.uint8), "pin_memory": pin_memory,
-        "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj}
+        "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj,
+        "sum_to_size": sum_to_size}
     for name, method in setters.items():
         setattr(Tensor, name, method)
     # PyTorch's form of the graph, which programs that draw it walk.
@@ -237,13 +276,16 @@ def _attach() -> None:
 
 
 def attached() -> dict[str, Any]:
-    """The names of the top level that stubs declare: functions of `nn.functional`, tensor types."""
+    """The names of the top level that stubs declare: functions of `nn.functional`, in-place forms,
+    tensor types.
+    """
     functions = ops.names_for("nn.functional")
-    return {**{name: functions[name] for name in ALSO_AT_THE_TOP}, **TYPES["cpu"]}
+    in_place = {f"{name}_": getattr(Tensor, f"{name}_") for name in IN_PLACE}
+    return {**{name: functions[name] for name in ALSO_AT_THE_TOP}, **in_place, **TYPES["cpu"]}
 
 
 _attach()
-__all__ = ["compile", "conj", "e", "get_float32_matmul_precision", "inf", "is_complex",
-           "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis", "numel", "pi", "real",
-           "result_type", "set_default_tensor_type", "set_float32_matmul_precision", "strided",
-           "typename", "use_deterministic_algorithms"]
+__all__ = ["batch_norm", "compile", "conj", "dropout", "e", "get_float32_matmul_precision", "inf",
+           "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis", "numel",
+           "pi", "real", "result_type", "set_default_tensor_type", "set_float32_matmul_precision",
+           "strided", "typename", "use_deterministic_algorithms"]

@@ -14,13 +14,14 @@ import numpy
 
 from ..arrays.devices import array_module, result_array
 from ..arrays.dispatch import KernelSettings, parameter_names
+from ..arrays.numbers import Size, argument
 from ..autograd import graph
 from ..autograd.engine import unbroadcast
 from ..autograd.errors import recover
 from ..autograd.frames import OWN, passes_on
 from ..autograd.halves import HALF, is_half
 from ..autograd.inputs import ALIASES, Constant, Signature, prepare, take_sequence
-from ..autograd.modes import check_finite, everywhere, mode
+from ..autograd.modes import check_forward, everywhere, mode
 from ..autograd.op import mark_view
 from ..autograd.versions import clock
 from .expressions import written_out
@@ -93,14 +94,15 @@ def write_call(op: Any) -> Any:
     source.namespace |= {
         "op": op, "forward": op.forward, "settings": KernelSettings,
         "NodeType": op.node_type, "Tensor": graph.Tensor,
+        "argument": argument, "Size": Size,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
-        "numpy": numpy, "ndarray": numpy.ndarray, "generic": numpy.generic, "array": numpy.array,
+        "numpy": numpy, "ndarray": numpy.ndarray, "array": numpy.array,
         "float32": numpy.dtype("float32"), "float64": numpy.dtype("float64"), "half": HALF,
         "is_half": is_half, "numbers": frozenset((float, int)),
         "array_module": array_module,
         "graph_mode": mode, "everywhere": everywhere,
         "as_array": result_array, "new": object.__new__, "clock": clock,
-        "getframe": sys._getframe, "mark_view": mark_view, "check_finite": check_finite,
+        "getframe": sys._getframe, "mark_view": mark_view, "check_forward": check_forward,
     }
     header, arguments, keyword_only = [], [], False
     for p in signature.all:
@@ -118,9 +120,10 @@ def write_call(op: Any) -> Any:
         given = ", ".join(f"{p}={p}" for p in aliased)
         source.add(1, "if aliases:",
                    f"    {', '.join(aliased)}, = renamed({op.name!r}, aliases, {given})")
-    for name in signature.numbers:
-        source.add(1, f"if isinstance({name}, generic):  # a NumPy scalar would decide the dtype",
-                   f"    {name} = {name}.item()")
+    for name, usual in signature.numbers.items():
+        tests = [f"{name} is not None" if kind == "None" else f"{name}.__class__ is not {kind}"
+                 for kind in usual]
+        source.add(1, f"if {' and '.join(tests)}:", f"    {name} = argument({name})")
     plain = None if keyword_only or signature.variadic else written_out(
         op.forward, {"xp": "xp", **dict(zip(signature.order, arguments, strict=True))},
         source.namespace)
@@ -246,6 +249,7 @@ def _take_sequence(source: _Source, op: Any, takes_xp: bool) -> None:
 def _leave_node(source: _Source, op: Any) -> None:
     """Lines that record the call when some input wants a gradient."""
     inputs, optional = op.signature.inputs, op.signature.optional
+    arguments = [f"{name}_" if name in inputs else name for name in op.signature.order]
     ruled = [i for i in inputs if any(i in names for names in op.rules)]
     if op.signature.variadic:
         source.add(1, f"parents = tuple([t._node for t in {inputs[0]}])",
@@ -272,7 +276,7 @@ def _leave_node(source: _Source, op: Any) -> None:
         "node.offset = frame.f_lasti",
         "node.hooks = ()",
         "if recording is not True:",
-        f"    check_finite(node, {_tuple(op.outputs or ['out'])}, 'forward')",
+        f"    check_forward(node, {_tuple(op.outputs or ['out'])}, {_tuple(arguments)})",
     )
     if op.outputs:
         source.add(2, "for i, tensor in enumerate(result):",
@@ -289,6 +293,8 @@ def _saved(op: Any, name: str, ruled: list[str]) -> str:
             if name == f"{i}_{what}":
                 return f"[a.{what} for a in {i}_]" if signature.variadic else f"{i}_.{what}"
     value = f"{name}_" if name in signature.inputs else name
+    if name in op.positions:
+        value += ".copy()"
     users = dict.fromkeys(i for names, rule in op.rules.items() for i in names
                           if op.residuals or name in parameter_names(rule))
     if set(users) >= set(ruled):

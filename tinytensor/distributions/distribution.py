@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from .. import ops
 from ..arrays import dtypes
+from ..arrays.numbers import is_number
 from ..autograd.modes import enable_grad, no_grad
 from ..tensors.creation import tensor
 from ..tensors.tensor import Size, Tensor
@@ -193,7 +194,7 @@ def broadcast_all(name: str, *values: Any) -> tuple[Tensor, ...]:
     Raises:
         ValueError: a value that is neither.
     """
-    wrong = [type(v).__name__ for v in values if not isinstance(v, Tensor | int | float)]
+    wrong = [type(v).__name__ for v in values if not isinstance(v, Tensor) and not is_number(v)]
     if wrong:
         raise ValueError(f"{name}: parameters must be numbers or Tensors, got {', '.join(wrong)}")
     like = next((v for v in values if isinstance(v, Tensor)), None)

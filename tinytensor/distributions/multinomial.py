@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..arrays.numbers import integer, is_integer
 from ..tensors.creation import arange, zeros
 from ..tensors.tensor import Size, Tensor
 from .categorical import OverClasses
@@ -29,10 +30,10 @@ class Multinomial(OverClasses):
 
     def __init__(self, total_count: int = 1, probs: Number | None = None,
                  logits: Number | None = None, validate_args: bool | None = None):
-        if not isinstance(total_count, int):
+        if not is_integer(total_count):
             raise NotImplementedError("Multinomial: inhomogeneous total_count is not supported; it "
                                       f"must be an int, got {type(total_count).__name__}")
-        self.total_count = total_count
+        self.total_count = integer("Multinomial: total_count", total_count)
         super().__init__(probs, logits, validate_args)
 
     @property

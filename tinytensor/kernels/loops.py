@@ -5,9 +5,9 @@
         for i in range(start, stop): ...
 
 Numba (the extra `fast`) is imported at the first kernel call on a large array. Compiled loops are
-cached on disk beside the source, or in the user's cache directory if that is read-only. The cache
-is valid until a file of this package changes. The first compilation prints a message. Without
-Numba `fits` returns False and every kernel declines.
+kept in files, see `cache.py`. On a terminal each compilation is reported, with its time; the logger
+"tinytensor.kernels" has it everywhere. Without Numba `Numba.usable` is False and every kernel
+declines. So it does, after a warning that says what to do, if Numba does not work.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ import importlib
 import importlib.util
 import sys
 import threading
+import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 from numpy.typing import NDArray
 
 from ..arrays.dispatch import KernelSettings
+from ..autograd.frames import warn
 from .pool import pool
 
 # LLVM fast-math flags. Additions may be reordered, so that sums use SIMD, and fused with products.
@@ -42,14 +43,15 @@ Array = NDArray[Any]  # of CPU kernels
 class Numba:
     """The compiler, imported at the first use.
 
-    missing     True if Numba is not installed
-    announced   True once the message about compiling was printed
+    missing   True if Numba is not installed
+    ready     True once it is known to work
     """
 
     module: Any = None
     missing = importlib.util.find_spec("numba") is None
+    ready = False
+    broken = missing
     lock = threading.RLock()
-    announced = False
 
     @classmethod
     def load(cls) -> Any:
@@ -61,28 +63,71 @@ class Numba:
                 cls.module = module
         return cls.module
 
+    @classmethod
+    def usable(cls) -> bool:
+        """Whether loops can be compiled. Warns, once, if Numba is installed but does not work."""
+        if cls.ready or cls.broken:
+            return cls.ready
+        with cls.lock:
+            if cls.ready or cls.broken:
+                return cls.ready
+            trouble = cls._trouble()
+            cls.ready, cls.broken = not trouble, bool(trouble)
+        if trouble:
+            warn(f"the kernels are off, and NumPy computes in their place, slower: {trouble}; "
+                 "TINYTENSOR_KERNELS=0 turns this warning off", RuntimeWarning)
+        return cls.ready
+
+    @classmethod
+    def _trouble(cls) -> str:
+        """Why loops cannot be compiled, and what to do; empty if they can."""
+        try:
+            if cls.load().config.DISABLE_JIT:
+                return "NUMBA_DISABLE_JIT is set; unset it"
+            cache: Any = importlib.import_module(f"{__package__}.cache")
+            if not cache.is_there():
+                listed = ", ".join(map(str, cache.folders()))
+                return (f"no folder for compiled code is writable ({listed}); name one in the "
+                        "environment variable TINYTENSOR_CACHE_DIR")
+            _probe(numpy.zeros(1))
+        except Exception as error:
+            return (f"Numba does not work here ({type(error).__name__}: {error}); install versions "
+                    f"of Numba and NumPy that go together (NumPy is {numpy.__version__})")
+        return ""
+
+    @classmethod
+    def say(cls, name: str, seconds: float) -> None:
+        """Reports a compilation."""
+        text = f"tinytensor: compiled the kernel {name} in {seconds:.1f} s"
+        logging: Any = importlib.import_module("logging")
+        logging.getLogger("tinytensor.kernels").info(text)
+        if sys.stderr is not None and sys.stderr.isatty():
+            bars = getattr(sys.modules.get("tqdm"), "tqdm", None)
+            if bars is None:
+                print(text, file=sys.stderr, flush=True)
+            else:  # above a progress bar, not across it
+                bars.write(text, file=sys.stderr)
+
 
 def _listener(event: Any) -> Any:
     class Compiling(event.Listener):  # type: ignore[misc]
+        """Reports what is compiled, with the loops inside it. Numba compiles in one thread."""
+
+        started: ClassVar[list[float]] = []
+
         def on_start(self, compiling: Any) -> None:
-            ours = compiling.data["dispatcher"].py_func.__module__.startswith(__package__ or "")
-            if ours and not Numba.announced:
-                Numba.announced = True
-                print("tinytensor: compiling kernels, once; the next run finds them ready",
-                      file=sys.stderr, flush=True)
+            self.started.append(time.perf_counter())
 
         def on_end(self, compiling: Any) -> None:
-            pass
+            seconds = time.perf_counter() - self.started.pop()
+            function = compiling.data["dispatcher"].py_func
+            ours = function.__module__.startswith(f"{__package__}.")
+            # (`is_failed` of Numba 0.68 says the opposite.)
+            if ours and not self.started and compiling._exc_details is None \
+                    and function is not _probe.function:
+                Numba.say(function.__name__.strip("_").removesuffix("_parallel"), seconds)
 
     return Compiling()
-
-
-def _sources() -> tuple[Any, ...]:
-    """A stamp of all files of this package: loops are inlined into loops of other files, so a
-    change in one file makes the cache of every file invalid.
-    """
-    files = sorted(Path(__file__).parent.rglob("*.py"))
-    return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
 
 
 def _template(compiled: Any, args: Any, kws: Any) -> Any:
@@ -105,9 +150,10 @@ class Loop:
     def dispatcher(self) -> Any:
         with Numba.lock:
             if self.compiled is None:
-                made = Numba.load().njit(cache=True, no_cfunc_wrapper=True,  # C code never calls it
+                cache: Any = importlib.import_module(f"{__package__}.cache")
+                made = Numba.load().njit(no_cfunc_wrapper=True,  # C code never calls it
                                          **self.options)(self.function)
-                made._cache._cache_file._source_stamp = _sources()
+                made._cache = cache.Cache(self)
                 made.get_call_template = functools.partial(_template, made)
                 self.compiled = made
         return self.compiled
@@ -129,6 +175,11 @@ class Loop:
 def loop(function: Callable[..., Any]) -> Loop:
     """Decorates a loop over arrays. It runs without the GIL and may reorder sums."""
     return Loop(function, {"nogil": True, "fastmath": REORDERED, "error_model": "numpy"})
+
+
+def undivided(function: Callable[..., Any]) -> Loop:
+    """Decorates a function that holds the GIL: no other Python code runs meanwhile."""
+    return Loop(function, {"error_model": "numpy"})
 
 
 def inlined(function: Callable[..., Any]) -> Loop:
@@ -167,6 +218,12 @@ class ByDtype:
         return context.resolve_value_type(function)
 
 
+@loop
+def _probe(x):
+    """Compiled before the others, to see whether Numba works."""
+    x[0] += 1
+
+
 def without_nan(function: Callable[..., Any]) -> Loop:
     """As `inlined`, where the result for NaN does not matter: LLVM then vectorises maxima."""
     return Loop(function, {**INLINED, "fastmath": {"nnan", "nsz"}})
@@ -184,7 +241,7 @@ def fits(*arrays: Any, least: int | None = None) -> bool:
     `KernelSettings.min_work`.
     """
     first = arrays[0]
-    if Numba.missing or not first.size or first.size < (
+    if not first.size or first.size < (
             KernelSettings.min_work if least is None else min(least, KernelSettings.min_work)):
         return False
     dtype = first.dtype
@@ -193,7 +250,7 @@ def fits(*arrays: Any, least: int | None = None) -> bool:
     for a in arrays:
         if a is not None and (a.dtype is not dtype or not a.flags.c_contiguous):
             return False
-    return True
+    return Numba.ready or Numba.usable()
 
 
 def each(loop: Loop, *arrays: Any, numbers: tuple[float, ...] = ()) -> Any:
@@ -202,7 +259,7 @@ def each(loop: Loop, *arrays: Any, numbers: tuple[float, ...] = ()) -> Any:
     Returns `out`, or None if the arrays do not fit. Numbers are converted to the arrays' dtype: a
     Python float in a loop would promote float32 to float64.
     """
-    if not fits(*arrays):
+    if not fits(*arrays) or len(arrays) > 1 and arrays[1].shape != arrays[0].shape:
         return None
     out = numpy.empty_like(arrays[0])
     pool.split(loop, out.size, *[a.reshape(-1) for a in arrays], out.reshape(-1),

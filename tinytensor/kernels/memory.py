@@ -60,7 +60,8 @@ def _describe(ids, none, dtype, read_only, longs, ints, addresses, sizes, fit):
 
     Returns how many rows fit, and the sum of all sizes.
     """
-    fitting = total = 0
+    fitting = total = rank = 0
+    first_shape = longs
     for row in range(ids.shape[0]):
         fit[row] = True
         for column in range(ids.shape[1]):
@@ -71,14 +72,17 @@ def _describe(ids, none, dtype, read_only, longs, ints, addresses, sizes, fit):
             fields = array_at(header + DATA, 0, 6, longs)
             dims = array_at(header + DIMS, 0, 1, ints)[0]
             flags = array_at(header + FLAGS, 0, 1, ints)[0]
-            size = 1
-            for axis in range(dims):
-                size *= array_at(fields[2], axis, axis + 1, longs)[0]
+            shape = array_at(fields[2], 0, dims, longs)
             if column == 0:
-                sizes[row] = size
+                rank, first_shape, sizes[row] = dims, shape, 1
+                for axis in range(dims):
+                    sizes[row] *= shape[axis]
+            agree = dims == rank
+            for axis in range(dims if agree else 0):
+                agree &= shape[axis] == first_shape[axis]
             addresses[row, column] = fields[0]
             needed = READ if column == read_only else WRITE
-            fit[row] &= fields[5] == dtype and flags & needed == needed and size == sizes[row]
+            fit[row] &= fields[5] == dtype and flags & needed == needed and agree
         fitting += fit[row]
         total += sizes[row]
     return fitting, total
@@ -118,7 +122,7 @@ def array_table(rows: Sequence[Sequence[Any]], columns: int, dtype: Any,
                 read_only: int) -> ArrayTable:
     """The table of the first `columns` entries of each row, arrays or None.
 
-    A row fits if its arrays have this dtype and one size and are C-contiguous and writable. The
+    A row fits if its arrays have this dtype and one shape and are C-contiguous and writable. The
     array in the column `read_only` need not be writable.
     """
     if not layout_is_as_expected():

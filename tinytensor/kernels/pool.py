@@ -24,12 +24,14 @@ class Worker:
         self.board, self.place = board, crew.asleep(index)
         self.work = threading.Lock()
         self.work.acquire()
-        threading.Thread(target=self._run, args=(crew, index), name="tinytensor kernels",
-                         daemon=True).start()
+        self.thread = threading.Thread(target=self._run, args=(crew, index), daemon=True,
+                                       name="tinytensor kernels")
 
     def wake(self) -> None:
-        if self.board[self.place]:
-            self.board[self.place] = 0
+        if self.thread.ident is None:
+            self.thread.start()
+        elif self.board[self.place] and self.work.locked():
+            self.board[self.place] = 0  # no Ctrl-C between this line and the next
             self.work.release()
 
     def _run(self, crew: Any, index: int) -> None:
@@ -62,14 +64,12 @@ class Pool:
         pieces = length // least
         if pieces > 1:
             pieces = min(pieces, Threads.count, MAX_THREADS, -(-length // align))
-        if pieces < 2 or not self.busy.acquire(blocking=False):
+        if pieces < 2 or self.busy.locked():
             loop(0, length, *args)  # on this thread; also while another caller has the workers
             return
-        try:
+        with self.busy:  # unlike acquire() and release() it cannot be interrupted by Ctrl-C
             self._wake(pieces - 1)
             failed = loop.parallel(self.board, length, pieces, align, *args)
-        finally:
-            self.busy.release()
         if failed:
             raise RuntimeError(f"{loop.__name__}: the kernel failed on a thread, probably because "
                                "memory ran out; try smaller inputs")

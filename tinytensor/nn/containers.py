@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from itertools import groupby, zip_longest
 from typing import Any
 
+from ..arrays.numbers import integer, is_integer
 from ..ops.linalg import rectified_linear
 from ..tensors.tensor import Tensor
 from .activation import ReLU
@@ -158,8 +159,9 @@ class Sequential(ListOfModules):
         return Sequential(*self, *other)
 
     def __mul__(self, times: int) -> Sequential:
-        if not isinstance(times, int):
+        if not is_integer(times):
             return NotImplemented
+        times = integer("Sequential: the factor", times)
         if times < 1:
             raise ValueError(f"Sequential: the factor must be at least 1, got {times}")
         return Sequential(*list(self) * times)

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import linalg
 from ..arrays.dtypes import float64
+from ..arrays.numbers import python_number
 from ..autograd.modes import no_grad
 from ..random import Generator
 from ..tensors.creation import empty, eye, zeros
@@ -142,7 +143,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
              **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
                               "conv_transpose2d", "conv_transpose3d"), 1.0)}
     if nonlinearity == "leaky_relu":
-        slope = 0.01 if param is None else param
+        slope = 0.01 if param is None else python_number(param)
         if isinstance(slope, bool) or not isinstance(slope, int | float):
             raise ValueError(f"calculate_gain: the negative slope must be a number, got {slope!r}")
         return math.sqrt(2 / (1 + slope**2))

@@ -7,7 +7,7 @@ that was created before keeps training them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy
@@ -81,7 +81,8 @@ class Lazy(Module):
         """The size of the layer whose state has these shapes; None if they do not tell."""
         raise NotImplementedError
 
-    def _before_loading(self, state: Mapping[str, Any], prefix: str) -> None:
+    def _before_loading(self, state: dict[str, Any], prefix: str,
+                        local_metadata: dict[str, Any]) -> None:
         names = [*self._parameters, *self._buffers]
         shapes = {name: tuple(state[prefix + name].shape) if isinstance(
             state[prefix + name], Tensor) else numpy.shape(state[prefix + name])
@@ -90,6 +91,7 @@ class Lazy(Module):
         if size is not None:
             with using(Streams()):  # the drawn weights are overwritten
                 self._initialize(size)
+            self._before_loading(state, prefix, local_metadata)
 
     def _own_state(self) -> Iterator[tuple[str, Registry]]:
         """Nothing: there are no values yet. `_uninitialized_names` gives their names."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..arrays import dtypes
+from ..arrays.numbers import integers
 from ..tensors.creation import empty, ones, tensor, zeros
 from ..tensors.tensor import Tensor
 from . import functional, init
@@ -25,7 +26,7 @@ class LayerNorm(Module):
     def __init__(self, normalized_shape: Sizes, eps: float = 1e-5, elementwise_affine: bool = True,
                  bias: bool = True, device: Device = None, dtype: DType = None):
         super().__init__()
-        self.normalized_shape = _as_shape(normalized_shape)
+        self.normalized_shape = integers("normalized_shape", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         _add_affine(self, self.normalized_shape, elementwise_affine, bias, device, dtype)
@@ -54,7 +55,7 @@ class RMSNorm(Module):
     def __init__(self, normalized_shape: Sizes, eps: float | None = None,
                  elementwise_affine: bool = True, device: Device = None, dtype: DType = None):
         super().__init__()
-        self.normalized_shape = _as_shape(normalized_shape)
+        self.normalized_shape = integers("normalized_shape", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self.register_parameter("weight", Parameter(
@@ -140,6 +141,7 @@ class RunningNorm(Module):
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
+    _version = 2  # added num_batches_tracked
 
     def _build(self, num_features: int, eps: float, momentum: float | None, affine: bool,
                track_running_stats: bool, bias: bool, device: Device, dtype: DType) -> None:
@@ -156,6 +158,12 @@ class RunningNorm(Module):
             num_features, device=device, dtype=dtype) if track else None)
         self.register_buffer("num_batches_tracked", tensor(
             0, dtype=dtypes.int64, device=device) if track else None)
+
+    def _before_loading(self, state: dict[str, Any], prefix: str,
+                        local_metadata: dict[str, Any]) -> None:
+        """A state of version 1, or of another program, may lack num_batches_tracked."""
+        if local_metadata.get("version", 1) < 2 and self.num_batches_tracked is not None:
+            state.setdefault(prefix + "num_batches_tracked", self.num_batches_tracked)
 
     def reset_running_stats(self) -> None:
         """Resets the running statistics to mean 0 and variance 1."""
@@ -277,10 +285,6 @@ class InstanceNorm3d(InstanceNorm):
     """`InstanceNorm1d` for volumes. Shapes: (N, C, D, H, W) or (C, D, H, W) -> the same."""
 
     dims, layout = (4, 5), "(N, C, D, H, W) or (C, D, H, W)"
-
-
-def _as_shape(shape: Sizes) -> tuple[int, ...]:
-    return (shape,) if isinstance(shape, int) else tuple(shape)
 
 
 def _add_affine(module: Module, shape: tuple[int, ...], affine: bool, bias: bool, device: Device,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import numbers
 from collections.abc import Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .. import ops
+from ..arrays.numbers import is_integer, is_number
 from ..autograd.frames import warn
 from ..tensors.creation import empty, zeros
 from ..tensors.tensor import Tensor
@@ -103,6 +104,7 @@ class RNNBase(Module):
         if mode not in GATES:
             raise ValueError(f"{type(self).__name__}: mode must be one of {', '.join(GATES)}, got "
                              f"{mode!r}")
+        input_size, hidden_size, num_layers = map(index, (input_size, hidden_size, num_layers))
         self.mode = mode
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -281,13 +283,12 @@ def _check_options(kind: str, **options: Any) -> None:
         if not isinstance(options[name], bool):
             raise TypeError(f"{kind}: {name} must be a bool, got {type(options[name]).__name__}")
     for name in ("input_size", "hidden_size", "num_layers"):
-        if not isinstance(options[name], int):
+        if not is_integer(options[name]):
             raise TypeError(f"{kind}: {name} must be an int, got {type(options[name]).__name__}")
         if options[name] <= 0:
             raise ValueError(f"{kind}: {name} must be greater than zero, got {options[name]}")
     dropout = options["dropout"]
-    if not isinstance(dropout, numbers.Number) or isinstance(dropout, bool) \
-            or not 0 <= dropout <= 1:  # type: ignore[operator]
+    if not is_number(dropout) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
         raise ValueError(f"{kind}: dropout must be a number in [0, 1], got {dropout!r}")
     if dropout and options["num_layers"] == 1:
         warn(f"{kind}: dropout={dropout} has no effect: it acts between layers, and num_layers "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -35,6 +36,7 @@ class Stateful:
     _registered: dict[str, dict[str, None]]  # the names in each registry
     _non_persistent_buffers_set: set[str]
     _state_hooks: dict[str, Hooks]
+    _version = 1  # of the names in the state_dict; `_metadata` holds it
     named_modules: Callable[..., Iterator[tuple[str, Any]]]
 
     @property
@@ -53,25 +55,38 @@ class Stateful:
                    keep_vars: bool = False) -> Any:
         """The parameters and persistent buffers by name. They share memory with the module.
 
+        The attribute `_metadata` of the result holds the `_version` of every module by its path.
+
         Args:
             destination: a dict to add them to.
             keep_vars: do not detach them.
         """
-        destination = OrderedDict() if destination is None else destination
+        if destination is None:
+            destination = OrderedDict()
+            destination._metadata = OrderedDict()  # type: ignore[attr-defined]
+        local_metadata = {"version": self._version}
+        if hasattr(destination, "_metadata"):
+            destination._metadata[prefix[:-1]] = local_metadata
         for hook in self._hooks("state_dict_pre"):
             hook(self, prefix, keep_vars)
-        for name, values in self._own_state():
-            value = values[name]
-            destination[prefix + name] = value if keep_vars else value.detach()
-        if self._has_extra_state():
-            destination[prefix + EXTRA] = self.get_extra_state()
+        self._save_to_state_dict(destination, prefix, keep_vars)
         for name, module in self._modules.items():
             if module is not None:
                 module.state_dict(destination=destination, prefix=f"{prefix}{name}.",
                                   keep_vars=keep_vars)
-        for hook in self._hooks("state_dict_post"):
-            hook(self, destination, prefix, {})
+        for hook in self._hooks("state_dict"):
+            replaced = hook(self, destination, prefix, local_metadata)
+            destination = destination if replaced is None else replaced
         return destination
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str,
+                            keep_vars: bool) -> None:
+        """Adds the state of this module, without its submodules. Subclasses may extend it."""
+        for name, values in self._own_state():
+            value = values[name]
+            destination[prefix + name] = value if keep_vars else value.detach()
+        if type(self).get_extra_state is not Stateful.get_extra_state:
+            destination[prefix + EXTRA] = self.get_extra_state()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True,
                         assign: bool = False) -> IncompatibleKeys:
@@ -86,59 +101,73 @@ class Stateful:
         Raises:
             TypeError: `state_dict` is not a mapping.
             RuntimeError: names are missing or unexpected, or shapes differ. The message lists all
-                of them, and no value has changed; lazy layers may have taken their size. A module
-                with a post hook, which may remove names from the lists, checks the names after
-                loading.
+                of them, and no value has changed, with two exceptions: lazy layers may have taken
+                their size, and classes that override `_load_from_state_dict` may have loaded their
+                own values. A module with a post hook, which may remove names from the lists,
+                checks the names after loading.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError("load_state_dict: expected a dict of values by name, got "
                             f"{type(state_dict).__name__}")
+        loading = Loading(getattr(state_dict, "_metadata", None) or {}, assign)
         state = OrderedDict(state_dict)
-        modules = list(self.named_modules(remove_duplicate=False))
-        keys = IncompatibleKeys([], [])
-        problems: list[str] = []
-        for path, module in modules:
-            for hook in module._hooks("load_state_dict_pre"):
-                hook(module, state, joined(path, ""), {}, strict, keys.missing_keys,
-                     keys.unexpected_keys, problems)
-        for path, module in modules:
-            module._before_loading(state, joined(path, ""))
-            keys.missing_keys.extend(joined(path, name) for name in module._uninitialized_names())
-        targets = {joined(path, name): (values, name)
-                   for path, module in modules for name, values in module._own_state()}
-        extras = {joined(path, EXTRA): module for path, module in modules
-                  if module._has_extra_state()}
-        known = targets | extras
-        keys.missing_keys.extend(name for name in known if name not in state)
-        keys.unexpected_keys.extend(name for name in state if name not in known)
-        loaded = {}
-        for name, (values, own) in targets.items():
-            if name in state:
-                loaded[name] = _as_tensor(state[name], values[own])
-                if loaded[name].shape != values[own].shape:
-                    problems.append(
-                        f"size mismatch for {name}: copying a param with shape "
-                        f"{loaded[name].shape} from checkpoint, the shape in current model is "
-                        f"{values[own].shape}.")
-        post_hooks = [(hook, module) for _, module in reversed(modules)
-                      for hook in module._hooks("load_state_dict_post")]
-        self._check_loading(keys, problems, strict and not post_hooks)
-        with no_grad():
-            for name, value in loaded.items():
-                values, own = targets[name]
-                if not assign:
-                    values[own].copy_(value)
-                elif isinstance(values[own], Parameter):
-                    values[own] = Parameter(value, values[own].requires_grad)
-                else:
-                    values[own] = value
-        for name, module in extras.items():
-            if name in state:
-                module.set_extra_state(state[name])
-        for hook, module in post_hooks:
+        if hasattr(state_dict, "_metadata"):
+            state._metadata = state_dict._metadata  # type: ignore[attr-defined]
+        loading.load(self, state, "")
+        keys = IncompatibleKeys(loading.missing_keys, loading.unexpected_keys)
+        self._check_loading(keys, loading.problems, strict and not loading.post_hooks)
+        for write in loading.pending:
+            write()
+        for hook, module in loading.post_hooks:
             hook(module, keys)
         self._check_loading(keys, [], strict)
         return keys
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str,
+                              local_metadata: dict[str, Any], strict: bool,
+                              missing_keys: list[str], unexpected_keys: list[str],
+                              error_msgs: list[str]) -> None:
+        """Loads the state of this module, without its submodules. Subclasses may extend it, for
+        example to rename old keys of `state_dict`, which is a copy.
+
+        It adds to the three lists and does not raise.
+        """
+        for hook in self._hooks("load_state_dict_pre"):
+            hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
+                 error_msgs)
+        self._before_loading(state_dict, prefix, local_metadata)
+        own, writes = dict(self._own_state()), []
+        missing = [prefix + name for name in self._uninitialized_names()]
+        for name, values in own.items():
+            key = prefix + name
+            if key not in state_dict:
+                missing.append(key)
+                continue
+            value = _fitting(key, state_dict[key], values[name], error_msgs)
+            if value is not None:
+                assign = local_metadata.get("assign_to_params_buffers", False)
+                writes.append(functools.partial(_set_value, values, name, value, assign))
+        extra = prefix + EXTRA
+        if self._has_extra_state():
+            if extra in state_dict:
+                writes.append(functools.partial(self.set_extra_state, state_dict[extra]))
+            else:
+                missing.append(extra)
+            own[EXTRA] = self._parameters
+        if strict:
+            missing_keys.extend(missing)
+            unexpected_keys.extend(
+                key for key in state_dict if key.startswith(prefix)
+                and self._is_unexpected(key.removeprefix(prefix), own))
+        if isinstance(local_metadata, LocalMetadata):
+            local_metadata.pending.extend(writes)
+        else:
+            for write in writes:
+                write()
+
+    def _is_unexpected(self, name: str, own: Mapping[str, Any]) -> bool:
+        first, dot, _ = name.partition(".")
+        return self._modules.get(first) is None if dot else name not in own
 
     def _check_loading(self, keys: IncompatibleKeys, problems: list[str], strict: bool) -> None:
         """Raises RuntimeError if there are problems or, with strict, names that do not match."""
@@ -151,7 +180,8 @@ class Stateful:
             raise RuntimeError("\n\t".join([
                 f"Error(s) in loading state_dict for {type(self).__name__}:", *problems]))
 
-    def _before_loading(self, state: Mapping[str, Any], prefix: str) -> None:
+    def _before_loading(self, state: dict[str, Any], prefix: str,
+                        local_metadata: dict[str, Any]) -> None:
         """Called before loading the values whose names begin with this prefix."""
 
     def _uninitialized_names(self) -> list[str]:
@@ -178,7 +208,9 @@ class Stateful:
                                   "state_dict holds the result of its get_extra_state")
 
     def _has_extra_state(self) -> bool:
-        return type(self).get_extra_state is not Stateful.get_extra_state
+        kind = type(self)
+        return (kind.get_extra_state is not Stateful.get_extra_state
+                or kind.set_extra_state is not Stateful.set_extra_state)
 
     # ------------------------------------------------------------ hooks
 
@@ -189,17 +221,29 @@ class Stateful:
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls hook(module, state_dict, prefix, local_metadata) after state_dict is complete.
 
-        The hook may change the dict. local_metadata, which PyTorch fills, is empty.
+        The hook may change the dict, and returns None. local_metadata["version"] is the module's
+        `_version`.
         """
-        return self._add_state_hook("state_dict_post", hook)
+        return self._add_state_hook("state_dict", functools.partial(_without_result, hook))
+
+    def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """As `register_state_dict_post_hook`. A result other than None replaces the state_dict, if
+        `state_dict` was called on this module."""
+        return self._add_state_hook("state_dict", hook)
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
-        unexpected_keys, error_msgs) before anything is loaded.
+        unexpected_keys, error_msgs) before this module is loaded.
 
         The hook may change the dict, which is a copy, for example to rename old keys.
         """
-        return self._add_state_hook("load_state_dict_pre", hook)
+        return self._register_load_state_dict_pre_hook(hook, with_module=True)
+
+    def _register_load_state_dict_pre_hook(self, hook: Callable[..., Any],
+                                           with_module: bool = False) -> RemovableHandle:
+        """As `register_load_state_dict_pre_hook`. The hook gets the module only if asked for."""
+        return self._add_state_hook(
+            "load_state_dict_pre", functools.partial(hook, self) if with_module else hook)
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls hook(module, incompatible_keys) after loading. The hook may remove names."""
@@ -221,5 +265,85 @@ def _quoted(names: list[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def _as_tensor(value: Any, like: Tensor) -> Tensor:
-    return value.detach() if isinstance(value, Tensor) else tensor(value, dtype=like.dtype)
+class LocalMetadata(dict[str, Any]):
+    """The metadata of one module, and the list of writes that wait for the checks of all."""
+
+    pending: list[Callable[[], Any]]
+
+
+class Loading:
+    """One call of load_state_dict: a walk over all modules that collects writes and problems."""
+
+    def __init__(self, metadata: Mapping[str, Any], assign: bool):
+        self.metadata, self.assign = metadata, assign
+        self.missing_keys: list[str] = []
+        self.unexpected_keys: list[str] = []
+        self.problems: list[str] = []
+        self.pending: list[Callable[[], Any]] = []
+        self.post_hooks: list[tuple[Callable[..., Any], Stateful]] = []
+
+    def load(self, module: Stateful, state: dict[str, Any], prefix: str) -> None:
+        """Loads a module and its submodules from the values whose names begin with the prefix."""
+        module._load_from_state_dict(state, prefix, self.local_metadata(module, prefix), True,
+                                     self.missing_keys, self.unexpected_keys, self.problems)
+        states: dict[str, dict[str, Any]] = {}
+        for key, value in state.items():
+            name, dot, _ = key.removeprefix(prefix).partition(".")
+            if dot and key.startswith(prefix):
+                states.setdefault(name, {})[key] = value
+        for name, child in module._modules.items():
+            if child is not None:
+                self.load(child, states.get(name, {}), f"{prefix}{name}.")
+        self.post_hooks += [(hook, module) for hook in module._hooks("load_state_dict_post")]
+
+    def local_metadata(self, module: Stateful, prefix: str) -> dict[str, Any]:
+        """The metadata of a module. A class with its own `_load_from_state_dict` gets a plain dict,
+        with which it loads at once: its code may go on with the loaded values."""
+        given = dict(self.metadata.get(prefix[:-1], {}))
+        if self.assign:
+            given["assign_to_params_buffers"] = True
+        if ("_load_from_state_dict" in vars(module)
+                or type(module)._load_from_state_dict is not Stateful._load_from_state_dict):
+            return given
+        local = LocalMetadata(given)
+        local.pending = self.pending
+        return local
+
+
+def _fitting(key: str, value: Any, like: Tensor, problems: list[str]) -> Tensor | None:
+    """The value as a Tensor of the shape of `like`; None, and a problem, if it is none."""
+    if not isinstance(value, Tensor):
+        try:
+            value = tensor(value, dtype=like.dtype)
+        except (TypeError, ValueError, RuntimeError) as error:
+            problems.append(f"{key}: expected a Tensor, an array or nested lists of numbers, got "
+                            f"{type(value).__name__} ({error}).")
+            return None
+    if not like.ndim and value.shape == (1,):  # as PyTorch, whose first versions had no 0-d Tensors
+        value = value[0]
+    if value.shape != like.shape:
+        problems.append(f"size mismatch for {key}: copying a param with shape {value.shape} from "
+                        f"checkpoint, the shape in current model is {like.shape}.")
+        return None
+    return value  # type: ignore[no-any-return]
+
+
+def _set_value(values: Registry, name: str, value: Tensor, assign: bool) -> None:
+    """Copies a value into a parameter or buffer, or puts it in its place."""
+    own = values[name]
+    if not assign:
+        with no_grad():
+            own.copy_(value.detach())
+    elif not isinstance(own, Parameter):
+        values[name] = value
+    elif isinstance(value, Parameter):
+        values[name] = value.requires_grad_(own.requires_grad)
+    else:
+        values[name] = Parameter(value, own.requires_grad)
+
+
+def _without_result(hook: Callable[..., Any], *args: Any) -> None:
+    """Calls a hook that must return None."""
+    if hook(*args) is not None:
+        raise RuntimeError("state_dict: a hook of register_state_dict_post_hook returned a value; "
+                           "it may change the state_dict that it gets, and must return None")

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import builtins
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 from ..arrays import devices, dtypes
+from ..arrays.numbers import is_integer, is_number
 from ..autograd.frames import passes_on, shorten
 from ..autograd.graph import tensors
 from ..autograd.modes import enable_grad, mode
@@ -102,7 +104,7 @@ def _or_not_implemented(function: Callable[..., Any]) -> Callable[..., Any]:
     """`tensor == "text"` is False, as between any two things of different kinds."""
     @like(function, function.__name__)
     def method(self: Any, other: Any) -> Any:
-        if isinstance(other, Tensor | bool | int | float) or devices.is_array(other):
+        if isinstance(other, Tensor) or is_number(other) or devices.is_array(other):
             return function(self, other)
         return NotImplemented
 
@@ -116,7 +118,7 @@ def _with_pieces(function: Callable[..., Any], parameter: str) -> Callable[..., 
     def method(self: Any, *pieces: Any, **options: Any) -> Any:
         if parameter in options or not pieces and options:
             return function(self, **options)
-        whole = len(pieces) == 1 and not isinstance(pieces[0], int)
+        whole = len(pieces) == 1 and pieces[0].__class__ is not int and not is_integer(pieces[0])
         try:
             return function(self, pieces[0] if whole else pieces, **options)
         except Exception as error:
@@ -205,14 +207,33 @@ def zero_(self: Tensor) -> Tensor:
     return fill_(self, 0)
 
 
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Writes one value into the main diagonal of a matrix, or of a Tensor of equal sizes.
+
+    With `wrap` the diagonal of a tall matrix begins again, one row below each square block.
+
+    Raises:
+        RuntimeError: fewer than 2 dims; more than 2, and sizes that differ.
+    """
+    if self.ndim < 2 or (self.ndim > 2 and len(set(self.shape)) > 1):
+        raise RuntimeError("fill_diagonal_: needs a matrix, or equal sizes in more dims, got shape "
+                           f"{tuple(self.shape)}")
+    step = sum(math.prod(self.shape[i:]) for i in range(1, self.ndim + 1))
+    end = None if wrap else self.shape[-1] * step
+    mask = self.new_zeros(tuple(self.shape), dtype=dtypes.bool_)
+    mask._array.reshape(-1)[:end:step] = True
+    return self.masked_fill_(mask, fill_value)
+
+
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """This Tensor with the dtype and device of another."""
     return to(self, other)
 
 
 for _name, _function in {
-        "copy_": copy_, "fill_": fill_, "zero_": zero_, "type_as": type_as, "where":
-        index.where_method, "__getitem__": index.read, "__setitem__": index.write}.items():
+        "copy_": copy_, "fill_": fill_, "zero_": zero_,
+        "fill_diagonal_": fill_diagonal_, "type_as": type_as, "where": index.where_method,
+        "__getitem__": index.read, "__setitem__": index.write}.items():
     setattr(Tensor, _name, _function)
 
 

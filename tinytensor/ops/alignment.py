@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 
 from ..arrays import devices, dtypes
+from ..arrays.numbers import integers, is_integer
 from ..autograd.graph import tensor_of
 from ..autograd.table import composed
 from ..tensors.tensor import Tensor
@@ -108,6 +109,9 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Tensor | Sequenc
     last = stack([alpha.gather(1, ends), where(ends > 0, alpha.gather(1, (ends - 1).clamp(min=0)),
                                                LEAST)])
     losses = -logsumexp(last, 0).squeeze(1)
+    if 0 in lengths:  # the empty path collapses to no labels
+        losses = where(given(numpy.asarray(lengths) == 0),
+                       given(numpy.asarray(sizes) * -LEAST).to(losses.dtype), losses)
     losses = where(losses > -LEAST / 2, 0.0 if zero_infinity else math.inf, losses)
     if reduction == "mean":
         return (losses / given(numpy.maximum(sizes, 1)).to(losses.dtype)).mean()
@@ -118,10 +122,10 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Tensor | Sequenc
 
 def _lengths(name: str, given: Tensor | Sequence[int] | int) -> list[int]:
     """Lengths as a list of ints, from a Tensor, a sequence, or a single int."""
-    values = given.tolist() if hasattr(given, "tolist") else given
-    lengths = [values] if isinstance(values, int) else list(values)
-    if not all(isinstance(n, int) for n in lengths):
-        raise RuntimeError(f"ctc_loss: {name} must be integers, got {lengths}")
+    values: Any = given.tolist() if hasattr(given, "tolist") else given
+    if not is_integer(values) and not all(map(is_integer, values)):
+        raise RuntimeError(f"ctc_loss: {name} must be integers, got {values}")
+    lengths = list(integers(f"ctc_loss: {name}", values))
     if min(lengths, default=0) < 0:
         raise RuntimeError(f"ctc_loss: {name} must not be negative, got {lengths}")
     return lengths
@@ -156,8 +160,10 @@ def _check(labels: numpy.ndarray[Any, Any], lengths: list[int], sizes: list[int]
                            f"and {len(labels)} rows of targets for a batch of {batch}")
     if not 0 <= blank < classes:
         raise RuntimeError(f"ctc_loss: blank must be in [0, {classes - 1}], got {blank}")
-    if not all(1 <= n <= steps for n in lengths):
-        raise RuntimeError(f"ctc_loss: input_lengths must be in [1, {steps}], got {lengths}")
+    if not steps:
+        raise RuntimeError("ctc_loss: log_probs has no time steps")
+    if not all(0 <= n <= steps for n in lengths):
+        raise RuntimeError(f"ctc_loss: input_lengths must be in [0, {steps}], got {lengths}")
     used = numpy.arange(labels.shape[1]) < numpy.asarray(sizes)[:, None]
     wrong = used & ((labels < 0) | (labels >= classes) | (labels == blank))
     if wrong.any():

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Sequence
 
 from ..arrays import Array, dtypes
+from ..arrays.numbers import integer, integers, is_integer, python_number
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_dims
@@ -92,9 +93,9 @@ def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int] | Tenso
     size, wanted = input.shape[axis], indices_or_sections
     if isinstance(wanted, Tensor):
         wanted = wanted.tolist()
-    if not isinstance(wanted, int):
-        cuts = [0, *wanted, size]
-    elif wanted < 1:
+    if not is_integer(wanted):
+        cuts = [0, *integers("tensor_split: indices", wanted), size]
+    elif (wanted := integer("tensor_split: sections", wanted)) < 1:
         raise RuntimeError(f"tensor_split: the number of pieces must be positive, got {wanted}")
     else:
         whole, more = divmod(size, wanted)
@@ -109,7 +110,7 @@ def _split_along(name, axis, doc):
         need_dims(name, input, needed)
         dim = min(axis, input.ndim - 1)
         size = input.shape[dim]
-        if isinstance(indices_or_sections, int) and (
+        if is_integer(indices_or_sections) and (
                 indices_or_sections < 1 or size % indices_or_sections):
             raise RuntimeError(f"{name}: size {size} of dim {dim} is not divisible by "
                                f"{indices_or_sections}; tensor_split allows that")
@@ -214,7 +215,8 @@ def _(xp, g, input_shape, repeats):
                                    S(t(2), ())])
 def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
     """As `repeat`; missing repeats are 1. Shapes: (n, m) -> (n, r m) for (r,)."""
-    return repeat(input, (1,) * (input.ndim - len(dims)) + tuple(dims))
+    dims = integers("tile: dims", dims)
+    return repeat(input, (1,) * (input.ndim - len(dims)) + dims)
 
 
 @op(method=False, internal=True, reference="repeat_interleave", samples=[
@@ -245,6 +247,7 @@ def repeat_interleave(input: Tensor, repeats: Tensor | int | None = None, dim: i
         RuntimeError: not one number for each; negative numbers; `output_size` is not their sum.
         NotImplementedError: repeats that are not integers.
     """
+    repeats = python_number(repeats)
     if repeats is None:
         return repeat_interleave(input.new_tensor(list(range(input.numel()))), input)
     if isinstance(repeats, int) and repeats < 0:
@@ -290,7 +293,8 @@ def roll(xp, input: Array, shifts: int | Sequence[int],
     Raises:
         RuntimeError: different numbers of shifts and dims.
     """
-    shifts, dims = ((x,) if isinstance(x, int) else tuple(x or ()) for x in (shifts, dims))
+    shifts = integers("roll: shifts", shifts)
+    dims = () if dims is None else integers("roll: dims", dims)
     if len(shifts) != max(len(dims), 1):
         raise RuntimeError(f"roll: {len(shifts)} shifts {shifts} for {len(dims)} dims {dims}; "
                            "there must be one for each")
@@ -303,8 +307,7 @@ def roll(xp, input: Array, shifts: int | Sequence[int],
 
 @roll.vjp("input")
 def _(xp, g, shifts, dims):
-    back = -shifts if isinstance(shifts, int) else tuple(-s for s in shifts)
-    return roll.run(xp, g, back, dims)
+    return roll.run(xp, g, tuple(-s for s in integers("roll: shifts", shifts)), dims)
 
 
 @op(samples=[S(t(2, 3)), S(t(2, 3), 2), S(t(2, 3, 4), 3, (0, 2)), S(t(2, 3), -1, (1, 0)),

@@ -100,22 +100,24 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor,
 
     Shapes: (*, L, E), (*, S, E), (*, S, V), mask (*, L, S) -> (*, L, V); batch dims broadcast.
     A bool mask is True where a query attends to a key; a float mask is added to the scores. With
-    `is_causal` query i attends to keys up to i. A query that attends to no key gives 0.
+    `is_causal` query i attends to keys up to i, of those that the mask allows. A query that
+    attends to no key gives 0.
     `dropout_p` applies whenever it is not 0: pass 0 in evaluation. With enable_gqa each key and
     value head (dim -3) is shared by several query heads. Vaswani et al. 2017; Ainslie et al. 2023
     for enable_gqa.
 
     Raises:
-        RuntimeError: shapes or dtypes that do not fit; a mask together with is_causal.
+        RuntimeError: shapes or dtypes that do not fit.
     """
-    _check(query, key, value, attn_mask, is_causal)
+    _check(query, key, value, attn_mask)
     if enable_gqa:
         key, value = (_heads_for(query, x, what) for x, what in ((key, "key"), (value, "value")))
     scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     mask = blind = None
     if attn_mask is not None:
         _check_mask(query, key, value, attn_mask)
-        mask, blind = _additive(attn_mask, query.dtype)
+        mask, blind = _additive(attn_mask, query.dtype, _causal(query, key) if is_causal else None)
+        is_causal = False
     if dropout_p:
         scores = matmul(query * scale, transpose(key, -2, -1))
         mask = _causal(query, key) if is_causal else mask
@@ -130,7 +132,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor,
     return out if blind is None else out * ~blind
 
 
-def _check(query, key, value, attn_mask, is_causal):
+def _check(query, key, value, attn_mask):
     name = "scaled_dot_product_attention"
     q, k, v = (x._array for x in (query, key, value))
     if min(q.ndim, k.ndim, v.ndim) < 2:
@@ -141,11 +143,7 @@ def _check(query, key, value, attn_mask, is_causal):
     if not q.dtype == k.dtype == v.dtype:
         raise RuntimeError(f"{name}: query, key and value must have one dtype, got {query.dtype}, "
                            f"{key.dtype} and {value.dtype}")
-    if attn_mask is None:
-        return
-    if is_causal:
-        raise RuntimeError(f"{name}: give either attn_mask or is_causal=True, not both")
-    if attn_mask.dtype not in (dtypes.bool_, dtypes.float32, query.dtype):
+    if attn_mask is not None and attn_mask.dtype not in (dtypes.bool_, dtypes.float32, query.dtype):
         raise RuntimeError(f"{name}: the mask must be bool or {query.dtype}, got "
                            f"{attn_mask.dtype}")
 
@@ -181,14 +179,16 @@ def _causal(query, key):
         xp.full(shape, -math.inf, dtype=dtype), 1)), None)
 
 
-def _additive(mask, dtype):
+def _additive(mask, dtype, causal):
     """The mask as numbers to add, and a mask of the queries that attend to no key, or None.
+
+    `causal` is the causal mask as numbers, or None.
 
     Such queries get a row of zeros, because the softmax of -inf everywhere is NaN.
     """
     if mask.dtype is dtypes.bool_:
         mask = where(mask, 0.0, -math.inf)
-    mask = mask.to(dtype)
+    mask = mask.to(dtype) if causal is None else mask.to(dtype) + causal
     blind = (mask == -math.inf).all(-1, keepdim=True)
     if not bool(blind.any()):
         return mask, None

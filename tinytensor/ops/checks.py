@@ -6,15 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..arrays import Array, dtypes
-
-
-def is_number(x: Any) -> bool:
-    """Whether an operand is a Python number rather than a Tensor or an array."""
-    return isinstance(x, bool | int | float)
+from ..arrays.numbers import is_number, python_number
 
 
 def is_floating(x: Array | float) -> bool:
     """Whether a number, a Tensor or an array is floating point."""
+    x = python_number(x)
     if isinstance(x, bool | int | float):
         return isinstance(x, float)
     return dtypes.resolve(x.dtype).is_floating_point

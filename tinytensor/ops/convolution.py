@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import itertools
 import math
-import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..arrays import Array
 from ..arrays.devices import is_gpu_array
+from ..arrays.numbers import integer, integers
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .samples import S, TensorSample, t
@@ -297,8 +297,7 @@ def per_dim(name: str, what: str, value: int | Sequence[int], dims: int) -> Size
         TypeError: not integers.
     """
     try:
-        sizes: Sequence[Any] = value if isinstance(value, tuple | list) else (value,)
-        given = tuple(map(operator.index, sizes))
+        given = integers(what, value)
     except TypeError:
         raise TypeError(f"{name}: {what} must be an int or a tuple of {dims} ints, "
                         f"got {value!r}") from None
@@ -371,14 +370,15 @@ def _padded_sizes(name, padding, stride, kernel, dilation):
 
 
 def _steps(name, weight, stride, dilation, groups, dims):
-    """Kernel, stride and dilation, one for each dim."""
+    """Kernel, stride and dilation, one for each dim, and the groups."""
     if weight.ndim != dims + 2:
         raise RuntimeError(f"{name}: the weight needs {dims + 2} dimensions, got one of shape "
                            f"{tuple(weight.shape)}")
     stride = per_dim(name, "stride", stride, dims)
     dilation = per_dim(name, "dilation", dilation, dims)
+    groups = integer(f"{name}: groups", groups)
     at_least(name, 1, stride=stride, dilation=dilation, groups=(groups,))
-    return tuple(weight.shape[2:]), stride, dilation
+    return tuple(weight.shape[2:]), stride, dilation, groups
 
 
 def _conv(dims: int) -> Callable[..., Any]:
@@ -386,7 +386,7 @@ def _conv(dims: int) -> Callable[..., Any]:
 
     def conv(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         input, unbatched = with_batch(name, input, dims)
-        kernel, stride, dilation = _steps(name, weight, stride, dilation, groups, dims)
+        kernel, stride, dilation, groups = _steps(name, weight, stride, dilation, groups, dims)
         _check(name, input, weight, bias, groups, weight.shape[1] * groups, weight.shape[0])
         before, whole = _padded_sizes(name, padding, stride, kernel, dilation)
         size = tuple(input.shape[2:])
@@ -440,7 +440,7 @@ def _conv_transpose(dims: int) -> Callable[..., Any]:
     def conv_transpose(input, weight, bias=None, stride=1, padding=0, output_padding=0,
                        groups=1, dilation=1):
         input, unbatched = with_batch(name, input, dims)
-        kernel, stride, dilation = _steps(name, weight, stride, dilation, groups, dims)
+        kernel, stride, dilation, groups = _steps(name, weight, stride, dilation, groups, dims)
         _check(name, input, weight, bias, groups, weight.shape[0], weight.shape[1] * groups)
         padding = per_dim(name, "padding", padding, dims)
         extra = per_dim(name, "output_padding", output_padding, dims)

@@ -20,7 +20,7 @@ from .samples import S, ints, t
 # ---------------------------------------------------------------- labels
 
 
-@op(method=False, internal=True, residuals=("largest", "total"), samples=[
+@op(method=False, internal=True, residuals=("largest", "total"), positions=("target",), samples=[
     S(t(3, 4), ints(3, high=4)), S(t(0, 4), ints(0)), S(t(2, 1), ints(2, high=1)),
     S(t(3, 4), ints(3, high=4), "sum"), S(t(3, 4), ints(3, high=4), "mean"),
     S(t(0, 4), ints(0), "sum")],

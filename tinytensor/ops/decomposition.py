@@ -11,6 +11,7 @@ only where the factors are unique: two equal singular values or eigenvalues give
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import namedtuple
 from typing import Any
@@ -28,6 +29,7 @@ from .matrices import (
     LAPACK,
     REGULAR,
     Definite,
+    NotSolvable,
     Regular,
     as_diagonal,
     check_matrices,
@@ -35,6 +37,7 @@ from .matrices import (
     checked_for_failure,
     converged,
     diagonal_mask,
+    has_nan,
     identity,
     is_not_definite,
     relative_signs,
@@ -42,7 +45,7 @@ from .matrices import (
     triangle_mask,
 )
 from .samples import S, t
-from .shape import broadcast_to, reshape, transpose
+from .shape import reshape, transpose
 from .solving import inv, solve_triangle, solve_triangular
 
 # ---------------------------------------------------------------- cholesky
@@ -53,7 +56,15 @@ def cholesky_factor(xp, A: Array):
     """L of A = L Lᵀ, lower triangular. Shapes: (*, n, n) -> (*, n, n)."""
     check_square("linalg.cholesky", A)
     return checked_for_failure(xp, "linalg.cholesky", "the matrix is not positive definite",
-                               is_not_definite, xp.linalg.cholesky, A)
+                               is_not_definite, functools.partial(_finite_cholesky, xp), A)
+
+
+def _finite_cholesky(xp, A):
+    """The factor, or an error: LAPACK does not report NaN and infinities on the diagonal."""
+    out = xp.linalg.cholesky(A)
+    if not bool(xp.isfinite(out).all()):
+        raise NotSolvable
+    return out
 
 
 @cholesky_factor.vjp("A")
@@ -71,15 +82,16 @@ def _(xp, g, out):
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """L of A = L Lᵀ for symmetric positive definite A, or with `upper` Lᵀ.
 
-    Shapes: (*, n, n) -> (*, n, n). Only the lower triangle of A is read; the gradient is
-    symmetric. Seeger et al. 2017, section 4.1.
+    Shapes: (*, n, n) -> (*, n, n). Only the lower triangle of A is read, with `upper` only the
+    upper one; the gradient is symmetric. Seeger et al. 2017, section 4.1.
 
     Raises:
         LinAlgError: a matrix is not positive definite; the message says which.
         RuntimeError: not square, or not of float32 or float64.
     """
-    L = cholesky_factor(A)
-    return transpose(L, -2, -1) if upper else L
+    if upper:
+        return transpose(cholesky_factor(transpose(A, -2, -1)), -2, -1)
+    return cholesky_factor(A)
 
 
 def _top_level(name, function, doc, **entry):
@@ -203,7 +215,7 @@ def eigh(xp, A: Array, UPLO: str = "L"):
     """
     check_square("linalg.eigh", A)
     need_one_of("linalg.eigh", "UPLO", UPLO, ("L", "U"))
-    return converged("linalg.eigh", xp.linalg.eigh, A, UPLO=UPLO)
+    return converged("linalg.eigh", xp, xp.linalg.eigh, A, UPLO=UPLO)
 
 
 @eigh.vjp("A")
@@ -259,7 +271,7 @@ def svd(xp, A: Array, full_matrices: bool = True):
         RuntimeError: fewer than 2 dimensions, or not of float32 or float64.
     """
     check_matrices("linalg.svd", A)
-    return converged("linalg.svd", xp.linalg.svd, A, full_matrices=full_matrices)
+    return converged("linalg.svd", xp, xp.linalg.svd, A, full_matrices=full_matrices)
 
 
 @svd.vjp("A")
@@ -332,7 +344,7 @@ def pseudoinverse(xp, A: Array, cutoff: numpy.ndarray[Any, Any] | float = 1e-15)
 
     Shapes: (*, n, m) -> (*, m, n). The rule is that of Golub and Pereyra 1973, for every rank.
     """
-    U, values, Vh = converged("linalg.pinv", xp.linalg.svd, A, full_matrices=False)
+    U, values, Vh = converged("linalg.pinv", xp, xp.linalg.svd, A, full_matrices=False)
     kept = values > cutoff
     inverse = kept / xp.where(kept, values, xp.ones_like(values))
     return xp.matmul(transposed(xp, Vh) * xp.expand_dims(inverse, -2), transposed(xp, U))
@@ -440,7 +452,8 @@ def det(xp, A: Array):
         RuntimeError: not square, or not of float32 or float64.
     """
     check_square("linalg.det", A)
-    return xp.linalg.det(A)
+    # NumPy's is 0 if a NaN is the pivot.
+    return xp.where(has_nan(xp, A)[..., 0, 0], math.nan, xp.linalg.det(A))
 
 
 @det.vjp("A")
@@ -453,6 +466,10 @@ def _(xp, g, A, out):
 
 def _cofactors(xp, A):
     """det(A) A⁻ᵀ without the division: from A = U S Vᵀ, with the products of the other S."""
+    array = raw(A)
+    nans = has_nan(devices.array_module(array), array)
+    if bool(nans.any()):
+        return xp.where(nans, math.nan, _cofactors(xp, xp.where(nans, 0.0, A)))
     U, values, Vh = svd.run(xp, A, False)
     array = devices.array_module(raw(A)).linalg
     sign = array.det(raw(U)) * array.det(raw(Vh))
@@ -467,19 +484,26 @@ def _cofactors(xp, A):
 def slogdet(xp, A: Array):
     """The sign of the determinant and the logarithm of its absolute value; 0 and -inf if it is 0.
 
-    Shapes: (*, n, n) -> (*), (*).
+    Shapes: (*, n, n) -> (*), (*). The gradient at a singular matrix is infinite or NaN.
 
     Raises:
         RuntimeError: not square, or not of float32 or float64.
     """
     check_square("linalg.slogdet", A)
-    return xp.linalg.slogdet(A)
+    nans = has_nan(xp, A)[..., 0, 0]
+    sign, size = xp.linalg.slogdet(A)
+    return xp.where(nans, 0.0, sign), xp.where(nans, math.nan, size)
 
 
 @slogdet.vjp("A")
-def _(xp, g, A):
+def _(xp, g, A, sign):
     scale = g[0] * 0.0 if g[1] is None else g[1]  # the sign is constant
-    return scale[..., None, None] * transposed(xp, inv.run(xp, A))
+    scale, singular = scale[..., None, None], (raw(sign) == 0)[..., None, None]
+    if not bool(singular.any()):
+        return scale * transposed(xp, inv.run(xp, A))
+    # The cofactors divided by a determinant of 0.
+    regular = inv.run(xp, xp.where(singular, xp.eye(A.shape[-1], dtype=A.dtype), A))
+    return scale * xp.where(singular, _cofactors(xp, A) * math.inf, transposed(xp, regular))
 
 
 @composed(samples=[S(Regular((3, 3))), S(Regular((2, 2, 2)))], scalar=LAPACK)
@@ -493,7 +517,7 @@ def logdet(input: Tensor) -> Tensor:
 
 
 @composed(scalar=LAPACK, samples=[
-    S(t(3, 3, grad=False), 0), S(t(3, 3), 1), S(t(2, 3, 3), 5), S(Regular((3, 3)), -2)])
+    S(t(3, 3), 0), S(t(3, 3), 1), S(t(2, 3, 3), 5), S(Regular((3, 3)), -2)])
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """A @ A @ ..., n times, by squaring; for negative n, of the inverse.
 
@@ -509,7 +533,8 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     if n < 0:
         A, n = inv(A), -n
     if n == 0:
-        return broadcast_to(identity(A), A.shape).clone()
+        one = identity(A) != 0
+        return A.masked_fill(one, 1.0).masked_fill(~one, 0.0)  # with a derivative of 0
     out = None
     while n > 1:
         if n % 2:
@@ -538,7 +563,11 @@ def matrix_exp(xp, A: Array):
     check_square("matrix_exp", A)
     if not A.size:
         return A.copy()
-    size = float(xp.abs(A).sum(axis=-2).max())
+    sizes = xp.abs(A).sum(axis=-2, keepdims=True).max(axis=-1, keepdims=True)
+    wild = ~xp.isfinite(sizes)
+    if bool(wild.any()):
+        return xp.where(wild, math.nan, matrix_exp.run(xp, xp.where(wild, 0.0, A)))
+    size = float(sizes.max())
     squarings = max(0, math.ceil(math.log2(size / PADE_NORM))) if size > 0 else 0
     A = A / 2.0 ** squarings
     one = xp.broadcast_to(xp.eye(A.shape[-1], dtype=A.dtype), A.shape)

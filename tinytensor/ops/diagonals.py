@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy
 
 from ..arrays import Array
+from ..arrays.numbers import argument, integers
 from ..autograd.table import composed, op
 from ..autograd.versions import owner
 from ..tensors.creation import empty
@@ -119,9 +120,9 @@ def as_strided_in_memory(input: Tensor, size: Sequence[int], stride: Sequence[in
         RuntimeError: different numbers of sizes and strides, or negative ones; elements beyond
             the memory; an input with repeated elements, such as an expanded one.
     """
-    size, stride, first = tuple(size), tuple(stride), input.storage_offset()
-    if storage_offset is None:
-        storage_offset = first
+    size, stride = integers("as_strided: size", size), integers("as_strided: stride", stride)
+    first = input.storage_offset()
+    storage_offset = first if storage_offset is None else argument(storage_offset)
     if not first and input.is_contiguous() and _last(size, stride, storage_offset) < input.numel():
         return as_strided(input, size, stride, storage_offset)
     return as_strided(memory(input, input.stride(), first), size, stride, storage_offset)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..arrays.numbers import integer
+
 Dim = int | Sequence[int] | None
 
 
@@ -21,8 +23,8 @@ def axes(dim: Dim, ndim: int) -> tuple[int, ...]:
     normalised: list[int] = []
     count = ndim or 1
     for d in dim if isinstance(dim, tuple | list) else (dim,):
-        if not isinstance(d, int):
-            raise TypeError(f"a dim must be an int, or a tuple of ints, got {d!r}")
+        if d.__class__ is not int:
+            d = integer("a dim", d)
         if not -count <= d < count:
             raise IndexError(f"dim {d} is out of range for {ndim} dimensions: it must be in "
                              f"[{-count}, {count - 1}]")
@@ -56,7 +58,7 @@ def refuse_empty(name: str, shape: tuple[int, ...], dim: Dim) -> None:
     if dim is None or (isinstance(dim, tuple | list) and not dim):
         raise RuntimeError(f"{name}: a Tensor of shape {tuple(shape)} has no elements to choose "
                            "from; give a dim whose size is not 0")
-    for d in (dim,) if isinstance(dim, int) else dim:
+    for d in dim if isinstance(dim, tuple | list) else (dim,):
         (i,) = axes(d, len(shape))
         if not shape[i]:
             raise IndexError(f"{name}: dim {i} of shape {tuple(shape)} has size 0; there is "

@@ -13,13 +13,17 @@ from .dims import Dim
 from .index import getitem
 from .norms import vector_norm
 from .samples import S, t
-from .shape import broadcast_to, unsqueeze
+from .shape import broadcast_tensors, unsqueeze
 
 
 @composed(samples=[S(t(2, 3), t(2, 3)), S(t(4), t(4), dim=0), S(t(2, 1, 3), t(4, 3), dim=-1),
-                   S(t(2, 3), t(2, 3), 0, 0.5)])
+                   S(t(2, 3), t(2, 3), 0, 0.5), S(t(1, 2, 3), t(2, 1, 3), -2)])
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)). Shapes: (*, n, *), (*, n, *) -> (*)."""
+    """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)), after broadcasting.
+
+    Shapes: (*, n, *), (*, n, *) -> (*).
+    """
+    x1, x2 = broadcast_tensors(x1, x2)
     sizes = [vector_norm(x, 2, dim, True).clamp(min=eps) for x in (x1, x2)]
     return (x1 / sizes[0] * (x2 / sizes[1])).sum(dim)
 
@@ -103,9 +107,12 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0,
         raise RuntimeError(f"cdist: p must not be negative, got {p}")
     if p == 2:
         return euclidean_distances(x1, x2)
-    apart = unsqueeze(x1, -2) - unsqueeze(x2, -3)
-    return vector_norm(apart, p, -1).contiguous() if x1.shape[-1] else broadcast_to(
-        apart.sum(-1), apart.shape[:-1])
+    return _lengths(unsqueeze(x1, -2) - unsqueeze(x2, -3), p).contiguous()
+
+
+def _lengths(vectors, p):
+    """The p-norms over the last dim; 0 for vectors without elements."""
+    return vector_norm(vectors, p, -1) if vectors.shape[-1] else vectors.sum(-1)
 
 
 @composed(samples=[S(t(4, 3)), S(t(4, 3), 1.0), S(t(3, 3), 3.0), S(t(1, 3))],
@@ -124,4 +131,4 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise RuntimeError(f"pdist: expects 2 dimensions, got shape {tuple(input.shape)}")
     first, second = (devices.to_device(places, input.device)
                      for places in numpy.triu_indices(input.shape[0], 1))
-    return vector_norm(getitem(input, (first,)) - getitem(input, (second,)), p, -1)
+    return _lengths(getitem(input, (first,)) - getitem(input, (second,)), p)

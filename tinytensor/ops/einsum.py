@@ -8,6 +8,7 @@ import math
 import string
 from typing import Any
 
+from ..arrays.numbers import integer
 from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from .linalg import matmul
@@ -68,6 +69,11 @@ def _spelled_out(terms, output, ranks):
             raise RuntimeError(f"einsum: the output subscript {c!r} must come once in the output, "
                                "and in some operand")
     return terms, [label for c in output for label in (dots if c is Ellipsis else [c])]
+
+
+def _numbers(labels):
+    """Subscripts that are numbers, as ints."""
+    return [c if c is Ellipsis else integer("einsum: a subscript", c) for c in labels]
 
 
 def _without_repeats(x, term):
@@ -168,8 +174,8 @@ def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
     else:
         given = (equation, *operands)
         tensors = list(given[:len(given) // 2 * 2:2])
-        terms = [list(labels) for labels in given[1::2]]
-        output = list(given[-1]) if len(given) % 2 else None
+        terms = [_numbers(labels) for labels in given[1::2]]
+        output = _numbers(given[-1]) if len(given) % 2 else None
         terms, output = _spelled_out(terms, output, [x.ndim for x in tensors])
     terms = list(terms)
     for i, (x, term) in enumerate(zip(tensors, terms, strict=True)):

@@ -11,10 +11,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy
+
 from ..arrays import Array, dtypes
+from ..arrays.numbers import is_number, python_number
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
-from .checks import is_floating, is_number, need_floating, need_one_of, refuse_bool
+from .checks import is_floating, need_floating, need_one_of, refuse_bool
 from .masking import masked
 from .samples import S, binary, bools, ints, t, unary
 
@@ -30,8 +33,10 @@ def _times_alpha(name: str, input: Tensor | float, other: Tensor | float,
     """alpha * other.
 
     Raises:
-        RuntimeError: alpha is a float, and both operands are integers.
+        RuntimeError: alpha is a float, and both operands are integers; for differences, bool.
     """
+    if name != "add" and (other.__class__ is bool or getattr(other, "dtype", None) is dtypes.bool_):
+        refuse_bool(name)
     if isinstance(alpha, float) and not is_floating(input) and not is_floating(other):
         raise RuntimeError(f"{name}: alpha={alpha} is a float, the operands are integers; "
                            "convert one of them with .float()")
@@ -62,7 +67,7 @@ def add_with_alpha(input: Tensor, other: Tensor | float, *, alpha: float = 1) ->
 
 
 @op(promotes="common", operator="__sub__", inplace=True, array_names=("subtract",),
-    aliases=("subtract",), samples=[*binary(), S(t(2, 3), t(3), alpha=0.5)])
+    aliases=("subtract",), refuses_bool=True, samples=[*binary(), S(t(2, 3), t(3), alpha=0.5)])
 def sub(input: Array, other: Array):
     """input - alpha * other. Shapes: (*), (*) -> the broadcast shape."""
     return input - other
@@ -79,14 +84,18 @@ def sub_with_alpha(input: Tensor, other: Tensor | float, *, alpha: float = 1) ->
     """input - alpha * other. Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: integers, and an alpha that is a float; two Tensors of bool (use `^`).
+        RuntimeError: integers, and an alpha that is a float; an operand of bool (use `^` or `~`).
     """
     return sub(input, other if alpha == 1 else _times_alpha("sub", input, other, alpha))
 
 
 @composed(method=False, samples=[S(t(2, 3), t(3)), S(t(2, 3), 1.5, alpha=2)])
 def rsub(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
-    """other - alpha * input. Shapes: (*), (*) -> the broadcast shape."""
+    """other - alpha * input. Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: integers, and an alpha that is a float; an operand of bool.
+    """
     return sub(other, input if alpha == 1 else _times_alpha("rsub", other, input, alpha))
 
 
@@ -221,7 +230,8 @@ def pow(input: Array, exponent: Array):
     """input ** exponent; 0 ** 0 is 1. Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: integers to a negative number; bool to bool.
+        RuntimeError: integers to a negative number, or to one outside of their range; a bool
+            Tensor to a bool Tensor.
     """
     if exponent.__class__ is float \
             or (input if is_number(exponent) else exponent).dtype.kind in "fO":
@@ -231,7 +241,12 @@ def pow(input: Array, exponent: Array):
 
 def _integer_power(input, exponent):
     """Integers to integers; for a negative exponent 1 / input ** -exponent, rounded to 0."""
+    if is_number(exponent) and input.dtype.kind == "b":
+        return input | (not exponent)
     refuse_bool("pow", input, exponent)
+    if isinstance(exponent, numpy.generic):  # wrapped around
+        raise RuntimeError(f"pow: the exponent does not fit {dtypes.of_array(input)}; convert the "
+                           "base with .long() or .float()")
     if is_number(exponent):
         if exponent < 0:
             raise RuntimeError("pow: integers to a negative power are not integers; convert the "
@@ -268,8 +283,52 @@ def _(xp, g, input, exponent, out):
 def float_power(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input ** exponent computed in float64. Shapes: (*), (*) -> the broadcast shape, float64."""
     base, power = (float(x) if isinstance(x, bool | int | float) else x.to(dtypes.float64)
-                   for x in (input, exponent))
+                   for x in (python_number(input), python_number(exponent)))
     return pow(base, power)
+
+
+# ---------------------------------------------------------------- divisors of integers
+
+
+def _need_whole(name, *operands):
+    """
+    Raises:
+        RuntimeError: an operand that is neither an integer nor an array of integers.
+    """
+    for x in operands:
+        if isinstance(x, bool | float) or (not is_number(x) and x.dtype.kind not in "iu"):
+            raise RuntimeError(f"{name}: needs integers, got "
+                               f"{type(x).__name__ if is_number(x) else dtypes.of_array(x)}")
+
+
+@op(promotes="common", inplace=True, array_names=("gcd",), scalar="of integers", samples=[
+    S(ints(7, low=-9, high=9), ints(7, low=-9, high=9)), S(ints(2, 3), ints(3, high=9)),
+    S(ints(0, 2), ints(2))])
+def gcd(xp, input: Array, other: Array):
+    """The greatest common divisor, elementwise; gcd(0, 0) is 0.
+
+    Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: operands that are not integers.
+    """
+    _need_whole("gcd", input, other)
+    return xp.gcd(input, other)
+
+
+@op(promotes="common", inplace=True, array_names=("lcm",), scalar="of integers", samples=[
+    S(ints(7, low=-9, high=9), ints(7, low=-9, high=9)), S(ints(2, 3), ints(3, high=9)),
+    S(ints(0, 2), ints(2))])
+def lcm(xp, input: Array, other: Array):
+    """The least common multiple, elementwise; 0 where one of the two is 0.
+
+    Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: operands that are not integers.
+    """
+    _need_whole("lcm", input, other)
+    return xp.lcm(input, other)
 
 
 # ---------------------------------------------------------------- elementary functions

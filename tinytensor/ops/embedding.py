@@ -18,7 +18,7 @@ from .samples import S, ints, t
 from .shape import broadcast_to, reshape
 
 
-@op(home="nn.functional", method=False, samples=[
+@op(home="nn.functional", method=False, positions=("input",), samples=[
     S(ints(2, 3, high=4), t(4, 5)), S(ints(3, high=4), t(4, 2, grad=False), padding_idx=1),
     S(ints(6, high=3), t(3, 2, grad=False), None, None, 2.0, True),
     S(ints(high=4), t(4, 2)), S(ints(0), t(4, 2)), S(ints(2, 2, high=4), t(4, 0))])

@@ -9,6 +9,7 @@ from collections import namedtuple
 from typing import Any
 
 from ..arrays import Array, dtypes
+from ..arrays.numbers import integer
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .dims import Dim, axes, kept, one_dim, refuse_empty
@@ -20,8 +21,8 @@ from .samples import S, ints, reductions, t
 # ---------------------------------------------------------------- elements at distinct positions
 
 
-@op(contiguous=True, method=False, internal=True, samples=[S(t(3, 4), ints(3, 1, high=4), 1),
-                                          S(t(3, 4), ints(1, 4, high=3), 0)],
+@op(contiguous=True, method=False, internal=True, positions=("indices",), samples=[
+    S(t(3, 4), ints(3, 1, high=4), 1), S(t(3, 4), ints(1, 4, high=3), 0)],
     reference="take_along_dim")
 def pick(xp, input: Array, indices: Array, dim: int):
     """The elements at `indices` along `dim`, which must be distinct.
@@ -31,7 +32,8 @@ def pick(xp, input: Array, indices: Array, dim: int):
     return input[along(indices, input.shape, dim)]
 
 
-@op(method=False, internal=True, samples=[S(t(3, 1), ints(3, 1, high=4), 1, 4)],
+@op(method=False, internal=True, positions=("indices",),
+    samples=[S(t(3, 1), ints(3, 1, high=4), 1, 4)],
     reference=lambda torch: lambda x, i, dim, n: torch.zeros(
         3, n, dtype=x.dtype).scatter(dim, i, x))
 def put_back(xp, input: Array, indices: Array, dim: int, size: int):
@@ -60,7 +62,8 @@ def _(xp, g, indices, dim):
 
 def share_among_equals(xp, g, input, out, input_shape, dim):
     """The gradient of an extremum, divided evenly among the elements that equal it."""
-    attained = input == xp.reshape(out, kept(input_shape, dim))
+    out = xp.reshape(out, kept(input_shape, dim))
+    attained = (input == out) | ((input != input) & (out != out))  # NaN is equal to NaN here
     g = spread(xp, g, input_shape, dim) * attained
     return g / xp.sum(attained * xp.ones_like(input), axis=axes(dim, len(input_shape)),
                       keepdims=True)
@@ -176,6 +179,7 @@ def _extremum(name, input, other, keepdim, aliases, whole, pairwise, where):
     if not isinstance(keepdim, bool):
         raise TypeError(f"{name}: keepdim must be a bool, got {type(keepdim).__name__}")
     one_dim(name, dim)
+    dim = integer(f"{name}: dim", dim)
     refuse_empty(name, input.shape, dim)
     indices = where(input.int() if input.dtype is dtypes.bool_ else input, dim, True)
     return chosen(input, indices, dim, keepdim)

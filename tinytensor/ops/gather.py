@@ -13,7 +13,9 @@ from collections.abc import Sequence
 import numpy
 
 from ..arrays import Array, devices
+from ..arrays.numbers import is_number, python_number
 from ..autograd import graph
+from ..autograd.modes import mode
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_integers, need_one_of
@@ -25,6 +27,7 @@ from .index import (
     as_index,
     as_value,
     check_positions,
+    copied,
     fill_value,
     getitem,
     positions,
@@ -38,9 +41,9 @@ from .shape import broadcast_to, reshape
 
 
 def _integers(name, index):
-    """The array of positions; checks its dtype."""
+    """The array of positions, a copy if a node may save it (see `copied`); checks its dtype."""
     need_integers(name, index._array)
-    return index._array
+    return index._array.copy() if mode.enabled else index._array
 
 
 def _same_dtype(name, input, source):
@@ -66,15 +69,17 @@ def _places(name, input, dim, index, source_shape):
         IndexError: a position that does not exist.
     """
     array = _integers(name, index)
+    (axis,) = axes(dim, input.ndim) or (0,)
+    if not array.size:  # nothing to read or write, whatever the ranks
+        return along(array.reshape((0,) * max(input.ndim, 1)), (0,) * max(input.ndim, 1), 0)
     array = array if array.ndim else array.reshape(1)
     if array.ndim != max(input.ndim, 1) or len(source_shape) != array.ndim:
         raise RuntimeError(f"{name}: input {tuple(input.shape)}, index {tuple(index.shape)} and "
                            f"source {tuple(source_shape)} must have equally many dimensions")
-    (axis,) = axes(dim, input.ndim) or (0,)
     shape = tuple(input.shape) or (1,)
     for i, n in enumerate(array.shape):
         for what, limit in (("input", shape), ("source", source_shape)):
-            if array.size and n > limit[i] and not (what == "input" and i == axis):
+            if n > limit[i] and not (what == "input" and i == axis):
                 raise RuntimeError(f"{name}: the index of shape {tuple(index.shape)} is larger at "
                                    f"dimension {i} than the {what} of shape {tuple(limit)}")
     check_positions(name, array, shape, axis, negative=False)
@@ -120,7 +125,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | float | None =
         IndexError: a position outside of [0, n - 1].
     """
     src = value if src is None else src
-    if isinstance(src, int | float):
+    if is_number(src):
         src = as_value(fill_value("scatter", input, src), input).to(input.device)
         src = broadcast_to(src, index.shape)
     if reduce is not None:
@@ -135,6 +140,8 @@ def _scattered(name, input, dim, index, src):
     """The index to write at, and the part of `src` to write."""
     src = _with_a_dim(src)
     at = _places(name, input, dim, index, tuple(src.shape))
+    if not index.numel():
+        return at, getitem(src, (slice(0),) * src.ndim).reshape((0,) * max(input.ndim, 1))
     return at, getitem(src, tuple(slice(n) for n in index.shape or (1,)))
 
 
@@ -326,6 +333,32 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *,
 
 
 @composed(inplace=True, samples=[
+    *(S(t(4), 0, ints(6, high=4), t(6), how) for how in ("prod", "mean", "amax", "amin")),
+    S(t(3, 4), -1, ints(5, high=4), t(3, 5), "mean", include_self=False),
+    S(ints(4), 0, ints(6, high=4), ints(6, low=-5), "mean"),
+    S(t(), 0, ints(1, high=1), t(), "prod")])
+def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *,
+                 include_self: bool = True) -> Tensor:
+    """Reduces the slices at `index` along `dim` with those of the source, by "prod", "mean",
+    "amax" or "amin".
+
+    `include_self=False` excludes the input's slice where at least one is written.
+
+    Shapes: (*, n, *), (k), (*, k, *) -> (*, n, *).
+
+    Raises:
+        RuntimeError: another shape or dtype of the source; another `reduce`.
+        IndexError: a position outside of [0, n - 1].
+    """
+    need_one_of("index_reduce", "reduce", reduce, ("prod", "mean", "amax", "amin"))
+    at = _slices("index_reduce", input, dim, index)
+    source = _as_slices("index_reduce", input, at, source)
+    places = reshape(index, (-1, *[1] * (source.ndim - len(at))))
+    return reshape(scatter_reduce(_with_a_dim(input), dim, broadcast_to(places, source.shape),
+                                  source, reduce, include_self=include_self), input.shape)
+
+
+@composed(inplace=True, samples=[
     S(t(3, 4), 0, ints(1, high=3), t(1, 4)), S(t(3, 4), 1, ints(1, high=4), t(3, 1)),
     S(t(3), 0, ints(0), t(0)), S(t(), 0, ints(1, high=1), t(1))])
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
@@ -353,8 +386,11 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | float) ->
     Raises:
         IndexError: a position outside of [-n, n - 1].
     """
-    at = _slices("index_fill", input, dim, index, negative=True)
-    value = fill_value("index_fill", input, value)
+    *before, places = _slices("index_fill", input, dim, index, negative=True)
+    size = input.shape[dim] if input.ndim else 1
+    # Each slice once, or the gradient of the value would count it several times.
+    at = (*before, devices.array_module(places).unique(places % max(size, 1)))
+    value = fill_value("index_fill", input, python_number(value))
     if not hasattr(value, "ndim"):
         value = as_value(value, input).to(input.device)
     return reshape(setitem(_with_a_dim(input), value, at), input.shape)
@@ -382,6 +418,7 @@ def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor,
     _same_dtype("index_put", input, values)
     keys = tuple(WHOLE if k is None else _with_a_dim(k) for k in indices)
     _, at = as_index(input, keys)
+    at = copied(at)
     if not accumulate:
         return setitem(input, values, at)
     selected = input._array[at].shape
@@ -438,8 +475,9 @@ def _mask(name, input, mask):
         raise RuntimeError(f"{name}: the input of shape {tuple(input.shape)} and the mask of "
                            f"shape {tuple(mask.shape)} do not broadcast") from None
     xp = devices.array_module(mask._array)
+    array = mask._array.copy() if mode.enabled else mask._array
     return input if tuple(input.shape) == shape else broadcast_to(input, shape), \
-        xp.broadcast_to(mask._array, shape)
+        xp.broadcast_to(array, shape)
 
 
 @composed(samples=[S(t(3, 4), bools(3, 4)), S(t(3, 4), bools(4)), S(t(4), bools(3, 1)),

@@ -18,6 +18,7 @@ from typing import Any
 import numpy
 
 from ..arrays import Array, devices, dtypes
+from ..arrays.numbers import integer, integers, is_integer, is_number, python_number
 from ..autograd import engine, graph
 from ..autograd.modes import mode
 from ..autograd.op import Op
@@ -74,6 +75,7 @@ def _as_key(tensor, key):
         if key.step is not None and key.step < 1:
             raise ValueError("the step of a slice must be at least 1; use flip()")
         return key
+    key = python_number(key)
     if key is None or key is Ellipsis or isinstance(key, bool | int):
         return key
     if isinstance(key, list | tuple | range):
@@ -265,7 +267,10 @@ def read(tensor, key):
         return getitem(tensor, (key, Ellipsis))
     basic, advanced = as_index(tensor, key)
     view = tensor if basic is None else getitem(tensor, basic)
-    return view if advanced is None else select_at(view, advanced)
+    if advanced is None:
+        return view
+    return select_at(view, copied(advanced) if view._node is not None and mode.enabled
+                     else advanced)
 
 
 def select_at(input, index):
@@ -274,6 +279,11 @@ def select_at(input, index):
     if not selected._array.flags.c_contiguous:
         selected._array = selected._array.copy()
     return selected
+
+
+def copied(index):
+    """The index with copies of its arrays, for a node: a program may reuse their memory."""
+    return tuple(k.copy() if devices.is_array(k) else k for k in index)
 
 
 # ---------------------------------------------------------------- writing
@@ -338,7 +348,8 @@ def write(tensor, key, value):
     view._note_write("__setitem__")
     if (view._node is not None or value._node is not None) and mode.enabled:
         view._overwritten(setitem.op.leave_node(
-            (view._node, value._node), view, index=advanced, value_shape=value._array.shape))
+            (view._node, value._node), view, index=copied(advanced),
+            value_shape=value._array.shape))
 
 
 def assign(tensor, value, name, index=(Ellipsis,)):
@@ -396,7 +407,7 @@ def along(index, shape, dim):
         for i, n in enumerate(shape))
 
 
-@op(contiguous=True, samples=[
+@op(contiguous=True, positions=("indices",), samples=[
     S(t(3, 4), ints(3, 2, high=4), 1), S(t(3, 4), ints(2, 4, high=3), 0),
     S(t(3), ints(5, high=3), 0), S(t(3, 4), ints(6, high=12)), S(t(3, 4), ints(1, 2, high=4), -1),
     S(t(1, 4), ints(3, 2, high=4), 1), S(t(2, 3), ints(2, 0), 1)],
@@ -471,8 +482,9 @@ def where_or_positions(condition: Tensor, input: Tensor | float | None = None,
     if condition.dtype is not dtypes.bool_:
         raise RuntimeError(f"where: the condition must be bool, got {condition.dtype}; compare, "
                            "or convert it with .bool()")
-    if isinstance(input, int | float) and isinstance(other, int | float):
-        input = condition.new_full((), input, dtype=dtypes.of_number(input))
+    if not isinstance(input, graph.Tensor) and is_number(input) and is_number(other):
+        number = python_number(input)
+        input = condition.new_full((), number, dtype=dtypes.of_number(number))
     return where(condition, input, other)
 
 
@@ -585,12 +597,14 @@ def split(input: Tensor, split_size_or_sections: int | Sequence[int],
     Shapes: (n, *) -> (n1, *), (n2, *), ...
     """
     (axis,) = _axis("split", dim, input)
-    size, wanted = input.shape[axis], split_size_or_sections
-    if isinstance(wanted, int):
+    size, wanted = input._array.shape[axis], split_size_or_sections
+    if is_integer(wanted):
+        wanted = integer("split: split_size", wanted)
         if wanted < 1 and not (wanted == size == 0):
             raise RuntimeError(f"split: the size of a piece must be positive, got {wanted}")
         slices = _sections(size, max(wanted, 1))
     else:
+        wanted = integers("split: split_sizes", wanted)
         if sum(wanted) != size or min(wanted, default=0) < 0:
             raise RuntimeError(f"split: sizes {list(wanted)} do not add up to {size}, the size of "
                                f"dim {dim} of {tuple(input.shape)}")
@@ -606,12 +620,12 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
     Shapes: (n, *) -> (m, *), (m, *), ...
     """
+    chunks = integer("chunk: chunks", chunks)
     if chunks < 1:
         raise RuntimeError(f"chunk: the number of chunks must be positive, got {chunks}")
     (axis,) = _axis("chunk", dim, input)
-    if not input.shape[axis]:
-        return split(input, [0] * chunks, dim)
-    return split(input, -(-input.shape[axis] // chunks), dim)
+    size = input._array.shape[axis]
+    return split(input, -(-size // chunks) if size else [0] * chunks, dim)
 
 
 @composed(samples=[S(t(3, 2)), S(t(2, 3), 1), S(t(3), -1), S(t(0, 3))])
@@ -619,7 +633,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along a dim, without it, as views. Shapes: (n, *) -> n times (*)."""
     (axis,) = _axis("unbind", dim, input)
     return in_pieces("unbind", input,
-                     [(*[WHOLE] * axis, i, Ellipsis) for i in range(input.shape[axis])],
+                     [(*[WHOLE] * axis, i, Ellipsis) for i in range(input._array.shape[axis])],
                      lambda pieces, xp: xp.stack(pieces, axis))
 
 
@@ -627,7 +641,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
                                                                S(t(2, 3), ())])
 def flip(xp, input: Array, dims: int | Sequence[int]):
     """The order along `dims` reversed, as a copy. Shapes: (*) -> (*)."""
-    dims = (dims,) if isinstance(dims, int) else tuple(dims)
+    dims = integers("flip: dims", dims)
     over = axes(dims, input.ndim) if dims else ()  # to `axes`, no dims are all of them
     return xp.flip(input, axis=over).copy()
 

@@ -13,6 +13,7 @@ import numpy
 
 from ..arrays import Array, devices
 from ..arrays.dispatch import KernelSettings
+from ..arrays.numbers import argument, integers
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .dims import axes
@@ -216,23 +217,31 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 
 @composed(method=False, samples=[
     S(t(2, 3, 4), t(3, 4, 5)), S(t(2, 3), t(4, 5), 0), S(t(2, 3, 4), t(4, 3), ([1, 2], [1, 0])),
-    S(t(2, 3), t(3), dims=1), S(t(2, 3), t(2, 3), 2)])
+    S(t(2, 3), t(3), dims=1), S(t(2, 3), t(2, 3), 2),
+    S(t(2, 1, 3), t(2, 4, 3), ([0, 1], [0, 1]))])
 def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
     """Sums of products over `dims`: the last of `a` with the first of `b`, or two lists of dims.
 
-    Shapes: (*, k), (k, +) -> (*, +).
+    Shapes: (*, k), (k, +) -> (*, +). A size of 1 is broadcast to that of the other dim.
 
     Raises:
         RuntimeError: dims of different sizes.
     """
+    dims = argument(dims)
     if isinstance(dims, int):
         if not 0 <= dims <= min(a.ndim, b.ndim):
             raise RuntimeError(f"tensordot: {dims} dims of shapes {tuple(a.shape)} and "
                                f"{tuple(b.shape)}")
         over_a, over_b = tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims))
     else:
-        over_a, over_b = (axes(tuple(d) if not isinstance(d, int) else d, x.ndim) if d != [] else ()
-                          for d, x in zip(dims, (a, b), strict=True))
+        given = [integers("tensordot: dims", d) for d in dims]
+        over_a, over_b = (axes(d, x.ndim) if d else ()
+                          for d, x in zip(given, (a, b), strict=True))
+    if len(over_a) == len(over_b):  # a dim of size 1 is broadcast: its other side is summed alone
+        alone_a = [i for i, j in zip(over_a, over_b, strict=True) if a.shape[i] != b.shape[j] == 1]
+        alone_b = [j for i, j in zip(over_a, over_b, strict=True) if b.shape[j] != a.shape[i] == 1]
+        a = a.sum(alone_a, True) if alone_a else a
+        b = b.sum(alone_b, True) if alone_b else b
     sizes_a, sizes_b = [a.shape[i] for i in over_a], [b.shape[i] for i in over_b]
     if sizes_a != sizes_b:
         raise RuntimeError(f"tensordot: {tuple(a.shape)} and {tuple(b.shape)}: the sizes "
@@ -436,6 +445,50 @@ def trace(input: Tensor) -> Tensor:
     """
     _check_ranks("trace", (2,), input)
     return input.diagonal().sum()
+
+
+# ---------------------------------------------------------------- covariances
+
+
+@composed(samples=[
+    S(t(3, 5)), S(t(5)), S(t(3, 5), correction=0), S(t(3, 5), fweights=ints(5, low=1, high=4)),
+    S(t(3, 5), aweights=t(5, low=0.1, grad=False)), S(t(2, 4), correction=2, fweights=ints(
+        4, low=1, high=4), aweights=t(4, low=0.1, grad=False))])
+def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None,
+        aweights: Tensor | None = None) -> Tensor:
+    """The covariances of variables, one a row, over their observations, one a column.
+
+    `fweights` are numbers of repetitions, `aweights` weights of importance, of each observation.
+
+    Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
+
+    Raises:
+        RuntimeError: more than 2 dims.
+    """
+    if input.ndim > 2:
+        raise RuntimeError(f"cov: needs at most 2 dimensions, got shape {tuple(input.shape)}")
+    x = reshape(input, (1, -1)) if input.ndim < 2 else input
+    x = x if x.dtype.is_floating_point else x.float()
+    given = [w for w in (fweights, aweights) if w is not None]
+    weights = math.prod(given[1:], start=given[0]).to(x.dtype) if given else x.new_ones(x.shape[1])
+    total = weights.sum()
+    importance = total if aweights is None else (weights * aweights).sum()
+    left = (total - correction * importance / total).clamp(min=0)
+    centred = x - ((x * weights).sum(1) / total).unsqueeze(1)
+    return matmul(centred * weights, centred.t()).squeeze() / left
+
+
+@composed(samples=[S(t(3, 5)), S(t(2, 2))])
+def corrcoef(input: Tensor) -> Tensor:
+    """The correlation coefficients of variables, one a row: covariances over both deviations.
+
+    Shapes: (n, m) -> (n, n), or (m) -> ().
+    """
+    covariances = cov(input)
+    if not covariances.ndim:
+        return covariances / covariances
+    deviations = covariances.diagonal().sqrt()
+    return (covariances / deviations.unsqueeze(1) / deviations).clamp(-1, 1)
 
 
 # ---------------------------------------------------------------- linear layers

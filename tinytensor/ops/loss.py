@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from ..arrays.numbers import python_number
 from ..autograd.frames import warn
 from ..autograd.table import composed
 from ..tensors.tensor import Tensor
@@ -135,9 +136,9 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
 
 def _huber(input: Tensor, target: Tensor, delta: float) -> Tensor:
     """error² / 2 up to |error| = delta, continued by its tangent."""
-    error = input - target
-    size = error.abs()
-    return where(size < delta, 0.5 * square(error), delta * (size - 0.5 * delta))
+    size = (input - target).abs()
+    bounded = size.clamp(max=delta)  # without a square, whose gradient is NaN at infinity
+    return bounded * (size - 0.5 * bounded)
 
 
 @composed(home="nn.functional", method=False, samples=[
@@ -219,13 +220,14 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: 
         ValueError: a negative variance, or one of another shape; another reduction.
     """
     need_one_of("gaussian_nll_loss", "reduction", reduction, REDUCTIONS, ValueError)
+    var = python_number(var)
     if isinstance(var, int | float):
         least, log_var = var, math.log(max(var, eps))
         var = max(var, eps)
     else:
         least = var._array.min() if var.numel() else 0.0
         var = _fitting_variance(input, var)
-        var = var + (var.clamp(min=eps) - var).detach()
+        var = where(var < eps, var - var.detach() + eps, var)
         log_var = log(var)
     if least < 0:
         raise ValueError(f"gaussian_nll_loss: var must not be negative, got {least}")

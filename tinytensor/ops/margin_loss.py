@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from ..arrays import dtypes
@@ -11,7 +12,7 @@ from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from . import distance
 from .cross_entropy import check_class_weight, logit_cross_entropy
-from .elementwise import minimum, relu, square
+from .elementwise import clamp_min, minimum, relu, square
 from .embedding import one_hot
 from .index import take_along_dim, where
 from .loss import check_same_shape, reduced
@@ -47,7 +48,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *,
 
     Shapes: (*), (*) -> (), or (*) for reduction "none".
     """
-    losses = where(target != -1, input, 0.0) + where(target != 1, relu(margin - input), 0.0)
+    losses = where(target != -1, input, 0.0) + where(target != 1, clamp_min(margin - input, 0), 0.0)
     return reduced("hinge_embedding_loss", losses, reduction)
 
 
@@ -68,7 +69,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     if len(set(map(len, shapes))) > 1:
         raise RuntimeError("margin_ranking_loss: the inputs and the target must have the same "
                            f"number of dims, got shapes {', '.join(map(str, shapes))}")
-    losses = relu(-target * (input1 - input2) + margin)
+    losses = clamp_min(-target * (input1 - input2) + margin, 0)
     return reduced("margin_ranking_loss", losses, reduction)
 
 
@@ -103,18 +104,19 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
 
 
 def _as_rows(name: str, input: Tensor, target: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Scores as (N, C); checks that the target has `shape`.
+    """Scores as (N, C); checks that the target has `shape`. A 0-d score is that of one class.
 
     Raises:
         RuntimeError: scores with no classes, or in more than two dims; a target of another shape.
     """
-    if input.ndim not in (1, 2) or not input.shape[-1]:
+    if input.ndim > 2 or 0 in input.shape[-1:]:
         raise RuntimeError(f"{name}: expects scores of shape (C) or (N, C), got "
                            f"{tuple(input.shape)}")
-    if tuple(target.shape) not in ((shape,) if input.ndim == 2 else (shape, (1,))):
+    one = input.ndim < 2 and math.prod(shape) == 1
+    if tuple(target.shape) not in ((shape, (1,), ()) if one else (shape,)):
         raise RuntimeError(f"{name}: scores of shape {tuple(input.shape)} need a target of shape "
                            f"{shape}, got {tuple(target.shape)}")
-    return input.reshape((-1, input.shape[-1]))
+    return input.reshape((-1, *(input.shape[-1:] or (1,))))
 
 
 def _check_classes(name: str, target: Tensor, low: int, classes: int) -> None:
@@ -191,7 +193,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
         margins = margins * weight[labels]
     others = one_hot(labels.squeeze(1), classes) == 0
     losses = (margins * others).sum(1) / classes
-    return reduced(name, losses.reshape(input.shape[:-1]), reduction)
+    return reduced(name, losses.reshape(target.shape), reduction)
 
 
 @composed(home="nn.functional", method=False, samples=[
@@ -248,7 +250,7 @@ def _triplet(name: str, anchor: Tensor, positive: Tensor, negative: Tensor,
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = minimum(far, distance(positive, negative))
-    return reduced(name, relu(margin + near - far), reduction)
+    return reduced(name, clamp_min(margin + near - far, 0), reduction)
 
 
 @composed(home="nn.functional", method=False, samples=[
@@ -270,5 +272,6 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
                            f"and (), got shapes {', '.join(map(str, shapes))}")
     squares = ((square(input1).sum(-1) + 1e-12) * (square(input2).sum(-1) + 1e-12))
     cosine = (input1 * input2).sum(-1) / squares.sqrt()
-    losses = where(target == 1, 1 - cosine, 0.0) + where(target == -1, relu(cosine - margin), 0.0)
+    losses = where(target == 1, 1 - cosine, 0.0) \
+        + where(target == -1, clamp_min(cosine - margin, 0), 0.0)
     return reduced("cosine_embedding_loss", losses, reduction)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy
@@ -42,13 +43,18 @@ def checked_for_failure(xp, name, problem, sick, function, A, *rest):
     """function(A, ...), or an error that names the first matrix of the batch that is `sick`.
 
     If LAPACK reports a failure, NumPy raises and CuPy returns numbers that are not finite.
+    LAPACK also reports a matrix with NaN as singular; its result is NaN, as in PyTorch.
     """
     try:
         out = function(A, *rest)
         if xp is numpy or bool(xp.isfinite(out).all()) or not bool(xp.isfinite(A).all()):
             return out
     except NotSolvable:
-        pass
+        nans = has_nan(xp, A)
+        if sick is is_singular and bool(nans.any()):
+            numbers = xp.where(nans, xp.eye(A.shape[-1], dtype=A.dtype), A)
+            out = checked_for_failure(xp, name, problem, sick, function, numbers, *rest)
+            return xp.where(nans, math.nan, out)
     where = ""
     if len(A.shape) > 2:
         failed = xp.flatnonzero(sick(xp, A))
@@ -56,20 +62,28 @@ def checked_for_failure(xp, name, problem, sick, function, A, *rest):
     raise LinAlgError(f"{name}: {where}{problem} (the input has shape {tuple(A.shape)})")
 
 
+def has_nan(xp, A):
+    """Whether each matrix has a NaN. Shapes: (*, n, m) -> (*, 1, 1)."""
+    return xp.isnan(A).any(axis=(-2, -1), keepdims=True)
+
+
 def is_singular(xp, A):
     return xp.linalg.slogdet(A)[0] == 0
 
 
 def is_not_definite(xp, A):
-    return xp.linalg.eigvalsh(A)[..., 0] <= 0
+    lowest = xp.linalg.eigvalsh(A)[..., 0]
+    return ~((lowest > 0) & xp.isfinite(A).all(axis=(-2, -1)))
 
 
-def converged(name, function, A, *rest, **options):
+def converged(name, xp, function, A, *rest, **options):
+    """function(A, ...), or an error that names the op; LAPACK may iterate over inf for ever."""
+    if not bool(xp.isfinite(A).all()):
+        raise LinAlgError(f"{name}: the input of shape {tuple(A.shape)} contains NaN or inf")
     try:
         return function(A, *rest, **options)
     except NotSolvable as error:
-        raise LinAlgError(f"{name}: {error}; the input of shape {tuple(A.shape)} may contain NaN "
-                          "or inf") from None
+        raise LinAlgError(f"{name}: {error}; the input has shape {tuple(A.shape)}") from None
 
 
 # ---------------------------------------------------------------- helpers of the rules

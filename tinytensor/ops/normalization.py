@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ..arrays import Array, dtypes
+from ..arrays.numbers import integers
 from ..autograd.modes import no_grad
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -90,7 +91,9 @@ def _trailing(name, input, normalized_shape, **affine):
     Raises:
         RuntimeError: the input does not end in it; a weight or bias has another shape.
     """
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = normalized_shape
+    if shape.__class__ is not tuple:
+        shape = integers(f"{name}: normalized_shape", shape)
     if not shape or tuple(input.shape[-len(shape):]) != shape:
         raise RuntimeError(f"{name}: an input of shape {tuple(input.shape)} does not end in "
                            f"normalized_shape {shape}")
@@ -208,6 +211,8 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
         ValueError: only one value for each channel in training, which has no variance.
         RuntimeError: missing statistics, or shapes that do not fit.
     """
+    if tuple(input.shape) == (0,):
+        return input.clone()
     channels, shape = _channels("batch_norm", input, running_mean=running_mean,
                                 running_var=running_var, weight=weight, bias=bias)
     if not training:

@@ -29,6 +29,7 @@ def vector_norm(x: Tensor, ord: float = 2, dim: Dim = None, keepdim: bool = Fals
                 dtype: dtypes.dtype | None = None) -> Tensor:
     """(Σ |x|^ord)^(1/ord) over `dim` (int, tuple or all); its limits for ord inf, -inf and 0.
 
+    The gradient of an element that is 0, or of a norm that is 0, counts as 0.
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
 
     Raises:
@@ -45,11 +46,16 @@ def vector_norm(x: Tensor, ord: float = 2, dim: Dim = None, keepdim: bool = Fals
     size = x.abs()
     if math.isinf(ord):
         return (amax if ord > 0 else amin)(size, dim, keepdim)
-    if ord == 0:
-        return sum_(x != 0, dim, keepdim).to(x.dtype)
+    zero = x == 0
+    if ord == 0:  # counts with a derivative of 0
+        return sum_(where(zero, 0.0, where(zero, x, 1.0)), dim, keepdim)
     if ord == 1:
         return sum_(size, dim, keepdim)
-    return root(sum_(size ** ord, dim, keepdim), ord)
+    if ord < 1:  # the derivative of |x| ** ord at 0 is infinite; that of the norm counts as 0
+        powers = where(zero, 0.0 if ord > 0 else math.inf, where(zero, 1.0, size) ** ord)
+    else:
+        powers = size ** ord
+    return root(sum_(powers, dim, keepdim), ord)
 
 
 def _normed(name, x, dtype):
@@ -84,8 +90,7 @@ def matrix_norm(A: Tensor, ord: str | float = "fro",  # noqa: N803
         return vector_norm(x, 2, (rows, columns), keepdim)
     if ord in (1, -1, math.inf, -math.inf):
         along, across = (rows, columns) if ord in (1, -1) else (columns, rows)
-        sums = sum_(x.abs(), along, True)
-        norms = (amax if ord > 0 else amin)(sums, across, True)
+        norms = _extremum(sum_(x.abs(), along, True), across, ord > 0, True)
     else:
         norms = _of_singular_values(x.movedim((rows, columns), (-2, -1)), ord)
         norms = norms.unsqueeze(-1).unsqueeze(-1).movedim((-2, -1), (rows, columns))
@@ -94,7 +99,14 @@ def matrix_norm(A: Tensor, ord: str | float = "fro",  # noqa: N803
 
 def _of_singular_values(x, ord):
     values = svdvals(x)
-    return sum_(values, -1) if ord == "nuc" else (amax if ord > 0 else amin)(values, -1)
+    return sum_(values, -1) if ord == "nuc" else _extremum(values, -1, ord > 0)
+
+
+def _extremum(sizes, dim, largest, keepdim=False):
+    """The largest or smallest size; the largest of none is 0."""
+    if largest and not sizes.shape[dim]:
+        return sum_(sizes, dim, keepdim)
+    return (amax if largest else amin)(sizes, dim, keepdim)
 
 
 @composed(home="linalg", method=False, samples=[
@@ -107,10 +119,16 @@ def norm(A: Tensor, ord: str | float | None = None, dim: Dim = None,  # noqa: N8
     It is a matrix norm if `dim` has two dims, or if `dim` is None and A is a matrix.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
+
+    Raises:
+        RuntimeError: an `ord` without a `dim`, and A is neither a vector nor a matrix.
     """
     if ord is None:
         return vector_norm(A, 2, dim, keepdim, dtype=dtype)
-    pair = (-2, -1) if dim is None and A.ndim > 1 else dim
+    if dim is None and A.ndim not in (1, 2):
+        raise RuntimeError(f"linalg.norm: ord {ord!r} without a dim is for a vector or a matrix, "
+                           f"got shape {tuple(A.shape)}; give the dim or the two dims")
+    pair = (-2, -1) if dim is None and A.ndim == 2 else dim
     if isinstance(pair, tuple | list) and len(pair) == 2:
         return matrix_norm(A, ord, pair, keepdim, dtype=dtype)
     return vector_norm(A, ord, dim, keepdim, dtype=dtype)
@@ -170,10 +188,14 @@ def _cond_of_pytorch(torch):
 def cond(A: Tensor, p: str | float | None = None) -> Tensor:  # noqa: N803
     """The condition number: the norm of A times that of its inverse; inf for a singular A.
 
+    It is 0 for a matrix without elements.
+
     p is the `ord` of `linalg.matrix_norm`; None is 2. For 2 and -2 A need not be square.
 
     Shapes: (*, n, m) -> (*).
     """
+    if 0 in A.shape[-2:]:
+        return sum_(A, (-2, -1))
     if p in (None, 2, -2):
         values = svdvals(A)
         largest, smallest = values[..., 0], values[..., -1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..arrays import Array
+from ..arrays.numbers import integers
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .arrange import piece
@@ -89,7 +90,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant",
         NotImplementedError: another mode; a mode other than "constant", unless it pads the last 1,
             2 or 3 dims of a Tensor with 1 or 2 dims more.
     """
-    sides = _sides(tuple(pad), input, mode, value)
+    sides = _sides(integers("pad: pad", pad), input, mode, value)
     if mode == "constant":
         cut = _crop(input, sides)
         positive = tuple((max(a, 0), max(b, 0)) for a, b in sides)
@@ -120,7 +121,8 @@ def _sides(given, input, mode, value):
             "the last 1, 2 or 3 dims of a Tensor that has 1 or 2 more")
     pairs = tuple(zip(given[::2], given[1::2], strict=True))[::-1]
     sides = ((0, 0),) * (input.ndim - count) + pairs
-    least = 0 if mode in ("constant", "circular") else 1  # the size that must be left
+    # PyTorch's reflect and replicate of one dim leave at least one element.
+    least = int(count == 1 and mode in ("reflect", "replicate"))
     for (a, b), n in zip(sides[-count:] if count else (), input.shape[-count:], strict=False):
         if a + b + n < least or -a > n or -b > n:
             raise RuntimeError(f"pad: ({a}, {b}) cuts off more than the {n} elements there are")

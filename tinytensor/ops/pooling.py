@@ -19,11 +19,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..arrays import Array, dtypes
+from ..arrays.numbers import integer, integers
 from ..autograd.table import op
 from ..tensors import creation
 from .checks import need_floating
 from .convolution import at_least, line_taps, named, per_dim, with_batch
 from .index import setitem
+from .reduce import root
 from .samples import S, ints, t
 from .shape import broadcast_to
 
@@ -59,6 +61,14 @@ class Line:
         """The line with inputs and outputs exchanged."""
         return Line(self.out, self.size, [Tap(tap.ins, tap.outs, tap.weights)
                                           for tap in self.taps])
+
+    def first_taps(self) -> list[int]:
+        """The number of each output's first tap: those before it read the padding."""
+        first = [0] * self.out
+        for k, tap in reversed([*enumerate(self.taps)]):
+            for o in positions(tap.outs):
+                first[o] = k
+        return first
 
     def scaled(self, factors: Sequence[float]) -> Line:
         """The line with the taps of each output multiplied by its factor."""
@@ -194,7 +204,8 @@ def winner(xp, input: Array, axis: int, line: Line):
     """
     shape = _resized(input, axis, line.out)
     best = xp.full(shape, _lowest(input.dtype), dtype=input.dtype)
-    number = xp.zeros(shape, dtype=xp.uint8 if len(line.taps) < 256 else xp.int64)
+    column = xp.asarray(line.first_taps(), dtype=xp.uint8 if len(line.taps) < 256 else xp.int64)
+    number = xp.broadcast_to(column.reshape(-1, *[1] * (input.ndim - axis - 1)), shape).copy()
     for k, tap in enumerate(line.taps):
         outs, values = along(axis, tap.outs), input[along(axis, tap.ins)]
         if k:
@@ -425,7 +436,9 @@ def _adaptive(name, input, dims, output_size):
     """The batched input, whether it was unbatched, and the output size; None keeps a size."""
     input, unbatched = with_batch(name, input, dims)
     size = tuple(input.shape[2:])
-    wanted = output_size if isinstance(output_size, tuple | list) else (output_size,) * dims
+    wanted = [w if w is None else integer(f"{name}: output_size", w)
+              for w in (output_size if isinstance(output_size, tuple | list) else [output_size])]
+    wanted = wanted * dims if len(wanted) == 1 else wanted
     if len(wanted) != dims:
         raise RuntimeError(f"{name}: output_size must be a number or {dims}, got {output_size}")
     wanted = tuple(n if w is None else w for w, n in zip(wanted, size, strict=True))
@@ -503,22 +516,27 @@ adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(
 # ---------------------------------------------------------------- power-average pooling, unpooling
 
 
-def _lp_pool(dims: int, mean: Callable[..., Any]) -> Callable[..., Any]:
+def _lp_pool(dims: int, mean: Callable[..., Any],
+             largest: Callable[..., Any]) -> Callable[..., Any]:
     def lp_pool(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+        if math.isinf(norm_type):  # the limits: the largest and the smallest absolute value
+            sign = 1 if norm_type > 0 else -1
+            return sign * largest(sign * input.abs(), kernel_size, stride, 0, 1, ceil_mode)
         means = mean(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
         elements = math.prod(per_dim(f"lp_pool{dims}d", "kernel_size", kernel_size, dims))
-        return (means.sign() * means.abs() * elements).pow(1 / norm_type)
+        return root(means * elements, norm_type)
 
     x = t(2, 2, *(7, 6, 5)[:dims], low=0.2)
     return named(lp_pool, f"lp_pool{dims}d", f"""(Σ input ** p) ** (1 / p), over {dims}d windows.
 
-    Its derivative does not exist where the sum is 0. Shapes: (N, C, *size) or (C, *size) ->
+    Its derivative where the sum is 0 counts as 0. Shapes: (N, C, *size) or (C, *size) ->
     (N, C, *out) or (C, *out).
     """, samples=[S(x, 2, 2), S(x, 3, 3, 2), S(x, 1.5, 2, ceil_mode=True)])
 
 
 lp_pool1d, lp_pool2d, lp_pool3d = itertools.starmap(
-    _lp_pool, ((1, avg_pool1d), (2, avg_pool2d), (3, avg_pool3d)))
+    _lp_pool, ((1, avg_pool1d, max_pool1d), (2, avg_pool2d, max_pool2d),
+               (3, avg_pool3d, max_pool3d)))
 
 
 def _max_unpool(dims: int) -> Callable[..., Any]:
@@ -532,7 +550,8 @@ def _max_unpool(dims: int) -> Callable[..., Any]:
                                f"{tuple(input.shape)} and {tuple(indices.shape)}")
         size = _unpooled_size(name, input, dims, kernel_size, stride, padding, output_size)
         n, channels = input.shape[:2]
-        places, planes = indices._array.reshape(n * channels, -1), n * channels
+        # A copy: a node saves it, and a program may reuse its memory.
+        places, planes = indices._array.copy().reshape(n * channels, -1), n * channels
         if places.size and not 0 <= int(places.min()) <= int(places.max()) < math.prod(size):
             raise RuntimeError(f"{name}: indices from {int(places.min())} to {int(places.max())} "
                                f"do not lie within an output of {size}; do output_size and "
@@ -568,7 +587,7 @@ def _unpooled_size(name, input, dims, kernel, stride, padding, output_size):
         input.shape[2:], stride, padding, kernel, strict=True))
     if output_size is None:
         return usual
-    wanted = tuple(output_size)[-dims:]
+    wanted = integers(f"{name}: output_size", output_size)[-dims:]
     if len(output_size) not in (dims, dims + 2) or any(
             not n - s < w < n + s for n, s, w in zip(usual, stride, wanted, strict=True)):
         raise ValueError(f"{name}: output_size {tuple(output_size)} is not within the stride "

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
+from ..arrays.numbers import integers
 from ..autograd.table import composed
 from ..tensors import creation
 from ..tensors.tensor import Tensor
@@ -34,13 +35,9 @@ from .shape import cat, own_memory, permute
 
 def _nearest(size, out, scale, align_corners, shift=0.0):
     """The input at the left end of each output's interval, or with shift=0.5 at its middle."""
-    if out == size:
-        places = range(size)
-    elif out == 2 * size:
-        places = [i // 2 for i in range(out)]
-    else:  # in single precision, as in PyTorch, since rounding decides between two neighbours
-        at = (numpy.arange(out, dtype=numpy.float32) + numpy.float32(shift)) * numpy.float32(scale)
-        places = numpy.minimum(numpy.floor(at).astype(int), size - 1).tolist()
+    # In single precision, as in PyTorch, since rounding decides between two neighbours.
+    at = (numpy.arange(out, dtype=numpy.float32) + numpy.float32(shift)) * numpy.float32(scale)
+    places = numpy.minimum(numpy.floor(at).astype(int), size - 1).tolist()
     return ragged(size, [[i] for i in places])
 
 
@@ -127,9 +124,20 @@ def _wanted_sizes(input, size, scale_factor, recompute):
     if scale_factor is None:
         if recompute:
             raise ValueError("interpolate: recompute_scale_factor means nothing beside size")
-        return tuple(map(int, given)), (None,) * len(old)
+        return integers("interpolate: size", given), (None,) * len(old)
     new = tuple(math.floor(n * float(f)) for n, f in zip(old, given, strict=True))
     return new, (None,) * len(old) if recompute else tuple(1 / f for f in given)
+
+
+def _drops_factor(mode, dims, antialias, size, out):
+    """Whether PyTorch computes positions from the sizes although a scale_factor is given.
+
+    It does so where the size stays the same (a factor of 1.1 for 4 elements), for "nearest" only
+    with two dims, and then also where the size doubles.
+    """
+    if mode == "nearest":
+        return dims == 2 and out in (size, 2 * size)
+    return out == size and mode.endswith("linear") and not antialias
 
 
 @composed(home="nn.functional", method=False, samples=[
@@ -186,7 +194,7 @@ def interpolate(input: Tensor, size: int | Sequence[int] | None = None,
     for axis, (n, out, scale) in enumerate(zip(old, new, scales, strict=True), 2):
         if align_corners:
             scale = (n - 1) / (out - 1) if out > 1 else 0.0
-        elif scale is None:
+        elif scale is None or _drops_factor(mode, dims, antialias, n, out):
             scale = n / out
         input = window_sum(input, axis, make(n, out, scale, bool(align_corners)))
     return input
@@ -318,7 +326,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         NotImplementedError: another number of sizes.
         ValueError: a theta that does not fit them; sizes that are not positive.
     """
-    size = tuple(size)
+    size = integers("affine_grid: size", size)
     dims = len(size) - 2
     if dims not in (2, 3):
         raise NotImplementedError(f"affine_grid: size must have 4 or 5 numbers, got {size}")
@@ -350,17 +358,49 @@ def _reflected(x, low, high):
     return where((turns * 0.5).floor() * 2 == turns, rest + low, high - rest)
 
 
-def _unnormalized(x, n, padding_mode, align_corners):
-    """Coordinates in [-1, 1] as positions, moved into the image unless the padding is zeros."""
-    x = (x + 1) * ((n - 1) / 2) if align_corners else ((x + 1) * n - 1) * 0.5
+def _unnormalized(x, n, align_corners):
+    """Coordinates in [-1, 1] as positions."""
+    return (x + 1) * ((n - 1) / 2) if align_corners else (x + 1) * (n / 2) - 0.5
+
+
+def _padded(x, n, padding_mode, align_corners):
+    """Positions moved into the image unless the padding is zeros; NaN becomes 0.
+
+    The border itself counts as outside: there the gradient is 0.
+    """
     if padding_mode == "reflection":
         x = _reflected(x, 0.0, n - 1.0) if align_corners else _reflected(x, -0.5, n - 0.5)
-    return x if padding_mode == "zeros" else x.clamp(0.0, n - 1.0)
+    if padding_mode == "zeros":
+        return x
+    return where((x > 0) & (x < n - 1), x, x.detach().nan_to_num().clamp(0.0, n - 1.0))
+
+
+def _neighbours(x, n, mode, padding_mode, align_corners):
+    """For each neighbour along a dim its position and its share of the result."""
+    if mode == "bicubic":
+        left = x.floor().detach()
+        return [(_padded(left + i, n, padding_mode, align_corners), _cubic_share(x - left, i))
+                for i in (-1, 0, 1, 2)]
+    x = _padded(x, n, padding_mode, align_corners)
+    if mode == "nearest":
+        x = x.round()
+        return [(x, x - x.detach() + 1)]
+    left = x.floor().detach()
+    return [(left, left + 1 - x), (left + 1, x - left)]
+
+
+def _cubic_share(x, i, a=-0.75):
+    """As `_cubic`, of the distance |x - i| for x in [0, 1)."""
+    x = x - i if i <= 0 else i - x
+    if i in (0, 1):
+        return ((a + 2) * x - (a + 3)) * x * x + 1
+    return ((x - 5) * x + 8) * x * a - 4 * a
 
 
 def _check_grid(input, grid, mode, padding_mode):
-    if mode not in ("bilinear", "nearest"):
-        raise ValueError(f"grid_sample: mode must be 'bilinear' or 'nearest', got {mode!r}")
+    if mode not in ("bilinear", "nearest", "bicubic"):
+        raise ValueError("grid_sample: mode must be 'bilinear', 'nearest' or 'bicubic', got "
+                         f"{mode!r}")
     if padding_mode not in ("zeros", "border", "reflection"):
         raise ValueError(f"grid_sample: padding_mode must be 'zeros', 'border' or 'reflection', "
                          f"got {padding_mode!r}")
@@ -369,13 +409,16 @@ def _check_grid(input, grid, mode, padding_mode):
     if dims not in (2, 3) or grid.ndim != input.ndim or grid.shape[-1] != dims:
         raise RuntimeError(f"grid_sample: {shapes} do not fit; write (N, C, H, W) and "
                            "(N, h, w, 2), or (N, C, D, H, W) and (N, d, h, w, 3)")
+    if mode == "bicubic" and dims != 2:
+        raise RuntimeError(f"grid_sample: {shapes}: bicubic is for images with 2 spatial dims")
     if input.shape[0] != grid.shape[0]:
         raise RuntimeError(f"grid_sample: {shapes} differ in their batch")
     if 0 in input.shape[2:]:
         raise RuntimeError(f"grid_sample: {shapes}: there is nothing to sample from")
 
 
-_GRIDS = [{"mode": m, "padding_mode": p, "align_corners": a} for m in ("bilinear", "nearest")
+_GRIDS = [{"mode": m, "padding_mode": p, "align_corners": a}
+          for m in ("bilinear", "nearest", "bicubic")
           for p in ("zeros", "border", "reflection") for a in (False, True)]
 
 
@@ -389,6 +432,8 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
 
     Outside, the image continues as `padding_mode` says: "zeros", "border" or "reflection". With
     `align_corners`, -1 and 1 are the centres of the corner elements, else their outer edges.
+    The gradient of a point on or outside of the border is 0, unless the padding is zeros. At a
+    coordinate that is NaN, the result is NaN, or with padding at the border that of position 0.
 
     Shapes: (N, C, H, W), (N, h, w, 2) -> (N, C, h, w), and likewise with 3 spatial dims.
 
@@ -399,24 +444,28 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
     _check_grid(input, grid, mode, padding_mode)
     n, c, *sizes = input.shape
     dims = len(sizes)
-    at = [_unnormalized(grid[..., dims - 1 - d], size, padding_mode, align_corners)
-          for d, size in enumerate(sizes)]
-    if mode == "nearest":
-        at = [x.round() for x in at]
+    known = None
+    if mode == "bicubic" or padding_mode == "zeros":  # the other ones move a point into the image
+        known = grid.detach().isfinite().all(-1)
+        known = None if bool(known.all()) else known
+    if known is not None:
+        grid = where(known.unsqueeze(-1), grid, 0.0)
+    along = [_neighbours(_unnormalized(grid[..., dims - 1 - d], size, align_corners), size, mode,
+                         padding_mode, align_corners) for d, size in enumerate(sizes)]
     # Pixels are rows of all channels, so that a position in the flattened image selects one.
     pixels = permute(input, (0, *range(2, dims + 2), 1)).reshape(n * math.prod(sizes), c)
     first = creation.arange(n, device=input.device).reshape((n,) + (1,) * dims)
     parts = []
-    for corner in itertools.product((0, 1) if mode == "bilinear" else (0,), repeat=dims):
+    for corner in itertools.product(*along):
         place = first
-        weight = input.new_tensor(1.0)
-        for x, step, size in zip(at, corner, sizes, strict=True):
-            left = x.floor().detach() + step
-            inside = (left >= 0) & (left < size)
-            share = inside * (x - left + 1 if step else left + 1 - x)
-            weight = share * weight
-            place = place * size + left.clamp(0, size - 1).long()
+        weight = input.new_tensor(1.0) if known is None else known.to(input.dtype)
+        for (position, share), size in zip(corner, sizes, strict=True):
+            inside = (position >= 0) & (position < size)
+            weight = inside * share * weight
+            place = place * size + position.detach().clamp(0, size - 1).long()
         rows = getitem(pixels, (place.reshape(-1)._array,))
         parts.append(rows * weight.reshape(-1, 1))
     result = sum(parts[1:], parts[0]).reshape(n, *grid.shape[1:-1], c)
+    if known is not None and mode != "nearest":
+        result = result.masked_fill(~known.unsqueeze(-1), math.nan)
     return permute(result, (0, dims + 1, *range(1, dims + 1))).contiguous()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..arrays import Array, dtypes
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -146,14 +148,15 @@ def logcumsumexp(xp, input: Array, dim: int):
 @logcumsumexp.vjp("input")
 def _(xp, g, input, out, input_shape, dim):
     # d_j = e**(x_j - out_j) r_j with r_j = Σ_{i>=j} g_i e**(out_j - out_i), a recurrence whose
-    # factors are at most 1, since out is ascending. `finite` avoids the NaN of -inf - -inf.
+    # factors are at most 1, since out is ascending. Equal infinities have the ratio 1, not NaN.
     if not input_shape:
         return g
     x, out, g = (xp.swapaxes(a, dim, -1) for a in (input, out, g))
-    finite = xp.where(xp.isfinite(out), out, xp.zeros_like(out))
-    factors = xp.exp(out[..., :-1] - finite[..., 1:])
+    before, after = out[..., :-1], out[..., 1:]
+    factors = xp.where(before == after, 1.0, xp.exp(before - after))
     factors = xp.concatenate([factors, xp.ones_like(x[..., :1])], axis=-1)  # r_n has no successor
-    return xp.swapaxes(xp.exp(x - finite) * recurrence(xp, factors, g), dim, -1)
+    shares = xp.where(x == -math.inf, 0.0, xp.exp(x - out))
+    return xp.swapaxes(shares * recurrence(xp, factors, g), dim, -1)
 
 
 # ---------------------------------------------------------------- extrema

@@ -6,6 +6,7 @@ import math
 from collections import namedtuple
 
 from ..arrays import Array, dtypes
+from ..arrays.numbers import is_number, python_number
 from ..autograd.table import composed, op
 from ..tensors.creation import linspace
 from ..tensors.tensor import Tensor
@@ -164,12 +165,19 @@ def bisect(xp, sequence: Array, values: Array, right: bool):
 
 
 def _as_values(like, values):
-    return like.new_tensor(values) if isinstance(values, bool | int | float) else values
+    """The values as a Tensor. A number takes the dtype of `like`, a fraction a floating one."""
+    if not is_number(values):
+        return values
+    number = python_number(values)
+    if isinstance(number, float) and not like.is_floating_point():
+        return like.new_tensor(number, dtype=dtypes.get_default_dtype())
+    return like.new_tensor(number)
 
 
 @composed(method=False, samples=[
     S(ints(1, low=2), ints(2, 3)), S(ints(2, 1), ints(2, 3), right=True),
-    S(ints(1), 2, side="right", out_int32=True), S(t(0, grad=False), t(3, grad=False))],
+    S(ints(1), 2, side="right", out_int32=True), S(ints(1, low=2, high=3), 2.5),
+    S(t(0, grad=False), t(3, grad=False))],
     scalar=POSITIONS)
 def searchsorted(sorted_sequence: Tensor, input: Tensor | float, *, out_int32: bool = False,
                  right: bool = False, side: str | None = None,
@@ -199,7 +207,8 @@ def searchsorted(sorted_sequence: Tensor, input: Tensor | float, *, out_int32: b
 
 
 @composed(method=False, samples=[S(t(2, 3, grad=False), ints(1)), S(ints(4), ints(1), right=True),
-                                 S(2.5, ints(1), out_int32=True)], scalar=POSITIONS)
+                                 S(2.5, ints(1, low=2, high=3), out_int32=True)],
+          scalar=POSITIONS)
 def bucketize(input: Tensor | float, boundaries: Tensor, *, out_int32: bool = False,
               right: bool = False) -> Tensor:
     """The index of the bucket of each value, between ascending boundaries.
@@ -325,10 +334,12 @@ def isin(elements: Tensor | float, test_elements: Tensor | float, *, assume_uniq
     Raises:
         RuntimeError: bool Tensors.
     """
-    tensors = [x for x in (elements, test_elements) if not isinstance(x, bool | int | float)]
+    tensors = [x for x in (elements, test_elements) if not is_number(x)]
     searched, tests = (_as_values(tensors[0], x).detach() for x in (elements, test_elements))
     for x in (searched, tests):
         refuse_bool_dtype("isin", x)
+    if tests.dtype.is_floating_point:
+        tests = tests[tests == tests]  # NaN equals nothing, and would mislead the search
     if not tests.numel():
         return searched.new_full(tuple(searched.shape), invert, dtype=dtypes.bool_)
     tests = sort(flatten(tests)).values

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy
 
 from ..arrays import Array, devices, dtypes
+from ..arrays.numbers import integers, is_integer
 from ..autograd.errors import broadcast_problem
 from ..autograd.graph import tensor_of
 from ..autograd.table import composed, op
@@ -86,13 +88,16 @@ def _(g, input):
     return devices.to_device(g, target) if devices.is_array(g) else move(g, target)
 
 
-def unknown_size(shape: Sequence[Any], size: int) -> tuple[int, ...]:
+def unknown_size(shape: int | Sequence[int], size: int) -> tuple[int, ...]:
     """A shape with its size of -1, if any, replaced by the one that gives `size` elements.
 
     Raises:
         RuntimeError: the shape does not have `size` elements, or two sizes are -1.
     """
-    shape = tuple(map(int, shape))
+    try:
+        shape = tuple(map(index, shape))  # type: ignore[arg-type]
+    except TypeError:
+        shape = integers("a shape", shape)
     if math.prod(shape) == size and min(shape, default=0) >= 0:
         return shape  # the usual case: no -1
     if shape.count(-1) > 1 or any(n < -1 for n in shape):
@@ -115,7 +120,7 @@ def reshape(input: Array, shape: int | Sequence[int]):
 
     Shapes: (*) -> shape.
     """
-    return input.reshape(unknown_size((shape,) if isinstance(shape, int) else shape, input.size))
+    return input.reshape(unknown_size(shape, input.size))
 
 
 @reshape.vjp("input")
@@ -179,8 +184,8 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     Raises:
         RuntimeError: different numbers of sources and destinations, or one given twice.
     """
-    sources = (source,) if isinstance(source, int) else tuple(source)
-    destinations = (destination,) if isinstance(destination, int) else tuple(destination)
+    sources = integers("movedim: source", source)
+    destinations = integers("movedim: destination", destination)
     if len(sources) != len(destinations):
         raise RuntimeError(f"movedim: {len(sources)} dims {sources} to {len(destinations)} places "
                            f"{destinations}; there must be a place for each")
@@ -237,7 +242,8 @@ def t_(input: Tensor) -> Tensor:
                    S(t(1, 2), ()), S(t(), 0), S(t(1, 1))], array_names=("squeeze",))
 def squeeze(input: Tensor, dim: Dim = None) -> Tensor:
     """Removes the dims of size 1, all or those given; a view. Shapes: (n, 1, m) -> (n, m)."""
-    over = () if dim in ((), []) else axes(dim, input.ndim)
+    none = isinstance(dim, tuple | list) and not dim
+    over = () if none else axes(dim, input.ndim)
     return reshape(input, tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in over))
 
 
@@ -245,7 +251,8 @@ def squeeze(input: Tensor, dim: Dim = None) -> Tensor:
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""
     (at,) = axes(dim, input.ndim + 1)
-    return reshape(input, (*input.shape[:at], 1, *input.shape[at:]))
+    shape = input._array.shape
+    return reshape(input, (*shape[:at], 1, *shape[at:]))
 
 
 @composed(samples=[S(t(2, 3, 4)), S(t(2, 3, 4), 1), S(t(2, 3, 4), 0, 1), S(t())])
@@ -257,8 +264,9 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     (first,), (last,) = axes(start_dim, input.ndim), axes(end_dim, input.ndim)
     if first > last:
         raise RuntimeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
-    merged = math.prod(input.shape[first:last + 1])
-    return reshape(input, (*input.shape[:first], merged, *input.shape[last + 1:]))
+    shape = input._array.shape
+    merged = math.prod(shape[first:last + 1])
+    return reshape(input, (*shape[:first], merged, *shape[last + 1:]))
 
 
 @composed(samples=[S(t(2, 3)), S(t()), S(t(0, 3))], array_names=("ravel",))
@@ -270,7 +278,7 @@ def ravel(input: Tensor) -> Tensor:
 @composed(samples=[S(t(2, 6), 1, (2, 3)), S(t(2, 6), -1, (-1, 2))])
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dim as several, of which one size may be -1. Shapes: (a, b * c) -> (a, b, c)."""
-    if isinstance(sizes, int):
+    if is_integer(sizes):
         raise TypeError(f"unflatten: `sizes` must be a tuple of ints, got {sizes}")
     if not input.ndim or not len(sizes):
         raise RuntimeError(f"unflatten: shape {tuple(input.shape)} to sizes {tuple(sizes)}: both "
@@ -309,11 +317,12 @@ def expand(input: Tensor, size: Sequence[int]) -> Tensor:
     Raises:
         RuntimeError: a size other than 1 would change.
     """
+    size = integers("expand: size", size)
     extra = len(size) - input.ndim
     if extra < 0:
         raise RuntimeError(f"expand: {len(size)} sizes {tuple(size)} for a Tensor of shape "
                            f"{tuple(input.shape)}")
-    old = (1,) * extra + tuple(input.shape)
+    old = (1,) * extra + input._array.shape
     new = tuple(n if s == -1 and i >= extra else s
                 for i, (s, n) in enumerate(zip(size, old, strict=True)))
     for i, (wanted, n) in enumerate(zip(new, old, strict=True)):
@@ -343,7 +352,7 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> Size:
         RuntimeError: they do not broadcast.
         ValueError: a negative size.
     """
-    given = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    given = [integers("broadcast_shapes: a shape", s) for s in shapes]
     if any(n < 0 for s in given for n in s):
         raise ValueError(f"broadcast_shapes: sizes must not be negative: {given}")
     result: list[int] = []

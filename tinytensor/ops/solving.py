@@ -121,7 +121,7 @@ def solve_triangle(xp, A: Array, B: Array, upper: bool, unit: bool):
     Uses the general solver, the only one that CuPy and NumPy share.
     """
     check_square("linalg.solve_triangular", A)
-    T = A * triangle_mask(A, upper, strict=unit)
+    T = xp.where(triangle_mask(A, upper, strict=unit), A, 0.0)  # also beside NaN
     return _solved(xp, "linalg.solve_triangular", T + diagonal_mask(A) if unit else T, B)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 
 from ..arrays import Array, dtypes
+from ..arrays.numbers import is_number
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_one_of, refuse_bool_dtype
 from .dims import axes, refuse_empty
+from .elementwise import lerp_with_number
 from .extrema import chosen, share_among_equals
 from .index import where
 from .reduce import sum_
@@ -273,7 +275,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation, skip_nan):
         weight = 0.5
     out = x.take_along_dim(below.long(), -1)
     if interpolation in ("linear", "midpoint"):
-        out = out + (x.take_along_dim(above.long(), -1) - out) * weight
+        out = lerp_with_number(out, x.take_along_dim(above.long(), -1), weight)
     if keepdim and input.ndim:
         out = out.reshape((1,) * input.ndim + (-1,)) if dim is None \
             else movedim(out.unsqueeze(-2), -2, over[0])
@@ -288,7 +290,7 @@ def _levels(name, input, q, interpolation):
     if not input.numel():
         raise RuntimeError(f"{name}: a Tensor of shape {tuple(input.shape)} has no elements")
     need_one_of(name, "interpolation", interpolation, INTERPOLATIONS)
-    if isinstance(q, bool | int | float):
+    if is_number(q):
         q = input.new_tensor(q)
     if q.ndim > 1 or q.dtype is not input.dtype:
         raise RuntimeError(f"{name}: q must be a number or a Tensor of at most 1 dimension and "

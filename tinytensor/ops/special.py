@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from ..arrays import Array
+from ..arrays.numbers import is_number
 from ..autograd.table import op
 from ..tensors.tensor import Tensor
-from .checks import is_floating, is_number
+from .checks import is_floating
 from .elementwise import sigmoid
 from .samples import S, binary, ints, t, unary
 

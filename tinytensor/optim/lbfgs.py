@@ -11,6 +11,7 @@ from ..arrays.devices import array_module, on
 from ..autograd import versions
 from ..autograd.graph import tensor_of
 from ..autograd.modes import enable_grad, no_grad
+from ..tensors.creation import number_of
 from ..tensors.tensor import Tensor
 from .optimizer import Optimizer, check_at_least_zero
 
@@ -99,10 +100,10 @@ class LBFGS(Optimizer):
             loss, gradient = evaluate()
             for p, values in zip(group["params"], before, strict=True):
                 self._write(p, values)
-            return Trial(t, float(loss), gradient, float(gradient.dot(d)))
+            return Trial(t, float(number_of(loss)), gradient, float(gradient.dot(d)))
 
         first_loss, gradient = evaluate()
-        loss = float(first_loss)
+        loss = float(number_of(first_loss))
         if _largest(gradient) <= group["tolerance_grad"]:
             return first_loss
         for iteration in range(1, group["max_iter"] + 1):
@@ -126,7 +127,7 @@ class LBFGS(Optimizer):
                 break
             if not searching:
                 new_loss, gradient = evaluate()
-                loss = float(new_loss)
+                loss = float(number_of(new_loss))
             if (state["func_evals"] >= last_evaluation
                     or _largest(gradient) <= group["tolerance_grad"]
                     or _largest(t * d) <= tolerance

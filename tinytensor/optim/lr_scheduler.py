@@ -17,7 +17,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar, cast
 
+from ..arrays.numbers import integer, is_integer, is_number, python_number
 from ..autograd.frames import warn
+from ..tensors.creation import number_of
 from ..tensors.tensor import Tensor
 from .optimizer import Optimizer
 
@@ -429,12 +431,12 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1,  # noqa: N803
                  eta_min: float = 0.0, last_epoch: int = -1):
-        if not isinstance(T_0, int) or T_0 <= 0:
+        if not is_integer(T_0) or T_0 <= 0:
             raise ValueError(f"CosineAnnealingWarmRestarts: T_0 must be a positive int, got {T_0}")
-        if not isinstance(T_mult, int) or T_mult < 1:
+        if not is_integer(T_mult) or T_mult < 1:
             raise ValueError("CosineAnnealingWarmRestarts: T_mult must be an int of at least 1, "
                              f"got {T_mult}")
-        if not isinstance(eta_min, float | int):
+        if not is_number(eta_min):
             raise ValueError("CosineAnnealingWarmRestarts: eta_min must be a float or int, got "
                              f"{type(eta_min).__name__}")
         self.T_0 = T_0
@@ -629,7 +631,7 @@ class OneCycleLR(_CyclesMomentum):
                  final_div_factor: float = 1e4, three_phase: bool = False, last_epoch: int = -1):
         check_optimizer(optimizer)
         self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
-        if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
+        if not isinstance(python_number(pct_start), float) or not 0 <= pct_start <= 1:
             raise ValueError(f"OneCycleLR: pct_start must be a float in [0, 1], got {pct_start!r}")
         check_choice("OneCycleLR", "anneal_strategy", anneal_strategy, ("cos", "linear"))
         self._anneal_func_type = anneal_strategy
@@ -677,9 +679,9 @@ class OneCycleLR(_CyclesMomentum):
 
 def _total_steps(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
     def positive(name: str, value: object) -> int:
-        if not isinstance(value, int) or value <= 0:
+        if not is_integer(value) or value <= 0:
             raise ValueError(f"OneCycleLR: {name} must be a positive int, got {value!r}")
-        return value
+        return integer(name, value)
 
     if total_steps is not None:
         return positive("total_steps", total_steps)
@@ -852,7 +854,7 @@ class ReduceLROnPlateau(LRScheduler):
     def step(self, metrics: float | Tensor,  # type: ignore[override]
              epoch: int | None = None) -> None:
         """Advances by one epoch, whose metric is a number or a Tensor with one element."""
-        current = float(metrics)
+        current = float(number_of(metrics))
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(current, self.best):
             self.best = current

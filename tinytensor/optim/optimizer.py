@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
-from ..arrays.devices import array_module, by_device, is_gpu_array, on
+from ..arrays.devices import array_module, by_device, is_array, is_gpu_array, on
 from ..arrays.dispatch import Dispatch
+from ..arrays.numbers import python_number
 from ..autograd import versions
 from ..autograd.frames import warn
 from ..autograd.graph import tensor_of
@@ -50,6 +51,11 @@ def _hooked(step: Step) -> Step:
 
 required = object()  # the default of an option that every group must give
 BLOCK = 1 << 15  # elements updated at a time: they and their state fit into the cache
+
+
+def _without_scalars(option: Any) -> Any:
+    """An option, or a tuple of them, with Python numbers for NumPy scalars."""
+    return tuple(map(python_number, option)) if type(option) is tuple else python_number(option)
 
 
 class Optimizer:
@@ -133,6 +139,7 @@ class Optimizer:
                 raise ValueError(f"a parameter group has no value for the option {name!r}, "
                                  "which has no default")
             group.setdefault(name, default)
+        group = {name: _without_scalars(option) for name, option in group.items()}
         if isinstance(group.get("lr"), float | int | Tensor):
             check_at_least_zero(**{"learning rate": float(group["lr"])})
         if len(set(params)) != len(params):
@@ -324,10 +331,25 @@ def _loaded(name: str, value: Any, parameter: Tensor) -> Any:
 def for_each(name: str, formulas: Callable[..., None]) -> Dispatch:
     """An `update` that calls formulas(xp, group, *prepared) for each parameter."""
     def update(xp: Any, prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> None:
+        check_shapes(name, prepared)
         for arguments in prepared:
             formulas(xp, group, *arguments)
 
     return Dispatch(name, update)
+
+
+def check_shapes(name: str, prepared: list[tuple[Any, ...]]) -> None:
+    """
+    Raises:
+        RuntimeError: a gradient or a state does not have the shape of its parameter.
+    """
+    for parameter, *others in prepared:
+        for other in others:
+            if is_array(other) and other.shape != parameter.shape:
+                raise RuntimeError(
+                    f"{name}.step: a parameter of shape {tuple(parameter.shape)} has a gradient or "
+                    f"a state of shape {tuple(other.shape)}; was the state of another model "
+                    "loaded, or was the parameter replaced? make a new optimizer")
 
 
 def count_step(state: dict[str, Any]) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..arrays import dtypes
+from ..arrays.numbers import is_integer
 from ..autograd.modes import no_grad
 from ..nn.arguments import Device
 from ..nn.module import Module
@@ -159,7 +160,7 @@ class SWALR(LRScheduler):
     def __init__(self, optimizer: Optimizer, swa_lr: float | Sequence[float],
                  anneal_epochs: int = 10, anneal_strategy: str = "cos", last_epoch: int = -1):
         check_choice("SWALR", "anneal_strategy", anneal_strategy, ("cos", "linear"))
-        if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
+        if not is_integer(anneal_epochs) or anneal_epochs < 0:
             raise ValueError("SWALR: anneal_epochs must be an int of at least 0, got "
                              f"{anneal_epochs!r}")
         rates = for_each_group("swa_lr", optimizer, swa_lr)

@@ -496,6 +496,8 @@ def grid_sample(
 
     Outside, the image continues as `padding_mode` says: "zeros", "border" or "reflection". With
     `align_corners`, -1 and 1 are the centres of the corner elements, else their outer edges.
+    The gradient of a point on or outside of the border is 0, unless the padding is zeros. At a
+    coordinate that is NaN, the result is NaN, or with padding at the border that of position 0.
 
     Shapes: (N, C, H, W), (N, h, w, 2) -> (N, C, h, w), and likewise with 3 spatial dims.
 
@@ -659,7 +661,7 @@ def lp_pool1d(
 ) -> Tensor:
     """(Σ input ** p) ** (1 / p), over 1d windows.
 
-    Its derivative does not exist where the sum is 0. Shapes: (N, C, *size) or (C, *size) ->
+    Its derivative where the sum is 0 counts as 0. Shapes: (N, C, *size) or (C, *size) ->
     (N, C, *out) or (C, *out).
     """
 def lp_pool2d(
@@ -668,7 +670,7 @@ def lp_pool2d(
 ) -> Tensor:
     """(Σ input ** p) ** (1 / p), over 2d windows.
 
-    Its derivative does not exist where the sum is 0. Shapes: (N, C, *size) or (C, *size) ->
+    Its derivative where the sum is 0 counts as 0. Shapes: (N, C, *size) or (C, *size) ->
     (N, C, *out) or (C, *out).
     """
 def lp_pool3d(
@@ -677,7 +679,7 @@ def lp_pool3d(
 ) -> Tensor:
     """(Σ input ** p) ** (1 / p), over 3d windows.
 
-    Its derivative does not exist where the sum is 0. Shapes: (N, C, *size) or (C, *size) ->
+    Its derivative where the sum is 0 counts as 0. Shapes: (N, C, *size) or (C, *size) ->
     (N, C, *out) or (C, *out).
     """
 def margin_ranking_loss(
@@ -941,13 +943,14 @@ def scaled_dot_product_attention(
 
     Shapes: (*, L, E), (*, S, E), (*, S, V), mask (*, L, S) -> (*, L, V); batch dims broadcast.
     A bool mask is True where a query attends to a key; a float mask is added to the scores. With
-    `is_causal` query i attends to keys up to i. A query that attends to no key gives 0.
+    `is_causal` query i attends to keys up to i, of those that the mask allows. A query that
+    attends to no key gives 0.
     `dropout_p` applies whenever it is not 0: pass 0 in evaluation. With enable_gqa each key and
     value head (dim -3) is shared by several query heads. Vaswani et al. 2017; Ainslie et al. 2023
     for enable_gqa.
 
     Raises:
-        RuntimeError: shapes or dtypes that do not fit; a mask together with is_causal.
+        RuntimeError: shapes or dtypes that do not fit.
     """
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x sigmoid(x), also called swish. Shapes: (*) -> (*). Elfwing et al. 2018."""

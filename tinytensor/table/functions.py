@@ -77,10 +77,12 @@ from ..ops.shape import cat as concat
 from ..ops.shape import cat as concatenate
 from ..ops.shape import contiguous as contiguous
 from ..ops.elementwise import copysign as copysign
+from ..ops.linalg import corrcoef as corrcoef
 from ..ops.elementwise import cos as cos
 from ..ops.elementwise import cosh as cosh
 from ..ops.distance import cosine_similarity as cosine_similarity
 from ..ops.reduce import count_nonzero as count_nonzero
+from ..ops.linalg import cov as cov
 from ..ops.linalg import _first_cross as cross
 from ..ops.scan import cummax as cummax
 from ..ops.scan import cummin as cummin
@@ -124,6 +126,7 @@ from ..ops.elementwise import fmin as fmin
 from ..ops.elementwise import fmod as fmod
 from ..ops.elementwise import frac as frac
 from ..ops.gather import gather as gather
+from ..ops.elementwise import gcd as gcd
 from ..ops.compare import ge as ge
 from ..ops.linalg import outer as ger
 from ..ops.compare import gt as greater
@@ -140,6 +143,7 @@ from ..ops.gather import index_add as index_add
 from ..ops.gather import index_copy as index_copy
 from ..ops.gather import index_fill as index_fill
 from ..ops.gather import index_put as index_put
+from ..ops.gather import index_reduce as index_reduce
 from ..ops.gather import index_select as index_select
 from ..ops.linalg import inner as inner
 from ..ops.solving import inverse as inverse
@@ -153,6 +157,7 @@ from ..ops.compare import isposinf as isposinf
 from ..ops.compare import isreal as isreal
 from ..ops.linalg import kron as kron
 from ..ops.sorting import kthvalue as kthvalue
+from ..ops.elementwise import lcm as lcm
 from ..ops.compare import le as le
 from ..ops.elementwise import lerp as lerp
 from ..ops.compare import lt as less

@@ -283,7 +283,7 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
         RuntimeError: they do not broadcast.
     """
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
-    """The elements repeated to `shape`, as a read-only view. Shapes: (*) -> shape."""
+    """The elements repeated to `shape`, as a view. Shapes: (*) -> shape."""
 def bucketize(
         input: Operand, boundaries: Tensor, *, out_int32: bool = False, right: bool = False,
 ) -> Tensor:
@@ -388,6 +388,11 @@ def copysign(input: Operand, other: Operand) -> Tensor:
 
     Shapes: (*), (*) -> the broadcast shape.
     """
+def corrcoef(input: Tensor) -> Tensor:
+    """The correlation coefficients of variables, one a row: covariances over both deviations.
+
+    Shapes: (n, m) -> (n, n), or (m) -> ().
+    """
 def cos(input: Tensor) -> Tensor:
     """The cosine, elementwise. Shapes: (*) -> (*)."""
 def cosh(input: Tensor) -> Tensor:
@@ -395,7 +400,10 @@ def cosh(input: Tensor) -> Tensor:
 def cosine_similarity(
         x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-08, *, axis: int = 1,
 ) -> Tensor:
-    """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)). Shapes: (*, n, *), (*, n, *) -> (*)."""
+    """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)), after broadcasting.
+
+    Shapes: (*, n, *), (*, n, *) -> (*).
+    """
 def count_nonzero(
         input: Tensor, dim: int | Sequence[int] | None = None, *, axis: int | Sequence[int] | None =
         None,
@@ -403,6 +411,19 @@ def count_nonzero(
     """The number of nonzero elements over `dim` (int, tuple or all).
 
     Shapes: (*) -> () or (*) without `dim`; int64.
+    """
+def cov(
+        input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor |
+        None = None,
+) -> Tensor:
+    """The covariances of variables, one a row, over their observations, one a column.
+
+    `fweights` are numbers of repetitions, `aweights` weights of importance, of each observation.
+
+    Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
+
+    Raises:
+        RuntimeError: more than 2 dims.
     """
 def cross(
         input: Tensor, other: Operand, dim: int | Sequence[int] | None = None, *, axis: int |
@@ -630,6 +651,14 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         RuntimeError: other ranks or sizes.
         IndexError: a position outside of [0, n - 1].
     """
+def gcd(input: Operand, other: Operand) -> Tensor:
+    """The greatest common divisor, elementwise; gcd(0, 0) is 0.
+
+    Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: operands that are not integers.
+    """
 def ge(input: Operand, other: Operand) -> Tensor:
     """Whether input >= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
 def ger(input: Tensor, vec2: Tensor) -> Tensor:
@@ -725,6 +754,21 @@ def index_put(
         RuntimeError: another dtype; values that do not fit.
         IndexError: a position that does not exist.
     """
+def index_reduce(
+        input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool =
+        True,
+) -> Tensor:
+    """Reduces the slices at `index` along `dim` with those of the source, by "prod", "mean",
+    "amax" or "amin".
+
+    `include_self=False` excludes the input's slice where at least one is written.
+
+    Shapes: (*, n, *), (k), (*, k, *) -> (*, n, *).
+
+    Raises:
+        RuntimeError: another shape or dtype of the source; another `reduce`.
+        IndexError: a position outside of [0, n - 1].
+    """
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices at the positions `index` along `dim`. Shapes: (*, n, *), (k) -> (*, k, *).
 
@@ -784,6 +828,14 @@ def kthvalue(
     Raises:
         RuntimeError: k is not in [1, n].
         NotImplementedError: a bool Tensor.
+    """
+def lcm(input: Operand, other: Operand) -> Tensor:
+    """The least common multiple, elementwise; 0 where one of the two is 0.
+
+    Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: operands that are not integers.
     """
 def le(input: Operand, other: Operand) -> Tensor:
     """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
@@ -1103,7 +1155,8 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
     """input ** exponent; 0 ** 0 is 1. Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
-        RuntimeError: integers to a negative number; bool to bool.
+        RuntimeError: integers to a negative number, or to one outside of their range; a bool
+            Tensor to a bool Tensor.
     """
 def prelu(input: Operand, weight: Operand) -> Tensor:
     """x for x > 0, weight * x otherwise: a slope for all, or one for each channel (dim 1).
@@ -1147,7 +1200,7 @@ def quantile(
 def rad2deg(input: Tensor) -> Tensor:
     """Radians as degrees. Shapes: (*) -> (*)."""
 def ravel(input: Tensor) -> Tensor:
-    """All dims as one, as a view where possible. Shapes: (a, b) -> (a * b)."""
+    """All dims as one: a view of a contiguous Tensor, else a copy. Shapes: (a, b) -> (a * b)."""
 def reciprocal(input: Tensor) -> Tensor:
     """1 / input, elementwise. Shapes: (*) -> (*)."""
 def relu(input: Tensor) -> Tensor:
@@ -1236,7 +1289,11 @@ def rrelu(
 def rsqrt(input: Tensor) -> Tensor:
     """1 / √input, elementwise. Shapes: (*) -> (*)."""
 def rsub(input: Operand, other: Tensor | float, *, alpha: float = 1) -> Tensor:
-    """other - alpha * input. Shapes: (*), (*) -> the broadcast shape."""
+    """other - alpha * input. Shapes: (*), (*) -> the broadcast shape.
+
+    Raises:
+        RuntimeError: integers, and an alpha that is a float; an operand of bool.
+    """
 def scatter(
         input: Tensor, dim: int, index: Tensor, src: Operand | None = None, *, value: float | None =
         None, reduce: str | None = None,
@@ -1316,7 +1373,7 @@ def sinh(input: Tensor) -> Tensor:
 def slogdet(A: Tensor) -> Slogdet:
     """The sign of the determinant and the logarithm of its absolute value; 0 and -inf if it is 0.
 
-    Shapes: (*, n, n) -> (*), (*).
+    Shapes: (*, n, n) -> (*), (*). The gradient at a singular matrix is infinite or NaN.
 
     Raises:
         RuntimeError: not square, or not of float32 or float64.
@@ -1442,7 +1499,7 @@ def tensor_split(
 def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
     """Sums of products over `dims`: the last of `a` with the first of `b`, or two lists of dims.
 
-    Shapes: (*, k), (k, +) -> (*, +).
+    Shapes: (*, k), (k, +) -> (*, +). A size of 1 is broadcast to that of the other dim.
 
     Raises:
         RuntimeError: dims of different sizes.
@@ -1620,3 +1677,120 @@ from .functional import max_pool3d as max_pool3d
 from .functional import pixel_shuffle as pixel_shuffle
 from .functional import pixel_unshuffle as pixel_unshuffle
 from .functional import rms_norm as rms_norm
+def abs_(input: Tensor) -> Tensor:
+    """As `abs`, in place: writes into this Tensor and returns it."""
+def acos_(input: Tensor) -> Tensor:
+    """As `acos`, in place: writes into this Tensor and returns it."""
+def acosh_(input: Tensor) -> Tensor:
+    """As `acosh`, in place: writes into this Tensor and returns it."""
+def addmv_(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """As `addmv`, in place: writes into this Tensor and returns it."""
+def arccos_(input: Tensor) -> Tensor:
+    """As `arccos`, in place: writes into this Tensor and returns it."""
+def arccosh_(input: Tensor) -> Tensor:
+    """As `arccosh`, in place: writes into this Tensor and returns it."""
+def arcsin_(input: Tensor) -> Tensor:
+    """As `arcsin`, in place: writes into this Tensor and returns it."""
+def arcsinh_(input: Tensor) -> Tensor:
+    """As `arcsinh`, in place: writes into this Tensor and returns it."""
+def arctan_(input: Tensor) -> Tensor:
+    """As `arctan`, in place: writes into this Tensor and returns it."""
+def arctanh_(input: Tensor) -> Tensor:
+    """As `arctanh`, in place: writes into this Tensor and returns it."""
+def asin_(input: Tensor) -> Tensor:
+    """As `asin`, in place: writes into this Tensor and returns it."""
+def asinh_(input: Tensor) -> Tensor:
+    """As `asinh`, in place: writes into this Tensor and returns it."""
+def atan_(input: Tensor) -> Tensor:
+    """As `atan`, in place: writes into this Tensor and returns it."""
+def atanh_(input: Tensor) -> Tensor:
+    """As `atanh`, in place: writes into this Tensor and returns it."""
+def ceil_(input: Tensor) -> Tensor:
+    """As `ceil`, in place: writes into this Tensor and returns it."""
+def clamp_(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """As `clamp`, in place: writes into this Tensor and returns it."""
+def clamp_max_(input: Tensor, max: Tensor | float) -> Tensor:
+    """As `clamp_max`, in place: writes into this Tensor and returns it."""
+def clamp_min_(input: Tensor, min: Tensor | float) -> Tensor:
+    """As `clamp_min`, in place: writes into this Tensor and returns it."""
+def clip_(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """As `clip`, in place: writes into this Tensor and returns it."""
+def cos_(input: Tensor) -> Tensor:
+    """As `cos`, in place: writes into this Tensor and returns it."""
+def cosh_(input: Tensor) -> Tensor:
+    """As `cosh`, in place: writes into this Tensor and returns it."""
+def deg2rad_(input: Tensor) -> Tensor:
+    """As `deg2rad`, in place: writes into this Tensor and returns it."""
+def erf_(input: Tensor) -> Tensor:
+    """As `erf`, in place: writes into this Tensor and returns it."""
+def erfc_(input: Tensor) -> Tensor:
+    """As `erfc`, in place: writes into this Tensor and returns it."""
+def exp_(input: Tensor) -> Tensor:
+    """As `exp`, in place: writes into this Tensor and returns it."""
+def exp2_(input: Tensor) -> Tensor:
+    """As `exp2`, in place: writes into this Tensor and returns it."""
+def expm1_(input: Tensor) -> Tensor:
+    """As `expm1`, in place: writes into this Tensor and returns it."""
+def fix_(input: Tensor) -> Tensor:
+    """As `fix`, in place: writes into this Tensor and returns it."""
+def floor_(input: Tensor) -> Tensor:
+    """As `floor`, in place: writes into this Tensor and returns it."""
+def frac_(input: Tensor) -> Tensor:
+    """As `frac`, in place: writes into this Tensor and returns it."""
+def gcd_(input: Operand, other: Operand) -> Tensor:
+    """As `gcd`, in place: writes into this Tensor and returns it."""
+def index_put_(
+        input: Tensor, indices: Sequence[Tensor], values: Operand, accumulate: bool = False,
+) -> Tensor:
+    """As `index_put`, in place: writes into this Tensor and returns it."""
+def lcm_(input: Operand, other: Operand) -> Tensor:
+    """As `lcm`, in place: writes into this Tensor and returns it."""
+def log_(input: Tensor) -> Tensor:
+    """As `log`, in place: writes into this Tensor and returns it."""
+def log10_(input: Tensor) -> Tensor:
+    """As `log10`, in place: writes into this Tensor and returns it."""
+def log1p_(input: Tensor) -> Tensor:
+    """As `log1p`, in place: writes into this Tensor and returns it."""
+def log2_(input: Tensor) -> Tensor:
+    """As `log2`, in place: writes into this Tensor and returns it."""
+def logit_(input: Tensor, eps: float | None = None) -> Tensor:
+    """As `logit`, in place: writes into this Tensor and returns it."""
+def nan_to_num_(
+        input: Tensor, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None =
+        None,
+) -> Tensor:
+    """As `nan_to_num`, in place: writes into this Tensor and returns it."""
+def neg_(input: Tensor) -> Tensor:
+    """As `neg`, in place: writes into this Tensor and returns it."""
+def negative_(input: Tensor) -> Tensor:
+    """As `negative`, in place: writes into this Tensor and returns it."""
+def rad2deg_(input: Tensor) -> Tensor:
+    """As `rad2deg`, in place: writes into this Tensor and returns it."""
+def reciprocal_(input: Tensor) -> Tensor:
+    """As `reciprocal`, in place: writes into this Tensor and returns it."""
+def relu_(input: Tensor) -> Tensor:
+    """As `relu`, in place: writes into this Tensor and returns it."""
+def round_(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """As `round`, in place: writes into this Tensor and returns it."""
+def rsqrt_(input: Tensor) -> Tensor:
+    """As `rsqrt`, in place: writes into this Tensor and returns it."""
+def sigmoid_(input: Tensor) -> Tensor:
+    """As `sigmoid`, in place: writes into this Tensor and returns it."""
+def sin_(input: Tensor) -> Tensor:
+    """As `sin`, in place: writes into this Tensor and returns it."""
+def sinc_(input: Tensor) -> Tensor:
+    """As `sinc`, in place: writes into this Tensor and returns it."""
+def sinh_(input: Tensor) -> Tensor:
+    """As `sinh`, in place: writes into this Tensor and returns it."""
+def sqrt_(input: Tensor) -> Tensor:
+    """As `sqrt`, in place: writes into this Tensor and returns it."""
+def square_(input: Tensor) -> Tensor:
+    """As `square`, in place: writes into this Tensor and returns it."""
+def tan_(input: Tensor) -> Tensor:
+    """As `tan`, in place: writes into this Tensor and returns it."""
+def tanh_(input: Tensor) -> Tensor:
+    """As `tanh`, in place: writes into this Tensor and returns it."""
+def trunc_(input: Tensor) -> Tensor:
+    """As `trunc`, in place: writes into this Tensor and returns it."""
+def xlogy_(input: Operand, other: Operand | float) -> Tensor:
+    """As `xlogy`, in place: writes into this Tensor and returns it."""

@@ -10,8 +10,8 @@ from .methods import Eigh, Lstsq, Qr, Svd
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """L of A = L Lᵀ for symmetric positive definite A, or with `upper` Lᵀ.
 
-    Shapes: (*, n, n) -> (*, n, n). Only the lower triangle of A is read; the gradient is
-    symmetric. Seeger et al. 2017, section 4.1.
+    Shapes: (*, n, n) -> (*, n, n). Only the lower triangle of A is read, with `upper` only the
+    upper one; the gradient is symmetric. Seeger et al. 2017, section 4.1.
 
     Raises:
         LinAlgError: a matrix is not positive definite; the message says which.
@@ -19,6 +19,8 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """
 def cond(A: Tensor, p: str | float | None = None) -> Tensor:
     """The condition number: the norm of A times that of its inverse; inf for a singular A.
+
+    It is 0 for a matrix without elements.
 
     p is the `ord` of `linalg.matrix_norm`; None is 2. For 2 and -2 A need not be square.
 
@@ -108,6 +110,9 @@ def norm(
     It is a matrix norm if `dim` has two dims, or if `dim` is None and A is a matrix.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
+
+    Raises:
+        RuntimeError: an `ord` without a `dim`, and A is neither a vector nor a matrix.
     """
 def pinv(
         A: Tensor, *, atol: Tensor | float | None = None, rtol: Tensor | float | None = None,
@@ -179,6 +184,7 @@ def vector_norm(
 ) -> Tensor:
     """(Σ |x|^ord)^(1/ord) over `dim` (int, tuple or all); its limits for ord inf, -inf and 0.
 
+    The gradient of an element that is 0, or of a norm that is 0, counts as 0.
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
 
     Raises:

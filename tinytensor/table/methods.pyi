@@ -435,7 +435,7 @@ class Methods:
     def bool(self) -> Tensor:
         """This Tensor as tinytensor.bool."""
     def broadcast_to(self, size: Sequence[builtins.int]) -> Tensor:  # ops/shape.py
-        """The elements repeated to `shape`, as a read-only view. Shapes: (*) -> shape."""
+        """The elements repeated to `shape`, as a view. Shapes: (*) -> shape."""
     def byte(self) -> Tensor:
         """This Tensor as tinytensor.uint8."""
     def cauchy_(
@@ -520,6 +520,11 @@ class Methods:
         """
     def copysign_(self, other: Operand) -> Self:  # ops/elementwise.py
         """As `copysign`, in place: writes into this Tensor and returns it."""
+    def corrcoef(self) -> Tensor:  # ops/linalg.py
+        """The correlation coefficients of variables, one a row: covariances over both deviations.
+
+        Shapes: (n, m) -> (n, n), or (m) -> ().
+        """
     def cos(self) -> Tensor:  # ops/elementwise.py
         """The cosine, elementwise. Shapes: (*) -> (*)."""
     def cos_(self) -> Self:  # ops/elementwise.py
@@ -532,7 +537,10 @@ class Methods:
             self, x2: Tensor, dim: builtins.int = 1, eps: builtins.float = 1e-08, *, axis:
             builtins.int = 1,
     ) -> Tensor:  # ops/distance.py
-        """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)). Shapes: (*, n, *), (*, n, *) -> (*)."""
+        """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)), after broadcasting.
+
+        Shapes: (*, n, *), (*, n, *) -> (*).
+        """
     def count_nonzero(
             self, dim: builtins.int | Sequence[builtins.int] | None = None, *, axis: builtins.int |
             Sequence[builtins.int] | None = None,
@@ -540,6 +548,19 @@ class Methods:
         """The number of nonzero elements over `dim` (int, tuple or all).
 
         Shapes: (*) -> () or (*) without `dim`; int64.
+        """
+    def cov(
+            self, *, correction: builtins.int = 1, fweights: Tensor | None = None, aweights: Tensor
+            | None = None,
+    ) -> Tensor:  # ops/linalg.py
+        """The covariances of variables, one a row, over their observations, one a column.
+
+        `fweights` are numbers of repetitions, `aweights` weights of importance, of each observation.
+
+        Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
+
+        Raises:
+            RuntimeError: more than 2 dims.
         """
     def cpu(self) -> Tensor:
         """This Tensor as cpu."""
@@ -731,6 +752,14 @@ class Methods:
         """Fills with exponentially distributed values of rate lambd."""
     def fill_(self, value: Operand) -> Self:
         """Writes one value into every element."""
+    def fill_diagonal_(self, fill_value: builtins.float, wrap: builtins.bool = False) -> Self:
+        """Writes one value into the main diagonal of a matrix, or of a Tensor of equal sizes.
+
+        With `wrap` the diagonal of a tall matrix begins again, one row below each square block.
+
+        Raises:
+            RuntimeError: fewer than 2 dims; more than 2, and sizes that differ.
+        """
     def fix(self) -> Tensor:  # ops/elementwise.py
         """Rounded towards zero, elementwise; integers are unchanged. Shapes: (*) -> (*).
 
@@ -806,6 +835,16 @@ class Methods:
             RuntimeError: other ranks or sizes.
             IndexError: a position outside of [0, n - 1].
         """
+    def gcd(self, other: Operand) -> Tensor:  # ops/elementwise.py
+        """The greatest common divisor, elementwise; gcd(0, 0) is 0.
+
+        Shapes: (*), (*) -> the broadcast shape.
+
+        Raises:
+            RuntimeError: operands that are not integers.
+        """
+    def gcd_(self, other: Operand) -> Self:  # ops/elementwise.py
+        """As `gcd`, in place: writes into this Tensor and returns it."""
     def ge(self, other: Operand) -> Tensor:  # ops/compare.py
         """Whether input >= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def ge_(self, other: Operand) -> Self:  # ops/compare.py
@@ -932,6 +971,26 @@ class Methods:
             self, indices: Sequence[Tensor], values: Operand, accumulate: builtins.bool = False,
     ) -> Self:  # ops/gather.py
         """As `index_put`, in place: writes into this Tensor and returns it."""
+    def index_reduce(
+            self, dim: builtins.int, index: Tensor, source: Tensor, reduce: str, *, include_self:
+            builtins.bool = True,
+    ) -> Tensor:  # ops/gather.py
+        """Reduces the slices at `index` along `dim` with those of the source, by "prod", "mean",
+        "amax" or "amin".
+
+        `include_self=False` excludes the input's slice where at least one is written.
+
+        Shapes: (*, n, *), (k), (*, k, *) -> (*, n, *).
+
+        Raises:
+            RuntimeError: another shape or dtype of the source; another `reduce`.
+            IndexError: a position outside of [0, n - 1].
+        """
+    def index_reduce_(
+            self, dim: builtins.int, index: Tensor, source: Tensor, reduce: str, *, include_self:
+            builtins.bool = True,
+    ) -> Self:  # ops/gather.py
+        """As `index_reduce`, in place: writes into this Tensor and returns it."""
     def index_select(self, dim: builtins.int, index: Tensor) -> Tensor:  # ops/gather.py
         """The slices at the positions `index` along `dim`. Shapes: (*, n, *), (k) -> (*, k, *).
 
@@ -989,6 +1048,16 @@ class Methods:
             RuntimeError: k is not in [1, n].
             NotImplementedError: a bool Tensor.
         """
+    def lcm(self, other: Operand) -> Tensor:  # ops/elementwise.py
+        """The least common multiple, elementwise; 0 where one of the two is 0.
+
+        Shapes: (*), (*) -> the broadcast shape.
+
+        Raises:
+            RuntimeError: operands that are not integers.
+        """
+    def lcm_(self, other: Operand) -> Self:  # ops/elementwise.py
+        """As `lcm`, in place: writes into this Tensor and returns it."""
     def le(self, other: Operand) -> Tensor:  # ops/compare.py
         """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def le_(self, other: Operand) -> Self:  # ops/compare.py
@@ -1417,7 +1486,8 @@ class Methods:
         """input ** exponent; 0 ** 0 is 1. Shapes: (*), (*) -> the broadcast shape.
 
         Raises:
-            RuntimeError: integers to a negative number; bool to bool.
+            RuntimeError: integers to a negative number, or to one outside of their range; a bool
+                Tensor to a bool Tensor.
         """
     def pow_(self, exponent: Operand) -> Self:  # ops/elementwise.py
         """As `pow`, in place: writes into this Tensor and returns it."""
@@ -1477,7 +1547,7 @@ class Methods:
         For a floating point dtype the range is that in which every integer is exact.
         """
     def ravel(self) -> Tensor:  # ops/shape.py
-        """All dims as one, as a view where possible. Shapes: (a, b) -> (a * b)."""
+        """All dims as one: a view of a contiguous Tensor, else a copy. Shapes: (a, b) -> (a * b)."""
     @property
     def real(self) -> Tensor:
         """The Tensor itself: no Tensor is complex."""
@@ -1659,7 +1729,7 @@ class Methods:
     def slogdet(self) -> Slogdet:  # ops/decomposition.py
         """The sign of the determinant and the logarithm of its absolute value; 0 and -inf if it is 0.
 
-        Shapes: (*, n, n) -> (*), (*).
+        Shapes: (*, n, n) -> (*), (*). The gradient at a singular matrix is infinite or NaN.
 
         Raises:
             RuntimeError: not square, or not of float32 or float64.
@@ -1743,6 +1813,12 @@ class Methods:
         """The sum over `dim` (int, tuple or all); integers and bool give int64.
 
         Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
+        """
+    def sum_to_size(self) -> Tensor:
+        """The sums over the dims in which a Tensor of that size is broadcast to this shape.
+
+        Raises:
+            RuntimeError: the size does not broadcast to this shape.
         """
     def svd(self, some: builtins.bool = True) -> SvdV:  # ops/decomposition.py
         """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`.

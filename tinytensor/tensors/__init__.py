@@ -5,5 +5,6 @@ creation.py   tensor, zeros, arange, linspace, ...
 sampling.py   rand, randn, randint, ...
 printing.py   what print(x) shows
 drawing.py    draw_dot: the graph as a picture
-files.py      save and load
+files.py      save and load; with safetensors.py, the format, replacing.py, which writes a file as a
+              whole, and memory.py, which finds the Tensors that share memory
 """

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 import numpy
 
 from ..arrays import devices, dtypes
+from ..arrays.numbers import integer, integers, is_integer, python_number
 from ..autograd.frames import shorten, warn
 from ..autograd.graph import tensor_of
+from ..autograd.modes import mode
 from .tensor import DeviceLike, DTypeLike, Number, NumPyArray, Tensor
 
 __all__ = [
@@ -54,6 +56,11 @@ def wanted_dtype(dtype: DTypeLike | None,
     return dtypes.resolve(dtype).numpy
 
 
+def number_of(x: Any) -> Any:
+    """A number that may come as a Tensor of one element, or as a NumPy scalar."""
+    return x.item() if isinstance(x, Tensor) else python_number(x)
+
+
 def shape_argument(name: str, sizes: tuple[Any, ...], keyword: dict[str, Any]) -> tuple[int, ...]:
     """The shape in name(2, 3), name((2, 3)) and name(size=(2, 3))."""
     if set(keyword) - {"size"} or (keyword and sizes):
@@ -70,11 +77,9 @@ def shape_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     """
     if not sizes:
         raise TypeError("the shape is missing: write zeros(2, 3), or zeros(()) for a 0-d Tensor")
-    if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
-        sizes = tuple(sizes[0])
-    if not all(hasattr(n, "__index__") for n in sizes):
-        raise TypeError(f"the sizes of a shape must be integers, got {sizes}")
-    shape = tuple(n.__index__() for n in sizes)
+    if len(sizes) == 1 and not is_integer(sizes[0]):
+        (sizes,) = sizes
+    shape = integers("the sizes of a shape", sizes)
     if any(n < 0 for n in shape):
         raise RuntimeError(f"the sizes of a shape must not be negative, got {shape}")
     return shape
@@ -172,6 +177,9 @@ def _plain(data: object) -> Any:
         if data.numel() != 1:
             raise ValueError(f"tensor: a list of Tensors must hold Tensors of one element, got "
                              f"shape {tuple(data.shape)}; use stack() or cat()")
+        if data._node is not None and mode.enabled:
+            warn("tensor: the list holds Tensors that require grad, of which it takes the numbers, "
+                 "without a gradient: write stack(tensors)")
         return data.item()
     return data
 
@@ -356,11 +364,9 @@ def full(size: Sequence[int], fill_value: Tensor | Number, *, dtype: DTypeLike |
          layout: str | None = None, device: DeviceLike | None = None, requires_grad: bool = False,
          pin_memory: bool = False) -> Tensor:
     """A Tensor filled with a value, by default of the value's dtype: full((2, 3), 7)."""
-    if isinstance(fill_value, Tensor):
-        fill_value = fill_value.item()
-    wanted = wanted_dtype(dtype, dtypes.of_number(fill_value))
-    shape = size_of("full", size)
-    array = devices.on(devices.resolve(device), lambda xp: xp.full(shape, fill_value, dtype=wanted))
+    value, shape = number_of(fill_value), size_of("full", size)
+    wanted = wanted_dtype(dtype, dtypes.of_number(value))
+    array = devices.on(devices.resolve(device), lambda xp: xp.full(shape, value, dtype=wanted))
     return finish(array, requires_grad)
 
 
@@ -431,10 +437,6 @@ Tensor.new_tensor = new_tensor  # type: ignore[method-assign, assignment]
 # ---------------------------------------------------------------- ranges
 
 
-def _number(x: object) -> Any:
-    return x.item() if isinstance(x, Tensor | numpy.generic) else x
-
-
 def arange(start: Tensor | Number | None = None, end: Tensor | Number | None = None,
            step: Tensor | Number = 1, *, dtype: DTypeLike | None = None, layout: str | None = None,
            device: DeviceLike | None = None, requires_grad: bool = False,
@@ -447,10 +449,12 @@ def arange(start: Tensor | Number | None = None, end: Tensor | Number | None = N
     Raises:
         TypeError: an argument that is not a number.
         RuntimeError: a step of 0 or with the wrong sign; a bound that is not finite.
+        NotImplementedError: bool.
     """
+    _refuse_bool("arange", dtype)
     if end is None:
         start, end = 0, start
-    start, end, step = _number(0 if start is None else start), _number(end), _number(step)
+    start, end, step = number_of(0 if start is None else start), number_of(end), number_of(step)
     if not all(isinstance(x, bool | int | float) for x in (start, end, step)):
         raise TypeError("arange: start, end and step must be numbers, got "
                         f"{start!r}, {end!r} and {step!r}")
@@ -470,9 +474,32 @@ def arange(start: Tensor | Number | None = None, end: Tensor | Number | None = N
     return finish(array, requires_grad)
 
 
-def _check_steps(name: str, steps: int) -> None:
-    if steps < 0:
-        raise RuntimeError(f"{name}: the number of steps must not be negative, got {steps}")
+def _line(name: str, start: Tensor | Number, end: Tensor | Number, steps: int,
+          dtype: DTypeLike | None) -> tuple[float, float, int]:
+    """The arguments of `linspace` as Python numbers.
+
+    Raises:
+        TypeError: a number of steps that is not an int.
+        RuntimeError: a negative number of steps; a start or end with dims.
+        NotImplementedError: bool.
+    """
+    if isinstance(steps, bool):
+        raise TypeError(f"{name}: the number of steps must be an int, got {steps}")
+    count = integer(f"{name}: steps", steps)
+    if count < 0:
+        raise RuntimeError(f"{name}: the number of steps must not be negative, got {count}")
+    for word, x in (("start", start), ("end", end)):
+        if isinstance(x, Tensor) and x.ndim:
+            raise RuntimeError(f"{name}: {word} must be a number or a 0-d Tensor, got shape "
+                               f"{tuple(x.shape)}")
+    _refuse_bool(name, dtype)
+    return float(number_of(start)), float(number_of(end)), count
+
+
+def _refuse_bool(name: str, dtype: DTypeLike | None) -> None:
+    if dtype is not None and wanted_dtype(dtype).kind == "b":
+        raise NotImplementedError(f"{name}: bool has no numbers in between; choose another dtype, "
+                                  "or compare the result")
 
 
 def linspace(start: Tensor | Number, end: Tensor | Number, steps: int, *,
@@ -482,11 +509,12 @@ def linspace(start: Tensor | Number, end: Tensor | Number, steps: int, *,
     """`steps` evenly spaced values from start to end, both included.
 
     Raises:
-        RuntimeError: a negative number of steps.
+        RuntimeError: a negative number of steps; a start or end with dims.
+        NotImplementedError: bool.
     """
-    _check_steps("linspace", steps)
-    array = devices.on(devices.resolve(device), lambda xp: xp.linspace(
-        float(start), float(end), steps).astype(wanted_dtype(dtype)))
+    line = _line("linspace", start, end, steps, dtype)
+    array = devices.on(devices.resolve(device),
+                       lambda xp: xp.linspace(*line).astype(wanted_dtype(dtype)))
     return finish(array, requires_grad)
 
 
@@ -497,17 +525,25 @@ def logspace(start: Tensor | Number, end: Tensor | Number, steps: int, base: flo
     """base ** x for `steps` evenly spaced values x from start to end, both included.
 
     Raises:
-        RuntimeError: a negative number of steps.
+        RuntimeError: a negative number of steps; a start or end with dims.
+        NotImplementedError: bool.
     """
-    _check_steps("logspace", steps)
+    line = _line("logspace", start, end, steps, dtype)
     array = devices.on(devices.resolve(device), lambda xp: (
-        float(base) ** xp.linspace(float(start), float(end), steps)).astype(wanted_dtype(dtype)))
+        float(base) ** xp.linspace(*line)).astype(wanted_dtype(dtype)))
     return finish(array, requires_grad)
 
 
-def _check_sizes(name: str, rows: int, columns: int) -> None:
+def _matrix_size(name: str, rows: int, columns: int) -> tuple[int, int]:
+    """The two sizes as ints.
+
+    Raises:
+        RuntimeError: a negative size.
+    """
+    rows, columns = integer(f"{name}: a size", rows), integer(f"{name}: a size", columns)
     if rows < 0 or columns < 0:
         raise RuntimeError(f"{name}: the sizes must not be negative, got {rows} and {columns}")
+    return rows, columns
 
 
 def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None, layout: str | None = None,
@@ -518,9 +554,8 @@ def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None, layout:
     Raises:
         RuntimeError: a negative size.
     """
-    m = n if m is None else m
-    _check_sizes("eye", n, m)
-    array = devices.on(devices.resolve(device), lambda xp: xp.eye(n, m, dtype=wanted_dtype(dtype)))
+    size = _matrix_size("eye", n, n if m is None else m)
+    array = devices.on(devices.resolve(device), lambda xp: xp.eye(*size, dtype=wanted_dtype(dtype)))
     return finish(array, requires_grad)
 
 
@@ -546,8 +581,9 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None
 
 def _triangle(name: str, row: int, col: int, offset: int, dtype: DTypeLike | None,
               device: DeviceLike | None) -> Tensor:
-    _check_sizes(f"{name}_indices", row, col)
+    size = _matrix_size(f"{name}_indices", row, col)
+    offset = integer(f"{name}_indices: offset", offset)
     wanted = wanted_dtype(dtype, dtypes.int64)
     array = devices.on(devices.resolve(device), lambda xp: xp.stack(xp.nonzero(
-        getattr(xp, name)(xp.ones((row, col), dtype=bool), offset))).astype(wanted))
+        getattr(xp, name)(xp.ones(size, dtype=bool), offset))).astype(wanted))
     return finish(array, False)

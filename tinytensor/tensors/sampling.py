@@ -14,8 +14,17 @@ from .. import random
 from ..arrays import dtypes
 from ..arrays.devices import device as device_type
 from ..arrays.devices import resolve, to_device, to_numpy
+from ..arrays.numbers import integer
 from ..autograd.graph import tensor_of
-from .creation import Like, finish, like, shape_argument, size_of, wanted_dtype
+from .creation import (
+    Like,
+    finish,
+    like,
+    number_of,
+    shape_argument,
+    size_of,
+    wanted_dtype,
+)
 from .tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
 
 __all__ = [
@@ -127,10 +136,10 @@ def randint(low: int | None = None, high: int | Sequence[int] | None = None,
     if high is None or size is None:
         raise TypeError("randint: write randint(high, size) or randint(low, high, size), with a "
                         "tuple for size")
-    low, wanted = 0 if low is None else low, wanted_dtype(dtype, dtypes.int64)
-    shape = size_of("randint", size)
-    _check_integers("randint", low, high, wanted)  # type: ignore[arg-type]
-    return _drawn(lambda s: s.integers(low, high, shape), wanted, device, generator, requires_grad)
+    wanted, shape = wanted_dtype(dtype, dtypes.int64), size_of("randint", size)
+    bounds = number_of(0 if low is None else low), number_of(high)
+    _check_integers("randint", *bounds, wanted)
+    return _drawn(lambda s: s.integers(*bounds, shape), wanted, device, generator, requires_grad)
 
 
 def _check_integers(name: str, low: int, high: int, dtype: numpy.dtype[Any]) -> None:
@@ -159,7 +168,7 @@ def randperm(n: int, *, generator: random.Generator | None = None, dtype: DTypeL
     Raises:
         RuntimeError: a negative n, or integers that the dtype cannot represent.
     """
-    wanted = wanted_dtype(dtype, dtypes.int64)
+    wanted, n = wanted_dtype(dtype, dtypes.int64), integer("randperm: n", n)
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
     if n:
@@ -247,6 +256,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
     if not input.dtype.is_floating_point:
         raise RuntimeError(f"multinomial: weights must be floating point, got {input.dtype}; "
                            "convert them with .float()")
+    num_samples = integer("multinomial: num_samples", num_samples)
     if num_samples < 1 or (not replacement and num_samples > input.shape[-1]):
         raise RuntimeError(f"multinomial: cannot draw {num_samples} of {input.shape[-1]} indices"
                            + (" without replacement" if num_samples > 0 else ""))
@@ -305,6 +315,7 @@ def _fill(name: str, self: Tensor, generator: random.Generator | None,
 def uniform_(self: Tensor, from_: float = 0, to: float = 1, *,
              generator: random.Generator | None = None) -> Tensor:
     """Fills with uniformly distributed values in [from_, to)."""
+    from_, to = number_of(from_), number_of(to)
     if from_ > to:
         raise RuntimeError(f"uniform_: from_ must not be greater than to, got {from_} and {to}")
     return _fill("uniform_", self, generator,
@@ -314,6 +325,7 @@ def uniform_(self: Tensor, from_: float = 0, to: float = 1, *,
 def normal_(self: Tensor, mean: float = 0, std: float = 1, *,
             generator: random.Generator | None = None) -> Tensor:
     """Fills with normally distributed values."""
+    mean, std = number_of(mean), number_of(std)
     _check_std("normal_", std)
     return _fill("normal_", self, generator,
                  lambda s, shape, d: _normal(s, shape, d) * std + mean)
@@ -322,6 +334,7 @@ def normal_(self: Tensor, mean: float = 0, std: float = 1, *,
 def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *,
                 generator: random.Generator | None = None) -> Tensor:
     """Fills with e ** x for normally distributed x of this mean and standard deviation."""
+    mean, std = number_of(mean), number_of(std)
     _check_positive("log_normal_", "std", std)
     return _fill("log_normal_", self, generator,
                  lambda s, shape, d: numpy.exp(_normal(s, shape, d) * std + mean))
@@ -330,6 +343,7 @@ def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *,
 def cauchy_(self: Tensor, median: float = 0, sigma: float = 1, *,
             generator: random.Generator | None = None) -> Tensor:
     """Fills with Cauchy distributed values."""
+    median, sigma = number_of(median), number_of(sigma)
     _check_positive("cauchy_", "sigma", sigma)
     return _fill("cauchy_", self, generator,
                  lambda s, shape, d: s.standard_cauchy(shape) * sigma + median)
@@ -338,6 +352,7 @@ def cauchy_(self: Tensor, median: float = 0, sigma: float = 1, *,
 def exponential_(self: Tensor, lambd: float = 1, *,
                  generator: random.Generator | None = None) -> Tensor:
     """Fills with exponentially distributed values of rate lambd."""
+    lambd = number_of(lambd)
     _check_positive("exponential_", "lambd", lambd)
     return _fill("exponential_", self, generator,
                  lambda s, shape, d: s.standard_exponential(shape) / lambd)
@@ -345,6 +360,7 @@ def exponential_(self: Tensor, lambd: float = 1, *,
 
 def geometric_(self: Tensor, p: float, *, generator: random.Generator | None = None) -> Tensor:
     """Fills with the number of trials until the first success, at probability p each: 1, 2, ..."""
+    p = number_of(p)
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_: p must be in (0, 1), got {p}")
     return _fill("geometric_", self, generator, lambda s, shape, d: s.geometric(p, shape),
@@ -372,9 +388,9 @@ def random_(self: Tensor, from_: int | None = None, to: int | None = None, *,
     """
     if to is None:
         from_, to = 0, _integers_of(self.dtype.numpy)[1] + 1 if from_ is None else from_
-    low, high = from_ or 0, to
-    _check_integers("random_", low, high, self.dtype.numpy)
-    return _fill("random_", self, generator, lambda s, shape, d: s.integers(low, high, shape),
+    bounds = number_of(from_ or 0), number_of(to)
+    _check_integers("random_", *bounds, self.dtype.numpy)
+    return _fill("random_", self, generator, lambda s, shape, d: s.integers(*bounds, shape),
                  integers=True)
 
 

@@ -33,11 +33,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 import numpy
 
 from ..arrays import devices, dtypes
+from ..arrays.numbers import Size, integer, integers
 from ..autograd import engine, graph, versions
 from ..autograd.frames import shorten
 from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.modes import mode
 from ..compat import absent
+from .conversion import warn_of_float
+from .memory import deep_copied
 from .printing import tensor_str
 
 if TYPE_CHECKING:  # the methods that the table of operations gives to Tensor
@@ -52,6 +55,9 @@ DTypeLike: TypeAlias = (dtypes.dtype | numpy.dtype[Any] | str
 DeviceLike: TypeAlias = devices.device | str | int
 Number: TypeAlias = int | float  # what item() gives; bool is an int
 
+COMPARISONS = frozenset((numpy.less, numpy.less_equal, numpy.greater, numpy.greater_equal,
+                         numpy.equal, numpy.not_equal))
+
 # Filled by `ops/`: functions that the class below needs and that stand above it.
 ops: Any = SimpleNamespace()
 
@@ -59,19 +65,6 @@ ops: Any = SimpleNamespace()
 def is_size(x: object) -> bool:
     """Whether `Tensor(x)` is to have this size, or these, rather than hold it."""
     return isinstance(x, int | numpy.integer | Size)
-
-
-class Size(tuple[int, ...]):
-    """A shape: a tuple of ints that can count its elements."""
-
-    def numel(self) -> int:
-        count = 1
-        for size in self:
-            count *= size
-        return count
-
-    def __repr__(self) -> str:
-        return f"tinytensor.Size({list(self)})"
 
 
 class Tensor(Methods):
@@ -94,6 +87,7 @@ class Tensor(Methods):
     _grad: Tensor | None = None
     _base: Tensor | None = None  # of a view: the Tensor whose memory it shows
     _views: set[weakref.ref[Tensor]] | None = None  # of a base: the views that are alive
+    _post_hooks: tuple[Callable[[Tensor], None], ...] = ()
     _unnoted: bool = False  # what is written through it overwrites nothing that backward needs
 
     # `array * tensor` is left to `__array_ufunc__` below. There is no __cuda_array_interface__,
@@ -108,7 +102,7 @@ class Tensor(Methods):
             source = ops.tensor(data[0]).to(dtypes.get_default_dtype())._array
             self._array = devices.to_device(source, where)
         else:
-            shape = data[0] if data and isinstance(data[0], Size) else data or (0,)
+            shape = integers("Tensor: a size", data[0] if len(data) == 1 else data or (0,))
             self._array = devices.on(where, lambda xp: xp.empty(shape, d))
 
     # ------------------------------------------------------------ what it is
@@ -202,6 +196,7 @@ class Tensor(Methods):
         """The shape, or the size along one dim."""
         if dim is None:
             return self.shape
+        dim = integer("size: dim", dim)
         if not -self.ndim <= dim < self.ndim:
             raise IndexError(f"size: dim {dim} is out of range for shape {tuple(self.shape)}")
         return self._array.shape[dim]
@@ -361,6 +356,22 @@ class Tensor(Methods):
         last = tuple(h for h in hooks if isinstance(h, _Retain))  # it sees what hooks have made
         self._node.hooks = (*(h for h in hooks if h not in last), hook, *last)
         return RemovableHandle(self._node, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Calls `hook(tensor)` after a backward has added to the `grad` of this leaf.
+
+        The hook may use `grad` and set it to None, for example to make an optimizer's step for
+        this leaf alone. backward calls it when all gradients are known.
+
+        Raises:
+            RuntimeError: the Tensor does not require grad, or is not a leaf.
+        """
+        if not isinstance(self._node, Leaf):
+            raise RuntimeError("register_post_accumulate_grad_hook: this Tensor is not a leaf that "
+                               "requires grad; for a computed Tensor use register_hook()")
+        Leaf.with_hooks = True
+        self._post_hooks += (hook,)
+        return RemovableHandle(self, hook, "_post_hooks")
 
     # ------------------------------------------------------------ writing in place
 
@@ -523,6 +534,9 @@ class Tensor(Methods):
         function = getattr(graph.tensors, ufunc.__name__, None)
         if method != "__call__" or options or function is None:
             return NotImplemented
+        if ufunc in COMPARISONS:  # NumPy passes a scalar on their left as a 0-d array
+            inputs = tuple(x[()] if isinstance(x, numpy.ndarray) and not x.ndim else x
+                           for x in inputs)
         return function(*inputs)
 
     def __dlpack__(self, **options: Any) -> Any:
@@ -550,6 +564,8 @@ class Tensor(Methods):
 
     def __float__(self) -> float:
         self._check_single()
+        if self._node is not None and mode.enabled:
+            warn_of_float()
         return float(self._array.item())
 
     def __int__(self) -> int:
@@ -606,7 +622,8 @@ class Tensor(Methods):
         return tensor_str(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        """A leaf with its own memory.
+        """A leaf with its own memory. Copies of Tensors that share memory, made in one deepcopy,
+        share it too: the whole memory of a view is copied, as in PyTorch.
 
         Raises:
             RuntimeError: the Tensor was computed: its graph cannot be copied.
@@ -617,7 +634,7 @@ class Tensor(Methods):
         copy = object.__new__(type(self))
         memo[id(self)] = copy
         copy.__dict__.update({k: v for k, v in vars(self).items() if k[0] != "_"})
-        copy._array = self._array.copy()
+        copy._array = deep_copied(self._array, memo)
         copy._grad = None if self._grad is None else self._grad.detach().clone()
         copy._node = None if self._node is None else Leaf(copy)
         return copy
@@ -651,13 +668,15 @@ def _refuse_reshaped(g: Tensor) -> None:
 class RemovableHandle:
     """What registering a hook returns; `remove()` takes it off again."""
 
-    def __init__(self, node: Node | Leaf, hook: Callable[..., Any]):
-        self.node, self.hook = weakref.ref(node), hook
+    def __init__(self, holder: Node | Leaf | Tensor, hook: Callable[..., Any],
+                 attribute: str = "hooks"):
+        self.holder, self.hook, self.attribute = weakref.ref(holder), hook, attribute
 
     def remove(self) -> None:
-        node = self.node()
-        if node is not None:
-            node.hooks = tuple(h for h in node.hooks if h is not self.hook)
+        holder = self.holder()
+        if holder is not None:
+            hooks = getattr(holder, self.attribute)
+            setattr(holder, self.attribute, tuple(h for h in hooks if h is not self.hook))
 
     def __enter__(self) -> RemovableHandle:
         return self

@@ -37,9 +37,13 @@ class RandomState:
                 "python": python_random.getstate()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores the states of the generators."""
+        """Restores the states of the generators.
+
+        Raises:
+            ValueError, LookupError, TypeError: not such states, for example from a changed file.
+        """
         random.streams().load_state_dict(state_dict["tinytensor"])
-        numpy.random.set_state(state_dict["numpy"])
+        random.set_numpy_state(numpy.random, state_dict["numpy"])
         python_random.setstate(state_dict["python"])
 
 
@@ -112,7 +116,7 @@ def _state_of(part: Any) -> Any:
 
 def _restore(part: Any, state: Any) -> None:
     if isinstance(part, numpy.random.Generator):
-        part.bit_generator.state = state
+        random.set_numpy_state(part.bit_generator, state)
     elif isinstance(part, random.Generator):
         part.set_state(state)
     else:

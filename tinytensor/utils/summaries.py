@@ -13,6 +13,7 @@ from .. import random
 from ..arrays import dtypes as dtype_names
 from ..arrays.devices import array_module
 from ..arrays.dispatch import Dispatch
+from ..arrays.numbers import is_integer
 from ..autograd.modes import no_grad
 from ..autograd.op import Op
 from ..nn.module import Module
@@ -145,8 +146,8 @@ def _inputs(model: Module, size: Any, data: Any, dtypes: Sequence[Any] | None,
         return (), data
     if data is not None:
         return tuple(data) if isinstance(data, tuple | list) else (data,), {}
-    sizes = [size] if not size or isinstance(size[0], int) else list(size)
-    if not all(isinstance(n, int) and n >= 0 for one in sizes for n in one):
+    sizes = [size] if not size or is_integer(size[0]) else list(size)
+    if not all(is_integer(n) and n >= 0 for one in sizes for n in one):
         raise TypeError(f"summary: input_size must be a shape or a list of shapes, got {size!r}")
     dtypes = [dtype_names.get_default_dtype()] * len(sizes) if dtypes is None else dtypes
     if len(dtypes) != len(sizes):

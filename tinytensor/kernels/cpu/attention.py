@@ -31,7 +31,7 @@ def _loops() -> Any:
 def _by_heads(*arrays: Array) -> list[Any] | None:
     """The arrays as (batch, heads, length, size); None if the loops do not support them."""
     dtype, lead = arrays[0].dtype, arrays[0].shape[:-2]
-    if Numba.missing or len(lead) > 2 or dtype not in FLOATS:
+    if len(lead) > 2 or dtype not in FLOATS or not Numba.usable():
         return None
     heads = []
     for a in arrays:
@@ -84,6 +84,8 @@ def _(query: Array, key: Array, value: Array, mask: Array | None, is_causal: boo
     if heads is None or (loops := _loops()) is None:
         return None
     q, k, v = heads
+    if k.shape[2:] != (v.shape[2], q.shape[3]):
+        return None
     out, logsumexp = _empty_like(q, v.shape[3]), numpy.empty(q.shape[:3], q.dtype)
     _run(loops.attend, (q, k, v, out), mask, is_causal, scale, logsumexp)
     shape = query.shape[:-1]
@@ -97,6 +99,9 @@ def _(g: Array, needs: Sequence[bool], query: Array, key: Array, value: Array,
     if heads is None or needs[3] or (loops := _loops()) is None:
         return None
     q, k, v, d_out, y = heads
+    if d_out.shape != y.shape or y.shape[2:] != (q.shape[2], v.shape[3]) \
+            or k.shape[2:] != (v.shape[2], q.shape[3]) or logsumexp.size != q[..., 0].size:
+        return None
     d_q, d_k, d_v = (_empty_like(x, x.shape[3]) for x in (q, k, v))
     _run(loops.attend_back, (q, k, v, y, d_out, d_q, d_k, d_v), mask, is_causal, scale,
          logsumexp.reshape(q.shape[:3]))

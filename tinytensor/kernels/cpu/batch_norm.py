@@ -88,7 +88,7 @@ def standardize_back(g: Sequence[Array | None], needs: Sequence[bool], input: Ar
                      dims: Sequence[int], eps: float) -> Any:
     d_out, g_mean, g_var = g
     x = as_channels(input, weight, bias, dims)
-    if x is None or d_out is None or d_out.dtype != x.dtype or (
+    if x is None or d_out is None or d_out.dtype != x.dtype or d_out.shape != input.shape or (
             weight is not None and not numpy.isfinite(weight).all()):
         return None  # an infinite weight: the reference sums g * weight, the loop sums g
     d, sums = numpy.empty_like(x), numpy.empty((2, x.shape[1]), x.dtype)

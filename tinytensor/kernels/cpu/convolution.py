@@ -269,6 +269,15 @@ def _correlate_by_im2col(input: Array, grad: Array, frame: Frame) -> Any:
 # ---------------------------------------------------------------- the kernels
 
 
+def _agrees(frame: Frame, weight_shape: Sequence[int], input: Array | None = None,
+            grad: Array | None = None) -> bool:
+    """Whether the shapes are those of the frame. The loops do not check bounds."""
+    o, c, *kernel = weight_shape
+    return tuple(kernel) == tuple(frame.kernel) and o % frame.groups == 0 \
+        and (input is None or input.shape[1:] == (c * frame.groups, *frame.size)) \
+        and (grad is None or grad.shape[1:] == (o, *frame.out))
+
+
 def _loops() -> Any:
     from . import tiles  # imports Numba
 
@@ -289,7 +298,9 @@ def _convolve(axes: tuple[Axis, ...], input: Array, weight: Array, bias: Array |
 @convolution.kernel("cpu")
 def _(input: Array, weight: Array, bias: Array | None, frame: Frame) -> Any:
     input = numpy.ascontiguousarray(input)
-    if not fits(input, least=1) or weight.dtype != input.dtype:
+    if not fits(input, least=1) or weight.dtype != input.dtype \
+            or not _agrees(frame, weight.shape, input) \
+            or bias is not None and bias.shape != weight.shape[:1]:
         return None
     if _product_is_faster(input, weight.shape[:2], frame, frame.out[-1], *FORWARD):
         return _convolve_by_im2col(input, weight, bias, frame)
@@ -304,7 +315,8 @@ def _(input: Array, weight: Array, bias: Array | None, frame: Frame) -> Any:
 @convolution_input.kernel("cpu")
 def _(input: Array, weight: Array, frame: Frame) -> Any:
     input = numpy.ascontiguousarray(input)
-    if not fits(input, least=1) or weight.dtype != input.dtype:
+    if not fits(input, least=1) or weight.dtype != input.dtype \
+            or not _agrees(frame, weight.shape, grad=input):
         return None
     by_im2col = _product_is_faster(input, weight.shape[:2], frame,
                               -(-frame.size[-1] // frame.stride[-1]), *BACK)
@@ -330,9 +342,11 @@ def _(input: Array, weight: Array, frame: Frame) -> Any:
 @convolution_weight.kernel("cpu")
 def _(input: Array, grad: Array, frame: Frame) -> Any:
     input, grad = numpy.ascontiguousarray(input), numpy.ascontiguousarray(grad)
-    if not fits(input, least=1) or grad.dtype != input.dtype:
-        return None
     channels, features = input.shape[1], grad.shape[1]
+    weight_shape = (features, channels // frame.groups, *frame.kernel)
+    if not fits(input, least=1) or grad.dtype != input.dtype or len(grad) != len(input) \
+            or not _agrees(frame, weight_shape, input, grad):
+        return None
     if _product_is_faster(input, (features, channels), frame, frame.out[-1], *CORRELATION):
         return _correlate_by_im2col(input, grad, frame)
     axes, dtype = forward_axes(frame), input.dtype
@@ -343,4 +357,4 @@ def _(input: Array, grad: Array, frame: Frame) -> Any:
     total = functools.reduce(numpy.add, sums)
     if not numpy.isfinite(total).all():
         return None  # from an infinity in the windows, or from 0 * inf outside of them
-    return total.reshape(features, channels // frame.groups, *frame.kernel)
+    return total.reshape(weight_shape)

@@ -7,7 +7,6 @@ for a part of the product. Large products on a single thread are left to NumPy.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 from typing import Any
@@ -65,17 +64,15 @@ def _product(a: Array, b: Array, bias: Any = None, rectified: bool = False) -> A
     if not fits(stored_a, stored_b, bias, least=1) or parts < 2 or (blas := _blas()) is None:
         return None
     if vector or work < OUR_THREADS:
-        with blas.in_one_thread:
-            out = a @ b
+        out = blas.alone(numpy.matmul, a, b)
         if bias is not None:
             out += bias
         return numpy.maximum(out, 0, out=out) if rectified else out
     if bias is None:
         bias = stored_a[0, :0]
     out = numpy.empty((rows, columns), a.dtype)
-    with blas.in_one_thread:
-        pool.split(_loops().product, parts, parts, blas.gemm[a.dtype], stored_a, a_transposed,
-                   stored_b, b_transposed, bias, rectified, out)
+    blas.alone(pool.split, _loops().product, parts, parts, blas.gemm[a.dtype], stored_a,
+               a_transposed, stored_b, b_transposed, bias, rectified, out)
     return out
 
 
@@ -163,7 +160,10 @@ def _linear_back(g: Array, out: Array | None, weight: Array | None, input: Array
     rows: Any = numpy.asarray(_as_rows(g), order="C")
     x: Any = None if input is None else numpy.asarray(_as_rows(input), order="C")
     relu_out: Any = rows[:0] if out is None else _as_rows(out)
-    if not fits(rows, x, weight, relu_out, least=1):
+    agree = (x is None or len(x) == len(rows)) \
+        and (weight is None or len(weight) == rows.shape[1]) \
+        and (out is None or relu_out.shape == rows.shape)
+    if not agree or not fits(rows, x, weight, relu_out, least=1):
         return None
     if weight is x is None:
         return None, None, sum_of_rows(rows)
@@ -180,10 +180,12 @@ def _linear_back(g: Array, out: Array | None, weight: Array | None, input: Array
     d_x = numpy.empty((samples, inputs), rows.dtype) if needs[0] else empty
     d_weight = numpy.empty((outputs, inputs), rows.dtype) if needs[1] else empty
     d_bias = numpy.empty(outputs if needs[2] else 0, rows.dtype)
-    with blas.in_one_thread if address and work >= BLAS_THREADS else contextlib.nullcontext():
-        pool.split(_loops().linear_back, parts, parts, address, rows, relu_out,
-                   empty if x is None else x, empty if weight is None else weight,
-                   d_x, d_weight, d_bias)
+    job = (_loops().linear_back, parts, parts, address, rows, relu_out,
+           empty if x is None else x, empty if weight is None else weight, d_x, d_weight, d_bias)
+    if address and work >= BLAS_THREADS:
+        blas.alone(pool.split, *job)
+    else:
+        pool.split(*job)
     if needs[0] and g.ndim != 2:
         d_x = d_x.reshape(*g.shape[:-1], inputs)
     return d_x if needs[0] else None, d_weight if needs[1] else None, d_bias if needs[2] else None

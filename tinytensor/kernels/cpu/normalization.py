@@ -111,7 +111,7 @@ def _(g: Sequence[Array | None], needs: Sequence[bool], input: Array, weight: Ar
     if (row := _row(input, weight, bias, dims)) is None:
         return batch_norm.standardize_back(g, needs, input, weight, bias, mean, var, dims, eps)
     d_out, g_mean, g_var = g
-    if d_out is None:
+    if d_out is None or d_out.shape != input.shape:
         return None
     d, d_weight, d_bias = _standardized_back(d_out, needs, input, weight, mean, var, row, eps)
     size = math.prod(row)
@@ -125,7 +125,7 @@ def _(g: Sequence[Array | None], needs: Sequence[bool], input: Array, weight: Ar
 @layer_norm.kernel("cpu", "input", "weight", "bias", work=lambda g: g.size)
 def _(g: Array, needs: Sequence[bool], input: Array, normalized_shape: int | Sequence[int],
       weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float) -> Any:
-    row = _trailing(input, weight, bias, normalized_shape)
+    row = _trailing(input, weight, bias, normalized_shape) if g.shape == input.shape else None
     return None if row is None else _standardized_back(g, needs, input, weight, mean, var, row, eps)
 
 

@@ -15,6 +15,7 @@ from ...arrays.dispatch import Dispatch
 from ...arrays.threads import get_num_threads
 from ...nn.utils import clip_grad
 from ...optim.adam import Adam
+from ...optim.optimizer import check_shapes
 from ...optim.rmsprop import RMSprop
 from ...optim.sgd import SGD
 from ..loops import FLOATS, Array, Numba
@@ -39,23 +40,29 @@ def _run(update: Dispatch, name: str, prepared: list[tuple[Any, ...]], group: di
 
     `prepared` has a row for each parameter: first `arrays` arrays or None, then numbers.
     """
-    if Numba.missing:
+    if not Numba.usable():
         return None
-    left = _update_fitting(name, prepared, arrays, options)
+    left = _update_fitting(update.name, name, prepared, arrays, options)
     if left:
         dense = [(p, numpy.asarray(g, order="C"), *rest) for p, g, *rest in left]
-        left = _update_fitting(name, dense, arrays, options)
+        left = _update_fitting(update.name, name, dense, arrays, options)
     if left:
         update.reference(numpy, left, group)
     return True
 
 
-def _update_fitting(name: str, rows: list[tuple[Any, ...]], arrays: int,
+def _update_fitting(optimizer: str, name: str, rows: list[tuple[Any, ...]], arrays: int,
                     options: tuple[float | bool, ...]) -> list[tuple[Any, ...]]:
-    """Updates the parameters that fit. Returns the rows of the others."""
+    """Updates the parameters that fit. Returns the rows of the others.
+
+    Raises:
+        RuntimeError: shapes that differ. No parameter has changed.
+    """
     memory, steps = _loops()
     for dtype, like in zip(FLOATS, LIKE, strict=True):
         table = memory.array_table(rows, arrays, dtype, GRAD)
+        if table.fitting < len(rows):
+            check_shapes(optimizer, rows)
         if not table.fitting:
             continue
         numbers = numpy.array([row[arrays:] for row in rows], numpy.float64)
@@ -110,7 +117,7 @@ def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
 
 def _addresses(arrays: list[Array], read_only: int) -> tuple[Array, Array, int] | None:
     """The addresses, the sizes and the sum of the sizes; None if an array does not fit."""
-    if Numba.missing or not arrays or arrays[0].dtype not in FLOATS:
+    if not arrays or arrays[0].dtype not in FLOATS or not Numba.usable():
         return None
     memory, _ = _loops()
     table = memory.array_table([(a,) for a in arrays], 1, arrays[0].dtype, read_only)

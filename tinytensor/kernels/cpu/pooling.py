@@ -83,7 +83,8 @@ def _(input: Array, axis: int, line: Line) -> Any:
 @window_max.kernel("cpu", "input")
 def _(g: Array, input: Array, axis: int, line: Line) -> Any:
     g, input = numpy.ascontiguousarray(g), numpy.ascontiguousarray(input)
-    if not fits(input, g):
+    shape = input.shape
+    if not fits(input, g) or g.shape != (*shape[:axis], line.out, *shape[axis + 1:]):
         return None
     d = numpy.empty_like(input)
     rows, inner, least = _rows(input.shape, axis)

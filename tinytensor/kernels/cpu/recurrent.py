@@ -67,9 +67,14 @@ def _product(h0: Array, weight: Array, firsts: Array) -> Any:
     return product(h0, weight.T) if len(firsts) == 1 else numpy.empty(0, weight.dtype)
 
 
-def _dense(g: Sequence[Array | None], like: Array) -> list[Any]:
-    """The gradients as C-contiguous arrays, with empty arrays for None."""
-    return [numpy.empty(0, like.dtype) if x is None else numpy.asarray(x, order="C") for x in g]
+def _dense(g: Sequence[Array | None], *results: Array) -> list[Any] | None:
+    """The gradients as C-contiguous arrays, with empty arrays for None; None if one does not have
+    the shape of its result.
+    """
+    if any(x is not None and x.shape != result.shape for x, result in zip(g, results, strict=True)):
+        return None
+    dtype = results[0].dtype
+    return [numpy.empty(0, dtype) if x is None else numpy.asarray(x, order="C") for x in g]
 
 
 def _rows(firsts: Array, count: int, rows: int) -> tuple[slice, slice, slice]:
@@ -109,8 +114,9 @@ def _(input: Array, weight: Array, h0: Array, c0: Array, steps: Sequence[slice])
 def _(g: Sequence[Array | None], hidden: Array, cells: Array, gates: Array, weight: Array,
       h0: Array, c0: Array, steps: Sequence[slice]) -> Any:
     firsts = _first_rows(len(hidden), len(h0), steps)
-    gradients = _dense(g, hidden)
-    if firsts is None or not fits(hidden, cells, gates, weight, h0, c0, *gradients, least=1):
+    gradients = _dense(g, hidden, cells, gates)
+    if firsts is None or gradients is None or not _sizes_agree(4, gates, weight, h0, c0) \
+            or not fits(hidden, cells, *gradients, least=1):
         return None
     d, d_h0, d_c0 = numpy.empty_like(gates), numpy.empty_like(h0), numpy.empty_like(c0)
     panels = _packed(weight, firsts)
@@ -144,8 +150,9 @@ def _(g: Sequence[Array | None], needs: Sequence[bool], hidden: Array, gates: Ar
       weight: Array, bias: Array | None, h0: Array, steps: Sequence[slice]) -> Any:
     (rows, size), count = hidden.shape, len(h0)
     firsts = _first_rows(rows, count, steps)
-    gradients = _dense(g, hidden)
-    if firsts is None or not fits(hidden, gates, weight, bias, h0, *gradients, least=1):
+    gradients = _dense(g, hidden, gates)
+    if firsts is None or gradients is None or not _sizes_agree(3, gates, weight, h0) \
+            or not fits(hidden, bias, *gradients, least=1):
         return None
     begun, later, earlier = _rows(firsts, count, rows)
     new = weight[2 * size:].T
@@ -182,7 +189,8 @@ def _(input: Array, weight: Array, h0: Array, steps: Sequence[slice], nonlineari
 def _(g: Array, out: Array, weight: Array, h0: Array, steps: Sequence[slice],
       nonlinearity: str) -> Any:
     firsts, g = _first_rows(len(out), len(h0), steps), numpy.asarray(g, order="C")
-    if firsts is None or len(firsts) == 1 or not fits(g, out, weight, h0, least=1):
+    if firsts is None or len(firsts) == 1 or g.shape != out.shape \
+            or not _sizes_agree(1, out, weight, h0) or not fits(g, out, least=1):
         return None
     d, d_h0 = numpy.empty_like(out), numpy.empty_like(h0)
     _run(_loops().elman_back, len(h0), weight, firsts, g, out, _packed(weight, firsts), firsts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy
@@ -28,8 +29,9 @@ def largest_of(x, row):
 
 
 def _over_rows(dim: int, *arrays: Array) -> bool:
-    last = arrays[0].ndim - 1
-    return last >= 0 and dim in (-1, last) and fits(*arrays, least=1)
+    shape = arrays[0].shape
+    last = len(shape) - 1
+    return last >= 0 and dim in (-1, last) and arrays[-1].shape == shape and fits(*arrays, least=1)
 
 
 @softmax.kernel("cpu")
@@ -105,7 +107,7 @@ def _log_softmax_back(start, stop, g, out, d):
 
 @label_cross_entropy.kernel("cpu")
 def _(input: Array, target: Array, reduction: str) -> Any:
-    if not fits(input, least=1):
+    if target.shape != input.shape[:1] or not fits(input, least=1):
         return None
     n, classes = input.shape
     kept = numpy.empty((3, n, 1), input.dtype)  # losses, largest scores, sums of powers
@@ -123,7 +125,9 @@ def _label_cross_entropy(start, stop, x, labels, kept):
         shift, total = largest_of(x, row), x.dtype.type(0)
         for i in range(x.shape[1]):
             total += approximations.exp(x[row, i] - shift)
-        kept[0, row, 0] = approximations.log(total) - (x[row, labels[row]] - shift)
+        label = labels[row]  # checked where it is used: another thread may have written it
+        chosen = x[row, label] if 0 <= label < x.shape[1] else x.dtype.type(math.nan)
+        kept[0, row, 0] = approximations.log(total) - (chosen - shift)
         kept[1, row, 0], kept[2, row, 0] = shift, total
 
 
@@ -137,7 +141,10 @@ def _sum(losses, count):
 
 @label_cross_entropy.kernel("cpu", "input")
 def _(g: Array, input: Array, largest: Array, total: Array, target: Array, reduction: str) -> Any:
-    if not fits(input, largest, total, least=1):
+    rows = input.shape[:1]
+    if target.shape != rows or g.shape != (rows if reduction == "none" else ()) \
+            or not largest.shape == total.shape == (*rows, 1) \
+            or not fits(input, largest, total, least=1):
         return None
     d = numpy.empty_like(input)
     g = numpy.asarray(g, order="C").reshape(-1)  # one number, or for reduction "none" one per row
@@ -154,4 +161,6 @@ def _label_cross_entropy_back(start, stop, g, count, x, largest, total, labels, 
         shift, scale = largest[row, 0], each / total[row, 0]
         for i in range(x.shape[1]):
             d[row, i] = approximations.exp(x[row, i] - shift) * scale
-        d[row, labels[row]] -= each
+        label = labels[row]
+        if 0 <= label < x.shape[1]:
+            d[row, label] -= each

@@ -10,7 +10,7 @@ from ...arrays.devices import array_module, as_array, by_device, is_gpu_array, o
 from ...arrays.dispatch import Dispatch
 from ...autograd import versions
 from ...autograd.graph import tensor_of
-from ...tensors.creation import tensor
+from ...tensors.creation import number_of, tensor
 from ...tensors.tensor import Tensor
 
 
@@ -84,7 +84,7 @@ def _norm(xp: Any, array: Any, p: float) -> Any:
 def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
                           total_norm: Tensor, foreach: bool | None = None) -> None:
     """Scales all gradients by min(1, max_norm / total_norm)."""
-    factor = float(max_norm) / (total_norm._array + 1e-6)
+    factor = float(number_of(max_norm)) / (total_norm._array + 1e-6)
     factor = as_array(array_module(factor).minimum(factor, 1.0))
     if not is_gpu_array(factor) and factor.item() == 1:  # reading it on a GPU would wait
         return

@@ -1,33 +1,43 @@
 """DataLoader: batches of a dataset, in order or shuffled, loaded ahead, resumable.
 
-Workers are threads, not processes. NumPy releases the GIL while it computes and reads, nothing is
-pickled or copied between processes, and a process that uses CUDA must not be forked. A dataset in
-pure Python uses one core with any number of workers.
-
 Each epoch begins by drawing a seed. The seed determines the order of the samples (unless a sampler
 has its own generator). The seed and n determine the random numbers that the dataset draws from
 tinytensor's generators for batch n. So a seed gives the same batches with any number of workers,
 and an epoch can be resumed in the middle.
+
+Python's and NumPy's global generators are seeded in each worker process, as in PyTorch, and go on
+from batch to batch. Their states travel with the batches, so that a loader with the same number of
+workers resumes exactly.
 """
 
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from ... import random
 from ...autograd.frames import warn
 from .collate import default_collate, default_convert
-from .dataset import Dataset, IterableDataset, gathered
+from .dataset import Dataset, IterableDataset
+from .fetch import END
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, batches_in
-from .worker import END, Worker, WorkerInfo, get_worker_info, prefetched
+from .worker import (
+    WORKERS,
+    Results,
+    Task,
+    Worker,
+    batch_streams,
+    get_worker_info,
+    packed_generators,
+    plain_generators,
+)
 
 __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
 
 T = TypeVar("T", covariant=True)
 
-WORKERS = 2**62  # the first seed of workers; seeds of epochs and batches are smaller
 FIXED = {"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"}
 
 
@@ -41,20 +51,38 @@ class DataLoader(Generic[T]):
         sampler: gives the indices of the samples, instead of `shuffle`.
         batch_sampler: gives lists of indices, instead of batch_size, shuffle, sampler and
             drop_last.
-        num_workers: threads that load batches ahead; with 0 the loop itself loads each batch. They
-            share the dataset, which must be thread-safe.
+        num_workers: processes that load batches ahead; with 0 the loop itself loads each batch.
         collate_fn: makes a batch from a list of samples (with batch_size=None, from one sample).
         drop_last: leaves out the last batch if it is not full.
         timeout: seconds to wait for a worker; 0 waits without limit.
         worker_init_fn: called in each worker with its id before it loads.
+        multiprocessing_context: how workers start: "forkserver" (the default where the system has
+            it), "spawn", "fork", a context of multiprocessing, or "thread" for workers that are
+            threads.
         generator: for orders and seeds, instead of the default one.
         prefetch_factor: batches that each worker loads ahead, by default 2.
+        persistent_workers: whether workers and their copies of the dataset stay for the next epoch.
 
-    `pin_memory`, `pin_memory_device`, `persistent_workers`, `multiprocessing_context` and
-    `in_order` are accepted and ignored: threads start at once, and batches come in order.
+    `pin_memory`, `pin_memory_device` and `in_order` are accepted and ignored: batches come in
+    order.
+
+    A worker process gets a copy of the dataset by pickle, in each epoch unless workers are
+    persistent. Large arrays are copied once for all workers; batches come through shared memory.
+    Processes import the main script, which needs `if __name__ == "__main__":`. "fork" does not, but
+    may hang if the program has other threads, and must not be used after CUDA has started.
+
+    Threads start at once and pickle nothing: they are faster for datasets that spend their time in
+    NumPy or in reading files, which release the GIL. They share the dataset, which must be
+    thread-safe, and Python's and NumPy's global generators, which are not seeded then.
+
+    In worker i `initial_seed()` is a base seed, drawn in each epoch, plus i. It also seeds `random`
+    and `numpy.random` there.
 
     Raises:
         ValueError: options that exclude each other, or a value out of range.
+        pickle.PicklingError: while iterating, a dataset that cannot be sent to workers.
+        RuntimeError: while iterating, a worker that was killed or exceeds the timeout.
+        Exception: while iterating, what a worker raises, with its traceback.
     """
 
     def __init__(self, dataset: Dataset[T], batch_size: int | None = 1,
@@ -98,8 +126,10 @@ class DataLoader(Generic[T]):
         self.generator, self.in_order = generator, in_order
         self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device
         self.multiprocessing_context = multiprocessing_context
+        self._check_context()
         self._position: Position | None = None  # of the latest epoch
         self._resumed: Position | None = None  # where the next epoch begins
+        self._pool: Pool | None = None  # of persistent workers
         self.persistent_workers = persistent_workers
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -114,6 +144,18 @@ class DataLoader(Generic[T]):
         samples = len(self.dataset)  # type: ignore[arg-type]
         return samples if self.batch_size is None else batches_in(samples, self.batch_size,
                                                                   self.drop_last)
+
+    def _check_context(self) -> None:
+        given = self.multiprocessing_context
+        if given is not None and not self.num_workers:
+            raise ValueError("multiprocessing_context can only be used with multi-process loading "
+                             f"(num_workers > 0), but got num_workers=0 and {given!r}")
+        if self.num_workers and given != "thread":
+            from . import processes
+
+            method = processes.resolve(given)
+            if given is None:
+                processes.warm_up(method)
 
     def __iter__(self) -> Epoch:
         resumed, self._resumed = self._resumed, None
@@ -131,22 +173,28 @@ class DataLoader(Generic[T]):
         """
         position = self._resumed or self._position
         if position is None or position.ended:
-            position = Position(None, self._generator_states())
+            workers = position.workers if position and self.persistent_workers else None
+            position = Position(None, self._generator_states(), workers=workers)
         return {"seed": position.seed, "batches": position.batches,
-                "generators": position.generators, "loader": self._describe()}
+                "generators": position.generators, "loader": self._describe(),
+                "workers": None if position.workers is None else position.workers.plain()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Makes the next epoch the rest of the epoch at `state_dict()`, with the same batches.
 
         Earlier samples are not loaded again; an IterableDataset is iterated up to the position.
+        What worker processes draw from Python's and NumPy's global generators is the same only with
+        the same number of workers.
 
         Raises:
             ValueError: the state is that of a loader with other samples, batches or generators.
         """
         try:
             theirs = state_dict["loader"]
+            workers = state_dict.get("workers")
             position = Position(state_dict["seed"], state_dict["generators"],
-                                state_dict["batches"])
+                                state_dict["batches"],
+                                None if workers is None else Generators.from_plain(workers))
         except (KeyError, TypeError):
             raise ValueError("load_state_dict: not the state_dict of a DataLoader") from None
         ours = self._describe()
@@ -172,11 +220,16 @@ class DataLoader(Generic[T]):
     def _resume(self, resumed: Position) -> Position:
         for generator, state in zip(self._generators(), resumed.generators, strict=True):
             generator.set_state(state)
+        workers = resumed.workers
+        if workers is not None and len(workers.states) != self.num_workers:
+            workers = None
         if resumed.seed is None:
-            return self._begin()
+            position = self._begin()
+            position.workers = workers
+            return position
         if self.generator is not None:
             self._draw_seed()  # advances the generator as the interrupted epoch did
-        return Position(resumed.seed, resumed.generators, resumed.batches)
+        return Position(resumed.seed, resumed.generators, resumed.batches, workers)
 
     def _draw_seed(self) -> int:
         generator = random.default_generator() if self.generator is None else self.generator
@@ -199,43 +252,117 @@ class DataLoader(Generic[T]):
         """The iterable of indices: lists for batches, single ones for single samples."""
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
-    def _fetcher(self, seed: int, worker: int = 0) -> Callable[[Any], Any]:
-        """The function that a worker calls for each batch."""
-        seed += 1  # `seed` itself is for the order of the samples, seed + 1 + n for batch n
-        single = self.batch_sampler is None
-        if isinstance(self.dataset, IterableDataset):
-            return Run(self.dataset, self.collate_fn, single, self.drop_last,
-                       itertools.count(seed + worker, max(self.num_workers, 1)))
-        return Fetch(self.dataset, self.collate_fn, single, seed)
+    def _task(self) -> Task:
+        return Task(self.dataset, self.collate_fn, self.worker_init_fn,
+                    self.batch_sampler is None, isinstance(self.dataset, IterableDataset),
+                    self.drop_last)
 
-    def _batches(self, position: Position) -> Iterator[Any]:
-        """The batches of an epoch from a position on."""
+    def _batches(self, position: Position) -> Direct | Results:
+        """The batches of an epoch: from the position on, or all of an iterable dataset."""
+        seed = position.seed
+        assert seed is not None
+        jobs: Iterator[Any] = enumerate(_drawing_from(random.Streams(seed), self._jobs))
+        first = 0
+        if not isinstance(self.dataset, IterableDataset):
+            first = position.batches
+            jobs = itertools.islice(jobs, first, None)
+        if not self.num_workers:
+            initial = random.initial_seed()
+            return Direct(self._task().fetcher(
+                lambda number: batch_streams(seed, number, initial), 0, 1), jobs)
+        pool = self._take_pool(position)
+        position.workers = pool.generators()
+        return Results(pool.workers, jobs, first % self.num_workers,
+                       self.num_workers * (self.prefetch_factor or 1), self.timeout, pool.release)
+
+    def _take_pool(self, position: Position) -> Pool:
+        """The workers for an epoch: the persistent ones, if they can be used, or new ones."""
         assert position.seed is not None
-        jobs: Iterator[Any] = enumerate(_drawing_from(random.Streams(position.seed), self._jobs))
-        skipped = position.batches
-        iterable = isinstance(self.dataset, IterableDataset)
-        if not iterable:
-            jobs = itertools.islice(jobs, skipped, None)
-        if self.num_workers:
-            workers = [Worker(WorkerInfo(i, self.num_workers, WORKERS + position.seed + i,
-                                         self.dataset),
-                              self._fetcher(position.seed, i), self.worker_init_fn)
-                       for i in range(self.num_workers)]
-            batches = prefetched(workers, jobs, self.num_workers * (self.prefetch_factor or 1),
-                                 self.timeout)
+        pool = self._pool
+        if pool is not None and position.workers is None and pool.begin(position.seed):
+            return pool
+        given = position.workers or \
+            Generators(WORKERS + position.seed, 0, [None] * self.num_workers)
+        new = Pool(self, self._task(), given)
+        if self.persistent_workers and (pool is None or not pool.busy):
+            self._pool = new
+            new.persistent = True
+        new.begin(position.seed)
+        return new
+
+
+class Generators:
+    """The base seed of workers, and the states of Python's and NumPy's generators in each.
+
+    A state of None is that of a worker whose dataset has not drawn from them. `epoch` counts the
+    epochs of these workers.
+    """
+
+    def __init__(self, base: int, epoch: int, states: list[bytes | None]):
+        self.base, self.epoch, self.states = base, epoch, states
+
+    def plain(self) -> dict[str, Any]:
+        return {"seed": self.base, "epoch": self.epoch, "states": [
+            None if state is None else plain_generators(state) for state in self.states]}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Generators:
+        return cls(plain["seed"], plain["epoch"], [
+            None if state is None else packed_generators(state) for state in plain["states"]])
+
+
+class Pool:
+    """The workers of one epoch, or of all epochs if they are persistent."""
+
+    def __init__(self, loader: DataLoader[Any], task: Task, given: Generators):
+        self.base, self.epoch = given.base, given.epoch - 1
+        self.persistent = self.busy = False
+        self.workers: list[Worker] = []
+        weakref.finalize(self, _stop, self.workers).atexit = False  # type: ignore[misc]
+        count, method = loader.num_workers, loader.multiprocessing_context
+        if method == "thread":
+            from .threads import ThreadWorker
+
+            self.workers += [ThreadWorker(task, i, count, given.base + i) for i in range(count)]
         else:
-            results = map(self._fetcher(position.seed), jobs)
-            batches = itertools.takewhile(lambda result: result is not END, results)
-        return itertools.islice(batches, skipped, None) if iterable else batches
+            from . import processes
+
+            self.workers += processes.start(processes.resolve(method), task, given.base,
+                                            given.states)
+
+    def generators(self) -> Generators:
+        return Generators(self.base, self.epoch, [worker.states for worker in self.workers])
+
+    def begin(self, seed: int) -> bool:
+        """Begins an epoch, if all workers are idle and well."""
+        if self.busy or not all(worker.usable for worker in self.workers):
+            return False
+        self.epoch += 1
+        for worker in self.workers:
+            worker.begin(seed, self.epoch)
+        self.busy = True
+        return True
+
+    def release(self) -> None:
+        self.busy = False
+        if not self.persistent:
+            _stop(self.workers)
+
+
+def _stop(workers: list[Worker]) -> None:
+    for worker in workers:
+        worker.stop()
 
 
 class Position:
-    """The position in an epoch: its seed, the generators' states at its start, and the batches so
-    far. A seed of None is an epoch that has not begun.
+    """The position in an epoch: its seed, the generators' states at its start, the batches so far,
+    and the workers' generators. A seed of None is an epoch that has not begun.
     """
 
-    def __init__(self, seed: int | None, generators: list[dict[str, Any]], batches: int = 0):
+    def __init__(self, seed: int | None, generators: list[dict[str, Any]], batches: int = 0,
+                 workers: Generators | None = None):
         self.seed, self.generators, self.batches = seed, generators, batches
+        self.workers = workers
         self.ended = False
 
 
@@ -244,75 +371,61 @@ class Epoch:
 
     def __init__(self, loader: DataLoader[Any], position: Position):
         self.loader, self.position = loader, position
+        self.repeats = isinstance(loader.dataset, IterableDataset)  # from the start when resumed
+        self.skip = position.batches if self.repeats else 0
+        self.before = 0 if self.repeats else position.batches
         self.batches = loader._batches(position)
 
     def __iter__(self) -> Epoch:
         return self
 
     def __next__(self) -> Any:
+        position = self.position
         try:
+            while self.skip:
+                next(self.batches)
+                self.skip -= 1
             batch = next(self.batches)
         except StopIteration:
-            self.position.ended = True
-            if not self.position.batches:
+            if not position.ended:
+                position.ended, position.workers = True, self._generators(1)
+            if not position.batches:
                 warn("DataLoader: the epoch had no batch: the dataset is empty" + (
                      f", or smaller than the batch size {self.loader.batch_size}, and drop_last "
                      "leaves out a batch that is not full" if self.loader.drop_last else ""))
             raise
-        self.position.batches += 1
+        position.batches = self.before + self.batches.taken
+        if not self.repeats:
+            position.workers = self._generators()
         return batch
+
+    def _generators(self, epochs: int = 0) -> Generators | None:
+        before = self.position.workers
+        if before is None or not isinstance(self.batches, Results):
+            return None
+        return Generators(before.base, before.epoch + epochs,
+                          [worker.states for worker in self.batches.workers])
 
     def __len__(self) -> int:
         return len(self.loader)
 
 
-class Fetch:
-    """Loads a batch, given its number and indices."""
+class Direct:
+    """The batches without workers. After an error the iteration can go on with the next one."""
 
-    def __init__(self, dataset: Any, collate: Callable[[Any], Any], single: bool, seed: int):
-        self.dataset, self.collate, self.single, self.seed = dataset, collate, single, seed
+    def __init__(self, fetch: Callable[[Any], Any], jobs: Iterator[Any]):
+        self.fetch, self.jobs = fetch, jobs
+        self.taken = 0
 
-    def __call__(self, job: tuple[int, Any]) -> Any:
-        number, indices = job
-        with random.using(random.Streams(self.seed + number)):
-            try:
-                if self.single:
-                    return self.collate(self.dataset[indices])
-                if self.collate is default_collate:
-                    batch = gathered(self.dataset, indices)
-                    if batch is not None:
-                        return batch
-                return self.collate(self._samples(indices))
-            except Exception as error:
-                error.add_note(f"in batch {number} of the epoch, with the samples {indices}")
-                raise
-
-    def _samples(self, indices: Any) -> Any:
-        if hasattr(self.dataset, "__getitems__"):
-            return self.dataset.__getitems__(indices)
-        return [self.dataset[i] for i in indices]
-
-
-class Run:
-    """Loads the next batch of an iterable dataset; returns END if there is none."""
-
-    def __init__(self, dataset: Any, collate: Callable[[Any], Any], single: bool, drop_last: bool,
-                 seeds: Iterator[int]):
-        self.dataset, self.collate, self.single = dataset, collate, single
-        self.drop_last, self.seeds = drop_last, seeds
-        self.samples: Iterator[Any] | None = None
-        self.ended = False
-
-    def __call__(self, job: tuple[int, Any]) -> Any:
-        wanted = 1 if self.single else len(job[1])
-        with random.using(random.Streams(next(self.seeds))):
-            if self.samples is None:  # here get_worker_info() knows the worker
-                self.samples = iter(self.dataset)
-            batch = [] if self.ended else list(itertools.islice(self.samples, wanted))
-            self.ended = len(batch) < wanted
-            if not batch or self.ended and self.drop_last:
-                return END
-            return self.collate(batch[0] if self.single else batch)
+    def __next__(self) -> Any:
+        job = next(self.jobs)
+        self.taken += 1
+        batch = self.fetch(job)
+        if batch is END:
+            self.taken -= 1
+            self.jobs = iter(())
+            raise StopIteration
+        return batch
 
 
 class Forever(Sampler[None]):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
 from ...arrays import dtypes
+from ...arrays.numbers import is_integer
 from ...random import Generator
 from ...tensors.creation import as_tensor
 from ...tensors.sampling import multinomial, randint, randperm
@@ -152,5 +153,5 @@ def batches_in(samples: int, batch_size: int, drop_last: bool) -> int:
 
 
 def _check_positive(name: str, what: str, value: object, why: str = "") -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+    if not is_integer(value) or isinstance(value, bool) or value <= 0:
         raise ValueError(f"{name}: {what} must be a positive integer, got {value!r}{why}")

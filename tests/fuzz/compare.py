@@ -1,0 +1,245 @@
+"""Whether a program leaves the same in its variables under tinytensor as under PyTorch.
+
+Two correct libraries differ by rounding, and a program may magnify that without bound. So values
+that differ by more than a few roundings are compared with how far PyTorch itself moves if it
+computes in float64, or if its inputs change in their last digit.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+import torch
+
+import tinytensor
+
+from .known import meant
+from .programs import UNREADABLE, Program, Run, Seen, run
+
+# What a few operations may round off, and how much the last digit of an input is, by the
+# narrowest dtype in a program.
+TOLERANCE = {"float16": 4e-3, "float32": 2e-5, "float64": 1e-10}
+LAST_DIGIT = {"float16": 2.0**-10, "float32": 2.0**-22, "float64": 2.0**-50}
+PERTURBED_RUNS = 4
+MARGIN = 30.0  # a library may be this much worse than PyTorch moves
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first thing in which the two runs of a program differ."""
+
+    line: int  # len(program): what is left at the end
+    what: str  # "error", "dtype", "shape", "values", ...; "grad" in front for a gradient
+    name: str
+    ours: Any
+    theirs: Any
+
+    @property
+    def kind(self) -> tuple[str, ...]:
+        """What a shorter program must have in common to show the same difference."""
+        return (self.what, *(re.sub(r"\d+|v\d+", "#", f"{type(e).__name__}: {e}")[:30]
+                             if isinstance(e, Exception) else "" for e in (self.ours, self.theirs)))
+
+    def __str__(self) -> str:
+        def shown(x: Any) -> str:
+            return f"{type(x).__name__}: {x}" if isinstance(x, Exception) else str(x)
+
+        return f"{self.what} of {self.name}\ntinytensor: {shown(self.ours)}\n" \
+               f"PyTorch:    {shown(self.theirs)}"
+
+
+def difference(program: Program, excuse: bool = True) -> Difference | None:
+    """The first difference between the two libraries that is neither rounding nor meant."""
+    ours, theirs = run(program, tinytensor), run(program, torch)
+    precision = narrowest(theirs)
+    for line, what, name, a, b in differences(ours, theirs, TOLERANCE[precision]):
+        if what.endswith(("values", "shape", "numbers")) \
+                and by_rounding(program, precision, largest(theirs), line, name, a, b):
+            if what.endswith("shape"):
+                return None  # what follows depends on rounding too
+            continue
+        found = Difference(line, what, name, a, b)
+        reason = meant(program, found) if excuse else None
+        if reason is None:
+            return found
+        if reason.ends:
+            return None
+    return None
+
+
+def narrowest(done: Run) -> str:
+    """The narrowest floating point dtype in a run."""
+    values = [*done.state.values(), *(x for made in done.assigned for x in made.values())]
+    dtypes = {x.dtype for x in flat(values) if isinstance(x, Seen)}
+    return next((dtype for dtype in TOLERANCE if dtype in dtypes), "float64")
+
+
+def largest(done: Run) -> float:
+    """The largest finite number in a run."""
+    arrays = [x.array for x in flat(list(done.state.values())) if isinstance(x, Seen)]
+    numbers = [numpy.abs(a[numpy.isfinite(a)]).max(initial=0.0) for a in arrays
+               if a.dtype.kind == "f"]
+    return float(max(numbers, default=0.0))
+
+
+def flat(values: list[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield from flat(value)
+        else:
+            yield value
+
+
+def differences(ours: Run, theirs: Run, tolerance: float) -> Iterator[tuple[Any, ...]]:
+    """(line, what, name, ours, theirs) of all that differs, in order."""
+    for i, errors in enumerate(zip(ours.errors, theirs.errors, strict=True)):
+        if (errors[0] is None) != (errors[1] is None):
+            yield i, "error", "", *errors
+        for name, value in theirs.assigned[i].items():
+            if name in ours.assigned[i]:
+                yield from _unequal(i, name, ours.assigned[i][name], value, tolerance)
+        for name, others in theirs.shared[i].items():
+            if ours.shared[i].get(name, others) != others:
+                yield i, "memory", name, ours.shared[i][name], others
+    for name, value in theirs.state.items():
+        if name in ours.state:
+            yield from _unequal(len(ours.errors), name, ours.state[name], value, tolerance)
+
+
+def _unequal(line: int, name: str, a: Any, b: Any, tolerance: float) -> Iterator[tuple[Any, ...]]:
+    prefix = "grad " if name.endswith(".grad") else ""
+    if b is UNREADABLE:
+        return
+    if isinstance(b, list) and isinstance(a, list) and len(a) == len(b):
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            yield from _unequal(line, f"{name}[{i}]", x, y, tolerance)
+    elif isinstance(a, Seen) and isinstance(b, Seen):
+        for what in ("dtype", "shape", "requires_grad", "is_leaf"):
+            if getattr(a, what) != getattr(b, what):
+                yield line, prefix + what, name, a, b
+                return
+        if not close(a.array, b.array, tolerance):
+            yield line, prefix + "values", name, a, b
+    elif type(a) is not type(b):
+        yield line, prefix + "type", name, a, b
+    elif isinstance(b, float):
+        if not close(numpy.array(a), numpy.array(b), tolerance):
+            yield line, prefix + "numbers", name, a, b
+    elif isinstance(b, int | str | bool | list) and a != b:
+        yield line, prefix + "numbers", name, a, b
+
+
+def close(a: Any, b: Any, tolerance: float, slack: Any = 0.0) -> bool:
+    """Elementwise, to within `tolerance` of the largest element of b, and `slack`."""
+    return bool(_close(a, b, tolerance, slack).all())
+
+
+def _close(a: Any, b: Any, tolerance: float, slack: Any = 0.0) -> Any:
+    if b.dtype.kind != "f":
+        return a == b
+    a, b = a.astype(float), b.astype(float)
+    size = numpy.abs(b[numpy.isfinite(b)]).max(initial=0.0)
+    with numpy.errstate(all="ignore"):
+        near = numpy.abs(a - b) <= tolerance * size + slack
+    return near | (a == b) | (numpy.isnan(a) & numpy.isnan(b))
+
+
+# ---------------------------------------------------------------- rounding
+
+
+def by_rounding(program: Program, precision: str, scale: float, line: int, name: str,
+                a: Any, b: Any) -> bool:
+    """Whether PyTorch's own result moves as much if it rounds elsewhere.
+
+    A last digit of `scale`, the largest number in the program, is rounding too.
+    """
+    exact = _value(run(program, exact_torch()), line, name)
+    moved = [_value(run(program, perturbed_torch(LAST_DIGIT[precision], seed)), line, name)
+             for seed in range(PERTURBED_RUNS)]
+    ours, theirs = (x.array if isinstance(x, Seen) else numpy.array(x) for x in (a, b))
+    others = [x for x in (exact, *moved) if x is not None]
+    if any(x.shape != theirs.shape for x in others):
+        return True
+    if ours.shape != theirs.shape:
+        return False
+    tolerance = TOLERANCE[precision]
+    if exact is not None and exact.dtype.kind == "f" and theirs.dtype.kind == "f":
+        exact = exact.astype(theirs.dtype)  # beyond the range of float16 is inf
+    if theirs.dtype.kind != "f":
+        unstable = numpy.zeros(theirs.shape, dtype=bool)
+        for other in others:
+            unstable |= other != theirs
+        return bool(((ours == theirs) | unstable).all())
+    spread = numpy.zeros(theirs.shape)
+    with numpy.errstate(all="ignore"):
+        for other in others:
+            distance = numpy.abs(other.astype(float) - theirs.astype(float))
+            same = (other == theirs) | (numpy.isnan(other) & numpy.isnan(theirs))
+            spread = numpy.maximum(spread, numpy.where(same, 0.0, distance))
+    spread = numpy.where(numpy.isnan(spread), numpy.inf, spread)
+    # Rounding in one element may show in another as well: of a sum, all elements count.
+    most = spread[numpy.isfinite(spread)].max(initial=0.0)
+    slack = MARGIN * numpy.maximum(spread, most) + LAST_DIGIT[precision] * scale
+    good = _close(ours, theirs, tolerance, slack)
+    good |= numpy.isinf(spread)
+    if exact is not None:
+        good |= _close(ours, exact, tolerance)  # PyTorch overflows where we do not
+    return bool(good.all())
+
+
+def _value(done: Run, line: int, name: str) -> Any:
+    """The array that a variable has after a line of another run, if the run got there."""
+    base, *positions = re.findall(r"[^\[\]]+", name)
+    held = done.state if line == len(done.assigned) else done.assigned[line]
+    value = held.get(base)
+    try:
+        for position in positions:
+            value = value[int(position)]
+    except (TypeError, IndexError):
+        return None
+    if isinstance(value, Seen):
+        return value.array
+    return None if value is None or isinstance(value, list) else numpy.array(value)
+
+
+class _Stand:
+    """PyTorch with some of its names replaced."""
+
+    def __init__(self, **replaced: Any):
+        vars(self).update(replaced)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+
+def exact_torch() -> Any:
+    """PyTorch, which computes in float64 whatever a program says."""
+    def tensor(data: Any, dtype: Any = None, **options: Any) -> Any:
+        made = torch.tensor(data, dtype=dtype, **options)
+        return made.detach().double().requires_grad_(made.requires_grad) \
+            if made.is_floating_point() else made
+
+    wide = dict.fromkeys(("float16", "half", "float32", "float"), torch.float64)
+    return _Stand(tensor=tensor, **wide)
+
+
+def perturbed_torch(relative: float, seed: int) -> Any:
+    """PyTorch, whose `tensor` changes the last digit of numbers.
+
+    Integers are left alone: what happens exactly at 0 or at a tie is not rounding.
+    """
+    rng = random.Random(seed)
+
+    def change(x: Any) -> Any:
+        if isinstance(x, list | tuple):
+            return [change(y) for y in x]
+        if isinstance(x, float) and x == x and abs(x) != float("inf") and not x.is_integer():
+            return x * (1 + relative * rng.choice((-1, 1)))
+        return x
+
+    return _Stand(tensor=lambda data, **options: torch.tensor(change(data), **options))

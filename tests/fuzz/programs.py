@@ -1,0 +1,184 @@
+"""Programs, and what they leave in their variables under one library or another."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import math
+import re
+import warnings
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+import numpy
+import torch
+
+import tinytensor
+
+Program = tuple[str, ...]
+
+# Weights that differ, so that the gradient of every element is another; in float64, in which the
+# sum of float16 elements does not overflow.
+PREAMBLE = """\
+def weighted_sum(x):
+    weights = torch.linspace(0.5, 1.5, x.numel(), dtype=torch.float64)
+    return (x.double() * weights.reshape(x.shape)).sum()
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A Tensor as it was after a line."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    requires_grad: bool
+    is_leaf: bool
+    array: Any = field(compare=False)
+
+    def __str__(self) -> str:
+        grad = ", requires_grad" * self.requires_grad
+        return f"{numpy.array2string(self.array, threshold=40)} ({self.dtype}, " \
+               f"{self.shape}{grad})"
+
+
+UNREADABLE = object()
+
+
+@dataclass
+class Run:
+    """What a program did: the error of each line or None, what it assigned, the variables that
+    share memory with that, and the last state.
+    """
+
+    errors: list[Exception | None]
+    assigned: list[dict[str, Any]]
+    shared: list[dict[str, list[str]]]
+    state: dict[str, Any]
+
+
+def run(program: Program, library: Any, stop_at_error: bool = False) -> Run:
+    """Runs a program in which `torch` is `library`. A line that raises does not end it."""
+    names = namespace(library)
+    done = Run([], [], [], {})
+    with warnings.catch_warnings(), numpy.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for line in program:
+            error = execute(line, names)
+            done.errors.append(error)
+            made = {} if error else {name: names[name] for name in targets(line)}
+            done.assigned.append({name: seen(value) for name, value in made.items()})
+            arrays = {name: array for name, value in names.items() if is_tensor(value)
+                      and (array := memory(value)) is not None}
+            done.shared.append({name: [other for other, array in arrays.items() if other != name
+                                       and overlap(array, arrays[name])]
+                                for name in made if name in arrays})
+            if error and stop_at_error:
+                break
+        for name, value in names.items():
+            if name.startswith("v"):
+                done.state[name] = seen(value)
+                if is_tensor(value):
+                    done.state[f"{name}.grad"] = seen(value.grad)
+    return done
+
+
+def namespace(library: Any) -> dict[str, Any]:
+    names = {"torch": library, "np": numpy, "inf": math.inf, "nan": math.nan}
+    exec(PREAMBLE, names)
+    return names
+
+
+def execute(line: str, names: dict[str, Any]) -> Exception | None:
+    """The error that a line raises, or None."""
+    try:
+        avoid_crash(line, names)
+        exec(compiled(line), names)
+    except Exception as error:
+        return error.with_traceback(None)
+    return None
+
+
+def avoid_crash(line: str, names: dict[str, Any]) -> None:
+    """PyTorch 2.13 crashes when a hook is registered on a view that was written to through
+    `detach()`, unless its grad_fn has been computed anew before.
+    """
+    match = re.match(r"(?:with .*: )?(v\d+)\.(?:register_hook|retain_grad)\(", line)
+    if match and isinstance(names.get(match[1]), torch.Tensor):
+        _ = names[match[1]].grad_fn
+
+
+@functools.lru_cache(4096)
+def compiled(line: str) -> CodeType:
+    return compile(line, "<program>", "exec")
+
+
+@functools.lru_cache(4096)
+def targets(line: str) -> tuple[str, ...]:
+    """The variables that a line assigns."""
+    return tuple(node.id for node in ast.walk(ast.parse(line))
+                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+
+
+@functools.lru_cache(4096)
+def variables(line: str) -> frozenset[str]:
+    """The variables that a line mentions."""
+    return frozenset(node.id for node in ast.walk(ast.parse(line))
+                     if isinstance(node, ast.Name) and node.id[:1] == "v" and node.id[1:].isdigit())
+
+
+def seen(value: Any) -> Any:
+    """A snapshot of a value that later lines cannot change.
+
+    PyTorch raises for the flags of a view whose place in the graph cannot be computed any more:
+    UNREADABLE.
+    """
+    try:
+        return _seen(value)
+    except RuntimeError:
+        return UNREADABLE
+
+
+def _seen(value: Any) -> Any:
+    if is_tensor(value):
+        return Seen(str(value.dtype).partition(".")[2], tuple(value.shape), value.requires_grad,
+                    value.is_leaf, numpy.array(value.detach().numpy()))
+    if isinstance(value, list | tuple):
+        return [seen(x) for x in value]
+    if isinstance(value, dict):
+        return {key: seen(x) for key, x in value.items()}
+    return value
+
+
+def is_tensor(value: Any) -> bool:
+    return isinstance(value, tinytensor.Tensor | torch.Tensor)
+
+
+def memory(tensor: Any) -> Any:
+    """An array on the memory of a Tensor; None for an empty one, or if there is no telling."""
+    try:
+        return tensor.detach().numpy() if tensor.numel() else None
+    except RuntimeError:
+        return None
+
+
+def overlap(a: Any, b: Any) -> bool:
+    """Whether two arrays have an element in common; yes, if that is too hard to tell."""
+    try:
+        return bool(numpy.shares_memory(a, b, max_work=10_000))
+    except numpy.exceptions.TooHardError:
+        return True
+
+
+def printed(program: Program, library: str = "tinytensor") -> str:
+    """The program as a file that runs under either library."""
+    text = "\n".join(program)
+    head = [f"import {library} as torch"]
+    if "np." in text:
+        head.append("import numpy as np")
+    if "inf" in text or "nan" in text:
+        head.append("from math import inf, nan")
+    if "weighted_sum" in text:
+        head += ["", "", PREAMBLE]
+    return "\n".join(head) + f"\n{text}\n"
