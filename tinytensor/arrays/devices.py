@@ -150,6 +150,22 @@ def as_array(x: Any) -> Any:
     return numpy.asarray(x) if isinstance(x, numpy.generic) else x
 
 
+def plain_array(array: Any) -> Any:
+    """Another array object on the same memory, and not of a subclass of NumPy's array.
+
+    A matrix multiplies by `*`, and whoever has the object can give it another shape.
+
+    Raises:
+        TypeError: a masked array with masked elements, which would count as numbers.
+    """
+    if not isinstance(array, numpy.ndarray):
+        return array
+    if isinstance(array, numpy.ma.MaskedArray) and numpy.ma.is_masked(array):
+        raise TypeError("a masked array has elements without a value: give array.filled(number), "
+                        "or array.data with a Tensor of the mask beside it")
+    return array.view(numpy.ndarray)
+
+
 def result_array(x: Any) -> Any:
     """The result of a forward as an array. Object arrays may give a single `scalar.Value`."""
     if isinstance(x, numpy.generic) or is_array(x):

@@ -133,7 +133,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
     wanted: Any = None if targets is None else set(targets)
     useful = None if wanted is None else ancestors_of(wanted, topological_order(roots))
     sums, results = Sums(roots, create_graph, retain_graph), {}
-    grads, reached, unwritten = sums.grads, sums.reached, -versions.last_write
+    grads, reached = sums.grads, sums.reached
     kind, xp = None, tensors if create_graph else None
     previous, place, depth, mode.depth = mode.enabled, mode.device, mode.depth, mode.depth + 1
     plain = useful is None and not create_graph and previous is not CHECKED
@@ -142,7 +142,8 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
         while reached:
             age, node = heappop(reached)
             g = grads.pop(node)
-            if plain and age <= unwritten and g.__class__ is kind and not node.hooks:
+            # Hooks and the backward of a Function may write: the last write is asked for each time.
+            if plain and age <= -versions.last_write and g.__class__ is kind and not node.hooks:
                 node.backward(xp, g, sums, None)  # most nodes of most walks take this line only
                 continue
             if node.hooks:
@@ -154,7 +155,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
                 if node not in useful:
                     continue
                 parents = tuple([p if p in useful or p in wanted else None for p in node.parents])
-            if age > unwritten:
+            if age > -versions.last_write:
                 check_unwritten(node)
             if create_graph:
                 mode.device = next(d for d in g if d is not None).device \

@@ -197,7 +197,7 @@ def _as_input(op: Any, name: str, x: Any) -> Any:
     x = python_number(x)
     if devices.is_array(x):
         dtypes.of_array(x)
-        return graph.tensor_of(x, None)
+        return graph.tensor_of(devices.plain_array(x), None)
     if isinstance(x, bool | int | float) and op.promotes in ("common", "float") \
             and name in op.promoted:
         return Constant(x)

@@ -63,7 +63,8 @@ class Op:
     def __init__(self, forward: Callable[..., Any], *, promotes: str = "",
                  promoted: tuple[str, ...] = (), view: bool = False,
                  residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (),
-                 widens: bool = True, refuses_bool: bool = False, positions: tuple[str, ...] = (),
+                 widens: bool = True, contiguous: bool = False, refuses_bool: bool = False,
+                 positions: tuple[str, ...] = (),
                  place: tuple[str, int] | None = None):
         self.forward = forward
         self.name = forward.__name__.rstrip("_")
@@ -74,6 +75,7 @@ class Op:
         self.promoted = promoted or self.signature.inputs
         self.view = view
         self.widens = widens and not view
+        self.contiguous = contiguous
         self.refuses_bool = refuses_bool
         self.positions = positions
         # A notebook's cell that is run again replaces its rules and kernels.
@@ -115,7 +117,7 @@ class Op:
                 del outcome  # or this frame and the error would keep each other alive
         tensors = [tensor_of(out, None) for out in outs]
         if self.view:
-            mark_view(tensors[0], inputs[0], self.function, parameters)
+            mark_view(tensors[0], inputs[0])
         self._record(tensors, inputs, values, half)
         return self.results(*tensors) if self.outputs else tensors[0]
 
@@ -139,6 +141,8 @@ class Op:
         results = results if self.outputs or self.residuals else (results,)
         count = len(self.outputs) or 1
         outs, residuals = [result_array(out) for out in results[:count]], results[count:]
+        if self.contiguous:
+            outs = [out if out.flags.c_contiguous else out.copy() for out in outs]
         values |= dict(zip(self.outputs or ("out",), outs, strict=True))
         values |= dict(zip(self.residuals, residuals, strict=True))
         return [narrowed(out) for out in outs] if half else outs
@@ -173,6 +177,14 @@ class Op:
             return narrowed(self.run(xp, *map(widened, args), **kwargs))
         out = self.forward_on(xp, *args, **kwargs)
         return out[0] if self.residuals else out
+
+    def leave_node(self, parents: Sequence[Any], like: Any, **saved: Any) -> graph.Node:
+        """The node of a call whose result, of the shape and dtype of the Tensor `like`, is in
+        memory already: no forward runs. `saved` are the values of the save list."""
+        kind = self.half_node_type if self.widens and is_half(like) else self.node_type
+        node: graph.Node = kind(parents, [saved[name] for name in self.save_list],
+                                tuple(like._array.shape))
+        return node
 
     def _wanted(self, parents: Sequence[Any]) -> dict[str, bool]:
         """For each input that has a rule, whether its gradient is wanted."""
@@ -388,11 +400,10 @@ def _joint(rules: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
     return joint
 
 
-def mark_view(result: Any, source: Any, function: Any, parameters: dict[str, Any]) -> None:
-    """If `result` shares the memory of `source`, notes that it is a view, and how it is made."""
+def mark_view(result: Any, source: Any) -> None:
+    """If `result` shares the memory of `source`, notes that it is a view of it, or of its base."""
     if owner(result._array) is owner(source._array):
         result._base = base = source if source._base is None else source._base
-        result._recipe = (*source._recipe, (function, parameters))
         views = base._views
         if views is None:
             views = base._views = set()

@@ -89,8 +89,8 @@ def _enter(entry: Entry) -> None:
 
 def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
        residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (), widens: bool = True,
-       refuses_bool: bool = False, positions: tuple[str, ...] = (), kind: type[Op] = Op,
-       place: tuple[str, int] | None = None, **entry: Any,
+       contiguous: bool = False, refuses_bool: bool = False, positions: tuple[str, ...] = (),
+       kind: type[Op] = Op, place: tuple[str, int] | None = None, **entry: Any,
        ) -> Callable[[Callable[..., Any]], Any]:
     """Defines an operation from its forward. The result is the function that users call.
 
@@ -110,6 +110,8 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
             tuple, and `g` in a rule is a list with None for a result that has no gradient.
         widens: whether float16 inputs are computed with in float32, see halves.py; to be False if
             the dtype of the result is a parameter. Views never widen.
+        contiguous: whether the result is in C order whatever the order of the inputs, as in
+            PyTorch. NumPy keeps the order of a transposed input.
         refuses_bool: whether a bool operand is an error also beside another dtype.
         positions: inputs that hold positions or labels. A node saves a copy of them, because a
             program that reuses the buffer of its labels would get the gradient of other labels.
@@ -119,7 +121,7 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
     """
     def define(forward: Callable[..., Any]) -> Any:
         made = kind(forward, promotes=promotes, promoted=promoted, view=view,
-                    residuals=residuals, outputs=outputs, widens=widens,
+                    residuals=residuals, outputs=outputs, widens=widens, contiguous=contiguous,
                     refuses_bool=refuses_bool, positions=positions, place=place)
         row = Entry(name=made.name, function=made.function, op=made, **entry)
         made.function.public = row.offer

@@ -12,7 +12,6 @@ NO_SAMPLES = {
     "internal.winner": "max pooling",
     "memory": "memory around a view",
     "move": "moving",
-    "write_view": "writing through views",
 }
 # Their results differ from PyTorch's, which draws other random numbers: the tests of their
 # families check them.

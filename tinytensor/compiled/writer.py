@@ -157,6 +157,9 @@ def write_call(op: Any) -> Any:
     if op.outputs:
         source.namespace["Results"] = op.results
         source.namespace["pick"] = graph.pick
+        if op.contiguous:
+            for name in op.outputs:
+                source.add(1, f"if not {name}.flags.c_contiguous:", f"    {name} = {name}.copy()")
         source.add(1, f"result = [tensor_of(as_array(out), None) for out in {_tuple(op.outputs)}]",
                    "shape = ()")
         source.namespace["tensor_of"] = graph.tensor_of
@@ -165,10 +168,11 @@ def write_call(op: Any) -> Any:
                    "except AttributeError:  # a single Value, out of an array of them",
                    "    shape = ()",
                    "if not shape:", "    out = as_array(out)",
+                   *["elif len(shape) > 1 and not out.flags.c_contiguous:",
+                     "    out = out.copy()"] * op.contiguous,
                    "result = new(Tensor)", "result._array = out", "result._node = None")
     if op.view:
-        source.namespace["function"] = op.function
-        source.add(1, f"mark_view(result, {signature.inputs[0]}, function, dict({parameters}))")
+        source.add(1, f"mark_view(result, {signature.inputs[0]})")
     if op.rules:
         _leave_node(source, op)
     source.add(1, "return Results(*result)" if op.outputs else "return result")

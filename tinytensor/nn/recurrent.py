@@ -64,6 +64,11 @@ def _run_gru(rows: Tensor, states: States, weights: Weights, steps: Steps) -> St
     return (result.hidden,)
 
 
+def _own(states: Tensor) -> Tensor:
+    """A copy for the user, who may write to it: the rule saves the states themselves."""
+    return states.clone() if states.requires_grad else states
+
+
 RUN = {"RNN_TANH": _run_tanh, "RNN_RELU": _run_relu, "LSTM": _run_lstm, "GRU": _run_gru}
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}
@@ -210,6 +215,7 @@ class RNNBase(Module):
                 hidden = []
                 if i + 1 < len(states[0]):
                     rows = functional.dropout(rows, self.dropout, self.training)
+        rows = rows if self.bidirectional else _own(rows)
         return rows, tuple(ops.shape.stack(column) for column in zip(*last, strict=True))
 
     def _initial(self, hx: HiddenState | None, input: Tensor, count: int,
@@ -422,7 +428,7 @@ class RNNCellBase(Module):
             input, states = input.unsqueeze(0), tuple(s.unsqueeze(0) for s in states)
         weights = [w for w in (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
                    if w is not None]
-        after = RUN[mode](input, states, weights, (slice(0, len(input)),))
+        after = tuple(map(_own, RUN[mode](input, states, weights, (slice(0, len(input)),))))
         return after if batched else tuple(s.squeeze(0) for s in after)
 
     def extra_repr(self) -> str:

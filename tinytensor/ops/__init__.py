@@ -16,7 +16,7 @@ from ..arrays import devices, dtypes
 from ..arrays.numbers import is_integer, is_number
 from ..autograd.frames import passes_on, shorten
 from ..autograd.graph import tensors
-from ..autograd.modes import mode
+from ..autograd.modes import enable_grad, mode
 from ..autograd.table import TABLE, Entry, attach
 from ..compat import older_forms
 from ..tensors import creation
@@ -57,6 +57,7 @@ from . import (  # each enters its operations into the table
     solving,
     sorting,
     special,
+    strided,
 )
 from .inplace import in_place, like
 
@@ -185,12 +186,19 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Writes the values of `other`, broadcast, into this Tensor, whatever their dtype."""
     self._check_write("copy_")
     other = other.to(device=self.device, dtype=self.dtype)
-    return self._write("copy_", other.expand(tuple(self.shape)))
+    index.assign(self, other, "copy_")
+    return self
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Writes one value into every element."""
-    index.write(self, Ellipsis, value)
+    if not isinstance(value, Tensor):
+        value = index.as_value(value, self)
+    self._check_write("fill_", repeated=value._node is None)
+    if value.ndim:
+        raise RuntimeError(f"fill_: the value must be a number or a 0-d Tensor, got shape "
+                           f"{tuple(value.shape)}; copy_() takes others")
+    index.assign(self, value.to(device=self.device, dtype=self.dtype), "fill_")
     return self
 
 
@@ -233,9 +241,9 @@ def _in_shape(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The in-place form of an operation that changes the shape and no element."""
     @like(function, name)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self._check_write(name)
-        result = function(self, *args, **kwargs)
-        self._array, self._node = result._array, result._node
+        self._check_write(name, repeated=True)
+        with enable_grad():
+            self._reshape_in_place(function(self, *args, **kwargs))
         return self
 
     method.__doc__ = f"As `{name.strip('_')}`, in place: this Tensor gets the new shape."
@@ -291,7 +299,8 @@ def load() -> None:
         vars(tensors)[name] = _beside(getattr(creation, name))
     for name in ("zeros_like", "ones_like"):
         vars(tensors)[name] = getattr(creation, name)
-    vars(wanted_by_tensor).update(tensor=creation.tensor, write_view=shape.write_view)
+    vars(wanted_by_tensor).update(
+        tensor=creation.tensor, view_node=strided.view_node, write_node=strided.write_node)
 
 
 load()

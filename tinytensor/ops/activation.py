@@ -125,9 +125,9 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
     if inplace:
         return written(rrelu)(input, lower, upper, training)
     if not training:
-        return leaky_relu(input, (lower + upper) / 2)
+        return leaky_relu(input, (lower + upper) / 2).contiguous()
     drawn = random.default_generator(input.device).numpy.uniform(lower, upper, tuple(input.shape))
-    return input * where(input.detach() > 0, 1.0, _like(drawn, input))
+    return (input * where(input.detach() > 0, 1.0, _like(drawn, input))).contiguous()
 
 
 def _like(drawn: numpy.ndarray[Any, Any], tensor: Tensor) -> Tensor:
@@ -367,7 +367,7 @@ def _(xp, g, input, beta, threshold):
     return xp.where(scaled > threshold, g, g * sigmoid.run(xp, scaled))
 
 
-@op(promotes="floating", home=FUNCTIONAL, method=False, samples=WIDE)
+@op(contiguous=True, promotes="floating", home=FUNCTIONAL, method=False, samples=WIDE)
 def logsigmoid(xp, input: Array):
     """log sigmoid(x) without overflow. Shapes: (*) -> (*)."""
     return xp.minimum(input, 0) - xp.log1p(xp.exp(-xp.absolute(input)))
@@ -413,7 +413,7 @@ def _exponentials(xp, input, dim):
     return xp.exp(input - xp.max(input, axis=over, keepdims=True)) if input.size else xp.exp(input)
 
 
-@op(promotes="floating", samples=[*SAMPLES, S(ints(2, 3), 1, dtype="float64")])
+@op(contiguous=True, promotes="floating", samples=[*SAMPLES, S(ints(2, 3), 1, dtype="float64")])
 def softmax(xp, input: Array, dim: int):
     """e**x / Σ e**x along a dim. Shapes: (*) -> (*)."""
     powers = _exponentials(xp, input, dim)
@@ -426,11 +426,11 @@ def _(xp, g, out, dim):
     return weighted - out * xp.sum(weighted, axis=axes(dim, len(out.shape)), keepdims=True)
 
 
-@op(promotes="floating", samples=[*SAMPLES, S(ints(2, 3), 1, dtype="float64")])
+@op(contiguous=True, promotes="floating", samples=[*SAMPLES, S(ints(2, 3), 1, dtype="float64")])
 def log_softmax(xp, input: Array, dim: int):
     """x - log Σ e**x along a dim, without overflow. Shapes: (*) -> (*)."""
     if not input.size:
-        return input
+        return input.copy()
     over = axes(dim, input.ndim)
     shifted = input - xp.max(input, axis=over, keepdims=True)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=over, keepdims=True))

@@ -70,7 +70,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     size = input.shape[axis]
     if not -size <= index < size:
         raise IndexError(f"select: index {index} is out of range for dim {dim} of size {size}")
-    return getitem(input, (slice(None),) * axis + (index,))
+    return getitem(input, (*[slice(None)] * axis, index, Ellipsis))
 
 
 SECTIONS = dict.fromkeys(("sections", "indices"), "indices_or_sections")
@@ -281,7 +281,8 @@ def repeat_interleave(input: Tensor, repeats: Tensor | int | None = None, dim: i
 # ---------------------------------------------------------------- rolling and rotating
 
 
-@op(samples=[S(t(2, 3), 1), S(t(2, 3), (1, 2), (0, 1)), S(t(2, 3), -4, 0), S(t(2, 3), 1, (-1,)),
+@op(contiguous=True,
+    samples=[S(t(2, 3), 1), S(t(2, 3), (1, 2), (0, 1)), S(t(2, 3), -4, 0), S(t(2, 3), 1, (-1,)),
              S(t(0, 3), 1, 0), S(t(), 1), S(t(2, 3), (1, 1), (0, 0))])
 def roll(xp, input: Array, shifts: int | Sequence[int],
          dims: int | Sequence[int] | None = None):

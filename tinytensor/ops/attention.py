@@ -128,6 +128,10 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor,
         out = matmul(dropout(softmax(scores, -1), dropout_p), value)
     else:
         out = attention(query, key, value, mask, is_causal, scale)
+        if out.requires_grad and out.ndim != 4:
+            # The rule saves the output. As in PyTorch, only that of 4 dims, the one of large
+            # models, must not be written before backward.
+            out = out.clone()
     return out if blind is None else out * ~blind
 
 

@@ -529,6 +529,8 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         RuntimeError: not square.
     """
     check_square("linalg.matrix_power", A._array)
+    if n == 1:
+        return A.contiguous().clone()  # with memory of its own, like the other powers
     if n < 0:
         A, n = inv(A), -n
     if n == 0:

@@ -35,7 +35,7 @@ def _triangle(name, xp, input, diagonal):
     return getattr(xp, name)(input, diagonal)
 
 
-@op(inplace=True, samples=TRIANGLES)
+@op(contiguous=True, inplace=True, samples=TRIANGLES)
 def tril(xp, input: Array, diagonal: int = 0):
     """The lower triangle: 0 above the diagonal, or above the one at offset `diagonal`.
 
@@ -44,7 +44,7 @@ def tril(xp, input: Array, diagonal: int = 0):
     return _triangle("tril", xp, input, diagonal)
 
 
-@op(inplace=True, samples=TRIANGLES)
+@op(contiguous=True, inplace=True, samples=TRIANGLES)
 def triu(xp, input: Array, diagonal: int = 0):
     """The upper triangle: 0 below the diagonal, or below the one at offset `diagonal`.
 

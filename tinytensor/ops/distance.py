@@ -59,7 +59,7 @@ def _differences(torch):
 FEW = 25
 
 
-@op(promotes="same", method=False, internal=True, samples=[
+@op(contiguous=True, promotes="same", method=False, internal=True, samples=[
     S(t(3, 2), t(4, 2)), S(t(2, 3, 2), t(4, 2)), S(t(30, 2), t(4, 2)), S(t(0, 2), t(4, 2))],
     reference=_differences)
 def euclidean_distances(xp, x1: Array, x2: Array):
@@ -109,7 +109,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0,
         raise RuntimeError(f"cdist: p must not be negative, got {p}")
     if p == 2:
         return euclidean_distances(x1, x2)
-    return _lengths(unsqueeze(x1, -2) - unsqueeze(x2, -3), p)
+    return _lengths(unsqueeze(x1, -2) - unsqueeze(x2, -3), p).contiguous()
 
 
 def _lengths(vectors, p):

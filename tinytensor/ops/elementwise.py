@@ -128,9 +128,10 @@ def div(input: Array, other: Array):
     return input / other
 
 
+# The quotient is not saved: programs write to it, as in `y = a / b; y += 1`.
 div.vjp(
     input=lambda g, other: g / other,
-    other=lambda g, other, out: -g * out / other,
+    other=lambda g, input, other: -g * (input / other) / other,
 )
 
 

@@ -151,7 +151,8 @@ def _reduced(rows, bags, count, weights, mode):
     out = rows.new_zeros((count, rows.shape[1]))
     if mode == "max":
         index = broadcast_to(bags.unsqueeze(1), rows.shape)
-        return scatter_reduce(out, 0, index, rows, "amax", include_self=False)
+        out = scatter_reduce(out, 0, index, rows, "amax", include_self=False)
+        return out.clone() if out.requires_grad else out  # the rule saves the maxima themselves
     total = index_add(out, 0, bags, rows if weights is None else rows * weights)
     if mode == "sum":
         return total
@@ -182,4 +183,4 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
                            f"it must be in [0, {num_classes - 1}]")
     xp = array_module(raw)
     matches = xp.expand_dims(raw, -1) == xp.arange(num_classes)
-    return graph.tensor_of(matches.astype(xp.int64), None)
+    return graph.tensor_of(matches.astype(xp.int64, order="C"), None)

@@ -21,7 +21,7 @@ from .samples import S, ints, reductions, t
 # ---------------------------------------------------------------- elements at distinct positions
 
 
-@op(method=False, internal=True, positions=("indices",), samples=[
+@op(contiguous=True, method=False, internal=True, positions=("indices",), samples=[
     S(t(3, 4), ints(3, 1, high=4), 1), S(t(3, 4), ints(1, 4, high=3), 0)],
     reference="take_along_dim")
 def pick(xp, input: Array, indices: Array, dim: int):
@@ -69,7 +69,8 @@ def share_among_equals(xp, g, input, out, input_shape, dim):
                       keepdims=True)
 
 
-@op(array_names=("amax",), samples=[*reductions(distinct=True), S(ints(2, 3), 0), S(t(0, 3), 1)])
+@op(contiguous=True,
+    array_names=("amax",), samples=[*reductions(distinct=True), S(ints(2, 3), 0), S(t(0, 3), 1)])
 def amax(xp, input: Array, dim: Dim = (), keepdim: bool = False):
     """The largest element over `dim` (int, tuple or all); ties share the gradient evenly.
 
@@ -85,7 +86,8 @@ def amax(xp, input: Array, dim: Dim = (), keepdim: bool = False):
 amax.vjp(input=share_among_equals)
 
 
-@op(array_names=("amin",), samples=[*reductions(distinct=True), S(ints(2, 3), 0), S(t(0, 3), 1)])
+@op(contiguous=True,
+    array_names=("amin",), samples=[*reductions(distinct=True), S(ints(2, 3), 0), S(t(0, 3), 1)])
 def amin(xp, input: Array, dim: Dim = (), keepdim: bool = False):
     """The smallest element over `dim` (int, tuple or all); ties share the gradient evenly.
 
@@ -136,7 +138,8 @@ def _arg(xp, name, input, dim, keepdim):
     return xp.expand_dims(positions, axis) if keepdim else positions
 
 
-@op(samples=reductions(distinct=True, several=False), scalar="gives positions, not values")
+@op(contiguous=True,
+    samples=reductions(distinct=True, several=False), scalar="gives positions, not values")
 def argmax(xp, input: Array, dim: int | None = None, keepdim: bool = False):
     """The index of the largest element along `dim` or in the flattened Tensor; the first at a tie.
 
@@ -145,7 +148,8 @@ def argmax(xp, input: Array, dim: int | None = None, keepdim: bool = False):
     return _arg(xp, "argmax", input, dim, keepdim)
 
 
-@op(samples=reductions(distinct=True, several=False), scalar="gives positions, not values")
+@op(contiguous=True,
+    samples=reductions(distinct=True, several=False), scalar="gives positions, not values")
 def argmin(xp, input: Array, dim: int | None = None, keepdim: bool = False):
     """The index of the smallest element along `dim` or in the flattened Tensor; the first at a tie.
 

@@ -32,6 +32,7 @@ from .index import (
     getitem,
     positions,
     put_zeros,
+    select_at,
     setitem,
     where,
 )
@@ -101,7 +102,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         IndexError: a position outside of [0, n - 1].
     """
     sizes = tuple(index.shape) or (1,)
-    elements = getitem(_with_a_dim(input), _places("gather", input, dim, index, sizes))
+    elements = select_at(_with_a_dim(input), _places("gather", input, dim, index, sizes))
     return reshape(elements, index.shape)
 
 
@@ -216,7 +217,7 @@ COMBINED = {"prod": "multiply", "amax": "maximum", "amin": "minimum"}
 DUPLICATES = numpy.array([0, 2, 0, 0, 2])
 
 
-@op(promotes="same", method=False, internal=True, samples=[
+@op(contiguous=True, promotes="same", method=False, internal=True, samples=[
     S(t(4), t(5), (DUPLICATES,), how) for how in COMBINED],
     reference=lambda torch: lambda x, src, index, how: x.scatter_reduce(
         0, torch.from_numpy(index[0]), src, how))
@@ -296,7 +297,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     Raises:
         IndexError: a position outside of [0, n - 1].
     """
-    selected = getitem(_with_a_dim(input), _slices("index_select", input, dim, index))
+    selected = select_at(_with_a_dim(input), _slices("index_select", input, dim, index))
     return selected if input.ndim else reshape(selected, ())
 
 
@@ -434,7 +435,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     """
     array = _integers("take", index)
     check_positions("take", array, (input.numel(),), 0)
-    return getitem(reshape(input, (-1,)), (array, Ellipsis))
+    return select_at(reshape(input, (-1,)), (array, Ellipsis))
 
 
 @composed(widens=True, inplace=True, method=True, reference="Tensor.put", samples=[
@@ -488,7 +489,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
         RuntimeError: a mask that is not bool, or does not fit.
     """
     input, array = _mask("masked_select", input, mask)
-    return getitem(_with_a_dim(input), (array if array.ndim else array.reshape(1),))
+    return select_at(_with_a_dim(input), (array if array.ndim else array.reshape(1),))
 
 
 @composed(inplace=True, samples=[S(t(3, 4), bools(3, 4), t(12)), S(t(3, 4), bools(4), t(3, 5)),

@@ -28,6 +28,7 @@ from .checks import need_integers
 from .dims import axes
 from .masking import masked
 from .samples import S, bools, ints, t
+from .shape import broadcast_to, reshape
 
 WHOLE = slice(None)
 Index = tuple[Any, ...]  # of ints, slices, None, ... and arrays of integers or bools
@@ -268,7 +269,16 @@ def read(tensor, key):
     view = tensor if basic is None else getitem(tensor, basic)
     if advanced is None:
         return view
-    return getitem(view, copied(advanced) if mode.enabled and view._node is not None else advanced)
+    return select_at(view, copied(advanced) if view._node is not None and mode.enabled
+                     else advanced)
+
+
+def select_at(input, index):
+    """input[index], for an index with arrays; in C order, which NumPy's results may not be in."""
+    selected = getitem(input, index)
+    if not selected._array.flags.c_contiguous:
+        selected._array = selected._array.copy()
+    return selected
 
 
 def copied(index):
@@ -279,7 +289,7 @@ def copied(index):
 # ---------------------------------------------------------------- writing
 
 
-@op(method=False, internal=True, samples=[
+@op(contiguous=True, method=False, internal=True, samples=[
     S(t(3, 4), t(4), (1,)), S(t(3, 4), t(3, 1), (WHOLE, slice(1, 3))), S(t(3, 4), t(), (0,)),
     S(t(3, 4), t(2, 4), (numpy.array([2, 0]),)), S(t(3), t(1, 1, 2), (slice(0, 2),)),
     S(t(3, 4), t(), (numpy.array([True, False, True]),))],
@@ -330,21 +340,41 @@ def write(tensor, key, value):
     if not isinstance(value, graph.Tensor):
         value = as_value(value, tensor)
     value = value.to(device=tensor.device, dtype=tensor.dtype)
-    if basic is not None and advanced is not None:
-        tensor = getitem(tensor, basic)
-    index = basic if advanced is None else advanced
-    if mode.enabled and (tensor._node is not None or value._node is not None
-                         or (tensor._base is not None and tensor._base._node is not None)):
-        tensor._write("__setitem__", setitem(tensor, value, copied(index)))
+    if advanced is None:
+        assign(tensor, value, "__setitem__", basic)
         return
+    view = tensor if basic is None else getitem(tensor, basic)
+    _written(view._array, advanced, value._array)
+    view._note_write("__setitem__")
+    if (view._node is not None or value._node is not None) and mode.enabled:
+        view._overwritten(setitem.op.leave_node(
+            (view._node, value._node), view, index=copied(advanced),
+            value_shape=value._array.shape))
+
+
+def assign(tensor, value, name, index=(Ellipsis,)):
+    """Writes `value`, broadcast, into a Tensor where the basic `index` selects."""
     _written(tensor._array, index, value._array)
-    tensor._note_write("__setitem__")
+    tensor._note_write(name)
+    if tensor._node is None and value._node is None or not mode.enabled:
+        return
+    if tensor._base is None:  # the index says where; for a view its layout in the base has to
+        tensor._rebase(setitem.op.leave_node(
+            (tensor._node, value._node), tensor, index=index, value_shape=value._array.shape))
+        return
+    window = tensor._array[index]
+    shape = tuple(window.shape)
+    if value._node is not None and tuple(value._array.shape) != shape:
+        extra = max(value._array.ndim - len(shape), 0)  # leading dims of size 1
+        value = broadcast_to(reshape(value, value._array.shape[extra:]), shape)
+    tensor._overwritten(value._node, window)
 
 
 def as_value(value, tensor):
     """A number, list or array as a Tensor of the dtype of `tensor`."""
-    array = numpy.asarray(value, dtype=None if devices.is_array(value) else tensor.dtype.numpy)
-    return graph.tensor_of(array, None)
+    if devices.is_array(value):
+        return graph.tensor_of(devices.plain_array(value), None)
+    return graph.tensor_of(numpy.asarray(value, dtype=tensor.dtype.numpy), None)
 
 
 # ---------------------------------------------------------------- by positions along a dim
@@ -377,7 +407,7 @@ def along(index, shape, dim):
         for i, n in enumerate(shape))
 
 
-@op(positions=("indices",), samples=[
+@op(contiguous=True, positions=("indices",), samples=[
     S(t(3, 4), ints(3, 2, high=4), 1), S(t(3, 4), ints(2, 4, high=3), 0),
     S(t(3), ints(5, high=3), 0), S(t(3, 4), ints(6, high=12)), S(t(3, 4), ints(1, 2, high=4), -1),
     S(t(1, 4), ints(3, 2, high=4), 1), S(t(2, 3), ints(2, 0), 1)],

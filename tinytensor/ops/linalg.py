@@ -407,7 +407,8 @@ def _cross(name, input, other, axis):
     before = (slice(None),) * axis
     one, two = ((*before, devices.to_device(numpy.array(places), input.device))
                 for places in ([1, 2, 0], [2, 0, 1]))
-    return getitem(input, one) * getitem(other, two) - getitem(input, two) * getitem(other, one)
+    first = getitem(input, one) * getitem(other, two)
+    return (first - getitem(input, two) * getitem(other, one)).contiguous()
 
 
 @composed(widens=True, home="linalg", method=False, samples=[

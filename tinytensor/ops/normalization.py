@@ -17,7 +17,8 @@ from .samples import S, t
 # ---------------------------------------------------------------- the op of most of them
 
 
-@op(promotes="same", method=False, internal=True, outputs=("out", "mean", "var"), samples=[
+@op(contiguous=True,
+    promotes="same", method=False, internal=True, outputs=("out", "mean", "var"), samples=[
     S(t(3, 4), None, None, (1,), 1e-5), S(t(2, 3, 4), t(3, 1), t(3, 1), (0, 2), 1e-5),
     S(t(2, 3, 4), t(4), t(4), (2,), 0.1), S(t(2, 3, 4), t(3, 4), None, (1, 2), 1e-5)],
     reference=lambda torch: lambda x, weight, bias, dims, eps: (
@@ -104,7 +105,8 @@ def _trailing(name, input, normalized_shape, **affine):
     return tuple(range(input.ndim - len(shape), input.ndim))
 
 
-@op(promotes="same", home="nn.functional", method=False, residuals=("mean", "var"), samples=[
+@op(contiguous=True,
+    promotes="same", home="nn.functional", method=False, residuals=("mean", "var"), samples=[
     S(t(3, 4), (4,)), S(t(2, 3, 4), (4,), t(4), t(4)), S(t(2, 3, 4), (3, 4), t(3, 4)),
     S(t(2, 5), (5,), t(5), t(5), eps=0.1), S(t(4), (4,), t(4)),
     S(t(0, 3), (3,), t(3), t(3)), S(t(2, 1, 3), [1, 3], t(1, 3), t(1, 3))])
@@ -146,7 +148,7 @@ def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tenso
         values = input.dtype is dtypes.scalar_value
         eps = dtypes.finfo(dtypes.float64 if values else input.dtype).eps
     out = input * (1 / (mean(input * input, dims, True) + eps).sqrt())
-    return out if weight is None else out * weight
+    return (out if weight is None else out * weight).contiguous()
 
 
 # ---------------------------------------------------------------- over the samples of a batch
@@ -184,8 +186,10 @@ def _fixed(input, running_mean, running_var, weight, bias, eps, shape):
     """Normalised by given statistics: one factor and one shift for each channel."""
     factor = 1 / (running_var + eps).sqrt()
     factor = factor if weight is None else factor * weight
-    shift = -running_mean * factor if bias is None else bias - running_mean * factor
-    return input * factor.reshape(shape) + shift.reshape(shape)
+    # The product saves -mean, which later updates of the running mean do not change.
+    shift = -running_mean * factor
+    shift = shift if bias is None else bias + shift
+    return (input * factor.reshape(shape) + shift.reshape(shape)).contiguous()
 
 
 @composed(home="nn.functional", method=False, samples=[

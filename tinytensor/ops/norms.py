@@ -168,7 +168,8 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
                            f"{maxnorm}")
     (axis,) = axes(dim, input.ndim)
     norms = vector_norm(input, p, tuple(i for i in range(input.ndim) if i != axis), True)
-    return input * where(norms > maxnorm, maxnorm / (norms + 1e-7), norms.new_ones(()))
+    factor = where(norms > maxnorm, maxnorm / (norms + 1e-7), norms.new_ones(()))
+    return (input * factor).contiguous()
 
 
 def _cond_of_pytorch(torch):

@@ -11,10 +11,10 @@ from ..tensors.tensor import Tensor
 from .arrange import piece
 from .index import flip, getitem
 from .samples import S, ints, t
-from .shape import cat, expand
+from .shape import cat, expand, own_memory
 
 
-@op(method=False, internal=True, samples=[S(t(2, 3), ((1, 2), (0, 3)), 1.5)],
+@op(contiguous=True, method=False, internal=True, samples=[S(t(2, 3), ((1, 2), (0, 3)), 1.5)],
     reference=lambda torch: lambda x, sides, value: torch.nn.functional.pad(
         x, [n for pair in sides[::-1] for n in pair], value=value))
 def surround(xp, input: Array, sides: Sequence[tuple[int, int]], value: float):
@@ -103,7 +103,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant",
             out = cat([before, out, after], axis)
     if mode != "circular":
         out = _crop(out, sides)
-    return out if out._base is None and out is not input else out.clone()
+    return own_memory(out) if out is not input else out.clone()
 
 
 def _sides(given, input, mode, value):

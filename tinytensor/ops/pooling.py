@@ -215,7 +215,8 @@ def winner(xp, input: Array, axis: int, line: Line):
     return number
 
 
-@op(home="internal", method=False, scalar="positions choose from arrays of numbers", samples=[])
+@op(contiguous=True,
+    home="internal", method=False, scalar="positions choose from arrays of numbers", samples=[])
 def pick(xp, input: Array, number: Array, axis: int, line: Line):
     """The element of each window at its tap `number`.
 

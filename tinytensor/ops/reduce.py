@@ -69,7 +69,8 @@ def _add_rows(xp, x):
     return xp.matmul(xp.ones(rows, dtype=x.dtype), x)
 
 
-@op(array_names=("sum",), samples=[*reductions(), S(ints(2, 3)), S(bools(4), 0), S(t(0, 3), 0),
+@op(contiguous=True,
+    array_names=("sum",), samples=[*reductions(), S(ints(2, 3)), S(bools(4), 0), S(t(0, 3), 0),
                                    S(t(0, 3)), S(t(1030, 2), 0), S(t(2, 600, 3), (0, 1), True)])
 def sum_(xp, input: Array, dim: Dim = None, keepdim: bool = False):
     """The sum over `dim` (int, tuple or all); integers and bool give int64.
@@ -97,7 +98,7 @@ def sum_as(input: Tensor, dim: Dim = None, keepdim: bool = False, *,
                **aliases)
 
 
-@op(array_names=("mean",), samples=reductions())
+@op(contiguous=True, array_names=("mean",), samples=reductions())
 def mean(xp, input: Array, dim: Dim = None, keepdim: bool = False):
     """The mean over `dim` (int, tuple or all); NaN if there are no elements.
 
@@ -158,7 +159,8 @@ def _without_nan(input):
     return input.masked_fill(input != input, 0) if input.dtype.is_floating_point else input
 
 
-@op(array_names=("prod",), samples=[S(t(2, 3, 4)), S(t(2, 3, 4), 1), S(t(2, 3, 4), -1, True),
+@op(contiguous=True,
+    array_names=("prod",), samples=[S(t(2, 3, 4)), S(t(2, 3, 4), 1), S(t(2, 3, 4), -1, True),
                                     S(t()), S(t(3), 0), S(ints(2, 3)), S(bools(4), 0),
                                     S(t(0, 3), 0), S(t(0, 3))])
 def prod(xp, input: Array, dim: int | None = None, keepdim: bool = False):
@@ -224,7 +226,7 @@ def _truth(xp, function, input, dim, keepdim):
     return truth.astype(input.dtype) if input.dtype == xp.uint8 else truth
 
 
-@op(samples=[S(bools(2, 3)), S(bools(2, 3), 1), S(t(2, 3, grad=False), 0, True),
+@op(contiguous=True, samples=[S(bools(2, 3)), S(bools(2, 3), 1), S(t(2, 3, grad=False), 0, True),
              S(bools(2, 3, 2), (0, -1)), S(bools(2, 3), ()), S(t(0, 3, grad=False), 0),
              S(bools())], scalar="gives bool, not values")
 def all_(xp, input: Array, dim: Dim = None, keepdim: bool = False):
@@ -235,7 +237,7 @@ def all_(xp, input: Array, dim: Dim = None, keepdim: bool = False):
     return _truth(xp, xp.all, input, dim, keepdim)
 
 
-@op(samples=[S(bools(2, 3)), S(bools(2, 3), 1), S(t(2, 3, grad=False), 0, True),
+@op(contiguous=True, samples=[S(bools(2, 3)), S(bools(2, 3), 1), S(t(2, 3, grad=False), 0, True),
              S(bools(2, 3, 2), (0, -1)), S(bools(2, 3), ()), S(t(0, 3, grad=False), 0),
              S(bools())], scalar="gives bool, not values")
 def any_(xp, input: Array, dim: Dim = None, keepdim: bool = False):
@@ -330,7 +332,7 @@ def std_mean(input: Tensor, dim: Dim | bool = None, unbiased: bool = True, keepd
 # ---------------------------------------------------------------- log-sum-exp
 
 
-@op(promotes="float", array_names=("logsumexp",), samples=[
+@op(contiguous=True, promotes="float", array_names=("logsumexp",), samples=[
     S(t(3, 4), 1), S(t(3, 4), (0, 1)), S(t(3, 4), 0, True), S(t(2), -1),
     S(t(), 0), S(t(0, 3), 0), S(t(0, 3), 1), S(ints(3), 0)])
 def logsumexp(xp, input: Array, dim: Dim, keepdim: bool = False):

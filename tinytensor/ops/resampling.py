@@ -28,7 +28,7 @@ from .pooling import (
     window_sum,
 )
 from .samples import S, t
-from .shape import cat, permute
+from .shape import cat, own_memory, permute
 
 # ---------------------------------------------------------------- interpolation
 
@@ -243,7 +243,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     k = len(batch)
     x = input.reshape(*batch, c // r ** 2, r, r, h, w)
     x = permute(x, (*before, k, k + 3, k + 1, k + 4, k + 2))
-    return x.reshape(*batch, c // r ** 2, h * r, w * r)
+    return own_memory(x.reshape(*batch, c // r ** 2, h * r, w * r))
 
 
 @composed(home="nn.functional", method=False, samples=[
@@ -263,7 +263,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     k = len(batch)
     x = input.reshape(*batch, c, h // r, r, w // r, r)
     x = permute(x, (*before, k, k + 2, k + 4, k + 1, k + 3))
-    return x.reshape(*batch, c * r ** 2, h // r, w // r)
+    return own_memory(x.reshape(*batch, c * r ** 2, h // r, w // r))
 
 
 @composed(home="nn.functional", method=False, samples=[
@@ -285,7 +285,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         raise RuntimeError(f"channel_shuffle: {groups} groups do not divide the {c} channels of "
                            f"an input of shape {tuple(input.shape)}")
     x = input.reshape(n, groups, c // groups, *rest)
-    return x.transpose(1, 2).reshape(n, c, *rest)
+    return own_memory(x.transpose(1, 2).reshape(n, c, *rest))
 
 
 @composed(widens=True, home="nn.functional", method=False, samples=[
@@ -469,4 +469,4 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
     result = sum(parts[1:], parts[0]).reshape(n, *grid.shape[1:-1], c)
     if known is not None and mode != "nearest":
         result = result.masked_fill(~known.unsqueeze(-1), math.nan)
-    return permute(result, (0, dims + 1, *range(1, dims + 1)))
+    return permute(result, (0, dims + 1, *range(1, dims + 1))).contiguous()

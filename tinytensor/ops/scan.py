@@ -75,7 +75,7 @@ TOTALS = [*SCANS, S(ints(2, 3), 1)]
 # ---------------------------------------------------------------- sums and products
 
 
-@op(array_names=("cumsum",), inplace=True, samples=TOTALS)
+@op(contiguous=True, array_names=("cumsum",), inplace=True, samples=TOTALS)
 def cumsum(xp, input: Array, dim: int):
     """out_i = Σ input_j over j <= i along `dim`; integers and bool give int64.
 
@@ -102,7 +102,7 @@ def cumsum_as(input: Tensor, dim: int | None = None, *, dtype: dtypes.dtype | No
                   _given("cumsum", dim, axis))
 
 
-@op(array_names=("cumprod",), inplace=True, samples=TOTALS)
+@op(contiguous=True, array_names=("cumprod",), inplace=True, samples=TOTALS)
 def cumprod(xp, input: Array, dim: int):
     """out_i = Π input_j over j <= i along `dim`; integers and bool give int64.
 
@@ -133,7 +133,7 @@ def cumprod_as(input: Tensor, dim: int | None = None, *, dtype: dtypes.dtype | N
                    _given("cumprod", dim, axis))
 
 
-@op(samples=SCANS, scalar="Value has no logaddexp")
+@op(contiguous=True, samples=SCANS, scalar="Value has no logaddexp")
 def logcumsumexp(xp, input: Array, dim: int):
     """out_i = log Σ e**input_j over j <= i along `dim`, without overflow. Shapes: (*) -> (*).
 
@@ -142,7 +142,7 @@ def logcumsumexp(xp, input: Array, dim: int):
     """
     need_floating("logcumsumexp", input, NotImplementedError)
     axis = _along(dim, input)
-    return input.copy() if axis is None else running(xp, xp.logaddexp, input, axis)
+    return input.copy() if axis is None else running(xp, xp.logaddexp, input.copy(), axis)
 
 
 @logcumsumexp.vjp("input")
@@ -174,14 +174,14 @@ def _records(xp, input, dim, combine):
     return running(xp, xp.maximum, attained, axis)
 
 
-@op(method=False, internal=True, samples=[S(t(2, 3, distinct=True), 1)],
+@op(contiguous=True, method=False, internal=True, samples=[S(t(2, 3, distinct=True), 1)],
     reference=lambda torch: lambda x, dim: x.cummax(dim).indices, scalar="gives positions")
 def where_cummax(xp, input: Array, dim: int):
     """The indices of `cummax`. Shapes: (*) -> (*), int64."""
     return _records(xp, input, dim, xp.maximum)
 
 
-@op(method=False, internal=True, samples=[S(t(2, 3, distinct=True), 1)],
+@op(contiguous=True, method=False, internal=True, samples=[S(t(2, 3, distinct=True), 1)],
     reference=lambda torch: lambda x, dim: x.cummin(dim).indices, scalar="gives positions")
 def where_cummin(xp, input: Array, dim: int):
     """The indices of `cummin`. Shapes: (*) -> (*), int64."""

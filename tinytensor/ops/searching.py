@@ -294,7 +294,7 @@ def _equal_bins(values, bins, bounds):
     return linspace(low, high, bins + 1, dtype=values.dtype, device=values.device)
 
 
-@op(method=False, internal=True, samples=[S(ints(3, 4, high=2))], scalar=POSITIONS,
+@op(contiguous=True, method=False, internal=True, samples=[S(ints(3, 4, high=2))], scalar=POSITIONS,
     reference="nonzero")
 def where_nonzero(xp, input: Array):
     """The indices of nonzero elements. Shapes: (*) -> (k, ndim), int64."""
@@ -314,7 +314,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False):
     Shapes: (*) -> (k, ndim); or ndim times (k); int64.
     """
     if as_tuple:
-        return where_nonzero(input.detach().reshape(tuple(input.shape) or (1,))).unbind(1)
+        where = where_nonzero(input.detach().reshape(tuple(input.shape) or (1,)))
+        return tuple(positions.contiguous() for positions in where.unbind(1))
     return where_nonzero(input.detach())
 
 

@@ -13,9 +13,9 @@ from ..arrays import Array, devices, dtypes
 from ..arrays.numbers import integers, is_integer
 from ..autograd import engine
 from ..autograd.errors import broadcast_problem
-from ..autograd.graph import tensor_of, tensors
+from ..autograd.graph import tensor_of
 from ..autograd.table import composed, op
-from ..tensors.tensor import Size, Tensor, replay
+from ..tensors.tensor import Size, Tensor
 from .dims import Dim, axes
 from .samples import S, ints, t
 
@@ -32,7 +32,7 @@ alias.vjp(input=lambda g: g)
 @op(array_names=("copy",), widens=False, samples=[S(t(2, 3)), S(t())])
 def clone(input: Array, *, memory_format: dtypes.memory_format | None = None):
     """A copy with memory of its own; gradients flow back to the input. Shapes: (*) -> (*)."""
-    return input.copy()
+    return input.copy() if 0 in input.strides else input.copy(order="K")
 
 
 clone.vjp(input=lambda g: g)
@@ -57,6 +57,13 @@ def contiguous_or_same(input: Tensor, memory_format: dtypes.memory_format | None
     Shapes: (*) -> (*).
     """
     return input if input.is_contiguous() else contiguous(input)
+
+
+def own_memory(x: Tensor) -> Tensor:
+    """`x` if it has memory of its own, in C order; otherwise a copy that has."""
+    if not x.is_contiguous():
+        return contiguous(x)
+    return x if x._base is None else clone(x)
 
 
 @op(method=False, internal=True, widens=False, array_names=("astype",), samples=[])
@@ -265,8 +272,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 @composed(samples=[S(t(2, 3)), S(t()), S(t(0, 3))], array_names=("ravel",))
 def ravel(input: Tensor) -> Tensor:
-    """All dims as one, as a view where possible. Shapes: (a, b) -> (a * b)."""
-    return reshape(input, (-1,) if input.numel() else (0,))
+    """All dims as one: a view of a contiguous Tensor, else a copy. Shapes: (a, b) -> (a * b)."""
+    return reshape(contiguous_or_same(input), (-1,) if input.numel() else (0,))
 
 
 @composed(samples=[S(t(2, 6), 1, (2, 3)), S(t(2, 6), -1, (-1, 2))])
@@ -285,8 +292,14 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 @op(view=True, array_names=("broadcast_to",), samples=[
     S(t(3, 1), (3, 4)), S(t(3), (2, 3)), S(t(), (2, 2)), S(t(1, 3), (0, 3))])
 def broadcast_to(xp, input: Array, shape: Sequence[int]):
-    """The elements repeated to `shape`, as a read-only view. Shapes: (*) -> shape."""
-    return xp.broadcast_to(input, tuple(shape))
+    """The elements repeated to `shape`, as a view. Shapes: (*) -> shape."""
+    shape = tuple(shape)
+    if shape == input.shape:
+        return input[...]  # it can be written, unlike NumPy's
+    view = xp.broadcast_to(input, shape)
+    if getattr(input.flags, "writeable", False):  # what shows one element twice is refused later
+        view.flags.writeable = True
+    return view
 
 
 @broadcast_to.vjp("input")
@@ -370,7 +383,7 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return expand(input, other.shape)
 
 
-@op(promotes="common", method=False, aliases=("concat", "concatenate"),
+@op(contiguous=True, promotes="common", method=False, aliases=("concat", "concatenate"),
     array_names=("concatenate",), samples=[
         S([t(2, 3), t(4, 3)]), S([t(2, 3), t(2, 1), t(2, 2)], 1), S([t(3)], 0),
         S([t(2, 3), t(0, 3)]), S([t(2, 2), ints(2, 2)], -1)])
@@ -420,26 +433,3 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         raise RuntimeError("stack: the shapes must be equal, got "
                            + ", ".join(map(str, (tuple(x.shape) for x in tensors))))
     return cat([unsqueeze(x, dim) for x in tensors], dim)
-
-
-@op(method=False, internal=True, samples=[])
-def write_view(xp, base: Array, value: Array, recipe: tuple[Any, ...]):
-    """`base` with `value` written into its view, which the calls in `recipe` make.
-
-    Shapes: (*), (+) -> (*). The graph's node of an in-place write through a view.
-    """
-    out = xp.array(base)  # NumPy may pass a scalar
-    replay(tensor_of(out, None), recipe)._array[...] = value
-    return out
-
-
-@write_view.vjp("base")
-def _(xp, g, recipe):
-    return write_view.run(xp, g, xp.zeros((), dtype=g.dtype), recipe)
-
-
-@write_view.vjp("value")
-def _(xp, g, recipe):
-    if xp is tensors:
-        return replay(g, recipe)
-    return replay(tensor_of(devices.as_array(g), None), recipe)._array

@@ -74,7 +74,7 @@ def _solved(xp, name, A, B):
                                xp.linalg.solve, A, B)
 
 
-@op(promotes="same", method=False, internal=True, scalar=LAPACK, samples=[
+@op(contiguous=True, promotes="same", method=False, internal=True, scalar=LAPACK, samples=[
     S(Regular((3, 3)), t(3, 2)), S(Regular((2, 3, 3)), t(4, 1, 3, 2)),
     S(Regular((3, 3)), t(2, 3, 0))], reference="linalg.solve")
 def solve_matrix(xp, A: Array, B: Array):
@@ -107,7 +107,8 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
         return reshape(out, out.shape[:-1])
     if left:
         return solve_matrix(A, B)
-    return transpose(solve_matrix(transpose(A, -2, -1), transpose(B, -2, -1)), -2, -1)
+    out = solve_matrix(transpose(A, -2, -1), transpose(B, -2, -1))
+    return transpose(out, -2, -1).contiguous()
 
 
 @op(promotes="same", method=False, internal=True, scalar=LAPACK, samples=[

@@ -69,7 +69,7 @@ def msort(input: Tensor) -> Tensor:
     return sort(input, 0).values
 
 
-@op(method=False, internal=True, samples=[S(t(3, 5, distinct=True), 2, 1, True)],
+@op(contiguous=True, method=False, internal=True, samples=[S(t(3, 5, distinct=True), 2, 1, True)],
     reference=lambda torch: lambda x, k, dim, largest: x.topk(k, dim, largest).indices,
     scalar=POSITIONS)
 def where_topk(xp, input: Array, k: int, axis: int, largest: bool):
@@ -131,7 +131,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False):
         return sort(input)
     refuse_bool_dtype("kthvalue", input, NotImplementedError)
     order = where_topk(input, k, axis, False)
-    last = order.narrow(axis, k - 1, 1)
+    last = order.narrow(axis, k - 1, 1).contiguous()
     return chosen(input, last, axis, keepdim)
 
 
@@ -153,7 +153,7 @@ def _middle(xp, input, axis, skip_nan):
     return xp.take_along_axis(order, rank, axis)
 
 
-@op(method=False, internal=True, samples=[S(t(3, 5, distinct=True), 1, False)],
+@op(contiguous=True, method=False, internal=True, samples=[S(t(3, 5, distinct=True), 1, False)],
     reference=lambda torch: lambda x, dim, skip: x.median(dim, True).indices, scalar=POSITIONS)
 def where_median(xp, input: Array, axis: int, skip_nan: bool):
     """The indices of `median` along a dim. Shapes: (*, n, *) -> (*, 1, *), int64."""
@@ -214,7 +214,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False):
     return _median("nanmedian", input, dim, keepdim, True)
 
 
-@op(method=False, internal=True, samples=[S(t(3, 5, distinct=True), 1)],
+@op(contiguous=True, method=False, internal=True, samples=[S(t(3, 5, distinct=True), 1)],
     reference=lambda torch: lambda x, dim: x.mode(dim, True).indices, scalar=POSITIONS)
 def where_mode(xp, input: Array, axis: int):
     """The indices of `mode`. Shapes: (*, n, *) -> (*, 1, *), int64."""

@@ -123,7 +123,12 @@ def erfinv(xp, input: Array):
 
 erf.vjp(input=lambda xp, g, input: g * (xp.exp(-input * input) * (2 / math.sqrt(math.pi))))
 erfc.vjp(input=lambda xp, g, input: g * (xp.exp(-input * input) * (-2 / math.sqrt(math.pi))))
-erfinv.vjp(input=lambda xp, g, out: g * (xp.exp(out * out) * (math.sqrt(math.pi) / 2)))
+
+
+@erfinv.vjp("input")
+def _(xp, g, input):
+    out = erfinv.run(xp, input)
+    return g * (xp.exp(out * out) * (math.sqrt(math.pi) / 2))
 
 
 # ---------------------------------------------------------------- logarithms

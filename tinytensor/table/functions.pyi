@@ -283,7 +283,7 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
         RuntimeError: they do not broadcast.
     """
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
-    """The elements repeated to `shape`, as a read-only view. Shapes: (*) -> shape."""
+    """The elements repeated to `shape`, as a view. Shapes: (*) -> shape."""
 def bucketize(
         input: Operand, boundaries: Tensor, *, out_int32: bool = False, right: bool = False,
 ) -> Tensor:
@@ -1200,7 +1200,7 @@ def quantile(
 def rad2deg(input: Tensor) -> Tensor:
     """Radians as degrees. Shapes: (*) -> (*)."""
 def ravel(input: Tensor) -> Tensor:
-    """All dims as one, as a view where possible. Shapes: (a, b) -> (a * b)."""
+    """All dims as one: a view of a contiguous Tensor, else a copy. Shapes: (a, b) -> (a * b)."""
 def reciprocal(input: Tensor) -> Tensor:
     """1 / input, elementwise. Shapes: (*) -> (*)."""
 def relu(input: Tensor) -> Tensor:

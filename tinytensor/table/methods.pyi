@@ -435,7 +435,7 @@ class Methods:
     def bool(self) -> Tensor:
         """This Tensor as tinytensor.bool."""
     def broadcast_to(self, size: Sequence[builtins.int]) -> Tensor:  # ops/shape.py
-        """The elements repeated to `shape`, as a read-only view. Shapes: (*) -> shape."""
+        """The elements repeated to `shape`, as a view. Shapes: (*) -> shape."""
     def byte(self) -> Tensor:
         """This Tensor as tinytensor.uint8."""
     def cauchy_(
@@ -1547,7 +1547,7 @@ class Methods:
         For a floating point dtype the range is that in which every integer is exact.
         """
     def ravel(self) -> Tensor:  # ops/shape.py
-        """All dims as one, as a view where possible. Shapes: (a, b) -> (a * b)."""
+        """All dims as one: a view of a contiguous Tensor, else a copy. Shapes: (a, b) -> (a * b)."""
     @property
     def real(self) -> Tensor:
         """The Tensor itself: no Tensor is complex."""

@@ -102,7 +102,7 @@ def from_data(data: Any, dtype: DTypeLike | None = None) -> Any:
     if isinstance(data, Tensor):
         array = data._array.copy()
     elif devices.is_array(data) or isinstance(data, numpy.generic):
-        array = devices.as_array(data).copy()
+        array = devices.plain_array(devices.as_array(data)).copy()
     elif hasattr(data, "__array__") or hasattr(data, "__dlpack__"):
         array = numpy.array(data)
     else:
@@ -286,16 +286,17 @@ def asarray(obj: Any, *, dtype: DTypeLike | None = None, device: DeviceLike | No
 def from_numpy(array: NumPyArray) -> Tensor:
     """A Tensor that shares the memory of a NumPy (or CuPy) array: writes to one change both.
 
-    In-place operations raise if the array is read-only.
+    In-place operations raise if the array is read-only. An array of a subclass, such as a matrix
+    or a memmap, becomes a plain one.
 
     Raises:
-        TypeError: not an array, or an unsupported dtype.
+        TypeError: not an array, an unsupported dtype, or a masked array with masked elements.
     """
     if not devices.is_array(array):
         raise TypeError(f"from_numpy: expected an ndarray, got {type(array).__name__}; "
                         "tensor(...) takes other data")
     dtypes.of_array(array)
-    return finish(array, False)
+    return finish(devices.plain_array(array), False)
 
 
 def from_dlpack(other: Any) -> Tensor:

@@ -1,7 +1,26 @@
 """Tensor: an array, its gradient, and its place in the graph. No derivative is written here.
 
 What a Tensor can do comes from the table of operations: `ops/` attaches every operation to this
-class as a method, an operator and an in-place form. Here stands what a Tensor is.
+class as a method, an operator and an in-place form. This file defines what a Tensor is.
+
+Views and writing in place:
+
+    base      the Tensor whose memory a view shows. A view of a view has the same base, and the base
+              knows its views that are alive.
+    layout    the shape, strides and offset of the view's array in the memory of the base. They say
+              what the view shows however it was made, so nothing else is kept, a view of a view
+              costs the same at any depth, and `t_()` of a base or of a view needs no more care.
+    version   a time for each piece of memory: the last write to it. A node that saved an array
+              before that time does not run backward, see `autograd/versions.py`.
+
+A write through `view` changes the memory at once. If it is recorded, it also changes the graph:
+
+    base  <- overwrite(base, value, layout of the view)
+    every view of the base  <- strided(base, layout of that view)
+
+so the gradient of what was overwritten is 0, and that of the value is what the view shows of the
+gradient of the base (`ops/strided.py`). A write to a Tensor that is no view replaces its node, and
+those of its views in the same way. The hook of `retain_grad` moves to the new node.
 """
 
 from __future__ import annotations
@@ -67,7 +86,6 @@ class Tensor(Methods):
     _node: Node | Leaf | None
     _grad: Tensor | None = None
     _base: Tensor | None = None  # of a view: the Tensor whose memory it shows
-    _recipe: tuple[Any, ...] = ()  # of a view: the calls that make it from its base
     _views: set[weakref.ref[Tensor]] | None = None  # of a base: the views that are alive
     _post_hooks: tuple[Callable[[Tensor], None], ...] = ()
     _unnoted: bool = False  # what is written through it overwrites nothing that backward needs
@@ -107,9 +125,11 @@ class Tensor(Methods):
         if isinstance(self._node, Node):
             raise RuntimeError("data: only a leaf's can be replaced; this Tensor was computed by "
                                f"{self._node.name()}")
+        self._leave_memory()
+        shape = self._array.shape
         self._array = value._array
-        if self._node is not None:
-            self._node = Leaf(self)
+        if self._node is not None and self._array.shape != shape:
+            self._replace_leaf()
 
     @property
     def grad(self) -> Tensor | None:
@@ -306,9 +326,10 @@ class Tensor(Methods):
         return tensor_of(self._array, None)
 
     def detach_(self) -> Self:
-        """Takes this Tensor out of the graph."""
+        """Takes this Tensor out of the graph. A view is one no longer: as the result of `detach()`
+        it shares the memory of its base, which learns nothing of gradients written through it."""
         if self._base is not None:
-            raise RuntimeError("detach_: a view cannot be detached in place; use detach()")
+            self._leave_memory()
         self._node = None
         return self
 
@@ -354,55 +375,130 @@ class Tensor(Methods):
 
     # ------------------------------------------------------------ writing in place
 
-    def _write(self, name: str, result: Tensor) -> Tensor:
-        """Puts `result` into the memory of this Tensor, and itself into its place in the graph.
+    def _write(self, name: str, result: Tensor) -> Self:
+        """Puts `result`, computed from this Tensor, into its memory and its place in the graph.
 
         Raises:
-            RuntimeError: a leaf that requires grad, while operations are recorded; another
-                shape; a dtype that this one cannot hold. Nothing has changed then.
+            RuntimeError: as `_check_write`; another shape; a dtype that this one cannot hold.
+                Nothing has changed then.
         """
         self._check_write(name)
         if result._array.shape != self._array.shape:
             raise RuntimeError(f"{name}: the result has shape {tuple(result.shape)}, which does "
                                f"not fit into {tuple(self.shape)} in place")
-        if not dtypes.can_cast(result.dtype, self.dtype):
-            raise RuntimeError(f"{name}: a result of {result.dtype} cannot be written into a "
-                               f"Tensor of {self.dtype}")
-        result = result.to(self.dtype)
-        base = self if self._base is None else self._base
+        if result._array.dtype is not self._array.dtype:
+            if not dtypes.can_cast(result.dtype, self.dtype):
+                raise RuntimeError(f"{name}: a result of {result.dtype} cannot be written into a "
+                                   f"Tensor of {self.dtype}")
+            result = result.to(self.dtype)
         self._array[...] = result._array
         self._note_write(name)
-        if mode.enabled and (result._node is not None or base._node is not None):
-            if self is base:
-                self._node = result._node
+        if mode.enabled and (result._node is not None or self._node is not None):
+            if self._base is None and result._node is not None:
+                self._rebase(result._node)
             else:
-                base._node = ops.write_view(base, result, self._recipe)._node
-            for reference in list(base._views or ()):
-                view = reference()
-                if view is not None:
-                    view._node = replay(base, view._recipe)._node
+                self._overwritten(result._node)
         return self
+
+    def _overwritten(self, value: Node | Leaf | None, window: Any = None) -> None:
+        """Changes the graph after the values of the node `value` were written into this Tensor, or
+        into the part of it that the array `window` shows."""
+        base = self if self._base is None else self._base
+        if value is not None or base._node is not None:
+            base._rebase(ops.write_node(base, self._array if window is None else window, value))
+
+    def _rebase(self, node: Node | Leaf | None) -> None:
+        """Moves this Tensor, which is no view, and its views to where its new values come from."""
+        self._move_to(node)
+        for reference in tuple(self._views or ()):
+            view = reference()
+            if view is not None:
+                view._move_to(ops.view_node(self, view))
+
+    def _move_to(self, node: Any) -> None:
+        """Another place in the graph; the hook of `retain_grad` moves there too."""
+        previous, self._node = self._node, node
+        if previous is not None and previous.hooks:
+            moved = tuple(h for h in previous.hooks
+                          if isinstance(h, _Retain) and h.tensor() is self)
+            previous.hooks = tuple(h for h in previous.hooks if h not in moved)
+            node.hooks += moved
 
     def _note_write(self, name: str) -> None:
         base = self if self._base is None else self._base
         if not base._unnoted:
             versions.note_write(self._array, name)
 
-    def _check_write(self, name: str) -> None:
-        if not getattr(self._array.flags, "writeable", True):  # CuPy's arrays all are
-            raise RuntimeError(f"{name}: this memory is read-only: an expanded view, or an array "
-                               "that is not writable; clone() it first")
+    def _check_write(self, name: str, repeated: bool = False) -> None:
+        """Checks that this Tensor may be written; with `repeated` also one that repeats elements.
+
+        Raises:
+            RuntimeError: read-only memory; an element that shows several times. While operations
+                are recorded: a leaf that requires grad, or a view of one, or a view that was made
+                while nothing was recorded.
+        """
+        array = self._array
+        if not getattr(array.flags, "writeable", True):  # CuPy's arrays all are
+            raise RuntimeError(f"{name}: this memory is read-only: it belongs to an array that is "
+                               "not writable; clone() it first")
+        if not (array.flags.c_contiguous or repeated or is_nested(array.shape, array.strides)):
+            raise RuntimeError(f"{name}: an expanded view, or one of overlapping windows, of shape "
+                               f"{tuple(self.shape)} shows an element several times; clone() it "
+                               "first")
         if not mode.enabled:
             return
         base = self if self._base is None else self._base
-        if isinstance(base._node, Leaf):
+        if base._node.__class__ is Leaf:
             view = "a view of " if base is not self else ""
             raise RuntimeError(
                 f"{name}: {view}a leaf that requires grad would be changed in place while "
                 "operations are recorded; do it under no_grad(), or use the out-of-place form")
+        if self._node is None and base._node is not None:
+            raise RuntimeError(
+                f"{name}: a view that was made under no_grad() would be changed in place while "
+                "operations are recorded, and its base would not learn of it; make the view "
+                "outside of no_grad(), or write to it inside")
+
+    def _reshape_in_place(self, view: Tensor) -> None:
+        """Takes the array, and the place in the graph, of a view of the whole of this Tensor.
+
+        No value changes, so a Tensor that was computed stays in the graph, whatever the mode.
+        """
+        array, self._array = self._array, view._array
+        if isinstance(self._node, Node):
+            if self._base is None:
+                self._rebase(view._node)
+            else:
+                self._move_to(view._node)
+        elif self._node is not None and (array.shape, array.strides) != (
+                view._array.shape, view._array.strides):
+            self._replace_leaf()
+
+    def _replace_leaf(self) -> None:
+        """Makes a new leaf for another array. Graphs of before lead to a gradient for that one."""
+        previous: Any = self._node
+        self._node = Leaf(self)
+        self._node.hooks, previous.hooks = previous.hooks, (_refuse_reshaped,)
+
+    def _leave_memory(self) -> None:
+        """Ends what ties this Tensor to its memory: it shows another's from here on.
+
+        A base without a name takes its place for the views.
+        """
+        if self._base is not None:
+            views: Any = self._base._views
+            views.difference_update([reference for reference in views if reference() is self])
+            del self._base
+        elif self._views:
+            base = tensor_of(self._array, self._node)
+            base._views, self._views = self._views, None
+            for reference in tuple(base._views):
+                view = reference()
+                if view is not None:
+                    view._base = base
 
     def _snapshot(self) -> Tensor:
-        """The values of now, at the same place in the graph, safe from later writes."""
+        """The present values, at the same place in the graph, safe from later writes."""
         return tensor_of(self._array.copy(), self._node)
 
     def set_(self, source: Tensor) -> Self:
@@ -424,7 +520,8 @@ class Tensor(Methods):
                 raise RuntimeError("numpy: this Tensor requires grad; use .detach().numpy()")
             if self.is_cuda:
                 raise TypeError(f"numpy: this Tensor is on {self.device}; use .cpu().numpy()")
-        return devices.to_numpy(self._array)
+        array = devices.to_numpy(self._array)
+        return array.view() if array is self._array else array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NumPyArray:
         array = self.numpy()
@@ -560,6 +657,14 @@ class _Retain:
             tensor._grad = g.clone() if tensor._grad is None else tensor._grad + g
 
 
+def _refuse_reshaped(g: Tensor) -> None:
+    """The hook of a leaf that its Tensor has left, see `Tensor._replace_leaf`."""
+    raise RuntimeError(
+        f"backward: a gradient of shape {tuple(g.shape)} arrives at a leaf that was given another "
+        "shape in place (by t_(), data = ... or a relative) after it was used; run the forward "
+        "again")
+
+
 class RemovableHandle:
     """What registering a hook returns; `remove()` takes it off again."""
 
@@ -580,12 +685,14 @@ class RemovableHandle:
         self.remove()
 
 
-def replay(base: Tensor, recipe: tuple[Any, ...]) -> Tensor:
-    """The view of `base` that the calls in `recipe` make."""
-    view = base
-    for function, parameters in recipe:
-        view = function(view, **parameters)
-    return view
+def is_nested(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Whether every stride steps over all that the smaller ones reach: no element shows twice."""
+    reach = 0
+    for stride, size in sorted((abs(s), n) for s, n in zip(strides, shape, strict=True) if n > 1):
+        if stride <= reach:
+            return False
+        reach += stride * (size - 1)
+    return True
 
 
 def _rebuild(kind: type, array: Any, requires_grad: bool) -> Tensor:

@@ -104,7 +104,7 @@ def _(input: Array, target: Array, reduction: str) -> Any:
     pool.split(_label_cross_entropy, n, input, target, kept, least=rows_per_thread(classes))
     losses, largest, total = kept
     if reduction == "none":
-        return losses.reshape(n), largest, total
+        return losses.reshape(n).copy(), largest, total  # programs write to it
     loss = numpy.array(sum_of(losses.reshape(n)), input.dtype)
     if reduction == "mean":
         loss /= n
