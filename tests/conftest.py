@@ -6,12 +6,12 @@ import gc
 import os
 import sys
 
-# The tests run in several processes on small arrays: threads of BLAS would only get in each
-# other's way. To be set before NumPy is imported.
+# The tests run in several processes on small arrays, where BLAS threads only slow each other
+# down. The variables must be set before NumPy is imported.
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
-# The tests are about the references; kernels, which have to be compiled, are compared with them in
-# tests of their own, which ask for the fixture `kernels`.
+# The tests run without kernels, which take time to compile. Tests of the kernels use the fixture
+# `kernels`.
 os.environ.setdefault("TINYTENSOR_KERNELS", "0")
 
 import pytest  # noqa: E402
@@ -21,8 +21,9 @@ from tinytensor.arrays.dispatch import use_kernels  # noqa: E402
 
 
 def pytest_collection_finish() -> None:
-    """Everything imported and collected stays to the end: the garbage collector, which would walk
-    over it again and again, need not know of it.
+    """Excludes all objects that exist after collection from garbage collection.
+
+    They live to the end of the process, and each full collection would walk over them.
     """
     gc.collect()
     gc.freeze()
@@ -30,14 +31,14 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture
 def kernels():
-    """Kernels are used."""
+    """Switches the kernels on."""
     with use_kernels(True):
         yield
 
 
 @pytest.fixture(params=["strict", pytest.param("cupy", marks=pytest.mark.cuda)])
 def gpu(request):
-    """The array module of device="cuda": the strict stand-in, and CuPy where there is a GPU."""
+    """The array module of device="cuda": strict_cupy, and CuPy where there is a GPU."""
     device = sys.modules["tinytensor.arrays.devices"]
     if request.param == "cupy":
         if not device.cuda_is_available():

@@ -15,7 +15,7 @@ from tinytensor.utils import data
 
 
 class Probe:
-    """Sample i tells about its worker and draws from each generator."""
+    """Sample i describes its worker and holds a random number from each generator."""
 
     def __init__(self, n: int = 8):
         self.n, self.calls = n, 0
@@ -33,7 +33,7 @@ class Probe:
 
 
 class Settings(Probe):
-    """What a worker has from the program."""
+    """Each sample holds the settings that a worker inherits from the program."""
 
     def __getitem__(self, i: int) -> Any:
         return (os.environ.get("OF_THE_PROGRAM"), "PYTHONSAFEPATH" in os.environ,
@@ -41,7 +41,7 @@ class Settings(Probe):
 
 
 class Changing:
-    """Changes its array when a sample is read."""
+    """Modifies its array whenever a sample is read."""
 
     def __init__(self, size: int):
         self.x = tinytensor.ones(4, size)
@@ -54,7 +54,7 @@ class Changing:
 
 
 class Images:
-    """Large samples, and one field that is small."""
+    """Samples with large fields and a small one."""
 
     def __len__(self) -> int:
         return 90
@@ -79,7 +79,7 @@ class Stream(data.IterableDataset[int]):
 
 
 def divide(worker: int) -> None:
-    """The recipe for a stream from PyTorch's documentation."""
+    """Splits a stream among the workers: a recipe from PyTorch's documentation."""
     info = data.get_worker_info()
     assert info is not None
     share = -(-info.dataset.end // info.num_workers)
@@ -88,7 +88,7 @@ def divide(worker: int) -> None:
 
 
 def seed_worker(worker: int) -> None:
-    """The recipe for reproducible workers from PyTorch's documentation."""
+    """Seeds a worker's generators: a recipe from PyTorch's documentation."""
     seed = tinytensor.initial_seed() % 2**32
     numpy.random.seed(seed)
     random.seed(seed)

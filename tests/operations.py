@@ -1,6 +1,6 @@
-"""What the tests share about operations: tests that run on a whole table, and programs.
+"""Helpers for tests of operations: decorators that run a test on the whole table, and programs.
 
-Programs cover the operations that no sample can call; the rest is checked by `tinytensor.checking`.
+Programs cover the operations that no sample can call. `tinytensor.checking` checks the others.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from tinytensor.ops.samples import S
 
 
 def run_all(runs: Mapping[str, Callable[[], Any]]) -> None:
-    """Runs all of them and raises the first error, with a note that names all that failed.
+    """Calls every function of `runs` and raises the first error. A note lists all failed names.
 
-    If all are skipped, the test is skipped.
+    If every call skips, the test is skipped.
     """
     __tracebackhide__ = True
     failed: dict[str, BaseException] = {}
@@ -51,9 +51,9 @@ def samples_of(entry: Entry) -> Sequence[S]:
 
 def on_samples(entries: Mapping[str, Entry], samples: Callable[[Entry], Sequence[S]] = samples_of,
                ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorates test(entry, sample, ...): one test for each operation, on all of its samples.
+    """Decorates test(entry, sample, ...): one test per operation, which runs all of its samples.
 
-    There are thousands of samples, and pytest takes longer to set up a test than most of them run.
+    There are thousands of samples, and most run in less time than pytest needs to set up a test.
     """
     chosen = {key: entry for key, entry in entries.items() if samples(entry)}
 
@@ -72,7 +72,7 @@ def on_samples(entries: Mapping[str, Entry], samples: Callable[[Entry], Sequence
 
 
 def on_entries(test: Callable[[Entry], Any]) -> Callable[[], None]:
-    """Decorates test(entry): a single test of the whole table, for checks that take no time."""
+    """Decorates test(entry): a single test of the whole table, for fast checks."""
     @functools.wraps(test)
     def on_all() -> None:
         __tracebackhide__ = True
@@ -83,7 +83,7 @@ def on_entries(test: Callable[[Entry], Any]) -> Callable[[], None]:
 
 def in_turn(names: str, values: Iterable[Any]) -> Callable[[Callable[..., Any]],
                                                           Callable[..., Any]]:
-    """pytest.mark.parametrize(names, values) in a single test, for checks that take no time."""
+    """pytest.mark.parametrize(names, values) in a single test, for fast checks."""
     parameters = names.split(", ")
     cases = [value if len(parameters) > 1 else (value,) for value in values]
 
@@ -111,14 +111,14 @@ def without_parameter(function: Any, *names: str) -> Any:
 # ---------------------------------------------------------------- programs on both libraries
 
 
-Program = Callable[..., Any]  # of a library and Tensors of it
+Program = Callable[..., Any]  # program(library, *tensors)
 
 
 def agree_with_pytorch(program: Program, *arrays: Any, tolerance: float = 1e-9) -> None:
-    """program(library, *tensors) gives the results, dtypes and gradients that it gives with
-    PyTorch, NaN in the same places; or an error where PyTorch raises one.
+    """Asserts that program(library, *tensors) has the same results, dtypes and gradients with both
+    libraries, with NaN in the same places, or raises an error where PyTorch raises one.
 
-    A gradient that is None counts as 0: PyTorch's step functions have none, or zeros.
+    A gradient of None counts as 0, since PyTorch's step functions give either.
     """
     mine, theirs = (outcome(library, program, arrays) for library in (tinytensor, torch))
     if isinstance(theirs, Exception) or isinstance(mine, Exception):
@@ -196,7 +196,7 @@ def _max_pool(library: Any, x: Any, v: Any) -> Any:
 
 
 def _weighted_positives(library: Any, x: Any, v: Any) -> Any:
-    """PyTorch has no derivative by pos_weight, so there the loss is written out."""
+    """PyTorch does not differentiate by pos_weight, so its program writes out the formula."""
     target = library.tensor([[0.0, 1.0], [1.0, 0.0], [0.5, 0.25]], dtype=library.float64)
     if library is tinytensor:
         return library.nn.functional.binary_cross_entropy_with_logits(x, target, pos_weight=v)
@@ -204,7 +204,7 @@ def _weighted_positives(library: Any, x: Any, v: Any) -> Any:
 
 
 def _floored(library: Any, x: Any, v: Any) -> Any:
-    """PyTorch has no derivative of its floor_divide, so the same is written in two steps."""
+    """PyTorch does not differentiate floor_divide, so its program divides and then calls floor."""
     return (x // v if library is tinytensor else (x / v).floor()) + x * v
 
 
@@ -224,8 +224,8 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
         * x[1].as_strided((), ())),
     "in order": lambda library, x, v: (x.t().contiguous() * x.t()) @ (x * v),
 }
-# Operations with a rule that no sample reaches: it runs for other strides only, or PyTorch lacks
-# the derivative. The operations without samples are in NO_SAMPLES (checking/exemptions.py).
+# Operations with a rule that no sample runs: the rule needs other strides, or PyTorch lacks the
+# derivative. The operations without samples are in NO_SAMPLES (checking/exemptions.py).
 ALSO_BY_PROGRAMS = {
     "contiguous": "in order", "copysign": "signs", "floor_divide": "rounded quotients",
     "logit_cross_entropy": "weights of positives", "setitem": "item assignment",

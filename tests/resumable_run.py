@@ -43,7 +43,7 @@ def die_at(call: str) -> None:
 
 
 class Ema:
-    """A part with its own state: a moving average of the weights."""
+    """A moving average of the weights: an object with state of its own."""
 
     def __init__(self, model: Any):
         self.mean = {name: p.detach().clone() for name, p in model.named_parameters()}

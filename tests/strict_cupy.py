@@ -1,15 +1,15 @@
-"""A stand-in for CuPy on NumPy: what would fail on a GPU fails here too, on any machine.
+"""A substitute for CuPy built on NumPy: code that would fail on a GPU fails here, on any machine.
 
-It is no emulation of a GPU but a list of refusals. As CuPy's, its arrays
+It does not emulate a GPU. It refuses what CuPy refuses. Like CuPy's arrays, its arrays
 
-* are not NumPy's and do not become so silently: `numpy.asarray(x)` raises, `x.get()` converts;
-* refuse NumPy arrays and lists as operands and arguments (scalars are taken);
-* give 0-d arrays where NumPy gives scalars, and wrap around positions that do not exist;
-* have no flag `writeable`, no `reduceat` but that of `add`, no `initial=` and `where=` in
+* are not NumPy arrays: `numpy.asarray(x)` raises, and `x.get()` converts;
+* refuse NumPy arrays and lists as operands and arguments (scalars are accepted);
+* are 0-d where NumPy returns scalars, and wrap indices that are out of range;
+* have no flag `writeable`, no `reduceat` except that of `add`, no `initial=` and `where=` in
   reductions, and none of the functions in MISSING;
 * may be used only while their device is the current one.
 
-One thing is stricter: NumPy's own functions are refused on them, where CuPy passes them on.
+It is stricter in one respect: NumPy's functions raise on these arrays. They accept CuPy's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy
 
-# What NumPy has and CuPy 14 has not.
+# Functions of NumPy that CuPy 14 does not have.
 MISSING = set("""asmatrix block bmat busday_count busday_offset datetime_as_string datetime_data
     einsum_path errstate frompyfunc fromregex geomspace getbufsize geterr geterrcall
     histogram_bin_edges insert is_busday isnat matvec nanpercentile nanquantile nested_iters polyder
@@ -80,7 +80,7 @@ def get_default_memory_pool() -> Any:
                            free_all_blocks=lambda: None)
 
 
-# ---------------------------------------------------------------- in and out
+# ---------------------------------------------------------------- conversion
 
 
 def root(array: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
@@ -91,7 +91,7 @@ def root(array: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
 
 
 def raw(x: Any) -> Any:
-    """An argument as NumPy's, if CuPy would take it."""
+    """The NumPy arrays of an argument. Raises if CuPy would not accept the argument."""
     if isinstance(x, ndarray):
         if x.device.id != Device.current:
             raise ValueError(f"The device where the array resides ({x.device.id}) is different "
@@ -107,7 +107,7 @@ def raw(x: Any) -> Any:
 
 
 def strict(result: Any, *sources: Any) -> Any:
-    """A result as arrays of this module; a view knows which of the sources it shows."""
+    """A result as arrays of this module. A view gets as its base the source that it views."""
     if isinstance(result, tuple | list):
         return type(result)(strict(r, *sources) for r in result) if type(result) in (
             tuple, list) else tuple(strict(r, *sources) for r in result)
@@ -136,7 +136,7 @@ def flat(args: Any) -> Iterator[Any]:
 
 
 def wrapped(function: Any, name: str) -> Any:
-    """A function of NumPy as one of this module."""
+    """A function of NumPy, changed to take and return arrays of this module."""
     def call(*args: Any, **kwargs: Any) -> Any:
         given = [*flat((*args, *kwargs.values()))]
         if name not in CREATION and not any(isinstance(x, ndarray) for x in given):
@@ -155,7 +155,7 @@ def wrapped(function: Any, name: str) -> Any:
 
 
 class ufunc:  # noqa: N801 - CuPy's name
-    """An elementwise function: it takes arrays of this module and scalars, nothing else."""
+    """An elementwise function that accepts only arrays of this module and scalars."""
 
     def __init__(self, of: numpy.ufunc):
         self.of, self.__name__ = of, of.__name__
@@ -178,7 +178,7 @@ class ufunc:  # noqa: N801 - CuPy's name
         self.of.at(raw(a), key_of(a, indices), raw(b))
 
     def reduceat(self, array: Any, indices: Any, axis: int = 0) -> Any:
-        """As CuPy's: differences of the running sum, which lose digits in float32."""
+        """Differences of the cumulative sum, as in CuPy. They lose digits in float32."""
         if self.__name__ != "add":
             raise NotImplementedError(f"`cupy_{self.__name__}.reduceat` is not supported yet")
         a, starts = raw(array), raw(indices)
@@ -206,7 +206,7 @@ class ufunc:  # noqa: N801 - CuPy's name
 
 
 def key_of(array: ndarray, key: Any) -> Any:
-    """An index as NumPy takes it: positions out of range wrap around, as on the GPU."""
+    """The index for NumPy. Positions out of range wrap around, as on the GPU."""
     keys = list(key) if isinstance(key, tuple) else [key]
     keys = [k.get() if isinstance(k, ndarray) else numpy.asarray(k) if isinstance(k, list) else k
             for k in keys]
@@ -225,7 +225,7 @@ def key_of(array: ndarray, key: Any) -> Any:
 
 
 def operator(name: str, of: numpy.ufunc) -> tuple[Any, Any, Any]:
-    """x + y, y + x and x += y, with CuPy's choice of who answers."""
+    """The methods for x + y, y + x and x += y. They return NotImplemented where CuPy's do."""
     function = ufunc(of)
 
     def answers(other: Any) -> bool:
@@ -249,7 +249,7 @@ def operator(name: str, of: numpy.ufunc) -> tuple[Any, Any, Any]:
 
 
 class ndarray:  # noqa: N801 - CuPy's name
-    """An array that its device holds."""
+    """An array in the memory of a device."""
 
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
@@ -368,7 +368,7 @@ def asnumpy(x: Any) -> numpy.ndarray[Any, Any]:
 
 
 def asarray(x: Any, dtype: Any = None) -> ndarray:
-    """From NumPy too: this is how data gets here."""
+    """Converts to an array of this module. NumPy arrays are accepted."""
     if isinstance(x, ndarray) and dtype in (None, x.dtype):
         return x
     array = numpy.array(x._memory if isinstance(x, ndarray) else x, dtype=dtype)
@@ -382,12 +382,12 @@ def array(x: Any, dtype: Any = None, copy: bool = True) -> ndarray:
 
 
 def as_strided(x: ndarray, shape: Any, strides: Any) -> ndarray:
-    """Unlike NumPy's it does not say whose memory it shows: its `base` is None."""
+    """A view with these strides. Unlike NumPy's, its `base` is None."""
     return strict(numpy.lib.stride_tricks.as_strided(x._memory, shape, strides))
 
 
 def singular_gives_nan(function: Any) -> Any:
-    """CuPy raises no LinAlgError: what cannot be solved comes back as NaN."""
+    """Returns NaN for singular matrices, as CuPy does, instead of raising LinAlgError."""
     def call(a: Any, *rest: Any) -> Any:
         try:
             return function(a, *rest)
@@ -399,7 +399,7 @@ def singular_gives_nan(function: Any) -> Any:
 
 
 def module() -> ModuleType:
-    """What `import cupy` would give."""
+    """The module that replaces `cupy`."""
     made = ModuleType("strict_cupy")
     names = vars(made)
     for name in dir(numpy):
@@ -431,7 +431,7 @@ cupy = module()
 
 @contextlib.contextmanager
 def installed(device_module: Any) -> Iterator[None]:
-    """device="cuda" means this module, inside."""
+    """Within this context, device="cuda" uses this module."""
     before = device_module._load_cupy, device_module._gpu_arrays
     device_module._load_cupy, device_module._gpu_arrays = lambda: (cupy, ""), (ndarray,)
     try:

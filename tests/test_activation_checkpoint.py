@@ -1,4 +1,4 @@
-"""Activation checkpointing: the same gradients as without, from less that is kept."""
+"""Activation checkpointing: the same gradients as without it, with fewer saved arrays."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def leaf(*shape: int) -> Any:
 
 
 def gradients(run: Any, net: Any, x: Any) -> list[Any]:
-    """Of the parameters and of x, with the same random numbers every time."""
+    """The gradients of the parameters and of x, from the same random numbers in every call."""
     net.zero_grad()
     x.grad = None
     tinytensor.manual_seed(7)
     y = run(x * 2)
-    tinytensor.rand(3)  # what is drawn in between must not change what is dropped
+    tinytensor.rand(3)  # further draws must not change the dropout mask
     (y ** 2).sum().backward()
     return [p.grad.numpy().copy() for p in (*net.parameters(), x)]
 
@@ -78,7 +78,7 @@ def test_what_is_computed_in_between_is_freed() -> None:
         kept.append(weakref.ref(y._array))
         return y * y
 
-    gc.disable()  # by counting references alone
+    gc.disable()  # reference counting alone must free the memory
     try:
         plain = function(leaf(3))
         assert kept[0]() is not None

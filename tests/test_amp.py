@@ -1,4 +1,4 @@
-"""Mixed precision, and the switches of libraries that are not there."""
+"""Mixed precision, and the switches in `backends` for libraries that tinytensor does not use."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_autocast_changes_nothing() -> None:
 
 
 def scaled_training(lib: Any, scaler: Any, losses: list[float]) -> list[Any]:
-    """The weight and the scale after each step; the losses have factors that overflow."""
+    """The weight and the scale after each step. The factors of some losses overflow."""
     weight = lib.nn.Parameter(lib.tensor([1.0, -2.0]))
     optimizer = lib.optim.SGD([weight], 0.1, momentum=0.5)
     found = []

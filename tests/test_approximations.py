@@ -1,4 +1,4 @@
-"""Functions of one number in loops, against those of the C library in double precision."""
+"""Scalar functions used in kernels, against the C library in double precision."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(Numba.missing, reason="loops need numba")
 
 @functools.cache
 def over(name):
-    """The function of each element, compiled; not kept on the disk."""
+    """A compiled loop that applies the function to each element. It is not cached on disk."""
     function = getattr(approximations, name)
 
     def elements(x, out):
@@ -54,7 +54,7 @@ FUNCTIONS = [("exp", exp, 1), ("tanh", math.tanh, 1.5), ("sigmoid", sigmoid, 2.5
 
 
 def samples(name):
-    """float32 numbers of every size, subnormal ones too, and densely where results vary."""
+    """float32 numbers of every magnitude, subnormal ones too, and densely where results vary."""
     with numpy.errstate(all="ignore"):
         bits = numpy.arange(0, 2 ** 32, 65_537, dtype=numpy.uint64).astype(numpy.uint32)
     everywhere = bits.view(numpy.float32)
@@ -62,7 +62,7 @@ def samples(name):
                          88.73, -103.9, -104.1, 3e38, -3e38], numpy.float32)
     dense = numpy.linspace(-2, 14, 40_001) if name == "normal_cdf" \
         else numpy.linspace(-105, 95, 40_001)
-    if name == "normal_cdf":  # far below, its relative error grows
+    if name == "normal_cdf":  # its relative error grows for very negative numbers
         everywhere = everywhere[~((everywhere < -2) & (everywhere > -15))]
     return numpy.concatenate([everywhere, edges, dense, dense / 20], dtype=numpy.float32)
 
@@ -102,7 +102,7 @@ def test_limits_and_nan(name, low, high, dtype):
 
 @pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "erf", "log"])
 def test_they_take_whole_vectors(name):
-    """Else they are slower than NumPy's own: a call in a loop keeps it from being vectorised."""
+    """A call that is not inlined prevents vectorisation, and the loop is slower than NumPy."""
     of = over(name)
     of(numpy.ones(8, numpy.float32))
     text = next(t for types, t in of.compiled.inspect_llvm().items() if "float32" in str(types))

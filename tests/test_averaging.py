@@ -1,4 +1,4 @@
-"""Averages of weights over a training, against PyTorch's."""
+"""Averages of weights during training, against PyTorch's."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def averaged(lib: Any, options: Any) -> Any:
 def test_averages_are_pytorchs(name: str) -> None:
     options = FUNCTIONS[name]
     (mine, x), (theirs, y) = averaged(tinytensor, options), averaged(torch, options)
-    rounded = name == "the mean, of lists"  # PyTorch's share of a value is a float32 there
+    rounded = name == "the mean, of lists"  # PyTorch's weight of a value is a float32 there
     same(mine, theirs, 1e-6 if rounded else 1e-12)
     assert mine.training and mine.module[1].momentum == 0.1  # as before update_bn
     numpy.testing.assert_allclose(mine.eval()(x).detach().numpy(),
@@ -86,7 +86,7 @@ def test_update_bn_puts_momenta_back_if_a_batch_fails() -> None:
         tinytensor.optim.swa_utils.update_bn([tinytensor.ones(2, 7)], net)
     assert net[1].momentum == 0.1 and not net.training
     plain = tinytensor.nn.Linear(2, 2)
-    tinytensor.optim.swa_utils.update_bn(iter([None]), plain)  # nothing to compute: not read
+    tinytensor.optim.swa_utils.update_bn(iter([None]), plain)  # no batch norm: does not read data
 
 
 @pytest.mark.parametrize("options", [

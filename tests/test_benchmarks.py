@@ -27,7 +27,7 @@ from benchmarks.works import (
 
 ROOT = Path(__file__).parent.parent
 
-# A small row of each kind of work.
+# A small benchmark of each kind.
 SMALL = [
     mlp.row(**mlp.SMALL), gpt.row(**gpt.SMALL), lstm.row(**lstm.SMALL),
     convolution.lenet(**convolution.SMALL_LENET),
@@ -41,7 +41,7 @@ SMALL = [
 
 @pytest.mark.parametrize("row", SMALL, ids=lambda row: row.name)
 def test_peers_do_the_same_work(row):
-    """Compares tinytensor, PyTorch and NumPy by hand, which the tests require anyway."""
+    """Compares tinytensor, PyTorch and handwritten NumPy, which are always installed for tests."""
     losses = {peer: first_losses(row.peers[peer]("cpu"))
               for peer in (OURS, PYTORCH, "PyTorch, fused=True", "NumPy by hand")
               if peer in row.peers}
@@ -52,14 +52,14 @@ def test_peers_do_the_same_work(row):
 
 @pytest.mark.parametrize("row", SMALL[:7], ids=lambda row: row.name)
 def test_programs_run_on_a_gpu(row, gpu):
-    """On the stand-in for CuPy, everything runs on the device and the losses are the same."""
+    """On strict_cupy, everything runs on the device and the losses are the same."""
     assert tinytensor.cuda.is_available()
     assert first_losses(row.peers[OURS]("cuda")) == pytest.approx(
         first_losses(row.peers[OURS]("cpu")), rel=1e-4)
 
 
 def test_training_changes_the_loss():
-    """Equal losses check the update only if the loss changes from step to step."""
+    """The comparison of losses covers the update only if the loss changes in each step."""
     for row in SMALL[:5]:
         losses = first_losses(row.peers[OURS]("cpu"))
         assert len({round(loss, 6) for loss in losses}) == 3, row.name
@@ -117,7 +117,7 @@ def test_the_page_shows_the_committed_results():
 
 
 def test_the_readme_shows_the_committed_results():
-    """Each line of its table: our figure and the ratios of some peers, one number per cell."""
+    """Checks each line of the table: our time and the ratios of peers, one number per cell."""
     data = json.loads((ROOT / "benchmarks/results/cpu.json").read_text())
     rows = {row["name"]: row for row in data["rows"]}
     table = (ROOT / "README.md").read_text().partition("| work | tinytensor |")[2]

@@ -63,7 +63,7 @@ def closed_over(name):
 
 
 def evaluated(function, *args):
-    """The value of what is written out, for arguments that go by other names there."""
+    """The text of the function with renamed arguments, and the value of that text."""
     names = {name: f"{name}_" for name in function.__code__.co_varnames[:len(args)]}
     namespace = {}
     text = written_out(function, names, namespace)
@@ -88,7 +88,7 @@ def test_two_lambdas_of_one_line_are_told_apart_by_their_code():
 
 
 def test_a_source_that_changed_since_is_not_used(tmp_path):
-    """A line inserted above moves another function to the line of this one."""
+    """An inserted line moves another function to the line number of this one."""
     path = tmp_path / "rules.py"
     text = "double = lambda g, x: g * 2\ntriple = lambda g, x: g * 3\n"
     path.write_text(text)
@@ -146,7 +146,7 @@ def outcome(entry, sample):
 
 
 def wrong_calls(entry):
-    """Calls that fail: no arguments, text for every Tensor, shapes that do not fit."""
+    """The errors of calls without arguments, with text for Tensors, and with wrong shapes."""
     def without():
         entry.function()
 
@@ -161,7 +161,7 @@ def wrong_calls(entry):
         try:
             call()
         except Exception as error:
-            in_python_s_words = "argument" in str(error)  # which differ from those of `inspect`
+            in_python_s_words = "argument" in str(error)  # `inspect` words it differently
             yield type(error), "" if in_python_s_words else str(error)
         else:
             yield None
@@ -204,7 +204,7 @@ def test_the_text_of_every_op_can_be_read():
                 assert "def backward(" in entry.op.source
 
 
-# ---------------------------------------------------------------- without sources, without the wing
+# ---------------------------------------------------------------- without sources or `compiled`
 
 USE = """
 import tinytensor as tt
@@ -245,7 +245,7 @@ def test_everything_runs_without_the_package_compiled(tmp_path):
     assert run(folder) == run(ROOT) == run(ROOT, TINYTENSOR_COMPILED="0")
 
 
-# ---------------------------------------------------------------- names that lead somewhere
+# ---------------------------------------------------------------- source and pickling of operations
 
 
 @in_turn("function, text", [
@@ -258,7 +258,7 @@ def test_the_source_of_a_public_name_is_its_definition(function, text):
     assert text in inspect.getsource(function)
     assert inspect.getdoc(function)
     assert function.__name__ == "to" or "args" not in str(inspect.signature(function))
-    tinytensor.ones(2) * 2  # a call writes its code
+    tinytensor.ones(2) * 2  # the first call compiles the operation
     assert text in inspect.getsource(function)
 
 

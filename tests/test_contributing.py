@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md: its example runs as it is written, and a mistake in it is explained in words."""
+"""CONTRIBUTING.md: its example runs unchanged, and errors in an operation are explained."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ modules = itertools.count()
 
 @pytest.fixture(autouse=True)
 def table():
-    """What a test enters into the table is taken out again."""
+    """Removes the entries that a test adds to the table."""
     before = dict(TABLE)
     yield
     TABLE.clear()
@@ -41,7 +41,7 @@ def table():
 
 
 def module() -> ModuleType:
-    """A new module to run code in, as a file of its own or a notebook is one."""
+    """A new module to run code in, like a file or a notebook."""
     return ModuleType(f"my_ops_{next(modules)}")
 
 
@@ -52,7 +52,7 @@ def defined(text: str) -> ModuleType:
 
 
 def reports(name: str = "squareplus") -> dict[str, str]:
-    """What the checks that fail say, by their titles."""
+    """The messages of the checks that fail, by title."""
     return {outcome.check.title: outcome.report() for outcome in checking.run(TABLE[name])
             if outcome.failures}
 
@@ -184,7 +184,7 @@ def test_generate_writes_what_changed(tmp_path):
     assert count and count[0] in (tmp_path / "README.md").read_text()
 
 
-# ---------------------------------------------------------------- mistakes, in words
+# ---------------------------------------------------------------- explanations of mistakes
 
 ROOT_OF = "xp.sqrt(input * input + b)"
 WRONG_RULES = {

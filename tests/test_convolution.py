@@ -1,7 +1,7 @@
 """Convolution, pooling and resampling at their edges, against PyTorch and the scalar engine.
 
-What the table's samples cover is tested in test_operations.py; here stand ties, borders, odd
-parameters, impossible shapes, and the pairs that are each other's transpose.
+test_operations.py tests the samples of the table. This file has ties, borders, odd parameters,
+impossible shapes, and the pairs of operations that are each other's transpose.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def drawn(*shapes: tuple[int, ...], seed: int = 0) -> list[numpy.ndarray[Any, An
 
 
 def derivatives(library: Any, function: Any, arrays: list[Any]) -> list[Any]:
-    """The result, the gradients, and the gradients of their squares: no order is constant."""
+    """The result, the gradients of sum(result³), and the gradients of the sum of their squares."""
     leaves = [library.tensor(a.tolist() if not a.size else a, dtype=library.float64,
                              requires_grad=True).reshape(a.shape) for a in arrays]
     result = function(*leaves)
@@ -48,7 +48,7 @@ def derivatives(library: Any, function: Any, arrays: list[Any]) -> list[Any]:
 
 def assert_same(name: str, arrays: list[Any], *args: Any, before: Any = None,
                 **kwargs: Any) -> None:
-    """Equal results and derivatives; `before` is done to the first Tensor."""
+    """Asserts equal results and derivatives. `before` is applied to the first Tensor."""
     def call(function: Any) -> Any:
         def with_parameters(first: Any, *rest: Any) -> Any:
             return function(first if before is None else before(first), *rest, *args, **kwargs)
@@ -70,7 +70,7 @@ def assert_same(name: str, arrays: list[Any], *args: Any, before: Any = None,
 def test_conv2d_and_its_transpose_equal_pytorch(stride, padding, dilation, groups):
     x, w, v, b = drawn((2, 4, 9, 8), (6, 4 // groups, 3, 2), (4, 6 // groups, 3, 2), (6,))
     assert_same("conv2d", [x, w, b], stride, padding, dilation, groups)
-    if padding != (5, 3):  # it would leave nothing
+    if padding != (5, 3):  # this padding would leave no output
         assert_same("conv_transpose2d", [x, v, b], stride, padding, 0, groups, dilation)
 
 
@@ -101,7 +101,7 @@ def test_padding_same_keeps_the_size_for_any_kernel(dims):
         x, w = drawn((1, 2, *(5,) * dims), (1, 2, *(k,) * dims))
         result = ours(f"conv{dims}d")(tinytensor.tensor(x), tinytensor.tensor(w), padding="same",
                                       dilation=d)
-        # PyTorch warns of the copy that it makes to pad an odd number, so pad for it.
+        # PyTorch warns that it copies the input for an odd padding, so the test pads first.
         whole = d * (k - 1)
         padded = torch.nn.functional.pad(torch.tensor(x), (whole // 2, whole - whole // 2) * dims)
         expected = theirs(f"conv{dims}d")(padded, torch.tensor(w), dilation=d)
@@ -226,7 +226,7 @@ def test_maximum_pooling_passes_nan_and_infinities_on():
         mine = ours("max_pool2d")(tinytensor.tensor(x), *args, return_indices=True)
         reference = theirs("max_pool2d")(torch.tensor(x), *args, return_indices=True)
         numpy.testing.assert_array_equal(mine[0].numpy(), reference[0].numpy())
-        some = reference[0].numpy() != -numpy.inf  # where all is -inf any position would do
+        some = reference[0].numpy() != -numpy.inf  # if all are -inf, any position is valid
         numpy.testing.assert_array_equal(mine[1].numpy()[some], reference[1].numpy()[some])
 
 
@@ -257,7 +257,7 @@ def test_max_unpool_undoes_max_pool(dims):
 @pytest.mark.parametrize("kernels", [False, True])
 @pytest.mark.parametrize("dtype", [numpy.float64, numpy.float32, numpy.uint8, numpy.int8])
 def test_nothing_comes_out_of_the_padding(dtype, kernels):
-    """Where all elements of a window are the least value, its index is the first inside."""
+    """If all elements of a window are the minimum of the dtype, the index is the first inside."""
     limits = numpy.finfo(dtype) if numpy.dtype(dtype).kind == "f" else numpy.iinfo(dtype)
     least = -math.inf if numpy.dtype(dtype).kind == "f" else limits.min
     with use_kernels(kernels):
@@ -279,7 +279,7 @@ def test_power_pooling_of_zeros(p):
             x, p, *args), x)
     agree_with_pytorch(lambda library, x: library.nn.functional.lp_pool2d(x, p, 2),
                        numpy.zeros((1, 1, 2, 2)))
-    if math.isfinite(p):  # PyTorch has no infinite order of 3 dims
+    if math.isfinite(p):  # PyTorch has no infinite norm in 3 dims
         agree_with_pytorch(lambda library, x: library.nn.functional.lp_pool3d(x, p, 2),
                            numpy.zeros((1, 1, 2, 2, 2)))
 
@@ -346,8 +346,8 @@ def test_an_infinite_pixel_stays_where_it_is():
 
 @pytest.mark.parametrize(("dims", "mode"), [(d, m) for d, modes in MODES.items() for m in modes])
 def test_a_factor_that_keeps_or_doubles_the_size(dims, mode):
-    """PyTorch's gradient of nearest with 1 and 3 dims, and of bicubic where a size stays the same,
-    is not that of its own result; so only results are compared.
+    """Compares results only. PyTorch's gradient is wrong for nearest with 1 and 3 dims, and for
+    bicubic where a size stays the same.
     """
     for n, factor in itertools.product((1, 2, 4, 5, 10), (0.99, 1.01, 1.1, 1.2, 1.7, 2.1, 2.4)):
         if int(n * factor):
@@ -362,7 +362,7 @@ GRIDS = [*itertools.product(("bilinear", "nearest", "bicubic"), ("zeros", "borde
 
 @pytest.mark.parametrize(("mode", "padding_mode", "corners"), GRIDS)
 def test_points_on_and_beyond_the_border(mode, padding_mode, corners):
-    """With padding at the border the border itself has no gradient by the coordinate."""
+    """With padding_mode="border", the gradient by the coordinate is 0 at the border itself."""
     points = [-1.0, 1.0, -0.5, 0.5, 0.0, -5.0, 3.3, -1.25, 1.5]
     grid = numpy.array(list(itertools.product(points, points))).reshape(1, 9, 9, 2)
     for size in ((2, 2), (1, 4)):
@@ -372,8 +372,8 @@ def test_points_on_and_beyond_the_border(mode, padding_mode, corners):
 
 @pytest.mark.parametrize(("mode", "padding_mode", "corners"), GRIDS)
 def test_points_that_are_not_finite(mode, padding_mode, corners):
-    """PyTorch's backward writes outside of its memory for some of these, so only results are
-    compared; no gradient of the image is NaN.
+    """Compares results only, since PyTorch's backward writes out of bounds for some of these.
+    No gradient of the image is NaN.
     """
     grid = numpy.array([[[[math.nan, 0.1], [0.1, math.inf], [-math.inf, 0.0], [0.2, 0.3]]]])
     image, = drawn((1, 2, 3, 3))
@@ -403,7 +403,7 @@ def test_sampling_a_transformed_grid_equals_pytorch(padding_mode):
 
 
 def of_values(array: Any) -> tuple[Any, Any]:
-    """A Tensor of scalar Values, and the Values."""
+    """A Tensor of scalar Values, and the array of these Values."""
     values = numpy.array([Value(x) for x in array.ravel()], dtype=object).reshape(array.shape)
     return graph.tensor_of(values, None), values
 
@@ -431,7 +431,7 @@ def test_the_scalar_engine_agrees(name, shapes, args):
                                       leaf.grad.numpy(), 1e-12, 1e-12)
 
 
-# ---------------------------------------------------------------- what cannot be
+# ---------------------------------------------------------------- errors
 
 
 

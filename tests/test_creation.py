@@ -1,4 +1,4 @@
-"""Functions that make Tensors: values, dtypes and shapes as PyTorch's; random ones by their law."""
+"""Functions that make Tensors: values, dtypes, shapes, and the distributions of random ones."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ N = 20_000
 
 
 def moments(x, mean, std):
-    """Mean within four of its standard deviations, spread within five percent."""
+    """Asserts a mean within four standard errors, and a standard deviation within 5 %."""
     values = x.double().numpy()
     assert abs(values.mean() - mean) < 4 * std / math.sqrt(values.size)
     assert abs(values.std() - std) < 0.05 * std
@@ -309,7 +309,7 @@ def test_multinomial_without_replacement():
         assert sorted(a) == [1, 2, 3] and sorted(b) == [0, 1, 3]
     first = tinytensor.multinomial(tinytensor.tensor([[1.0, 3.0]]).expand(N, 2), 1)
     assert abs(first.double().mean().item() - 0.75) < 4 * math.sqrt(0.25 * 0.75 / N)
-    # More than there are positive weights: those of weight 0 come last, as in PyTorch.
+    # With more draws than positive weights, indices of weight 0 come last, as in PyTorch.
     assert tinytensor.multinomial(tinytensor.tensor([0.0, 1.0, 0.0]), 2)[0] == 1
 
 
@@ -352,7 +352,7 @@ def test_every_function_draws_from_the_generator_it_is_given(name):
     one, two = (tinytensor.Generator().manual_seed(5) for _ in range(2))
     first = draw(one).tolist()
     assert draw(two).tolist() == first != draw(two).tolist()
-    assert tinytensor.get_rng_state() == before  # the common one has not moved
+    assert tinytensor.get_rng_state() == before  # the default generator is unchanged
     draw(None)
     assert tinytensor.get_rng_state() != before
 
