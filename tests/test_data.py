@@ -1,4 +1,4 @@
-"""Data: against torch.utils.data where nothing is drawn; seeds, workers, resuming, readers."""
+"""Data: torch.utils.data is the reference where nothing is random; seeds, workers, resuming."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LIBRARIES = (tinytensor, torch)
 
 
 def plain(x: Any) -> Any:
-    """Tensors of either library as (dtype, shape, values), containers as they are."""
+    """Replaces Tensors of either library by (dtype, shape, values), also inside containers."""
     if isinstance(x, tinytensor.Tensor | torch.Tensor):
         return str(x.dtype).split(".")[1], tuple(x.shape), x.tolist()
     if isinstance(x, dict):
@@ -47,8 +47,9 @@ def tensors(library: Any, n: int) -> Any:
 
 
 def threaded(*args: Any, **options: Any) -> DataLoader[Any]:
-    """A loader whose workers are threads, so that tests see what they do; test_workers.py has
-    processes.
+    """A loader whose workers are threads, so that tests can observe them.
+
+    test_workers.py tests worker processes.
     """
     if options.get("num_workers"):
         options["multiprocessing_context"] = "thread"
@@ -112,7 +113,7 @@ def test_iterable_datasets(options: Any) -> None:
 
 
 def test_iterable_datasets_with_workers() -> None:
-    """Batches come from the workers in turn; those that have no more drop out (as in PyTorch)."""
+    """Batches come from the workers in turn. Exhausted workers are skipped, as in PyTorch."""
     for workers, ahead in ((1, 2), (3, 1), (3, 4)):
         loader = threaded(stream(tinytensor, 17, sharded=True), 2, num_workers=workers,
                             prefetch_factor=ahead)
@@ -358,7 +359,7 @@ def test_a_loader_with_a_generator_leaves_the_default_one() -> None:
 
 
 class Draws(data.Sampler[int]):
-    """A sampler that draws as it goes from the default generator."""
+    """A sampler that draws each index lazily from the default generator."""
 
     def __iter__(self) -> Any:
         for _ in range(11):
@@ -403,7 +404,7 @@ def loaders(kind: str, workers: int) -> DataLoader[Any]:
        st.integers(0, 6), st.sampled_from([0, 2]), st.sampled_from([0, 3]), st.booleans())
 def test_resuming_at_any_cut(kind: str, cut: int, workers: int, workers_after: int,
                              whole_epoch_before: bool) -> None:
-    """The rest of the epoch and all of the next are what they would have been."""
+    """The rest of the epoch and the next epoch are the same as without the interruption."""
     tinytensor.manual_seed(cut)
     loader = loaders(kind, workers)
     if whole_epoch_before:
@@ -411,7 +412,7 @@ def test_resuming_at_any_cut(kind: str, cut: int, workers: int, workers_after: i
     iterator = iter(loader)
     for _ in range(min(cut, 4 if kind == "batch sampler" else 6)):
         next(iterator)
-    tinytensor.rand(cut)  # as a model with dropout does
+    tinytensor.rand(cut)  # a model with dropout draws numbers too
     state, program = loader.state_dict(), tinytensor.get_rng_state()
     rest, following = plain(list(iterator)), plain(list(loader))
 
@@ -617,7 +618,7 @@ def test_threads_end_with_the_epoch() -> None:
             time.sleep(0.01)
         raise AssertionError(threads())
 
-    gc.disable()  # an iterator that is dropped goes at once, without the cyclic collector
+    gc.disable()  # reference counting alone must free a dropped iterator
     try:
         loader = threaded(range(50), num_workers=2)
         list(loader)
@@ -685,7 +686,7 @@ def test_idx(dtype: str, code: int, tmp_path: Any) -> None:
     for name in ("x", "x.gz"):
         values = data.read_idx(tmp_path / name)
         numpy.testing.assert_array_equal(values.numpy(), array, strict=True)
-        values.add_(1)  # the memory is its own
+        values.add_(1)  # the memory is writable
 
 
 def test_idx_files_that_are_damaged(tmp_path: Any) -> None:

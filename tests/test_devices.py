@@ -1,6 +1,6 @@
 """Devices: every operation on arrays that are not NumPy's, and data that moves between them.
 
-Each test runs on the strict stand-in for CuPy, and with `pytest -m cuda` on CuPy itself.
+Each test runs on strict_cupy, and with `pytest -m cuda` on CuPy itself.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def total(tensors, seed):
 
 
 def derivatives(entry, arguments, where):
-    """The results of a call, its gradients by arrays, by Tensors, and their gradients."""
+    """The results of a call, its gradients without and with a graph, and second derivatives."""
     def make(array):
         return tensor(array, device=where)
 
@@ -133,7 +133,7 @@ def test_writing_in_place_and_views(gpu):
     (y * y).sum().backward()  # y is [[2 a, 2 b + a], [5, 5 + c]]
     assert x.grad.tolist() == [[2 * 2 * 2 + 2 * 5, 2 * 5 * 2], [2 * 8, 0]]
     z = y.detach()
-    z[tensor([0, 1], device="cuda"), tensor([0, 0])] = 0.0  # an index may lie on the CPU
+    z[tensor([0, 1], device="cuda"), tensor([0, 0])] = 0.0  # an index may be on the CPU
     z.add_(tensor(1.0))
     assert z.tolist() == [[1, 6], [1, 9]]
 
@@ -148,7 +148,7 @@ def test_an_overwritten_value_is_noticed(gpu):
 
 
 def test_positions_that_do_not_exist_are_refused(gpu):
-    """The GPU would wrap them around without a word."""
+    """The GPU would wrap them around silently."""
     x = tensor([1.0, 2.0, 3.0], device="cuda")
     for index in (tensor([0, 3], device="cuda"), tensor([-4]), [5]):
         with pytest.raises(IndexError, match="out of range"):
@@ -234,7 +234,7 @@ def test_without_cupy_the_error_says_what_to_install(monkeypatch):
         assert message == ("device 'cuda' is not available: CuPy is not installed: pip install "
                            "cupy-cuda12x or cupy-cuda13x, to match your CUDA version")
         assert not device_module.cuda_is_available() and device_module.device_count() == 0
-        device_module.synchronize()  # nothing to wait for
+        device_module.synchronize()  # does nothing without a GPU
     finally:
         monkeypatch.undo()
         device_module._load_cupy.cache_clear()
@@ -258,7 +258,7 @@ def test_too_old_a_cupy_and_no_gpu_are_told_apart(monkeypatch):
             device_module._load_cupy.cache_clear()
 
 
-# ---------------------------------------------------------------- the stand-in itself
+# ---------------------------------------------------------------- strict_cupy itself
 
 
 @pytest.mark.parametrize("wrong", [
@@ -349,7 +349,7 @@ def test_the_default_device(gpu):
         assert all(f().is_cuda for f in made) and not any(f().is_cuda for f in elsewhere)
         with tinytensor.device("cpu"):
             assert not any(f().is_cuda for f in made)
-            tinytensor.set_default_device("cuda")  # for what is outside of all blocks
+            tinytensor.set_default_device("cuda")  # for code outside of all device blocks
             assert not tinytensor.ones(2).is_cuda
     try:
         assert tinytensor.get_default_device() == cuda and tinytensor.ones(2).is_cuda

@@ -1,4 +1,4 @@
-"""Distributions against PyTorch's: values, gradients, shapes, errors; draws by their moments."""
+"""Distributions against PyTorch's: values, gradients, shapes, errors, and moments of samples."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def close_with_gradients(mine: Any, theirs: Any, a: Any, b: Any) -> None:
         weights = numpy.random.default_rng(0).normal(size=tuple(theirs.shape))
         weights = weights.astype(str(theirs.dtype).removeprefix("torch."))
         inputs, reference = list(a.values()), list(b.values())
-        options = {"retain_graph": True, "materialize_grads": True}  # the entropy has no loc
+        options = {"retain_graph": True, "materialize_grads": True}  # entropy has no loc
         got = tinytensor.autograd.grad(mine, inputs, tinytensor.tensor(weights), **options)
         want = torch.autograd.grad(theirs, reference, torch.tensor(weights), **options)
         for g, w in zip(got, want, strict=True):
@@ -157,7 +157,7 @@ def test_shapes_of_samples(name: str, parameters: Any, values: Any, shape: Any) 
 
 
 def test_samples_have_the_distribution() -> None:
-    """Means over many draws lie within five of their own standard deviations."""
+    """The means of many samples are within five standard errors of the exact ones."""
     tinytensor.manual_seed(1)
     n, probs = 20_000, numpy.array([0.1, 0.2, 0.7])
     drawn = tinytensor.distributions.Normal(2.0, 3.0).sample((n,)).numpy()
@@ -172,8 +172,8 @@ def test_samples_have_the_distribution() -> None:
 
 @cases
 def test_moments_and_quantiles_of_samples(name: str, parameters: Any, values: Any) -> None:
-    """Means and variances lie within five of their own standard deviations; cdf(draws) is as
-    uniform as all but one in 10⁵ samples would be (Kolmogorov's test)."""
+    """Means and variances are within five standard errors of the exact ones. cdf(samples) is
+    uniform by Kolmogorov's test, at a level of 10⁻⁵."""
     tinytensor.manual_seed(2)
     n, distribution = 20_000, made(tinytensor, name, parameters)[0]
     for draw in (distribution.sample, *[distribution.rsample] * distribution.has_rsample):
@@ -182,7 +182,7 @@ def test_moments_and_quantiles_of_samples(name: str, parameters: Any, values: An
             ranks = numpy.sort(distribution.cdf(drawn).detach().numpy(), 0).reshape(n, -1)
             assert abs(ranks - (numpy.arange(n)[:, None] + 0.5) / n).max() < 2.5 / math.sqrt(n)
         mean, variance = (x.detach().numpy() for x in (distribution.mean, distribution.variance))
-        if name not in ("Categorical", "Cauchy", "LogNormal"):  # NaN, none, and heavy tails
+        if name not in ("Categorical", "Cauchy", "LogNormal"):  # NaN, no moments, heavy tails
             squares = (drawn.numpy() - mean) ** 2
             assert (abs(drawn.numpy().mean(0) - mean) <= 5 * numpy.sqrt(variance / n)).all()
             assert (abs(squares.mean(0) - variance) <= 5 * squares.std(0) / math.sqrt(n)
@@ -205,7 +205,7 @@ def test_rows_of_a_batch_are_not_mixed_up() -> None:
 
 
 def test_rsample_carries_gradients() -> None:
-    """d/d loc of a draw is 1, d/d scale is (draw - loc) / scale."""
+    """The derivative of a sample by loc is 1, and by scale it is (sample - loc) / scale."""
     loc = tinytensor.tensor([1.0, -2.0], dtype=tinytensor.float64).requires_grad_()
     scale = tinytensor.tensor([0.5, 3.0], dtype=tinytensor.float64).requires_grad_()
     drawn = tinytensor.distributions.Normal(loc, scale).rsample()
@@ -395,7 +395,7 @@ def test_numbers_have_the_default_dtype() -> None:
 
 
 def test_policy_gradient_finds_the_better_arm() -> None:
-    """REINFORCE, the use that Categorical mostly has: the loss is -log_prob times the reward."""
+    """REINFORCE, the most common use of Categorical: the loss is -log_prob times the reward."""
     tinytensor.manual_seed(0)
     logits = tinytensor.zeros(3).requires_grad_()
     optimizer = tinytensor.optim.SGD([logits], lr=0.5)
@@ -501,7 +501,7 @@ def test_multinomial_follows_pytorch(parameters: Any) -> None:
                          a, b)
     for attribute in ("mean", "variance", "stddev", "probs", "logits"):
         close(getattr(mine, attribute), getattr(theirs, attribute))
-    # PyTorch's has float32's log 5!, whatever the dtype is.
+    # PyTorch computes log 5! in float32 for every dtype.
     entropy, expected = mine.entropy(), theirs.entropy()
     numpy.testing.assert_allclose(entropy.detach().numpy(), expected.detach().numpy(), atol=1e-6)
     got = tinytensor.autograd.grad(entropy.sum(), list(a.values()))

@@ -1,7 +1,7 @@
 """Functions of each element at their edges: zeros, infinities, NaN, borders, ties, integer dtypes.
 
-The samples of the table keep away from these; here every function meets them, and PyTorch says
-what is right, for values and for derivatives.
+The samples of the table avoid these inputs. This file applies every function to them and compares
+values and derivatives with PyTorch's.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def family(entry: Entry) -> str:
 
 
 def takes(entry: Entry, count: int) -> bool:
-    """Whether some sample is that many Tensors and nothing else."""
+    """Whether some sample consists of exactly `count` Tensors."""
     return any(len(s.args) == count and not s.kwargs
                and all(isinstance(a, TensorSample) for a in s.args)
                and s.args[0].kind == "float" for s in entry.samples)
 
 
 def is_of_pytorch(entry: Entry) -> bool:
-    """Whether PyTorch has it: a `reference=` written for the checks is no judge of the edges."""
+    """Whether PyTorch has the operation. A `reference=` function is not reliable at the edges."""
     return isinstance(entry.reference, str) or any(
         hasattr(place, entry.name) for place in (torch, torch.nn.functional, torch.Tensor))
 
@@ -56,7 +56,7 @@ def entries(count: int) -> Any:
 
 
 def run(library: Any, function: Any, *arrays: Any, seed: float = 1.0) -> tuple[Any, list[Any]]:
-    """The result, and its gradient by each array (None where none flows), given `seed`."""
+    """The result and its gradient by each array or None. `seed` fills the result's gradient."""
     tensors = [library.tensor(a) for a in arrays]
     for x in tensors:
         x.requires_grad_(x.dtype.is_floating_point)
@@ -65,15 +65,15 @@ def run(library: Any, function: Any, *arrays: Any, seed: float = 1.0) -> tuple[A
         return values(result), [None] * len(tensors)
     given = library.full_like(result, seed)
     found = library.autograd.grad(result, tensors, given, allow_unused=True)
-    zero = library.zeros_like(result)  # PyTorch's gradient of a step has no memory of its own
+    zero = library.zeros_like(result)  # PyTorch's gradient of a step has no memory
     return values(result), [None if g is None else values(g + zero.sum()) for g in found]
 
 
 def agree(mine: Any, theirs: Any, tolerance: float, at: Any, what: str,
           floor: float = 0.0) -> None:
-    """Equal within a relative tolerance, NaN and infinities in the same places.
+    """Asserts equality within a relative tolerance, with NaN and infinities in the same places.
 
-    `floor` is what rounding may leave of a difference of numbers near 1.
+    `floor` is the absolute tolerance, for functions that subtract numbers near 1.
     """
     assert mine.dtype == theirs.dtype, f"{what}: {mine.dtype}, PyTorch {theirs.dtype}"
     assert mine.shape == theirs.shape
@@ -85,18 +85,18 @@ def agree(mine: Any, theirs: Any, tolerance: float, at: Any, what: str,
     assert not wrong, f"{what}: " + "; ".join(wrong)
 
 
-# Functions in which 1 - something close to 1 is left to rounding, there and here.
+# Functions that subtract a number close to 1 from 1, and so lose digits in both libraries.
 CANCELS = ("tanh", "sigmoid", "gelu", "logaddexp2")
 
-# Where PyTorch is not the judge, and why.
+# Inputs at which PyTorch is not the reference, and why.
 APART: dict[tuple[str, str], list[float]] = {
     ("elu", "gradient"): [nan],  # NaN in float64; its vectorised float32 passes the gradient on
     ("selu", "gradient"): [nan],
     ("celu", "gradient"): [nan],
     ("gelu", "value"): [inf],  # inf in float64, NaN in its vectorised float32
     ("logit", "gradient"): [-0.0],  # -inf in float64, inf in its vectorised float32
-    ("hardswish", "value"): [1e38],  # overflows there
-    ("hardswish", "gradient"): [nan],  # as elu's
+    ("hardswish", "value"): [1e38],  # overflows in PyTorch
+    ("hardswish", "gradient"): [nan],  # as for elu
 }
 
 
@@ -121,7 +121,7 @@ def test_at_the_edges(entry, dtype):
 @entries(1)
 @in_turn("seed", [inf, -inf])
 def test_at_the_edges_of_an_infinite_gradient(entry, seed):
-    """As of sqrt at 0: where a function is flat no gradient comes through, elsewhere it stays."""
+    """An infinite gradient, as from sqrt at 0, becomes 0 where the function is constant."""
     points = numpy.array([x for x in EDGES if x == x])
     _, (mine,) = run(tinytensor, entry.function, points, seed=seed)
     _, (theirs,) = run(torch, reference(entry), points, seed=seed)
@@ -184,7 +184,7 @@ INPLACE = {e.name: e for e in TABLE.values()
 @pytest.mark.parametrize("name", INPLACE)
 @in_turn("dtype", [*INTEGERS, *FLOATS])
 def test_in_place_as_pytorch(name, dtype):
-    """Written into the Tensor, or refused because its dtype cannot hold the result."""
+    """The result is written into the Tensor, or refused if its dtype cannot hold the result."""
     array = numpy.array([0, 1, 1], dtype)
     x, y = tinytensor.tensor(array), torch.tensor(array)
     if not hasattr(y, f"{name}_"):
@@ -247,7 +247,7 @@ def test_pow_at_zero_to_second_order(exponent, as_tensor):
             second, = library.autograd.grad(first.sum(), x, allow_unused=True)
         found.append([values(y), values(first + library.zeros_like(x)),
                       numpy.zeros(5) if second is None else values(second)])
-    # PyTorch takes a square root where the number has a half: another sign at -0.0 than C's pow.
+    # PyTorch uses sqrt for exponents like 0.5 and 1.5. Its sign at -0.0 is not that of C's pow.
     used = ~(numpy.signbit(points) & (points == 0)) | as_tensor | (exponent % 1 == 0)
     for what, a, b in zip(("value", "first", "second"), *found, strict=True):
         agree(a[used], b[used], 1e-13, points[used], what)
@@ -565,7 +565,7 @@ POWERS = [True, False, 0, 1, 2, -1, -3, 127, 128, -128, -129, 255, 256, 300, 2 *
 
 @pytest.mark.parametrize("dtype", INTEGERS)
 def test_powers_that_are_no_integers(dtype):
-    """An exponent that is negative, or does not fit the dtype of the base, is refused."""
+    """Negative exponents are refused, and exponents that do not fit the dtype of the base."""
     base = numpy.array([0, 3, 1], dtype)
     for power in POWERS:
         agree_with_pytorch(lambda library, x, p=power: x ** p, base)

@@ -1,4 +1,4 @@
-"""The graph: what it keeps and for how long, what backward adds where, and what raises."""
+"""The graph: saved arrays and their lifetime, accumulation of gradients, and errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def numbers(x):
 
 @contextmanager
 def no_collector():
-    """What is freed inside is freed by reference counting alone."""
+    """Disables the garbage collector, so that only reference counting frees memory."""
     gc.collect()
     gc.disable()
     try:
@@ -44,7 +44,7 @@ def no_collector():
 
 
 def on_both(program):
-    """What a program of (library) gives on this library and on PyTorch must be equal."""
+    """Asserts that program(library) returns the same with tinytensor and with PyTorch."""
     mine, other = program(tinytensor), program(torch)
     assert len(mine) == len(other)
     for i, (a, b) in enumerate(zip(mine, other, strict=True)):
@@ -138,7 +138,7 @@ def test_a_graph_is_freed_without_the_collector():
         loss = y.sum()
         watched = [weakref.ref(o) for o in (y.grad_fn, y._array, loss.grad_fn, loss)]
         del y
-        assert watched[1]() is not None  # exp's rule names its output
+        assert watched[1]() is not None  # exp's rule saves its output
         loss.backward()
         assert watched[1]() is None  # released with the other saved values
         del loss
@@ -153,7 +153,7 @@ def test_backward_leaves_no_cycles():
         g, = grad((x ** 3).sum(), x, create_graph=True)
         grad(g.sum(), x)
 
-    program()  # what is written or compiled at a first call may leave some
+    program()  # compilation in the first call may leave cycles
     with no_collector():
         program()
         assert gc.collect() == 0
@@ -162,8 +162,8 @@ def test_backward_leaves_no_cycles():
 def test_what_no_rule_names_is_freed_at_once():
     with no_collector():
         x = leaf(1.0, 2.0)
-        y = x * 2.0  # its rule needs neither input nor output
-        z = y + 1.0  # nor this one's
+        y = x * 2.0  # its rule saves neither input nor output
+        z = y + 1.0  # neither does this rule
         arrays = [weakref.ref(y._array), weakref.ref(z._array)]
         out = z.sum()
         del y, z
@@ -195,7 +195,7 @@ def test_a_second_backward_says_what_to_do():
 
 
 def test_what_saved_no_arrays_may_be_walked_again():
-    """As in PyTorch: additions and views can be shared by two losses."""
+    """Two losses can share additions and views, as in PyTorch."""
     def program(library):
         x = x_of(library)
         shared = (x + 1).t().reshape(-1)
@@ -267,7 +267,7 @@ def test_only_what_lies_between_is_walked():
     (a, b) = (x * x, y * y)
     loss = a * b
     assert grad(loss, x)[0].item() == 36
-    b.backward()  # its node was not touched, hence not released
+    b.backward()  # grad did not walk its node, so nothing was released
     assert y.grad.item() == 6
 
 
@@ -301,7 +301,7 @@ def test_errors_of_backward_leave_everything_as_it_was():
     with pytest.raises(TypeError, match="expected Tensors, got float"):
         grad(1.0, x)
     assert numbers(x.grad) == [2, 2]
-    y.sum().backward()  # and the graph is whole
+    y.sum().backward()  # the errors released nothing
     assert numbers(x.grad) == [4, 6]
 
 
@@ -338,7 +338,7 @@ def test_an_error_inside_backward_leaves_the_mode_and_the_gradients():
     assert x.grad is None and tinytensor.is_grad_enabled()
 
 
-# ---------------------------------------------------------------- .grad is nobody else's memory
+# ---------------------------------------------------------------- .grad shares no memory
 
 
 def test_the_gradient_that_was_given_is_not_borrowed():
@@ -601,7 +601,7 @@ def test_detach_shares_memory_and_versions():
 
 def test_a_written_view_keeps_no_cycle():
     x = leaf([[1.0, 2.0], [3.0, 4.0]])
-    (x * 1)[0].mul_(2).sum().backward()  # what is compiled at the first call is done
+    (x * 1)[0].mul_(2).sum().backward()  # compiles the operations
     with no_collector():
         y = x * 1
         view = y[0]
@@ -660,7 +660,7 @@ def test_retain_grad():
     assert y.grad.item() == 3
     y.grad.zero_()
     assert x.grad.item() == 12
-    x.retain_grad()  # a leaf keeps its gradient anyway
+    x.retain_grad()  # has no effect on a leaf
     with pytest.raises(RuntimeError, match="does not require grad"):
         tensor(1.0).retain_grad()
     with pytest.raises(RuntimeError, match="does not require grad"):
@@ -1130,7 +1130,7 @@ def test_tensors_as_sequences_and_numbers():
 
 
 def test_recording_costs_little():
-    """A guard against something quadratic: twice the operations, about twice the time."""
+    """Guards against quadratic cost: twice the operations take about twice the time."""
     def run(count):
         x = leaf(1.0)
         start = time.perf_counter()
@@ -1145,7 +1145,7 @@ def test_recording_costs_little():
     assert min(run(8000) for _ in range(3)) < 16 * once
 
 
-# ---------------------------------------------------------------- definitions that are refused
+# ---------------------------------------------------------------- invalid definitions
 
 
 def test_a_rule_that_returns_something_else_than_g_is_not_taken_for_the_identity():

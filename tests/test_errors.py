@@ -1,4 +1,4 @@
-"""What the traceback of a mistake shows: the program's lines, and little of this package."""
+"""Tracebacks of errors show the program's lines and few lines of this package."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ FAILING = {
 
 @in_turn("name", FAILING)
 def test_a_failure_frees_its_inputs(name):
-    """As soon as the error is handled: the collector of cycles is off."""
+    """The inputs are freed once the error is handled, with the garbage collector disabled."""
     x = tt.ones(3, requires_grad=True)
     alive, array = weakref.ref(x), weakref.ref(x._array)
     gc.disable()

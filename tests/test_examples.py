@@ -1,4 +1,4 @@
-"""The convolutional example on both data sets, and the --help of all examples."""
+"""The convolutional example on both datasets, and the --help of all examples."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 
 
 class Parsed(Exception):  # noqa: N818
-    """Carries a program's parser out of the program."""
+    """Raised to leave a program with its argument parser."""
 
 
 @pytest.mark.parametrize("name", [*sorted(path.name for path in EXAMPLES.glob("[0-9]*.py")),

@@ -1,7 +1,7 @@
 """The generative examples and the agent: losses equal to PyTorch's, physics, metrics.
 
-The twins in PyTorch are written from the papers' formulas, or from torch.distributions, and start
-from the examples' own weights, data and noise.
+The PyTorch versions use the papers' formulas or torch.distributions. They start from the same
+weights, data and noise as the examples.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def normal(*shape: int, seed: int = 0) -> Any:
 
 
 def counts(n: int, seed: int = 0) -> Any:
-    """Random counts (n, 64) with many zeros and sixteens, as digits have."""
+    """Random integers (n, 64) from 0 to 16. Many are 0 or 16, as in images of digits."""
     return numpy.clip(numpy.round(8 + 8 * normal(n, 64, seed=seed)), 0, 16)
 
 
@@ -183,7 +183,7 @@ class TorchUNet(torch.nn.Module):
 
 
 def left_at(time: int, times: int) -> float:
-    """ā as a product of 1 - beta, with betas from 1e-4 to 0.02 for a thousand times."""
+    """ā, the product of 1 - beta. The betas are 1e-4 to 0.02 for a thousand time steps."""
     betas = numpy.linspace(1e-4, 0.02, times) * 1000 / times
     return math.prod(1 - betas[:time + 1])
 
@@ -317,7 +317,7 @@ def test_a_push_to_the_right_by_hand() -> None:
     wanted = 0.02 * numpy.array([0, 400 / 41, 0, -600 / 41])
     numpy.testing.assert_allclose(both_ways.states, [wanted, -wanted], rtol=1e-12)
     assert not failed.any() and not ran_out.any()
-    both_ways.step(numpy.array([1, 0]))  # positions change by the speeds of the previous tick
+    both_ways.step(numpy.array([1, 0]))  # positions change by the speeds of the previous step
     numpy.testing.assert_allclose(both_ways.states[0, [0, 2]], 0.02 * wanted[[1, 3]], rtol=1e-12)
 
 
@@ -365,7 +365,7 @@ def test_balanced_counts_the_ticks_of_each_episode() -> None:
         assert lengths[i] == ticks
 
 
-# ---------------------------------------------------------------- figures, and runs that go on
+# ---------------------------------------------------------------- metrics, and resumed runs
 
 
 def test_frechet_distance_of_known_gaussians() -> None:

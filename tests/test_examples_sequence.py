@@ -1,6 +1,6 @@
 """The sequence examples: models equal to PyTorch's, caches, sampling, the text.
 
-The modules are imported as the examples import each other: from their folder.
+The modules are imported from their folder, as the examples import each other.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def trained(model: Any) -> Any:
     return model
 
 
-# ---------------------------------------------------------------- PyTorch's twins, weight by weight
+# ---------------------------------------------------------------- the models in PyTorch
 
 
 class TorchAttention(torch.nn.Module):
@@ -68,7 +68,7 @@ class TorchAttention(torch.nn.Module):
         self.project = torch.nn.Linear(width, width)
 
     def forward(self, x: Any) -> Any:
-        """Attention by its definition: scores, a mask, a softmax."""
+        """Attention by its definition: scores, mask, softmax."""
         n, t, width = x.shape
         q, k, v = self.qkv(x).reshape(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         scores = q @ k.mT / math.sqrt(width / self.heads)
@@ -230,7 +230,7 @@ def on_pytorch(name: str, monkeypatch: Any) -> Any:
     source = (EXAMPLES / f"{name}.py").read_text()
     source = source.replace("import tinytensor as tt", "import torch as tt")
     module: Any = types.ModuleType(f"{name}_on_pytorch")
-    monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look it up there
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look it up
     exec(compile(source.replace("from tinytensor", "from torch"), name, "exec"), vars(module))
     return module
 
@@ -338,7 +338,7 @@ def kept(**restrictions: Any) -> list[int]:
     ({"top_p": 1e-9}, [1]), ({"top_p": 0.39}, [1]), ({"top_p": 0.41}, [1, 3]),
     ({"top_p": 0.69}, [1, 3]), ({"top_p": 0.71}, [1, 2, 3]), ({"top_p": 0.91}, [0, 1, 2, 3]),
     ({"top_p": 1.0}, [0, 1, 2, 3]),
-    ({"top_k": 2, "top_p": 0.5}, [1]),  # after top_k, the likelier has 4/7
+    ({"top_k": 2, "top_p": 0.5}, [1]),  # after top_k, the likelier one has 4/7
     ({"top_k": 2, "top_p": 0.6}, [1, 3]),
     ({"temperature": 0.1, "top_p": 0.9}, [1]),  # 0.4 ** 10 is 95 % of the sum
     ({"temperature": 100.0, "top_p": 0.74}, [1, 2, 3])])
@@ -492,7 +492,7 @@ def test_names_are_lower_case_words():
     assert all(set(n) <= set("abcdefghijklmnopqrstuvwxyz") and len(n) <= 10 for n in names)
 
 
-# ---------------------------------------------------------------- as programs
+# ---------------------------------------------------------------- the examples as programs
 
 
 def test_the_held_out_loss_is_drawn_with_the_loss(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Files from strangers: a few hundred damaged ones, and those that were made to fill the memory.
+"""Untrusted files: a few hundred damaged ones, and files made to exhaust memory.
 
     python -m tests.torture files --minutes 30
 """
@@ -33,7 +33,7 @@ def test_damaged_files(seed: int, tmp_path: Path) -> None:
 
 
 def test_damage_is_of_all_kinds() -> None:
-    """Files that are refused, for many reasons, and files that are read."""
+    """Some damaged files are read, and the others are refused for many different reasons."""
     reasons, read = set(), 0
     for content in (torture.random_structure(random.Random(i)) for i in range(150)):
         try:
@@ -45,7 +45,7 @@ def test_damage_is_of_all_kinds() -> None:
 
 
 def test_a_fault_is_noticed(tmp_path: Path, monkeypatch: Any) -> None:
-    """What `torture.fault` reports: another error, too much memory, too much time."""
+    """`torture.fault` reports undocumented errors, too much memory and too much time."""
     def case(read: Any) -> Any:
         return torture.Case("kind", b"content", read, (RuntimeError,))
 
@@ -63,7 +63,7 @@ def test_a_fault_is_noticed(tmp_path: Path, monkeypatch: Any) -> None:
 
 
 def memory_of(call: Any) -> int:
-    """The bytes that a call takes in addition; its error, which it must raise, is ignored."""
+    """The peak memory of a call in bytes. The call must raise an error."""
     tracemalloc.start()
     try:
         with pytest.raises((RuntimeError, ValueError)):
@@ -77,7 +77,7 @@ def memory_of(call: Any) -> int:
 @pytest.mark.parametrize("place", ["header", "structure"])
 def test_text_that_describes_many_objects(piece: str, place: str, tmp_path: Path,
                                           monkeypatch: Any) -> None:
-    """Three bytes of text are a list of 64 bytes. What is refused is not built before."""
+    """Three bytes of text make a list of 64 bytes. Text is refused before its lists are made."""
     monkeypatch.setattr(safetensors, "SPARE", 100_000)
     text = ('{"x":[' + piece * (500_000 // len(piece)) + "0]}").encode()
     if place == "structure":
@@ -118,7 +118,7 @@ def test_shapes_with_large_products(shape: list[int], tmp_path: Path) -> None:
 
 
 def test_what_is_announced_is_not_allocated(tmp_path: Path) -> None:
-    """A stream, whose size is not known, that announces a terabyte."""
+    """A stream of unknown size whose header announces a terabyte."""
     content = torture.packed({"x": {"dtype": "U8", "shape": [10**12],
                                     "data_offsets": [0, 10**12]}}, b"1234")
     with gzip.open(tmp_path / "f", "wb") as file:
@@ -164,7 +164,7 @@ def test_gzipped_data_that_fills_the_memory(tmp_path: Path) -> None:
 
 
 def test_gzipped_data_below_the_limit(tmp_path: Path, monkeypatch: Any) -> None:
-    """Zeros compress a thousandfold: small files may, and what is not gzipped."""
+    """Zeros compress a thousandfold. The limit spares small files and files without gzip."""
     whole = bytes([0, 0, 8, 1]) + struct.pack(">I", 10**6) + bytes(10**6)
     (tmp_path / "x.gz").write_bytes(gzip.compress(whole))
     assert data.read_idx(tmp_path / "x.gz").shape == (10**6,)
