@@ -1,4 +1,4 @@
-"""Files: round trips, PyTorch through the safetensors library both ways, damage, crashes."""
+"""Files: round trips, exchange with PyTorch through safetensors, damage, crashes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float3
 
 
 def same(a: Any, b: Any) -> bool:
-    """Equal to the bit, with equal types (a dict for any dict, a Tensor for any Tensor)."""
+    """Whether two objects are equal to the bit. Types must match, but any dict matches a dict."""
     if isinstance(a, tinytensor.Tensor):
         return (isinstance(b, tinytensor.Tensor) and a.dtype is b.dtype and a.shape == b.shape
                 and a.detach().numpy().tobytes() == b.detach().numpy().tobytes())
@@ -72,7 +72,7 @@ def checkpoint() -> dict[str, Any]:
             "name": "näme\n\"\\", "done": False, "shape": (2, (3, 4.0))}
 
 
-# ---------------------------------------------------------------- what was saved is loaded
+# ---------------------------------------------------------------- round trips
 
 
 def test_checkpoint(tmp_path: Any) -> None:
@@ -112,7 +112,7 @@ def test_any_plain_data(tree: Any) -> None:
 
 
 def test_what_a_program_with_numpy_keeps(tmp_path: Any) -> None:
-    """Its generators, its numbers, its arrays, one of which is a Tensor's memory."""
+    """NumPy's generator states, numbers and arrays. One array shares memory with a Tensor."""
     rng = numpy.random.RandomState(3)
     weight = numpy.ones((2, 3), numpy.float32)
     save({"numpy": rng.get_state(), "best": numpy.float32(0.5), "steps": {numpy.int64(7): 1},
@@ -132,7 +132,7 @@ def test_what_a_program_with_numpy_keeps(tmp_path: Any) -> None:
 @settings(deadline=None, max_examples=25, derandomize=True)
 @given(st.dictionaries(st.text(max_size=5), leaves, max_size=4))
 def test_names_that_collide(content: dict[str, Any]) -> None:
-    """Paths that read alike, and names that the format has for itself."""
+    """Different paths with the same text, and names that the format reserves."""
     t = tinytensor.ones(1)
     tree = {**content, "a.b": t * 1, "a": {"b": t * 2}, "__metadata__": t * 3, "": t * 4,
             "a.b#2": t * 5, 1: t * 6, "1": t * 7}
@@ -143,7 +143,7 @@ def test_names_that_collide(content: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_layouts(dtype: str) -> None:
-    """What is not contiguous is written in the order of its dims."""
+    """Non-contiguous Tensors are written in the order of their dims."""
     base = tinytensor.tensor(array_of(dtype, 4, 6))
     views = {"transposed": base.t(), "strided": base[::2, 1::3], "row": base[1],
              "column": base[:, 2], "scalar": base[0, 0], "expanded": base[:1].expand(5, 6),
@@ -204,7 +204,7 @@ def test_leaves_and_parameters_stay_what_they_are() -> None:
     assert loaded["parameter"].tolist() == [0.0, 0.0]
     weight = nn.Parameter(tinytensor.ones(2))
     parameter, values = again(tinytensor, [weight, weight.detach()])
-    values[0] = 5  # one memory, two objects, of which one is a Parameter
+    values[0] = 5  # the Parameter and the Tensor share memory
     assert parameter.tolist() == [5.0, 1.0] and not values.requires_grad
 
 
@@ -234,12 +234,12 @@ VIEWS: dict[str, Any] = {
 @pytest.mark.parametrize("kind", VIEWS)
 @pytest.mark.parametrize("way", ["file", "deepcopy"])
 def test_views_share_memory_again(kind: str, way: str) -> None:
-    """Writing to the first is seen in the same places of all others as in PyTorch."""
+    """A write into the first view changes the same elements of the others as in PyTorch."""
     results = []
     for lib in (torch, tinytensor):
         views = VIEWS[kind](lib, lib.arange(6.0).reshape(2, 3))
         if way == "deepcopy" and isinstance(views, dict):
-            views = views["v"]  # a deepcopy of a Parameter is apart from its views, as in PyTorch
+            views = views["v"]  # a deepcopy of a Parameter shares no memory, as in PyTorch
         views = again(lib, views) if way == "file" else copy.deepcopy(views)
         flat = list(tensors_in(views))
         with lib.no_grad():
@@ -264,7 +264,7 @@ def test_other_programs_see_views_under_their_names(tmp_path: Any) -> None:
 
 
 def test_pieces_of_one_memory_that_have_nothing_in_common(tmp_path: Any) -> None:
-    """Two columns of a large matrix are saved as columns; PyTorch would save the matrix."""
+    """Two columns of a large matrix are saved as columns. PyTorch would save the matrix."""
     matrix = tinytensor.zeros(1000, 100)
     save([matrix[:, 0], matrix[:, 50]], tmp_path / "f")
     assert (tmp_path / "f").stat().st_size < 10_000
@@ -286,7 +286,7 @@ def test_views_of_arrays_and_tensors(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool", "uint8", "float16"])
 def test_loaded_arrays_have_numpys_own_dtype(dtype: str, tmp_path: Any) -> None:
-    """Not one equal to it: what looks at arrays' headers takes the same way as before saving."""
+    """The dtype is NumPy's own object, not an equal one, so identity checks give the same."""
     save([tinytensor.zeros(3, dtype=getattr(tinytensor, dtype))], tmp_path / "f")
     assert load(tmp_path / "f")[0].numpy().dtype is numpy.dtype(dtype)
 
@@ -345,7 +345,7 @@ def test_files_of_the_safetensors_library(library: str, tmp_path: Any) -> None:
 
 
 def test_rewritten_by_the_library_with_its_metadata(tmp_path: Any) -> None:
-    """The checksum is of the content: another order in the file is no damage."""
+    """The checksum does not depend on the order of the Tensors in the file."""
     saved = checkpoint()
     save(saved, tmp_path / "a")
     with safetensors.safe_open(tmp_path / "a", "pt") as f:
@@ -371,7 +371,7 @@ def test_dtypes_that_tensors_do_not_have(tmp_path: Any) -> None:
         load(tmp_path / "f")
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- refused content
 
 
 def other_files() -> dict[str, bytes]:
@@ -509,7 +509,7 @@ def test_every_fault_of_a_header_is_named(content: bytes, message: str, tmp_path
 
 
 def made_up(**structure: Any) -> bytes:
-    """A file of version 2 with the Tensor x of four bytes, and the right checksum."""
+    """A file of version 2 with this structure, a Tensor x of four bytes and a right checksum."""
     array = numpy.zeros(4, numpy.uint8)
     text = json.dumps({"tree": None, "shared": [], "devices": {}, **structure})
     return packed({"__metadata__": {
@@ -534,14 +534,14 @@ def made_up(**structure: Any) -> bytes:
     {"shared": {"a": 1}}, {"devices": []},
 ], ids=repr)
 def test_structures_that_are_made_up(structure: Any, tmp_path: Any) -> None:
-    """Even with the right checksum."""
+    """Invalid structures are refused even if the checksum is right."""
     (tmp_path / "f").write_bytes(made_up(**structure))
     with pytest.raises(RuntimeError, match="f: damaged: its structure cannot be read"):
         load(tmp_path / "f")
 
 
 def test_files_of_version_1(tmp_path: Any) -> None:
-    """Those of version 0.1.0 of tinytensor."""
+    """Files of tinytensor 0.1.0 are read."""
     def written(tree: Any) -> bytes:
         array = numpy.arange(4, dtype=numpy.uint8)
         text = json.dumps(tree, separators=(",", ":"))
@@ -568,7 +568,7 @@ def saved_bytes() -> tuple[Any, bytes]:
 
 
 def loads_right_or_not_at_all(content: Any, damaged: bytes, path: Any) -> bool:
-    """Whether it was refused; a wrong result, or another error, fails the test."""
+    """Whether the file was refused. A wrong result, or another error, fails the test."""
     path.write_bytes(damaged)
     try:
         loaded = load(path)
@@ -587,7 +587,7 @@ def test_every_truncation_is_noticed(tmp_path: Any) -> None:
 
 
 def test_every_changed_byte_is_noticed(tmp_path: Any) -> None:
-    """Except where it means nothing: blanks behind the header, the word for other programs."""
+    """The exceptions have no meaning: the padding of the header, and the word for the format."""
     content, whole = saved_bytes()
     chance = random.Random(0)
     refused = [loads_right_or_not_at_all(
@@ -618,7 +618,7 @@ def test_random_damage_is_noticed(tmp_path: Any) -> None:
 
 
 def test_random_damage_of_other_programs_files_never_crashes(tmp_path: Any) -> None:
-    """Those have no checksum: values may be wrong, but nothing else."""
+    """Files of other programs have no checksum, so values may be wrong, but nothing else."""
     whole = safetensors.torch.save({"a": torch.ones(2, 2), "b": torch.arange(3)})
     chance, refused = random.Random(2), 0
     for _ in range(200):
@@ -690,7 +690,7 @@ def test_a_failure_at_the_end_leaves_the_earlier_file(step: str, tmp_path: Any,
 @pytest.mark.parametrize("named", [False, True])
 def test_all_is_on_the_disk_before_it_takes_the_name(named: bool, tmp_path: Any,
                                                      monkeypatch: Any) -> None:
-    """And the name is on the disk when save returns."""
+    """The file is synced before it is renamed, and the folder before save returns."""
     if named:
         monkeypatch.setattr(replacing, "_can_name", lambda *a: False)
     calls: list[str] = []
@@ -710,7 +710,7 @@ def test_all_is_on_the_disk_before_it_takes_the_name(named: bool, tmp_path: Any,
 
 @pytest.mark.parametrize("named", [False, True])
 def test_nobody_reads_the_content_meanwhile(named: bool, tmp_path: Any, monkeypatch: Any) -> None:
-    """The temporary file of a file of mode 0600 is never wider, and keeps what was kept."""
+    """The temporary file is never more readable than the file, and the file's mode is kept."""
     if named:
         monkeypatch.setattr(replacing, "_can_name", lambda *a: False)
     path, modes = tmp_path / "f", set()
@@ -757,7 +757,7 @@ def test_the_owner_stays_where_the_process_may_set_it(tmp_path: Any, monkeypatch
     with replacing.replaced(str(path), other) as file:
         file.write(b"x")
     assert asked == [(real.st_uid + 1, real.st_gid + 1), (-1, real.st_gid + 1)]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o604  # not for the members of another group
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604  # no access for members of another group
     monkeypatch.setattr(replacing.os, "fchown", lambda descriptor, *ids: asked.append(ids))
     with replacing.replaced(str(path), other) as file:
         file.write(b"x")
@@ -765,7 +765,7 @@ def test_the_owner_stays_where_the_process_may_set_it(tmp_path: Any, monkeypatch
 
 
 def test_files_that_are_read_only_are_refused(tmp_path: Any) -> None:
-    """Also for root, and although the folder could be written."""
+    """This holds for root too, and if the folder is writable."""
     save(1, tmp_path / "f")
     (tmp_path / "f").chmod(0o444)
     with pytest.raises(PermissionError, match=r"read-only.*'.*f'"):
@@ -774,7 +774,7 @@ def test_files_that_are_read_only_are_refused(tmp_path: Any) -> None:
 
 
 def test_links(tmp_path: Any) -> None:
-    """A symbolic link is followed, also to no file yet; other hard links keep what was."""
+    """Symbolic links are followed, even without a target. Other hard links keep the old file."""
     real, link, hard = tmp_path / "real", tmp_path / "link", tmp_path / "hard"
     link.symlink_to(real)
     save(1, link)
@@ -816,7 +816,7 @@ def test_long_names(name: str, tmp_path: Any) -> None:
 
 
 def test_what_killed_processes_left_is_removed(tmp_path: Any) -> None:
-    """But not what is in use, nor what belongs to somebody else."""
+    """Temporary files in use, and files of other programs, are not removed."""
     left, used, other = (tmp_path / f".tinytensor-{name}.tmp" for name in
                          ("0" * 16, "1" * 16, "not-ours"))
     for path in (left, used, other):
@@ -831,7 +831,7 @@ def test_what_killed_processes_left_is_removed(tmp_path: Any) -> None:
 
 def test_a_temporary_file_that_was_removed_before_its_lock(tmp_path: Any,
                                                            monkeypatch: Any) -> None:
-    """By another process, which took it for an abandoned one."""
+    """Another process removed the file because it seemed abandoned."""
     monkeypatch.setattr(replacing, "_can_name", lambda *a: False)
     lock, calls = replacing._lock, []
 
@@ -848,7 +848,7 @@ def test_a_temporary_file_that_was_removed_before_its_lock(tmp_path: Any,
 
 
 class Slow(io.RawIOBase):
-    """A raw file that takes and gives a few bytes at a time."""
+    """A raw file that reads and writes a few bytes at a time."""
 
     def __init__(self) -> None:
         self.content, self.place = b"", 0
@@ -877,7 +877,7 @@ def test_raw_file_objects() -> None:
         load(io.StringIO("text"))
 
 
-# ---------------------------------------------------------------- where, and from what
+# ---------------------------------------------------------------- paths, file objects, devices
 
 
 def test_paths(tmp_path: Any, monkeypatch: Any) -> None:

@@ -1,9 +1,8 @@
 """float16: an operation computes in float32 and rounds once.
 
-Generated from the table: results and gradients of float16 inputs equal those of the same numbers
-in float32, rounded, at magnitudes at which squares and sums leave the range of float16. The tests
-of the families compare the float32 results with PyTorch's. The same for optimizers, gradient
-clipping and computed weights.
+The tests are generated from the table. Results and gradients of float16 inputs equal the rounded
+ones of the same numbers in float32, also where squares and sums overflow float16. The same holds
+for optimizers, gradient clipping and computed weights. Other files compare float32 with PyTorch.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ REFUSED = {
     "nanquantile": "as in PyTorch, it takes float32 and float64",
     "quantile": "as in PyTorch, it takes float32 and float64",
 }
-# The largest error of a gradient, relative to its largest element, where it is not 0.
+# Exceptions: the allowed error of a gradient, relative to its largest element.
 RECORDED = {
     "nn.functional.embedding_bag": (2e-3, "its rows are an operation of their own, because "
                                           "max_norm writes into the weight"),
@@ -49,7 +48,7 @@ RECORDED = {
 
 
 def of_magnitude(arguments: Any, magnitude: float) -> Any:
-    """The arguments with float16 numbers whose largest is `magnitude`, in each Tensor."""
+    """Scales each Tensor to the largest value `magnitude`, and rounds it to float16."""
     def change(x: Drawn) -> Drawn:
         if x.array.dtype.kind != "f" or not x.array.any():
             return x
@@ -60,7 +59,7 @@ def of_magnitude(arguments: Any, magnitude: float) -> Any:
 
 
 def evaluated(entry: Entry, arguments: Any, dtype: Any, where: str) -> tuple[list[Any], list[Any]]:
-    """Results and gradients. The gradients of the results are numbers of float16."""
+    """Results and gradients of the inputs, from `slopes_of` the results."""
     (args, kwargs), leaves = ours(arguments, dtype, make=lambda array: tensor(array, device=where))
     results = outputs(entry.function(*args, **kwargs))
     floating, slopes = differentiable(results), []
@@ -72,7 +71,7 @@ def evaluated(entry: Entry, arguments: Any, dtype: Any, where: str) -> tuple[lis
 
 
 def slopes_of(results: list[Any]) -> list[Any]:
-    """Gradients of results: the same numbers for both dtypes."""
+    """Gradients of the results, with the same float16 values for both dtypes."""
     return [tensor(w.astype(HALF), dtype=r.dtype, device=r.device)
             for w, r in zip(weights(results, 0), results, strict=True)]
 
@@ -103,7 +102,7 @@ def compare(entry: Entry, sample: S, magnitudes: Any, where: str = "cpu") -> Non
 
 
 def equal(mine: Any, reference: Any, tolerance: float, what: str) -> None:
-    """Whether an array of float16 is that of float32, rounded."""
+    """Asserts that a float16 array equals the rounded float32 array."""
     expected = rounded(reference)
     if mine is None or expected is None:
         assert mine is expected, what
@@ -146,7 +145,7 @@ def test_on_a_gpu(gpu: Any, key: str, i: int) -> None:
 
 @in_turn("key, i", calls(1))
 def test_second_derivatives(key: str, i: int) -> None:
-    """The first derivatives are rounded in between, so these are not exact."""
+    """These are not exact, since the first derivatives are rounded."""
     entry = TABLE[key]
     arguments, found = of_magnitude(arguments_of(entry.samples[i], entry.name), 1.0), []
     for dtype in (HALF, SINGLE):
@@ -168,7 +167,7 @@ def test_what_is_refused(key: str) -> None:
         TABLE[key].function(tensor([1.0, 2.0], dtype=tinytensor.float16), 0.5)
 
 
-# ---------------------------------------------------------------- what a rule names
+# ---------------------------------------------------------------- values given to rules
 
 
 def test_a_rule_gets_the_result_as_it_was_before_rounding() -> None:
@@ -182,7 +181,7 @@ def test_a_rule_gets_the_result_as_it_was_before_rounding() -> None:
 
 
 def test_inputs_are_kept_in_float16() -> None:
-    """They are the arrays of the program: no copy, and a write into them is noticed."""
+    """The graph saves the program's arrays without a copy, and notices writes into them."""
     x = tensor([1.0, 2.0], dtype=tinytensor.float16, requires_grad=True)
     y = x * 1
     z = y * y
@@ -198,7 +197,7 @@ def test_gradients_of_views_are_summed_in_float32() -> None:
                  x.expand(4096, 1) * 1, x + tinytensor.zeros(4096, dtype=tinytensor.float16)):
         x.grad = None
         many.sum().backward()
-        assert x.grad.tolist() == [4096]  # added one by one in float16, they stop at 2048
+        assert x.grad.tolist() == [4096]  # sequential float16 sums stop at 2048
 
 
 # ---------------------------------------------------------------- the dtype of compositions
@@ -249,7 +248,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 @in_turn("name, magnitude, on", [(name, m, on) for name in OPTIMIZERS for m in MAGNITUDES
                                  for on in (False, True)])
 def test_optimizers_step_in_float32(name: str, magnitude: float, on: bool) -> None:
-    """A step in float16 is that of float32 rounded, from the same numbers: so is the state."""
+    """Parameters and state in float16 equal the rounded ones of a step in float32."""
     rng = numpy.random.default_rng(0)
     start = rng.normal(size=(3, 4)).astype(HALF)
     half, single = (nn.Parameter(tensor(start.astype(dtype))) for dtype in (HALF, SINGLE))

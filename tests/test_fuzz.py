@@ -1,4 +1,4 @@
-"""Random programs agree with PyTorch; the fuzzer notices, shrinks and excuses what it should."""
+"""Random programs agree with PyTorch. The fuzzer finds, shrinks and excuses differences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fuzz.shrink import shrink
 import tinytensor
 
 PROGRAMS = 200
-# PyTorch's optimizers import its compiler first, which takes longer than all programs.
+# PyTorch's optimizers import its compiler, which takes longer than all programs together.
 FAST = [feature for feature in FEATURES if feature != "optimizers"]
 
 
@@ -29,7 +29,7 @@ def test_random_programs_agree_with_pytorch():
 
 
 def test_known_differences_are_still_there():
-    """An entry that excuses nothing any more would hide a fault."""
+    """An outdated entry could hide a fault."""
     for known in [*KNOWN, OVERLAP]:
         found = difference(known.program, excuse=False)
         assert found is not None, f"no difference any more: {known.reason}"

@@ -1,4 +1,4 @@
-"""gradcheck and its diagnoses, Functions of the user's own, and autograd.functional."""
+"""gradcheck and its diagnoses, user-defined Functions, and autograd.functional."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_unused_results_and_dtypes():
 
     with pytest.raises(GradcheckError, match="unused results are None: treat them as zeros"):
         gradcheck(Careless.apply, SQUARE)
-    with pytest.raises(TypeError):  # the check left out, backward still fails by itself
+    with pytest.raises(TypeError):  # without the check, backward itself fails
         gradcheck(Careless.apply, SQUARE, check_undefined_grad=False)
     assert gradcheck(lambda x: x * 2, SQUARE, check_grad_dtypes=True)
 
@@ -166,7 +166,7 @@ def cube(library):
         def forward(ctx, x, power):
             y = x ** power
             ctx.save_for_backward(x, y)
-            ctx.shape = power  # names of the engine's own are free
+            ctx.shape = power  # names used by the engine are free
             return y
 
         @staticmethod
@@ -242,7 +242,7 @@ def test_errors_of_a_functions_backward_name_it():
             y.sum().backward()
     assert x.grad is None
     y = operation(lambda x: x * 2, lambda g, x: (g * 2, None, None))(x)
-    y.sum().backward()  # more of None than arguments is fine, as in PyTorch
+    y.sum().backward()  # trailing Nones are allowed, as in PyTorch
     assert x.grad.tolist() == [2, 2, 2]
 
 

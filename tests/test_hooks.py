@@ -1,4 +1,4 @@
-"""Hooks on states and steps, against PyTorch's; states that hold more than Tensors."""
+"""Hooks on states and optimizer steps, against PyTorch's. States that hold more than Tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def model(lib: Any) -> Any:
 
 
 def seen_by_state_hooks(lib: Any) -> list[Any]:
-    """What hooks on a model and on a part of it are told, in order."""
+    """The calls of the hooks on a model and on one of its modules, in order."""
     net, calls = model(lib), []
     for name, part in (("all", net), ("part", net[1])):
         part.register_state_dict_pre_hook(
@@ -50,7 +50,7 @@ def test_a_hook_renames_what_an_older_model_called_otherwise() -> None:
 
         handle = net.register_load_state_dict_pre_hook(rename)
         net.load_state_dict(old)
-        assert "head.weight" in old  # what was given is as it was
+        assert "head.weight" in old  # the given dict is unchanged
         handle.remove()
         with pytest.raises(RuntimeError, match=r"Missing key.*1\.0\.weight"):
             net.load_state_dict(old)

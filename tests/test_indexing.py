@@ -1,4 +1,4 @@
-"""Indices of every kind, reading, writing and their gradients: what PyTorch does with the same."""
+"""Indices of every kind: reads, writes and their gradients equal PyTorch's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZES = st.lists(st.integers(0, 4), max_size=4).map(tuple)
 
 @st.composite
 def shapes_and_keys(draw):
-    """A shape, and an index that mostly fits it, with NumPy arrays for Tensors."""
+    """A shape, and an index that usually fits it. NumPy arrays represent Tensors."""
     shape = draw(SIZES)
     n = draw(st.integers(1, 3))
     key, axis, dotted = [], 0, False
@@ -95,7 +95,7 @@ def test_reading_and_its_gradient_equal_pytorch(case):
         return
     try:
         got = x[key_for(tt, key)]
-    except IndexError:  # PyTorch does not look at positions from which nothing is selected
+    except IndexError:  # PyTorch does not check positions of empty selections
         assert not want.numel()
         return
     assert tuple(got.shape) == tuple(want.shape)
@@ -122,7 +122,7 @@ def test_writing_and_its_gradients_equal_pytorch(case, data):
     elif kind == "more":
         of = [1, *of]
     repeats = len(set(found.flatten().tolist())) < found.numel()
-    if kind == "0d" or repeats:  # of differing values for one place, which stays is open
+    if kind == "0d" or repeats:  # which of several values remains is undefined
         of = []
     value = numpy.random.default_rng(1).uniform(-1, 1, of)
     w = numpy.random.default_rng(0).uniform(1, 2, shape)
@@ -345,9 +345,9 @@ def _assigned(x, i):
 
 @in_turn("name", BY_POSITIONS)
 def test_positions_may_change_before_backward(name, kernels):
-    """The gradient is that of the positions of the forward, also where NumPy wrote the others.
+    """The gradient uses the positions of the forward, even if NumPy has overwritten them.
 
-    PyTorch raises if a Tensor wrote them, and takes the new ones if NumPy did.
+    PyTorch raises if a Tensor overwrote them, and uses the new ones if NumPy did.
     """
     grads = []
     for written in (None, 10 ** 10, 3):
@@ -428,7 +428,7 @@ def test_in_place_forms_and_methods(function):
 def test_ties_and_zeros_of_scatter_reduce(how, include_self):
     grads = []
     for m in (tt, torch):
-        # Where the input is left out, it must not tie: PyTorch would count it all the same.
+        # An excluded input must not tie, because PyTorch would count it anyway.
         values = [1.0, 0.0, 3.0, 2.0] if include_self else [7.0, 8.0, 9.0, 2.0]
         x = m.tensor(values, dtype=m.float64, requires_grad=True)
         src = m.tensor([1.0, 1.0, 0.0, 5.0, 0.0, 0.0], dtype=m.float64, requires_grad=True)
@@ -456,8 +456,9 @@ PIECES = {
 @pytest.mark.parametrize("computed", [False, True], ids=["leaf", "computed"])
 @pytest.mark.parametrize("pieces", PIECES)
 def test_gradients_of_pieces_add_up(pieces, computed):
-    """The first makes an array of zeros, the others are added into it; also what is borrowed, such
-    as a gradient that a hook has seen or another input shares, must stay as it is.
+    """The first gradient allocates zeros, and the others are added into this array.
+
+    Gradients that a hook has seen, or that another input shares, must not be modified.
     """
     found = []
     for library in (tt, torch):
@@ -564,7 +565,7 @@ def test_a_piece_that_is_written_is_no_longer_a_part_of_the_split():
     (whole * first.sum() + second.sum()).sum().backward()
     y = torch.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
     whole = y * 2
-    first, second = whole[:2], whole[2:]  # PyTorch forbids writing to what `chunk` gives
+    first, second = whole[:2], whole[2:]  # PyTorch forbids writes to results of `chunk`
     first *= 3
     (whole * first.sum() + second.sum()).sum().backward()
     assert x.grad.tolist() == y.grad.tolist()
@@ -577,7 +578,7 @@ def test_a_piece_that_is_written_is_no_longer_a_part_of_the_split():
     ((5, 5), -1, [4, 3, 3, 4, 0]), ((5, 5), 0, [1, 1]), ((), 0, [0, 0]), ((3,), 0, []),
     ((0, 2), 0, [])])
 def test_the_gradient_of_a_value_that_fills_slices(shape, dim, index):
-    """Each slice counts once, however often it is named."""
+    """Each slice counts once, even if the index repeats it."""
     x = numpy.random.default_rng(0).normal(size=shape)
     agree_with_pytorch(lambda library, x, value: library.index_fill(
         x, dim, library.tensor(index, dtype=library.int64), value), x, numpy.array(2.0))

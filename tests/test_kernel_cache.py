@@ -1,4 +1,4 @@
-"""The files of compiled kernels, and kernels where Numba or its files are in trouble."""
+"""The cache of compiled kernels, and failures of Numba or of the cache."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def factor_of(x):
 
 
 def again(function: Any, **names: Any) -> Loop:
-    """The loop, as another program would define it, with other globals."""
+    """The same loop, defined as in another program, with these globals replaced."""
     function = function.function
     code = function.__code__.replace(co_firstlineno=1000, co_filename="elsewhere.py")
     made = FunctionType(code, {**function.__globals__, **names}, function.__name__)
@@ -46,8 +46,8 @@ def again(function: Any, **names: Any) -> Loop:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty folder for entries, the only one."""
-    Numba.usable()  # which makes an entry
+    """An empty cache folder, used instead of all others."""
+    Numba.usable()  # its check adds an entry to the cache
     monkeypatch.setattr(cache, "folders", lambda: [tmp_path])
     monkeypatch.setattr(cache, "target", lambda: tmp_path)
     monkeypatch.setattr(cache.Cache, "refused", False)
@@ -55,7 +55,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def compiled(made: Loop) -> bool:
-    """Whether a call of the loop `scaled` compiles it; checks the result."""
+    """Whether a call of the loop `scaled` compiles it. Also checks the result."""
     out = numpy.zeros(3)
     made(0, 3, numpy.ones(3), out)
     factor = made.function.__globals__["factor_of"].function.__globals__["FACTOR"]
@@ -65,7 +65,7 @@ def compiled(made: Loop) -> bool:
 
 def test_an_entry_is_valid_for_the_code_it_was_made_from(folder):
     assert compiled(again(scaled))
-    assert not compiled(again(scaled))  # on other lines of another file
+    assert not compiled(again(scaled))  # defined in another file
     others = {
         "a constant of what it calls": again(scaled, factor_of=again(factor_of, FACTOR=3.0)),
         "what it calls": again(scaled, factor_of=loop(lambda x: x * FACTOR * 1.0)),
@@ -74,7 +74,7 @@ def test_an_entry_is_valid_for_the_code_it_was_made_from(folder):
     prints = {cache.fingerprint(made) for made in (scaled, *others.values())}
     assert len(prints) == 4
     assert compiled(others["a constant of what it calls"])
-    assert compiled(again(scaled))  # one entry for each loop and signature is kept
+    assert compiled(again(scaled))  # each loop and signature has one entry
     assert len([f for f in folder.iterdir() if ".scaled-" in f.name]) == 1
 
 
@@ -112,7 +112,7 @@ def test_a_write_that_fails_leaves_no_file(folder):
     assert not list(folder.iterdir())
 
 
-# ---------------------------------------------------------------- Numba in trouble
+# ---------------------------------------------------------------- failures of Numba
 
 
 def not_importable(monkeypatch):
@@ -158,7 +158,7 @@ def test_numpy_computes_and_one_warning_says_what_to_do(trouble, advice, monkeyp
         raise seen[0].message
 
 
-# ---------------------------------------------------------------- what is said
+# ---------------------------------------------------------------- messages
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -169,7 +169,7 @@ def test_what_is_compiled_is_reported(folder, terminal, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     made = again(elementwise._relu)
     made(0, 3, numpy.ones(3), numpy.ones(3))
-    again(elementwise._relu)(0, 3, numpy.ones(3), numpy.ones(3))  # finds the file
+    again(elementwise._relu)(0, 3, numpy.ones(3), numpy.ones(3))  # read from the cache
     assert len(messages) == 1
     assert messages[0].startswith("tinytensor: compiled the kernel relu in ")
     assert capsys.readouterr().err.count("compiled the kernel relu") == terminal

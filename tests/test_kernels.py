@@ -1,8 +1,8 @@
-"""Every kernel against the reference that it stands in for.
+"""Every kernel against the reference that it replaces.
 
-Generated from the table: for each op that has kernels, all its samples, and larger ones of odd
-sizes, with NaN and infinities, strided and transposed, in both dtypes. The reference is itself
-compared with PyTorch elsewhere. A kernel that declines everything it is given here fails.
+The tests are generated from the table: for each op that has kernels, all its samples, and larger
+ones of odd sizes, with NaN and infinities, strided and transposed, in both dtypes. Other files
+compare the references with PyTorch. A kernel that declines all inputs of this file fails.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from tinytensor.ops.samples import S, ints, t
 
 ENTRIES = {key: entry for key, entry in TABLE.items() if entry.op is not None and entry.op.kernels}
 
-# Images, channels in and out, frame: rows shorter than a vector, of whole vectors and with a rest;
-# strides, padding, dilation, groups of many and of one channel; one and three dims.
+# (images, channels in, channels out, frame): rows shorter than a vector, of whole vectors and with
+# a remainder; strides, padding, dilation, groups of many and of one channel; one and three dims.
 CONVOLUTIONS = [
     (5, 1, 6, Frame((12, 14), (8, 10), (5, 5), (1, 1), (0, 0), (1, 1))),
     (3, 3, 7, Frame((9, 16), (9, 16), (3, 3), (1, 1), (1, 1), (1, 1))),
@@ -42,7 +42,7 @@ CONVOLUTIONS = [
     (2, 2, 3, Frame((5, 6, 11), (5, 3, 9), (3, 2, 3), (1, 2, 1), (1, 0, 0), (1, 1, 1))),
 ]
 
-# Sequences, their number odd, hidden units that leave a rest of vectors; both directions.
+# An odd number of sequences, and hidden units that do not fill whole vectors; both directions.
 FORTH = tuple(slice(9 * i, 9 * (i + 1)) for i in range(5))
 SEQUENCES = [FORTH, FORTH[::-1], FORTH[:1]]
 
@@ -50,7 +50,7 @@ SEQUENCES = [FORTH, FORTH[::-1], FORTH[:1]]
 TWOS = Line(26, 13, [Tap(*tap) for tap in line_taps(26, 13, 2, 2, 0, 1)])
 THREES = Line(31, 16, [Tap(*tap) for tap in line_taps(31, 16, 3, 2, 1, 1)])
 
-# Beside the samples of the table: odd sizes, beyond one vector and one thread's piece.
+# Samples in addition to those of the table: odd sizes, larger than a vector and a thread's piece.
 LARGE: dict[str, list[S]] = {
     **{name: [S(t(7, 1531, low=-9, high=9))]
        for name in ("relu", "tanh", "sigmoid", "silu", "leaky_relu")},
@@ -94,7 +94,7 @@ LARGE: dict[str, list[S]] = {
                             S(t(301, 65), ints(301, high=65), "sum")],
 }
 
-# Kernels that leave out what the reference multiplies by 0: NaN need not come out of it.
+# Kernels that skip elements that the reference multiplies by 0, and so do not propagate their NaN.
 SKIPS = ("attention",)
 
 pytestmark = pytest.mark.skipif(loops.Numba.missing, reason="the kernels need numba")
@@ -109,8 +109,9 @@ def never_too_small(monkeypatch, kernels):
 
 @pytest.fixture(autouse=True)
 def pieces_in_turn(monkeypatch):
-    """Every loop in two pieces, one after the other: test_threads.py is about their threads, for
-    which each loop would be compiled once more.
+    """Runs every loop in two pieces in this thread.
+
+    With threads, each loop would be compiled once more. test_threads.py tests them.
     """
     def split(loop, length, *args, align=1, least=1):
         middle = length // 2 // align * align
@@ -152,7 +153,7 @@ def test_on_memory_that_is_not_dense_or_not_aligned(entry, sample, dtype, layout
             return wide[..., ::2]
         if layout == "broadcast":
             return x[..., :1, :].expand(*x.shape) if x.numel() and x.shape[-2] > 1 else x
-        if layout == "interleaved":  # rows in one piece, as heads that were split are
+        if layout == "interleaved":  # contiguous rows, as in heads that were split
             return x.transpose(0, -2).contiguous().transpose(0, -2)
         flat = tinytensor.zeros(x.numel() + 1, dtype=x.dtype)[1:]
         return flat.copy_(x.reshape(-1)).view(tuple(x.shape))
@@ -160,15 +161,15 @@ def test_on_memory_that_is_not_dense_or_not_aligned(entry, sample, dtype, layout
     compare_kernels(entry, arguments_of(sample, entry.name), dtype, lambda x: change(x).detach())
 
 
-# Inputs far from 0, whose differences a sum in another order would lose, and very small and large
-# ones, whose products underflow and overflow.
+# Inputs far from 0, for which the order of a sum matters, and very small and very large ones, whose
+# products underflow and overflow.
 MAGNITUDES = [*((1.0, offset) for offset in (1e2, 1e4, 1e6, 1e8)),
               *((scale, 0.0) for scale in (1e-20, 1e-10, 1e5, 1e15))]
 EPS = {dtype: float(numpy.finfo(dtype).eps) for dtype in (numpy.float32, numpy.float64)}
 
 
 def rescaled(arguments: Any, scale: float, offset: float, dtype: Any, which: Any) -> Any:
-    """The arguments of a call with other numbers in some of the floating point inputs."""
+    """The arguments, with the floating point inputs that `which` selects scaled and shifted."""
     position = count()
 
     def change(x: Drawn) -> Drawn:
@@ -201,11 +202,11 @@ def some(entry: Any) -> list[S]:
 def test_far_from_zero_and_at_any_scale(entry, sample):
     """A kernel is about as accurate as its reference.
 
-    How much a result suffers from rounding is measured: it is the distance between the reference
-    in float32 and in float64. At 1e8 float32 has nothing left of the inputs, and what float64
-    suffers there is estimated from 1e6. Where the distance exceeds the result nothing is compared.
+    The rounding error of a result is measured as the distance between the reference in float32 and
+    in float64. At an offset of 1e8, float32 loses the inputs, and the error in float64 is estimated
+    from that at 1e6. Results that are smaller than their error are not compared.
     """
-    for which in (bool, operator.not_):  # all inputs but the first, the first
+    for which in (bool, operator.not_):  # all inputs but the first, then the first
         before: list[Any] = []
         for scale, offset in MAGNITUDES:
             arguments = [rescaled(arguments_of(sample, entry.name), scale, offset, dtype, which)
@@ -264,7 +265,7 @@ def test_with_nan_and_infinities(entry, dtype):
     for key, entry in ENTRIES.items() for part in entry.op.kernels])
 @dtypes
 def test_runs_on_some_sample(entry, part, dtype, monkeypatch):
-    """A kernel that always declines would pass every comparison."""
+    """A kernel that always declines would pass all comparisons."""
     kernel, ran = entry.op.kernels[part].kernels["cpu"], []
 
     def counted(*args, **kwargs):
@@ -323,7 +324,7 @@ def test_small_images_with_many_channels_are_products(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 def test_weights_of_another_size_are_the_body_s_error(kind):
-    """The loops of sequences check no bounds."""
+    """The reference raises. The kernels do not check bounds."""
     layer, x = getattr(tinytensor.nn, kind)(3, 8), tinytensor.ones(5, 4, 3)
     layer(x)
     rows = layer.weight_hh_l0.shape[0]

@@ -1,4 +1,4 @@
-"""Lazy layers become the ordinary ones, as PyTorch's do."""
+"""Lazy layers become ordinary layers, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_first_call_finds_the_size(name: str) -> None:
         (n, tuple(p.shape)) for n, p in theirs.named_parameters()]
     assert all(p is parameters[n] and type(p) is nn.Parameter and p.is_leaf and p.requires_grad
                for n, p in mine.named_parameters())
-    fresh, other, _ = both(name)  # running statistics have moved
+    fresh, other, _ = both(name)  # the first pair has updated its running statistics
     fresh.load_state_dict({n: v.numpy() for n, v in theirs.state_dict().items()})
     other(torch.tensor(x))
     other.load_state_dict(theirs.state_dict())
@@ -78,7 +78,7 @@ def test_an_optimizer_made_before_trains_what_they_become() -> None:
     net = model()
     optimizer = tinytensor.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
     optimizer.zero_grad()
-    optimizer.step()  # of parameters without gradients, nothing
+    optimizer.step()  # does nothing without gradients
     net(tinytensor.randn(3, 2, 6, 6)).square().sum().backward()
     before = [p.tolist() for p in net.parameters()]
     optimizer.step()
@@ -89,7 +89,7 @@ def test_an_optimizer_made_before_trains_what_they_become() -> None:
 def test_what_is_done_before_the_first_call_counts(gpu: Any) -> None:
     net = model().double()
     net[0].weight.requires_grad_(False)
-    net[3].weight.data.normal_()  # of no values: as in PyTorch, nothing
+    net[3].weight.data.normal_()  # does nothing without values, as in PyTorch
     net = copy.deepcopy(net).cuda()
     assert all(p.is_cuda and p.dtype is tinytensor.float64 for p in net.parameters())
     assert repr(net[3].weight) == "<UninitializedParameter>"
@@ -130,7 +130,7 @@ def test_weights_are_those_of_the_ordinary_layer() -> None:
     after = tinytensor.rand(1).item()
     tinytensor.manual_seed(0)
     nn.Linear(3, 2)
-    assert tinytensor.rand(1).item() == after  # loading draws nothing
+    assert tinytensor.rand(1).item() == after  # loading draws no random numbers
 
 
 @pytest.mark.parametrize(("layer", "state"), [

@@ -28,7 +28,7 @@ def singular():
 
 
 def gradients(module, function, *arrays):
-    """Value, first and second derivatives of a number that `function` makes."""
+    """The value of a function to a number, and its first and second derivatives."""
     leaves = [module.tensor(a, requires_grad=True) for a in arrays]
     out = function(module, *leaves)
     first = module.autograd.grad(out, leaves, create_graph=True)
@@ -280,7 +280,7 @@ def test_distances_at_zero_have_pytorchs_gradient(p, rows):
             grads.append((a.grad.numpy(), b.grad.numpy()))
         for mine, theirs in zip(*grads, strict=True):
             assert numpy.isfinite(mine).all()
-            if rows <= 25:  # beyond that squares cancel, and nearly equal rows are not equal
+            if rows <= 25:  # with more rows, cancellation separates equal rows
                 numpy.testing.assert_allclose(mine, theirs, atol=1e-12)
         y = y + (0 if seed is None else drawn(2, 2, seed=seed))
 
@@ -304,7 +304,7 @@ def test_a_bias_that_does_not_fit_is_named():
     x, weight = tt.ones(5, 3), tt.ones(4, 3)
     with pytest.raises(RuntimeError, match=r"linear: a bias of shape \(7,\) .* makes 4 outputs"):
         tt.nn.functional.linear(x, weight, tt.ones(7))
-    for shape in ((), (1,), (4,), (5, 4)):  # what PyTorch takes
+    for shape in ((), (1,), (4,), (5, 4)):  # the shapes that PyTorch accepts
         found = tt.nn.functional.linear(x, weight, tt.ones(shape))
         assert found.tolist() == torch.nn.functional.linear(
             torch.ones(5, 3), torch.ones(4, 3), torch.ones(shape)).tolist()
@@ -318,7 +318,7 @@ def test_least_squares_tell_what_the_driver_finds(driver, shapes):
     mine = tt.linalg.lstsq(tt.tensor(a), tt.tensor(b), driver=driver)
     theirs = torch.linalg.lstsq(torch.tensor(a), torch.tensor(b), driver=driver)
     for found, expected in zip(mine, theirs, strict=True):
-        # of a vector PyTorch tells the residual as (1)
+        # for a vector, PyTorch's residual has shape (1,)
         assert found.shape == tuple(expected.shape) and str(found.dtype)[11:] == str(
             expected.dtype)[6:]
         numpy.testing.assert_allclose(found.numpy(), expected.numpy(), 1e-10, 1e-10)
@@ -332,7 +332,7 @@ def test_cholesky_reads_one_triangle(upper):
 
 @pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
 def test_iterations_do_not_start_on_numbers_that_are_not_finite(bad):
-    """LAPACK's SVD of this matrix with an infinity does not end."""
+    """LAPACK's SVD does not terminate for this matrix with an infinity."""
     A = tt.tensor([[bad, -0.8, -1.25, -1.7], [-1.2, 1.1, -0.2, -0.7], [0.5, -0.9, 0.5, 1.5]])
     for function in (tt.linalg.svd, tt.linalg.svdvals, tt.linalg.pinv, tt.linalg.cond):
         with pytest.raises(tt.linalg.LinAlgError, match=r"shape \(3, 4\) contains NaN or inf"):
@@ -371,7 +371,7 @@ WITH_NAN = [[[NAN, 1.0], [1, 1]], [[1.0, NAN], [1, 1]], [[1.0, 1], [NAN, 1]], [[
 
 @pytest.mark.parametrize("A", [*WITH_NAN, *([FULL_RANK, A] for A in WITH_NAN)])
 def test_matrices_with_nan(A):
-    """NaN in, NaN out, for each matrix of a batch; LAPACK takes a NaN as pivot for a 0."""
+    """A matrix with NaN gives NaN, for each matrix of a batch. LAPACK treats a NaN pivot as 0."""
     A = numpy.array(A)
     for name in ("det", "slogdet", "inv", "cholesky", "matrix_exp"):
         agree_with_pytorch(lambda library, x, name=name: getattr(library.linalg, name)(x), A)
@@ -383,8 +383,8 @@ def test_matrices_with_nan(A):
 @pytest.mark.parametrize("A", [RANK_ONE, RANK_ZERO, [FULL_RANK, RANK_ONE]])
 @pytest.mark.parametrize("name", ["logdet", "slogdet"])
 def test_the_gradient_of_a_logarithm_at_a_singular_matrix(name, A):
-    """It is infinite or NaN. Its sign is that of a determinant of 0, which PyTorch takes from the
-    rounding of LAPACK, so only the other matrices of a batch are compared.
+    """The gradient is infinite or NaN. Its sign in PyTorch depends on LAPACK's rounding of the
+    determinant 0, so only the other matrices of a batch are compared.
     """
     found = []
     for library in (tt, torch):
@@ -414,7 +414,7 @@ def test_norms_of_matrices_without_elements(shape):
 
 
 def test_a_triangle_beside_nan():
-    """What lies outside of the triangle is not read."""
+    """Elements outside of the triangle are not read."""
     A = numpy.array([[2.0, NAN], [1.0, 4.0]])
     agree_with_pytorch(lambda library, x, b: library.linalg.solve_triangular(
         x.detach(), b, upper=False), A, drawn(2, 3))

@@ -1,4 +1,4 @@
-"""Memory over a long run is flat: nothing that a step makes outlives it."""
+"""Memory does not grow over a long run: all objects of a step are freed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinytensor.utils.data import DataLoader, TensorDataset
 
 
 def nodes() -> int:
-    """How many nodes of graphs there are, reachable or not."""
+    """The number of graph nodes in memory, reachable or not."""
     return sum(issubclass(type(obj), Node) for obj in gc.get_objects())
 
 
@@ -35,7 +35,7 @@ def test_memory_is_flat(tmp_path: Path) -> None:
                       loader=loader)
     sizes, found, cycles = [], [], []
     gc.collect()
-    gc.disable()  # what counting references does not free would pile up
+    gc.disable()  # objects that reference counting does not free would accumulate
     tracemalloc.start()
     try:
         for epoch in run.epochs(30):
@@ -49,12 +49,12 @@ def test_memory_is_flat(tmp_path: Path) -> None:
                 run.log(loss=loss)
             if epoch % 10 == 0:
                 found.append(nodes())
-                cycles.append(gc.collect())  # which empties Python's lists of free tuples too
+                cycles.append(gc.collect())  # also empties Python's lists of free tuples
                 sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
         gc.enable()
-    # The graph of the last loss, which is still there, has as many nodes each time.
+    # The graph of the last loss still exists. It has the same number of nodes each time.
     assert len(set(found)) == 1 and found[0] > 0
     assert max(cycles[1:]) < 10, f"objects in cycles of each 50 steps: {cycles}"
     growth = [b - a for a, b in itertools.pairwise(sizes)]
@@ -62,4 +62,4 @@ def test_memory_is_flat(tmp_path: Path) -> None:
     
     before = nodes()
     del loss
-    assert nodes() < before  # no cycle keeps it
+    assert nodes() < before  # no cycle keeps the graph

@@ -1,4 +1,4 @@
-"""Losses: reductions, weights, ignored labels, warnings, and errors that say what to write."""
+"""Losses: reductions, weights, ignored labels, warnings, and errors that suggest a fix."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 def compare(name, arrays, grad=(0,), tolerance=1e-11, **options):
-    """A loss and its gradients on both sides, NaN in the same places."""
+    """Asserts that a loss and its gradients equal PyTorch's, with NaN in the same places."""
     found = []
     for library, functional in ((tinytensor, F), (torch, T)):
         given = [library.tensor(a, requires_grad=i in grad) for i, a in enumerate(arrays)]
@@ -66,7 +66,7 @@ def test_cross_entropy_over_dims_after_the_classes(reduction, label_smoothing):
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("labels", [numpy.full(6, -100), numpy.full(6, 1)])
 def test_nothing_counts(reduction, labels):
-    """All labels ignored, or of weight 0: the mean is 0 / 0."""
+    """If all labels are ignored, or have weight 0, the mean is 0 / 0."""
     (found, *_) = compare("cross_entropy", (SCORES, labels), reduction=reduction, weight=WEIGHT)
     assert numpy.isnan(found).all() == (reduction == "mean")
 
@@ -138,7 +138,7 @@ def test_softmax_before_cross_entropy_warns():
 def test_binary_cross_entropy_at_0_and_1():
     p, y = numpy.array([0.0, 1.0, 0.0, 1.0, 0.5]), numpy.array([0.0, 1.0, 1.0, 0.0, 0.3])
     for reduction in REDUCTIONS:
-        # PyTorch's bound of the denominator, 1e-12, is one of single precision.
+        # PyTorch's bound of the denominator is 1e-12 in single precision.
         compare("binary_cross_entropy", (p, y), reduction=reduction, tolerance=1e-8)
 
 
@@ -288,13 +288,13 @@ def test_errors_of_positions(call, kind, message):
         call(tinytensor.tensor(POSITIONS), tinytensor.ones(4, 3))
 
 
-# ---------------------------------------------------------------- all alignments
+# ---------------------------------------------------------------- ctc_loss
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("layout", ["rows", "joined"])
 def test_ctc_loss_of_longer_sequences(reduction, layout):
-    """PyTorch's gradient takes a log_softmax for granted, so there is one here."""
+    """PyTorch's gradient assumes a log_softmax of the scores, so the program has one."""
     rng = numpy.random.default_rng(1)
     scores, labels = rng.normal(size=(30, 5, 7)), rng.integers(0, 6, (5, 8))
     lengths, sizes = [30, 30, 25, 30, 12], [8, 1, 5, 0, 3]
@@ -360,7 +360,7 @@ HINGES = {
 @pytest.mark.parametrize("margin", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("name", HINGES)
 def test_hinges_at_the_exact_tie(name, margin):
-    """A ranking whose scores start equal would else never learn."""
+    """With a zero gradient at the tie, a ranking with equal initial scores would never learn."""
     for label in (1, -1):
         agree_with_pytorch(lambda library, *x, label=label: HINGES[name](
             getattr(library.nn.functional, name), library.full((len(TRIPLES[0]),), label), margin,
@@ -388,7 +388,7 @@ def test_a_gaussian_with_an_infinite_variance():
 
 
 def test_margins_of_one_class_without_dims():
-    """Of empty batches PyTorch gives what lies in memory, so these are left out."""
+    """Empty batches are left out, because PyTorch returns uninitialised memory for them."""
     for name, scores, label in itertools.product(
             ("multi_margin_loss", "multilabel_margin_loss"), (1.15, [1.15], [1.0, 2.0]),
             (0, [0], 1)):
@@ -397,7 +397,7 @@ def test_margins_of_one_class_without_dims():
 
 
 def test_ctc_loss_of_sequences_without_steps():
-    """Of no steps the only path is empty: it gives no labels, with probability 1."""
+    """Without steps, the only path is empty. It has no labels and probability 1."""
     log_probs = numpy.log(RNG.dirichlet(numpy.ones(3), (4, 3)))
     for zero_infinity in (False, True):
         mine, theirs = (library.nn.functional.ctc_loss(

@@ -1,4 +1,4 @@
-"""What a user gets wrong in a training program is said, clearly and at the right moment."""
+"""Common mistakes in training programs give clear errors and warnings at the right moment."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_negative_rates(name: str, lr: float) -> None:
     with pytest.raises(ValueError, match=said):
         make([{"params": [p], "lr": lr}], lr=0.1)
     optimizer = make([p], lr=0.1)
-    if name != "LBFGS":  # which has one group
+    if name != "LBFGS":  # LBFGS has only one group
         with pytest.raises(ValueError, match=said):
             optimizer.add_param_group({"params": [nn.Parameter(tinytensor.ones(1))], "lr": lr})
     assert len(optimizer.param_groups) == 1
@@ -123,12 +123,12 @@ def test_a_rate_of_0_warns_at_the_second_step(name: str) -> None:
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        step(optimizer, p)  # once is enough
+        step(optimizer, p)  # warns only once
     assert p.tolist() == [1.0, 1.0]
 
 
 def test_a_rate_that_starts_at_0_and_rises_does_not_warn() -> None:
-    """By a schedule, and by a program that sets it before every step."""
+    """The rate is set by a scheduler, or by the program before every step."""
     p = nn.Parameter(tinytensor.ones(2))
     optimizer = optim.SGD([p], lr=0.1)
     scheduler = optim.lr_scheduler.LambdaLR(optimizer, lambda t: t / 4)

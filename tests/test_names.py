@@ -1,4 +1,4 @@
-"""The names that the packages offer: PyTorch's, and what is said about those that are missing."""
+"""The public names: those of PyTorch, and the errors for missing ones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_misspelt_name_is_told_what_is_close(owner, misspelt, meant):
 
 @pytest.mark.parametrize(("ours", "theirs"), MODULES, ids=lambda m: m.__name__)
 def test_functions_of_the_same_name_take_their_arguments_in_the_same_order(ours, theirs):
-    """Checked where PyTorch's function tells its signature: those that are written in Python."""
+    """Compares signatures with those of PyTorch's functions that are written in Python."""
     for name in dir(theirs):
         mine, other = getattr(ours, name, None), getattr(theirs, name)
         if name[0] == "_" or not inspect.isfunction(other) or not callable(mine):
@@ -121,7 +121,7 @@ def test_words_of_older_programs():
         assert not tinytensor.autograd.Variable(x, volatile=True).requires_grad
     with pytest.raises(TypeError, match="must be a Tensor, got list"):
         tinytensor.autograd.Variable([1.0])
-    tinytensor.cuda.empty_cache()  # nothing to give back without a GPU
+    tinytensor.cuda.empty_cache()  # does nothing without a GPU
 
 
 def test_an_unknown_argument_is_refused_under_the_functions_own_name():
@@ -219,7 +219,7 @@ def test_types_are_classes_of_a_dtype_and_a_device(gpu):
     assert isinstance(there, tinytensor.cuda.FloatTensor) and there.tolist() == [1.0, 1.0]
     assert x.type("torch.cuda.FloatTensor").type() == "tinytensor.cuda.FloatTensor" == there.type()
     assert isinstance(there.type("torch.DoubleTensor"), tinytensor.DoubleTensor)
-    assert there.type(tinytensor.float64).is_cuda  # a dtype says nothing of the device
+    assert there.type(tinytensor.float64).is_cuda  # a dtype does not change the device
     assert tinytensor.cuda.HalfTensor([1, 2]).is_cuda
     assert tuple(tinytensor.cuda.ByteTensor(2, 3).shape) == (2, 3)
     with pytest.raises(ValueError, match=r"unknown type 'torch\.Float'"):
@@ -274,7 +274,7 @@ def test_special_functions(name):
                                   lambda t: t.tensor([2, 3]), lambda t: t.tensor([[2.5]])],
                          ids=["3", "1", "int", "ints", "matrix"])
 def test_becoming_a_number_of_pythons(convert, make):
-    """The same numbers, and the same kinds of errors, by which other libraries go."""
+    """Conversions give the same numbers or error types. Other libraries rely on both."""
     outcomes = []
     for library in (tinytensor, torch):
         try:
@@ -434,7 +434,7 @@ def test_nodes_as_drawings_of_the_graph_ask_for_them():
 
 @in_turn("name", [name for name in IN_PLACE if name not in ("addmv", "index_put", "gcd", "lcm")])
 def test_in_place_forms_at_the_top(name):
-    """As the method: what PyTorch calls there, with the same result."""
+    """Top-level in-place functions give the same results as PyTorch's."""
     more = {"clamp": (0, 1), "clip": (0, 1), "clamp_max": (0.3,), "clamp_min": (0.3,)}.get(name, ())
     others = 1 if name == "xlogy" else 0
     agree_with_pytorch(lambda library, x: getattr(library, f"{name}_")(
