@@ -24,11 +24,11 @@ def load_ours(mine: Any, theirs: Any) -> None:
 
 
 class Fixed(numpy.ndarray[Any, Any]):
-    """An array that PyTorch does not differentiate by."""
+    """A floating point input that does not require grad."""
 
 
 def inputs_of(*arrays: Any) -> tuple[list[Any], list[Any]]:
-    """The same inputs on both sides; floating point ones require grad."""
+    """The same inputs for both libraries. Floating point inputs require grad."""
     grad = [a.dtype.kind == "f" and not isinstance(a, Fixed) for a in arrays]
     mine = [tinytensor.tensor(numpy.array(a), requires_grad=g)
             for a, g in zip(arrays, grad, strict=True)]
@@ -43,7 +43,7 @@ def assert_close(mine: Any, theirs: Any, what: str = "", tolerance: float = 1e-1
 
 
 def assert_same_results(mine: Any, theirs: Any, *arrays: Any) -> None:
-    """Outputs, gradients of inputs and of parameters, and buffers afterwards."""
+    """Asserts equal outputs, gradients of inputs and parameters, and buffers afterwards."""
     single = isinstance(theirs, torch.nn.Hardsigmoid)  # PyTorch's slope of 1/6 is a float32
     tolerance = 1e-7 if single else 1e-10
     ours, reference = inputs_of(*arrays)
@@ -80,7 +80,7 @@ def labels(*shape: int, high: int = 3) -> Any:
 
 
 class Case:
-    """A module, made by a function of the library, and shapes or arrays to call it on."""
+    """A module by name and arguments, and the shapes or arrays of its inputs."""
 
     def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: Any):
         self.name, self.args, self.kwargs, self.inputs = name, args, kwargs, inputs
@@ -262,7 +262,7 @@ def every_class() -> list[str]:
 
 
 def default_name(default: Any) -> Any:
-    """A function, such as relu, by its name."""
+    """The name of a default that is a function, such as relu. Other defaults unchanged."""
     return default.__name__ if inspect.isroutine(default) else default
 
 
@@ -272,7 +272,7 @@ def test_signatures(name: str) -> None:
     mine = inspect.signature(getattr(nn, name)).parameters
     theirs = inspect.signature(getattr(torch.nn, name)).parameters
     if any(p.kind is p.VAR_POSITIONAL for p in theirs.values()):
-        return  # PyTorch's takes anything
+        return  # PyTorch's module accepts any arguments
     older = {"size_average", "reduce", *(["min_value", "max_value"] if name == "Hardtanh" else [])}
     expected = [(n, p.default) for n, p in theirs.items() if n not in older]
     found = [(n, None if p.default is p.empty and p.annotation == "Tensor | None" else p.default)
@@ -285,7 +285,7 @@ def test_signatures(name: str) -> None:
 
 @in_turn("name", every_class())
 def test_every_layer_has_its_function(name: str) -> None:
-    """No module stands for a function that does not exist."""
+    """The function that a module names exists in nn.functional."""
     function = getattr(getattr(nn, name), "function", None)
     assert function is None or hasattr(nn.functional, function)
 
@@ -487,7 +487,7 @@ def test_copies_of_parameters(again: Any) -> None:
 
 
 def build(library: Any) -> Any:
-    """A model with something of everything, the same in both libraries."""
+    """The same model in both libraries, with many kinds of modules, parameters and buffers."""
     modules, ones = library.nn, library.ones
 
     class Block(modules.Module):
@@ -789,7 +789,7 @@ def test_state_dict_shares_memory() -> None:
 
 
 def hooked(library: Any) -> list[Any]:
-    """What hooks of all kinds see, in order."""
+    """The calls of hooks of all kinds, in order."""
     events: list[Any] = []
 
     def note(name: str) -> Any:
@@ -962,14 +962,14 @@ def test_a_linear_layer_and_its_relu_in_one_equal_pytorch(lead: tuple[int, ...],
     x = numpy.random.default_rng(0).normal(size=(*lead, 70))
     assert nodes(mine(tinytensor.tensor(x))) == ["Relu", "LinearRelu", "LinearRelu"]
     assert_same_results(mine, theirs, x)
-    for model in (mine, theirs):  # frozen in part
+    for model in (mine, theirs):  # partly frozen
         model[0].weight.requires_grad_(False)
         model.zero_grad()
     assert_same_results(mine, theirs, x)
 
 
 def nodes(result: Any) -> list[str]:
-    """The operations along the first inputs, from the last one on."""
+    """The names of the operations from the result back along the first inputs."""
     found, node = [], result.grad_fn
     while node.next_functions:
         found.append(node.name().removesuffix("Backward0"))

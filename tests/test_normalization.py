@@ -1,4 +1,4 @@
-"""Normalisation, dropout and attention: what one sample cannot show."""
+"""Normalisation, dropout and attention: tests that need more than one call."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_running_statistics_of_batch_norm_over_several_steps(shape):
         near(var, layer.running_var)
     layer.eval()
     near(F.batch_norm(x, mean, var), layer(x_t))
-    assert mean._version == 8  # twice a step
+    assert mean._version == 8  # two writes per step
 
 
 def test_running_statistics_of_instance_norm():
@@ -68,7 +68,7 @@ def test_statistics_are_outside_of_the_graph():
 
 @pytest.mark.parametrize("norm", ["layer", "group", "batch"])
 def test_a_bias_without_a_weight(norm):
-    """PyTorch cannot differentiate this twice: here a weight of ones must give the same."""
+    """The reference is a weight of ones, because PyTorch cannot differentiate this twice."""
     x = tinytensor.tensor(RNG.normal(size=(3, 4)), requires_grad=True)
     bias = tinytensor.tensor(RNG.normal(size=4), requires_grad=True)
     w = tinytensor.tensor(RNG.uniform(0.5, 1.5, (3, 4)))
@@ -144,7 +144,7 @@ def test_dropout_leaves_the_expectation_and_scales_the_gradient(dropout, shape, 
     scaled = numpy.float32(1 / 0.7)
     numpy.testing.assert_array_equal(out.detach().numpy(), kept * scaled)
     numpy.testing.assert_array_equal(x.grad.numpy(), kept * scaled)
-    # 20,000 draws: a mean four standard deviations off would be a defect.
+    # Of 20,000 draws, the mean must be within four standard errors.
     assert abs(kept.mean() - 0.7) < 4 * math.sqrt(0.3 * 0.7 / 20_000)
     if whole:
         assert (kept.all(whole) == kept.any(whole)).all()
@@ -235,8 +235,8 @@ def test_a_query_that_may_look_nowhere_gives_zero(mask):
 
 @pytest.mark.parametrize("shape", [(4, 4), (2, 1, 4, 4), (4, 1)])
 def test_a_mask_together_with_is_causal(shape):
-    """A key takes part if both allow it. PyTorch's composition for second derivatives refuses the
-    two together, so its gradients are those of one mask.
+    """A key is used if both allow it. PyTorch's second derivatives refuse this combination, so its
+    call has a single mask.
     """
     allowed = RNG.random(shape) < 0.7
     q, k, v = RNG.normal(size=(3, 2, 3, 4, 5))

@@ -1,8 +1,8 @@
-"""Numbers that programs give, and numbers that they take out of the graph.
+"""Numbers as arguments, and Tensors that become Python numbers.
 
-A NumPy scalar counts as a Python number: it decides no dtype, and is accepted wherever a number, a
-dim, a size or a count is. So is a 0-d Tensor of integers, as a dim, a size or a count. A Tensor
-that becomes a float leaves the graph, which warns.
+A NumPy scalar counts as a Python number: it does not decide the dtype, and is accepted as a number,
+a dim, a size or a count. A 0-d Tensor of integers is accepted as a dim, a size or a count. A Tensor
+that is converted to a float leaves the graph, and this warns.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def as_tensors(x: Any) -> Any:
     return tinytensor.tensor(x) if type(x) is int else numpy.float32(x)
 
 
-# A Tensor beside a Tensor means something else here, in PyTorch too: the larger of both, edges.
+# A second Tensor means something else here, as in PyTorch: an elementwise maximum, or bin edges.
 NOT_TENSORS = {"max", "min", "histogram"}
 
 
@@ -120,7 +120,7 @@ def outcome(function: Any, operands: Any) -> Any:
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_operators_take_numpy_scalars_as_python_numbers(dtype, compiled):
-    """The reference is PyTorch with the Python number."""
+    """The reference is PyTorch with a Python number."""
     compared = 0
     with use_compiled(compiled):
         for name in OPERATORS:
@@ -134,7 +134,7 @@ def test_operators_take_numpy_scalars_as_python_numbers(dtype, compiled):
                     for mine, theirs in (((x, scalar), (y, number)), ((scalar, x), (number, y))):
                         expected = outcome(function, theirs)
                         if expected is None or name == "pow" and dtype == type(number).__name__:
-                            continue  # what one of both libraries refuses
+                            continue  # one of the libraries refuses this
                         compared += 1
                         found = outcome(function, mine)
                         assert found is not None, (name, scalar, shape)
@@ -193,7 +193,7 @@ def test_arrays_decide_the_dtype_as_before():
 
 # ---------------------------------------------------------------- dims, sizes and counts
 
-# What each gives for `n`, a 2 in one of several forms. Shapes are compared with those for an int.
+# Each is called with n = 2, as one of several types. Shapes must equal those for an int.
 SIZES: dict[str, Any] = {
     "zeros": lambda t, n: t.zeros(n, 3),
     "ones": lambda t, n: t.ones((n, n)),
@@ -255,7 +255,7 @@ def test_integers_of_every_kind_are_dims_sizes_and_counts(name, form):
     assert found == tuple(expected) and all(type(n) is int for n in found)
 
 
-FURTHER: dict[str, Any] = {  # some of these raise in PyTorch, which asks for an int
+FURTHER: dict[str, Any] = {  # some of these raise in PyTorch, which requires an int
     "LayerNorm": lambda: nn.LayerNorm(I(3))(tinytensor.ones(2, 3)),
     "RMSNorm": lambda: nn.RMSNorm(I(3))(tinytensor.ones(2, 3)),
     "LSTM": lambda: nn.LSTM(I(2), I(3), I(2), dropout=D(0.1))(tinytensor.ones(2, 1, 2)),
@@ -294,7 +294,7 @@ def test_layers_schedulers_distributions_and_loaders_take_numpy_scalars(name):
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "NAdam",
                                   "RAdam", "Adamax", "ASGD", "Rprop"])
 def test_options_of_optimizers_may_be_numpy_scalars(name):
-    """The same steps to the last bit: a NumPy scalar beside an array would compute in float64."""
+    """The steps are equal to the last bit. A NumPy scalar must not promote arrays to float64."""
     results = []
     for number in (float, D):
         parameter = nn.Parameter(tinytensor.arange(1.0, 5.0))
@@ -354,11 +354,11 @@ def test_a_size_makes_a_tensor_of_that_size():
         operator.add(x.shape, [1])
 
 
-# ---------------------------------------------------------------- out of the graph
+# ---------------------------------------------------------------- conversions to Python numbers
 
 
 def warned(call: Any) -> list[str]:
-    """The messages of the warnings in a call, which all name a line of this file."""
+    """The messages of the warnings in a call. All must name a line of this file."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call()
@@ -424,7 +424,7 @@ def test_the_warning_recommends_what_gives_the_same_number():
         exec(compile(f"def call(): return math.{name}(*given)", __file__, "exec"), names)
         try:
             messages = warned(names["call"])
-        except (TypeError, ValueError, AttributeError):  # not a function of such numbers
+        except (TypeError, ValueError, AttributeError):  # math has no such function of these
             continue
         if name in ("isnan", "isinf", "isfinite", "floor", "ceil", "trunc"):
             assert not messages  # PyTorch warns, but nothing is lost: these have no gradient

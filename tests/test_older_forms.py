@@ -1,4 +1,4 @@
-"""The older call forms of PyTorch: they do what PyTorch does, and no signature shows them."""
+"""PyTorch's older call forms: they give PyTorch's results, and no signature shows them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LABELS = numpy.array([2, 0, 3])
 SIGNS = numpy.array([1, -1, 1])
 OLDER_NAMES = {"size_average", "reduce", "_stacklevel", "tensor"}
 
-# What each loss is called with before `size_average`.
+# The arguments of each loss before `size_average`.
 INPUTS = {
     "cross_entropy": (X, LABELS, None), "nll_loss": (X, LABELS, None),
     "binary_cross_entropy": (X, Y, None), "binary_cross_entropy_with_logits": (X, Y, None),

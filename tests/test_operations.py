@@ -1,8 +1,8 @@
 """Generated from the table of operations: all checks of every operation, on all of its samples.
 
-The checks are those of `python -m tinytensor check NAME` (tinytensor/checking). Then reflected
-operators, the table itself, and, last, that the checks notice an error: each rule of each operation
-is made wrong by 1 % in turn.
+The checks are those of `python -m tinytensor check NAME` (tinytensor/checking). The file also tests
+reflected operators, the table itself, and that the checks notice errors: each rule of each
+operation in turn is made wrong by 1 %.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ REFLECTABLE = [e for e in TABLE.values()
 
 @pytest.mark.parametrize("entry", REFLECTABLE, ids=[e.name for e in REFLECTABLE])
 def test_reflected_operators(entry):
-    """2 - x, array - x, NumPy's 2.0 - x: the function with the operands exchanged."""
+    """2 - x, array - x and numpy.float64(2) - x call the function with swapped operands."""
     f = checks.by_operator(entry.operator)
     whole = entry.operator.strip("_") in ("and", "or", "xor", "lshift", "rshift")
     x = tinytensor.tensor([[1, 2], [3, 1]]) if whole else tinytensor.tensor(
@@ -96,7 +96,7 @@ def test_reflected_operators(entry):
 
 @on_entries
 def test_every_rule_gets_what_it_names(entry):
-    """A rule names only values that its node has, and no rule is for a parameter."""
+    """The arguments of each rule are values of its node, and no rule is for a parameter."""
     if entry.op is None:
         return
     signature = entry.op.signature
@@ -107,20 +107,20 @@ def test_every_rule_gets_what_it_names(entry):
 
 
 def test_no_kernel_is_needed():
-    """No import replaces a forward or a rule: the definitions work by themselves."""
+    """No import replaces the forward of an operation, so operations work without kernels."""
     for entry in TABLE.values():
         if entry.op is not None:
             assert entry.op.forward.__module__.startswith("tinytensor.ops."), entry.name
 
 
 def hidden(entry: Any) -> bool:
-    """Whether it is a part of other operations, which no module offers."""
+    """Whether an operation is only a part of other operations and is not exported."""
     return entry.internal or entry.home == "internal"
 
 
 @on_entries
 def test_every_operation_is_exported(entry):
-    """It is an attribute of its module, and of Tensor if it is a method, under all of its names."""
+    """Each is an attribute of its module, and of Tensor if a method, under all of its names."""
     home: Any = tinytensor
     for part in filter(None, () if hidden(entry) else entry.home.split(".")):
         home = getattr(home, part)
@@ -184,7 +184,7 @@ OPS = {key: e for key, e in TABLE.items() if e.op is not None and e.op.rules}
 
 @contextmanager
 def changed(op: Any) -> Iterator[None]:
-    """Restores what is changed in the op within; kernels are off."""
+    """Restores the op on exit. Kernels are off inside."""
     forward, rules = op.forward, dict(op.rules)
     try:
         with use_kernels(False):
@@ -208,7 +208,7 @@ def notices(entry: Any) -> bool:
 
 
 def off_by_one_percent(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """The rule times 1.01; zeros become 0.01."""
+    """The rule with results multiplied by 1.01. A result of zeros becomes 0.01."""
     def wrong(x: Any) -> Any:
         if x is None:
             return None
@@ -280,6 +280,6 @@ def test_a_failure_names_its_samples():
 
 
 def test_weights_are_not_symmetric():
-    """A sum with equal weights would hide errors that cancel, as those of softmax do."""
+    """A sum with equal weights would hide errors that cancel, as those of softmax."""
     (w,) = weights([tinytensor.zeros(3, 3)], 0)
     assert len(numpy.unique(w)) == 9 and not numpy.allclose(w, w.T)

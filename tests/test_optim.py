@@ -68,7 +68,7 @@ CASES += [("Rprop", o) for o in (
 CASES += [("ASGD", o) for o in (
     {}, {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
     {"lr": 0.2, "lambd": 0.1, "alpha": 0.5, "t0": 5.0})]
-# One of each where a test is about something else than the formula.
+# A few options of each optimizer, for tests of something other than the formula.
 EACH: list[tuple[str, dict[str, Any]]] = [
     ("SGD", {"lr": 0.1}),
     ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
@@ -93,7 +93,7 @@ def parameters(dtype: str, shapes: Any = SHAPES) -> tuple[list[Any], list[Any]]:
 
 
 def give_gradients(mine: list[Any], theirs: list[Any], step: int) -> None:
-    """A gradient that depends on the values, and on the step."""
+    """Sets gradients that depend on the values and on the step."""
     rng = numpy.random.default_rng(step)
     for p, q in zip(mine, theirs, strict=True):
         noise = numpy.asarray(rng.normal(size=tuple(p.shape)).astype(p.dtype.numpy))
@@ -135,7 +135,7 @@ def test_follows_pytorch_in_float32(name: str, options: dict[str, Any]) -> None:
 
 @each
 def test_large_and_strided_parameters(name: str, options: dict[str, Any]) -> None:
-    """What is updated in pieces, and what cannot be."""
+    """A large parameter is updated in pieces. A strided one cannot be."""
     mine, theirs = parameters("float64", [(300, 250), (300, 200)])
     mine[1] = nn.Parameter(mine[1].detach().T)
     theirs[1] = torch.nn.Parameter(theirs[1].detach().T)
@@ -171,7 +171,7 @@ def test_parameters_without_gradient_stay() -> None:
 
 
 def test_training_a_model() -> None:
-    """Groups with options of their own, gradients from backward, zero_grad in between."""
+    """Groups with different options, gradients from backward, and zero_grad between steps."""
     losses: dict[Any, list[float]] = {}
     for library in (tinytensor, torch):
         model = library.nn.Sequential(library.nn.Linear(2, 4), library.nn.Tanh(),
@@ -194,7 +194,7 @@ def test_training_a_model() -> None:
 
 
 def test_a_step_needs_no_graph_and_breaks_none() -> None:
-    """A step writes in place: a backward that needs the old value raises instead of lying."""
+    """A step writes in place, so a backward that needs the old value raises."""
     p = nn.Parameter(tinytensor.tensor([1.0, 2.0]))
     optimizer = optim.SGD([p], lr=0.1)
     loss = (p * p).sum()
@@ -233,7 +233,7 @@ def test_zero_grad() -> None:
 @pytest.mark.parametrize("name", [*OTHER_OPTIONS, "SGD", "Adam", "AdamW", "LBFGS", "Rprop",
                                   "ASGD", "Muon"])
 def test_arguments_are_pytorchs(name: str) -> None:
-    """With their order and defaults, those that choose an implementation among them."""
+    """Same order and defaults, also for arguments that choose an implementation."""
     ours, theirs = (inspect.signature(getattr(lib.optim, name)).parameters
                     for lib in (tinytensor, torch))
     assert [(p.name, p.default, p.kind) for p in ours.values()] == [
@@ -244,7 +244,7 @@ def test_arguments_are_pytorchs(name: str) -> None:
 
 
 def descend(lib: Any, optimizer: Any, steps: int = 1, calls: list[Any] | None = None) -> Any:
-    """Steps on Rosenbrock's valley of the parameters taken as one vector."""
+    """The losses of steps on Rosenbrock's function of the concatenated parameters."""
     def closure() -> Any:
         optimizer.zero_grad()
         w = lib.cat([p.reshape(-1) for p in optimizer.param_groups[0]["params"]])
@@ -264,7 +264,7 @@ def descend(lib: Any, optimizer: Any, steps: int = 1, calls: list[Any] | None = 
         {}, {"history_size": 4}, {"max_iter": 4}, {"max_eval": 3}, {"max_eval": 1}, {"lr": 20},
         {"lr": 1e-3}, {"max_iter": 50})]], ids=str)
 def test_lbfgs_follows_pytorch(options: dict[str, Any]) -> None:
-    """The same losses and evaluations, as long as rounding does not decide."""
+    """Losses and evaluation counts are equal, up to rounding."""
     mine, theirs = parameters("float64")
     calls: Any = ([], [])
     a, b = optim.LBFGS(mine, **options), torch.optim.LBFGS(theirs, **options)
@@ -277,7 +277,7 @@ def test_lbfgs_follows_pytorch(options: dict[str, Any]) -> None:
     for name in ("func_evals", "n_iter"):
         assert ours[name] == reference[name]
     assert len(ours["old_dirs"]) == len(reference["old_dirs"])
-    assert set(reference) - set(ours) <= {"al"}  # memory to compute in
+    assert set(reference) - set(ours) <= {"al"}  # a work array
     assert list(a.state) == mine[:1]
 
 
@@ -482,7 +482,7 @@ def test_a_step_of_muon_has_singular_values_of_about_one(shape: tuple[int, int])
 
 
 def converted(state: Any, tensor: Any) -> Any:
-    """A state_dict with the Tensors of the other library."""
+    """A state_dict with its Tensors converted to the other library."""
     if isinstance(state, dict):
         return {k: converted(v, tensor) for k, v in state.items()}
     if isinstance(state, list):
@@ -520,7 +520,7 @@ def test_state_dict_has_pytorchs_layout_and_crosses_over(name: str, options: Any
             for optimizer in optimizers:
                 optimizer.step()
     assert_equal(mine, theirs, 1e-12)
-    assert_equal(fresh, there, 1e-12)  # among themselves: NAdam's mu_product was rounded before
+    assert_equal(fresh, there, 1e-12)  # both loaded NAdam's mu_product rounded
     assert_equal(fresh, mine, 1e-8)
 
 
@@ -574,7 +574,7 @@ def test_the_same_on_a_gpu(gpu: Any, name: str, options: Any) -> None:
 
 @each
 def test_parameters_on_several_gpus(gpu: Any, name: str, options: Any) -> None:
-    """Each is updated where it is, whichever GPU is the current one."""
+    """Each is updated on its own GPU, whichever GPU is current."""
     if tinytensor.cuda.device_count() < 2:
         pytest.skip("there is one GPU")
     ps = [nn.Parameter(tinytensor.ones(2).to(f"cuda:{i}")) for i in range(2)]
@@ -593,7 +593,7 @@ def test_parameters_on_several_gpus(gpu: Any, name: str, options: Any) -> None:
 
 @pytest.mark.parametrize("library", [tinytensor, torch], ids=["tinytensor", "torch"])
 def test_optimisers_that_others_wrote(library: Any) -> None:
-    """What packages of optimisers rely on, of which PyTorch promises little."""
+    """Undocumented parts of PyTorch's Optimizer that other packages rely on."""
     base, p = library.optim.Optimizer, library.nn.Parameter(library.ones(2))
     module = importlib.import_module(f"{library.__name__}.optim.optimizer")
     assert module.required is not None and module.Optimizer is base

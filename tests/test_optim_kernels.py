@@ -1,4 +1,4 @@
-"""The loops of optimisers against the bodies they stand in for, which follow PyTorch elsewhere."""
+"""The loops of optimisers against the references that they replace."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ SHAPES = [(7, 31), (1,), (), (0, 3), (3, 5, 11), (129,), (1000,)]
 
 def trained(name: str, options: dict[str, Any], dtypes: Any = ("float32",), steps: int = 4,
             values: Any = (), scale: float = 1.0) -> list[Any]:
-    """Parameters and state after some steps; `values` are put into the gradients.
+    """Parameters and state after some steps.
 
-    Parameters and gradients are multiplied by `scale`.
+    Every gradient begins with `values`. Parameters and gradients are multiplied by `scale`.
     """
     rng = numpy.random.default_rng(2)
     arrays = [numpy.asarray(scale * rng.normal(size=shape)).astype(dtype)
               for shape in SHAPES for dtype in dtypes]
     params = [nn.Parameter(tinytensor.tensor(a)) for a in arrays]
-    params.append(nn.Parameter(tinytensor.tensor(arrays[0]).T))  # not dense: the body's
+    params.append(nn.Parameter(tinytensor.tensor(arrays[0]).T))  # strided: uses the reference
     optimizer = getattr(optim, name)(params, **options)
     for step in range(steps):
         for i, p in enumerate(params):
             grad = scale * numpy.asarray(rng.normal(size=tuple(p.shape)))
             if grad.size > len(values):
                 grad.reshape(-1)[:len(values)] = values
-            if i + step != 3:  # one has had no gradient in one step: its step count differs
+            if i + step != 3:  # a missing gradient makes the step counts differ
                 p.grad = tinytensor.tensor(grad, dtype=p.dtype)
             if step % 2:  # a gradient that is a transposed view
                 p.grad = p.grad.clone() if p.ndim != 2 else p.grad.T.contiguous().T
@@ -119,7 +119,7 @@ def test_they_run_and_leave_to_the_reference_what_does_not_fit(optimizer: Any,
     "SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "ASGD",
     "Rprop", "Muon"])
 def test_state_of_another_shape_is_refused_before_a_parameter_changes(name: str, on: bool) -> None:
-    """Also if it has as many elements, as in PyTorch."""
+    """The shape matters even if the number of elements is equal, as in PyTorch."""
     options = {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}
     first, second = (nn.Parameter(tinytensor.ones(6, 4)) for _ in range(2))
     optimizer = getattr(optim, name)([first, second], lr=0.1, **options)

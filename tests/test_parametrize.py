@@ -1,5 +1,4 @@
-"""Weights that are computed from others, against PyTorch's; layers fused, and called with others'
-weights."""
+"""Parametrizations, fused layers, and functional_call, against PyTorch's."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ LAYERS = {
 
 
 def functions(path: str, name: str) -> tuple[Any, Any]:
-    """A function of nn.utils here and in PyTorch."""
+    """A function of nn.utils in both libraries."""
     return tuple(getattr(importlib.import_module(f"{library}.nn.utils{path}"), name)
                  for library in ("tinytensor", "torch"))  # type: ignore[return-value]
 
@@ -59,7 +58,7 @@ def test_norms_train_as_in_pytorch(path: str, name: str, options: Any, layer: st
         for library, model, optimizer in zip((tinytensor, torch), (mine, theirs), optimizers,
                                              strict=True):
             optimizer.zero_grad()
-            out = model(library.tensor(x)) + model(library.tensor(2 * x))  # two before a backward
+            out = model(library.tensor(x)) + model(library.tensor(2 * x))  # two forwards
             (out ** 2).sum().backward()
             optimizer.step()
     for (key, a), (_, b) in zip(mine.state_dict().items(), theirs.state_dict().items(),
@@ -125,7 +124,7 @@ def test_a_right_inverse_keeps_the_value_and_takes_new_ones() -> None:
     assert (layer.weight == 1).all() and (layer.parametrizations.weight.original == 0.5).all()
     trained = layer.parametrizations.weight.original
     parametrize.remove_parametrizations(layer, "weight")
-    assert layer.weight is trained and (trained == 1).all()  # what an optimizer has stays in use
+    assert layer.weight is trained and (trained == 1).all()  # an optimizer keeps its Parameter
 
 
 def test_a_buffer_is_parametrized_too() -> None:
@@ -183,7 +182,7 @@ def test_misuse(act: Any, error: type[Exception], message: str) -> None:
         act(nn.Linear(3, 2))
 
 
-# ---------------------------------------------------------------- fused, and called with others
+# ---------------------------------------------------------------- fused layers, functional_call
 
 
 @pytest.mark.parametrize("affine", [True, False])
@@ -216,7 +215,7 @@ def test_a_module_called_with_other_parameters() -> None:
     out = call(model, {"0.weight": weight, "1.running_mean": tinytensor.zeros(2)}, x)
     (out ** 3).sum().backward()
     assert weight.grad is not None and model[0].weight.grad is None
-    assert model[1].running_mean.tolist() == [0.0, 0.0]  # the one given was moved
+    assert model[1].running_mean.tolist() == [0.0, 0.0]  # the given buffer was updated instead
     with pytest.raises(RuntimeError, match=r"Sequential has no 0\.wait"):
         call(model, {"0.wait": weight}, (x,))
     with pytest.raises(RuntimeError, match=r"0\.bias.* missing"):

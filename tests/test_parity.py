@@ -1,4 +1,4 @@
-"""The proof: the scalar engine, tinytensor and PyTorch run the same program to the same numbers.
+"""The scalar engine, tinytensor and PyTorch run the same program and give the same numbers.
 
 The function `train` runs with each of the three as its `engine`. From equal weights, the losses,
 the activations of every layer and the gradients of every parameter must be equal in every step,
@@ -179,7 +179,7 @@ def double_precision() -> Any:
 
 
 def in_three_engines(sizes: list[int], nonlin: str, seed: int) -> list[tuple[Any, Any, Any]]:
-    """(engine, model with the same weights as the others, how it takes data)."""
+    """(engine, model, function that converts data). All models have the same weights."""
     state = weights_for(sizes, seed)
     models = [engine.nn.MLP(sizes[0], sizes[1:], nonlin=nonlin)
               for engine in (scalar, tinytensor, pytorch)]

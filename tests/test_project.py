@@ -1,4 +1,4 @@
-"""The house itself: which way imports point, what is generated, how long the engines are."""
+"""The project itself: the direction of imports, generated files, the length of the engines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tinytensor.compat import absent
 
 ROOT = Path(__file__).parent.parent
 
-# Each floor may import from itself and from those before it.
+# Each floor may import from itself and from the floors before it.
 FLOORS = [
     ("scalar",),
     ("tinytensor.arrays", "tinytensor.compat.absent"),
@@ -131,9 +131,9 @@ def test_only_device_imports_cupy():
 
 
 def test_operations_do_not_call_numpy_by_name():
-    """What is given an `xp` computes with that: NumPy by name would fail on a GPU.
+    """Operations compute with the given `xp`, since NumPy itself would fail on a GPU.
 
-    Shapes and types are not data, and may be asked about.
+    NumPy's functions of shapes and types are allowed.
     """
     harmless = {"broadcast_shapes", "ndarray", "generic", "dtype", "iinfo", "finfo"}
     for name, path in modules().items():
@@ -217,7 +217,7 @@ def test_readme_is_short():
 
 @in_turn("mode", ["scalar", "tinytensor"])
 def test_readme_programs_print_what_it_shows(mode):
-    """A program prints what the comments at the beginnings of its lines show."""
+    """The output of a program equals the comment lines in it."""
     programs = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     [program] = [p for p in programs if re.match(rf"(from|import) {mode}\b", p)]
     shown = [line.removeprefix("# ") for line in program.splitlines() if line.startswith("# ")]

@@ -1,6 +1,6 @@
-"""What operands of different dtypes become together, and what broadcasting makes of shapes.
+"""Type promotion and broadcasting.
 
-Both follow PyTorch's rules, for every pair of dtypes, for 0-d Tensors and for Python numbers.
+Both follow PyTorch's rules for every pair of dtypes, for 0-d Tensors and for Python numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tinytensor.arrays import dtypes
 from tinytensor.checking.calls import values
 
 NAMES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
-with_each = pytest.mark.parametrize("first", NAMES)  # the other dtype goes round inside the test
+with_each = pytest.mark.parametrize("first", NAMES)  # the test loops over the other dtype
 
 
 def name_of(dtype: Any) -> str:
@@ -32,7 +32,7 @@ def of(library: Any, data: Any, name: str) -> Any:
     return library.tensor(data, dtype=getattr(library, name))
 
 
-# LENIENT: PyTorch subtracts no mask from a number; here True counts as 1, unless both are bool.
+# LENIENT: PyTorch refuses to subtract bools. tinytensor counts True as 1, unless both are bool.
 OPERATIONS = {
     "add": operator.add,
     "sub": operator.sub,
@@ -136,7 +136,7 @@ def test_numbers_leave_the_dtype_unless_they_are_of_a_higher_kind(operation, nam
         if operation == "sub" and "bool" in (name, type(number).__name__):
             continue  # LENIENT
         if operation == "div" and name == "float16" and 65504 < number < 1e30:
-            continue  # PyTorch takes the number as float32; here it is inf, as in a Tensor
+            continue  # PyTorch keeps the number in float32; here it becomes inf
         beside(operation, number, numpy.full(shape, 1 if name == "bool" else 44), name)
 
 

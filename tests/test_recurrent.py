@@ -64,7 +64,7 @@ def tensors(result: Any) -> list[Any]:
 
 
 def assert_same(mine: Any, theirs: Any, results: Any, expected: Any, inputs: Any = ()) -> None:
-    """Results, and the gradients of their weighted sum by parameters and inputs."""
+    """Asserts equal results and gradients of their weighted sum by parameters and inputs."""
     results, expected = tensors(results), tensors(expected)
     assert len(results) == len(expected) > 0
     loss: Any = 0
@@ -85,7 +85,7 @@ def assert_same(mine: Any, theirs: Any, results: Any, expected: Any, inputs: Any
 
 
 def states(kind: str, *shape: int) -> tuple[Any, Any, list[Any]]:
-    """Initial states for both, and the pairs of them."""
+    """Initial states for both libraries, and the list of pairs."""
     pairs = [leaves(normal(*shape, seed=s)) for s in range(2 if kind == "LSTM" else 1)]
     mine, theirs = zip(*pairs, strict=True)
     return (mine, theirs, pairs) if kind == "LSTM" else (mine[0], theirs[0], pairs)
@@ -134,7 +134,7 @@ def test_packed_sequences(kind: str, options: dict[str, Any], given: bool) -> No
 
 @kinds
 def test_only_the_last_states_are_used(kind: str) -> None:
-    """The gradient then comes from the ends alone; for an LSTM from the cells alone."""
+    """The gradient comes from the last states only, for an LSTM from the cell states only."""
     mine, theirs = layers(kind, bidirectional=True)
     x, x_t = leaves(normal(4, 2, 4))
     last, last_t = mine(x)[1], theirs(x_t)[1]
@@ -183,7 +183,7 @@ def test_dropout_acts_between_layers_while_training() -> None:
     layer, x = nn.GRU(4, 3, 2, dropout=1.0), tinytensor.ones(5, 2, 4)
     cut = layer(x)[0]
     layer.weight_ih_l1.data.zero_()
-    assert_close(layer(x)[0], cut)  # with all of the first layer dropped its weight is idle
+    assert_close(layer(x)[0], cut)  # dropout of 1 makes this weight unused
     layer, x = nn.LSTM(4, 8, 2, dropout=0.5), tinytensor.ones(5, 2, 4)
     assert (layer(x)[0] != layer(x)[0]).any()
     layer.eval()
@@ -193,7 +193,7 @@ def test_dropout_acts_between_layers_while_training() -> None:
 
 
 def test_second_derivatives() -> None:
-    """By the gradient of a penalty on the gradient, as double backward gives it in PyTorch."""
+    """Compares the gradients of a gradient penalty with PyTorch's double backward."""
     for kind in ("LSTM", "GRU"):
         mine, theirs = layers(kind, bidirectional=True)
         found = []
@@ -217,7 +217,7 @@ def test_copies_compute_the_same() -> None:
 
 @kinds
 def test_on_a_gpu(kind: str, gpu: Any) -> None:
-    """The same as on the CPU, packed and unpacked again."""
+    """Results equal those on the CPU, also for packed sequences."""
     layer, _ = layers(kind, bidirectional=True, num_layers=2)
     arrays = [normal(length, 4, seed=i) for i, length in enumerate(LENGTHS)]
     found = []
@@ -331,7 +331,7 @@ def test_packed_sequence_converts_and_unpacks() -> None:
 
 
 def test_training_an_lstm_follows_pytorch() -> None:
-    """Ten steps of SGD on the sign of a sum over the last steps: the same losses."""
+    """Ten steps of SGD have the same losses. The target is the sign of a sum of inputs."""
     x = normal(8, 12, 2)
     y = (x[-3:].sum((0, 2)) > 0).astype(numpy.int64)
     mine, theirs = pair("LSTM", 2, 6, bidirectional=True)

@@ -1,7 +1,7 @@
-"""Reductions, scans and sorting at their edges: PyTorch does the same, or raises the same.
+"""Reductions, scans and sorting at their edges: results and errors equal PyTorch's.
 
-The table's samples are ordinary; here are empty and 0-d Tensors, every legal and illegal dim,
-NaN, ties, integers and bools.
+The samples of the table are ordinary inputs. This file has empty and 0-d Tensors, every valid and
+invalid dim, NaN, ties, integers and bools.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Call = Callable[[Any, Any], Any]
 
 
 def outcome(call: Call, library: Any, array: Any, grad: bool) -> tuple[Any, ...]:
-    """The results and the gradient, as arrays, or the type of what was raised."""
+    """The results and the gradient as arrays, or the type of the exception."""
     x = library.tensor(array, requires_grad=grad and array.dtype.kind == "f")
     try:
         with warnings.catch_warnings():
@@ -47,14 +47,14 @@ def outcome(call: Call, library: Any, array: Any, grad: bool) -> tuple[Any, ...]
 
 
 def agree(call: Call, array: Any, grad: bool = True, what: str = "") -> None:
-    """Ours equals PyTorch's: results, dtypes, shapes, gradient, or the type of the exception."""
+    """Asserts PyTorch's results, dtypes, shapes and gradient, or its type of exception."""
     array = numpy.asarray(array)
     mine, theirs = (outcome(call, lib, array, grad) for lib in (tinytensor, torch))
     if theirs and isinstance(theirs[0], type):
         assert mine and mine[0] is theirs[0], f"{what}: {mine} for {theirs}"
         return
     assert not (mine and isinstance(mine[0], type)), f"{what}: {mine} for {theirs}"
-    if array.size:  # of an empty sum PyTorch sometimes forgets where it came from
+    if array.size:  # some empty results of PyTorch have no gradient
         assert len(mine) == len(theirs), f"{what}: {mine} for {theirs}"
     for a, b in zip(mine, theirs, strict=bool(array.size)):
         assert numpy.shape(a) == numpy.shape(b), f"{what}: {a} for {b}"
@@ -65,7 +65,7 @@ def agree(call: Call, array: Any, grad: bool = True, what: str = "") -> None:
 
 
 def named(name: str, *args: Any, **kwargs: Any) -> Call:
-    """The function of that name, in a module below the library perhaps, called on x."""
+    """call(library, x) for the function of that name, which may be in a submodule."""
     def call(library: Any, x: Any) -> Any:
         home, _, function = name.rpartition(".")
         found = tinytensor.ops.names_for(home) if library is tinytensor \
@@ -76,7 +76,7 @@ def named(name: str, *args: Any, **kwargs: Any) -> Call:
 
 
 def draw(shape: tuple[int, ...], dtype: str, seed: int = 0) -> Any:
-    """Values without ties in floats, with many in integers."""
+    """Random values. Floats have no ties, and integers have many."""
     rng = numpy.random.default_rng(seed)
     if dtype == "bool":
         return rng.random(shape) < 0.5
@@ -113,7 +113,7 @@ def test_every_dim_that_exists_and_some_that_do_not(name, shape):
 @shapes
 @pytest.mark.parametrize("name", ALONG)
 def test_every_dim_of_what_goes_along_one(name, shape):
-    # Of empty Tensors PyTorch's cummax takes dims that do not exist.
+    # PyTorch's cummax accepts invalid dims for empty Tensors.
     beyond = not (name in ("cummax", "cummin") and 0 in shape)
     for dim in range(-len(shape) - beyond, len(shape) + beyond):
         agree(named(name, dim), draw(shape, "float64"), what=f"{name}({dim})")
@@ -128,7 +128,7 @@ def stable_in_torch(name: str, dim: int) -> Call:
 def test_dtypes_of_reductions(name, dtype):
     for shape in ((), (2, 3), (3, 2)):
         agree(named(name), draw(shape, dtype), what=str(shape))
-    if name not in ("median", "nanmedian"):  # whose position among equal ones is not defined
+    if name not in ("median", "nanmedian"):  # the index among ties is undefined
         for dim in (0, -1):
             agree(named(name, dim), draw((5, 3), dtype), what=f"dim {dim}")
 
@@ -278,7 +278,7 @@ def test_float16_is_added_up_in_float32():
     ((0, 1), {}), ((5,), {})])
 @pytest.mark.parametrize("name", ["var", "std", "var_mean", "std_mean"])
 def test_forms_of_calling_var(name, args, kwargs):
-    # The gradient where n <= correction is of infinities: compared are the values.
+    # For n <= correction the gradient is infinite, so only values are compared.
     agree(named(name, *args, **kwargs), draw((2, 3), "float64"),
           grad=kwargs.get("correction", 1) not in (6, 7))
     agree(named(name, *args, **kwargs), draw((2, 3), "int64"))
@@ -301,7 +301,7 @@ def test_norms_of_every_order_at_every_edge(p):
 
 @pytest.mark.parametrize("order", ["fro", 1, -1, INF, -INF, 3, "foo"])
 def test_matrix_norms(order):
-    # PyTorch calls an unknown name a RuntimeError, an unknown number too.
+    # Unknown names and numbers raise RuntimeError, as in PyTorch.
     for dim in ((-2, -1), (0, 2), (1, 0), (0, 0), (0, 3)):
         agree(named("linalg.matrix_norm", order, dim), draw((2, 3, 4), "float64"), what=f"{dim}")
     agree(named("linalg.matrix_norm", order), draw((3,), "float64"))
@@ -313,7 +313,7 @@ def test_matrix_norms(order):
     named("kthvalue", 1, 0, True)], ids=lambda c: "")
 def test_ranks_at_the_edges(call):
     for shape in SHAPES:
-        for dtype in ("float64", "float32", "bool"):  # with integers come ties
+        for dtype in ("float64", "float32", "bool"):  # integers have ties
             agree(call, draw(shape, dtype), what=f"{shape} {dtype}")
 
 
@@ -435,7 +435,7 @@ ORDERS = [0, 0.3, 0.5, 1, 1.5, 2, 3, INF]
 
 @pytest.mark.parametrize("p", [*ORDERS, -1, -0.5, -2, -INF])
 def test_norms_of_zeros(p):
-    """The derivative of |x|^p at 0 is infinite for p < 1; that of the norm counts as 0."""
+    """The derivative of |x|^p at 0 is infinite for p < 1. The norm's gradient there is 0."""
     for name in ("linalg.vector_norm", "norm", "nn.functional.normalize"):
         agree_with_pytorch(lambda library, x, name=name: operator.attrgetter(name)(library)(
             x, p, -1), ZEROS)
@@ -443,8 +443,8 @@ def test_norms_of_zeros(p):
 
 @pytest.mark.parametrize("p", ORDERS)
 def test_distances_of_equal_points(p):
-    """Where several coordinates attain a distance for p = inf, PyTorch's cdist and pdist give each
-    of them the whole gradient, its norm a share; here all give shares.
+    """For p = inf, several coordinates may attain the distance. PyTorch's cdist and pdist give each
+    the whole gradient, but its norm divides it. Here all functions divide it.
     """
     def by_norm(library, x, y):
         return library.linalg.vector_norm(x.unsqueeze(-2) - y.unsqueeze(-3), p, -1)
@@ -468,7 +468,7 @@ def test_distances_of_equal_points(p):
 
 @pytest.mark.parametrize("name", ["max", "min", "median", "nanmedian"])
 def test_nan_has_the_gradient_of_an_extremum_that_is_nan(name):
-    """PyTorch's amax and amin, without a dim or with one, give NaN to all elements."""
+    """PyTorch's amax and amin have a gradient of NaN for all elements."""
     for row in itertools.product([0.0, 1.0, -INF, NAN], repeat=3):
         agree_with_pytorch(lambda library, x: getattr(library, name)(x), numpy.array(row))
 
@@ -481,7 +481,7 @@ def test_quantiles_of_infinities():
 
 
 def test_logcumsumexp_of_infinities():
-    """PyTorch's gradient of an element at or after -inf is NaN; here that of -inf itself is 0."""
+    """PyTorch's gradient is NaN from the first -inf on. Here the gradient of -inf is 0."""
     rows = numpy.array(list(itertools.product([0.0, 1.0, INF, NAN], repeat=3)))
     agree_with_pytorch(lambda library, x: library.logcumsumexp(x, 1), rows)
 
@@ -497,7 +497,7 @@ def test_nan_is_no_element():
 
 
 def test_unique_slices_are_sorted_beside_nan():
-    """PyTorch's are not: its sort compares with NaN. By definition each NaN is distinct."""
+    """PyTorch does not sort slices with NaN. Each NaN counts as distinct."""
     x = tinytensor.tensor([3.0, NAN, 1, NAN, -INF, INF, 2, 1])
     found, inverse, counts = tinytensor.unique(x, True, True, True, 0)
     numpy.testing.assert_array_equal(found.numpy(), [-INF, 1, 2, 3, INF, NAN, NAN])
