@@ -42,7 +42,7 @@ def finish(folder: Path, *options: str) -> str:
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    """The metrics but for the time that they took; a line that is being written is not there."""
+    """The metrics without their times. An incomplete last line is left out."""
     try:
         lines = (folder / "metrics.jsonl").read_text().split("\n")[:-1]
     except FileNotFoundError:
@@ -51,7 +51,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def outcome(folder: Path) -> dict[str, Any]:
-    """All parts of the last checkpoint but the time, in files and in the run's own part."""
+    """All parts of the last checkpoint without the time, and the metrics."""
     parts = tinytensor.load(folder / "checkpoint.safetensors")
     del parts["run"]["options"]
     assert parts["run"].pop("seconds") > 0
@@ -98,7 +98,7 @@ def test_killed_at_random_moments(tmp_path: Path, uninterrupted: dict[str, Any])
 @pytest.mark.parametrize(("call", "workers"), [("replace:1", 0), ("fsync:9", 0), ("replace:9", 2)])
 def test_killed_while_saving(call: str, workers: int, tmp_path: Path,
                              uninterrupted: dict[str, Any]) -> None:
-    """The file is written but not on the disk; it is on the disk but not under its name."""
+    """The process is killed before the file is synced, or before it is renamed."""
     process = start(tmp_path, "--die-at", call)
     process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL
@@ -112,7 +112,7 @@ def test_killed_while_saving(call: str, workers: int, tmp_path: Path,
 
 @pytest.mark.skipif(loops.Numba.missing, reason="the kernels need numba")
 def test_killed_with_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which operations take a kernel must not depend on what a process has done before."""
+    """The choice of kernels must not depend on the earlier calls of a process."""
     monkeypatch.setenv("TINYTENSOR_KERNELS", "1")
     finish(tmp_path / "whole")
     process = start(tmp_path / "cut", "--die-at", "fsync:9")
@@ -125,7 +125,7 @@ def test_killed_with_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop(number: signal.Signals, tmp_path: Path,
                        uninterrupted: dict[str, Any]) -> None:
-    """Ctrl-C, or a machine that shuts down: a checkpoint after the step, and how to go on."""
+    """Ctrl-C and a shutdown write a checkpoint after the step, and print how to resume."""
     process = start(tmp_path)
     deadline = time.monotonic() + 60
     while len(rows(tmp_path)) < 5:
@@ -152,7 +152,7 @@ def test_resuming_what_is_finished_changes_nothing(uninterrupted_folder: Path,
 
 
 def parts(seed: int) -> dict[str, Any]:
-    """A model and what trains it, after two steps."""
+    """A model, its optimizer and its scheduler after two steps."""
     tinytensor.manual_seed(seed)
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 2))
     optimizer = optim.AdamW(model.parameters(), lr=0.1)
@@ -223,7 +223,7 @@ def test_every_generator_goes_on(tmp_path: Path) -> None:
 
 
 def test_generators_of_devices_that_were_not_used_yet(gpu: Any) -> None:
-    """The first numbers of a device that comes into play later follow from the seed."""
+    """The first numbers of a device that is first used later depend only on the seed."""
     tinytensor.manual_seed(5)
     state = resume.RandomState().state_dict()
     expected = tinytensor.rand(3, device="cuda").tolist()

@@ -1,4 +1,4 @@
-"""scalar.draw: the DOT text, the tree of text, the files, and errors without Graphviz."""
+"""scalar.draw: DOT source, text trees, files, and errors without Graphviz."""
 
 import importlib.util
 import json

@@ -97,8 +97,8 @@ def test_function_at_the_edges(name):
     torch_f, _, _ = ELEMENTARY[name]
     for x in EDGES:
         if name == "arcsinh" and abs(x) == 1e200:
-            continue  # PyTorch's derivative underflows there
-        # 1 - tanh² cancels: a last bit of tanh becomes the tenth digit of the derivative.
+            continue  # PyTorch's derivative underflows
+        # 1 - tanh² cancels, so the last bit of tanh affects the tenth digit of the derivative.
         rel = 1e-9 if name == "tanh" else 1e-12
         check_against_torch(operator.methodcaller(name), torch_f, [x], rel)
 
@@ -150,7 +150,7 @@ def random_expression(rng, a, b, c):
 @pytest.mark.parametrize("seed", range(40))
 def test_random_expressions(seed):
     numbers = [random.Random(-seed).uniform(-2, 2) for _ in range(3)]
-    # Cancellation in sums over many paths costs a few digits of the smallest gradients.
+    # Sums over many paths cancel, and the smallest gradients lose a few digits.
     check_against_torch(lambda *xs: random_expression(random.Random(seed), *xs),
                         lambda *xs: random_expression(random.Random(seed), *xs), numbers, 1e-10)
 
@@ -259,7 +259,7 @@ def test_an_operation_made_by_hand_with_a_closure():
 
 
 def test_a_rule_assigned_to_the_result_of_an_operator():
-    """A straight-through estimator: the forward rounds, the gradient passes unchanged."""
+    """A straight-through estimator: the forward rounds, and the gradient passes unchanged."""
     a = Value(2.6)
     out = a * 3
     out.data = float(round(out.data))
@@ -317,7 +317,7 @@ def test_backward_by_hand_one_node_at_a_time():
     d = e + c
     o = d.tanh()
     o.grad = 1.0
-    for node in (o, d, e, a):  # a leaf's does nothing
+    for node in (o, d, e, a):  # it does nothing for a leaf
         node._backward()
     slope = 1 - math.tanh(4.0) ** 2
     assert (d.grad, c.grad, a.grad, b.grad) == (slope, slope, -3 * slope, 2 * slope)
@@ -334,7 +334,7 @@ def test_in_place_operators_make_new_values():
     assert (a.data, b.data, b.grad) == (12.25, 2.0, 7.0)
 
 
-# ---------------------------------------------------------------- an operation of one's own
+# ---------------------------------------------------------------- user-defined operations
 
 
 def test_the_operation_in_the_docstring():
@@ -416,7 +416,7 @@ MATH = [name for name in scalar.number.INSTEAD if hasattr(math, name)]
 
 
 def converted(call):
-    """The messages of the warnings in a call, each with its line of this file."""
+    """The messages of the warnings in a call, and their lines in this file."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         call()
@@ -435,7 +435,7 @@ def test_a_function_of_math_warns(name):
     (message, line), = converted(names["call"])
     assert line == 1 and message.startswith(f"math.{name} converts a Value to a float")
     instead = re.search(r"write (.*), or pass x\.data", message).group(1)
-    if "Value.operation" not in instead:  # what the message recommends gives the same number
+    if "Value.operation" not in instead:  # the recommended call gives the same number
         names = {"x": x, "y": x, "values": [x, x], "math": math}
         result = eval(instead, names)
         assert isinstance(result, Value)
@@ -512,7 +512,7 @@ def test_equality_compares_data_and_sets_go_by_identity():
 def test_conversions():
     v = Value(-1.25, label="w")
     assert float(v) == v.item() == -1.25
-    v.data = -2  # as a program may set it
+    v.data = -2  # programs may assign it
     assert repr(float(v)) == "-2.0"
 
 
@@ -664,7 +664,7 @@ def test_scalar_needs_the_standard_library_only():
 
 
 def test_the_sections_of_the_engine():
-    """`tinytensor/autograd` has the same ones."""
+    """`tinytensor/autograd` has the same sections."""
     source = pathlib.Path(scalar.engine.__file__).read_text(encoding="utf-8")
     assert re.findall(r"# -{40,} (.*)", source) == [
         "the node", "an operation: forward and local derivatives", "the topological order",
@@ -672,8 +672,8 @@ def test_the_sections_of_the_engine():
 
 
 def test_an_operation_leaves_few_objects_to_the_collector():
-    # The result, the constant 2.0, and two more at most. In micrograd, an operation leaves a
-    # closure, its cells and a set, and most of the time goes into the garbage collector.
+    # The result, the constant 2.0, and at most two more. In micrograd, an operation also creates a
+    # closure, its cells and a set, and the garbage collector takes most of the time.
     a = Value(1.0)
     gc.collect()
     before = len(gc.get_objects())

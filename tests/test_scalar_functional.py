@@ -15,7 +15,7 @@ REDUCTIONS = ["mean", "sum", "none"]
 
 
 def tree(x, f):
-    """f of each element of nested lists."""
+    """Applies f to each element of nested lists."""
     return [tree(row, f) for row in x] if isinstance(x, list) else f(x)
 
 
@@ -151,7 +151,7 @@ def test_rms_norm(shape):
               lambda x, w: reference.rms_norm(x, (4,), w), x, weight)
     check_all(lambda x: functional.rms_norm(x, (4,), eps=0.1),
               lambda x: reference.rms_norm(x, (4,), eps=0.1), x)
-    tiny = [0.0, 1e-9, 0.0]  # the default eps decides here
+    tiny = [0.0, 1e-9, 0.0]  # the default eps dominates
     check_all(lambda x: functional.rms_norm(x, 3), lambda x: reference.rms_norm(x, (3,)), tiny)
 
 
@@ -221,7 +221,7 @@ def test_binary_cross_entropy_where_a_probability_is_0_or_1():
     targets = [1.0, 0.0, 0.0, 1.0]
     check(lambda p: functional.binary_cross_entropy(p, targets),
           lambda t: reference.binary_cross_entropy(t, torch.tensor(targets, dtype=torch.float64)),
-          [0.0, 1.0, 0.0, 1.0], rel=1e-7)  # PyTorch has its 1e-12 in single precision
+          [0.0, 1.0, 0.0, 1.0], rel=1e-7)  # PyTorch's 1e-12 is in single precision
 
 
 def test_binary_cross_entropy_reaches_its_target():

@@ -1,4 +1,4 @@
-"""scalar.nn: models, their calls and their state; PyTorch's layers are the reference."""
+"""scalar.nn: models, their calls and their state, against PyTorch's layers."""
 
 import json
 import random
@@ -49,7 +49,7 @@ def test_an_mlp_equals_pytorchs(nonlin, activation):
     (nn.LayerNorm((2,), eps=0.1), torch.nn.LayerNorm(2, eps=0.1), [[0.5, -1.0]]),
     (nn.Embedding(4, 2), torch.nn.Embedding(4, 2), [[0, 3, 3], [1, 0, 2]])], ids=repr)
 def test_layers_under_pytorchs_names(mine, twin, samples):
-    """From one state_dict, with PyTorch's names and shapes."""
+    """Layers load PyTorch's state_dict and give its results."""
     rng = np.random.default_rng(0)
     state = {k: torch.tensor(rng.normal(size=v.shape)) for k, v in twin.state_dict().items()}
     mine.load_state_dict(state)
@@ -372,7 +372,7 @@ def test_parameters_are_found_in_all_kinds_of_attributes():
             self.parts = (Neuron(1), Value(9.0))
             self.by_name = {"a": Value(10.0), "b": Layer(1, 1)}
             self.tied = self.single
-            self.result = self.single * 2  # made by an operation: no parameter
+            self.result = self.single * 2  # results of operations are not parameters
             self.count, self.name, self.nothing = 3, "no parameter", []
 
     model = Everything()

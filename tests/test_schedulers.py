@@ -24,7 +24,7 @@ LIBRARIES = (tinytensor, torch)
 
 
 class Decay:
-    """A function of the epoch that is an object, with something to remember."""
+    """A callable object with state."""
 
     def __init__(self, rate: float):
         self.rate = rate
@@ -34,7 +34,7 @@ class Decay:
 
 
 def simple(name: str, *args: Any, **kwargs: Any) -> Any:
-    """The call of a scheduler, for the library and the optimizer that are given later."""
+    """A function of (library, optimizer) that makes a scheduler."""
     return lambda lib, opt: getattr(lib.optim.lr_scheduler, name)(opt, *args, **kwargs)
 
 
@@ -109,7 +109,7 @@ CASES: list[tuple[str, Any]] = [
         simple("LinearLR", total_iters=10), simple("CosineAnnealingLR", 15, eta_min=0.02),
         simple("MultiplicativeLR", lambda epoch: 0.98))),
 ]
-# A SequentialLR that begins with several steps them while it is made, in PyTorch as here.
+# A SequentialLR that begins with a composed schedule steps it while it is made, as in PyTorch.
 early = pytest.mark.filterwarnings(r"ignore:.*lr_scheduler\.step.* before")
 schedules = pytest.mark.parametrize(
     "make", [pytest.param(make, id=name, marks=[early] * ("of several" in name))
@@ -118,7 +118,7 @@ NAMES = sorted({name.partition(",")[0] for name, _ in CASES} | {"ReduceLROnPlate
 
 
 def two_groups(lib: Any, name: str = "SGD") -> Any:
-    """An optimizer of two groups, with rates of their own."""
+    """An optimizer of two groups with different learning rates."""
     p, q = lib.nn.Parameter(lib.ones(1)), lib.nn.Parameter(lib.ones(1))
     options = {"momentum": 0.9} if name == "SGD" else {}
     return getattr(lib.optim, name)([{"params": [p]}, {"params": [q], "lr": 0.3}], lr=0.1,
@@ -126,7 +126,7 @@ def two_groups(lib: Any, name: str = "SGD") -> Any:
 
 
 def rates(optimizer: Any, scheduler: Any) -> list[float]:
-    """What a schedule sets, of all groups; what the scheduler says must be what is set."""
+    """The learning rates, momenta and betas of all groups. get_last_lr() must agree."""
     lrs = [group["lr"] for group in optimizer.param_groups]
     assert scheduler.get_last_lr() == lrs
     return [*lrs, *(x for group in optimizer.param_groups
@@ -268,12 +268,12 @@ def test_the_base_class_sets_no_rates() -> None:
             lib.optim.lr_scheduler.LRScheduler(two_groups(lib))
 
 
-# ---------------------------------------------------------------- going on
+# ---------------------------------------------------------------- resuming
 
 
 @schedules
 def test_resuming(make: Any) -> None:
-    """From the states of optimizer and scheduler, which hold nothing but plain data."""
+    """The states of optimizer and scheduler can be pickled, and resume the schedule exactly."""
     optimizer = two_groups(tinytensor)
     scheduler = make(tinytensor, optimizer)
     run(optimizer, scheduler, 23)
@@ -291,7 +291,7 @@ def test_resuming(make: Any) -> None:
 
 @schedules
 def test_states_are_pytorchs(make: Any) -> None:
-    """They have the same names, and each library goes on from the state of the other."""
+    """States have the same names, and each library can resume from the other's."""
     pairs = []
     for lib in LIBRARIES:
         optimizer = two_groups(lib)
@@ -323,7 +323,7 @@ def test_objects_among_functions_get_their_attributes_back() -> None:
 
 
 def test_last_epoch() -> None:
-    """Going on from an epoch, on groups that know where they began."""
+    """`last_epoch` resumes a schedule if the groups have `initial_lr`."""
     found = []
     for lib in LIBRARIES:
         rows = []
@@ -358,7 +358,7 @@ def test_copies(again: Any) -> None:
 
 
 def messages(lib: Any, order: str, optimizer: Any = None) -> list[str]:
-    """The warnings of a sequence: o and s are steps of the optimizer and the scheduler."""
+    """The warnings of a sequence of steps: o of the optimizer, s of the scheduler."""
     optimizer = optimizer or two_groups(lib)
     scheduler = lib.optim.lr_scheduler.StepLR(optimizer, 2)
     with warnings.catch_warnings(record=True) as caught:
@@ -379,7 +379,7 @@ def test_the_scheduler_before_the_optimizer_warns_once(order: str, expected: int
 
 
 def test_the_warning_counts_the_steps_of_subclasses() -> None:
-    """Which define a step of their own; and of those of before the scheduler, none."""
+    """The count includes an overridden step, and only steps after the scheduler was made."""
     for lib in LIBRARIES:
         class Own(lib.optim.Optimizer):  # type: ignore[name-defined, misc]
             def step(self, closure: Any = None) -> str:

@@ -1,4 +1,4 @@
-"""Operations that move elements: views and copies, linear pairs, edges; as PyTorch does it."""
+"""Operations that move elements: views and copies, adjoints, edges, against PyTorch's."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ LINEAR = [
 
 @pytest.mark.parametrize("name", LINEAR)
 def test_the_gradient_of_a_linear_operation_is_its_adjoint(name):
-    """<A x, y> = <x, Aᵀ y>, where Aᵀ y is the gradient: no finite differences needed.
+    """<A x, y> = <x, Aᵀ y>, where Aᵀ y is the gradient. No finite differences are needed.
 
-    A constant that the operation puts in (pad's value) is what it gives for x = 0.
+    A constant that the operation adds, such as pad's value, is its result for x = 0.
     """
     entry = TABLE[name]
     checked = 0
@@ -103,7 +103,7 @@ COPIES: dict[str, Call] = {
 
 
 def pad(library: Any) -> Any:
-    """`nn.functional.pad`, also while that module is not imported."""
+    """`nn.functional.pad`, even if that module is not imported."""
     if library is torch:
         return torch.nn.functional.pad
     return TABLE["nn.functional.pad"].function
@@ -127,7 +127,7 @@ def test_writing_through_a_view_is_seen_in_its_base(name):
         numpy.testing.assert_array_equal(mine, theirs)
 
 
-SEVERAL = ("split", "chunk", "unbind")  # PyTorch refuses to record a write into one of several
+SEVERAL = ("split", "chunk", "unbind")  # PyTorch refuses writes into one of several views
 
 
 @pytest.mark.parametrize("name", [n for n in VIEWS if n not in SEVERAL])
@@ -323,7 +323,7 @@ def test_padding_of_every_rank(mode):
                   (2, 0, 3)]:
         for sides in cases:
             if mode == "circular" and shape == (2, 0, 3) and sides == (-1, 3):
-                continue  # PyTorch takes 3 of the 2 elements that are left
+                continue  # PyTorch pads with 3 of the 2 remaining elements
             agree(lambda lib, x, s=sides: pad(lib)(x, s, mode), draw(shape, "float64"),
                   what=f"{shape} {sides}")
 
@@ -370,7 +370,7 @@ def test_reshape_of_any_strides(shape, data):
 def test_padding_of_any_shape(shape, data, mode):
     count = data.draw(st.integers(1, len(shape)))
     sides = tuple(data.draw(st.integers(-1, 3)) for _ in range(2 * count))
-    if mode == "circular":  # PyTorch allows more than is left after cutting off, and gives noise
+    if mode == "circular":  # PyTorch reads out of bounds for too much padding
         left = [n + min(a, 0) + min(b, 0) for n, a, b in zip(
             shape[::-1], sides[::2], sides[1::2], strict=False)]
         assume(all(max(a, b) <= n for a, b, n in zip(sides[::2], sides[1::2], left, strict=True)))

@@ -1,4 +1,4 @@
-"""state_dict and load_state_dict as PyTorch programs extend them, against PyTorch."""
+"""Overrides and hooks of state_dict and load_state_dict, against PyTorch's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIBRARIES = (torch, tinytensor)
 
 
 def lists(state: Any) -> Any:
-    """A state as plain data, with its names in order."""
+    """A state as a list of names and plain values, in order."""
     return [(name, value.tolist() if hasattr(value, "tolist") else value)
             for name, value in state.items()]
 
@@ -39,7 +39,7 @@ def outcome(load: Any) -> Any:
 
 
 def renaming(lib: Any) -> Any:
-    """A layer that was saved under other names once, and keeps a number beside its weights."""
+    """A model with a layer that renamed a weight in version 3 and saves an additional number."""
     class Renaming(lib.nn.Linear):
         _version = 3
 
@@ -55,7 +55,7 @@ def renaming(lib: Any) -> Any:
             self.scale = state_dict.pop(prefix + "scale", None)
             super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing,
                                           unexpected, errors)
-            with lib.no_grad():  # the loaded values are there
+            with lib.no_grad():  # the values are already loaded
                 self.weight.mul_(2)
 
     return lib.nn.Sequential(lib.nn.Sequential(Renaming(2, 1)), lib.nn.Linear(1, 1))
@@ -73,7 +73,7 @@ def test_overrides() -> None:
         results = [outcome(lambda: model.load_state_dict(old)), list(old), lists(state), versions]
         loaded = lists(model.state_dict())
         results += [loaded, model[0][0].scale.item()]
-        results.append(outcome(lambda: model.load_state_dict(state)))  # of this version
+        results.append(outcome(lambda: model.load_state_dict(state)))  # of the current version
         return [*results, lists(model.state_dict())]
 
     results = same_in_both(program)
@@ -155,7 +155,7 @@ def test_private_hooks() -> None:
         def replaced(module: Any, state: Any, prefix: str, metadata: Any) -> Any:
             return {prefix + "all": len(state), "meta": metadata}
 
-        model[1]._register_state_dict_hook(replaced)  # of no effect: not the root
+        model[1]._register_state_dict_hook(replaced)  # ignored, as it is not the root
         results.append(list(model.state_dict()))
         model._register_state_dict_hook(replaced)
         return [*results, model.state_dict()]
@@ -173,7 +173,7 @@ def test_a_public_hook_returns_nothing() -> None:
 
 
 def test_hooks_run_when_their_part_is_loaded() -> None:
-    """A post hook after the part and what is in it, before the parts after it."""
+    """A post hook of a module runs after its submodules are loaded, before the next module."""
     def program(lib: Any) -> Any:
         model, calls = lib.nn.Sequential(lib.nn.Sequential(lib.nn.Linear(1, 1)), lib.nn.ReLU()), []
         for name, part in model.named_modules():
@@ -207,7 +207,7 @@ def test_metadata_of_all_modules() -> None:
     lambda lib: lib.nn.BatchNorm1d(2, track_running_stats=False)])
 @pytest.mark.parametrize("version", [None, 1, 2])
 def test_batch_norms_without_num_batches_tracked(make: Any, version: Any) -> None:
-    """A state before version 2, or without versions, leaves the count as it is."""
+    """A state older than version 2, or without versions, does not change the count."""
     def program(lib: Any) -> Any:
         layer = make(lib)
         if layer.num_batches_tracked is not None:
@@ -240,7 +240,7 @@ def test_versions_survive_a_file(tmp_path: Any) -> None:
 @pytest.mark.parametrize(("own", "given"), [
     ((), (1,)), ((), (3,)), ((), (1, 1)), ((1,), ()), ((1, 1), (1,)), ((0,), (0,))])
 def test_one_element_into_a_number(own: Any, given: Any) -> None:
-    """(1,) fits into (), as states of PyTorch 0.3 have it; nothing else is reshaped."""
+    """(1,) fits into (), as in states of PyTorch 0.3. Nothing else is reshaped."""
     def program(lib: Any) -> Any:
         module = lib.nn.Module()
         module.p = lib.nn.Parameter(lib.zeros(own))
@@ -270,7 +270,7 @@ def test_assign_takes_the_objects() -> None:
 
 
 def test_nothing_changes_where_a_part_does_not_fit() -> None:
-    """In all modules but those that override the loading. PyTorch loads what fits."""
+    """A mismatch changes no module without overrides of loading. PyTorch loads what fits."""
     model = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))
     before = lists(model.state_dict())
     state = {k: v + 1 for k, v in model.state_dict().items()}
@@ -281,7 +281,7 @@ def test_nothing_changes_where_a_part_does_not_fit() -> None:
 
 
 def test_many_modules_take_linear_time() -> None:
-    """PyTorch goes through all names for every submodule."""
+    """PyTorch iterates over all names for every submodule."""
     calls = 0
 
     class Counted(str):
@@ -299,7 +299,7 @@ def test_many_modules_take_linear_time() -> None:
 
 
 def test_hooks_after_the_gradient() -> None:
-    """An optimizer's step for each leaf alone, which frees the gradient."""
+    """A hook of each leaf steps its own optimizer and frees the gradient."""
     def program(lib: Any) -> Any:
         a, b = (lib.ones(2, requires_grad=True) for _ in range(2))
         seen = []
@@ -320,7 +320,7 @@ def test_hooks_after_the_gradient() -> None:
         (a * a * b).sum().backward()
         (a * a * b).sum().backward()
         results += [sorted(seen), a.grad.tolist()]
-        lib.autograd.grad((b * 2).sum(), b)  # accumulates nothing
+        lib.autograd.grad((b * 2).sum(), b)  # runs no hooks
         return [*results, len(seen)]
 
     same_in_both(program)

@@ -1,4 +1,4 @@
-"""summary: counts worked out by hand, PyTorch's parameters, and PyTorch's counter of operations."""
+"""summary, against counts worked out by hand, PyTorch's parameters, and FlopCounterMode."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def test_a_small_cnn_by_hand() -> None:
     rows = by_name(found)
     assert [rows[str(i)].shape for i in range(6)] == [
         [(2, 8, 8, 8)], [(2, 8, 8, 8)], [(2, 8, 8, 8)], [(2, 8, 4, 4)], [(2, 128)], [(2, 10)]]
-    # A weight of 3·3·3 for each of 8 channels, and a bias; weight and bias of the norm; 128·10.
+    # 8 channels with 3·3·3 weights and a bias each; weight and bias of the norm; 128·10.
     assert [rows[str(i)].parameters for i in range(6)] == [8 * 27 + 8, 16, 0, 0, 0, 1280]
-    # 27 for each of 8 channels at 64 places of 2 images; 128 for each of 10 outputs of 2 images.
+    # 27 for each of 8 channels at 64 pixels of 2 images; 128 for each of 10 outputs of 2 images.
     assert [rows[str(i)].work for i in range(6)] == [2 * 64 * 8 * 27, 0, 0, 0, 0, 2 * 1280]
-    # In place, and as a view, nothing new is stored.
+    # In-place operations and views store nothing new.
     assert [rows[str(i)].output for i in range(6)] == [4096, 4096, 0, 1024, 0, 80]
     assert rows[""].output == 0 and rows[""].shape == [(2, 10)]
     assert (found.parameters, found.trainable) == (1520, 1520)
@@ -74,11 +74,11 @@ def test_recurrent_layers_and_tokens_by_hand() -> None:
     found = summary(recurrent(nn), (2, 6), dtypes=[tinytensor.int64])
     rows, places = by_name(found), 2 * 6
     assert rows["embed"].shape == [(2, 6, 3)] and rows["embed"].work == 0
-    # Four gates of 4, each of the inputs and of 4 hidden numbers, in both directions.
+    # Four gates of 4 units, each with the inputs and 4 hidden units, in both directions.
     assert rows["lstm"].work == places * 2 * (16 * (3 + 4) + 16 * (8 + 4))
     assert rows["gru"].work == places * 15 * (8 + 5)
     assert rows["rnn"].work == places * 2 * (5 + 2)
-    assert rows["read"].work == 2 * 2 * 7  # the last place alone
+    assert rows["read"].work == 2 * 2 * 7  # the last position only
     assert rows["lstm"].shape == [(2, 6, 8), (4, 2, 4), (4, 2, 4)]
     with pytest.raises(Exception, match="embedding") as caught:
         summary(recurrent(nn), (2, 6))
@@ -103,7 +103,7 @@ MODELS: dict[str, tuple[Any, list[Any]]] = {
 def test_pytorch_counts_the_same(name: str) -> None:
     make, sizes = MODELS[name]
     found, theirs = summary(make(nn), sizes), make(torch.nn)
-    with FlopCounterMode(display=False) as counter:  # with gradients: without, it fuses layers
+    with FlopCounterMode(display=False) as counter:  # no_grad would fuse layers
         theirs.train()(*[torch.zeros(size) for size in sizes])
     assert found.work == counter.get_total_flops() / 2
     assert found.parameters == sum(p.numel() for p in theirs.parameters())
@@ -119,7 +119,7 @@ def test_parameters_of_recurrent_layers_are_pytorchs() -> None:
 
 
 class Shared(nn.Module):
-    """One layer used three times, weights that are tied, a layer that is never called."""
+    """A layer that is called three times, tied weights, and a layer that is never called."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -145,11 +145,11 @@ def test_shared_modules_and_weights() -> None:
     assert "same" not in rows
     assert (rows["embed"].parameters, rows["read"].parameters) == (28, 0)
     assert found.parameters == 28 + 20 + 6
-    assert rows[""].work == 2 * 3 * 3 * 4  # the product in its own forward
+    assert rows[""].work == 2 * 3 * 3 * 4  # the product in the forward of the model
     assert rows[""].shape == [(2, 3, 7), (2, 3, 3), (2, 3, 4)]
     text = str(found)
     assert "block: Linear x3" in text
-    assert "unused: Linear" in text and text.count("not called") == 2  # and the Identity
+    assert "unused: Linear" in text and text.count("not called") == 2  # the Identity too
     assert any(line.split() == ["more:", "ModuleList", "-", "-", "-", "-"]
                for line in text.splitlines())
 

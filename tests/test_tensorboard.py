@@ -24,7 +24,7 @@ RNG = numpy.random.default_rng(0)
 
 
 def events(folder: Path) -> dict[str, list[Any]]:
-    """By the folder within this one, what its files hold but for their first lines."""
+    """The events by subfolder, without the version event at the start of each file."""
     found: dict[str, list[Any]] = {}
     for path in sorted(folder.rglob("events.out.tfevents.*")):
         read = [Event.FromString(raw) for raw in RawEventFileLoader(str(path)).Load()]
@@ -122,7 +122,7 @@ def test_steps_are_forgotten_once(tmp_path: Path) -> None:
     writer = SummaryWriter(tmp_path, purge_step=3)
     for step in (3, 4):
         writer.add_scalar("x", 1.0, step)
-        writer.close()  # what follows begins a new file
+        writer.close()  # the next event starts a new file
     marks = [e for e in events(tmp_path)["."] if e.session_log.status]
     assert len(marks) == 1
 

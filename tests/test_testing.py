@@ -1,4 +1,4 @@
-"""`assert_close` accepts and refuses what PyTorch's does."""
+"""`assert_close` accepts and refuses the same values as PyTorch's."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The threads of the kernels: every piece is done once, whoever comes late, and errors come out.
+"""The threads of the kernels: every piece runs once, even if threads are late. Errors are raised.
 
-And the products of matrices that are made in them, against NumPy's.
+Also matrix products in these threads, against NumPy's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("kernels")
 
 @loop
 def count_up(start, stop, total, pieces):
-    """Each element once more, and where each piece begins and ends."""
+    """Increments each element, and records where each piece starts and stops."""
     for i in range(start, stop):
         total[i] += 1
     pieces[start] = stop
@@ -88,7 +88,7 @@ def test_threads_that_sleep_are_woken(several):
 
 
 def test_a_job_does_not_wait_for_threads_that_are_not_there(several):
-    """Nobody watches this board: who has the work does it."""
+    """No thread watches this board, so the caller does all the work."""
     total, pieces = numpy.zeros(50, numpy.int64), numpy.zeros(50, numpy.int64)
     assert not count_up.parallel(crew.new_board(), 50, several, 1, total, pieces)
     assert (total == 1).all()
@@ -97,7 +97,7 @@ def test_a_job_does_not_wait_for_threads_that_are_not_there(several):
 def test_an_error_in_a_piece_reaches_the_caller(several):
     with pytest.raises(RuntimeError, match="ask_for_too_much: the kernel failed on a thread"):
         pool.split(ask_for_too_much, 10, numpy.zeros(3))
-    assert len(pieces_of(100)) == several  # and it goes on
+    assert len(pieces_of(100)) == several  # the threads still work
 
 
 def test_one_caller_at_a_time_has_the_threads_the_others_work_alone(several):
@@ -136,7 +136,7 @@ def test_a_child_has_threads_of_its_own(several):
 
 
 def test_threads_can_be_set(monkeypatch):
-    monkeypatch.setattr(threads.Threads, "count", 2)  # put back at the end
+    monkeypatch.setattr(threads.Threads, "count", 2)  # restores the count at the end
     tinytensor.set_num_threads(1)
     assert tinytensor.get_num_threads() == 1
     assert pieces_of(100) == [(0, 100)]
@@ -144,7 +144,7 @@ def test_threads_can_be_set(monkeypatch):
         tinytensor.set_num_threads(0)
 
 
-# ---------------------------------------------------------------- products of matrices
+# ---------------------------------------------------------------- matrix products
 
 
 SHAPES = [(128, 130, 129), (3, 700, 1003), (1, 1500, 1501), (1501, 1400, 1), (2100, 1001, 1),
@@ -153,7 +153,7 @@ SHAPES = [(128, 130, 129), (3, 700, 1003), (1, 1500, 1501), (1501, 1400, 1), (21
 
 @pytest.fixture
 def one_thread_of_openblas():
-    """Whether OpenBLAS was told to keep to one thread, and was told its own number again."""
+    """Sets OpenBLAS to 3 threads, and checks that the test restores this number."""
     blas = linalg._blas()
     if blas is None:
         pytest.skip("NumPy has another library than OpenBLAS")
@@ -172,7 +172,7 @@ def test_products_equal_numpys(shape, dtype, several, one_thread_of_openblas, mo
     monkeypatch.setattr(linalg, "OUR_THREADS", 1)
     rows, depth, columns = shape
     rng = numpy.random.default_rng(0)
-    tolerance = (depth + 4) * numpy.finfo(dtype).eps  # the bias, and the differences below
+    tolerance = (depth + 4) * numpy.finfo(dtype).eps  # includes the bias
     bias = rng.standard_normal(columns).astype(dtype)
     for a_shape, b_shape in (((rows, depth), (depth, columns)), ((depth, rows), (columns, depth))):
         a, b = (rng.standard_normal(s).astype(dtype) for s in (a_shape, b_shape))
@@ -197,7 +197,7 @@ def test_openblas_has_its_threads_again_after_all_that_were_inside(one_thread_of
     thread = threading.Thread(target=blas.alone, args=(wait,))
     thread.start()
     assert inside.wait(30)
-    assert blas.alone(blas.get_threads) == 1  # which leaves before the other thread does
+    assert blas.alone(blas.get_threads) == 1  # returns before the other thread
     assert blas.get_threads() == 1
     with pytest.raises(ZeroDivisionError):
         blas.alone(lambda: 1 / 0)

@@ -1,4 +1,4 @@
-"""Short versions of the attacks of `python -m tests.torture`, which run for as long as wanted."""
+"""Short versions of the attacks of `python -m tests.torture`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ view[5]
 @pytest.mark.parametrize(("at_end", "step"), [(True, 4), (False, -4)])
 def test_a_read_outside_of_a_guarded_array_ends_the_process(at_end: bool, step: int) -> None:
     program = OUTSIDE.format(at_end=at_end, step=step)
-    if step < 0:  # from the last element back to before the first
+    if step < 0:  # backwards, to before the first element
         program = program.replace("as_strided(x,", "as_strided(x[4:],")
     done = python("-c", program)
     assert (done.stdout, done.returncode) == ("5.0\n", -signal.SIGSEGV)

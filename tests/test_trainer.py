@@ -121,7 +121,7 @@ def test_leaving_an_epoch_early(tmp_path: Path) -> None:
         (1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2)]
 
 
-# ---------------------------------------------------------------- what goes wrong
+# ---------------------------------------------------------------- errors
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -1,8 +1,8 @@
-"""Whole models, trained here and in PyTorch from the same weights on the same data.
+"""Whole models, trained by tinytensor and PyTorch from the same weights on the same data.
 
-Each family of networks is one text, written for whichever library it is given, with another
-optimiser and another schedule. In float64 the losses of all steps, and the weights after the
-last, are PyTorch's; and weights go through a file, in both directions, to the same outputs.
+Each family of networks is a function of the library, with a different optimiser and schedule. In
+float64, the losses of all steps and the final weights equal PyTorch's. Weights that are saved and
+loaded, in both directions, give the same outputs.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ STEPS = 12
 
 
 class Family(NamedTuple):
-    """A kind of network, and how it is trained.
+    """A kind of network and its training.
 
-    model      made by a function of the library
+    model      function of the library
     data       arrays: the inputs, and the target
-    loss       of the library, the outputs and the target
-    optimizer  of the library and the parameters
-    schedule   of the library and the optimizer
+    loss       function of the library, the outputs and the target
+    optimizer  function of the library and the parameters
+    schedule   function of the library and the optimizer
     """
 
     model: Callable[[Any], Any]
@@ -48,7 +48,7 @@ def labels(*shape: int, high: int) -> Any:
 
 
 def cross_entropy(lib: Any, output: Any, target: Any) -> Any:
-    """Over the last dim, whatever stands before it."""
+    """Cross entropy over the last dim, with any leading dims."""
     return lib.nn.functional.cross_entropy(output.reshape(-1, output.shape[-1]),
                                            target.reshape(-1))
 
@@ -252,7 +252,7 @@ every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES
 
 
 def pair_of(family: Family) -> tuple[Any, Any]:
-    """The model here and in PyTorch, in float64 and of the same weights."""
+    """The model in both libraries, in float64 with the same weights."""
     torch.manual_seed(3)
     mine, theirs = family.model(tinytensor).double(), family.model(torch).double()
     mine.load_state_dict({name: tinytensor.from_numpy(value.numpy().copy())
@@ -266,7 +266,7 @@ def output_of(lib: Any, model: Any, family: Family) -> Any:
 
 
 def trained(lib: Any, model: Any, family: Family) -> list[float]:
-    """Trains, and returns the loss of every step."""
+    """Trains the model and returns the loss of every step."""
     inputs, target = (lib.tensor(x) for x in family.data)
     optimizer = family.optimizer(lib, model.parameters())
     schedule = family.schedule(lib, optimizer)
@@ -299,7 +299,7 @@ def follow_pytorch(family: Family) -> None:
     mine, theirs = pair_of(family)
     losses = trained(tinytensor, mine, family)
     numpy.testing.assert_allclose(losses, trained(torch, theirs, family), rtol=1e-9)
-    assert losses[-1] < losses[0]  # or nothing was trained
+    assert losses[-1] < losses[0]  # the model was trained
     expected = theirs.state_dict()
     assert list(mine.state_dict()) == list(expected)
     for name, value in mine.state_dict().items():

@@ -35,7 +35,7 @@ def normal(*shape: int, seed: int = 0) -> Any:
 def pair(name: str, *args: Any, **options: Any) -> tuple[Any, Any]:
     """Our module and PyTorch's with the same weights, in float64.
 
-    Biases and the weights of norms begin constant: they are made different first.
+    Biases and the weights of norms have constant initial values, so they are changed first.
     """
     theirs = getattr(torch.nn, name)(*args, **options).double()
     for i, parameter in enumerate(theirs.parameters()):
@@ -47,7 +47,7 @@ def pair(name: str, *args: Any, **options: Any) -> tuple[Any, Any]:
 
 
 def own(options: dict[str, Any]) -> dict[str, Any]:
-    """The options with our modules and functions for PyTorch's."""
+    """The options, with PyTorch's modules and functions replaced by ours."""
     named = {torch.nn.functional.silu: nn.functional.silu, torch.tanh: tinytensor.tanh}
     return {k: nn.GELU("tanh") if isinstance(v, torch.nn.GELU) else named.get(v, v)
             for k, v in options.items()}
@@ -66,7 +66,7 @@ def assert_close(mine: Any, theirs: Any, what: str = "") -> None:
 
 
 def assert_same(mine: Any, theirs: Any, results: Any, expected: Any, inputs: Any) -> None:
-    """Results, and the gradients of their weighted sum by parameters and inputs."""
+    """Asserts equal results and gradients of their weighted sum by parameters and inputs."""
     loss: Any = 0
     reference: Any = 0
     for i, (a, b) in enumerate(zip(results, expected, strict=True)):
@@ -87,7 +87,7 @@ def assert_same(mine: Any, theirs: Any, results: Any, expected: Any, inputs: Any
 
 
 def mask_of(kind: str, length: int, source: int, batch: int) -> Any:
-    """Where every query may look at the first key at least."""
+    """A mask of this kind. Every query may attend to the first key."""
     upper = numpy.triu(numpy.ones((length, source), bool), 1)
     if kind == "none":
         return None
@@ -101,7 +101,7 @@ def mask_of(kind: str, length: int, source: int, batch: int) -> Any:
 
 
 def padding(batch: int, source: int, kind: str) -> Any:
-    """The last keys of the last sequence."""
+    """A padding mask that excludes the last key of the last sequence."""
     if kind == "none":
         return None
     found = numpy.zeros((batch, source), bool)
@@ -158,7 +158,7 @@ def test_attention_without_batch(options: dict[str, Any], mask: str,
 @pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize("weights", [False, True])
 def test_self_attention(batch_first: bool, weights: bool) -> None:
-    """One product for queries, keys and values; the hint that the mask is causal."""
+    """Query, key and value are one Tensor, and `is_causal` is given with the mask."""
     mine, theirs = pair("MultiheadAttention", D, HEADS, batch_first=batch_first)
     x, x_t = leaves(normal(4, 4, D))
     mask, mask_t = fixed(mask_of("causal", 4, 4, 4))
@@ -169,7 +169,7 @@ def test_self_attention(batch_first: bool, weights: bool) -> None:
 
 @pytest.mark.parametrize("weights", [False, True])
 def test_queries_that_may_look_nowhere(weights: bool) -> None:
-    """NaN where weights are wanted, else the bias, as in PyTorch; the others are untouched."""
+    """The output is NaN if weights are requested, otherwise the bias, as in PyTorch."""
     mine, theirs = pair("MultiheadAttention", D, HEADS)
     x, x_t = leaves(normal(3, 2, D))
     mask, mask_t = fixed(numpy.array([[True] * 3, [False] * 3, [True, False, True]]))
@@ -283,7 +283,7 @@ def test_copies_of_a_layer_have_their_own_weights() -> None:
     assert first.linear1.weight.tolist() == second.linear1.weight.tolist()
 
 
-# ---------------------------------------------------------------- the whole
+# ---------------------------------------------------------------- Transformer
 
 
 def transformers(**options: Any) -> tuple[Any, Any]:
@@ -348,7 +348,7 @@ def test_float32_stays_float32() -> None:
 
 
 def test_on_a_gpu(gpu: Any) -> None:
-    """The same as on the CPU, with masks of both kinds."""
+    """Results equal those on the CPU, with masks of both kinds."""
     model, _ = transformers(batch_first=True)
     found = []
     for device in ("cpu", "cuda"):
@@ -370,7 +370,7 @@ def test_dropout_only_while_training() -> None:
 
 
 def test_training_a_transformer_follows_pytorch() -> None:
-    """Ten steps of SGD on copying a sequence backwards: the same losses."""
+    """Ten steps of SGD on reversing a sequence have the same losses."""
     x = normal(2, 5, D)
     y = x[:, ::-1].copy()
     mine, theirs = transformers(batch_first=True)

@@ -1,4 +1,4 @@
-"""What type checkers say of programs that use the installed package, from outside the clone."""
+"""Type checkers on programs outside the repository that use the installed package."""
 
 from __future__ import annotations
 
@@ -196,11 +196,11 @@ def main(folder: Path) -> None:
 '''
 
 
-# ---------------------------------------------------------------- all operations, as written
+# ---------------------------------------------------------------- source text of all operations
 
 
 def written(value: object) -> str | None:
-    """An argument of a sample as a program writes it; None if that is not known."""
+    """The source text of an argument of a sample, or None if it has none."""
     if value is tt.Tensor:
         return "x"
     if isinstance(value, tuple | list):
@@ -217,7 +217,7 @@ def written(value: object) -> str | None:
 
 
 def calls() -> str:
-    """A program of every sample of every operation, as a function and as a method."""
+    """A program that calls every sample of every operation as a function and as a method."""
     lines = ["import tinytensor as tt", "x = tt.ones(2)"]
     for entry in TABLE.values():
         home = ".".join(["tt", *([entry.home] if entry.home else [])])
@@ -235,7 +235,7 @@ def calls() -> str:
 
 
 def attributes() -> str:
-    """A program that names whatever Tensors and modules have."""
+    """A program that names all attributes of Tensors and modules."""
     offered = {"x": [name for name in dir(tt.Tensor) if name[0] != "_"],
                "tt": [*tt.ops.names_for(""), *dtypes.BY_NAME, *names.attached(), *names.__all__],
                "tt.linalg": [*tt.ops.names_for("linalg"), *linalg.SHARED],
@@ -262,9 +262,9 @@ def programs(tmp_path) -> Path:
 
 
 def checked(command: list[str], folder: Path) -> str:
-    """The answer of a checker that sees the package as an editable install shows it: on the path.
+    """The output of a checker that sees the package on the path, as with an editable install.
 
-    Entries of PYTHONPATH are to checkers what the lines of a .pth file are: folders of packages.
+    Checkers treat entries of PYTHONPATH like lines of a .pth file, as folders of packages.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("MYPYPATH", None)
@@ -299,7 +299,7 @@ def test_the_program_runs(tmp_path):
 
 
 def test_editable_installs_are_folders_on_the_path():
-    """With another `package-dir` setuptools makes an import hook, which checkers cannot follow."""
+    """Any other `package-dir` makes setuptools use an import hook, which checkers cannot follow."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     assert settings["package-dir"] == {"": "."}
     assert "*.pyi" in settings["package-data"]["*"] and "py.typed" in settings["package-data"]["*"]

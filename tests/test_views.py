@@ -1,4 +1,4 @@
-"""Views and writing in place: memory, graph and errors are those of PyTorch."""
+"""Views and in-place writes: memory, graph and errors equal PyTorch's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LIBRARIES = (tinytensor, torch)
 
 
 def draw(library: Any, *shape: int, k: float = 0.3) -> Any:
-    """cos(0), cos(k), cos(2 k), ... in that shape."""
+    """A Tensor of this shape with cos(0), cos(k), cos(2 k), ..."""
     count = int(numpy.prod(shape, dtype=int))
     return library.tensor(numpy.cos(numpy.arange(count) * k).reshape(shape))
 
@@ -42,7 +42,7 @@ def numbered(library: Any, like: Any) -> Any:
 
 
 def in_both(run: Callable[[Any], tuple[Any, ...]]) -> None:
-    """The same from run(tinytensor) and run(torch)."""
+    """Asserts that run(tinytensor) and run(torch) give the same results."""
     __tracebackhide__ = True
     for mine, theirs in zip(*(run(library) for library in LIBRARIES), strict=True):
         if isinstance(theirs, torch.Tensor):
@@ -96,7 +96,7 @@ def test_a_parameter_whose_shape_changes_stays_a_parameter(change, shape):
 
 
 def test_the_gradient_for_the_shape_of_before_is_refused():
-    """PyTorch fails too, but for a square matrix it adds the gradient of the transpose."""
+    """PyTorch also raises, but accumulates a transposed gradient for a square matrix."""
     for shape in ((2, 3), (2, 2)):
         w = draw(tinytensor, *shape).requires_grad_()
         loss = (w * numbered(tinytensor, w)).sum()
@@ -152,7 +152,7 @@ def test_writes_to_views_of_one_element_are_recorded(view):
     in_both(run)
 
 
-# ---------------------------------------------------------------- what is noticed
+# ---------------------------------------------------------------- noticed writes
 
 
 def quietly(library: Any, write: Callable[[], Any]) -> None:
@@ -208,7 +208,7 @@ def test_retain_grad_shows_the_gradient_of_what_was_written(write):
 
 
 def test_a_retained_gradient_has_the_shape_of_its_tensor():
-    """PyTorch's has the shape of before."""
+    """In PyTorch, it has the earlier shape."""
     y = draw(tinytensor, 2, 3).requires_grad_() * 1
     y.retain_grad()
     y.t_().backward(numbered(tinytensor, y))
@@ -242,7 +242,7 @@ def test_a_view_made_under_no_grad_is_not_written_in_a_graph(write):
 
 
 def test_a_view_made_under_no_grad_follows_its_base():
-    """PyTorch refuses to use the view, though what it shows has a derivative."""
+    """PyTorch refuses to use the view, although its values have a derivative."""
     w = draw(tinytensor, 2, 2).requires_grad_()
     y = w * 1
     with tinytensor.no_grad():
@@ -253,7 +253,7 @@ def test_a_view_made_under_no_grad_follows_its_base():
 
 
 def test_a_write_to_an_element_that_shows_twice_is_refused():
-    """PyTorch refuses the first two. To overlapping windows it writes in some order."""
+    """PyTorch refuses the first two. It writes into overlapping windows in an undefined order."""
     x = tinytensor.zeros(4)
     for view in (x[:1].expand(3), x.view(1, 4).expand(2, 4), x.unfold(0, 2, 1)):
         for write in (lambda v: v.add_(1), lambda v: v.__setitem__(0, 1), lambda v: v.copy_(v)):
@@ -340,7 +340,7 @@ def test_detach_in_place():
     in_both(lambda library: (
         draw(library, 2, 3).requires_grad_().max(1)[0].detach_(),
         (draw(library, 3).requires_grad_() * 2).detach_()))
-    y = tinytensor.ones(3, requires_grad=True) * 1  # PyTorch refuses a view
+    y = tinytensor.ones(3, requires_grad=True) * 1  # PyTorch does not allow this for a view
     view = y[:2].detach_()
     assert not view.requires_grad and not view._is_view() and y.requires_grad
     assert view.data_ptr() == y.data_ptr()
@@ -366,7 +366,7 @@ def test_a_view_of_a_view_costs_the_same_at_any_depth(view):
         assert max(took[-5:]) <= 2 * max(took[10:20]) + 500
 
 
-# ---------------------------------------------------------------- results that programs write to
+# ---------------------------------------------------------------- writes into results
 
 
 @in_turn("program", [
@@ -391,7 +391,7 @@ def test_results_may_be_written_before_backward(program, kernels):
 
 @in_turn("kind, states", [("GRU", 1), ("LSTM", 2), ("RNN", 1), ("GRUCell", 1), ("LSTMCell", 2)])
 def test_states_may_be_written_before_backward(kind, states, kernels):
-    """As where an episode ends, whose states a program sets to zero."""
+    """Programs set states to zero at the end of an episode."""
     def run(library):
         model = getattr(library.nn, kind)(4, 3).double()
         with library.no_grad():
@@ -419,7 +419,7 @@ def test_states_may_be_written_before_backward(kind, states, kernels):
 
 
 def test_statistics_may_be_updated_before_backward():
-    """PyTorch refuses that."""
+    """PyTorch raises in backward."""
     found = []
     for update in (0, 1):
         model = tinytensor.nn.BatchNorm1d(2).double().eval()
@@ -433,7 +433,7 @@ def test_statistics_may_be_updated_before_backward():
 
 
 def test_a_product_of_what_was_overwritten_is_refused():
-    """PyTorch's kron does not notice that its input was overwritten: the gradient is wrong."""
+    """PyTorch's kron does not notice the overwritten input, and its gradient is wrong."""
     x = draw(tinytensor, 2, 2).requires_grad_()
     y = x * 1
     product = tinytensor.kron(y, y)
@@ -483,7 +483,7 @@ def test_memory_is_shared_with_numpy_and_not_the_array_object():
 
 # ---------------------------------------------------------------- memory and order of all results
 
-# The order of the dims of these results in memory depends on how the operation is computed.
+# The memory order of these results depends on the implementation.
 ANY_ORDER = {
     "einsum": "a product of permuted operands", "svd": "Vh transposed",
     "nn.functional.scaled_dot_product_attention": "in the order of the query, as the kernel has it",
@@ -491,7 +491,7 @@ ANY_ORDER = {
 
 
 def laid_out(array: Any, order: str) -> Any:
-    """The same numbers in another order in memory, or with gaps."""
+    """The same array with another memory order, or with gaps."""
     if order == "transposed":
         return numpy.ascontiguousarray(array.T).T
     if order == "permuted" and array.ndim > 2:
@@ -505,7 +505,7 @@ def laid_out(array: Any, order: str) -> Any:
 
 def called(library: Any, entry: Entry, sample: S, order: str = "",
            ) -> tuple[list[Any], list[Any]]:
-    """(inputs, results) of a sample whose arrays lie in memory in that order."""
+    """(inputs, results) of a sample whose arrays have this memory order."""
     inputs: list[Any] = []
 
     def convert(x: Any) -> Any:
@@ -543,7 +543,7 @@ def test_results_share_memory_and_lie_in_order_where_pytorch_has_it(entry, sampl
     for order in ("", "transposed", "permuted", "sliced"):
         try:
             theirs, expected = called(torch, entry, sample, order)
-        except RuntimeError:  # a view that these strides do not allow
+        except RuntimeError:  # these strides do not allow the view
             continue
         mine, results = called(tinytensor, entry, sample, order)
         for a, b in zip(results, expected, strict=True):
@@ -554,7 +554,7 @@ def test_results_share_memory_and_lie_in_order_where_pytorch_has_it(entry, sampl
             assert a.is_contiguous() or not b.is_contiguous() or entry.key in ANY_ORDER, order
 
 
-# These results are what the rule saves, and PyTorch saves something else.
+# The rules of these operations save the result. PyTorch's do not.
 SAVED_RESULTS = {
     "pdist": "its reference stacks norms",
     "nn.functional.scaled_dot_product_attention": "of 4 dims, with batch dims that broadcast",
@@ -566,7 +566,7 @@ SAVED_RESULTS = {
 
 
 def written(library: Any, entry: Entry, sample: S) -> list[Any]:
-    """The gradients of twice the results, which were doubled in place."""
+    """The gradients after the results have been doubled in place."""
     leaves: list[Any] = []
 
     def convert(x: Any) -> Any:
@@ -606,9 +606,9 @@ def test_results_may_be_written_where_pytorch_allows_it(entry, sample):
 
 
 class RandomProgram:
-    """Statements on views and writes, drawn with a seed, run by both libraries in turn.
+    """Random views and writes, run by both libraries one statement at a time.
 
-    PyTorch's tensors decide which statements fit. `variables` has the same Tensors for both.
+    PyTorch's tensors decide which statements are possible. `variables` holds the Tensors of each.
     """
 
     def __init__(self, seed: int):
@@ -624,14 +624,14 @@ class RandomProgram:
         return among[int(self.rng.integers(len(among)))]
 
     def statement(self) -> tuple[str, bool, Callable[[Any, list[Any]], Any]]:
-        """A statement in words, whether nothing is recorded, and what it does."""
+        """A statement: its description, whether it runs under no_grad, and its function."""
         number = int(self.rng.integers(len(self.variables[torch])))
         x = self.variables[torch][number]
         kind = self.choose(("view", "view", "compute", "write", "write", "write", "reshape"))
         if kind == "reshape" and not self.reshapes_in_place:
             kind = "write"
         name, function = self.choose(getattr(self, f"{kind}s")(x))
-        # PyTorch does not follow views that were made, and shapes that were changed, under no_grad.
+        # PyTorch does not track views made, or shapes changed, under no_grad.
         quiet = kind == "write" and bool(self.rng.random() < 0.2)
         return f"{name} of {number}" + " under no_grad" * quiet, quiet, (
             lambda library, variables: function(library, variables[number], variables))
@@ -688,8 +688,8 @@ class RandomProgram:
                  ("masked_fill_", lambda lib, x, v: x.masked_fill_(x > 0.2, 0.1)),
                  ("[mask] =", lambda lib, x, v: x.__setitem__(x.detach() < 0, 0.4))]
         if not self.reshapes_in_place and not x._is_view():
-            # After a change of shape, and for a view, PyTorch decides by versions of memory when
-            # the hook moves to another node.
+            # After a change of shape, and for views, the version of the memory decides when PyTorch
+            # moves the hook to another node.
             found.append(("retain_grad", lambda lib, x, v: x.retain_grad()))
         if x.ndim and x.shape[0]:
             i = int(self.rng.integers(x.shape[0]))
@@ -712,7 +712,7 @@ class RandomProgram:
         return found
 
     def run(self, length: int = 12) -> None:
-        """Runs statements until PyTorch refuses one, and compares all Tensors; then backward."""
+        """Runs statements and compares all Tensors, then gradients. Ends if PyTorch refuses one."""
         for _ in range(length):
             text, quiet, function = self.statement()
             self.text.append(text)
@@ -722,7 +722,7 @@ class RandomProgram:
                     with library.set_grad_enabled(not quiet):
                         results.append(function(library, self.variables[library]))
                 except RuntimeError:
-                    if library is torch:  # at a write that it refuses its own rules end
+                    if library is torch:  # ends the program
                         return
                     raise
             theirs, mine = results
@@ -737,7 +737,7 @@ class RandomProgram:
         for mine, theirs in zip(*(self.variables[library] for library in LIBRARIES), strict=True):
             try:
                 wanted = theirs.requires_grad
-            except RuntimeError:  # a view made under no_grad, whose base was written since
+            except RuntimeError:  # a no_grad view whose base was written to
                 continue
             assert mine.requires_grad == wanted
             numpy.testing.assert_allclose(values(mine), values(theirs), 1e-9, 1e-12, strict=True)
@@ -749,7 +749,7 @@ class RandomProgram:
                 variables = [x for x in self.variables[library] if x.requires_grad]
                 sum((x * numbered(library, x)).sum() for x in variables).backward()
             except RuntimeError:
-                if library is torch:  # it saved more than we do
+                if library is torch:  # it saved an overwritten result
                     return
                 raise
             found[library] = [leaf.grad for leaf in self.leaves[library]] + [

@@ -1,4 +1,4 @@
-"""Drawings of the graphs of Tensors."""
+"""Drawings of graphs of Tensors."""
 
 from __future__ import annotations
 

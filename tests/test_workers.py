@@ -1,4 +1,4 @@
-"""Worker processes of the DataLoader: copies, seeds, shared memory, errors, endings, resuming."""
+"""Worker processes of the DataLoader: copies, seeds, shared memory, errors, shutdown, resuming."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_workers_have_the_settings_of_the_program(method: str,
 def test_persistent_workers() -> None:
     both = loader(loading.Probe(), persistent_workers=True)
     one = columns(both)
-    next(iter(both))  # an epoch that is left: its batches do not come in the next
+    next(iter(both))  # an unfinished epoch leaves no batches to the next
     two = columns(both)
     assert set(one["pid"]) == set(two["pid"]) and max(two["calls"]) > 4
     assert two["i"] == list(range(8)) and one["seed"] == two["seed"]
@@ -146,7 +146,7 @@ def test_streams_that_workers_divide() -> None:
 
 @pytest.mark.parametrize("size", [3, transfer.MIN_SHARED])
 def test_datasets_that_change_their_arrays(size: int) -> None:
-    """A large array of the dataset is in shared memory; what a worker writes is its own."""
+    """Large arrays of a dataset are in shared memory. Writes of a worker stay private."""
     dataset = loading.Changing(size)
     for _ in range(2):
         assert [b.max().item() for b in loader(dataset)] == [2.0, 2.0]
@@ -167,7 +167,7 @@ def test_batches_through_shared_memory() -> None:
     for i, (image, rest) in enumerate(iterator):
         assert float(image.min()) == float(image.max()) == i and image.flags.writeable
         assert rest["label"] == f"{i}" and rest["x"].tolist() == list(range(i, 9))
-        if i < 10:  # the memory of a batch that is gone is used again
+        if i < 10:  # the memory of freed batches is reused
             assert segments() <= 6
             continue
         image += 0.5
@@ -205,7 +205,7 @@ def test_tensors_on_a_gpu_are_refused(gpu: Any) -> None:
 
 
 def test_exceptions_of_workers() -> None:
-    """They keep their type, carry the worker's traceback, and the iteration can go on."""
+    """Errors keep their type and the worker's traceback, and the iteration can continue."""
     iterator = iter(loader(loading.Faulty(missing=0, awkward=1, local=2), 1))
     with pytest.raises(KeyError) as caught:
         next(iterator)
@@ -267,14 +267,14 @@ def test_contexts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_other_ways_to_start() -> None:
-    """With "fork" nothing is pickled on the way to the worker."""
+    """With "fork", the dataset is not pickled."""
     assert [b.item() for b in DataLoader(
         [1, 2], num_workers=1, multiprocessing_context="spawn")] == [1, 2]
     assert [*loader([1, 2], 1, multiprocessing_context="fork",
                     collate_fn=lambda batch: batch)] == [[1], [2]]
 
 
-# ---------------------------------------------------------------- endings
+# ---------------------------------------------------------------- shutdown
 
 
 PROGRAM = """
@@ -305,7 +305,7 @@ def stuck(tmp_path: Path, then: str, options: str = "") -> subprocess.Popen[str]
 
 
 def test_stuck_workers_end_with_the_program(tmp_path: Path) -> None:
-    """The program ends, is interrupted or killed, with processes or threads that do not answer."""
+    """The program ends, is interrupted or is killed while its workers do not respond."""
     folders = [tmp_path / name for name in ("thread", "interrupt", "kill")]
     for folder in folders:
         folder.mkdir()
@@ -359,7 +359,7 @@ def test_iterators_that_are_dropped() -> None:
 
 @pytest.mark.parametrize(("persistent", "cut"), [(False, 3), (True, 3), (True, 1), (True, 5)])
 def test_resuming_with_every_generator(persistent: bool, cut: int) -> None:
-    """In the middle of the second epoch, with one worker that has delivered nothing, or between."""
+    """Resumes in the second epoch, also before one worker has delivered, or between epochs."""
     def plain(batches: Any) -> dict[str, list[Any]]:
         return {k: v for k, v in columns(batches).items() if k not in ("pid", "calls")}
 
