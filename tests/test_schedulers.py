@@ -109,7 +109,7 @@ CASES: list[tuple[str, Any]] = [
         simple("LinearLR", total_iters=10), simple("CosineAnnealingLR", 15, eta_min=0.02),
         simple("MultiplicativeLR", lambda epoch: 0.98))),
 ]
-# A SequentialLR that begins with a composed schedule steps it while it is made, as in PyTorch.
+# A SequentialLR that begins with several schedules steps them while it is made, as in PyTorch.
 early = pytest.mark.filterwarnings(r"ignore:.*lr_scheduler\.step.* before")
 schedules = pytest.mark.parametrize(
     "make", [pytest.param(make, id=name, marks=[early] * ("of several" in name))

@@ -1,4 +1,4 @@
-"""python -m tests.fuzz: runs random programs for some time, and prints those that differ."""
+"""python -m tests.fuzz: runs random programs for some minutes, and prints those that differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import re
 import time
 from typing import Any
 
-for _library in ("OMP", "OPENBLAS", "MKL"):  # before NumPy is imported: the arrays are small
+for _library in ("OMP", "OPENBLAS", "MKL"):  # set before NumPy is imported
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 from tinytensor.arrays.dispatch import KernelSettings, use_kernels  # noqa: E402
@@ -23,8 +23,8 @@ from .known import FAULTS  # noqa: E402
 from .programs import printed  # noqa: E402
 from .shrink import shrink  # noqa: E402
 
-HANGS = 120.0  # seconds after which a program counts as one that does not end
-SHOWN = 2  # programs of one kind of difference that are shrunk and printed
+HANGS = 120.0  # timeout of a program in seconds
+SHOWN = 2  # maximum number of programs that are printed for each kind of difference
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
 
 def series(seed: int, number: int, end: float, features: list[str],
            kinds: collections.Counter[tuple[str, ...]]) -> int:
-    """Runs programs in a process of its own, since one may crash or hang; number of the next."""
+    """Runs programs in a subprocess until one crashes or hangs. Returns the next number."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     child = multiprocessing.get_context("fork").Process(
         target=run_programs, args=(sender, seed, number, end, features, kinds))
@@ -81,7 +81,7 @@ def series(seed: int, number: int, end: float, features: list[str],
 
 def run_programs(sender: Any, seed: int, number: int, end: float, features: list[str],
                  kinds: collections.Counter[tuple[str, ...]]) -> None:
-    """Runs programs until the time is over, and prints those that differ."""
+    """Runs programs until the time `end`, and prints those that differ."""
     while time.monotonic() < end:
         sender.send((number, None))
         program = generate(seed, number, features)

@@ -1,8 +1,8 @@
-"""Whether a program leaves the same in its variables under tinytensor as under PyTorch.
+"""Compares the variables of a program under tinytensor and under PyTorch.
 
-Two correct libraries differ by rounding, and a program may magnify that without bound. So values
-that differ by more than a few roundings are compared with how far PyTorch itself moves if it
-computes in float64, or if its inputs change in their last digit.
+Two correct libraries differ by rounding errors, and a program may amplify them without bound. So a
+larger difference is compared with the change of PyTorch's own results when it computes in float64,
+or when the last digit of its inputs changes.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ import tinytensor
 from .known import meant
 from .programs import UNREADABLE, Program, Run, Seen, run
 
-# What a few operations may round off, and how much the last digit of an input is, by the
-# narrowest dtype in a program.
+# The relative rounding error of a few operations, and the relative size of the last digit of an
+# input, by the narrowest dtype in a program.
 TOLERANCE = {"float16": 4e-3, "float32": 2e-5, "float64": 1e-10}
 LAST_DIGIT = {"float16": 2.0**-10, "float32": 2.0**-22, "float64": 2.0**-50}
 PERTURBED_RUNS = 12
-MARGIN = 30.0  # a library may be this much worse than PyTorch moves
+MARGIN = 30.0  # allowed difference, in multiples of the change of PyTorch's results
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The first thing in which the two runs of a program differ."""
+    """The first difference between two runs of a program."""
 
-    line: int  # len(program): what is left at the end
-    what: str  # "error", "dtype", "shape", "values", ...; "grad" in front for a gradient
+    line: int  # len(program) means the final state
+    what: str  # "error", "dtype", "shape", "values", ...; with the prefix "grad" for a gradient
     name: str
     ours: Any
     theirs: Any
 
     @property
     def kind(self) -> tuple[str, ...]:
-        """What a shorter program must have in common to show the same difference."""
+        """Two programs show the same difference if their kinds are equal."""
         return (self.what, *(re.sub(r"\d+|v\d+", "#", f"{type(e).__name__}: {e}")[:30]
                              if isinstance(e, Exception) else "" for e in (self.ours, self.theirs)))
 
@@ -54,14 +54,14 @@ class Difference:
 
 
 def difference(program: Program, excuse: bool = True) -> Difference | None:
-    """The first difference between the two libraries that is neither rounding nor meant."""
+    """The first difference between the libraries that is neither rounding nor intended."""
     ours, theirs = run(program, tinytensor), run(program, torch)
     precision = narrowest(theirs)
     for line, what, name, a, b in differences(ours, theirs, TOLERANCE[precision]):
         if what.endswith(("values", "shape", "numbers")) \
                 and by_rounding(program, precision, largest(theirs), line, name, a, b):
             if what.endswith("shape"):
-                return None  # what follows depends on rounding too
+                return None  # later lines depend on rounding too
             continue
         found = Difference(line, what, name, a, b)
         reason = meant(program, found) if excuse else None
@@ -96,7 +96,7 @@ def flat(values: list[Any]) -> Iterator[Any]:
 
 
 def differences(ours: Run, theirs: Run, tolerance: float) -> Iterator[tuple[Any, ...]]:
-    """(line, what, name, ours, theirs) of all that differs, in order."""
+    """(line, what, name, ours, theirs) of each difference, in order."""
     for i, errors in enumerate(zip(ours.errors, theirs.errors, strict=True)):
         if (errors[0] is None) != (errors[1] is None):
             yield i, "error", "", *errors
@@ -135,7 +135,7 @@ def _unequal(line: int, name: str, a: Any, b: Any, tolerance: float) -> Iterator
 
 
 def close(a: Any, b: Any, tolerance: float, slack: Any = 0.0) -> bool:
-    """Elementwise, to within `tolerance` of the largest element of b, and `slack`."""
+    """Whether all |a - b| are at most `tolerance` times the largest element of b, plus `slack`."""
     return bool(_close(a, b, tolerance, slack).all())
 
 
@@ -154,9 +154,9 @@ def _close(a: Any, b: Any, tolerance: float, slack: Any = 0.0) -> Any:
 
 def by_rounding(program: Program, precision: str, scale: float, line: int, name: str,
                 a: Any, b: Any) -> bool:
-    """Whether PyTorch's own result moves as much if it rounds elsewhere.
+    """Whether PyTorch's own result changes as much when its rounding changes.
 
-    A last digit of `scale`, the largest number in the program, is rounding too.
+    The last digit of `scale`, the largest number in the program, counts as rounding too.
     """
     exact = _value(run(program, exact_torch()), line, name)
     digit = LAST_DIGIT[precision]
@@ -171,7 +171,7 @@ def by_rounding(program: Program, precision: str, scale: float, line: int, name:
         return False
     tolerance = TOLERANCE[precision]
     if exact is not None and exact.dtype.kind == "f" and theirs.dtype.kind == "f":
-        exact = exact.astype(theirs.dtype)  # beyond the range of float16 is inf
+        exact = exact.astype(theirs.dtype)  # overflows to inf in float16
     if theirs.dtype.kind != "f":
         unstable = numpy.zeros(theirs.shape, dtype=bool)
         for other in others:
@@ -184,18 +184,18 @@ def by_rounding(program: Program, precision: str, scale: float, line: int, name:
             same = (other == theirs) | (numpy.isnan(other) & numpy.isnan(theirs))
             spread = numpy.maximum(spread, numpy.where(same, 0.0, distance))
     spread = numpy.where(numpy.isnan(spread), numpy.inf, spread)
-    # Rounding in one element may show in another as well: of a sum, all elements count.
+    # Rounding of one element can affect the others, so the largest change counts for all.
     most = spread[numpy.isfinite(spread)].max(initial=0.0)
     slack = MARGIN * numpy.maximum(spread, most) + LAST_DIGIT[precision] * scale
     good = _close(ours, theirs, tolerance, slack)
     good |= numpy.isinf(spread)
     if exact is not None:
-        good |= _close(ours, exact, tolerance)  # PyTorch overflows where we do not
+        good |= _close(ours, exact, tolerance)  # PyTorch may overflow alone
     return bool(good.all())
 
 
 def _value(done: Run, line: int, name: str) -> Any:
-    """The array that a variable has after a line of another run, if the run got there."""
+    """The array of a variable after a line of another run, or None if it has none there."""
     base, *positions = re.findall(r"[^\[\]]+", name)
     held = done.state if line == len(done.assigned) else done.assigned[line]
     value = held.get(base)
@@ -220,7 +220,7 @@ class _Stand:
 
 
 def exact_torch() -> Any:
-    """PyTorch, which computes in float64 whatever a program says."""
+    """PyTorch with float64 in place of float16 and float32."""
     def tensor(data: Any, dtype: Any = None, **options: Any) -> Any:
         made = torch.tensor(data, dtype=dtype, **options)
         return made.detach().double().requires_grad_(made.requires_grad) \
@@ -231,9 +231,9 @@ def exact_torch() -> Any:
 
 
 def perturbed_torch(relative: float, seed: int) -> Any:
-    """PyTorch, whose `tensor` changes the last digit of numbers.
+    """PyTorch with a `tensor` that changes the last digit of numbers.
 
-    Integers are left alone: what happens exactly at 0 or at a tie is not rounding.
+    Integral numbers do not change, because the behaviour at 0 or at a tie is not rounding.
     """
     rng = random.Random(seed)
 
@@ -248,7 +248,7 @@ def perturbed_torch(relative: float, seed: int) -> Any:
 
 
 def nudge(relative: float, seed: int) -> Callable[[Any], None]:
-    """Changes the last digit of results, of equal ones differently."""
+    """A function that changes the last digit of results, each element at random."""
     rng = numpy.random.default_rng(seed)
 
     def change(value: Any) -> None:

@@ -1,8 +1,8 @@
 """Random programs.
 
 A program is written line by line while PyTorch runs it, so that each line can use the shapes and
-dtypes of what the earlier ones made. A line that raises under PyTorch is mostly thrown away, and
-sometimes kept: then it must raise under both.
+dtypes of earlier results. A line that raises under PyTorch is usually dropped. If it is kept, it
+must raise under both libraries.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .programs import Program, execute, namespace, targets
 FEATURES = ("float16", "numpy_scalars", "views", "inplace", "inplace_views", "index", "no_grad",
             "detach", "hooks", "strides", "edges", "errors", "backward", "optimizers")
 
-# Operations whose results may rightly differ.
+# Operations whose results may differ in correct libraries.
 LEFT_OUT = {
     "random": "dropout alpha_dropout feature_alpha_dropout dropout1d dropout2d dropout3d "
               "gumbel_softmax rrelu",
@@ -33,17 +33,17 @@ LEFT_OUT = {
     "reads beyond its memory in PyTorch if lengths do not fit": "ctc_loss",
     "arbitrary in the last digit of an element": "matrix_rank",
 }
-# PyTorch says that what they are written to in place requires grad, though they have no gradient.
+# In PyTorch, the result of their in-place forms requires grad although they have no gradient.
 COMPARISONS = ("eq ne lt le gt ge not_equal less less_equal greater greater_equal logical_and "
                "logical_or logical_xor logical_not").split()
 DTYPES = ("float64", "float32", "float16", "int64", "int32", "uint8", "int8", "int16", "bool")
 FLOATS = ("float32", "float64", "float16")
-TOO_MANY = 400  # elements: larger results are not used
-LARGEST = 1e4  # beyond it overflow, not the operations, decides
+TOO_MANY = 400  # results with more elements are not used
+LARGEST = 1e4  # results with larger numbers are not used, since they soon overflow
 
 
 class Calls:
-    """The calls that can be generated, one of the table's samples each."""
+    """The calls that can be generated, each from a sample of the table."""
 
     def __init__(self) -> None:
         left_out = {name for names in LEFT_OUT.values() for name in names.split()}
@@ -117,8 +117,8 @@ class Generator:
     """Writes one program.
 
     Args:
-        rng: what decides; the same one writes the same program.
-        features: those of FEATURES that may occur.
+        rng: random generator. The same state writes the same program.
+        features: the members of FEATURES that may occur.
     """
 
     def __init__(self, rng: random.Random, features: Iterable[str] = FEATURES):
@@ -155,7 +155,7 @@ class Generator:
         return (not feature or feature in self.features) and self.rng.random() < probability
 
     def emit(self, line: str) -> bool:
-        """Runs a line and adds it to the program if it works. Whether it did."""
+        """Runs a line, adds it to the program if it works, and returns whether it worked."""
         if self.chance(0.05, "no_grad"):
             line = f"with torch.no_grad(): {line}"
         error = execute(line, self.names)
@@ -171,7 +171,7 @@ class Generator:
         return False
 
     def assign(self, expression: str) -> bool:
-        """Emits `v1 = expression`, with as many variables as there are results."""
+        """Emits `v1 = expression`, with one variable per result."""
         self.count += 1
         name = f"v{self.count}"
         before = len(self.lines)
@@ -195,14 +195,14 @@ class Generator:
                 if name[0] == "v" and isinstance(x, torch.Tensor) and readable(x) and wanted(x)]
 
     def variable(self, wanted: Callable[[Any], bool] = lambda x: True) -> str | None:
-        """A variable, rather a late one."""
+        """A random variable. Later ones are more likely."""
         names = self.variables(wanted)
         if not names:
             return None
         return names[max(self.rng.randrange(len(names)), self.rng.randrange(len(names)))]
 
     def is_written(self, x: Any) -> bool:
-        """What may be written in place."""
+        """Whether a line may write to the variable in place."""
         if x.requires_grad and x.is_leaf and not self.chance(0.1):
             return False
         if overlaps_itself(x) and not self.chance(0.1, "errors"):
@@ -217,7 +217,7 @@ class Generator:
                                  low=0 if kind == "int" else -2.0, high=4))
 
     def tensor(self, spec: TensorSample) -> str:
-        """A new leaf with values as a sample asks for."""
+        """A new leaf with values from a sample's specification."""
         values = spec.make(self.numpy_rng)
         dtype = ""
         if spec.kind == "float":
@@ -250,7 +250,7 @@ class Generator:
         return f"v{self.count}"
 
     def strided(self, data: Any) -> tuple[Any, str]:
-        """Larger data, and a view of it that has the values of `data`."""
+        """Other data, and the source text of a view of it that has the shape of `data`."""
         which = self.rng.randrange(4)
         if which == 0 and data.ndim > 1:
             return data.swapaxes(0, -1), ".transpose(0, -1)"
@@ -268,7 +268,7 @@ class Generator:
         return self.as_numpy(number)
 
     def as_numpy(self, value: Any) -> str:
-        """A number, sometimes as one of NumPy's."""
+        """The source text of a number, sometimes as a NumPy scalar."""
         if self.numpy_scalars and self.chance(0.4):
             if type(value) is int:
                 return f"np.{self.rng.choice(('int64', 'int32'))}({value})"
@@ -279,9 +279,9 @@ class Generator:
     # ------------------------------------------------------------ kinds of lines
 
     def fill(self, template: str) -> str | None:
-        """A template with variables, dims, numbers and indices in place of its fields."""
+        """Replaces the fields of a template by variables, dims, numbers and indices."""
         wanted: Callable[[Any], bool] = self.is_written if template in WRITES else lambda x: True
-        if template in RESHAPES:  # PyTorch computes with the shape that a graph does not know of
+        if template in RESHAPES:  # PyTorch's graph does not learn the new shape
             wanted = lambda x: not x.requires_grad  # noqa: E731
         x = self.variable(wanted)
         if x is None:
@@ -409,8 +409,8 @@ class Generator:
                 return
 
     def arguments(self, sample: S, shape: Any) -> str | None:
-        """The arguments of a sample as text, with variables or new leaves for its Tensors; of
-        `shape` if it is given.
+        """The arguments of a sample as text. Variables or new leaves, of `shape` if it is given,
+        replace its Tensors.
         """
         try:
             parts = [self.argument(value, shape) for value in sample.args]
@@ -438,7 +438,7 @@ class Generator:
         raise TypeError(f"no text for {value!r}")
 
     def changed(self, number: float) -> float:
-        """A number of a sample, sometimes another one."""
+        """A number of a sample, sometimes replaced by another one."""
         if self.chance(0.06):
             return type(number)(self.rng.choice((0, 1, -1, 2, 3)))
         if isinstance(number, float) and self.chance(0.1):
@@ -446,7 +446,7 @@ class Generator:
         return number
 
     def fitting(self, spec: TensorSample, shape: Any) -> str:
-        """A variable, perhaps a new one, that can take the place of a sample's Tensor."""
+        """A variable, possibly a new one, that can replace a sample's Tensor."""
         if self.chance(0.05):
             any_one = self.variable()
             if any_one:
@@ -479,7 +479,7 @@ class Generator:
 
     def refitted(self, spec: TensorSample, shape: tuple[int, ...],
                  fits: Callable[[Any], bool]) -> str | None:
-        """A variable made from one of another shape."""
+        """A new variable of this shape, reshaped from another one."""
         count = int(numpy.prod(shape, dtype=int))
         if not count or self.chance(0.3):
             return None
@@ -520,7 +520,7 @@ class Generator:
         self.emit(f"torch.optim.{method.format(leaf)}.step()")
 
     def end(self) -> None:
-        """Gradients of some of the results."""
+        """Emits a backward of some of the results."""
         for _ in range(self.rng.choice((0, 1, 1, 1, 2))):
             out = self.output()
             if out is None:
@@ -529,7 +529,7 @@ class Generator:
 
 
 def overlaps_itself(x: Any) -> bool:
-    """Whether two elements lie at one place, as those of `unfold` may."""
+    """Whether two elements may share memory, as in results of `unfold`."""
     steps = sorted((step, n) for step, n in zip(x.stride(), x.shape, strict=True) if n > 1)
     return any(step == 0 for step, _ in steps) or any(
         step < (n - 1) * smaller + 1 for (smaller, n), (step, _) 
@@ -537,7 +537,7 @@ def overlaps_itself(x: Any) -> bool:
 
 
 def readable(x: Any) -> bool:
-    """Whether PyTorch can tell a view's place in the graph."""
+    """Whether PyTorch can compute the grad_fn of a view."""
     try:
         return x.grad_fn is None or True
     except RuntimeError:
@@ -545,7 +545,7 @@ def readable(x: Any) -> bool:
 
 
 def usable(value: Any) -> bool:
-    """Whether a result is small enough, in both senses, to go on with."""
+    """Whether a result has few enough elements, and small enough numbers, for later lines."""
     if isinstance(value, list | tuple):
         return all(map(usable, value))
     if not isinstance(value, torch.Tensor):
@@ -558,13 +558,13 @@ def usable(value: Any) -> bool:
 
 
 def elementwise(entry: Entry) -> bool:
-    """Whether an operation takes every shape."""
+    """Whether an operation accepts every shape."""
     shapes = {sample.args[0].shape for sample in entry.samples
               if sample.args and isinstance(sample.args[0], TensorSample)}
     return () in shapes and (0, 3) in shapes
 
 
 def generate(seed: int, number: int, features: Iterable[str] = FEATURES) -> Program:
-    """The program with a number in the series of a seed."""
+    """The program with this seed and number."""
     rng = random.Random(f"{seed}:{number}")
     return Generator(rng, features).program(rng.randrange(3, 14))

@@ -1,4 +1,4 @@
-"""Differences from PyTorch that are meant, each with a program that shows it."""
+"""Intended differences from PyTorch, each with a program that shows it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .programs import execute, namespace, variables
 
 @dataclass(frozen=True)
 class Known:
-    """A difference that is no fault.
+    """A difference that is not a fault.
 
-    reason    why
-    program   the shortest program that shows it; a test holds that it still does
-    what      the kind of difference, a regular expression
-    line      of the line at which it shows, a regular expression
-    ours      of our error, a regular expression
-    theirs    of PyTorch's error, a regular expression; ours and theirs may also be values
-    anywhere  of a line of the program, a regular expression
-    ends      whether what follows in a program cannot be compared
+    reason    why the libraries differ
+    program   the shortest program that shows the difference; a test runs it
+    what      regular expression for the kind of difference
+    line      regular expression for the line that differs
+    ours      regular expression for the error or value of tinytensor
+    theirs    regular expression for the error or value of PyTorch
+    anywhere  regular expression for some part of the program
+    ends      whether the rest of the program cannot be compared
     """
 
     reason: str
@@ -230,8 +230,8 @@ KNOWN = [
 ]
 
 
-# Faults that are not mended yet: the suite passes over them, and this list should be empty.
-# `python -m tests.fuzz --mended` prints those that do not differ any more.
+# Faults that are not fixed yet. The fuzzer ignores them, and this list should be empty.
+# `python -m tests.fuzz --mended` prints those that no longer differ.
 FAULTS = [
     Known("A result that shares memory where PyTorch's does not.",
           ("v1 = torch.ones(1, 1, 1)", "v2 = torch.nn.functional.channel_shuffle(v1, 1)"),
@@ -287,7 +287,7 @@ OVERLAP = Known("What is read and what is written overlap, so the order of the e
 
 
 def meant(program: tuple[str, ...], difference: Any) -> Known | None:
-    """The entry that excuses a difference."""
+    """The entry that excuses a difference, or None."""
     found = next((known for known in KNOWN + FAULTS if known.covers(program, difference)), None)
     if found is None and "values" in difference.what and overlaps(program[:difference.line + 1]):
         return OVERLAP
@@ -296,12 +296,12 @@ def meant(program: tuple[str, ...], difference: Any) -> Known | None:
 
 ASSIGNS = re.compile(r"(?:with .*: )?v\d+(, v\d+)*,? = ")
 WRITES = re.compile(r"(?:with .*: )?(v\d+)(.*?)(?:\w_\(| \W?\W?= )")
-# Operations that read other elements than the one they write, so that a Tensor overlaps itself.
+# Operations that read other elements than the one that they write.
 ELSEWHERE = re.compile(r"masked_scatter|unfold|put_|mm_|mv_|addr_|\.t\(\)|index|\[")
 
 
 def overlaps(program: tuple[str, ...]) -> bool:
-    """Whether a line writes to memory that it also reads, at other places."""
+    """Whether a line writes to memory that it also reads at other positions."""
     names = namespace(torch)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

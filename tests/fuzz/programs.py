@@ -1,4 +1,4 @@
-"""Programs, and what they leave in their variables under one library or another."""
+"""Runs programs under either library and records their variables."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import tinytensor
 
 Program = tuple[str, ...]
 
-# Weights that differ, so that the gradient of every element is another; in float64, in which the
-# sum of float16 elements does not overflow.
+# Different weights give each element a different gradient. In float64, a sum of float16 elements
+# does not overflow.
 PREAMBLE = """\
 def weighted_sum(x):
     weights = torch.linspace(0.5, 1.5, x.numel(), dtype=torch.float64)
@@ -30,7 +30,7 @@ def weighted_sum(x):
 
 @dataclass(frozen=True)
 class Seen:
-    """A Tensor as it was after a line."""
+    """A snapshot of a Tensor."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -49,8 +49,8 @@ UNREADABLE = object()
 
 @dataclass
 class Run:
-    """What a program did: the error of each line or None, what it assigned, the variables that
-    share memory with that, and the last state.
+    """For each line of a program: its error or None, the assigned variables, and the variables
+    that share memory with them. Also the final state.
     """
 
     errors: list[Exception | None]
@@ -107,7 +107,7 @@ def execute(line: str, names: dict[str, Any]) -> Exception | None:
 
 def avoid_crash(line: str, names: dict[str, Any]) -> None:
     """PyTorch 2.13 crashes when a hook is registered on a view that was written to through
-    `detach()`, unless its grad_fn has been computed anew before.
+    `detach()`, unless its grad_fn has been recomputed first.
     """
     match = re.match(r"(?:with .*: )?(v\d+)\.(?:register_hook|retain_grad)\(", line)
     if match and isinstance(names.get(match[1]), torch.Tensor):
@@ -128,7 +128,7 @@ def targets(line: str) -> tuple[str, ...]:
 
 @functools.lru_cache(4096)
 def variables(line: str) -> frozenset[str]:
-    """The variables that a line mentions."""
+    """The variables that occur in a line."""
     return frozenset(node.id for node in ast.walk(ast.parse(line))
                      if isinstance(node, ast.Name) and node.id[:1] == "v" and node.id[1:].isdigit())
 
@@ -136,8 +136,7 @@ def variables(line: str) -> frozenset[str]:
 def seen(value: Any) -> Any:
     """A snapshot of a value that later lines cannot change.
 
-    PyTorch raises for the flags of a view whose place in the graph cannot be computed any more:
-    UNREADABLE.
+    It is UNREADABLE for a view whose grad_fn PyTorch cannot compute.
     """
     try:
         return _seen(value)
@@ -161,7 +160,7 @@ def is_tensor(value: Any) -> bool:
 
 
 def memory(tensor: Any) -> Any:
-    """An array on the memory of a Tensor; None for an empty one, or if there is no telling."""
+    """An array that shares memory with a Tensor, or None if it is empty or unreadable."""
     try:
         return tensor.detach().numpy() if tensor.numel() else None
     except RuntimeError:
@@ -169,7 +168,7 @@ def memory(tensor: Any) -> Any:
 
 
 def overlap(a: Any, b: Any) -> bool:
-    """Whether two arrays have an element in common; yes, if that is too hard to tell."""
+    """Whether two arrays share an element. True if this is too expensive to decide."""
     try:
         return bool(numpy.shares_memory(a, b, max_work=10_000))
     except numpy.exceptions.TooHardError:

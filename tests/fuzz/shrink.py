@@ -1,8 +1,7 @@
-"""Makes a program that shows a difference as short and plain as it can be.
+"""Shrinks a program that shows a difference.
 
-Every step proposes many slightly simpler programs and keeps the first that still shows a
-difference of the same kind: fewer lines, then smaller expressions, then smaller Tensors with
-plainer values.
+Every step tries slightly simpler programs, and keeps the first that still shows a difference of the
+same kind: fewer lines, then smaller expressions, then smaller Tensors with simpler values.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from .programs import Program, Seen, run, targets, variables
 
 
 def shrink(program: Program, seconds: float = 20.0) -> Program:
-    """The shortest program that is reached from `program` by steps that keep its difference."""
+    """The shortest program that steps from `program` reach without losing its difference."""
     wanted = difference(program)
     assert wanted is not None, "the program shows no difference"
     tried: set[Program] = set()
@@ -48,7 +47,7 @@ def shrink(program: Program, seconds: float = 20.0) -> Program:
 
 
 def size(program: Program) -> tuple[int, ...]:
-    """What a step must make smaller."""
+    """The size of a program. Every step must reduce it."""
     trees = [ast.parse(line) for line in program]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     literal = sum(isinstance(node, ast.Constant) for node in nodes)
@@ -75,7 +74,7 @@ def without_lines(program: Program) -> Iterator[Program]:
 
 
 def without_names(program: Program) -> Iterator[Program]:
-    """A variable in place of another: of one that was computed from it, or from nothing."""
+    """Replaces a variable by one that it was computed from, or by an earlier one."""
     for i, line in enumerate(program):
         for name in targets(line):
             for other in sorted(variables(line) - {name}):
@@ -88,7 +87,7 @@ def without_names(program: Program) -> Iterator[Program]:
 
 
 def cut_off(program: Program) -> Iterator[Program]:
-    """A literal in place of what was computed, without the lines that are not needed then."""
+    """Replaces a computed value by a literal, and drops lines that are then not needed."""
     for i, line in enumerate(program):
         if len(targets(line)) != 1 or re.match(r"v\d+ = torch\.tensor\(", line):
             continue
@@ -101,7 +100,7 @@ def cut_off(program: Program) -> Iterator[Program]:
 
 
 def needed(program: Program, i: int) -> Program:
-    """Without the lines before `i` whose variables no later line mentions."""
+    """Drops the lines before `i` whose variables no later line uses."""
     wanted = set().union(*(variables(line) for line in program[i:]))
     kept: list[str] = []
     for line in reversed(program[:i]):
@@ -115,7 +114,7 @@ def needed(program: Program, i: int) -> Program:
 
 
 def smaller_tensors(program: Program) -> Iterator[Program]:
-    """All literals shorter along axes of one length; then each alone, and with plainer values."""
+    """Shortens all literals along axes of one length, then each alone, or simplifies values."""
     found = [(i, *literal) for i, line in enumerate(program) if (literal := _literal(line))]
     lengths = sorted({n for _, data, _ in found for n in data.shape}, reverse=True)
     for length, shorter in itertools.product(lengths, (1, 2)):
@@ -146,7 +145,7 @@ def _with(array: Any, at: Any, value: Any) -> Any:
 
 
 def _literal(line: str) -> tuple[Any, tuple[int, int]] | None:
-    """The array in a line's `torch.tensor(...)`, and where its text is."""
+    """The array in a line's `torch.tensor(...)`, and the position of its text."""
     for node in ast.walk(ast.parse(line)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.tensor" and node.args:
             first = node.args[0]
@@ -173,7 +172,7 @@ def _replaced(program: Program, found: list[Any], change: Callable[[Any], Any]) 
 
 
 def simpler_lines(line: str) -> Iterator[str]:
-    """The line with one node of its syntax tree made simpler."""
+    """Lines with one node of the syntax tree simplified."""
     tree = ast.parse(line)
     for number, node in enumerate(ast.walk(tree)):
         for make in _simpler_nodes(node):
@@ -227,7 +226,7 @@ def _drop(node: ast.AST, parts: list[Any], i: int) -> ast.AST:
 
 
 class _Exchange(ast.NodeTransformer):
-    """Puts a node in the place of another."""
+    """Replaces a node by another."""
 
     def __init__(self, old: ast.AST, new: ast.AST):
         self.old, self.new = old, new
@@ -237,7 +236,7 @@ class _Exchange(ast.NodeTransformer):
 
 
 def renamed(program: Program) -> Program:
-    """The variables numbered from 1."""
+    """The program with its variables numbered from 1."""
     order = dict.fromkeys(itertools.chain.from_iterable(
         re.findall(r"\bv\d+\b", line) for line in program))
     numbers = {name: f"v{i}" for i, name in enumerate(order, 1)}

@@ -1,4 +1,4 @@
-"""Runs parts of the torture: `python -m tests.torture [PART ...] --minutes N`."""
+"""Runs attacks: `python -m tests.torture [PART ...] --minutes N`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Damaged and malicious files for every reader, and processes that are killed while they save.
 
-A reader may return something or raise one of its documented errors. It may not raise another one,
-crash, or take more memory or time than its limits. `tests/test_file_limits.py` runs a few hundred
-of these files.
+A reader may return a result or raise one of its documented errors. It may not raise other errors,
+crash, or exceed its limits of memory and time. `tests/test_file_limits.py` reads a few hundred of
+these files.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from tinytensor.utils import data, resume
 files = sys.modules["tinytensor.tensors.files"]
 safetensors = sys.modules["tinytensor.tensors.safetensors"]
 
-TIMES = 10  # the memory that a reader may take, in sizes of the file
-SPARE = 1 << 20  # and in bytes, for files that are small; the reader's own SPARE is set to it too
-SECONDS = 1.0  # a megabyte
-SLACK = 0.5  # seconds for a small file, on a machine that does other things
+TIMES = 10  # memory limit of a reader, in multiples of the file size
+SPARE = 1 << 20  # additional bytes for small files; also replaces the reader's own SPARE
+SECONDS = 1.0  # time limit per megabyte
+SLACK = 0.5  # additional seconds for small files, on a busy machine
 
 
 class Case(NamedTuple):
@@ -49,7 +49,7 @@ class Case(NamedTuple):
     errors: tuple[type[Exception], ...]
 
 
-# ---------------------------------------------------------------- sound files to begin with
+# ---------------------------------------------------------------- valid files
 
 
 def saved(obj: Any) -> bytes:
@@ -81,7 +81,7 @@ def sound_files() -> list[bytes]:
 
 
 def damaged(rng: random.Random, sound: list[bytes]) -> bytes:
-    """A sound file with a few random changes."""
+    """A valid file with a few random changes."""
     content = bytearray(rng.choice(sound))
     for _ in range(rng.choice([1, 1, 1, 2, 5])):
         place = rng.randrange(len(content) + 1)
@@ -121,7 +121,7 @@ def value(rng: random.Random, depth: int = 0) -> Any:
 
 
 def random_header(rng: random.Random) -> bytes:
-    """A header of entries that are nearly right, with random fields in places."""
+    """A header with almost valid entries and some random fields."""
     header: dict[str, Any] = {}
     end = 0
     for _ in range(rng.randrange(6)):
@@ -141,7 +141,7 @@ def random_header(rng: random.Random) -> bytes:
 
 
 def random_structure(rng: random.Random) -> bytes:
-    """A made-up structure of version 2, with the right checksum."""
+    """A random structure of version 2, with the right checksum."""
     array = numpy.zeros(16, numpy.uint8)
     kinds = ["tensor", "leaf", "parameter", "array", "tuple", "dict", "ordered", "flat", "float",
              "flat ordered", "what"]
@@ -169,7 +169,7 @@ def random_structure(rng: random.Random) -> bytes:
 
 
 def dense_text(rng: random.Random) -> bytes:
-    """A few hundred kilobytes of JSON that describe as many objects as they can."""
+    """Up to 300 kilobytes of JSON that describe as many objects as possible."""
     piece = rng.choice([b"[],", b"[[],[]],", b'{"a":[]},', b"1,", b'"a",', b"{},", b'"[[[",',
                         b'"\\"[",'])
     text = b'{"x":[' + piece * (rng.randrange(1, 300_000) // len(piece)) + b"0]}"
@@ -188,7 +188,7 @@ def idx_file(rng: random.Random) -> bytes:
 
 
 def compressed(rng: random.Random, content: bytes) -> bytes:
-    """Gzipped, in places with megabytes of zeros, then perhaps damaged."""
+    """The gzipped content, sometimes with many zeros appended, sometimes damaged."""
     result = gzip.compress(content + bytes(rng.choice([0, 0, 0, 10**5, 10**6])), mtime=0)
     return damaged(rng, [result]) if rng.random() < 0.5 else result
 
@@ -204,7 +204,7 @@ def read_state(path: Path) -> None:
 
 
 def random_state(rng: random.Random) -> bytes:
-    """The states of NumPy's bit generators, of which one value is another."""
+    """The states of NumPy's bit generators with one value replaced."""
     states = {name: resume._plain(getattr(numpy.random, name)(1).state)
               for name in ("MT19937", "Philox", "PCG64")}
     part = states[rng.choice(list(states))]
@@ -224,7 +224,7 @@ IDX, TEXT, CSV, STATE = ((reader, (ValueError,)) for reader in (
 
 
 def cases(seed: int) -> Iterator[Case]:
-    """Files without end."""
+    """An endless series of files."""
     rng, sound = random.Random(seed), sound_files()
     while True:
         yield Case("damaged", damaged(rng, sound), *LOAD)
@@ -240,10 +240,10 @@ def cases(seed: int) -> Iterator[Case]:
 
 
 def fault(case: Case, path: Path) -> str | None:
-    """What is wrong with how a file is read; None if nothing is."""
+    """Describes what went wrong when reading a file, or None."""
     path.write_bytes(case.content)
     size, result = len(case.content), None
-    # A gzipped file may take more: the readers' own limit is 16 MiB of decompressed data.
+    # Gzipped files may take more, since the readers allow 16 MiB of decompressed data.
     bound = TIMES * (size + (16 << 20 if case.kind.endswith("gz") else 0)) + 2 * SPARE
     tracemalloc.start()
     start = time.process_time()
@@ -269,7 +269,7 @@ def fault(case: Case, path: Path) -> str | None:
 
 
 def contents() -> list[Any]:
-    """What the processes save in turn."""
+    """The objects that the processes save in turn."""
     return [{"w": tinytensor.full((n,), float(n)), "n": n} for n in (3, 20_000)]
 
 
@@ -279,7 +279,7 @@ def is_whole(path: Path) -> bool:
 
 
 def forked(work: Callable[[], None]) -> int:
-    """The id of a process that does some work again and again until it is killed."""
+    """Forks a process that repeats `work` until it is killed. Returns its id."""
     child = os.fork()
     if child:
         return child
@@ -296,7 +296,7 @@ def kill(child: int) -> None:
 
 
 def killed_once(folder: Path, rng: random.Random) -> str | None:
-    """Two processes save to one file, and are killed at a random moment."""
+    """Kills two processes that save to one file at a random moment. Describes any failure."""
     path, both = folder / "f.safetensors", contents()
     tinytensor.save(both[0], path)
     children = [forked(lambda: [tinytensor.save(obj, path) for obj in both]) for _ in range(2)]

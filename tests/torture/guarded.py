@@ -1,7 +1,7 @@
-"""Arrays between unreadable pages: all memory of NumPy's arrays, while `guarded` is entered.
+"""Places the memory of all NumPy arrays between unreadable pages, inside `guarded`.
 
-A read or write outside of an array then ends the process. New memory is filled with NaN, so that
-reading what was never written shows up too. By NumPy's C API (PyDataMem_SetHandler) and mmap.
+A read or write outside of an array then ends the process. New memory is filled with NaN to expose
+reads of uninitialised memory. It uses NumPy's C API (PyDataMem_SetHandler) and mmap.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy
 
-SET_HANDLER = 304  # in the table of NumPy's C API
+SET_HANDLER = 304  # index in the table of NumPy's C API
 PAGE = mmap.PAGESIZE
 READ_WRITE, NONE = mmap.PROT_READ | mmap.PROT_WRITE, 0
 PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
@@ -38,7 +38,7 @@ class Handler(ctypes.Structure):
 
 
 class Guard:
-    """Allocates arrays that end, or begin, at an unreadable page."""
+    """Allocates arrays that end or begin at an unreadable page."""
 
     def __init__(self, at_end: bool):
         self.at_end = at_end

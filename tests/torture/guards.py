@@ -1,7 +1,7 @@
 """Every kernel on arrays that end, and on arrays that begin, at an unreadable page.
 
-The calls run in another process, which names each before it makes it: if it dies, the last name is
-that of the kernel. Results are compared with those of the references.
+The calls run in another process, which prints the name of each call first. If the process dies, the
+last name is that of the faulty call. Results are compared with those of the references.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DTYPES = (numpy.float32, numpy.float64)
 
 
 def in_turn(pool: Any, loop: Any, length: int, *args: Any, align: int = 1, least: int = 1) -> None:
-    """Pieces in this thread: two, as threads would take them."""
+    """Runs the loop in two pieces in this thread."""
     middle = length // 2 // align * align
     for start, stop in ((0, middle), (middle, length)):
         if stop > start:
@@ -78,7 +78,7 @@ def operations(rng: random.Random | None,
 
 
 def compared(entry: Any, given: Any, dtype: Any) -> None:
-    """Raises if the kernel gives something else than the reference."""
+    """Raises if the results of the kernel differ from those of the reference."""
     with use_kernels(False):
         expected = evaluate(entry, given, dtype)
     actual = evaluate(entry, given, dtype)
@@ -111,7 +111,10 @@ def steps() -> Iterator[tuple[str, Callable[[], Any]]]:
 
 
 def attack(until: float) -> None:
-    """All calls on both sides, then random ones until then; in float32 only if it is past."""
+    """Runs all calls with guards on both sides, then random calls until the time `until`.
+
+    If this time is already past, only float32 is used.
+    """
     KernelSettings.enabled, KernelSettings.min_work = True, 0
     for name in ("BLAS_THREADS", "BLAS_THREADS_VECTOR", "OUR_THREADS", "OUR_THREADS_VECTOR"):
         setattr(linalg, name, 1)

@@ -1,4 +1,4 @@
-"""Ctrl-C at random moments of training: KeyboardInterrupt arrives, and no state is left changed."""
+"""Ctrl-C at random moments of training raises KeyboardInterrupt and leaves no state changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def run(minutes: float) -> int:
     threads = library.get_threads() if library else 0
     training = Training()
     start = time.perf_counter()
-    for _ in range(20):  # compiles what is to be compiled, and measures it
+    for _ in range(20):  # compiles, then measures the time
         start = time.perf_counter()
         training.step()
         training.other_modes()
@@ -26,7 +26,7 @@ def run(minutes: float) -> int:
     while time.monotonic() < until:
         delay = rng.uniform(1e-5, length)
         try:
-            # Again after a second: an interrupt in a destructor is printed and dropped.
+            # Repeats after a second, because Python drops an interrupt in a destructor.
             signal.setitimer(signal.ITIMER_REAL, delay, 1)
             while True:
                 training.step()

@@ -1,4 +1,4 @@
-"""What belongs to the whole process or to a thread, and what is wrong with it."""
+"""Checks the state of the process and of a thread."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ THREADS = 2
 
 
 def blas() -> Any:
-    """OpenBLAS, with several threads; None without it."""
+    """OpenBLAS with several threads, or None without it."""
     tinytensor.set_num_threads(THREADS)
     return linalg._blas() if Numba.usable() else None
 
 
 class Training:
-    """A model of several kernels, and all that a training loop does with it."""
+    """A model that uses several kernels, and the steps of a training loop."""
 
     def __init__(self) -> None:
         tinytensor.manual_seed(0)
@@ -58,9 +58,9 @@ class Training:
 
 
 def wrong(blas: Any, threads: int) -> list[str]:
-    """The names of what is not as it is at the start of a program."""
+    """The names of states that differ from those at the start of a program."""
     with tinytensor.no_grad():
-        pass  # the next change of the mode settles what the last one could not
+        pass  # a change of mode completes one that was interrupted
     state = {
         "OpenBLAS's threads": blas is None or blas.get_threads() == threads,
         "callers inside OpenBLAS": blas is None or not blas.state[0],

@@ -1,4 +1,4 @@
-"""Training in several threads at once gives the numbers of training alone."""
+"""Training in several threads at once gives the same losses as training alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def losses() -> list[float]:
 def run(minutes: float) -> int:
     library = blas()
     threads = library.get_threads() if library else 0
-    lock = threading.Lock()  # the seed is the program's
+    lock = threading.Lock()  # the default generator is shared by all threads
     expected = losses()
     until, count, failed = time.monotonic() + 60 * minutes, 0, []
 
