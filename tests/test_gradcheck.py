@@ -330,7 +330,7 @@ def test_a_result_does_not_share_the_memory_of_an_input():
     y.mul_(2)
     y.sum().backward()
     assert x.grad.tolist() == [[10, 10], [10, 10]]
-    assert float(x.max()) < 1.5
+    assert x.max().item() < 1.5
 
 
 def test_once_differentiable_refuses_the_second_time():

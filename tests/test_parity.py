@@ -262,7 +262,7 @@ def test_models_take_lists_and_arrays(engine: Any) -> None:
     model = engine.nn.MLP(2, [3, 1])
     model.load_state_dict(weights_for([2, 3, 1], 4))
     rows = [[1.0, -2.0], [0.5, 3.0]]
-    expected = [float(model(row)) for row in rows]
+    expected = [model(row).item() for row in rows]
     assert numbers(model(rows)).tolist() == pytest.approx(expected, rel=1e-14)
     assert numbers(model(numpy.array(rows))).tolist() == pytest.approx(expected, rel=1e-14)
     assert numbers(model(numpy.array(rows, dtype="float32"))).tolist() == \

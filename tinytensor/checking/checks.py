@@ -387,9 +387,11 @@ def check_in_place(entry: Entry, arguments: Any, expected: Any, slopes: Any) -> 
     written = values(expected).astype(values(copy).dtype)
     close(values(result), written, 0, lambda: "the result")
     text = Gradients(entry, arguments)
-    if not slopes and result.requires_grad:  # of constants written over what was computed
-        slopes = [numpy.zeros(tuple(leaf.shape)) for leaf in leaves]
-    all_close(list(map(values, gradients(tinytensor, [result], leaves))), slopes, 1e-12, text.name)
+    actual = list(map(values, gradients(tinytensor, [result], leaves)))
+    if not slopes and result.requires_grad:  # constants overwrite the Tensor: no gradient, or 0
+        zeros = [numpy.zeros(tuple(leaf.shape)) for leaf in leaves]
+        slopes = [None if d is None else zero for d, zero in zip(actual, zeros, strict=True)]
+    all_close(actual, slopes, 1e-12, text.name)
     augmented = getattr(operator, f"i{entry.operator.strip('_')}", None)
     if entry.operator and augmented and not kwargs and len(args) == 2:
         copy = args[0].clone()

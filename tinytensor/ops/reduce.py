@@ -269,9 +269,9 @@ def root(xp, input: Array, p: float = 2):
 
 
 @root.vjp("input")
-def _(xp, g, out, p):
-    safe = xp.where(out == 0, xp.ones_like(out), out)
-    return g * (out != 0) / (p * safe if p == 2 else p * safe ** (p - 1))
+def _(xp, g, input, p):
+    safe = xp.where(input == 0, xp.ones_like(input), input)
+    return g * (input != 0) / (p * (xp.sqrt(safe) if p == 2 else safe ** (1 - 1 / p)))
 
 
 def _spread(name, input, dim, unbiased, keepdim, correction):
