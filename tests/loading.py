@@ -1,4 +1,4 @@
-"""Datasets for worker processes, which import this module; it imports nothing large."""
+"""Datasets for worker processes. The workers import this module, so it has few imports."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class AwkwardError(Exception):
 
 
 class Faulty:
-    """Sample i does what `faults[i]` says."""
+    """Reading sample i fails in the way `faults[i]`."""
 
     def __init__(self, **faults: int):
         self.faults = {i: name for name, i in faults.items()}

@@ -101,7 +101,7 @@ def in_turn(names: str, values: Iterable[Any]) -> Callable[[Callable[..., Any]],
 
 
 def without_parameter(function: Any, *names: str) -> Any:
-    """Hides parameters from pytest, which would look for fixtures of these names."""
+    """Hides parameters from pytest, which would search for fixtures with these names."""
     signature = inspect.signature(function)
     function.__signature__ = signature.replace(
         parameters=[p for p in signature.parameters.values() if p.name not in names])

@@ -28,7 +28,7 @@ EPOCHS, BATCHES = 8, 7
 
 
 def die_at(call: str) -> None:
-    """Kills the process at the nth call of a function of `os`; "replace:3" is the third replace."""
+    """Kills the process at the nth call of a function of `os`: "replace:3" is the third replace."""
     name, number = call.split(":")
     original, calls = getattr(os, name), 0
 

@@ -1,4 +1,4 @@
-"""Compiled calls: equal to the plain ones, and independent of source files."""
+"""Compiled calls give the same results as plain calls, and do not need source files."""
 
 from __future__ import annotations
 

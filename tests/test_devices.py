@@ -1,4 +1,4 @@
-"""Devices: every operation on arrays that are not NumPy's, and data that moves between them.
+"""Devices: every operation on arrays that are not NumPy's, and copies between devices.
 
 Each test runs on strict_cupy, and with `pytest -m cuda` on CuPy itself.
 """

@@ -1,4 +1,4 @@
-"""Functions of each element at their edges: zeros, infinities, NaN, borders, ties, integer dtypes.
+"""Elementwise functions at their edges: zeros, infinities, NaN, borders, ties, integer dtypes.
 
 The samples of the table avoid these inputs. This file applies every function to them and compares
 values and derivatives with PyTorch's.
@@ -161,7 +161,7 @@ def test_of_two_at_the_edges(entry, dtype):
 @entries(1)
 @in_turn("dtype", INTEGERS)
 def test_of_integers(entry, dtype):
-    """The same dtype and values as PyTorch, or an error where it raises one."""
+    """The dtype and values equal PyTorch's, or both libraries raise an error."""
     array = numpy.array([0, 1, 1, 0] if dtype is numpy.bool_ else [0, 1, 2, 5], dtype)
     judge = getattr(torch.nn.functional, entry.name) if entry.home else reference(entry)
     try:

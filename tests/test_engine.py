@@ -906,7 +906,7 @@ def test_what_detect_anomaly_raises_for(compiled):
         with pytest.raises(RuntimeError, match=r"backward of mul, .* produced NaN"):
             (x * 0.0).sum().backward(tinytensor.tensor(math.inf))
         tinytensor.tensor([math.nan]).log()  # not recorded
-        leaf(0.0).sqrt().backward()  # an infinite gradient, which PyTorch accepts too
+        leaf(0.0).sqrt().backward()  # infinite gradients are accepted, as in PyTorch
 
 
 def test_detect_anomaly_checks_a_function_of_ones_own():

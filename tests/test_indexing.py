@@ -497,7 +497,7 @@ def test_a_smaller_index_takes_a_part_of_the_source():
         assert mine.tolist() == theirs.tolist()
     source = tt.tensor(src, requires_grad=True)
     tt.zeros(3, 4, dtype=tt.float64).scatter_add(0, tt.tensor(index), source).sum().backward()
-    assert source.grad.tolist() == [[1, 1, 1, 0, 0], [0] * 5]  # where PyTorch raises
+    assert source.grad.tolist() == [[1, 1, 1, 0, 0], [0] * 5]  # PyTorch raises
 
 
 def test_errors_of_gather_and_scatter():

@@ -161,8 +161,8 @@ def test_on_memory_that_is_not_dense_or_not_aligned(entry, sample, dtype, layout
     compare_kernels(entry, arguments_of(sample, entry.name), dtype, lambda x: change(x).detach())
 
 
-# Inputs far from 0, for which the order of a sum matters, and very small and very large ones, whose
-# products underflow and overflow.
+# Inputs far from 0, for which the order of a sum matters, and very small and very large inputs, for
+# which products underflow and overflow.
 MAGNITUDES = [*((1.0, offset) for offset in (1e2, 1e4, 1e6, 1e8)),
               *((scale, 0.0) for scale in (1e-20, 1e-10, 1e5, 1e15))]
 EPS = {dtype: float(numpy.finfo(dtype).eps) for dtype in (numpy.float32, numpy.float64)}
@@ -280,7 +280,7 @@ def test_runs_on_some_sample(entry, part, dtype, monkeypatch):
     assert any(ran), f"it ran on none of {len(ran)} calls"
 
 
-# Images whose rows are shorter than a vector, in two batches; strides, a kernel of one element.
+# Images with rows shorter than a vector, computed in two batches; strides, a 1 by 1 kernel.
 SMALL_IMAGES = [
     (5, 6, 7, Frame((4, 4), (4, 4), (3, 3), (1, 1), (1, 1), (1, 1))),
     (4, 5, 9, Frame((5, 4), (3, 2), (3, 2), (2, 2), (1, 0), (1, 2))),

@@ -1,4 +1,4 @@
-"""Products, factorisations and distances, beyond the samples: errors, edges, invariants."""
+"""Products, factorisations and distances: errors, edges and invariants."""
 
 # ruff: noqa: N803, N806 - matrices have capitals
 
@@ -21,7 +21,7 @@ def drawn(*shape, seed=0):
 
 
 def singular():
-    """Two matrices, the second of which has no inverse."""
+    """Two matrices. The second one is singular."""
     batch = numpy.stack([numpy.eye(3), numpy.eye(3)])
     batch[1, 2] = batch[1, 1]
     return tt.tensor(batch)
@@ -220,7 +220,7 @@ def test_equations_that_do_not_fit(equation, shapes, message):
 
 @st.composite
 def equations(draw):
-    """An einsum with sizes for its letters, some of them 1 where another operand is larger."""
+    """An einsum equation and shapes, in which some dims of size 1 are broadcast."""
     sizes = dict(zip("abcd", draw(st.lists(st.integers(1, 3), min_size=4, max_size=4)),
                      strict=True))
     terms = draw(st.lists(st.text("abcd", max_size=3), min_size=1, max_size=3))

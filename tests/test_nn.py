@@ -19,7 +19,7 @@ from tinytensor.checking.calls import values
 
 
 def load_ours(mine: Any, theirs: Any) -> None:
-    """Gives our module PyTorch's weights and buffers."""
+    """Loads PyTorch's weights and buffers into our module."""
     mine.load_state_dict({k: tinytensor.tensor(v.numpy()) for k, v in theirs.state_dict().items()})
 
 
@@ -268,7 +268,7 @@ def default_name(default: Any) -> Any:
 
 @in_turn("name", every_class())
 def test_signatures(name: str) -> None:
-    """The same arguments in the same order, with the same defaults."""
+    """Constructors have the same arguments, order and defaults."""
     mine = inspect.signature(getattr(nn, name)).parameters
     theirs = inspect.signature(getattr(torch.nn, name)).parameters
     if any(p.kind is p.VAR_POSITIONAL for p in theirs.values()):

@@ -38,7 +38,7 @@ def is_plain(x: Any) -> bool:
 
 
 def has_numbers(entry: Any) -> list[Any]:
-    """The samples of an operation that hold a number."""
+    """The samples of an operation that contain a number."""
     found: list[Any] = []
     for sample in samples_of(entry):
         seen: list[Any] = []
@@ -187,7 +187,7 @@ def test_expressions_with_numpy_scalars_equal_pytorch(name):
 def test_arrays_decide_the_dtype_as_before():
     x = tinytensor.ones(2)
     assert (x * numpy.ones(2)).dtype is tinytensor.float64
-    assert tinytensor.tensor(D(1)).dtype is tinytensor.float64  # data, not an operand; as PyTorch
+    assert tinytensor.tensor(D(1)).dtype is tinytensor.float64  # data, no operand, as in PyTorch
     assert tinytensor.full((2,), numpy.True_).dtype is tinytensor.bool  # PyTorch gives float32
 
 
@@ -246,7 +246,7 @@ FORMS: dict[str, Any] = {"int64": I, "int8": numpy.int8, "uint8": numpy.uint8, "
 @in_turn("name", SIZES)
 @in_turn("form", FORMS)
 def test_integers_of_every_kind_are_dims_sizes_and_counts(name, form):
-    """PyTorch accepts them too, but for a NumPy integer in `split` and a Tensor in `unfold`."""
+    """PyTorch accepts them too, except a NumPy integer in `split` and a Tensor in `unfold`."""
     call, make = SIZES[name], FORMS[form]
     expected = call(torch, 2).shape
     if name not in ("split", "Unfold"):
@@ -427,7 +427,7 @@ def test_the_warning_recommends_what_gives_the_same_number():
         except (TypeError, ValueError, AttributeError):  # math has no such function of these
             continue
         if name in ("isnan", "isinf", "isfinite", "floor", "ceil", "trunc"):
-            assert not messages  # PyTorch warns, but nothing is lost: these have no gradient
+            assert not messages  # PyTorch warns, but these have no gradient
             continue
         (message,) = messages
         assert message.startswith(f"math.{name} converts a Tensor to a float")

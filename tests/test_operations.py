@@ -136,7 +136,7 @@ def test_every_operation_is_exported(entry):
 
 @on_entries
 def test_a_reason_against_the_scalar_engine_holds(entry):
-    """With `scalar=` given, the scalar engine fails, or there is no gradient to compare."""
+    """Where `scalar=` gives a reason, the scalar engine fails or there is no gradient."""
     if not entry.scalar:
         return
     compared = False

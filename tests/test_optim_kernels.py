@@ -202,7 +202,7 @@ def test_clipping_equals_the_bodies(dtype: str, max_norm: float, values: Any,
 
 
 def test_the_norm_of_many_numbers_is_accurate() -> None:
-    """One sum of 3 million squares in float32 would lose digits."""
+    """A single float32 sum of 3 million squares would lose digits."""
     p = nn.Parameter(tinytensor.zeros(3_000_000))
     p.grad = tinytensor.full((3_000_000,), 0.1)
     total = nn.utils.clip_grad_norm_([p], 1e9)

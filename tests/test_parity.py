@@ -113,7 +113,7 @@ def train(engine: Any, model: Any, inputs: Any, targets: Any, loss_of: Any, opti
 
 
 def numbers(x: Any) -> Any:
-    """A Value, nested lists of Values or numbers, or a Tensor of either kind, as an array."""
+    """Converts a Value, nested lists of Values or numbers, or a Tensor to an array."""
     if hasattr(x, "detach"):
         return x.detach().numpy().copy()
 

@@ -39,7 +39,7 @@ FLOORS = [
 
 
 def floor_of(module: str) -> int:
-    """The floor of the longest prefix that is listed."""
+    """The floor of the longest listed prefix of a module's name."""
     parts = module.split(".")
     for length in range(len(parts), 0, -1):
         prefix = ".".join(parts[:length])

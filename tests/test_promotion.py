@@ -62,7 +62,7 @@ ALL: dict[str, Any] = {**{n: lambda t, a, b, f=f: f(a, b) for n, f in OPERATIONS
 
 
 def compare(operation: Any, mine: tuple[Any, ...], theirs: tuple[Any, ...], what: str) -> None:
-    """The same dtype and values as PyTorch, or an error where it raises one."""
+    """Asserts PyTorch's dtype, shape and values, or an error where PyTorch raises one."""
     try:
         expected = operation(torch, *theirs)
     except RuntimeError as error:
@@ -121,7 +121,7 @@ NUMBERS = [True, 2, -1, 300, -200, 70_000, 2**31, 2**40, 2.0, 0.5, -1.5, 1e6, 1e
 
 
 def beside(operation: str, number: Any, data: Any, name: str) -> None:
-    """A number on the right of a Tensor, and on its left."""
+    """Compares a number as the right and as the left operand of a Tensor."""
     f = OPERATIONS[operation]
     mine, theirs = of(tinytensor, data, name), of(torch, data, name)
     compare(lambda library, x: f(x, number), (mine,), (theirs,), f"tensor and {number}")

@@ -295,7 +295,7 @@ def test_unpad_sequence_undoes_pad_sequence(batch_first: bool) -> None:
 @pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize("total", [None, 7])
 def test_pack_and_pad_again(batch_first: bool, total: int | None) -> None:
-    padded = numpy.array(normal(6, 4, 2))  # a step longer than the longest sequence
+    padded = numpy.array(normal(6, 4, 2))  # longer than the longest sequence
     x, x_t = leaves(padded.swapaxes(0, 1).copy() if batch_first else padded)
     results = []
     for x_, library in ((x, rnn), (x_t, torch.nn.utils.rnn)):

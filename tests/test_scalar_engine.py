@@ -50,7 +50,7 @@ def equal(a, b, rel=1e-12):
 
 
 def check_against_torch(f, torch_f, numbers, rel=1e-12):
-    """f on Values and torch_f on float64 tensors have equal results and gradients."""
+    """Asserts that f on Values and torch_f on tensors have equal results and gradients."""
     values, leaves = [Value(x) for x in numbers], [leaf(x) for x in numbers]
     out, want = f(*values), torch_f(*leaves)
     out.backward()
@@ -590,7 +590,7 @@ def values(array):
 
 
 def check_array_function(f, torch_f, *shapes, low=0.3):
-    """f on object arrays of Values and torch_f on tensors have equal results and gradients."""
+    """Asserts equal results and gradients of f on arrays of Values and torch_f on tensors."""
     rng = np.random.default_rng(0)
     numbers = [rng.uniform(low, 2.0, shape) for shape in shapes]
     operands, leaves = [values(x) for x in numbers], [leaf(x) for x in numbers]

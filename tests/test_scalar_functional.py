@@ -24,7 +24,7 @@ def flat(x):
 
 
 def check(f, torch_f, x, rel=1e-12):
-    """f on nested lists of Values and torch_f on a tensor have equal results and gradients."""
+    """Asserts equal results and gradients of f on nested lists and torch_f on a tensor."""
     operand, t = tree(x, Value), torch.tensor(x, dtype=torch.float64, requires_grad=True)
     out, want = f(operand), torch_f(t)
     assert np.shape(tree(out, float)) == tuple(want.shape)

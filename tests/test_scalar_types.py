@@ -1,4 +1,4 @@
-"""A program that uses scalar, under mypy --strict: it is clean, and mistakes are reported."""
+"""mypy --strict accepts a program that uses scalar, and reports mistakes in it."""
 
 import pathlib
 import textwrap

@@ -1,4 +1,4 @@
-"""Schedulers against PyTorch's: the same learning rates, and momentum, after the same steps."""
+"""Schedulers against PyTorch's: the same learning rates and momenta after the same steps."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def draw(library: Any, *shape: int, k: float = 0.3) -> Any:
 
 
 def numbered(library: Any, like: Any) -> Any:
-    """1, 2, 3, ... in the shape of a Tensor."""
+    """A Tensor of the same shape with 1, 2, 3, ..."""
     return (library.arange(like.numel()) + 1).reshape(tuple(like.shape)).to(library.float64)
 
 

@@ -33,9 +33,9 @@ def test_gradients_are_said_to_be_missing_before_backward_and_shown_after(neuron
     out.backward()
     text = draw_dot(out, w=w, h=h).source
     assert "no gradient yet" not in text
-    assert "grad [2.0, 1.0]" in text  # of w: tanh has slope 1 at 0
-    assert "grad [1.0, 1.0]" in text  # of h, kept by retain_grad
-    assert "grad not kept" in text  # of the sum
+    assert "grad [2.0, 1.0]" in text  # the gradient of w: tanh has slope 1 at 0
+    assert "grad [1.0, 1.0]" in text  # the gradient of h, kept by retain_grad
+    assert "grad not kept" in text  # the node of the sum
 
 
 def test_every_node_stands_once_and_repeated_parents_have_two_edges():

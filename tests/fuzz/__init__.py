@@ -6,7 +6,7 @@ A program is a tuple of lines of Python, in which `torch` is either library. The
 all variables (values, dtypes, shapes, requires_grad, gradients) and which lines raise. A program
 that differs is shrunk to a few lines and printed.
 
-    programs    runs a program and records what its variables hold
+    programs    runs a program and records its variables
     generate    writes random programs
     compare     decides whether two runs agree, up to rounding
     known       lists the intended differences

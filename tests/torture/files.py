@@ -318,7 +318,7 @@ def killed_once(folder: Path, rng: random.Random) -> str | None:
 
 
 def run(minutes: float) -> int:
-    """Reads damaged files for nine tenths of the time, and kills processes for the rest."""
+    """Reads damaged files for 90 % of the time, and kills processes for the rest."""
     seed = random.SystemRandom().randrange(2**32)
     failures: list[str] = []
     counts = collections.Counter[str]()
