@@ -382,7 +382,12 @@ def _function(op: Op) -> Any:
     return function
 
 
-def _call(*args: Any, **kwargs: Any) -> Any: return op.call(*args, **kwargs)  # type: ignore  # noqa
+def _call(*args: Any, **kwargs: Any) -> Any:
+    try:
+        return op.call(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+    except BaseException as error:  # the traceback shows the forward only
+        error.__traceback__ = error.__traceback__.tb_next  # type: ignore[union-attr]
+        raise
 
 
 def _joint(rules: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
