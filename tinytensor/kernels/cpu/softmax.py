@@ -105,10 +105,8 @@ def _(input: Array, target: Array, reduction: str) -> Any:
     losses, largest, total = kept
     if reduction == "none":
         return losses.reshape(n).copy(), largest, total  # programs write to it
-    loss = numpy.array(sum_of(losses.reshape(n)), input.dtype)
-    if reduction == "mean":
-        loss /= n
-    return loss, largest, total
+    loss = _sum(losses.reshape(n), n if reduction == "mean" else 1)
+    return numpy.array(loss, input.dtype), largest, total
 
 
 @loop
@@ -120,6 +118,11 @@ def _label_cross_entropy(start, stop, x, labels, kept):
         chosen = x[row, label] if 0 <= label < x.shape[1] else x.dtype.type(math.nan)
         kept[0, row, 0] = approximations.log(total) - (chosen - shift)
         kept[1, row, 0], kept[2, row, 0] = shift, total
+
+
+@loop
+def _sum(losses, count):
+    return sum_of(losses) / losses.dtype.type(count)
 
 
 @label_cross_entropy.kernel("cpu", "input")
