@@ -220,9 +220,9 @@ def type_of(self: Tensor, dtype: DTypeLike | TensorType | type[Tensor] | None = 
     if wanted is Tensor:
         wanted = dtypes.get_default_dtype()
     if not isinstance(wanted, TensorType):
-        return ops.to(self, wanted)
+        return self.to(wanted)
     place = wanted.device
-    return ops.to(self, self.device if self.device.type == place else place, wanted.dtype)
+    return self.to(self.device if self.device.type == place else place, wanted.dtype)
 
 
 def set_default_tensor_type(t: TensorType | str) -> None:

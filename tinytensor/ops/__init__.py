@@ -131,37 +131,9 @@ def _with_pieces(function: Callable[..., Any], parameter: str) -> Callable[..., 
 # ---------------------------------------------------------------- what Tensors do beside the table
 
 
-def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False,
-       non_blocking: bool = False, memory_format: Any = None) -> Tensor:
-    """This Tensor as another dtype, on another device, or like another Tensor.
-
-    Itself if nothing changes and `copy` is not set. Gradients flow back through it.
-    """
-    for arg in args:
-        if isinstance(arg, Tensor):
-            dtype, device = arg.dtype, arg.device
-        elif isinstance(arg, str | devices.device) or isinstance(arg, int) and not isinstance(
-                arg, bool):
-            device = arg
-        elif isinstance(arg, bool):
-            copy = copy or arg
-        elif arg is not None:
-            dtype = arg
-    result = self
-    if device is not None:
-        where = devices.resolve(device)
-        if where != self.device:
-            result = shape.move(result, where)
-    if dtype is not None and dtypes.resolve(dtype) is not self.dtype:
-        wanted = dtypes.resolve(dtype)
-        source = result if wanted.is_floating_point else result.detach()
-        result = shape.cast(source, wanted.numpy)
-    return result.clone() if copy and result is self else result
-
-
 def conversion(name: str, **target: Any) -> Callable[[Tensor], Tensor]:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return to(self, **target)
+        return self.to(**target)
 
     method.__name__ = name
     method.__doc__ = f"This Tensor as {', '.join(map(str, target.values()))}."
@@ -170,16 +142,6 @@ def conversion(name: str, **target: Any) -> Callable[[Tensor], Tensor]:
 
 for _name in ("float", "double", "half", "int", "long", "short", "bool"):
     setattr(Tensor, _name, conversion(_name, dtype=dtypes.BY_NAME[_name]))
-Tensor.cpu = conversion("cpu", device="cpu")  # type: ignore[method-assign, assignment]
-Tensor.to = to  # type: ignore[method-assign, assignment]
-
-
-def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
-    """This Tensor on a GPU: the current one, or that of a number."""
-    return to(self, device="cuda" if device is None else device)
-
-
-Tensor.cuda = cuda  # type: ignore[method-assign, assignment]
 
 
 def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
@@ -225,14 +187,9 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     return self.masked_fill_(mask, fill_value)
 
 
-def type_as(self: Tensor, other: Tensor) -> Tensor:
-    """This Tensor with the dtype and device of another."""
-    return to(self, other)
-
-
 for _name, _function in {
         "copy_": copy_, "fill_": fill_, "zero_": zero_,
-        "fill_diagonal_": fill_diagonal_, "type_as": type_as, "where": index.where_method,
+        "fill_diagonal_": fill_diagonal_, "where": index.where_method,
         "__getitem__": index.read, "__setitem__": index.write}.items():
     setattr(Tensor, _name, _function)
 
@@ -253,23 +210,6 @@ def _in_shape(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 for _name in ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t"):
     setattr(Tensor, f"{_name}_", _in_shape(getattr(shape, {"t": "t_"}.get(
         _name, "transpose" if _name[:4] == "swap" else _name)), f"{_name}_"))
-
-
-def _transposed(self: Any) -> Tensor:
-    """The dims in reverse order; of a matrix, the transpose."""
-    return shape.permute(self, tuple(range(self.ndim))[::-1])
-
-
-def _matrix_transposed(self: Any) -> Tensor:
-    """The last two dims exchanged."""
-    if self.ndim < 2:
-        raise RuntimeError(f"mT: needs at least 2 dimensions, got shape {tuple(self.shape)}")
-    return shape.transpose(self, -1, -2)
-
-
-Tensor.T = property(_transposed)  # type: ignore[method-assign, assignment]
-Tensor.mT = property(_matrix_transposed)  # type: ignore[method-assign, assignment]
-Tensor.mH = property(_matrix_transposed)  # type: ignore[method-assign, assignment]
 
 
 def names_for(home: str) -> dict[str, Callable[..., Any]]:
@@ -300,7 +240,8 @@ def load() -> None:
     for name in ("zeros_like", "ones_like"):
         vars(tensors)[name] = getattr(creation, name)
     vars(wanted_by_tensor).update(
-        tensor=creation.tensor, view_node=strided.view_node, write_node=strided.write_node)
+        tensor=creation.tensor, cast=shape.cast, move=shape.move, permute=shape.permute,
+        transpose=shape.transpose, view_node=strided.view_node, write_node=strided.write_node)
 
 
 load()

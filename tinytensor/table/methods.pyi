@@ -61,9 +61,6 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 class Methods:
-    @property
-    def T(self) -> Tensor:
-        """The dims in reverse order; of a matrix, the transpose."""
     def __abs__(self) -> Tensor: ...  # ops/elementwise.py
     def __add__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __and__(self, other: Operand) -> Tensor: ...  # ops/compare.py
@@ -562,8 +559,6 @@ class Methods:
         Raises:
             RuntimeError: more than 2 dims.
         """
-    def cpu(self) -> Tensor:
-        """This Tensor as cpu."""
     def cross(
             self, other: Operand, dim: builtins.int | Sequence[builtins.int] | None = None, *, axis:
             builtins.int | Sequence[builtins.int] | None = None,
@@ -575,8 +570,6 @@ class Methods:
         Raises:
             RuntimeError: other than 3 elements along `dim`.
         """
-    def cuda(self, device: DeviceLike | None = None, non_blocking: builtins.bool = False) -> Tensor:
-        """This Tensor on a GPU: the current one, or that of a number."""
     def cummax(self, dim: builtins.int) -> ValuesAndIndices:  # ops/scan.py
         """(values, indices) of the largest element so far along `dim`; the last at a tie.
 
@@ -1152,12 +1145,6 @@ class Methods:
         """Whether input < other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def lt_(self, other: Operand) -> Self:  # ops/compare.py
         """As `lt`, in place: writes into this Tensor and returns it."""
-    @property
-    def mH(self) -> Tensor:
-        """The last two dims exchanged."""
-    @property
-    def mT(self) -> Tensor:
-        """The last two dims exchanged."""
     def masked_fill(self, mask: Operand, value: Operand) -> Tensor:  # ops/index.py
         """`value`, a number or a 0-d Tensor, where the mask is True, the input elsewhere.
 
@@ -1880,15 +1867,6 @@ class Methods:
         """
     def tile(self, *dims: builtins.int | Sequence[builtins.int]) -> Tensor:  # ops/arrange.py
         """As `repeat`; missing repeats are 1. Shapes: (n, m) -> (n, r m) for (r,)."""
-    def to(
-            self, *args: DTypeLike | DeviceLike | Tensor | None, dtype: DTypeLike | None = None,
-            device: DeviceLike | None = None, copy: builtins.bool = False, non_blocking:
-            builtins.bool = False, memory_format: memory_format | None = None,
-    ) -> Tensor:
-        """This Tensor as another dtype, on another device, or like another Tensor.
-
-        Itself if nothing changes and `copy` is not set. Gradients flow back through it.
-        """
     def topk(
             self, k: builtins.int, dim: builtins.int = -1, largest: builtins.bool = True, sorted:
             builtins.bool = True, *, axis: builtins.int = -1,
@@ -1950,8 +1928,6 @@ class Methods:
         """This Tensor as another dtype or type, also by a name such as "torch.LongTensor"; without an
         argument, the name of its type.
         """
-    def type_as(self, other: Tensor) -> Tensor:
-        """This Tensor with the dtype and device of another."""
     def unbind(self, dim: builtins.int = 0, *, axis: builtins.int = 0) -> tuple[Tensor, ...]:  # ops/index.py
         """The slices along a dim, without it, as views. Shapes: (n, *) -> n times (*)."""
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor:  # ops/shape.py

@@ -299,6 +299,62 @@ class Tensor(Methods):
     def _is_view(self) -> bool:
         return self._base is not None
 
+    # ------------------------------------------------------------ dtype, device, transposes
+
+    def to(self, *args: DTypeLike | DeviceLike | Tensor | None, dtype: DTypeLike | None = None,
+           device: DeviceLike | None = None, copy: bool = False, non_blocking: bool = False,
+           memory_format: dtypes.memory_format | None = None) -> Tensor:
+        """This Tensor as another dtype, on another device, or like another Tensor.
+
+        Itself if nothing changes and `copy` is not set. Gradients flow back through it.
+        """
+        for arg in args:
+            if isinstance(arg, Tensor):
+                dtype, device = arg.dtype, arg.device
+            elif isinstance(arg, str | devices.device) or isinstance(arg, int) and not isinstance(
+                    arg, bool):
+                device = arg
+            elif isinstance(arg, bool):
+                copy = copy or arg
+            elif arg is not None:
+                dtype = arg
+        result = self
+        if device is not None:
+            where = devices.resolve(device)
+            if where != self.device:
+                result = ops.move(result, where)
+        if dtype is not None and dtypes.resolve(dtype) is not self.dtype:
+            wanted = dtypes.resolve(dtype)
+            source = result if wanted.is_floating_point else result.detach()
+            result = ops.cast(source, wanted.numpy)
+        return result.clone() if copy and result is self else result
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """This Tensor with the dtype and device of another."""
+        return self.to(other)
+
+    def cpu(self, memory_format: dtypes.memory_format | None = None) -> Tensor:
+        """This Tensor on the CPU."""
+        return self.to(device="cpu")
+
+    def cuda(self, device: DeviceLike | None = None, non_blocking: bool = False) -> Tensor:
+        """This Tensor on a GPU: the current one, or that of a number."""
+        return self.to(device="cuda" if device is None else device)
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802
+        """The dims in reverse order; of a matrix, the transpose."""
+        return ops.permute(self, tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        """The last two dims exchanged."""
+        if self.ndim < 2:
+            raise RuntimeError(f"mT: needs at least 2 dimensions, got shape {tuple(self.shape)}")
+        return ops.transpose(self, -1, -2)
+
+    mH = mT  # noqa: N815
+
     # ------------------------------------------------------------ the graph
 
     def backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None,
