@@ -608,8 +608,11 @@ def test_timeout() -> None:
 
 
 def test_threads_end_with_the_epoch() -> None:
+    others = set(threading.enumerate())  # a stuck worker of another test may still be there
+
     def threads() -> list[str]:
-        return [t.name for t in threading.enumerate() if t.name.startswith("DataLoader worker")]
+        return [t.name for t in threading.enumerate()
+                if t not in others and t.name.startswith("DataLoader worker")]
 
     def wait_for_none() -> None:
         for _ in range(500):
