@@ -22,6 +22,7 @@ from . import graph
 from .frames import passes_on, shorten
 
 HALF, SINGLE = numpy.dtype("float16"), numpy.dtype("float32")
+PLAIN = frozenset((int, float, bool, str, type(None)))  # classes of most options
 
 
 def is_half(x: Any) -> bool:
@@ -55,12 +56,12 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def widening(*args: Any, **kwargs: Any) -> Any:
         try:
-            for x in args:
-                if is_half(x) or type(x) in (list, tuple) and x and is_half(x[0]):
+            for x in (*args, *kwargs.values()) if kwargs else args:
+                if x.__class__ not in PLAIN and (
+                        is_half(x) or type(x) in (list, tuple) and x and is_half(x[0])):
                     break
             else:
-                if not kwargs or not any(map(is_half, kwargs.values())):
-                    return function(*args, **kwargs)
+                return function(*args, **kwargs)
             if kwargs.get("dtype") is not None or not all(map(is_half, _floating((args, kwargs)))):
                 return function(*args, **kwargs)
             result = function(*map(widened, args), **{k: widened(v) for k, v in kwargs.items()})

@@ -109,7 +109,7 @@ def _extremum(sizes, dim, largest, keepdim=False):
     return (amax if largest else amin)(sizes, dim, keepdim)
 
 
-@composed(widens=True, home="linalg", method=False, samples=[
+@composed(home="linalg", method=False, samples=[
     S(t(2, 3)), S(t(2, 3), 1), S(t(3), 3), S(t(2, 3), 1, 0), S(t(2, 3, 2), "fro", (0, 1)),
     S(t(2, 3, 2)), S(t(2, 3), None, 1, True)], reference="linalg.norm")
 def norm(A: Tensor, ord: str | float | None = None, dim: Dim = None,  # noqa: N803
@@ -134,7 +134,7 @@ def norm(A: Tensor, ord: str | float | None = None, dim: Dim = None,  # noqa: N8
     return vector_norm(A, ord, dim, keepdim, dtype=dtype)
 
 
-@composed(widens=True, reference="norm", samples=[  # type: ignore[no-redef]
+@composed(reference="norm", samples=[  # type: ignore[no-redef]
     S(t(2, 3)), S(t(2, 3), "fro", 1), S(t(2, 3), dim=0, keepdim=True), S(t()), *ORDERS])
 def norm(input: Tensor, p: str | float | None = "fro",  # noqa: F811 - not linalg's
          dim: Dim = None, keepdim: bool = False, dtype: dtypes.dtype | None = None) -> Tensor:
