@@ -33,8 +33,8 @@ A family is a file of [ops/](ops).
 
 ## Table
 
-An alias follows its operation's name. In a shape, `*` stands for any number of dimensions. "any
-order" means that the gradients can be differentiated again.
+An alias follows its operation's name. In a shape, `*` is any number of dimensions. "any order"
+means that the gradients can be differentiated again.
 
 `kernels` lists by device what runs as a compiled loop. "forward" is the result, "backward" the
 gradients. "in linear" means that the operation is composed of others, of which `linear` has

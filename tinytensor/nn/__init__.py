@@ -1,7 +1,7 @@
 """Layers, losses and models, under PyTorch's names.
 
 A layer is a Module: Parameters under names, and a forward that calls functions of
-`nn.functional`, where the formulas stand.
+`nn.functional`, which has the formulas.
 """
 
 from typing import TYPE_CHECKING, Any

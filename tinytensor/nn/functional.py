@@ -1,4 +1,4 @@
-"""The functions behind the layers: those of the table of operations that PyTorch keeps here."""
+"""The functions that the layers call: the operations that PyTorch has in this module."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..compat import absent
 if TYPE_CHECKING:
     from ..table.functional import *  # noqa: F403
 
-# What stands at the top level too, under the same name.
+# Operations that are also at the top level, under the same name.
 SHARED = (
     "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d", "batch_norm",
     "bilinear", "binary_cross_entropy_with_logits", "celu", "channel_shuffle", "conv1d", "conv2d",

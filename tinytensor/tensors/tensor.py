@@ -58,7 +58,7 @@ Number: TypeAlias = int | float  # what item() gives; bool is an int
 COMPARISONS = frozenset((numpy.less, numpy.less_equal, numpy.greater, numpy.greater_equal,
                          numpy.equal, numpy.not_equal))
 
-# Filled by `ops/`: functions that the class below needs and that stand above it.
+# Functions that the class below needs. `ops/`, which is imported later, sets them.
 ops: Any = SimpleNamespace()
 
 
@@ -293,7 +293,7 @@ class Tensor(Methods):
 
     @property
     def _version(self) -> int:
-        """How often the memory behind this Tensor was written in place."""
+        """How often the memory of this Tensor was written in place."""
         return versions.version(self._array)
 
     def _is_view(self) -> bool:
@@ -702,7 +702,7 @@ class Tensor(Methods):
 
 
 class _Retain:
-    """The hook behind retain_grad: it must not keep the Tensor alive."""
+    """The hook of retain_grad: it must not keep the Tensor alive."""
 
     def __init__(self, tensor: Tensor):
         self.tensor = weakref.ref(tensor)

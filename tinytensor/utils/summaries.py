@@ -96,9 +96,9 @@ def summary(model: Module, input_size: Any = None, *, input_data: Any = None,
 
     The model is run once, in eval mode and without gradients, and is left as it was. Products are
     counted where they are computed (in linear layers, convolutions, recurrent layers, matrix
-    products of any kind, attention), so those count too that no layer stands for. A multiply-add is
-    one multiplication and one addition; sums, activations, norms and biases are not counted. What
-    a row shows is the module's alone, so a column adds up to the sum below it.
+    products of any kind, attention), so products outside of layers count too. A multiply-add is
+    one multiplication and one addition; sums, activations, norms and biases are not counted. A row
+    leaves out the modules inside of its module, so a column adds up to the sum below it.
 
     Args:
         input_size: the shape of the input with its batch dim, or a list of shapes, of several.
