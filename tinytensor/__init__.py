@@ -8,7 +8,9 @@ numbers, to be read first.
 
 from __future__ import annotations
 
-import importlib.util as _imports
+import importlib as _imports
+import importlib.util
+import sys as _sys
 import warnings as _warnings
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +64,7 @@ from .autograd.modes import (
     set_grad_enabled as set_grad_enabled,
 )
 from .compat import absent
+from .compat import modules as _stand_ins
 from .random import (
     Generator as Generator,
     get_rng_state as get_rng_state,
@@ -80,6 +83,7 @@ from .tensors.tensor import (
 )
 
 if TYPE_CHECKING:
+    from .compat.as_torch import as_torch as as_torch
     from .table.dtypes import *  # noqa: F403
     from .table.functions import *  # noqa: F403
 
@@ -106,13 +110,22 @@ from .tensors.files import (  # noqa: E402
 globals().update(_attached())
 
 # Packages that make operations faster. Without them everything works.
-if _imports.find_spec(f"{__name__}.compiled"):
+if _imports.util.find_spec(f"{__name__}.compiled"):
     from . import compiled as compiled
-if _imports.find_spec(f"{__name__}.kernels"):
+if _imports.util.find_spec(f"{__name__}.kernels"):
     from . import kernels as kernels
+
+# Modules of PyTorch that have no counterpart here, such as `jit`, are imported when they are named.
+_sys.meta_path.append(_stand_ins.Finder(__name__))
 
 if not TYPE_CHECKING:  # checkers report unknown names themselves
     def __getattr__(name: str) -> Any:
+        if name in _stand_ins.TOP:
+            return _imports.import_module(f"{__name__}.{name}")
+        if name == "as_torch":
+            from .compat.as_torch import as_torch
+
+            return as_torch
         raise absent.AbsentName("tinytensor", name, lambda: globals())
 
 

@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 import numpy
 
+from . import naming
+
 CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2, "O": 2}  # bool < integer < floating point
 
 
@@ -35,7 +37,7 @@ class dtype:  # noqa: N801 - PyTorch's name
         return self.numpy.itemsize
 
     def __repr__(self) -> str:
-        return f"tinytensor.{self.name}"
+        return f"{naming.package}.{self.name}"
 
     def __reduce__(self) -> Any:
         return from_name, (self.name,)
@@ -191,7 +193,7 @@ class memory_format:  # noqa: N801 - PyTorch's name
         self.name = name
 
     def __repr__(self) -> str:
-        return f"tinytensor.{self.name}"
+        return f"{naming.package}.{self.name}"
 
 
 contiguous_format = memory_format("contiguous_format")

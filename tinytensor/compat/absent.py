@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from ..arrays import naming
+
 GROUPS: dict[str, tuple[str, ...]] = {
     "complex numbers would double every rule, and no network here needs them": (
         "complex64", "complex128", "cfloat", "cdouble", "complex", "view_as_real",
@@ -62,11 +64,12 @@ class AbsentName(AttributeError):  # noqa: N818
         self.owner, self.absent, self.known = owner, name, known
 
     def __str__(self) -> str:
+        owner = self.owner.replace("tinytensor", naming.package)
         if self.absent in REASONS:
-            return f"{self.owner} has no {self.absent!r}, on purpose: {REASONS[self.absent]}"
+            return f"{owner} has no {self.absent!r}, on purpose: {REASONS[self.absent]}"
         import difflib
 
         known = [k for k in self.known() if k[:1] != "_"]
         close = difflib.get_close_matches(self.absent, known, 3, 0.6)
         hint = f"; close to it: {', '.join(close)}" if close else ""
-        return f"{self.owner} has no {self.absent!r}{hint}"
+        return f"{owner} has no {self.absent!r}{hint}"

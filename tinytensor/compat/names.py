@@ -9,7 +9,7 @@ import math
 from typing import Any, TypeGuard
 
 from .. import autograd, cuda, ops
-from ..arrays import devices, dtypes
+from ..arrays import devices, dtypes, naming
 from ..arrays.numbers import python_number
 from ..autograd.graph import Leaf, Node
 from ..tensors import creation
@@ -215,7 +215,7 @@ def type_of(self: Tensor, dtype: DTypeLike | TensorType | type[Tensor] | None = 
     if dtype is None:
         place = "cuda." if self.is_cuda else ""
         name = next(n for n, d in TYPE_NAMES.items() if d is self.dtype)
-        return f"tinytensor.{place}{name}"
+        return f"{naming.package}.{place}{name}"
     wanted: Any = _type_called("type", dtype) if isinstance(dtype, str) else dtype
     if wanted is Tensor:
         wanted = dtypes.get_default_dtype()

@@ -1,0 +1,41 @@
+"""`torch._dynamo`: the compiler behind `torch.compile`, which does not run here."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from ...nn.module import Module
+from .compiler import (
+    allow_in_graph as allow_in_graph,
+    assume_constant_result as assume_constant_result,
+    disable as disable,
+    is_compiling as is_compiling,
+    list_backends as list_backends,
+    reset as reset,
+)
+
+config = SimpleNamespace()  # options, which have no effect
+
+
+class OptimizedModule(Module):
+    """The type of compiled modules, of which there are none."""
+
+
+eval_frame = SimpleNamespace(OptimizedModule=OptimizedModule)
+
+
+def mark_dynamic(tensor: Any, index: Any, **options: Any) -> None:
+    """Has no effect."""
+
+
+mark_static = maybe_mark_dynamic = mark_static_address = mark_dynamic
+
+
+def graph_break(msg: str = "") -> None:
+    """Has no effect."""
+
+
+def is_dynamo_supported() -> bool:
+    """False: nothing is compiled."""
+    return False
