@@ -8,8 +8,7 @@ numbers, to be read first.
 
 from __future__ import annotations
 
-import importlib as _imports
-import importlib.util
+import importlib.util as _imports
 import sys as _sys
 import warnings as _warnings
 from typing import TYPE_CHECKING, Any
@@ -110,9 +109,9 @@ from .tensors.files import (  # noqa: E402
 globals().update(_attached())
 
 # Packages that make operations faster. Without them everything works.
-if _imports.util.find_spec(f"{__name__}.compiled"):
+if _imports.find_spec(f"{__name__}.compiled"):
     from . import compiled as compiled
-if _imports.util.find_spec(f"{__name__}.kernels"):
+if _imports.find_spec(f"{__name__}.kernels"):
     from . import kernels as kernels
 
 # Modules of PyTorch that have no counterpart here, such as `jit`, are imported when they are named.
@@ -120,13 +119,14 @@ _sys.meta_path.append(_stand_ins.Finder(__name__))
 
 if not TYPE_CHECKING:  # checkers report unknown names themselves
     def __getattr__(name: str) -> Any:
-        if name in _stand_ins.TOP:
-            return _imports.import_module(f"{__name__}.{name}")
         if name == "as_torch":
             from .compat.as_torch import as_torch
 
             return as_torch
-        raise absent.AbsentName("tinytensor", name, lambda: globals())
+        try:
+            return _stand_ins.attribute(__name__, name)
+        except LookupError:
+            raise absent.AbsentName("tinytensor", name, lambda: globals()) from None
 
 
 # Dividing by zero gives inf or NaN, as in PyTorch, and no warning. Only for lines of this

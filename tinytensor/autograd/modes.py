@@ -14,14 +14,15 @@ from ..arrays.devices import array_module, as_array, is_array
 from .frames import place_of
 
 F = TypeVar("F", bound=Callable[..., Any])
-CHECKED = "checked"  # recorded, and checked as `detect_anomaly` says
+# Recorded, and each node is shown to `observe`: for detect_anomaly and saved_tensors_hooks.
+OBSERVED = "observed"
 
 
 class _Everywhere:
     """What holds for all threads, so that an op need not ask for the mode of its own."""
 
     def __init__(self) -> None:
-        self.recorded = True  # in every thread, and nothing is checked
+        self.recorded = True  # in every thread, and nothing is observed
         self.exceptions: set[int] = set()  # threads of which that may not be true
         self.lock = threading.Lock()
 
@@ -32,14 +33,18 @@ everywhere = _Everywhere()
 class Mode(threading.local):
     """Whether calls of ops are recorded; each thread has its own.
 
-    enabled     True, False or CHECKED; to be set by `set_mode`
+    enabled     True, False or OBSERVED; to be set by `set_mode`
     inference   whether an inference_mode is the reason that it is False
+    anomaly     whether a detect_anomaly is a reason that it is OBSERVED
+    packing     the hooks of a saved_tensors_hooks, which is another reason, or None
     device      of the gradients, while a backward is recorded: where rules make Tensors
     depth       how many blocks and walks, that put the mode back, the thread is in
     """
 
     enabled: bool | str = True
     inference = False
+    anomaly = False
+    packing: Any = None
     device: Any = None
     depth = 0
 
@@ -65,7 +70,7 @@ def set_mode(enabled: bool | str) -> None:
             mode.enabled = enabled
 
 
-def _undo(enabled: bool | str, inference: bool) -> Generator[None]:
+def _undo(enabled: bool | str, inference: bool, anomaly: bool, packing: Any) -> Generator[None]:
     """Sets the mode to this when it is closed.
 
     Ctrl-C may end `__exit__` before its first line. Then the generator is closed when it is freed,
@@ -79,6 +84,7 @@ def _undo(enabled: bool | str, inference: bool) -> Generator[None]:
     finally:
         if mode.depth > depth:
             mode.depth, mode.inference = depth, inference
+            mode.anomaly, mode.packing = anomaly, packing
             try:
                 set_mode(enabled)
             except BaseException:  # Ctrl-C
@@ -160,7 +166,7 @@ class enable_grad(no_grad):  # noqa: N801
     """Operations inside are recorded, also within no_grad."""
 
     def switch(self) -> None:
-        set_mode(mode.enabled or True)
+        set_mode(_recorded())
 
 
 class inference_mode(_Switch):  # noqa: N801
@@ -192,7 +198,7 @@ class set_grad_enabled(_Switch):  # noqa: N801
         self.switch()
 
     def switch(self) -> None:
-        set_mode((mode.enabled or True) if self.wanted else False)
+        set_mode(_recorded() if self.wanted else False)
 
     def copy(self) -> set_grad_enabled:
         return set_grad_enabled(self.wanted)
@@ -219,7 +225,8 @@ class detect_anomaly(_Switch):  # noqa: N801
 
     def switch(self) -> None:
         if self.check_nan and mode.enabled:
-            set_mode(CHECKED)
+            mode.anomaly = True
+            set_mode(OBSERVED)
 
     def copy(self) -> detect_anomaly:
         return detect_anomaly(self.check_nan)
@@ -241,7 +248,8 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
 
     def switch(self) -> None:
         if mode.enabled:
-            set_mode(CHECKED if self.wanted and self.check_nan else True)
+            mode.anomaly = self.wanted and self.check_nan
+            set_mode(_recorded())
 
     def copy(self) -> set_detect_anomaly:
         return set_detect_anomaly(self.wanted, self.check_nan)
@@ -251,8 +259,13 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
         return super().__call__(function)
 
 
-def _current() -> tuple[bool | str, bool]:
-    return mode.enabled, mode.inference
+def _current() -> tuple[bool | str, bool, bool, Any]:
+    return mode.enabled, mode.inference, mode.anomaly, mode.packing
+
+
+def _recorded() -> bool | str:
+    """`mode.enabled` where operations are recorded."""
+    return OBSERVED if mode.anomaly or mode.packing else True
 
 
 def is_grad_enabled() -> bool:
@@ -263,7 +276,23 @@ def is_inference_mode_enabled() -> bool:
     return mode.inference
 
 
+def is_anomaly_enabled() -> bool:
+    return mode.anomaly
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    return mode.anomaly
+
+
 # ---------------------------------------------------------------- what detect_anomaly checks
+
+
+def observe(node: Any, results: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:
+    """Called with every node that is recorded while `mode.enabled` is OBSERVED."""
+    if mode.anomaly:
+        check_forward(node, results, arguments)
+    if mode.packing:
+        mode.packing.pack(node)
 
 
 def check_forward(node: Any, results: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:

@@ -17,6 +17,7 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,7 +29,7 @@ from ..nn.parameter import Buffer, Parameter, UninitializedParameter
 from ..random import Generator
 from ..tensors.tensor import Tensor
 from . import absent, modules
-from .modules import OWN_PACKAGE
+from .modules import OWN_PACKAGE, unsupported
 
 ON_PATH = str(Path(__file__).parent / "on_path")
 
@@ -46,17 +47,21 @@ class Torch(ModuleType):
         super().__init__("torch", sys.modules[OWN_PACKAGE].__doc__)
         package = vars(sys.modules[OWN_PACKAGE])
         vars(self).update({name: value for name, value in package.items()
-                           if name[:2] != "__" and not name.startswith("_frames")})
+                           if name[:2] != "__" and name not in modules.TOP})
         from .modules.torch_version import __version__
 
         self.__version__ = __version__
         self.__file__ = os.path.join(ON_PATH, "torch", "__init__.py")
         self.__path__: list[str] = []
+        self.__spec__ = ModuleSpec("torch", None, origin=self.__file__, is_package=True)
 
     def __getattr__(self, name: str) -> Any:
-        if name in modules.TOP:
+        if name in unsupported.REASONS:
             return importlib.import_module(f"torch.{name}")
-        raise absent.AbsentName("torch", name, lambda: dir(self))
+        try:
+            return modules.attribute("torch", name)
+        except LookupError:
+            raise absent.AbsentName("torch", name, lambda: dir(self)) from None
 
 
 class Metadata(importlib.metadata.Distribution):
@@ -79,12 +84,14 @@ class TorchFinder(modules.Finder):
     def __init__(self) -> None:
         super().__init__("torch")
         self.torch = Torch()
+        self.attributes: list[tuple[ModuleType, str]] = []  # that as_torch has set
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         return modules.Same(name, self.torch) if name == "torch" else super().find_spec(name)
 
     def module_of(self, name: str) -> ModuleType | None:
-        return modules.module_of(name) or modules.own_module(name)
+        return (modules.module_of(name) or modules.own_module(name)
+                or unsupported.module_of(name))
 
     def find_distributions(self, context: Any = None) -> Iterator[Metadata]:
         if context is None or context.name in (None, "torch"):
@@ -138,6 +145,12 @@ def _begin() -> None:
     for kind, place in PLACES.items():
         kind.__module__ = place
     importlib.import_module("torch")
+    for place in unsupported.REASONS:  # also as attributes of tinytensor's own modules
+        parent, _, name = place.rpartition(".")
+        module = sys.modules.get(f"{OWN_PACKAGE}.{parent}")
+        if parent and module is not None and name not in vars(module):
+            setattr(module, name, unsupported.module_of(place))
+            finder.attributes.append((module, name))
 
 
 def _end() -> None:
@@ -147,6 +160,8 @@ def _end() -> None:
     sys.path.remove(ON_PATH)
     for name in [n for n in sys.modules if n.partition(".")[0] == "torch"]:
         del sys.modules[name]
+    for module, name in finder.attributes:
+        delattr(module, name)
     naming.package = OWN_PACKAGE
     for kind in PLACES:
         kind.__module__ = ORIGINS[kind]

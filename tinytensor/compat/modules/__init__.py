@@ -21,7 +21,10 @@ from ...autograd.frames import OWN
 OWN_PACKAGE = __name__.partition(".")[0]
 PLACES: dict[str, str] = {
     "_C": "core",
+    "_custom_ops": "library",
     "_dynamo": "dynamo",
+    "_dynamo.eval_frame": "dynamo",
+    "_dynamo.utils": "dynamo",
     "_jit_internal": "jit_internal",
     "amp.autocast_mode": "autocast_mode",
     "amp.grad_scaler": "grad_scaler",
@@ -36,10 +39,15 @@ PLACES: dict[str, str] = {
     "jit.annotations": "jit_annotations",
     "library": "library",
     "multiprocessing": "multiprocessing",
+    "nn.parallel.data_parallel": "parallel",
+    "nn.parallel.distributed": "parallel",
     "onnx": "onnx",
+    "onnx.symbolic_helper": "onnx_symbolic",
+    "ops": "operators",
     "overrides": "overrides",
     "profiler": "profiler",
     "serialization": "serialization",
+    "storage": "storage",
     "torch_version": "torch_version",
     "types": "torch_types",
     "utils._contextlib": "contexts",
@@ -48,6 +56,11 @@ PLACES: dict[str, str] = {
     "utils.model_zoo": "model_zoo",
     "version": "version",
 }
+# Names of the package that modules of this folder define.
+FROM: dict[str, str] = {
+    "ScriptModule": "jit", "ScriptFunction": "jit", "UntypedStorage": "storage",
+    "TypedStorage": "storage", "PyTorchFileReader": "serialization",
+    "PyTorchFileWriter": "serialization"}
 TOP = frozenset(name for name in PLACES if "." not in name)
 
 
@@ -68,6 +81,17 @@ def own_module(name: str) -> ModuleType | None:
     return _imported(place)
 
 
+def attribute(package: str, name: str) -> Any:
+    """What `package.name` is, if a module of this folder has it.
+
+    Raises:
+        LookupError: none has.
+    """
+    if name in TOP:
+        return importlib.import_module(f"{package}.{name}")
+    return getattr(module_of(FROM[name]), name)
+
+
 def _imported(place: str) -> ModuleType:
     module = importlib.import_module(place)
     vars(module)[OWN] = True
@@ -81,19 +105,26 @@ class Same(importlib.machinery.ModuleSpec):
     """The spec of another name of a module that is there already."""
 
     def __init__(self, name: str, module: ModuleType):
-        super().__init__(name, _Loader(module),  # type: ignore[arg-type]
-                         is_package=hasattr(module, "__path__"))
+        from .unsupported import REASONS
+
+        below = f"{name.partition('.')[2]}."
+        is_package = hasattr(module, "__path__") or any(
+            place.startswith(below) for place in (*PLACES, *REASONS))
+        super().__init__(name, _Loader(module, is_package),  # type: ignore[arg-type]
+                         is_package=is_package)
 
 
 class _Loader:
-    def __init__(self, module: ModuleType):
-        self.module, self.spec = module, module.__spec__
+    def __init__(self, module: ModuleType, is_package: bool):
+        self.module, self.spec, self.is_package = module, module.__spec__, is_package
 
     def create_module(self, spec: Any) -> ModuleType:
         return self.module
 
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self.spec  # the import system has set that of the other name
+        if self.is_package:
+            module.__path__ = getattr(module, "__path__", [])
 
 
 class Finder:

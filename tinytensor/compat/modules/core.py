@@ -45,3 +45,30 @@ def _parse_to(*args: Any, dtype: Any = None, non_blocking: bool = False, copy: b
 
 
 _nn = SimpleNamespace(_parse_to=_parse_to)
+
+
+class _Key(type):
+    """A class of which every public attribute is a key of PyTorch's dispatcher: a name."""
+
+    def __getattr__(cls, name: str) -> str:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return name
+
+
+class DispatchKey(metaclass=_Key):
+    """The keys of PyTorch's dispatcher, by name. There is no dispatcher."""
+
+
+class DispatchKeySet(frozenset[str]):
+    """A set of keys."""
+
+    def __new__(cls, *keys: str) -> DispatchKeySet:
+        return super().__new__(cls, keys)
+
+
+class _ExcludeDispatchKeyGuard(contextlib.nullcontext[None]):
+    """A context without effect."""
+
+    def __init__(self, keys: object):
+        super().__init__()

@@ -36,6 +36,11 @@ def graph_break(msg: str = "") -> None:
     """Has no effect."""
 
 
+def is_compile_supported(device_type: str) -> bool:
+    """False: nothing is compiled."""
+    return False
+
+
 def is_dynamo_supported() -> bool:
     """False: nothing is compiled."""
     return False

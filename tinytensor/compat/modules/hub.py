@@ -10,12 +10,38 @@ import importlib
 import os
 import re
 import sys
-import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlparse
 
 from ...tensors.files import load as load_file
 from ...tensors.replacing import destination
+
+try:
+    from tqdm.auto import tqdm
+except ImportError:
+    class tqdm:  # type: ignore[no-redef]  # noqa: N801 - the name of the package
+        """A progress bar that shows nothing: the package tqdm is not installed."""
+
+        def __init__(self, iterable: Any = (), **options: Any):
+            self.iterable = iterable
+
+        def __iter__(self) -> Iterator[Any]:
+            return iter(self.iterable)
+
+        def __enter__(self) -> tqdm:
+            return self
+
+        def __exit__(self, *exception: object) -> None:
+            pass
+
+        def update(self, n: float = 1) -> None:
+            """Has no effect."""
+
+        def close(self) -> None:
+            """Has no effect."""
+
 
 HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
 _folder: str | None = None
@@ -48,9 +74,13 @@ def download_url_to_file(url: str, dst: str, hash_prefix: str | None = None,
     digest = hashlib.sha256()
     request = urllib.request.Request(url, headers={"User-Agent": "tinytensor.hub"})
     with urllib.request.urlopen(request) as source, destination(os.fspath(dst)) as file:
-        while block := source.read(1 << 20):
-            file.write(block)
-            digest.update(block)
+        length = source.headers.get("Content-Length")
+        with tqdm(total=length and int(length), disable=not progress, unit="B", unit_scale=True,
+                  unit_divisor=1024) as bar:
+            while block := source.read(1 << 20):
+                file.write(block)
+                digest.update(block)
+                bar.update(len(block))
         if hash_prefix and not digest.hexdigest().startswith(hash_prefix):
             raise RuntimeError(f"download_url_to_file: {url} has the SHA256 {digest.hexdigest()}, "
                                f"which does not begin with {hash_prefix}")
@@ -70,7 +100,7 @@ def load_state_dict_from_url(url: str, model_dir: str | None = None, map_locatio
     """
     folder = model_dir or os.path.join(get_dir(), "checkpoints")
     os.makedirs(folder, exist_ok=True)
-    name = file_name or os.path.basename(urllib.parse.urlparse(url).path)
+    name = file_name or os.path.basename(urlparse(url).path)
     path = os.path.join(folder, name)
     if not os.path.exists(path):
         match = HASH_REGEX.search(name) if check_hash else None

@@ -51,6 +51,7 @@ def script_if_tracing(fn: T) -> T:
 
 
 script_method = export = interface = _overload = _overload_method = script_if_tracing
+_script_if_tracing = script_if_tracing
 freeze = optimize_for_inference = script
 
 

@@ -72,6 +72,10 @@ class profile:  # noqa: N801 - PyTorch's name
         pass
 
 
+class EventList(list[Any]):
+    """The type of what a profile has measured."""
+
+
 def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0,
              **options: Any) -> Callable[[int], ProfilerAction]:
     """step -> ProfilerAction: `wait` steps nothing, `warmup`, then `active` steps recorded."""

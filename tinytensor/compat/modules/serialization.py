@@ -12,6 +12,21 @@ MAP_LOCATION: TypeAlias = Any
 FILE_LIKE: TypeAlias = Any
 
 
+class PyTorchFileReader:
+    """PyTorch's reader of its zip files.
+
+    Raises:
+        RuntimeError: always: `load` reads such files.
+    """
+
+    def __init__(self, *args: Any):
+        raise RuntimeError("PyTorchFileReader: the reader of PyTorch's core is not there; load(path) "
+                           "reads .pt files")
+
+
+PyTorchFileWriter = PyTorchFileReader
+
+
 def add_safe_globals(safe_globals: list[Any]) -> None:
     """Has no effect: `load` executes nothing, whatever a file names."""
 

@@ -1,0 +1,6 @@
+"""`torch.nn.parallel.distributed` and `torch.nn.parallel.data_parallel`."""
+
+from ...nn.parallel import (
+    DataParallel as DataParallel,
+    DistributedDataParallel as DistributedDataParallel,
+)
