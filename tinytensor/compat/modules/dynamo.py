@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +31,10 @@ def mark_dynamic(tensor: Any, index: Any, **options: Any) -> None:
 
 
 mark_static = maybe_mark_dynamic = mark_static_address = mark_dynamic
+
+
+class TransformGetItemToIndex(contextlib.nullcontext[None]):
+    """A context without effect."""
 
 
 def graph_break(msg: str = "") -> None:

@@ -4,11 +4,14 @@ traced programs have no instances, and `symbolic_trace` raises.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, TypeVar
 
 from ...nn.module import Module
 
 T = TypeVar("T")
+Target = Argument = Any  # of a node, for annotations
+node = proxy = graph_module = sys.modules[__name__]  # PyTorch has a module for each type
 
 
 def wrap(fn_or_name: T) -> T:

@@ -31,8 +31,7 @@ REASONS: dict[str, str] = {
     "distributed.algorithms.model_averaging": SHARDED, "distributed.nn": SHARDED,
     "distributed.nn.functional": SHARDED, "distributed.optim": SHARDED,
     "distributed.rpc": SHARDED, "distributed._functional_collectives": SHARDED,
-    "fx.experimental": COMPILED, "fx.node": COMPILED, "fx.proxy": COMPILED, "fx.graph": COMPILED,
-    "fx.graph_module": COMPILED, "export": COMPILED, "_inductor": COMPILED,
+    "fx.experimental": COMPILED, "fx.graph": COMPILED, "export": COMPILED, "_inductor": COMPILED,
     "nn.attention.flex_attention": "its masks are programs that PyTorch compiles; "
                                    "scaled_dot_product_attention takes masks as Tensors",
     "nn.utils.prune": "weights are not pruned; parametrize can multiply them by a mask",
