@@ -67,11 +67,11 @@ def einops():
     x = numbers(2, 3, 4, 6).requires_grad_()
     y = rearrange(x, "b c (h p) (w q) -> b (h w) (c p q)", p=2, q=3)
     z = reduce(y, "b n c -> b c", "max") + repeat(x, "b c h w -> b (c k)  (h w)", k=6).sum(2)
-    packed, shapes = pack([y, x], "b * ")  if False else pack([x[0], x[1]], "* c h w")
+    packed, shapes = pack([x[0], x[1]], "* c h w")
     parts = unpack(packed, shapes, "* c h w")
     total = einsum(x, x, "b c h w, b d h w -> b c d").sum() + z.sum() + parts[0].sum()
-    model = fill(nn.Sequential(Rearrange("b c h w -> b (h w) c"), nn.Linear(3, 5),
-                               EinMix("b n c -> b n d", weight_shape="c d", bias_shape="d", c=5, d=4),
+    mix = EinMix("b n c -> b n d", weight_shape="c d", bias_shape="d", c=5, d=4)
+    model = fill(nn.Sequential(Rearrange("b c h w -> b (h w) c"), nn.Linear(3, 5), mix,
                                Reduce("b n c -> b c", "mean")).double())
     out = model(x)
     (total + (out ** 2).sum()).backward()
@@ -98,7 +98,8 @@ def timm_convolutions():
 
 def timm_transformers():
     return _timm("vit_tiny_patch16_224", "deit_tiny_patch16_224", "mixer_s32_224",
-                 "swin_tiny_patch4_window7_224", "levit_conv_128s", "poolformer_s12", "eva02_tiny_patch14_224")
+                 "swin_tiny_patch4_window7_224", "levit_conv_128s", "poolformer_s12",
+                 "eva02_tiny_patch14_224")
 
 
 def torchvision_models():
@@ -133,7 +134,8 @@ def torchvision_ops():
     import torchvision
 
     boxes = torch.tensor([[0.0, 0, 4, 4], [1, 1, 5, 5], [2, 0, 3, 6]])
-    return [torchvision.ops.box_iou(boxes, boxes), torchvision.ops.generalized_box_iou(boxes, boxes),
+    return [torchvision.ops.box_iou(boxes, boxes),
+            torchvision.ops.generalized_box_iou(boxes, boxes),
             torchvision.ops.box_convert(boxes, "xyxy", "cxcywh"),
             torchvision.ops.sigmoid_focal_loss(numbers(3, 4), (numbers(3, 4) > 0).double(),
                                                reduction="mean"),
@@ -194,7 +196,8 @@ def diffusers():
         down_block_types=("DownBlock2D", "AttnDownBlock2D"),
         up_block_types=("AttnUpBlock2D", "UpBlock2D")).double())
     scheduler = DDPMScheduler(num_train_timesteps=100)
-    clean, noise, times = numbers(2, 1, 16, 16), numbers(2, 1, 16, 16, seed=8), torch.tensor([3, 70])
+    clean, noise = numbers(2, 1, 16, 16), numbers(2, 1, 16, 16, seed=8)
+    times = torch.tensor([3, 70])
     noisy = scheduler.add_noise(clean, noise, times)
     return [noisy, *step(model, noisy, times, loss=lambda out: ((out.sample - noise) ** 2).mean())]
 
@@ -276,8 +279,8 @@ def torchmetrics():
 
 
 def skorch():
-    from skorch import NeuralNetClassifier
     from sklearn.model_selection import cross_val_score
+    from skorch import NeuralNetClassifier
 
     class Net(nn.Module):
         def __init__(self, width=10):

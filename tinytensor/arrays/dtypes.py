@@ -101,7 +101,10 @@ qint8 = _Unsupported("qint8")
 qint32 = _Unsupported("qint32")
 quint8 = _Unsupported("quint8")
 quint4x2 = _Unsupported("quint4x2")
-UNSUPPORTED = (bfloat16, complex32, complex64, complex128, uint16, uint32, uint64, float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, float4_e2m1fn_x2, qint8, qint32, quint8, quint4x2)
+UNSUPPORTED = (
+    bfloat16, complex32, complex64, complex128, uint16, uint32, uint64, float8_e4m3fn,
+    float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, float4_e2m1fn_x2, qint8, qint32,
+    quint8, quint4x2)
 # For Tensors whose elements are `scalar.Value`: an op on them builds the scalar engine's graph.
 scalar_value = dtype("scalar_value", object)
 
@@ -239,7 +242,8 @@ channels_last_3d = memory_format("channels_last_3d")
 
 
 # The largest number, eps and the smallest normal number of dtypes that Tensors cannot have.
-EIGHT_BITS = {"float8_e4m3fn": (448.0, 2.0**-3, 2.0**-6), "float8_e4m3fnuz": (240.0, 2.0**-3, 2.0**-7),
+EIGHT_BITS = {"float8_e4m3fn": (448.0, 2.0**-3, 2.0**-6),
+              "float8_e4m3fnuz": (240.0, 2.0**-3, 2.0**-7),
               "float8_e5m2": (57344.0, 2.0**-2, 2.0**-14),
               "float8_e5m2fnuz": (57344.0, 2.0**-3, 2.0**-15)}
 

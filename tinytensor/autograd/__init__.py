@@ -42,7 +42,6 @@ from .modes import (
     set_detect_anomaly,
     set_grad_enabled,
 )
-
 from .saved import save_on_cpu, saved_tensors_hooks
 
 if TYPE_CHECKING:
@@ -50,8 +49,8 @@ if TYPE_CHECKING:
 
 __all__ = ["backward", "grad", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
            "is_grad_enabled", "is_inference_mode_enabled", "detect_anomaly", "set_detect_anomaly",
-           "is_anomaly_enabled", "is_anomaly_check_nan_enabled", "Function", "functional", "graph", "gradcheck", "gradgradcheck",
-           "Variable"]
+           "is_anomaly_enabled", "is_anomaly_check_nan_enabled", "Function", "functional", "graph",
+           "gradcheck", "gradgradcheck", "Variable"]
 
 # PyTorch's place for these; the module is the engine's.
 graph.saved_tensors_hooks, graph.save_on_cpu = saved_tensors_hooks, save_on_cpu  # type: ignore[attr-defined]

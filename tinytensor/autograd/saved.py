@@ -39,7 +39,7 @@ class saved_tensors_hooks(_Switch):  # noqa: N801 - PyTorch's name
         """Replaces the arrays that a node saved."""
         if node.saved and not node.packed:
             node.saved = _map(self._packed, node.saved)
-            node.__class__ = _packed_type(type(node))
+            node.__class__ = _packed_type(node.__class__)
 
     def _packed(self, array: Any) -> Any:
         return Packed(self, array) if is_array(array) else array
@@ -61,7 +61,7 @@ class Packed:
 
     def unpacked(self) -> Any:
         tensor = self.hooks.unpack_hook(self.kept)
-        array = getattr(tensor, "_array", None)
+        array: Any = getattr(tensor, "_array", None)
         if not is_array(array):
             raise TypeError("saved_tensors_hooks: unpack_hook must return a Tensor, got "
                             f"{type(tensor).__name__}")
@@ -78,7 +78,7 @@ def _map(function: Callable[[Any], Any], values: Any) -> Any:
 
 
 @functools.cache
-def _packed_type(kind: type[Node]) -> Any:
+def _packed_type(kind: Any) -> Any:
     """The class of nodes whose saved values are unpacked when they are read."""
     slot: Any = Node.saved  # type: ignore[misc]
 

@@ -139,7 +139,7 @@ def _begin() -> None:
     finder = TorchFinder()
     as_torch._active = finder
     sys.meta_path.insert(0, finder)
-    sys.path.append(ON_PATH)
+    sys.path.insert(1, ON_PATH)  # before an installed PyTorch, after the program
     sys.modules.pop("torch", None)
     naming.package = "torch"
     for kind, place in PLACES.items():

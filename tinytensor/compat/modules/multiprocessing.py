@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Sequence
 from multiprocessing import *  # noqa: F403
-from multiprocessing import connection as connection, context as context, reduction as reduction
+from multiprocessing import connection as connection
+from multiprocessing import context as context
+from multiprocessing import reduction as reduction
 from typing import Any
 
 
-class ProcessRaisedException(Exception):
+class ProcessRaisedException(Exception):  # noqa: N818
     """A process of `spawn` failed."""
 
 

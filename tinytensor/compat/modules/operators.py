@@ -1,6 +1,7 @@
 """`torch.ops`: operators written in C++, of which there are none.
 
-Libraries that bring some, such as torchvision, learn from `load_library` that they cannot be loaded.
+Libraries that bring some, such as torchvision, are told by `load_library` that they cannot be
+loaded.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ def load_library(path: str) -> None:
     Raises:
         OSError: always, as for a library that does not fit.
     """
-    raise OSError(f"load_library: {path} holds operators for PyTorch's C++ core, which is not there")
+    raise OSError(f"load_library: {path} holds operators for PyTorch's C++ core, which is not "
+                  "there")
 
 
 class Namespace:
@@ -24,8 +26,8 @@ class Namespace:
         self._name = name
 
     def __getattr__(self, operator: str) -> Any:
-        raise AttributeError(f"torch.ops.{self._name}.{operator} is written for PyTorch's C++ core; "
-                             "tinytensor has no such operators")
+        raise AttributeError(f"torch.ops.{self._name}.{operator} is written for PyTorch's C++ "
+                             "core; tinytensor has no such operators")
 
 
 def __getattr__(name: str) -> Namespace:

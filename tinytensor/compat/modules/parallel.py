@@ -2,5 +2,7 @@
 
 from ...nn.parallel import (
     DataParallel as DataParallel,
+)
+from ...nn.parallel import (
     DistributedDataParallel as DistributedDataParallel,
 )

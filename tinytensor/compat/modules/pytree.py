@@ -3,8 +3,8 @@
     leaves, spec = tree_flatten({"a": 1, "b": (2, 3)})      # [1, 2, 3]
     tree_unflatten([x * 10 for x in leaves], spec)          # {"a": 10, "b": (20, 30)}
 
-Containers are dict, OrderedDict, defaultdict, list, tuple, named tuples, deque, and the classes that
-`register_pytree_node` adds. Anything else is a leaf, None too.
+Containers are dict, OrderedDict, defaultdict, list, tuple, named tuples, deque, and the classes
+that `register_pytree_node` adds. Anything else is a leaf, None too.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class TreeSpec:
 
     def __init__(self, type: Any, context: Context, children_specs: list[TreeSpec]):
         self.type, self.context, self.children_specs = type, context, children_specs
-        self.num_leaves = sum(c.num_leaves for c in children_specs) if type is not None else 1
-        self.num_nodes = 1 + sum(c.num_nodes for c in children_specs)
+        self.num_leaves: int = 1 if type is None else sum(c.num_leaves for c in children_specs)
+        self.num_nodes: int = 1 + sum(c.num_nodes for c in children_specs)
         self.num_children = len(children_specs)
 
     def is_leaf(self) -> bool:

@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from ...tensors.files import load as load, save as save
+from ...tensors.files import load as load
+from ...tensors.files import save as save
 
 MAP_LOCATION: TypeAlias = Any
 FILE_LIKE: TypeAlias = Any
@@ -20,8 +21,8 @@ class PyTorchFileReader:
     """
 
     def __init__(self, *args: Any):
-        raise RuntimeError("PyTorchFileReader: the reader of PyTorch's core is not there; load(path) "
-                           "reads .pt files")
+        raise RuntimeError("PyTorchFileReader: the reader of PyTorch's core is not there; "
+                           "load(path) reads .pt files")
 
 
 PyTorchFileWriter = PyTorchFileReader

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy
+
 from ...arrays import dtypes
 from ...arrays.devices import device, device_of
 from ...autograd import versions
@@ -48,12 +50,36 @@ class UntypedStorage:
         """1: the elements are bytes."""
         return 1
 
-    def __getitem__(self, index: int) -> int:
-        return int(_row(self._memory).view("uint8")[index])
+    @classmethod
+    def from_file(cls, filename: str, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """The bytes of a file, read when they are used. With `shared`, writes change the file."""
+        return cls(numpy.memmap(filename, numpy.uint8, "r+" if shared else "c",
+                                shape=(nbytes,)).view(numpy.ndarray))
+
+    @property
+    def _untyped(self) -> UntypedStorage:
+        return self
+
+    def untyped(self) -> UntypedStorage:
+        """Itself."""
+        return self
+
+    def _bytes(self) -> Any:
+        return _row(self._memory).view("uint8")
+
+    def __getitem__(self, index: int | slice) -> Any:
+        part = self._bytes()[index]
+        return UntypedStorage(part) if isinstance(index, slice) else int(part)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._bytes().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._memory.__dlpack_device__()
 
     def tolist(self) -> list[int]:
         """The bytes as ints."""
-        return list(_row(self._memory).view("uint8").tolist())
+        return list(self._bytes().tolist())
 
     def __repr__(self) -> str:
         return f"UntypedStorage of {self.nbytes()} bytes on {self.device}"

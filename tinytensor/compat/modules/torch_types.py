@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from builtins import (
     bool as _bool,
+)
+from builtins import (
     bytes as _bytes,
+)
+from builtins import (
     complex as _complex,
+)
+from builtins import (
     float as _float,
+)
+from builtins import (
     int as _int,
+)
+from builtins import (
     str as _str,
 )
 from collections.abc import Sequence
