@@ -55,7 +55,8 @@ class Diagnosis:
 
 
 def doctor(model: Any, batch: Any, loss: Callable[[Any, Any], Any], optimizer: Any = None, *,
-           step: Callable[..., Any] | None = None, seconds: float = 15.0) -> Diagnosis:
+           step: Callable[..., Any] | None = None,
+           evaluate: Callable[[], Any] | None = None, seconds: float = 15.0) -> Diagnosis:
     """Examines a model, its data and its training, and says what is wrong: `print(doctor(...))`.
 
     It looks at inputs and targets, at the loss before training, at what depends on what, at
@@ -72,6 +73,7 @@ def doctor(model: Any, batch: Any, loss: Callable[[Any, Any], Any], optimizer: A
         optimizer: the program's. Without it updates are not examined, and training uses Adam.
         step: the program's training step, a function (input, ..., target) that returns the loss.
             With it the step itself is examined, for example for a missing zero_grad().
+        evaluate: the program's evaluation, a function without arguments, which is examined too.
         seconds: the most time for one training; there are up to four.
 
     Raises:
@@ -84,7 +86,8 @@ def doctor(model: Any, batch: Any, loss: Callable[[Any, Any], Any], optimizer: A
                         f"{type(batch).__name__}" + (f" of {len(batch)}"
                                                      if isinstance(batch, tuple | list) else ""))
     start = time.monotonic()
-    patient = Patient(model, tuple(batch[:-1]), batch[-1], loss, optimizer, step, seconds)
+    patient = Patient(model, tuple(batch[:-1]), batch[-1], loss, optimizer, step, evaluate,
+                      seconds)
     diagnosis = Diagnosis(patient.findings)
     for check in CHECKS:
         name = (check.__doc__ or check.__name__).partition("\n")[0].rstrip(".")

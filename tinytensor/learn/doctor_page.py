@@ -47,7 +47,7 @@ def write_page(diagnosis: Any, path: str | os.PathLike[str]) -> None:
         rows = "".join(_row(name, layer) for name, layer in diagnosis.layers.items())
         parts.append(
             "<h2>Layers</h2><table><thead><tr><th>layer</th><th>outputs</th>"
-            "<th>gradients of the outputs</th><th>update / weight in one step</th></tr></thead>"
+            "<th>gradients of the outputs</th><th>change / weight in one step</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>")
     if diagnosis.losses:
         parts.append("<h2>A few samples learned by heart</h2>" + _curve(diagnosis.losses))
@@ -58,7 +58,7 @@ def write_page(diagnosis: Any, path: str | os.PathLike[str]) -> None:
 
 
 def _row(name: str, layer: Any) -> str:
-    update = "not in the optimizer" if layer.update is None else f"{layer.update:.1e}"
+    update = "not known" if layer.update is None else f"{layer.update:.1e}"
     return (f"<tr><td>{html.escape(name)}</td><td>{_histogram(layer.output)}</td>"
             f"<td>{_histogram(layer.gradient)}</td><td>{update}</td></tr>")
 

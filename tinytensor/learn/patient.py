@@ -25,7 +25,7 @@ SEED = 2147483647  # of the random numbers that are drawn during the examination
 class LayerNumbers:
     """The outputs of a layer on the batch, their gradients, and how far a step moves its weight.
 
-    update   |change| / |weight| in one training step; None if the optimizer does not hold it
+    update   |change| / |weight| in one training step; None without an optimizer that holds it
     """
 
     output: Any
@@ -43,6 +43,7 @@ class Patient:
     loss        a function (output, target) -> 0-d Tensor
     optimizer   the program's, or None
     step        the program's training step (*inputs, target) -> loss, or None
+    evaluate    the program's evaluation, a function without arguments, or None
     seconds     the most time for one training of the examination
     """
 
@@ -52,6 +53,7 @@ class Patient:
     loss: Callable[[Any, Any], Any]
     optimizer: Any = None
     step: Callable[..., Any] | None = None
+    evaluate: Callable[[], Any] | None = None
     seconds: float = 15.0
     findings: list[Any] = field(default_factory=list)  # so far
     warnings: list[Any] = field(default_factory=list)  # of the first run

@@ -6,6 +6,7 @@ what, layers, optimizer, training.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import traceback
@@ -20,7 +21,9 @@ from .. import nn, random
 from ..autograd import grad
 from ..autograd.frames import OWN
 from ..autograd.graph import Leaf
-from ..autograd.modes import detect_anomaly, enable_grad
+from ..autograd.modes import detect_anomaly, enable_grad, is_grad_enabled
+from ..nn.dropout import DropoutModule
+from ..nn.normalization import RunningNorm
 from ..tensors.creation import full_like, tensor, zeros_like
 from ..tensors.tensor import Tensor
 from .patient import LayerNumbers, Patient, array, floating
@@ -323,8 +326,27 @@ def check_warnings(p: Patient) -> Iterator[Finding]:
 # ---------------------------------------------------------------- gradients
 
 
+def check_units(p: Patient) -> Iterator[Finding]:
+    """Whether the units of a layer differ."""
+    same = [name for name, layer in p.layers.items() if isinstance(layer, LINEAR)
+            and _rows_equal(array(layer.weight)) and len(layer.weight) > 1
+            and array(layer.weight).any()]
+    if same:
+        yield Finding("units alike", f"all units of {_list(same)} have the same weights",
+                      "equal rows", "rows that differ",
+                      "units that start alike stay alike: use random initial weights")
+
+
 def check_gradients(p: Patient) -> Iterator[Finding]:
-    """Whether every parameter gets a gradient, and units differ."""
+    """Whether every parameter gets a gradient."""
+    with p.mode(True), enable_grad():
+        hidden = _leaves(p.loss(p.model(*p.inputs), p.target).grad_fn) - {
+            id(t) for t in (*p.parameters.values(), *p.inputs, p.target)}
+    if hidden:
+        yield Finding("hidden layers", "the loss depends on Tensors with requires_grad that are "
+                      "not parameters of the model", f"{len(hidden)} of them", "0",
+                      "keep layers in nn.ModuleList or nn.ModuleDict, not in a list or dict, and "
+                      "Tensors as nn.Parameter")
     found = p.gradients()
     trained = {name: g for name, g in found.items() if p.parameters[name].requires_grad}
     without = [name for name, g in trained.items() if g is None]
@@ -347,13 +369,20 @@ def check_gradients(p: Patient) -> Iterator[Finding]:
     if frozen and len(frozen) == len(p.parameters):
         yield Finding("all frozen", "no parameter has requires_grad", f"{len(frozen)} frozen",
                       "some that are trained", "requires_grad_(True)")
-    same = [name for name, layer in p.layers.items() if isinstance(layer, LINEAR)
-            and _rows_equal(array(layer.weight)) and len(layer.weight) > 1
-            and array(layer.weight).any()]
-    if same:
-        yield Finding("units alike", f"all units of {_list(same)} have the same weights",
-                      "equal rows", "rows that differ",
-                      "units that start alike stay alike: use random initial weights")
+
+
+def _leaves(root: Any) -> set[int]:
+    """The ids of the leaves of a graph, as Tensors."""
+    pending, seen, leaves = [root], {id(root)}, set()
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Leaf):
+            leaves.add(id(node.tensor()))
+        for parent in getattr(node, "parents", ()):
+            if parent is not None and id(parent) not in seen:
+                seen.add(id(parent))
+                pending.append(parent)
+    return leaves
 
 
 def _rows_equal(weight: Any) -> bool:
@@ -407,25 +436,25 @@ def check_samples(p: Patient) -> Iterator[Finding]:
                           "look for detach(), .data, round() or argmax in forward")
         return
     rows = len(scores) // size  # a model may flatten (N, T, C) to (N T, C)
-    i = size // 2
-    part = scores[i * rows:(i + 1) * rows]
-    weights = tensor(numpy.random.default_rng(0).normal(size=tuple(part.shape)),
+    weights = tensor(numpy.random.default_rng(0).normal(size=(rows, *scores.shape[1:])),
                      dtype=scores.dtype, device=scores.device)
-    (g,) = grad((part * weights).sum(), [leaf], allow_unused=True)
-    if g is None:
-        sizes = numpy.zeros(size)
-    else:
-        sizes = numpy.abs(array(g)).reshape(size, -1).max(1)
-    others = numpy.delete(sizes, i)
-    if others.max() > 0:
-        yield Finding("samples mixed", f"the output of sample {i} depends on other samples",
-                      f"a gradient by {(others > 0).sum()} of {size - 1} others, up to "
-                      f"{others.max():.3g}", "exactly 0: each sample is computed from its own",
-                      "look for view or reshape where transpose is meant, and for mean, softmax or "
-                      "norm over dimension 0")
-    elif sizes[i] == 0:
-        yield Finding("input ignored", f"the output of sample {i} does not depend on its input",
-                      "a gradient of exactly 0", "not 0",
+    own = []
+    for i in sorted({0, size // 3, size // 2, size - 1}):
+        (g,) = grad((scores[i * rows:(i + 1) * rows] * weights).sum(), [leaf], retain_graph=True,
+                    allow_unused=True)
+        sizes = numpy.zeros(size) if g is None else numpy.abs(array(g)).reshape(size, -1).max(1)
+        others = numpy.delete(sizes, i)
+        if others.max() > 0:
+            yield Finding("samples mixed", f"the output of sample {i} depends on other samples",
+                          f"a gradient by {(others > 0).sum()} of {size - 1} others, up to "
+                          f"{others.max():.3g}", "exactly 0: each sample is computed from its own",
+                          "look for view or reshape where transpose is meant, and for mean, "
+                          "softmax or norm over dimension 0")
+            return
+        own.append(sizes[i])
+    if not any(own):
+        yield Finding("input ignored", "the outputs do not depend on their inputs",
+                      f"a gradient of exactly 0 in {len(own)} of {len(own)} samples", "not 0",
                       "look for detach(), dead units, weights of 0 and forward's arguments")
 
 
@@ -520,7 +549,7 @@ def _dead(layers: Any, outputs: Any, gradients: Any) -> Iterator[Finding]:
         g = numpy.abs(_by_unit(layers[name], gradients[name]))
         out = _by_unit(layers[name], array(outputs[name]))
         if len(g) < 4 or not g.any():
-            if len(g) >= 4 and (out <= 0).all():
+            if len(g) >= 4 and (out < 0).all():
                 yield Finding("dead units", f"every unit of {name} is below 0 for every sample",
                               "100% get a gradient of 0", "below 20%", "a ReLU passes nothing "
                               "below 0: lower the learning rate, use biases of 0 and smaller "
@@ -653,36 +682,63 @@ def check_optimizer(p: Patient) -> Iterator[Finding]:
                       "lower the learning rate ten times")
 
 
+def check_evaluation(p: Patient) -> Iterator[Finding]:
+    """The program's own evaluation."""
+    if p.evaluate is None:
+        return
+    switching = [name for name, module in p.model.named_modules()
+                 if isinstance(module, DropoutModule | RunningNorm)]
+    with watched_modes(p.model) as modes:
+        p.model.train()
+        p.evaluate()
+    if any(modes) and switching:
+        yield Finding("evaluated in training mode", "the evaluation runs the model in training "
+                      f"mode, in which {_list(switching)} computes something else",
+                      "model.training is True", "False",
+                      "call model.eval() before the evaluation, and model.train() after it")
+
+
 def check_step(p: Patient) -> Iterator[Finding]:
     """The program's own training step."""
     if p.step is None:
         return
-    modes: list[bool] = []
-    handle = p.model.register_forward_pre_hook(
-        lambda module, args: modes.append(module.training))
     found: list[dict[str, Any]] = []
     weights = {name: array(q).copy() for name, q in p.parameters.items()}
-    try:
-        with p.restored():
-            p.model.train()
-            for _ in range(2):
-                with random.using(random.Streams(1)):
-                    p.step(*p.inputs, p.target)
-                found.append({name: array(q.grad).copy() for name, q in p.parameters.items()
-                              if q.grad is not None})
-                for name, q in p.parameters.items():
-                    q.data.copy_(tensor(weights[name], device=q.device))
-    finally:
-        handle.remove()
-    if any(name in found[0] and found[0][name].any() and _ratio(g, found[0][name]) > 1.5
-           for name, g in found[1].items()):
+    p.model.train()
+    with watched_modes(p.model, recorded=True) as modes:
+        for _ in range(2):
+            with random.using(random.Streams(1)):
+                p.step(*p.inputs, p.target)
+            found.append({name: array(q.grad).copy() for name, q in p.parameters.items()
+                          if q.grad is not None})
+            for name, q in p.parameters.items():
+                q.data.copy_(tensor(weights[name], device=q.device))
+    ratios = {name: _ratio(g, found[0][name]) for name, g in found[1].items()
+              if name in found[0] and found[0][name].any()}
+    largest = max(ratios, key=ratios.__getitem__, default="")
+    if ratios and ratios[largest] > 1.5:
         yield Finding("gradients add up", "the second step on one batch, from the same weights, "
-                      "has a larger gradient", "gradients of earlier steps are in it",
-                      "equal gradients", "call optimizer.zero_grad() before loss.backward()")
-    if modes and not all(modes):
+                      "has a larger gradient", f"{ratios[largest]:.3g} times as large in {largest}",
+                      "the same gradient", "call optimizer.zero_grad() before loss.backward()")
+    if not all(modes):
         yield Finding("trained in eval mode", "the training step runs the model in eval mode",
                       "model.training is False", "True",
-                      "call model.train() before training, again after each evaluation")
+                      "call model.train() before training, and again after each evaluation")
+
+
+@contextlib.contextmanager
+def watched_modes(model: Any, recorded: bool = False) -> Iterator[list[bool]]:
+    """A context that lists `training` of each call of the model, or of each recorded one."""
+    modes: list[bool] = []
+
+    def note(module: Any, args: Any) -> None:
+        if is_grad_enabled() or not recorded:
+            modes.append(module.training)
+    handle = model.register_forward_pre_hook(note)
+    try:
+        yield modes
+    finally:
+        handle.remove()
 
 
 def _ratio(g: Any, other: Any) -> float:
@@ -715,8 +771,8 @@ def check_overfit(p: Patient) -> Iterator[Finding]:
                       f"{len(losses)} steps", "below a tenth",
                       "there is a bug before there is a question of size or rate: look at the "
                       "findings above, at the targets, and at the learning rate")
-    elif math.isfinite(after) and after > 10 * max(trained, 0.05) and after > first:
-        yield Finding("eval mode differs", "in eval mode the trained model is worse than untrained",
+    elif math.isfinite(after) and after > 10 * max(trained, 0.05) and after > 0.5 * first:
+        yield Finding("eval mode differs", "in eval mode the trained model is as bad as before",
                       f"loss {after:.3g} in eval mode, {trained:.3g} in training mode",
                       "nearly equal on the same batch", "look at the batch norms' momentum (the "
                       "share of the new batch, 0.1) and at track_running_stats")
@@ -788,6 +844,7 @@ def _list(names: list[str]) -> str:
 
 
 CHECKS: list[Check] = [check_inputs, check_targets, check_run, check_loss, check_warnings,
-                       check_gradients, check_layers, check_samples, check_future,
-                       check_first_loss, check_optimizer, check_step, check_overfit,
+                       check_units, check_layers, check_gradients, check_samples, check_future,
+                       check_first_loss, check_optimizer, check_step, check_evaluation,
+                       check_overfit,
                        check_baselines]
