@@ -95,7 +95,7 @@ def vae():
 
 
 def unet():
-    x, digit = images()
+    x, digit = (part[:32] for part in images())
     time = tt.randint(0, 250, (len(x),))
     noise = tt.randn_like(x)
     return example("09_diffusion").UNet(), (x + noise, time, digit, noise), F.mse_loss

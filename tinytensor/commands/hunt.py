@@ -69,8 +69,11 @@ def _ran(path: Path) -> tuple[Any, float]:
         try:
             module = load(path)
             score = float(module.score(module.train()))
-        except Exception:
-            print(traceback.format_exc(limit=-2).rstrip())
+        except Exception as error:
+            lines = [frame for frame in traceback.extract_tb(error.__traceback__)
+                     if frame.filename == str(path)]
+            place = f"line {lines[-1].lineno}, {lines[-1].line}\n" if lines else ""
+            print(f"{place}{type(error).__name__}: {error}")
             return module, float("nan")
     print(f"score {score:.2f}")
     return module, score

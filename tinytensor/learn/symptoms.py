@@ -186,9 +186,9 @@ def _failure(error: Exception) -> Finding:
                        "or log_softmax, x / (y + eps), exp of differences from the maximum",
                        final=True)
     frames = [f for f in traceback.walk_tb(error.__traceback__) if OWN not in f[0].f_globals]
-    line = f"{frames[-1][0].f_code.co_filename}:{frames[-1][1]}" if frames else "unknown line"
+    line = f"at {frames[-1][0].f_code.co_filename}:{frames[-1][1]}" if frames else "in backward"
     return Finding("does not run", f"{type(error).__name__}: {text.splitlines()[0]}",
-                   f"at {line}", "a forward and a backward without an error",
+                   line, "a forward and a backward without an error",
                    " ".join(getattr(error, "__notes__", ())) or "read the error", final=True)
 
 

@@ -57,7 +57,7 @@ class Exhibit:
     def _docstring(self) -> str:
         return ast.get_docstring(ast.parse(self.text())) or ""
 
-    def examine(self, program: types.ModuleType) -> Diagnosis:
+    def examine(self, program: Any) -> Diagnosis:
         """The doctor's diagnosis of a program: of this one's text, or of a learner's."""
         model, optimizer = program.build()
         evaluate = getattr(program, "evaluate", None)
@@ -66,8 +66,12 @@ class Exhibit:
                       evaluate=evaluate and functools.partial(evaluate, model))
 
 
-def load(path: Path, text: str | None = None) -> types.ModuleType:
-    """Runs a program of the zoo as a module, from its file or from `text`."""
+def load(path: Path, text: str | None = None) -> Any:
+    """Runs a program of the zoo as a module, from its file or from `text`.
+
+    Raises:
+        Exception: whatever the program raises.
+    """
     module: Any = types.ModuleType(path.stem)
     module.__file__ = str(path)
     source = path.read_text(encoding="utf-8") if text is None else text
