@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import subprocess
 import sys
 
 import pytest
 
+from tinytensor.__main__ import main
 from tinytensor.learn.zoo.catalogue import ZOO, load
 
 by_name = pytest.mark.parametrize("exhibit", ZOO, ids=lambda e: f"{e.number}-{e.name}")
@@ -54,25 +54,31 @@ def test_thirty_programs():
     assert len({e.path.read_text() for e in ZOO}) == 30
 
 
-def hunt(folder, *words):
-    done = subprocess.run([sys.executable, "-m", "tinytensor", "hunt", *words, "--folder", folder],
-                          capture_output=True, text=True, timeout=120)
-    assert not done.stderr or done.returncode, done.stderr
-    return done.stdout + done.stderr
+@pytest.fixture
+def hunt(monkeypatch, capsys, tmp_path):
+    """The command, as a function of its arguments that returns what is printed."""
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["tinytensor", "hunt", *words, "--folder", str(tmp_path)])
+        try:
+            main()
+        except SystemExit as stopped:
+            return str(stopped)
+        return capsys.readouterr().out
+    return run
 
 
-def test_a_hunt(tmp_path):
+def test_a_hunt(hunt, tmp_path):
     exhibit, path = ZOO[21], tmp_path / "hunt_22.py"
-    assert "30  " in hunt(tmp_path)
-    told = hunt(tmp_path, "22")
+    assert "30  " in hunt()
+    told = hunt("22")
     assert exhibit.symptom in told and f"wrote {path}" in told
     assert path.read_text() == exhibit.text()
-    assert f"hint 2 of 3: {exhibit.hints[1]}" in hunt(tmp_path, "22", "--hint", "2")
-    assert "a cure is shown when" in hunt(tmp_path, "22", "--solution")
-    assert "1. loss upside down" in hunt(tmp_path, "22", "--doctor")
+    assert f"hint 2 of 3: {exhibit.hints[1]}" in hunt("22", "--hint", "2")
+    assert "a cure is shown when" in hunt("22", "--solution")
+    assert "1. loss upside down" in hunt("22", "--doctor")
     path.write_text(exhibit.text(healed=True))
-    assert "healed: the score" in hunt(tmp_path, "22")
-    assert "+    return -F.log_softmax" in hunt(tmp_path, "22", "--solution")
+    assert "healed: the score" in hunt("22")
+    assert "+    return -F.log_softmax" in hunt("22", "--solution")
     path.write_text("model = nn.Linear(1, 1)\n")
-    assert "line 1" in (told := hunt(tmp_path, "22")) and "NameError" in told
-    assert "there are programs 1 to 30, got 31" in hunt(tmp_path, "31")
+    assert "line 1" in (told := hunt("22")) and "NameError" in told
+    assert "there are programs 1 to 30, got 31" in hunt("31")

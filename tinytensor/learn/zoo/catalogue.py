@@ -130,12 +130,12 @@ ZOO = [
     Exhibit(10, "eval_forgotten", "evaluated in training mode", 0.85, (
         "Call evaluate(model) twice, and compare.",
         "Print model.training inside of evaluate.",
-        "Dropout is for training only. model.eval() turns it off, and model.train() on again.",
+        "Dropout is for training only. A Module has two modes; look up the methods that set them.",
     ), ("def evaluate(model):\n    with", "def evaluate(model):\n    model.eval()\n    with")),
     Exhibit(11, "train_forgotten", "trained in eval mode", 0.9, (
         "Print model.training inside of step.",
         "evaluate() changes the mode of the model. Who changes it back?",
-        "Each step needs model.train() before it.",
+        "Each step must begin in training mode. Look up the method that sets it.",
     ), ("    optimizer.zero_grad()\n", "    model.train()\n    optimizer.zero_grad()\n")),
     Exhibit(12, "labels_shuffled", "labels at random", 0.85, (
         "Print a point and its label before and after the line with order.",
@@ -199,7 +199,8 @@ ZOO = [
         "Print model[0].weight.grad in the line before optimizer.step().",
         "Write down which line fills grad, which empties it, and which reads it.",
         "The order is zero_grad, backward, step.",
-    ), ("    optimizer.step()\n    loss.backward()\n", "    loss.backward()\n    optimizer.step()\n")),
+    ), ("    optimizer.step()\n    loss.backward()\n",
+        "    loss.backward()\n    optimizer.step()\n")),
     Exhibit(24, "relu_at_the_end", "activation at the end", 0.85, (
         "Print the smallest of the outputs, and the share of zeros.",
         "A class whose output is 0 gets no gradient through the ReLU.",

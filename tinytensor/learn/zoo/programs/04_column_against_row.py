@@ -7,7 +7,6 @@ Question: what is the shape of output - y?
 import tinytensor as tt
 from tinytensor import nn, optim
 from tinytensor.learn.zoo.data import curve
-from tinytensor.nn import functional as F
 
 x, y = curve(seed=0)
 held_x, held_y = curve(seed=1)  # not trained on

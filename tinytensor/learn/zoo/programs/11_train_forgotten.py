@@ -11,7 +11,7 @@ from tinytensor.nn import functional as F
 
 x, y = points(seed=0)
 held_x, held_y = points(seed=1)  # not trained on
-right = []  # the share of held-out points right, before each step
+right: list[float] = []  # the share of held-out points right, before each step
 batch = x, y
 
 

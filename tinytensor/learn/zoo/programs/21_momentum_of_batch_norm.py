@@ -17,7 +17,8 @@ batch = x, y
 
 def build():
     tt.manual_seed(0)
-    model = nn.Sequential(nn.Linear(8, 24), nn.BatchNorm1d(24, momentum=0.0001), nn.ReLU(), nn.Linear(24, 3))
+    model = nn.Sequential(nn.Linear(8, 24), nn.BatchNorm1d(24, momentum=0.0001), nn.ReLU(),
+                          nn.Linear(24, 3))
     return model, optim.SGD(model.parameters(), lr=0.3)
 
 

@@ -15,7 +15,8 @@ batch = x, y
 
 def build():
     tt.manual_seed(0)
-    model = nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 1), nn.Sigmoid(), nn.Flatten(0))
+    model = nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 1), nn.Sigmoid(),
+                          nn.Flatten(0))
     return model, optim.Adam(model.parameters(), lr=0.03)
 
 
