@@ -210,7 +210,7 @@ ZOO = [
         "Print the smallest and the largest output.",
         "Read in the documentation of binary_cross_entropy_with_logits what a logit is.",
         "The loss applies a sigmoid. Which layer does it again?",
-    ), ("nn.Sigmoid(), ", "")),
+    ), (" nn.Sigmoid(),\n", "\n")),
     Exhibit(26, "no_nonlinearity", "no nonlinearity", 0.8, (
         "Draw the predictions over x.",
         "Multiply out W2 (W1 x + b1) + b2.",
