@@ -39,6 +39,7 @@ class Mode(threading.local):
     packing     the hooks of a saved_tensors_hooks, which is another reason, or None
     device      of the gradients, while a backward is recorded: where rules make Tensors
     depth       how many blocks and walks, that put the mode back, the thread is in
+    watcher     called with the arguments of `observe`, which is a third, see `watched`
     """
 
     enabled: bool | str = True
@@ -47,6 +48,7 @@ class Mode(threading.local):
     packing: Any = None
     device: Any = None
     depth = 0
+    watcher: Callable[..., None] | None = None
 
 
 mode = Mode()
@@ -70,8 +72,8 @@ def set_mode(enabled: bool | str) -> None:
             mode.enabled = enabled
 
 
-def _undo(enabled: bool | str, inference: bool, anomaly: bool, packing: Any) -> Generator[None]:
-    """Sets the mode to this when it is closed.
+def _undo(state: State) -> Generator[None]:
+    """Sets the mode to this state when it is closed.
 
     Ctrl-C may end `__exit__` before its first line. Then the generator is closed when it is freed,
     which is no later than the traceback, unless a block around this one has ended before. (A method
@@ -83,8 +85,8 @@ def _undo(enabled: bool | str, inference: bool, anomaly: bool, packing: Any) -> 
         yield
     finally:
         if mode.depth > depth:
-            mode.depth, mode.inference = depth, inference
-            mode.anomaly, mode.packing = anomaly, packing
+            mode.depth = depth
+            enabled, mode.inference, mode.anomaly, mode.packing, mode.watcher = state
             try:
                 set_mode(enabled)
             except BaseException:  # Ctrl-C
@@ -96,7 +98,7 @@ class _Switch:
     """A context manager, and a decorator, that sets `mode` and puts it back."""
 
     def __enter__(self) -> None:
-        self.undo = _undo(*_current())
+        self.undo = _undo(_current())
         next(self.undo)
         self.switch()
 
@@ -193,7 +195,7 @@ class set_grad_enabled(_Switch):  # noqa: N801
         self.switch()
 
     def __enter__(self) -> None:
-        self.undo = _undo(*self.previous)
+        self.undo = _undo(self.previous)
         next(self.undo)
         self.switch()
 
@@ -242,7 +244,7 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
         self.switch()
 
     def __enter__(self) -> None:
-        self.undo = _undo(*self.previous)
+        self.undo = _undo(self.previous)
         next(self.undo)
         self.switch()
 
@@ -255,17 +257,38 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
         return set_detect_anomaly(self.wanted, self.check_nan)
 
     def __call__(self, function: F) -> F:
+        mode.anomaly = self.previous[2]
         set_mode(self.previous[0])  # a decorator changes nothing by itself
         return super().__call__(function)
 
 
-def _current() -> tuple[bool | str, bool, bool, Any]:
-    return mode.enabled, mode.inference, mode.anomaly, mode.packing
+class watched(_Switch):  # noqa: N801
+    """Calls watcher(node, results, arguments) after each operation that is recorded inside.
+
+    The results are arrays or Tensors. Recording is on inside, and anomalies are not looked for.
+    """
+
+    def __init__(self, watcher: Callable[..., None]):
+        self.watcher = watcher
+
+    def switch(self) -> None:
+        mode.watcher, mode.anomaly = self.watcher, False
+        set_mode(OBSERVED)
+
+    def copy(self) -> watched:
+        return watched(self.watcher)
+
+
+State = tuple[bool | str, bool, bool, Any, Any]
+
+
+def _current() -> State:
+    return mode.enabled, mode.inference, mode.anomaly, mode.packing, mode.watcher
 
 
 def _recorded() -> bool | str:
     """`mode.enabled` where operations are recorded."""
-    return OBSERVED if mode.anomaly or mode.packing else True
+    return OBSERVED if mode.anomaly or mode.packing or mode.watcher else True
 
 
 def is_grad_enabled() -> bool:
@@ -289,6 +312,8 @@ def is_anomaly_check_nan_enabled() -> bool:
 
 def observe(node: Any, results: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:
     """Called with every node that is recorded while `mode.enabled` is OBSERVED."""
+    if mode.watcher:
+        mode.watcher(node, results, arguments)
     if mode.anomaly:
         check_forward(node, results, arguments)
     if mode.packing:
