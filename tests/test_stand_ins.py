@@ -124,7 +124,7 @@ def test_storages_show_the_memory_of_views():
     z = y * 1
     loss = (z * z).sum()
     z.storage()[0] = 5.0
-    with pytest.raises(RuntimeError, match="storage .* has overwritten"):
+    with pytest.raises(RuntimeError, match=r"storage .* has overwritten"):
         loss.backward()
 
 
