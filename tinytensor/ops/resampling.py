@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
+from ..arrays import dtypes
 from ..arrays.numbers import integers
 from ..autograd.table import composed
 from ..tensors import creation
@@ -163,6 +164,7 @@ def interpolate(input: Tensor, size: int | Sequence[int] | None = None,
     Modes: "nearest" (as OpenCV's INTER_NEAREST), "nearest-exact", "linear" (3-d input), "bilinear"
     and "bicubic" (4-d), "trilinear" (5-d), "area" (means over the inputs of an output). With
     `align_corners` the centres of the corner elements coincide, else their outer edges.
+    Images of uint8 are computed in float32 and rounded, for "bilinear" and "bicubic".
     With a scale_factor, positions are computed from it, or with `recompute_scale_factor` from the
     sizes. `antialias` widens bilinear and bicubic windows when shrinking.
 
@@ -190,6 +192,10 @@ def interpolate(input: Tensor, size: int | Sequence[int] | None = None,
         raise RuntimeError(f"interpolate: sizes must be positive, got {old} -> {new}")
     if mode == "area":
         return AREA[dims](input, new)
+    if input.dtype is dtypes.uint8 and mode in ("bilinear", "bicubic"):  # images
+        values = interpolate(input.float(), size, scale_factor, mode, align_corners,
+                             recompute_scale_factor, antialias)
+        return (values + 0.5).floor().clamp(0, 255).to(dtypes.uint8)
     make = (ANTIALIASED if antialias else LINES)[mode]
     for axis, (n, out, scale) in enumerate(zip(old, new, scales, strict=True), 2):
         if align_corners:
