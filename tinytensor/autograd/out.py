@@ -31,7 +31,7 @@ def into(out: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> A
             `out` does not fit; `out` cannot be written.
     """
     result = function(*args, **kwargs)
-    name = function.__name__
+    name = function.__name__.rstrip("_")
     results = result if isinstance(result, tuple) else (result,)
     outs = tuple(out) if isinstance(out, tuple | list) else (out,)
     if len(outs) != len(results) or not all(isinstance(x, graph.Tensor) for x in outs):

@@ -363,7 +363,8 @@ def attached() -> dict[str, Any]:
     for maker in makers.values():
         maker.__module__ = __name__.partition(".")[0]  # where pickle finds it
     in_place = {f"{name}_": getattr(Tensor, f"{name}_") for name in IN_PLACE}
-    return {**makers, **{name: functions[name] for name in ALSO_AT_THE_TOP}, **in_place, **TYPES["cpu"]}
+    also = {name: functions[name] for name in ALSO_AT_THE_TOP}
+    return {**makers, **also, **in_place, **TYPES["cpu"]}
 
 
 _attach()

@@ -54,7 +54,10 @@ def _of_each(name: str) -> Callable[..., Any]:
             method = _method(plain, arguments, keywords, end)
             if end and not name.endswith("_"):  # copy and zero have no form out of place
                 tensor = tensor.clone()
-            results.append(getattr(tensor, method)(*arguments, **keywords))
+            if hasattr(Tensor, method):
+                results.append(getattr(tensor, method)(*arguments, **keywords))
+            else:  # maximum has no form in place
+                tensor.copy_(getattr(tensor, method.removesuffix("_"))(*arguments, **keywords))
         return None if name.endswith("_") else tuple(results)
 
     function.__name__ = f"{PREFIX}{name}"
