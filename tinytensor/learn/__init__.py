@@ -6,8 +6,9 @@ They need nothing but NumPy, and work for both engines.
 """
 
 from ..autograd.frames import mark_own_modules
+from .explaining import Explanation, explain
 from .opening import open
 
-__all__ = ["open"]
+__all__ = ["Explanation", "explain", "open"]
 
 mark_own_modules(__name__)
