@@ -17,14 +17,14 @@ import numpy
 from scalar import Value
 
 from ..arrays.devices import to_numpy
+from ..arrays.dispatch import use_kernels
 from ..autograd import graph
-from .mistakes import KINDS, ORDER, Backward, Mistake, all_mistakes
+from .mistakes import KINDS, LARGEST as LARGEST_ARRAY, ORDER, Backward, Mistake, all_mistakes
 from .tape import Tape, value_array
-from .words import describe, headline, listed, place_of
+from .words import describe, headline, listed, place_of, sentences
 
 LARGEST = 50_000  # Values of a function
 PAIRS = 4e7  # numbers that the search for two mistakes may compute
-TOGETHER = 2_000  # mistakes tried in one walk
 NOT_CONSTANT = {"diagonal", "transposed", "other value", "x for y", "quotient"}
 
 
@@ -97,6 +97,30 @@ def _array(x: Any) -> Any:
         return numpy.array([float(getattr(v, "data", v)) for v in array.ravel()]) \
             .reshape(array.shape)
     return array
+
+
+def mistake_in_backward(function: Callable[..., Any], inputs: Sequence[Any], checked: Sequence[int],
+                        place: int, g: Any, gradients: Sequence[Any]) -> str:
+    """What `gradcheck` says of gradients of function(*inputs): those of the inputs at `checked`,
+    for the gradient g of the result at `place`. "" if no mistake gives them.
+    """
+    names = {i: f"input {i}" for i in checked}
+
+    def forward(*given: Any) -> Any:
+        results = function(*given)
+        return results if isinstance(results, graph.Tensor) else results[place]
+
+    try:
+        with use_kernels(False):
+            tape = Tape.of(forward, {names.get(i, f"{i}"): x for i, x in enumerate(inputs)},
+                           lambda name, x: _on_values(name, x) if name in names.values() else x,
+                           function)
+        if tape.output is None or len(tape.values) > LARGEST or tape.output.shape != g.shape:
+            return ""
+        explanation = diagnose(tape, dict(zip(names.values(), gradients, strict=True)), g)
+    except Exception:  # Values cannot run every operation
+        return ""
+    return "" if explanation.right or explanation.unknown else "\n".join(sentences(explanation))
 
 
 # ---------------------------------------------------------------- what is found
@@ -294,8 +318,9 @@ class _Learner:
         nothing in the gradients that are right."""
         unchanged = [n for n in self.given if n not in self.wrong]
         parts: list[dict[str, Any]] = []
-        for start in range(0, len(mistakes), TOGETHER):
-            grads = self.backward.gradients(mistakes[start:start + TOGETHER])
+        together = max(LARGEST_ARRAY // len(self.tape.values), 1)
+        for start in range(0, len(mistakes), together):
+            grads = self.backward.gradients(mistakes[start:start + together])
             part = {n: self.close(self.by_name(grads, n), self.given[n].reshape(-1, 1), n).all(0)
                     for n in names}
             part[""] = numpy.ones(grads.shape[1], dtype=bool)

@@ -35,6 +35,7 @@ KINDS = {
     "shape": "the shape is wrong",
     "not finite": "NaN or infinity",
 }
+LARGEST = 20_000_000  # numbers in an array of gradients
 ORDER = {kind: i for i, kind in enumerate(KINDS)}
 
 # The derivative of a function that was given the wrong one of operand x and result y.
@@ -438,7 +439,8 @@ def _between_variables(backward: Backward) -> Iterator[Mistake]:
     """
     tape = backward.tape
     variables = {**_variables(tape), "": tape.output}
-    if sum(x.size for x in variables.values()) > 2000:
+    sizes = [x.size for x in variables.values()]
+    if sum(sizes) > 2000 or max(sizes) * len(tape.values) > LARGEST:
         return
     arrays = {tuple(x.ravel().tolist()): name for name, x in variables.items() if name}
     for group in tape.groups:  # operands that have no name

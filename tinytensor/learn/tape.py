@@ -266,23 +266,20 @@ class Tape:
 
     @classmethod
     def of(cls, forward: Callable[..., Any], inputs: Mapping[str, Any],
-           convert: Callable[[str, Any], Any]) -> Tape:
-        """Runs forward(**inputs), with each input as `convert` makes it of Values."""
+           convert: Callable[[str, Any], Any], program: Callable[..., Any] | None = None) -> Tape:
+        """Runs forward(*inputs), with each input as `convert` makes it of Values.
+
+        `program` is what `forward` calls, if that is a part of no program itself.
+        """
         tape = cls()
-        tape.code = code = code_of(forward)
+        tape.code = code = code_of(program or forward)
         with tape._recording(code):
             given = {name: convert(name, x) for name, x in inputs.items()}
             result = tape._with_results(forward(*given.values()))
         tape.numbers = index = {value: i for i, value in enumerate(tape.values)}
         tape.inputs = {name: _numbered(x, index) for name, x in given.items()}
         tape.output = _numbered(result, index)
-        frame = tape.frames.get(code) if code else None
-        if frame is not None:
-            for name, x in frame.f_locals.items():
-                numbers = _numbered(x, index)
-                if name not in inputs and numbers is not None and (numbers >= 0).all() \
-                        and numbers.size:
-                    tape.variables[name] = numbers
+        tape._find_variables(code)
         tape.frames.clear()
         tape._find_edges()
         return tape
@@ -322,6 +319,7 @@ class Tape:
             frame = frame.f_back
         if frame is None or not self._is_below(frame, forward):
             return Place(None, 0, inner)
+        self.frames[frame.f_code] = frame
         own = inner == (frame.f_code, frame.f_lasti)
         return Place(frame.f_code, frame.f_lasti, (None, 0) if own else inner)
 
@@ -333,6 +331,23 @@ class Tape:
                 return True
             frame = frame.f_back
         return False
+
+    def _find_variables(self, forward: CodeType | None) -> None:
+        """The local variables that hold Values, of `forward` and of what it called."""
+        codes = sorted(self.frames, key=lambda code: code is not forward)
+        taken = {tuple(x.ravel().tolist()) for x in self.inputs.values() if x is not None}
+        taken.add(tuple(self.numbers[v] for i in self.output.ravel().tolist()
+                        for v in self.values[i]._prev) if self.output is not None else ())
+        for code in codes:
+            for name, x in self.frames[code].f_locals.items():
+                numbers = _numbered(x, self.numbers)
+                if numbers is None or not numbers.size or numbers.min() < 0:
+                    continue
+                name = name if code is forward else f"{name} of {code.co_name}"
+                nodes = tuple(numbers.ravel().tolist())
+                if nodes not in taken:
+                    taken.add(nodes)
+                    self.variables.setdefault(name, numbers)
 
     def _find_edges(self) -> None:
         groups: dict[Any, Group] = {}

@@ -166,16 +166,27 @@ def headline(explanation: Explanation) -> list[str]:
     if explanation.right:
         return ["All gradients are right."]
     lines = [f"{text[0].upper()}{text[1:]}." for text in explanation.wrong.values()]
-    findings = explanation.mistakes
     if explanation.together:
         lines.append("No single mistake that is known here gives these numbers. These two together "
                      "do:")
     elif explanation.several:
         lines.append("This is more than one mistake.")
-    for finding in findings:
-        lines.append("")
+    lines += [line for sentence in sentences(explanation) for line in ("", sentence)]
+    if explanation.unknown:
+        names = f" for {listed(explanation.unknown)}" if len(explanation.wrong) > 1 else ""
+        lines += ["", "No single mistake that is known here, and no two, give these numbers"
+                  f"{names}. It is more than one mistake, or one of another kind. Make the "
+                  "function shorter: check the gradients of its last line alone, then of the last "
+                  "two, and so on."]
+    return lines
+
+
+def sentences(explanation: Explanation) -> list[str]:
+    """What is said of each mistake."""
+    paragraphs = []
+    for finding in explanation.mistakes:
         prefix = f"For {listed(finding.names)}: " if len(explanation.wrong) > 1 else ""
-        lines.append(prefix + finding.text)
+        lines = [prefix + finding.text]
         if explanation.unknown:
             lines.append(f"This explains {listed(finding.names)}, and not "
                          f"{listed(explanation.unknown)}.")
@@ -186,11 +197,7 @@ def headline(explanation: Explanation) -> list[str]:
             shown = finding.places[:SHOWN]
             more = len(finding.places) - len(shown)
             lines.append("The same numbers come out if it happens in " + " or ".join(
-                [", ".join(shown), *([f"{more} more place{'s' * (more > 1)}"] if more else [])]) + ".")
-    if explanation.unknown:
-        names = f" for {listed(explanation.unknown)}" if len(explanation.wrong) > 1 else ""
-        lines += ["", "No single mistake that is known here, and no two, give these numbers"
-                  f"{names}. It is more than one mistake, or one of another kind. Make the "
-                  "function shorter: check the gradients of its last line alone, then of the last "
-                  "two, and so on."]
-    return lines
+                [", ".join(shown), *([f"{more} more place{'s' * (more > 1)}"] if more else [])])
+                + ".")
+        paragraphs.append("\n".join(lines))
+    return paragraphs
