@@ -2,10 +2,10 @@
 
 import argparse
 
+from tinytensor import learn
+
 from .bed import WORKS
 from .judge import PAGE, above, judged, named, page_with, table
-
-from tinytensor import learn
 
 
 def main() -> None:

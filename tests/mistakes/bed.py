@@ -37,7 +37,8 @@ class Work:
     def gradients(self, program: str, g: Any) -> dict[str, Any]:
         """What a backward program computes."""
         names = {"np": np, "g": g, **{k: np.copy(v) for k, v in self.inputs.items()}}
-        exec(program, names)
+        with np.errstate(all="ignore"):
+            exec(program, names)
         return {name: names[f"d{name}"] for name, x in self.inputs.items() if x.dtype.kind == "f"}
 
     def wrong(self, planted: Planted, g: Any) -> dict[str, Any]:
@@ -429,7 +430,7 @@ dc = dnew * f
 df = dnew * c
 di = dnew * n
 dn = dnew * i
-da = np.concatenate([di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dn * (1 - n * n)], axis=1)
+da = np.hstack([di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dn * (1 - n * n)])
 """, """
 s = lambda z: 0.5 * (1 + np.tanh(z / 2))
 slope = lambda z: s(z) * s(-z)

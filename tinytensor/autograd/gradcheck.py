@@ -374,8 +374,8 @@ class _Case:
         gradients = [None if g is None else to_numpy(g._array) for g in self.gradients(weights)]
         for name in explainers:
             text: str = importlib.import_module(name).mistake_in_backward(
-                self.func, self.inputs, self.checked, self.places[k], to_numpy(weight._array),
-                gradients)
+                self.func, self.inputs, self.checked, self.places[k],
+                to_numpy(self.outputs[k]._array), to_numpy(weight._array), gradients)
             if text:
                 return text
         return ""

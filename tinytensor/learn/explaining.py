@@ -19,7 +19,7 @@ from scalar import Value
 from ..arrays.devices import to_numpy
 from ..arrays.dispatch import use_kernels
 from ..autograd import graph
-from .mistakes import KINDS, LARGEST as LARGEST_ARRAY, ORDER, Backward, Mistake, all_mistakes
+from .mistakes import KINDS, MOST_NUMBERS, ORDER, Backward, Mistake, all_mistakes
 from .tape import Tape, value_array
 from .words import describe, headline, listed, place_of, sentences
 
@@ -40,7 +40,7 @@ def explain(forward: Callable[..., Any], inputs: Mapping[str, Any], gradients: M
 
     Args:
         forward: the right function. It takes what the inputs are: NumPy arrays, Tensors, lists of
-            numbers, or numbers. It runs once, on Values in their place.
+            numbers, or numbers. It runs on Values in their place.
         inputs: the arguments of `forward` by name. Arrays of integers stay as they are.
         gradients: what the learner computed, by the names of inputs; some or all of them.
         g: the gradient from above, in the shape of the result; ones if it is left out. Random
@@ -50,6 +50,7 @@ def explain(forward: Callable[..., Any], inputs: Mapping[str, Any], gradients: M
         An Explanation: print it, or look at `right`, `mistakes` and `several`.
 
     Raises:
+        TypeError: forward computes something that Values cannot.
         ValueError: a name that is no input, a g of another shape, a result without an input in it,
             or more than 50,000 Values.
     """
@@ -58,10 +59,15 @@ def explain(forward: Callable[..., Any], inputs: Mapping[str, Any], gradients: M
     if unknown:
         raise ValueError(f"explain: there is no input {unknown[0]!r}; the inputs are "
                          f"{', '.join(inputs)}")
-    tape = Tape.of(forward, inputs, _on_values)
+    try:
+        tape = Tape.of(forward, inputs, _on_values)
+    except (TypeError, AttributeError) as error:
+        raise TypeError(f"explain: forward cannot run on Values: {error}") from error
     if tape.output is None:
         raise ValueError("explain: the result of forward does not depend on the inputs; look for "
                          "float(), .data, .item() or numpy.array(...) in it")
+    if not any(isinstance(x, float | list | tuple) for x in inputs.values()):
+        _check_result(tape, forward(*inputs.values()))
     if len(tape.values) > LARGEST:
         raise ValueError(f"explain: forward makes {len(tape.values):,} Values, and {LARGEST:,} is "
                          "the limit; smaller inputs show the same mistakes")
@@ -70,6 +76,17 @@ def explain(forward: Callable[..., Any], inputs: Mapping[str, Any], gradients: M
         raise ValueError(f"explain: g has shape {above.shape}, and the result of forward "
                          f"{tape.output.shape}")
     return diagnose(tape, {name: _array(x) for name, x in gradients.items()}, above)
+
+
+def _check_result(tape: Tape, result: Any) -> None:
+    """Raises if an operation did something else on Values than on numbers, as floor does."""
+    data = numpy.array([tape.values[i].data if i >= 0 else math.nan
+                        for i in tape.output.ravel().tolist()])
+    expected = _array(result).ravel()
+    known = ~numpy.isnan(data)
+    if data.size != expected.size or not numpy.allclose(data[known], expected[known], 1e-4, 1e-6):
+        raise TypeError("explain: forward gives other numbers on Values: it has an operation that "
+                        "Values cannot compute, such as floor or round")
 
 
 def _on_values(name: str, x: Any) -> Any:
@@ -100,9 +117,9 @@ def _array(x: Any) -> Any:
 
 
 def mistake_in_backward(function: Callable[..., Any], inputs: Sequence[Any], checked: Sequence[int],
-                        place: int, g: Any, gradients: Sequence[Any]) -> str:
+                        place: int, result: Any, g: Any, gradients: Sequence[Any]) -> str:
     """What `gradcheck` says of gradients of function(*inputs): those of the inputs at `checked`,
-    for the gradient g of the result at `place`. "" if no mistake gives them.
+    for the gradient g of the `result` at `place`. "" if no mistake gives them.
     """
     names = {i: f"input {i}" for i in checked}
 
@@ -117,10 +134,14 @@ def mistake_in_backward(function: Callable[..., Any], inputs: Sequence[Any], che
                            function)
         if tape.output is None or len(tape.values) > LARGEST or tape.output.shape != g.shape:
             return ""
+        _check_result(tape, result)
         explanation = diagnose(tape, dict(zip(names.values(), gradients, strict=True)), g)
     except Exception:  # Values cannot run every operation
         return ""
-    return "" if explanation.right or explanation.unknown else "\n".join(sentences(explanation))
+    if explanation.right or explanation.unknown:
+        return ""
+    both = ["Two mistakes together give these gradients."] if explanation.together else []
+    return "\n".join([*both, *sentences(explanation)])
 
 
 # ---------------------------------------------------------------- what is found
@@ -214,9 +235,8 @@ class _Learner:
 
     def __init__(self, tape: Tape, backward: Backward, gradients: Mapping[str, Any]):
         self.tape, self.backward = tape, backward
-        self.right = {name: self.by_name(backward.right[:, None], name)[:, 0].reshape(
-            self.shape(name)) for name in gradients}
-        self.given = {name: numpy.zeros(self.shape(name)) if x is None
+        self.right = {name: backward.right[self.numbers(name)] for name in gradients}
+        self.given = {name: numpy.zeros(self.right[name].shape) if x is None
                       else numpy.asarray(x, dtype=float) for name, x in gradients.items()}
         self.missing = [name for name, x in gradients.items() if x is None]
         narrow = [x for x in gradients.values() if x is not None and x.dtype.kind == "f"
@@ -224,16 +244,17 @@ class _Learner:
         self.tolerance = 3e-4 if narrow else 1e-6
         self.wrong = [name for name in gradients if not self.is_right(name)]
 
-    def shape(self, name: str) -> tuple[int, ...]:
+    def numbers(self, name: str) -> Any:
+        """The numbers of an input in the tape."""
         numbers = self.tape.inputs[name]
         if numbers is None:
             raise ValueError(f"explain: the input {name!r} holds no floating point numbers, and "
                              "has no gradient")
-        return tuple(numbers.shape)
+        return numbers
 
     def by_name(self, grads: Any, name: str) -> Any:
         """Of the gradients of all numbers, those of one input: a row for each element."""
-        return grads[self.tape.inputs[name].ravel()]
+        return grads[self.numbers(name).ravel()]
 
     def scale(self, name: str) -> float:
         """The size against which differences are measured."""
@@ -318,7 +339,7 @@ class _Learner:
         nothing in the gradients that are right."""
         unchanged = [n for n in self.given if n not in self.wrong]
         parts: list[dict[str, Any]] = []
-        together = max(LARGEST_ARRAY // len(self.tape.values), 1)
+        together = max(MOST_NUMBERS // len(self.tape.values), 1)
         for start in range(0, len(mistakes), together):
             grads = self.backward.gradients(mistakes[start:start + together])
             part = {n: self.close(self.by_name(grads, n), self.given[n].reshape(-1, 1), n).all(0)
@@ -344,22 +365,31 @@ class _Learner:
                 break
             best = [k for k, covered in enumerate(covers) if len(covered) == most]
             everywhere = [k for k in best if match[""][k]]
-            chosen = self.ranked(mistakes, everywhere or best)
-            covered = [n for n in covers[chosen[0]]]
+            chosen = self.ranked(mistakes, everywhere or best, not everywhere)
+            covered = covers[chosen[0]]
             chosen = [k for k in chosen if covers[k] == covered]
-            only_here = not everywhere or most < len(names)
-            findings.append(self.finding([mistakes[k] for k in chosen], covered, only_here))
+            found = [mistakes[k] for k in chosen]
+            findings.append(self.finding(found, covered, self.reaches_others(found[0], covered)))
             rest = [n for n in rest if n not in covered]
         return findings
 
-    def ranked(self, mistakes: Sequence[Mistake], chosen: list[int]) -> list[int]:
-        """The kind that is named first, then the place that backward comes to first."""
+    def reaches_others(self, mistake: Mistake, names: list[str]) -> bool:
+        """Whether the mistake would change gradients other than those by `names`."""
+        grads = self.backward.gradients([mistake])
+        return not all(self.close(self.by_name(grads, n)[:, 0], self.right[n].ravel(), n).all()
+                       for n in self.given if n not in names)
+
+    def ranked(self, mistakes: Sequence[Mistake], chosen: list[int],
+               near_input: bool = False) -> list[int]:
+        """The kind that is named first, then the place that backward comes to first; or last, for
+        a mistake on the way to some inputs only."""
         def rank(k: int) -> tuple[Any, ...]:
             mistake = mistakes[k]
             # The gradient from above adds up to nothing where a path is missing, too.
             is_local = mistake.kind == "upstream" and mistake.group is not None
             is_result = mistake.group is not None and mistake.group.op == "result"
-            return is_local, ORDER[mistake.kind], is_result, -mistake.time, mistake.group is None
+            return is_local, ORDER[mistake.kind], is_result, \
+                mistake.group is None, mistake.time if near_input else -mistake.time
 
         return sorted(chosen, key=rank)
 
@@ -367,12 +397,12 @@ class _Learner:
         """What to say of mistakes that give the same numbers."""
         first = mistakes[0]
         same = [m for m in mistakes[1:] if m.kind == first.kind and m.group is not None
-                and m.group.op != "result"]
+                and m.group.op != "result" and not m.group.is_inner]
         places = list(dict.fromkeys(place_of(m, self.tape) for m in same))
         own = place_of(first, self.tape)
         return Finding(first.kind, names, describe(first, self.tape),
                        first.group.place.line if first.group else 0,
-                       [p for p in places if p != own], only_here and len(self.given) > 1)
+                       [p for p in places if p != own], only_here)
 
     def pair(self, mistakes: list[Mistake], names: list[str], rest: list[str]
              ) -> tuple[list[str], list[Finding]]:

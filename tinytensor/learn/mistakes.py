@@ -35,7 +35,7 @@ KINDS = {
     "shape": "the shape is wrong",
     "not finite": "NaN or infinity",
 }
-LARGEST = 20_000_000  # numbers in an array of gradients
+MOST_NUMBERS = 20_000_000  # in an array of gradients
 ORDER = {kind: i for i, kind in enumerate(KINDS)}
 
 # The derivative of a function that was given the wrong one of operand x and result y.
@@ -158,10 +158,10 @@ def all_mistakes(backward: Backward) -> list[Mistake]:
     mistakes = [_without_upstream(backward)]
     for group in tape.groups:
         kept = [e for e in group.edges if e in useful]
-        if not kept or _is_inside(tape, group):
+        if not kept or group.op == "+" and group.is_inner:  # the sums of a matrix product
             continue
-        part = Group(group.place, group.op, group.slot, group.is_sum, kept,
-                     [x for e, x in zip(group.edges, group.executions, strict=True) if e in useful])
+        part = replace(group, edges=kept, executions=[
+            x for e, x in zip(group.edges, group.executions, strict=True) if e in useful])
         mistakes += _of_group(tape, part)
         mistakes += _not_added_up(tape, part)
         mistakes += _other_values(tape, part, places)
@@ -196,12 +196,6 @@ def _without_silent_paths(backward: Backward, mistakes: list[Mistake]) -> list[M
         return []
     return [replace(m, changed=left_out | m.changed) for m in mistakes
             if not m.added and not left_out.keys() & {*m.changed, *m.constant}]
-
-
-def _is_inside(tape: Tape, group: Group) -> bool:
-    """Whether the operands were made by the same instruction: the sums of a matrix product."""
-    return group.op == "+" and all(tape.places[tape.edges[e].parent] == group.place
-                                   for e in group.edges)
 
 
 def _without_upstream(backward: Backward) -> Mistake:
@@ -287,7 +281,7 @@ def _only_use(backward: Backward) -> Iterator[Mistake]:
         uses = []
         for group in tape.groups:
             edges = [e for e in group.edges if e in useful and tape.edges[e].parent in own]
-            if edges and not _is_inside(tape, group):
+            if edges and not group.is_inner:
                 uses.append((group, edges))
         if len(uses) >= 3:
             for group, _ in uses:
@@ -328,7 +322,7 @@ def _other_values(tape: Tape, group: Group, places: dict[int, tuple[str, tuple[i
     if len(names) == 1 and None not in known:
         (name,) = names
         shape = variables[name].shape
-        index = [place[1] for place in known if place]
+        index: list[Any] = [place[1] for place in known if place]
     elif len(set(others)) == len(others):  # it has no name: its elements are in C order
         name, shape, index = group.place.operand(1 - group.slot), None, list(range(len(others)))
     else:
@@ -440,13 +434,13 @@ def _between_variables(backward: Backward) -> Iterator[Mistake]:
     tape = backward.tape
     variables = {**_variables(tape), "": tape.output}
     sizes = [x.size for x in variables.values()]
-    if sum(sizes) > 2000 or max(sizes) * len(tape.values) > LARGEST:
+    if sum(sizes) > 2000 or max(sizes) * len(tape.values) > MOST_NUMBERS:
         return
     arrays = {tuple(x.ravel().tolist()): name for name, x in variables.items() if name}
     for group in tape.groups:  # operands that have no name
         nodes = tuple(tape.edges[e].parent for e in group.edges)
-        if len(set(nodes)) == len(nodes) and group.place.operand(group.slot):
-            arrays.setdefault(nodes, group.place.operand(group.slot))
+        if len(set(nodes)) == len(nodes) and group.operand:
+            arrays.setdefault(nodes, group.operand)
     data = numpy.array([value.data for value in tape.values])
     for result_name, numbers in variables.items():
         results = numbers.ravel()

@@ -25,6 +25,7 @@ import numpy
 import scalar
 from scalar import Value
 
+MODULES = {"np", "numpy", "tt", "tinytensor", "nn", "F", "functional", "math", "scalar", "xp"}
 LIBRARIES = {"numpy", "scalar", "tinytensor"}  # their frames are no places of the program
 
 
@@ -141,7 +142,7 @@ class Place:
         return isinstance(self.node, ast.Call)
 
     def operand(self, slot: int) -> str:
-        """The text of an operand of the expression, or ""."""
+        """The text of an operand of the expression, or ""; the only one of a call in any slot."""
         operands = _operands(self.node)
         if self.is_call and len(operands) == 1:
             slot = 0
@@ -196,12 +197,13 @@ def _operands(node: Any) -> list[Any]:
     if isinstance(node, ast.UnaryOp):
         return [node.operand]
     if isinstance(node, ast.Call):
-        arguments = [a for a in node.args if not isinstance(a, ast.Constant)]
-        is_method = isinstance(node.func, ast.Attribute) and not (
-            isinstance(node.func.value, ast.Name)
-            and node.func.value.id in ("np", "numpy", "tt", "tinytensor", "F", "functional", "math",
-                                       "scalar", "xp", "nn"))
-        return [node.func.value, *arguments] if is_method else arguments
+        arguments = [a for a in node.args if not isinstance(
+            a.operand if isinstance(a, ast.UnaryOp) else a, ast.Constant)]
+        function = node.func
+        if isinstance(function, ast.Attribute) and not (
+                isinstance(function.value, ast.Name) and function.value.id in MODULES):
+            return [function.value, *arguments]  # a method
+        return arguments
     return []
 
 
@@ -222,6 +224,8 @@ class Group:
     """The edges that one operand of one operation of the program made.
 
     slot          which operand; of a sum, its terms are one operand
+    is_inner      whether the operands were made by the same instruction of the program: within a
+                  function of a library
     executions    for each edge, which execution of the instruction made it, as in a loop
     """
 
@@ -229,8 +233,14 @@ class Group:
     op: str
     slot: int
     is_sum: bool
+    is_inner: bool = False
     edges: list[int] = field(default_factory=list)
     executions: list[int] = field(default_factory=list)
+
+    @property
+    def operand(self) -> str:
+        """The text of the operand in the program, or ""."""
+        return "" if self.is_inner else self.place.operand(self.slot)
 
     def counts(self, edges: list[Edge]) -> dict[int, int]:
         """How many edges of the group each parent has."""
@@ -261,7 +271,7 @@ class Tape:
         self.inputs: dict[str, Any] = {}
         self.variables: dict[str, Any] = {}
         self.output: Any = None
-        self.frames: dict[CodeType, Any] = {}
+        self.frames: dict[Any, Any] = {}  # the last frame of each code of the program
         self.code: CodeType | None = None
 
     @classmethod
@@ -294,11 +304,12 @@ class Tape:
             self.values.append(value)
             self.places.append(self._place(sys._getframe(1), forward))
 
-        Value.__init__ = recorded  # type: ignore[method-assign]
+        node: Any = Value
+        node.__init__ = recorded
         try:
             yield
         finally:
-            Value.__init__ = plain  # type: ignore[method-assign]
+            node.__init__ = plain
 
     def _with_results(self, result: Any) -> Any:
         """The result, with an edge of its own to each element: what is used twice has two."""
@@ -325,16 +336,16 @@ class Tape:
 
     def _is_below(self, frame: Any, forward: CodeType | None) -> bool:
         """Whether a frame is that of `forward`, or was called by it."""
-        while frame is not None:
+        while frame is not None and forward is not None:
             if frame.f_code is forward:
-                self.frames[frame.f_code] = frame
+                self.frames[forward] = frame
                 return True
             frame = frame.f_back
         return False
 
     def _find_variables(self, forward: CodeType | None) -> None:
         """The local variables that hold Values, of `forward` and of what it called."""
-        codes = sorted(self.frames, key=lambda code: code is not forward)
+        codes = sorted(self.frames, key=lambda code: code is not forward)  # forward first
         taken = {tuple(x.ravel().tolist()) for x in self.inputs.values() if x is not None}
         taken.add(tuple(self.numbers[v] for i in self.output.ravel().tolist()
                         for v in self.values[i]._prev) if self.output is not None else ())
@@ -364,6 +375,10 @@ class Tape:
                 groups[key].executions.append(execution)
                 self.edges.append(Edge(i, self.numbers[parent], derivative))
         self.groups = self._with_sums(list(groups.values()))
+        for group in self.groups:
+            parents = {self.places[self.edges[e].parent] for e in group.edges}
+            group.is_inner = group.op != "result" and all(
+                (p.code, p.offset) == (group.place.code, group.place.offset) for p in parents)
 
     def _with_sums(self, groups: list[Group]) -> list[Group]:
         """The groups, in which the terms of a sum are one operand.
@@ -409,7 +424,8 @@ def code_of(function: Any) -> CodeType | None:
         function = function.func
     function = getattr(function, "__func__", function)
     if not hasattr(function, "__code__"):
-        function = getattr(type(function), "forward", None) or getattr(type(function), "__call__")
+        kind: Any = type(function)
+        function = getattr(kind, "forward", kind.__call__)
     return getattr(function, "__code__", None)
 
 
@@ -448,5 +464,5 @@ def _as_array(x: Any) -> Any:
         return None
     array = numpy.empty((len(rows), *rows[0].shape), dtype=object)
     for i, row in enumerate(rows):
-        array[i] = row
+        array[i] = row if row.ndim else row[()]
     return array

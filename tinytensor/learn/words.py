@@ -29,8 +29,8 @@ def place_of(mistake: Mistake, tape: Tape) -> str:
     group = mistake.group
     if group is None or not group.place.statement:
         return ""
-    operand = group.place.operand(group.slot)
-    return _line(group, tape) + (f" (`{operand}`)" if operand else "")
+    operand = f"`{group.operand}`" if group.operand else f"inside `{group.place.expression}`"
+    return f"{_line(group, tape)} ({operand})"
 
 
 def _line(group: Group, tape: Tape) -> str:
@@ -73,9 +73,7 @@ def describe(mistake: Mistake, tape: Tape) -> str:
     text: Any = SENTENCES[mistake.kind]
     if isinstance(text, dict):
         text = text.get("choice" if group.op in CHOICES else detail) or text[""]
-    operand = group.place.operand(group.slot)
-    through = "the result" if group.op == "result" else f"`{operand}`" if operand \
-        else f"operand {group.slot + 1}"
+    through = _through(group, tape)
     counts = sorted(set(group.counts(tape.edges).values()))
     values = {"place": _place(group, tape), "step": _step(group), "through": through,
               "detail": detail, "uses": f"Each number of {through} is used {counts[-1]} times"
@@ -87,6 +85,17 @@ def describe(mistake: Mistake, tape: Tape) -> str:
         sentence += (f" {through} is used in several places: was this part never computed, or was "
                      "it overwritten by another one?")
     return f"Look at {values['place']}. {sentence}"
+
+
+def _through(group: Group, tape: Tape) -> str:
+    """The operand in words."""
+    if group.op == "result":
+        return "the result"
+    if group.operand:
+        return f"`{group.operand}`"
+    parents = tape.values[tape.edges[group.edges[0]].child]._prev
+    which = f"operand {group.slot + 1}" if len(parents) > 1 else "operand"
+    return f"the {which} of the {operation(group)}" if group.place.expression else f"its {which}"
 
 
 def _uses(group: Group, tape: Tape) -> int:
