@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import re
 from collections import Counter
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .engine import Value, topological_order
+from .nn import Module
 
 FORMATS = ("svg", "png", "pdf", "jpg", "gif", "eps", "ps", "dot", "json")
 RANKDIRS = ("LR", "RL", "TB", "BT")
@@ -52,6 +54,27 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Graph:
             for parent in value._prev:
                 graph.edge(parent, operation)
     return graph
+
+
+def parameter_names(kind: Any = Module) -> dict[int, str]:
+    """The name of every parameter of every module of the program, by the id of the parameter.
+
+    The name is that of `named_parameters` of the outermost module. If there are several outermost
+    modules, it begins with the type of its own: MLP.layers.0.weight[2][1], or MLP_2.layers....
+    """
+    modules = [m for m in gc.get_objects() if issubclass(type(m), kind)]
+    inner = {id(part) for m in modules for path, part in m.named_modules() if path}
+    roots = [m for m in modules if id(m) not in inner]
+    types = Counter(type(root).__name__ for root in roots)
+    numbers: Counter[str] = Counter()
+    names: dict[int, str] = {}
+    for root in roots:
+        title = type(root).__name__
+        numbers[title] += 1
+        prefix = f"{title}_{numbers[title]}." if types[title] > 1 else f"{title}."
+        for name, parameter in root.named_parameters():
+            names.setdefault(id(parameter), name if len(roots) == 1 else prefix + name)
+    return names
 
 
 class Graph:
