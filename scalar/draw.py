@@ -13,7 +13,7 @@ import gc
 import importlib
 import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,25 +56,31 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Graph:
     return graph
 
 
-def parameter_names(kind: Any = Module) -> dict[int, str]:
-    """The name of every parameter of every module of the program, by the id of the parameter.
+def parameter_names(nodes: Iterable[Any], kind: Any = Module) -> dict[int, str]:
+    """The names of those of the nodes that are parameters of modules, by the id of the node.
 
-    The name is that of `named_parameters` of the outermost module. If there are several outermost
-    modules, it begins with the type of its own: MLP.layers.0.weight[2][1], or MLP_2.layers....
+    A name is that of `named_parameters` of the outermost module of the program that has the
+    parameter. If there are several such modules, it begins with the type of its own:
+    MLP.layers.0.weight[2][1], or MLP_2.layers.0.weight[2][1] for the second of them.
     """
+    wanted = set(map(id, nodes))
     modules = [m for m in gc.get_objects() if issubclass(type(m), kind)]
     inner = {id(part) for m in modules for path, part in m.named_modules() if path}
-    roots = [m for m in modules if id(m) not in inner]
-    types = Counter(type(root).__name__ for root in roots)
-    numbers: Counter[str] = Counter()
-    names: dict[int, str] = {}
-    for root in roots:
-        title = type(root).__name__
+    found: list[tuple[str, dict[int, str]]] = []
+    for root in modules:
+        if id(root) not in inner:
+            names = {id(p): name for name, p in root.named_parameters() if id(p) in wanted}
+            if names:
+                found.append((type(root).__name__, names))
+    if len(found) == 1:
+        return found[0][1]
+    types, numbers = Counter(title for title, _ in found), Counter[str]()
+    named: dict[int, str] = {}
+    for title, names in found:
         numbers[title] += 1
-        prefix = f"{title}_{numbers[title]}." if types[title] > 1 else f"{title}."
-        for name, parameter in root.named_parameters():
-            names.setdefault(id(parameter), name if len(roots) == 1 else prefix + name)
-    return names
+        prefix = f"{title}_{numbers[title]}" if types[title] > 1 else title
+        named = {key: f"{prefix}.{name}" for key, name in names.items()} | named
+    return named
 
 
 class Graph:

@@ -55,12 +55,13 @@ POWERS_AT_ZERO = {  # the limits that the engine takes
 }
 
 
-def formula_of(value: Value, position: int) -> tuple[str, Value | None]:
+def formula_of(value: Value, operands: tuple[Value, ...], position: int
+               ) -> tuple[str, Value | None]:
     """The formula for the derivative of `value` by its operand at `position`; "" if unknown.
 
     With it the operand that b stands for, if there is one.
     """
-    operands, op = value._prev, value._op
+    op = value._op
     if op == "dot":  # the operands are a_1 ... a_n, b_1 ... b_n
         half = len(operands) // 2
         return "b", operands[(position + half) % len(operands)]

@@ -12,9 +12,11 @@ recorded. The records go with the Values and graphs that they belong to.
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import weakref
 from collections import Counter
+from types import CodeType
 from typing import Any, NamedTuple
 
 import scalar
@@ -22,10 +24,12 @@ import scalar.nn
 
 from .. import nn
 from ..autograd.frames import OWN
+from ..autograd.table import TABLE
 from ..tensors.retaining import Retained, retain_all
 
-ENGINE = ("scalar.engine", "scalar.number", "scalar.ieee", "tinytensor.arrays",
-          "tinytensor.autograd", "tinytensor.compiled", "tinytensor.kernels", "tinytensor.tensors")
+ENGINES = ("scalar.engine", "scalar.number", "scalar.ieee", "tinytensor.arrays",
+           "tinytensor.autograd", "tinytensor.compiled", "tinytensor.kernels",
+           "tinytensor.tensors")
 VALUE = scalar.Value.__init__.__code__
 AS_VALUE = scalar.functional.as_value.__code__
 
@@ -51,7 +55,7 @@ class Place(NamedTuple):
     function: str
 
 
-class Origin(NamedTuple):
+class Origin(weakref.ref[Any]):
     """Where a Value comes from.
 
     place      of the operation, or of what made a leaf
@@ -60,20 +64,28 @@ class Origin(NamedTuple):
     is_given   whether it is a plain number that the program gave to a module or a function
     """
 
-    place: Place
-    number: int
-    name: str
-    is_given: bool
+    __slots__ = ("is_given", "key", "name", "number", "place")
+
+    def __new__(cls, value: scalar.Value, *origin: Any) -> Origin:
+        return super().__new__(cls, value, _forget)
+
+    def __init__(self, value: scalar.Value, place: Place, name: str, is_given: bool):
+        super().__init__(value, _forget)  # type: ignore[call-arg]
+        self.place, self.name, self.is_given = place, name, is_given
+        self.number, self.key = next(_count), id(value)
 
 
-_origins: dict[int, tuple[Any, Origin]] = {}  # by the id of a Value, which may not be compared
+def _forget(origin: Any) -> None:
+    del _origins[origin.key]
+
+
+_origins: dict[int, Origin] = {}  # by the id of a Value, which may not be compared
 _count = itertools.count()
 
 
 def origin_of(value: scalar.Value) -> Origin | None:
     """The origin of a Value, if it was recorded."""
-    entry = _origins.get(id(value))
-    return entry[1] if entry is not None and entry[0]() is value else None
+    return _origins.get(id(value))
 
 
 class record(retain_all):  # noqa: N801 - a context manager, as no_grad
@@ -85,6 +97,7 @@ class record(retain_all):  # noqa: N801 - a context manager, as no_grad
 
     def __enter__(self) -> record:
         self._calls: list[_Call] = []
+        self._places: dict[Place, Place] = {}
         super().__enter__()
         return self
 
@@ -115,9 +128,7 @@ class record(retain_all):  # noqa: N801 - a context manager, as no_grad
         if is_given and self._calls and not place.function:
             call = self._calls[-1]  # a number of a sample
             name, call.inputs = f"x[{call.inputs}]", call.inputs + 1
-        key = id(value)
-        _origins[key] = (weakref.ref(value, functools.partial(_origins.pop, key)),
-                         Origin(place, next(_count), name, is_given))
+        _origins[id(value)] = Origin(value, place, name, is_given)
 
     def _new(self, frame: Any, kept: Retained) -> None:
         kept.place = self._place(frame.f_back)
@@ -125,20 +136,22 @@ class record(retain_all):  # noqa: N801 - a context manager, as no_grad
     def _place(self, frame: Any) -> Place:
         """The place of an operation, given the frame that called it."""
         inner, function, in_layer = None, "", False
-        while _is_ours(frame) and frame.f_back is not None:
-            code, module = frame.f_code, frame.f_globals.get("__name__", "")
-            if not module.startswith(ENGINE) and code is not AS_VALUE:
-                inner = inner or (code.co_filename, frame.f_lineno)
-                in_layer = in_layer or module.startswith(("scalar.nn", "tinytensor.nn.")) \
-                    and not module.startswith("tinytensor.nn.functional")
-                if not in_layer and code.co_name.isidentifier() and code.co_name[0] != "_":
-                    function = code.co_name
+        kind = _kind(frame)
+        while kind is not PROGRAM and frame.f_back is not None:
+            if kind is not ENGINE:
+                inner = inner or (frame.f_code.co_filename, frame.f_lineno)
+                if kind is LAYER:
+                    in_layer = True
+                elif kind and not in_layer:
+                    function = kind
             frame = frame.f_back
+            kind = _kind(frame)
         line = (frame.f_code.co_filename, frame.f_lineno)
-        if not self._calls:
-            return Place(line, inner, None, "", None, 0, function)
-        call = self._calls[-1]
-        return Place(line, inner, call.root, call.path, call.sample, call.call, function)
+        place = Place(line, inner, None, "", None, 0, function)
+        if self._calls:
+            call = self._calls[-1]
+            place = Place(line, inner, call.root, call.path, call.sample, call.call, function)
+        return self._places.setdefault(place, place)
 
 
 class _Call:
@@ -177,6 +190,41 @@ def _paths(root: Any) -> dict[Any, str]:
     return {module: path for path, module in root.named_modules()}
 
 
-def _is_ours(frame: Any) -> bool:
-    return OWN in frame.f_globals \
-        or frame.f_globals.get("__name__", "").partition(".")[0] == "scalar"
+# ---------------------------------------------------------------- what a frame is
+
+PROGRAM, ENGINE, LAYER = " program", " engine", " layer"
+_kinds: dict[int, tuple[CodeType, str]] = {}  # by the id of the code: its hash is slow
+
+
+def _kind(frame: Any) -> str:
+    """PROGRAM, ENGINE or LAYER, or the name of a public function of the package, or ""."""
+    code = frame.f_code
+    known = _kinds.get(id(code))
+    if known is None or known[0] is not code:
+        known = _kinds[id(code)] = code, _kind_of(code, frame.f_globals)
+    return known[1]
+
+
+def _kind_of(code: CodeType, names: dict[str, Any]) -> str:
+    module = names.get("__name__", "")
+    if OWN not in names and module.partition(".")[0] != "scalar":
+        return PROGRAM
+    if module.startswith(ENGINES) or code is AS_VALUE:
+        return ENGINE
+    if module.startswith(("scalar.nn", "tinytensor.nn.")):
+        return LAYER
+    return _functions().get(code, "")
+
+
+@functools.cache
+def _functions() -> dict[CodeType, str]:
+    """The names of the functions of both engines that are composed of operations."""
+    scalars = [getattr(scalar.functional, name) for name in vars(scalar.functional)
+               if name[0] != "_" and name not in ("as_lists", "as_value", "is_batch")]
+    names = {f.__code__: f.__name__ for f in scalars if inspect.isfunction(f)}
+    for entry in TABLE.values():
+        if entry.op is None:
+            code = getattr(inspect.unwrap(entry.function), "__code__", None)
+            if code is not None:
+                names[code] = entry.name
+    return names

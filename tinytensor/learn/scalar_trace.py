@@ -14,6 +14,7 @@ from .formulas import evaluate, formula_of
 from .packing import Places, packed
 from .recording import origin_of
 
+OWN = ("dot", "max", "min")  # operations in whose formulas a is the operand itself
 ROLES = ("result", "parameter", "input", "target", "constant")
 
 
@@ -24,24 +25,25 @@ def trace(root: Value) -> dict[str, Any]:
     """
     order = topological_order(root)
     number = {value: i for i, value in enumerate(order)}
+    operands = [value._prev for value in order]
     given = [value.grad for value in order]
     try:
         grads = _engine(root, order)
-        steps = list(_steps(root, order, number))
+        steps = list(_steps(root, order, operands, number))
         replayed = [value.grad for value in order]
     finally:
         for value, grad in zip(order, given, strict=True):
             value.grad = grad
     origins = [origin_of(value) for value in order]
     places = Places()
-    names, roles = _names(order, origins)
+    names, roles = _names(order, operands, origins)
     operations = dict.fromkeys(value._op for value in order)
     ops = {op: i for i, op in enumerate(operations)}
     starts, parents = [0], []
-    for value in order:
-        parents += [number[parent] for parent in value._prev]
+    for own in operands:
+        parents += [number[parent] for parent in own]
         starts.append(len(parents))
-    forward = [i for i, value in enumerate(order) if value._prev]
+    forward = [i for i, own in enumerate(operands) if own]
     if all(origins[i] is not None for i in forward):
         forward.sort(key=lambda i: origins[i].number)  # type: ignore[union-attr]
     formulas: dict[str, int] = {}
@@ -97,50 +99,45 @@ def _engine(root: Value, order: list[Value]) -> list[float]:
     return [value.grad for value in order]
 
 
-def _steps(root: Value, order: list[Value], number: dict[Value, int]) -> Iterator[Step]:
+def _steps(root: Value, order: list[Value], operands: list[tuple[Value, ...]],
+           number: dict[Value, int]) -> Iterator[Step]:
     """The steps of the backward in the engine's order. The Values' grads go along."""
     for value in order:
         value.grad = 0.0
     root.grad += 1.0
-    for value in reversed(order):
-        source = number[value]
+    for source in range(len(order) - 1, -1, -1):
+        value, parents = order[source], operands[source]
         if value._rule is not None or type(value)._chain_rule is not Value._chain_rule:
-            before = {parent: parent.grad for parent in value._prev}
             value._backward()
-            for parent in before:
-                yield Step(source, number[parent], value._prev.index(parent), math.nan,
-                           after=parent.grad)
+            for slot, parent in enumerate(dict.fromkeys(parents)):
+                yield Step(source, number[parent], slot, math.nan, after=parent.grad)
             continue
         derivatives = value._derivatives if value._children else (value._da, value._db)
-        for slot, parent in enumerate(value._prev):
+        for slot, parent in enumerate(parents):
             sends = slot < len(derivatives)
             local = derivatives[slot] if sends else 0.0
             if sends:
                 parent.grad += local * value.grad
-            formula, other = formula_of(value, slot)
+            formula, other = formula_of(value, parents, slot)
             b = None if other is None else other.data
-            if formula and not _same(_value_of(formula, parent, value, slot, b), local):
+            a = parent if value._op in OWN else parents[0]
+            if formula and not _same(evaluate(formula, a.data, b, value.data), local):
                 formula = ""  # a number was changed after the forward
             yield Step(source, number[parent], slot, local, sends, formula,
                        -1 if other is None else number[other])
 
 
-def _value_of(formula: str, parent: Value, value: Value, slot: int, b: float | None) -> float:
-    """The number that a formula gives. Its a is the first operand, but in a dot the parent."""
-    a = parent if value._op in ("dot", "max", "min") else value._prev[0]
-    return evaluate(formula, a.data, b, value.data)
-
-
-def _names(order: list[Value], origins: list[Any]) -> tuple[dict[int, str], list[str]]:
+def _names(order: list[Value], operands: list[tuple[Value, ...]], origins: list[Any]
+           ) -> tuple[dict[int, str], list[str]]:
     """The names of those that have one, and what each Value is for the program."""
-    parameters = parameter_names()
+    parameters = parameter_names(order)
     names: dict[int, str] = {}
     roles: list[str] = []
     for i, (value, origin) in enumerate(zip(order, origins, strict=True)):
         name = value.label or parameters.get(id(value)) or (origin.name if origin else "")
         if name:
             names[i] = name
-        if value._prev:
+        if operands[i]:
             roles.append("result")
         elif id(value) in parameters:
             roles.append("parameter")

@@ -11,7 +11,7 @@ import numpy
 
 from scalar.draw import parameter_names
 
-from ..arrays.devices import array_module, is_array, ones_like, to_numpy
+from ..arrays.devices import array_module, ones_like, to_numpy
 from ..autograd import engine, graph
 from ..autograd.engine import topological_order, unbroadcast
 from ..autograd.frames import place_of
@@ -19,7 +19,7 @@ from ..autograd.graph import Leaf, Node, Pick
 from ..autograd.op import Op
 from ..autograd.versions import check_unwritten
 from ..nn import Module
-from ..tensors.retaining import Retained, retained
+from ..tensors.retaining import Given, Retained, retained
 from ..tensors.tensor import Tensor
 from .packing import LARGEST, Places, packed_array
 from .recording import Place
@@ -94,15 +94,17 @@ class _Arrays:
 class _Constant:
     """An array that takes no gradient, and is the argument of an operation: an input, a target."""
 
-    def __init__(self, name: str, array: Any):
-        self.name, self.array = name, array
+    def __init__(self, argument: str, array: Any):
+        self.argument, self.array = argument, array
+        self.variable = ""
 
 
 class _Nodes:
     """The nodes of a trace: those of the graph, and arrays that take no gradient."""
 
     def __init__(self, order: Sequence[Any], root: Tensor | None):
-        self.parameters = parameter_names(Module)
+        leaves = [node.tensor() for node in order if isinstance(node, Leaf)]
+        self.parameters = parameter_names(leaves, Module)
         self.all: list[Any] = []
         self.number: dict[Any, int] = {}
         self.root = root
@@ -132,16 +134,19 @@ class _Nodes:
                     if parent is not None]
         inputs: list[tuple[str, Any]] = []
         for name, value in kept.arguments.items():
-            if not (isinstance(value, tuple) and len(value) == 2 and is_array(value[1])):
-                inputs.append((name, SimpleNamespace(value=_plain(value))))
-            elif value[0] is not None:
-                inputs.append((name, value[0]))
-            elif value[1].ndim == 0:
-                inputs.append((name, SimpleNamespace(value=value[1].item())))
+            if not isinstance(value, Given):
+                number = name in node.op.signature.inputs
+                inputs.append(("" if number else name, SimpleNamespace(value=_plain(value))))
+            elif value.node is not None:
+                inputs.append((name, value.node))
+            elif value.data.ndim == 0:
+                inputs.append((name, SimpleNamespace(value=value.data.item())))
             else:
-                host = to_numpy(value[1])
+                host = to_numpy(value.data)
                 key = host.shape, host.dtype.str, host.tobytes()
-                inputs.append((name, self._constants.setdefault(key, _Constant(name, host))))
+                constant = self._constants.setdefault(key, _Constant(name, host))
+                constant.variable = constant.variable or value.name
+                inputs.append((name, constant))
         return inputs
 
     def data(self, node: Any) -> Any:
@@ -166,14 +171,16 @@ class _Nodes:
         data = self.data(node)
         entry: dict[str, Any] = {"data": arrays.add(data), "place": -1}
         if isinstance(node, _Constant):
-            role = "target" if node.name in ("target", "y", "labels") else "input"
-            return entry | {"op": "", "name": node.name, "role": role,
+            role = "target" if "target" in (node.argument, node.variable) else "input"
+            return entry | {"op": "", "name": node.variable or node.argument, "role": role,
                             "shape": list(node.array.shape), "inputs": []}
         entry["shape"] = list(node.shape)
         if isinstance(node, Leaf):
             tensor = node.tensor()
+            kept = retained.get(node)
             name = self.parameters.get(id(tensor), "")
-            return entry | {"op": "", "name": name, "role": "parameter" if name else "leaf",
+            role = "parameter" if name else "leaf"
+            return entry | {"op": "", "name": name or (kept.name if kept else ""), "role": role,
                             "inputs": []}
         kept = retained.get(node)
         entry["place"] = places.add(_place(node, kept))
@@ -183,8 +190,8 @@ class _Nodes:
                 inputs.append([name, -1, repr(source.value)])
             else:
                 inputs.append([name, self.number[source], ""])
-        name = ""
-        if isinstance(node, Pick):
+        name = kept.name if kept is not None else ""
+        if not name and isinstance(node, Pick):
             outputs = node.parents[0].op.outputs  # type: ignore[union-attr]
             name = str(outputs[node.index])
         return entry | {"op": node.op.name, "name": name, "role": "result", "inputs": inputs,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..autograd import graph
 from ..autograd.frames import OWN
@@ -26,25 +26,37 @@ class Retained:
 
     data        a copy of the result, taken when the operation returned
     grad        a copy of its gradient, once a backward has computed it
-    arguments   for each argument of the operation by name: (node, array) of a Tensor, where node
-                is None if it takes no gradient, or the value of a parameter
+    arguments   the arguments of the operation by name: a Given for a Tensor
+    name        the variable of the program that the result was in when it was used
     saved       what the rules need, also after a backward has released it
     place       where the operation was called, if a recording of `tinytensor.learn` knows it
     """
 
-    __slots__ = ("arguments", "data", "grad", "place", "saved", "version")
+    __slots__ = ("arguments", "data", "grad", "name", "place", "saved", "version")
 
     def __init__(self, data: Any):
         self.data = data
         self.grad: Any = None
         self.arguments: dict[str, Any] | None = None
         self.saved: Any = None
+        self.name = ""
         self.place: Any = None
         self.version = 0
 
     def see(self, gradient: Tensor) -> None:
         """The hook of the node."""
         self.grad = gradient._array.copy()
+
+
+class Given(NamedTuple):
+    """A Tensor that an operation was given: its node, if it takes a gradient, its data, its name.
+
+    The name is that of a variable in the function of the program that called the operation.
+    """
+
+    node: Any
+    data: Any
+    name: str
 
 
 # No value refers to its key, so an entry goes with its node.
@@ -116,26 +128,31 @@ def _arguments(frame: Any) -> dict[str, Any] | None:
     given = frame.f_locals
     if frame.f_code is op.plain:
         given = op.signature.bind(op.name, given["args"], given["kwargs"])
+    while OWN in frame.f_globals and frame.f_back is not None:
+        frame = frame.f_back
+    names = {id(value): name for name, value in frame.f_locals.items()
+             if isinstance(value, Tensor) and name[0] != "_"}
     arguments: dict[str, Any] = {}
     for name in op.signature.order:
         value = given[name]
         if op.signature.variadic and name == op.signature.inputs[0]:
-            arguments |= {f"{name}[{i}]": _kept(x) for i, x in enumerate(value)}
+            arguments |= {f"{name}[{i}]": _given(x, names) for i, x in enumerate(value)}
         elif name in op.signature.inputs:
-            arguments[name] = _kept(value)
+            arguments[name] = _given(value, names)
         else:
             arguments[name] = value
     return arguments
 
 
-def _kept(x: Any) -> Any:
-    """An input of an operation as (node, array). A leaf is copied once for each of its versions."""
+def _given(x: Any, names: dict[int, str]) -> Any:
+    """An input of an operation. A leaf is copied once for each of its versions."""
     if not isinstance(x, Tensor):
-        array = getattr(x, "_array", x)  # a number that was made a Constant
-        return (None, array) if array is not None else None
-    node = x._node
+        return getattr(x, "_array", x)  # a number that was made a Constant
+    node, name = x._node, names.get(id(x), "")
     known = retained.get(node) if node is not None else None
     if isinstance(node, Leaf) and (known is None or known.version != version(x._array)):
         known = retained[node] = Retained(x._array.copy())
         known.version = version(x._array)
-    return node, x._array.copy() if known is None or known.data is None else known.data
+    if known is not None:
+        known.name = known.name or name
+    return Given(node, x._array.copy() if known is None or known.data is None else known.data, name)

@@ -3,9 +3,9 @@
 // Layers by the longest path, then the order in each layer by the mean place of the neighbours, then
 // places that are close to those of the neighbours and keep their distance.
 
-/** Places {x, y} (of centres) for nodes, and the size; parents(i) lists the parents of a node. */
-function layout(nodes, parents, width, height, gapX, gapY) {
-  const own = new Map(nodes.map((i) => [i, {i, parents: [], users: [], layer: 0, x: 0, y: 0}]));
+/** Places {column, y} (of centres) for nodes, and their extent; parents(i) lists the parents of a node. */
+function layout(nodes, parents, height, gapY) {
+  const own = new Map(nodes.map((i) => [i, {i, parents: [], users: [], layer: 0, column: 0, y: 0}]));
   for (const v of own.values()) {
     for (const p of new Set(parents(v.i))) {
       if (!own.has(p)) continue;
@@ -41,10 +41,10 @@ function layout(nodes, parents, width, height, gapX, gapY) {
       spread(layer, step);
     }
   }
-  layers.forEach((layer, k) => layer.forEach((v) => { v.x = k * (width + gapX); }));
+  layers.forEach((layer, k) => layer.forEach((v) => { v.column = k; }));
   const ys = [...own.values()].map((v) => v.y);
-  return {places: own, left: -width / 2, right: (layers.length - 1) * (width + gapX) + width / 2,
-          top: Math.min(...ys) - height / 2, bottom: Math.max(...ys) + height / 2};
+  return {places: own, layers: layers.length, top: Math.min(...ys) - height / 2,
+          bottom: Math.max(...ys) + height / 2};
 }
 
 /** Places in the order of a layer, at least `step` apart, around the mean of the wanted ones. */

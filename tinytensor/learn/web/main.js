@@ -8,7 +8,11 @@ class Overview {
   constructor(trace) {
     const paths = trace.layers.map((path) => path.split("."));
     let depth = Math.max(1, ...paths.map((path) => path.length));
-    const titleAt = (path) => path.slice(0, depth).join(".");
+    const isNumber = (part) => /^\d+$/.test(part);
+    const titleAt = (path) => {  // layers.0.neurons.3 is in layers.0
+      const end = depth < path.length && isNumber(path[depth]) && !isNumber(path[depth - 1]) && depth > 1 ? depth - 1 : depth;
+      return path.slice(0, end).join(".");
+    };
     while (depth > 1 && new Set(paths.map(titleAt)).size > MOST_LAYERS) depth--;
     const entries = new Map();
     this.of = new Int32Array(trace.n);
@@ -44,7 +48,8 @@ class Overview {
 class Page {
   constructor(written) {
     this.outer = null;
-    this.reach = 3;
+    this.reach = 2;
+    this.isWhole = true;
     this.show(written, null);
     this.listen();
     this.update();
@@ -89,7 +94,7 @@ class Page {
     element("bar").setAttribute("aria-valuetext", `step ${s + 1} of ${trace.S}: ${step.said}`);
     element("said").textContent = step.said;
     const stops = new Set(this.breaks.flatMap((stop) => stop.nodes.size <= WHOLE ? [...stop.nodes] : []));
-    this.drawn = drawGraph(element("graph"), trace, s, this.reach, stops);
+    this.drawn = drawGraph(element("graph"), trace, s, this.reach, this.isWhole, stops);
     if (focused !== undefined) element("graph").querySelector(`[data-node="${focused}"]`)?.focus();
     trace.afterUpdate?.(s, this);
     this.updateLayers();
@@ -152,10 +157,10 @@ class Page {
   /** The breakpoint that a text describes, or null: {text, hits(s), nodes}. */
   parse(text) {
     const {trace} = this, words = text.trim().split(/\s+/), all = [...Array(trace.n).keys()];
-    const of = (nodes, at) => nodes.length ? {text: text.trim(), nodes: new Set(nodes), hits: (s) => {
+    const of = (nodes, at) => {
       const own = new Set(nodes);
-      return at === "node" ? own.has(trace.node(s)) : own.has(trace.subject(s));
-    }} : null;
+      return own.size ? {text: text.trim(), nodes: own, hits: (s) => own.has(trace[at](s))} : null;
+    };
     const line = /^(?:line |(.+):)(\d+)$/.exec(text.trim());
     if (words[0] === "op" && words.length > 1) return of(all.filter((i) => trace.opOf(i) === words.slice(1).join(" ")), "node");
     if (line) {
@@ -190,12 +195,8 @@ class Page {
 
   findStops() {
     this.stops = [];
-    const tests = this.breaks.map((stop) => {
-      const {nodes, hits} = stop;
-      return hits;
-    });
-    for (let s = 0; tests.length && s < this.trace.S; s++) {
-      if (tests.some((hits) => hits(s))) this.stops.push(s);
+    for (let s = 0; this.breaks.length && s < this.trace.S; s++) {
+      if (this.breaks.some((stop) => stop.hits(s))) this.stops.push(s);
     }
     this.update();
   }
@@ -282,7 +283,8 @@ class Page {
       case "n": this.nextOfSame(1); break;
       case "N": this.nextOfSame(-1); break;
       case "/": element("search").focus(); element("search").select(); break;
-      case "2": case "3": case "4": this.reach = Number(key); this.update(); break;
+      case "2": case "3": case "4": this.reach = Number(key); this.isWhole = false; this.update(); break;
+      case "w": this.isWhole = !this.isWhole; this.update(); break;
       case "a": if (!trace.enterArray?.()) return false; break;
       case "d": allDigits = !allDigits; element("digits").setAttribute("aria-pressed", allDigits); this.update(); break;
       case "t": this.setDark(document.documentElement.dataset.theme !== "dark"); break;

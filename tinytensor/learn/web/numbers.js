@@ -15,7 +15,7 @@ let allDigits = false;
 function shown(x, single = false) {
   if (Number.isNaN(x)) return "nan";
   if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
-  if (Object.is(x, -0)) return "-0";
+  if (Object.is(x, -0)) return "\u22120";
   if (allDigits) return minus(single ? shortest(x) : String(x));
   const size = Math.abs(x);
   if (Number.isInteger(x) && size < 1e6) return minus(String(x));

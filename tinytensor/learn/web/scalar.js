@@ -67,7 +67,7 @@ class ScalarTrace extends Trace {
   }
 
   exactness() {
-    return this.isExact ? `\u2713 all ${this.n.toLocaleString("en")} gradients equal .grad to the bit`
+    return this.isExact ? "\u2713 equals .grad to the bit"
       : `\u26a0 ${(this.n - this.equal).toLocaleString("en")} gradients differ from .grad`;
   }
 
@@ -78,10 +78,10 @@ class ScalarTrace extends Trace {
   /** The gradient of a node at a step, as [text, state, what screen readers hear]. */
   gradText(i, s) {
     const grad = this.gradAt(i, s), {got, all} = this.received(i, s);
-    if (got === 0) return ["\u2013", "none", "no gradient yet"];
+    if (got === 0) return ["\u2013", "none", "no gradient yet", ""];
     const text = shown(grad);
-    if (got < all) return [`${text}  ${got}/${all}`, "partial", `gradient ${text}, ${got} of ${all} contributions`];
-    return [`${text} \u2713`, "complete", `gradient ${text}, complete`];
+    if (got < all) return [text, "partial", `gradient ${text}, ${got} of ${all} parts`, ` ${got}/${all}`];
+    return [text, "complete", `gradient ${text}, complete`, " \u2713"];
   }
 
   // ------------------------------------------------------------ what a step says
@@ -132,20 +132,22 @@ class ScalarTrace extends Trace {
   }
 
   describeBackward(s, i, to, j) {
-    const name = nodeLink(i, this.name(i)), other = nodeLink(to, this.name(to));
+    const name = nodeLink(i, this.name(i));
+    const other = nodeLink(to, this.isNumber(to) ? `(${this.name(to)})` : this.name(to));
+    const equation = `<span class="of">${name} = ${this.expression(i, (p) => this.link(p))}</span>`;
     const upstream = this.gradAt(i, s), before = this.before[j], after = this.after[j];
     const {got, all} = this.received(to, s);
     if (this.written.after[j] !== undefined) {
       return {phase: `backward through ${this.opOf(i)}`,
               said: `backward: the gradient of ${this.name(to)} is ${shown(after)}`,
-              rule: [`${other}<i>.grad</i> = <b>${shown(after)}</b>`],
+              rule: [equation, `${other}<i>.grad</i> = <b>${shown(after)}</b>`],
               detail: `<p>Computed by the program's own <code>_backward</code> of ${name}, whose gradient is `
                 + `${shown(upstream)}. Before: ${shown(before)}.</p>` + this.contributionsText(to, s)};
     }
     if (!this.sends[j]) {
       return {phase: `backward through ${this.opOf(i)}`,
               said: `backward: nothing is added to the gradient of ${this.name(to)}`,
-              rule: [`${other}<i>.grad</i> += nothing`],
+              rule: [equation, `${other}<i>.grad</i> += nothing`],
               detail: `<p>${esc(this.opOf(i))} is flat here: ${name} does not change with ${other}, so the `
                 + `gradient ${shown(upstream)} of ${name} stops here.</p>` + this.contributionsText(to, s)};
     }
@@ -155,7 +157,7 @@ class ScalarTrace extends Trace {
       phase: `backward through ${this.opOf(i)}`,
       said: `backward: ${shown(local)} times ${shown(upstream)} is added to the gradient of ${this.name(to)}, `
         + `now ${shown(after)}, ${got} of ${all}`,
-      rule: [`${other}<i>.grad</i> += ${partial} \u00b7 ${name}<i>.grad</i>`,
+      rule: [equation, `${other}<i>.grad</i> += ${partial} \u00b7 ${name}<i>.grad</i>`,
              `<span class="pad">+=</span> ${inside(local)} \u00b7 ${inside(upstream)}`,
              `<span class="pad">+=</span> <b>${shown(sent)}</b>`],
       detail: `<dl><dt>local derivative</dt><dd>${this.formulaText(i, to, j, partial)}</dd>`
@@ -211,8 +213,9 @@ class ScalarTrace extends Trace {
 
   // ------------------------------------------------------------ how a node is drawn
 
-  get size() { return {width: 176, height: 74}; }
-  badge(i) { return this.starts[i] === this.starts[i + 1] ? 0 : 16; }
+  get size() { return {width: 156, height: 84}; }
+  badge(i) { return this.starts[i] === this.starts[i + 1] ? 0 : this.badgeWidth(i) - 16; }
+  badgeWidth(i) { return Math.max(32, 10 * clipped(this.opOf(i), 6).length + 12); }
 
   edgeLabel(s) {
     const j = s - this.F - 1;
@@ -227,17 +230,17 @@ class ScalarTrace extends Trace {
   drawNode(i, s) {
     const {width, height} = this.size, left = -width / 2, op = this.opOf(i), role = this.roleOf(i);
     const isLeaf = this.starts[i] === this.starts[i + 1];
-    const start = left + (isLeaf ? 14 : 24), end = width / 2 - 12;
-    const [grad] = this.gradText(i, s), data = this.isKnown(i, s) ? this.dataText(i) : "\u2013";
-    const name = this.isNumber(i) ? role : clipped(this.name(i), isLeaf ? 20 : 18);
-    const badge = isLeaf ? "" : `<g class="op"><rect x="${left - 16}" y="-15" width="32" height="30" rx="15"/>`
-      + `<text x="${left}" y="5">${esc(clipped(op, 5))}</text></g>`;
+    const start = left + (isLeaf ? 12 : 22), end = width / 2 - 10;
+    const [grad, , , parts] = this.gradText(i, s), data = this.isKnown(i, s) ? this.dataText(i) : "\u2013";
+    const name = this.isNumber(i) ? role : clipped(this.name(i), isLeaf ? 14 : 13);
+    const badge = isLeaf ? "" : `<g class="op"><rect x="${left - this.badge(i)}" y="-15" width="${this.badgeWidth(i)}" height="30" rx="15"/>`
+      + `<text x="${left + 16 - this.badgeWidth(i) / 2}" y="5">${esc(clipped(op, 6))}</text></g>`;
     const bar = role === "parameter" ? `<rect class="bar" x="${left}" y="${-height / 2}" width="6" height="${height}" rx="3"/>` : "";
     return `<rect class="box" x="${left}" y="${-height / 2}" width="${width}" height="${height}" `
       + `rx="${role === "input" || role === "target" ? 22 : 7}"/>` + bar + badge
-      + `<text class="name" x="${start}" y="-15">${esc(name)}</text>`
+      + `<text class="name" x="${start}" y="-17">${esc(name)}</text>`
       + `<text class="key" x="${start}" y="7">data</text><text class="data" x="${end}" y="7">${data}</text>`
-      + `<text class="key" x="${start}" y="27">grad</text><text class="grad" x="${end}" y="27">${grad}</text>`;
+      + `<text class="key" x="${start}" y="30">grad${parts}</text><text class="grad" x="${end}" y="30">${grad}</text>`;
   }
 
   legend() {

@@ -9,18 +9,27 @@ const clipped = (name, length) => name.length > length ? `\u2026${name.slice(1 -
 
 // ---------------------------------------------------------------- the graph
 
-const WHOLE = 40;  // a graph of no more nodes is drawn as a whole
-const SMALLEST = 0.62;  // scale of a drawing; of a larger one a part is shown
+const WHOLE = 40;  // a graph of no more nodes is drawn as a whole, if it fits at the scale SMALLEST
+const SMALLEST = 0.58;
 
-/** Draws the nodes near step s into the svg element. */
-function drawGraph(svg, trace, s, reach, breaks) {
+/** Draws the nodes near step s into the svg element, or all if that is wanted and they fit. */
+function drawGraph(svg, trace, s, reach, isWhole, breaks) {
   const box = svg.getBoundingClientRect(), {width, height} = trace.size;
-  const center = trace.node(s), gapX = 64, gapY = 22;
+  const center = trace.node(s), gapY = 26;
   const rows = Math.max(3, Math.floor(box.height / (height + gapY)));
-  const near = trace.near(center, reach, rows, trace.n <= WHOLE);
-  const nodes = [...near.keys()].sort((a, b) => a - b);
-  const {places, left, right, top, bottom} = layout(nodes, (i) => [...trace.parentsOf(i)], width, height, gapX, gapY);
-  const fit = Math.min(1.3, box.width / (right - left + 64), box.height / (bottom - top + 56));
+  const place = (all) => {
+    const near = trace.near(center, reach, rows, all), nodes = [...near.keys()].sort((a, b) => a - b);
+    const {places, layers, top, bottom} = layout(nodes, (i) => [...trace.parentsOf(i)], height, gapY);
+    const badge = Math.max(0, ...nodes.map((i) => trace.badge(i)));
+    const gapX = Math.min(60, Math.max(32, (box.width - 48) / layers - width)) + badge;
+    for (const v of places.values()) v.x = v.column * (width + gapX);
+    const left = -width / 2 - badge, right = (layers - 1) * (width + gapX) + width / 2;
+    const fit = Math.min(1.3, box.width / (right - left + 40), box.height / (bottom - top + 64));
+    return {near, nodes, places, top, bottom, left, right, fit};
+  };
+  let drawing = isWhole && trace.n <= WHOLE ? place(true) : null;
+  if (drawing === null || drawing.fit < SMALLEST) drawing = place(false);
+  const {near, nodes, places, top, bottom, left, right, fit} = drawing;
   const scale = Math.max(SMALLEST, fit), here = places.get(center);
   const across = box.width / scale, down = box.height / scale;
   const x = fit >= SMALLEST ? (left + right) / 2 : middle(here.x, across, left - 32, right + 32);
@@ -41,7 +50,8 @@ function drawGraph(svg, trace, s, reach, breaks) {
         hot.push(`<path class="edge backward" d="${back}" marker-end="url(#back)"/>`);
         const label = trace.edgeLabel(s);
         if (label) {
-          const w = 9 * label.length + 14, cx = (from + to) / 2, cy = (p.y + v.y) / 2;
+          const w = 10 * label.length + 16, cx = (from + to) / 2;
+          const cy = Math.min(p.y, v.y) - height / 2 - 4;
           hot.push(`<g class="sent"><rect x="${cx - w / 2}" y="${cy - 13}" width="${w}" height="26" rx="13"/>`
             + `<text x="${cx}" y="${cy + 5}">${esc(label)}</text></g>`);
         }
@@ -56,7 +66,7 @@ function drawGraph(svg, trace, s, reach, breaks) {
     if (breaks.has(i)) classes.push("stop");
     const operands = new Set(trace.parentsOf(i)).size - v.parents.length;
     const notes = [];
-    if (operands > 0) notes.push(`+ ${operands} more operand${operands > 1 ? "s" : ""}`);
+    if (operands > 0) notes.push(`+${operands} operand${operands > 1 ? "s" : ""}`);
     if (near.get(i) > 0) notes.push(`\u2192 ${near.get(i)} more use${near.get(i) > 1 ? "" : "s"} it`);
     boxes.push(`<g class="${classes.join(" ")}" data-node="${i}" tabindex="0" role="button" `
       + `aria-label="${esc(trace.spoken(i, s))}" transform="translate(${v.x} ${v.y})">`
@@ -95,10 +105,11 @@ function placeText(trace, i) {
 
 function sourceText(file, line) {
   if (!file) return "";
-  const rows = [];
-  for (let n = line - 3; n <= line + 2; n++) {
-    if (file.lines[n] === undefined) continue;
-    const text = `<span class="number">${String(n).padStart(4)}</span>  ${esc(file.lines[n])}`;
+  const rows = [], near = [-3, -2, -1, 0, 1, 2].map((d) => line + d).filter((n) => file.lines[n] !== undefined);
+  const indents = near.filter((n) => file.lines[n].trim()).map((n) => file.lines[n].search(/\S/));
+  const indent = indents.length ? Math.min(...indents) : 0;
+  for (const n of near) {
+    const text = `<span class="number">${String(n).padStart(4)}</span>  ${esc(file.lines[n].slice(indent))}`;
     rows.push(n === line ? `<mark>${text}</mark>` : `<span>${text}</span>`);
   }
   return `<figure class="source"><figcaption>${esc(file.name)}, line ${line}</figcaption>`
