@@ -7,11 +7,13 @@ listed in `Tab.requests`.
 from __future__ import annotations
 
 import base64
+import contextlib
+import fcntl
 import json
 import os
 import select
 import shutil
-import subprocess
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -43,12 +45,14 @@ class Browser:
                  "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars",
                  f"--user-data-dir={self.folder}"]
         # The browser reads commands from descriptor 3 and writes answers to descriptor 4.
-        script = f'exec "$@" 3<&{commands} 4>&{answers}'
-        self.process = subprocess.Popen(
-            ["sh", "-c", script, "sh", str(program()), *flags], pass_fds=(commands, answers),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.close(commands)
-        os.close(answers)
+        moved = [fcntl.fcntl(end, fcntl.F_DUPFD, 5) for end in (commands, answers)]
+        nowhere = [(os.POSIX_SPAWN_OPEN, n, os.devnull, os.O_RDWR, 0) for n in (1, 2)]
+        self.process = os.posix_spawn(
+            str(program()), [str(program()), *flags], os.environ,
+            file_actions=[*nowhere, *((os.POSIX_SPAWN_DUP2, end, n)
+                                      for end, n in zip(moved, (3, 4), strict=True))])
+        for end in (commands, answers, *moved):
+            os.close(end)
         self._count = 0
         self._buffer = b""
         self.events: list[dict[str, Any]] = []
@@ -105,11 +109,13 @@ class Browser:
 
     def close(self) -> None:
         """Ends the browser."""
-        try:
+        with contextlib.suppress(RuntimeError, OSError, TimeoutError):
             self.call("Browser.close")
-        except (RuntimeError, OSError, TimeoutError):
-            self.process.terminate()
-        self.process.wait(SECONDS)
+        deadline = time.monotonic() + 10
+        while os.waitpid(self.process, os.WNOHANG) == (0, 0):
+            if time.monotonic() > deadline:
+                os.kill(self.process, signal.SIGKILL)
+            time.sleep(0.02)
         os.close(self._commands)
         os.close(self._answers)
         shutil.rmtree(self.folder, ignore_errors=True)

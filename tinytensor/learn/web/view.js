@@ -68,12 +68,12 @@ function drawGraph(svg, trace, s, reach, isWhole, breaks) {
     const notes = [];
     if (operands > 0) notes.push(`+${operands} operand${operands > 1 ? "s" : ""}`);
     if (near.get(i) > 0) notes.push(`\u2192 ${near.get(i)} more use${near.get(i) > 1 ? "" : "s"} it`);
-    boxes.push(`<g class="${classes.join(" ")}" data-node="${i}" tabindex="0" role="button" `
-      + `aria-label="${esc(trace.spoken(i, s))}" transform="translate(${v.x} ${v.y})">`
-      + trace.drawNode(i, s)
+    boxes.push(`<g class="${classes.join(" ")}" transform="translate(${v.x} ${v.y})">`
+      + `<g aria-hidden="true">${trace.drawNode(i, s)}</g>`
       + (breaks.has(i) ? `<circle class="stop-mark" cx="${width / 2 - 10}" cy="${10 - height / 2}" r="5"/>` : "")
-      + (notes.length ? `<text class="more" x="${-width / 2}" y="${height / 2 + 15}">${notes.join("  ")}</text>` : "")
-      + "</g>");
+      + (notes.length ? `<text class="more" aria-hidden="true" x="${-width / 2}" y="${height / 2 + 15}">${notes.join("  ")}</text>` : "")
+      + `<rect class="hit" data-node="${i}" tabindex="0" role="button" aria-label="${esc(trace.spoken(i, s))}" `
+      + `x="${-width / 2}" y="${-height / 2}" width="${width}" height="${height}" rx="7"/></g>`);
   }
   svg.innerHTML = "<defs>"
     + '<marker id="on" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="5" markerHeight="5" orient="auto">'
