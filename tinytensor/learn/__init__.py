@@ -1,12 +1,17 @@
-"""Tools to learn with: look at every number and every gradient of both engines.
+"""Tools for learning: look at every number of a model, and at every step that computed it.
 
-record   records lines, layers and arrays of what is computed in a block
-debug    a page that replays the forward and the backward of a result, step by step
+    record     records lines, layers and arrays of what is computed in a block
+    debug      a page that replays the forward and the backward of a result, step by step
+    open       one number of a model, a result or a gradient, as a graph of single numbers
+
+They need nothing but NumPy, and work for both engines.
 """
 
-from __future__ import annotations
-
+from ..autograd.frames import mark_own_modules
+from .opening import open
 from .page import Page, debug
 from .recording import record
 
-__all__ = ["Page", "debug", "record"]
+__all__ = ["Page", "debug", "open", "record"]
+
+mark_own_modules(__name__)
