@@ -106,7 +106,7 @@ class Graph:
         self._vertices: dict[Hashable, _Vertex] = {}
 
     def node(self, key: Hashable, fields: Sequence[str], kind: str = "result") -> None:
-        """Adds a box with fields side by side; kind is "parameter", "input" or "result"."""
+        """Adds a box with fields above each other; kind is "parameter", "input" or "result"."""
         self._vertices[key] = _Vertex(f"n{len(self._vertices)}", tuple(fields), kind)
 
     def operation(self, key: Hashable, text: str) -> None:
@@ -122,14 +122,16 @@ class Graph:
     @property
     def source(self) -> str:
         """The graph in Graphviz's language, DOT."""
-        lines = ["digraph {", f"    rankdir={self.rankdir}",
-                 '    node [style=filled fontname="Helvetica,Arial,sans-serif" fontsize=12]']
+        lines = ["digraph {", f"    rankdir={self.rankdir} ranksep=0.3 nodesep=0.15",
+                 '    node [style=filled fontname="Helvetica,Arial,sans-serif" fontsize=12 '
+                 'height=0.3 width=0.3 margin="0.08,0.04"]', "    edge [arrowsize=0.6]"]
+        stacked = "{}" if self.rankdir in ("LR", "RL") else "{{ {} }}"  # the fields of a box
         for vertex in self._vertices.values():
             if vertex.is_operation:
                 label = f'label="{_escape(vertex.fields[0], _IN_LABELS)}"'
             else:
                 fields = " | ".join(_escape(field, _IN_RECORDS) for field in vertex.fields)
-                label = f'label="{{ {fields} }}" shape=record'
+                label = f'label="{stacked.format(fields)}" shape=record'
             lines.append(f'    {vertex.name} [{label} fillcolor="{COLORS[vertex.kind]}"]')
             lines += [f"    {parent.name} -> {vertex.name}" for parent in vertex.parents]
         return "\n".join([*lines, "}"]) + "\n"

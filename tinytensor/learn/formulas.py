@@ -22,7 +22,7 @@ FORMULAS: dict[str, tuple[str, ...]] = {
     "/": ("1 / b", "-y / b"),
     "**": ("b * a ** (b - 1)", "y * log(a)"),
     "exp": ("y",),
-    "ReLU": ("1.0 if a > 0 else 0.0",),
+    "ReLU": ("0.0 if a <= 0 else 1.0",),
     "log": ("1 / a",),
     "neg": ("-1.0",),
     "pos": ("1.0",),
@@ -67,9 +67,9 @@ def formula_of(value: Value, operands: tuple[Value, ...], position: int
         return "b", operands[(position + half) % len(operands)]
     if op in ("max", "min"):
         equal = sum(x.data == value.data for x in operands)
-        return (f"1.0 / {equal} if a == y else 0.0" if equal > 1 else
+        return ("nan" if not equal else f"1.0 / {equal} if a == y else 0.0" if equal > 1 else
                 "1.0 if a == y else 0.0"), None
-    if op == "**" and _at_a_limit(*operands, position):
+    if op == "**" and _at_a_limit(operands[0], operands[1], position):
         return POWERS_AT_ZERO[position], operands[1]
     if op.startswith("**") and op != "**" and len(operands) == 1:
         exponent = op[2:]
@@ -127,7 +127,7 @@ NAMESPACE: dict[str, Any] = {
     "sign": _on_numbers(lambda x: float(x > 0) - float(x < 0)),
     "Phi": _on_numbers(lambda x: 0.5 * math.erfc(-x / math.sqrt(2))),
     "phi": _on_numbers(lambda x: ieee.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)),
-    "__builtins__": {},
+    "nan": math.nan, "__builtins__": {},
 }
 
 

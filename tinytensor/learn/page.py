@@ -96,15 +96,13 @@ def debug(loss: Any = None, path: str | Path | None = None, *, title: str = "",
             raise TypeError("debug: needs a Value or a Tensor, such as a loss; no exception was "
                             "shown that it could explain instead")
     if isinstance(loss, BaseException):
-        node = getattr(loss, "node", None)
-        if node is None:
-            raise TypeError(f"debug: {type(loss).__name__} does not come from an operation; pass "
-                            "the loss")
-        root = getattr(loss, "root", None)
-        trace = tensor_trace.trace(node if root is None else root, str(loss))
+        trace = tensor_trace.trace_of_error(loss)
     elif isinstance(loss, scalar.Value):
         trace = scalar_trace.trace(loss)
     elif isinstance(loss, Tensor):
+        if loss._node is not None and tensor_trace.is_released(loss):
+            raise RuntimeError("debug: a backward has released the graph: call debug before it, or "
+                               "compute the loss in a block `with learn.record():`")
         trace = tensor_trace.trace(loss)
     else:
         raise TypeError(f"debug: needs a Value or a Tensor, such as a loss, got "

@@ -24,6 +24,7 @@ import scalar.nn
 
 from .. import nn
 from ..autograd.frames import OWN
+from ..autograd.op import Op
 from ..autograd.table import TABLE
 from ..tensors.retaining import Retained, retain_all
 
@@ -209,7 +210,7 @@ def _kind_of(code: CodeType, names: dict[str, Any]) -> str:
     module = names.get("__name__", "")
     if OWN not in names and module.partition(".")[0] != "scalar":
         return PROGRAM
-    if module.startswith(ENGINES) or code is AS_VALUE:
+    if module.startswith(ENGINES) or code is AS_VALUE or isinstance(names.get("op"), Op):
         return ENGINE
     if module.startswith(("scalar.nn", "tinytensor.nn.")):
         return LAYER

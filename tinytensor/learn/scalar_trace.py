@@ -57,7 +57,7 @@ def trace(root: Value) -> dict[str, Any]:
         "grad": packed(grads, "f8"),
         "starts": packed(starts, "i4"), "parents": packed(parents, "i4"),
         "names": names, "roles": ROLES, "role": packed([ROLES.index(role) for role in roles], "u1"),
-        "place": packed([places.add(origin and origin.place) for origin in origins], "i4"),
+        "place": packed([-1 if o is None else places.add(o.place) for o in origins], "i4"),
         "forward": packed(forward, "i4"),
         "source": packed([step.source for step in steps], "i4"),
         "target": packed([step.target for step in steps], "i4"),

@@ -28,36 +28,74 @@ from .rules import rule_text
 PAGE = 16_000_000  # bytes of arrays in a page; above it fewer elements of each array are shown
 
 
-def trace(root: Tensor | Node, error: str = "") -> dict[str, Any]:
+def trace(root: Tensor | Node, at: Node | None = None) -> dict[str, Any]:
     """The arrays of root's graph, and the steps of `root.backward()`, as the engine makes them.
 
-    No `grad` changes, and the graph is not released. Hooks of the program are called once.
+    No `grad` changes, and the graph is not released. Hooks of the program are called once. If root
+    is a node, or its graph was released, there is no backward. The page begins at the node `at`.
 
-    `root` is a node instead of a Tensor if its operation raised `error`; there is no backward then.
+    Raises:
+        RuntimeError: root is a Tensor without a graph.
     """
     node = root._node if isinstance(root, Tensor) else root
+    if node is None:
+        raise RuntimeError("debug: the Tensor has no graph, as it does not require grad; make its "
+                           "inputs with requires_grad=True and compute it outside of no_grad()")
     order = topological_order([node])[::-1]
     nodes = _Nodes(order, root if isinstance(root, Tensor) else None)
-    backward = _Backward(order, nodes)
-    if isinstance(root, Tensor):
+    backward = _Backward(order)
+    error = ""
+    if isinstance(root, Tensor) and not is_released(root):
         with _saved_values(order):
             error = backward.run(node, root._array)
-    arrays = _Arrays()
-    places = Places()
-    written = [nodes.written(i, arrays, places) for i in range(len(nodes.all))]
+    arrays, places = _Arrays(), Places()
     return {
         "mode": "tensor",
         "exact": backward.exact,
         "recorded": any(n in retained for n in order if isinstance(n, Node)),
         "error": error,
         "root": nodes.number[node],
-        "nodes": written,
+        "at": None if at is None else nodes.number[at],
+        "nodes": [nodes.written(i, arrays, places) for i in range(len(nodes.all))],
         "forward": [nodes.number[n] for n in sorted(
             (n for n in order if isinstance(n, Node)), key=lambda n: n.time)],
         "steps": [step.written(nodes.number, arrays) for step in backward.steps],
         "arrays": arrays.written(),
         **places.written(),
     }
+
+
+def trace_of_error(error: BaseException) -> dict[str, Any]:
+    """The trace of an error that an operation has raised: up to this operation, or of the backward
+    in which it was raised.
+
+    Raises:
+        TypeError: the error does not come from an operation.
+    """
+    node = getattr(error, "node", None)
+    if node is None:
+        raise TypeError(f"debug: the {type(error).__name__} does not come from an operation with a "
+                        "graph; pass the loss")
+    root = _root_of(error)
+    return trace(node if root is None else root, node) | {"error": str(error)}
+
+
+def is_released(root: Tensor) -> bool:
+    """Whether a backward has released what the graph of root needs, and no recording has it."""
+    return any(isinstance(n, Node) and n.saved is None
+               and (n not in retained or retained[n].saved is None)
+               for n in topological_order([root._node]))
+
+
+def _root_of(error: BaseException) -> Tensor | None:
+    """The Tensor whose backward has raised the error."""
+    tb = error.__traceback__
+    while tb is not None:
+        if tb.tb_frame.f_code is engine.backward.__code__:
+            root: Tensor = tb.tb_frame.f_locals["outputs"][0]
+            return root
+        tb = tb.tb_next
+    return None
 
 
 # ---------------------------------------------------------------- arrays
@@ -246,8 +284,8 @@ class Step:
 class _Backward:
     """The walk of the engine, made visible: the same rules in the same order, one by one."""
 
-    def __init__(self, order: Sequence[Any], nodes: _Nodes):
-        self.order, self.nodes = order, nodes
+    def __init__(self, order: Sequence[Any]):
+        self.order = order
         self.steps: list[Step] = []
         self.exact = True
         self.grads: dict[Any, Any] = {}

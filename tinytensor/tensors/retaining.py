@@ -70,7 +70,8 @@ class retain_all:  # noqa: N801 - a context manager, as no_grad
     that of all results twice, and is freed with the graph.
 
     The block has a profile function of its own (`sys.setprofile`) for its thread. Nothing of the
-    engine changes, inside or outside of the block.
+    engine changes, inside or outside of the block. Before Python 3.13, a profile function lets the
+    function with the block hold on to what its variables were until it returns.
     """
 
     def __enter__(self) -> retain_all:

@@ -60,13 +60,13 @@ class Page {
     this.outer = outer;
     this.trace = written.mode === "scalar" ? new ScalarTrace(written) : new TensorTrace(written);
     this.overview = new Overview(this.trace);
-    this.s = written.start || 0;
+    this.s = this.trace.firstStep();
     this.breaks = [];
     document.title = written.title;
     element("title").textContent = written.title;
     element("counts").textContent = this.trace.counts();
     element("exact").textContent = this.trace.exactness();
-    element("exact").className = this.trace.isExact ? "good" : "bad";
+    element("exact").className = this.trace.isExact && !written.error ? "good" : "bad";
     element("bar").max = this.trace.S - 1;
     element("legend").innerHTML = this.trace.legend().map((role) => `<span class="${role}">${role}</span>`).join(" ");
     document.body.classList.toggle("of-tensors", written.mode === "tensor");

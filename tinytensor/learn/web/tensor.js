@@ -109,7 +109,7 @@ class TensorTrace extends Trace {
   }
 
   exactness() {
-    if (this.written.error) return "\u26a0 backward raises an error";
+    if (this.written.error) return "\u26a0 an error was raised";
     return this.isExact ? "\u2713 equals .grad to the bit" : "\u26a0 gradients differ from .grad";
   }
 
@@ -199,7 +199,8 @@ class TensorTrace extends Trace {
               rule: [`${name} = ${this.expression(i, (p) => this.link(p))}`,
                      `<span class="pad">=</span> ${this.expression(i, (p) => sizeText(this.nodes[p].shape))}`,
                      `<span class="pad">=</span> <b>${sizeText(node.shape)}</b>`],
-              detail: (data === null ? this.unknownText(node) : "") + this.usesText(i)};
+              detail: (i === this.written.at ? this.errorText() : "")
+                + (data === null && !this.written.error ? this.unknownText(node) : "") + this.usesText(i)};
     }
     if (kind === "seed") {
       return {phase: "backward begins", said: `backward begins: the gradient of ${this.name(i)} is 1`,
@@ -230,7 +231,7 @@ class TensorTrace extends Trace {
     const [, , argument, rule, contribution, whole, after] = this.steps[j];
     const name = this.link(i), other = this.link(to), {got, all} = this.received(to, s);
     const equation = `<span class="of">${name} = ${this.expression(i, (p) => this.link(p))}</span>`;
-    const phase = `backward through ${this.opOf(i) || "a leaf"}`, last = s === this.S - 1 ? this.errorText() : "";
+    const phase = `backward through ${this.opOf(i) || "a leaf"}`, last = s === this.S - 1 || i === this.written.at ? this.errorText() : "";
     if (contribution < 0) {
       return {phase, said: `backward: ${this.name(to)} gets nothing`, rule: [equation, `${other}<i>.grad</i> += nothing`],
               detail: "<p>The rule gives no gradient for this argument.</p>" + last};

@@ -75,6 +75,14 @@ class Trace {
     return [...new Set(steps)].sort((a, b) => a - b);
   }
 
+  /** Where the page begins: at the operation of an error, first in the backward, or at the first step. */
+  firstStep() {
+    const {at} = this.written;
+    if (at === undefined || at === null) return 0;
+    const steps = this.stepsOf(at);
+    return steps.find((s) => s > this.F && this.node(s) === at) ?? Math.max(0, this.position[at]);
+  }
+
   placeOf(i) {
     const k = this.place[i];
     if (k < 0) return null;

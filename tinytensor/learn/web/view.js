@@ -113,5 +113,5 @@ function sourceText(file, line) {
     rows.push(n === line ? `<mark>${text}</mark>` : `<span>${text}</span>`);
   }
   return `<figure class="source"><figcaption>${esc(file.name)}, line ${line}</figcaption>`
-    + (rows.length ? `<pre>${rows.join("\n")}</pre>` : "") + "</figure>";
+    + (rows.length ? `<pre>${rows.join("")}</pre>` : "") + "</figure>";
 }
