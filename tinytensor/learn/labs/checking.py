@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy
+
 from ..explaining import explain
 
 
@@ -60,7 +62,7 @@ def difference(got: Any, right: Any, tolerance: float) -> tuple[int, ...] | None
         return None
     if isinstance(right, bool | str) or right is None or not _is_number(right):
         return None if got is right or (type(got) is type(right) and got == right) else ()
-    if not _is_number(got):
+    if not _is_number(got) or isinstance(got, bool):
         return ()
     a, b = float(got), float(right)
     if math.isnan(b):
@@ -75,14 +77,16 @@ def expect_gradients(rule: str, forward: Callable[..., Any], inputs: Mapping[str
     Raises:
         Wrong: they are not, with the mistake that gives them.
     """
-    explanation = explain(forward, inputs, gradients, g)
+    arrays = {name: numpy.asarray(x, float) for name, x in inputs.items()}
+    explanation = explain(forward, arrays, gradients, g)
     if explanation.right:
         return
     first = next(iter(explanation.wrong.values()))
     element, _, values = first.removeprefix("the gradient of ").partition(" is ")
     got, _, right = values.partition(" and should be ")
     raise Wrong(rule, got, right or "a gradient of the input's shape",
-                " ".join(finding.text for finding in explanation.mistakes), f"gradient of {element}")
+                " ".join(finding.text for finding in explanation.mistakes),
+                f"gradient of {element}")
 
 
 def _is_number(value: Any) -> bool:

@@ -92,9 +92,9 @@ def check_composition(lab):
 
     def df(x):
         return 2 * x
-    dg, x = math.exp, 0.5
-    expect("derivative of exp(x**2 + 1) at 0.5", lab.of_composition(f, df, dg, x),
-           math.exp(1.25) * 1.0, {
+    dg, x = math.exp, 0.7
+    expect("derivative of exp(x**2 + 1) at 0.7", lab.of_composition(f, df, dg, x),
+           math.exp(1.49) * 1.4, {
         "the derivative of g is taken at x: its input is f(x)": dg(x) * df(x),
         "the inner derivative is missing": dg(f(x)),
         "the two derivatives add up here: they multiply": dg(f(x)) + df(x),

@@ -90,7 +90,7 @@ def check_one_path(lab):
         "this is the local derivative alone: multiply it by g": [1.0, 1.0, -1.0],
         "the data of the parent is used where the local derivative is meant":
             [2.0 * -1, -3.0 * -1, 4.0],
-        "the signs are wrong": [-4.0, -4.0, 1.0]})
+        "the sign turns at each step": [4.0, 4.0, 1.0]})
 
 
 def check_several_paths(lab):

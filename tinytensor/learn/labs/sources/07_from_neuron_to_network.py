@@ -95,7 +95,8 @@ def train(network: Network, steps: int = 60, rate: float = 0.15) -> list[float]:
     points, classes = moons()
     errors = []
     for _ in range(steps):
-        loss = sum((network(x)[0] - y) ** 2 for x, y in zip(points, classes)) / len(points)
+        squares = [(network(x)[0] - y) ** 2 for x, y in zip(points, classes)]
+        loss = sum(squares, Value(0.0)) / len(points)
         for p in network.parameters():
             p.grad = 0.0
         loss.backward()
@@ -133,20 +134,20 @@ def check_neuron(lab):
     for w, data in zip(neuron.w, (0.5, -1.0)):
         w.data = data
     neuron.b.data = 0.3
-    x = [0.8, 0.6]
+    x = [0.8, 0.9]
     out = neuron(x)
-    inner = 0.5 * 0.8 - 1.0 * 0.6 + 0.3
-    rule = "neuron with w = [0.5, -1], b = 0.3 at x = [0.8, 0.6]"
+    inner = 0.5 * 0.8 - 1.0 * 0.9 + 0.3
+    rule = "neuron with w = [0.5, -1], b = 0.3 at x = [0.8, 0.9]"
     expect(rule, value_of(out), math.tanh(inner), {
         "the tanh is missing": inner, "the bias is missing": math.tanh(inner - 0.3),
         "bias and tanh are missing": inner - 0.3, "the bias is added behind the tanh":
             math.tanh(inner - 0.3) + 0.3,
-        "the weights add up with the inputs: each multiplies its input": math.tanh(0.5 + 0.8 - 1 + .6 + .3),
+        "the weights add up with the inputs: each multiplies its input": math.tanh(0.5 + 0.8 - 1 + 0.9 + 0.3),
         "only the first input is used": math.tanh(0.4 + 0.3),
         "the bias is added for each input: once is enough": math.tanh(inner + 0.3),
         "a relu stands where the tanh should be": max(inner, 0.0),
         "tanh is applied to each product: it is applied to their sum":
-            math.tanh(0.4) + math.tanh(-0.6) + 0.3})
+            math.tanh(0.4) + math.tanh(-0.9) + 0.3})
     if not hasattr(out, "backward"):
         raise Wrong(rule, repr(out), "a Value", "a plain number has no gradient: compute with the "
                     "Values, not with their data")

@@ -86,7 +86,7 @@ sees the gradient of its own loss only.
 # %% tags=["check"]
 from scalar import Value
 
-SCORES, TARGETS = [2.0, -1.0, 0.5], [1.0, 1.0, -1.0]
+SCORES, TARGETS = [2.0, -1.0, 0.25], [1.0, 1.0, -1.0]
 
 
 def run(lab, name):
@@ -103,7 +103,7 @@ def check_squared_error(lab):
     d = [s - t for s, t in zip(SCORES, TARGETS)]
     n = len(d)
     data, grads = run(lab, "squared_error")
-    expect("squared error of scores 2, -1, 0.5 with targets 1, 1, -1", data,
+    expect("squared error of scores 2, -1, 0.25 with targets 1, 1, -1", data,
            sum(x * x for x in d) / n, {
         "this is the sum: divide by the number of samples": sum(x * x for x in d),
         "this is the mean of the differences, not of their squares": sum(d) / n,
@@ -123,7 +123,7 @@ def check_hinge(lab):
     n = len(m)
     right = sum(max(0.0, 1 - x) for x in m) / n
     data, grads = run(lab, "hinge")
-    expect("hinge loss of scores 2, -1, 0.5 with targets 1, 1, -1", data, right, {
+    expect("hinge loss of scores 2, -1, 0.25 with targets 1, 1, -1", data, right, {
         "this is the sum: divide by the number of samples": right * n,
         "the relu is missing: a sample beyond 1 must not count": sum(1 - x for x in m) / n,
         "the margin is missing: it is 1 - target * score": sum(max(0.0, -x) for x in m) / n,
@@ -149,7 +149,7 @@ def check_descend(lab):
     expect("parameters 1, -2 with gradients 0.5, -3 after a step of rate 0.1", [a.data, b.data],
            [0.95, -1.7], {
         "nothing changed": [1.0, -2.0], "this goes uphill: subtract": [1.05, -2.3],
-        "rate is not used": [0.5, 1.0], "data was replaced by the step": [-0.05, 0.3],
+        "rate is not used": [0.5, 1.0], "data was replaced by minus the step": [-0.05, 0.3],
         "data was replaced by the step": [0.05, -0.3], "only the first was moved": [0.95, -2.0],
         "each was multiplied with its gradient": [1 - 0.05, -2 + 0.6],
         "this divides by rate": [1 - 5.0, -2 + 30.0]})
@@ -183,8 +183,8 @@ def check_train_step(lab):
     first = 0.5 - rate * gradient(0.5)
     second = first - rate * gradient(first)
     expect("weight after the first step", datas[0], first, {
-        "nothing moved": 0.5, "the gradient was empty when descend was called: backward fills it":
-            0.5, "this goes uphill": 0.5 + rate * gradient(0.5)})
+        "nothing moved: descend was not called, or before backward filled the gradients": 0.5,
+        "this goes uphill": 0.5 + rate * gradient(0.5)})
     expect("weight after the second step", datas[1], second, {
         "the gradient of the first step was still there: clear before backward":
             first - rate * (gradient(0.5) + gradient(first)),

@@ -140,14 +140,30 @@ def check_order(lab):
     expect("gradient of a in b * a with b = a + a, at 3", grads(lab, build, 3.0)[0], 12.0, {
         "a was handled before b had sent its share: look at the order": 6.0})
 
-    def deeper(a, b):
-        c = a * b
-        d = c + c
-        return d * c + d
-    expect("gradients of a, b in d * c + d with c = a b, d = c + c, at 2, -1",
-           grads(lab, deeper, 2.0, -1.0), [6.0, -12.0], {
-        "a number was handled before all that use it had sent their shares: look at the order":
-            None})
+    def square_twice(a):
+        b = a * a
+        return b + b
+    expect("gradient of a in b + b with b = a * a, at 2", grads(lab, square_twice, 2.0), [8.0], {
+        "a number that is used several times is handled several times: handle each once":
+            handled_again(lab, square_twice, 2.0)})
+
+
+def handled_again(lab, build, *data):
+    """The gradients if each use of a number lists it once more."""
+    numbers = [lab.Number(x) for x in data]
+    order = []
+
+    def visit(number):
+        for parent in number.parents:
+            visit(parent)
+        order.append(number)
+    last = build(*numbers)
+    visit(last)
+    last.grad = 1.0
+    for number in reversed(order):
+        for parent, local in zip(number.parents, number.locals):
+            parent.grad += local * number.grad
+    return [n.grad for n in numbers]
 
 
 def check_training(lab):
