@@ -203,4 +203,286 @@ WRONG: dict[int, list[tuple[int | str, str, str]]] = {
         ("        w.grad = b.grad = 0.0\n        loss.backward()\n",
          "        loss.backward()\n        w.grad = b.grad = 0.0\n", "nothing moved"),
     ],
+    10: [
+        (1, "return g @ b, a @ g", "?"), (1, "return g.T @ b.T, a.T @ g", "?"),
+        (1, "return g @ b.T, g.T @ a", "?"), (1, "return a.T @ g, g @ b.T", "?"),
+        (1, "return b.T.sum(0)[None] + 0 * a, a.T @ g", "?"),
+        (1, "return g @ b.T", "return both"),
+        (1, "return np.ones_like(g) @ b.T, a.T @ np.ones_like(g)", "?"),
+        (1, "return -g @ b.T, a.T @ g", "?"), (1, "return 2 * g @ b.T, a.T @ g", "?"),
+        (2, "return g", "?"), (2, "return np.ones(x.shape)", "?"),
+        (2, "return np.broadcast_to(g / len(x), x.shape)", "?"),
+        (2, "return g * x", "?"),
+        (3, "return np.full(x.shape, g)", "?"), (3, "return np.full(x.shape, 1 / x.size)", "?"),
+        (3, "return np.full(x.shape, g / len(x))", "?"),
+        (4, "return g, g", "?"), (4, "return g, g.mean(0)", "?"), (4, "return g, g.sum()", "?"),
+        (4, "return g, g[0]", "?"), (4, "return g, np.ones(b.shape)", "?"),
+        (4, "return g, g.sum(1)", "?"),
+    ],
+    11: [
+        (1, "p = np.exp(x)\nreturn p / p.sum(1, keepdims=True)", "overflows"),
+        (1, "p = np.exp(x - x.max(0))\nreturn p / p.sum(0)", "columns sum to 1"),
+        (1, "p = np.exp(x - x.max())\nreturn p / p.sum()", "sum over each row"),
+        (1, "return np.exp(x - x.max(1, keepdims=True))", "not divided by their sum"),
+        (1, "return x / x.sum(1, keepdims=True)", "exp is missing"),
+        (1, "p = np.exp(x - x.max())\nreturn p / p.sum(1, keepdims=True)", "of its own row"),
+        (2, "return float(np.log(softmax(x)[np.arange(len(x)), labels]).mean())", "sign is wrong"),
+        (2, "return float(-np.log(softmax(x)[np.arange(len(x)), labels]).sum())", "this is the sum"),
+        (2, "return float(-np.log(softmax(x)[np.arange(len(x)), labels]).mean())",
+         "subtract logarithms"),
+        (2, "return float(-np.log(softmax(x)).mean())", "mean over all classes"),
+        (2, "return float(-softmax(x)[np.arange(len(x)), labels].mean())", "logarithm is missing"),
+        (3, "return g * p * (1 - p)", "?"), (3, "return p * (1 - (g * p).sum(1, keepdims=True))", "?"),
+        (3, "return p * (g - (g * p).sum(0, keepdims=True))", "?"),
+        (3, "return p * (g - g.sum(1, keepdims=True))", "?"), (3, "return g * p", "?"),
+        (3, "return -p * (g - (g * p).sum(1, keepdims=True))", "?"),
+        (4, "grad = softmax(x)\ngrad[np.arange(len(x)), labels] -= 1\nreturn grad", "?"),
+        (4, "return softmax(x) / len(x)", "?"),
+        (4, "grad = -softmax(x)\ngrad[np.arange(len(x)), labels] += 1\nreturn grad / len(x)", "?"),
+        (4, "grad = np.zeros(x.shape)\ngrad[np.arange(len(x)), labels] -= 1\nreturn grad / len(x)",
+         "?"),
+        (4, "grad = softmax(x)\ngrad[np.arange(len(x)), labels] -= 1\nreturn grad / x.size", "?"),
+    ],
+    12: [
+        (1, "return (2 if before_relu else 1) / inputs", "take the square root"),
+        (1, "return (1 / inputs) ** 0.5", "factor 2 is missing"),
+        (1, "return (2 / inputs) ** 0.5", "layers before a ReLU"),
+        (1, "return (2 if before_relu else 1) / inputs ** 0.5", "outside of the square root"),
+        (1, "return inputs ** 0.5", "1 / std"),
+        (2, "return [rng.normal(size=(a, b)) for a, b in zip(sizes, sizes[1:])]",
+         "multiply by weight_std"),
+        (2, "return [rng.normal(size=(b, a)) * weight_std(a, True) for a, b in "
+            "zip(sizes, sizes[1:])]", "turned around"),
+        (2, "return [rng.normal(size=(a, b)) * weight_std(b, True) for a, b in "
+            "zip(sizes, sizes[1:])]", "number of inputs counts"),
+        (2, "return [rng.normal(size=(a, b)) * weight_std(a) for a, b in zip(sizes, sizes[1:])]",
+         "before_relu was not used"),
+        (3, "out = [float(np.sqrt((x ** 2).mean()))]\nfor w in weights:\n    x = x @ w\n"
+            "    out.append(float(np.sqrt((x ** 2).mean())))\nreturn out", "relu is missing"),
+        (3, "out = [float(x.std())]\nfor w in weights:\n    x = np.maximum(x @ w, 0)\n"
+            "    out.append(float(x.std()))\nreturn out", "standard deviation"),
+        (3, "out = []\nfor w in weights:\n    x = np.maximum(x @ w, 0)\n"
+            "    out.append(float(np.sqrt((x ** 2).mean())))\nreturn out", "itself is the first"),
+        (4, "return 1 / classes", "this is the probability"),
+        (4, "return float(-np.log(classes))", "sign is wrong"),
+    ],
+    13: [
+        (1, "c = x - x.mean(0)\ns = 1 / np.sqrt((c ** 2).mean(0, keepdims=True) + eps)\nreturn c * s, s",
+         "over dimension 1"),
+        (1, "s = 1 / np.sqrt(x.var(1, keepdims=True, ddof=1) + eps)\n"
+            "return (x - x.mean(1, keepdims=True)) * s, s", "divide by D"),
+        (1, "s = 1 / np.sqrt(x.var(1, keepdims=True) + eps)\nreturn x * s, s", "not subtracted"),
+        (1, "s = 1 / (x.var(1, keepdims=True) + eps)\nreturn (x - x.mean(1, keepdims=True)) * s, s",
+         "square root is missing"),
+        (1, "s = 1 / (x.std(1, keepdims=True) + eps)\nreturn (x - x.mean(1, keepdims=True)) * s, s",
+         "behind the square root"),
+        (1, "c = x - x.mean(1, keepdims=True)\ns = np.sqrt((c ** 2).mean(1, keepdims=True) + eps)\n"
+            "return c / s, s", "this is the standard deviation"),
+        (2, "return normalise(x)[0] + bias", "weight is missing"),
+        (2, "return normalise(x)[0] * weight", "bias is missing"),
+        (3, "n, scale = normalise(x)\nreturn g * weight * scale, (g * n).sum(0), g.sum(0)", "?"),
+        (3, "n, scale = normalise(x)\nh = g * weight\nreturn scale * (h - h.mean(1, keepdims=True)), "
+            "(g * n).sum(0), g.sum(0)", "?"),
+        (3, "n, scale = normalise(x)\nh = g * weight\nreturn scale * (h - n * (h * n).mean(1, "
+            "keepdims=True)), (g * n).sum(0), g.sum(0)", "?"),
+        (3, "n, scale = normalise(x)\nh = g\nreturn scale * (h - h.mean(1, keepdims=True) - n * (h * n)"
+            ".mean(1, keepdims=True)), (g * n).sum(0), g.sum(0)", "?"),
+        (3, "n, scale = normalise(x)\nh = g * weight\nreturn scale * (h - h.mean(1, keepdims=True) - n "
+            "* (h * n).mean(1, keepdims=True)), g.sum(0), g.sum(0)", "?"),
+        (3, "n, scale = normalise(x)\nh = g * weight\nreturn scale * (h - h.mean(1, keepdims=True) - n "
+            "* (h * n).mean(1, keepdims=True)), (g * n).sum(0), g", "?"),
+        (3, "n, scale = normalise(x)\nh = g * weight\nreturn scale * (h - h.mean(1, keepdims=True) - n "
+            "* (h * n).mean(1, keepdims=True)), (g * n).mean(0), g.mean(0)", "?"),
+        (3, "n, scale = normalise(x)\nh = g * weight\nreturn (h - h.mean(1, keepdims=True) - n "
+            "* (h * n).mean(1, keepdims=True)), (g * n).sum(0), g.sum(0)", "?"),
+    ],
+    14: [
+        (1, "b1, b2 = self.betas\nself.m = b1 * self.m + (1 - b1) * g\n"
+            "self.v = b2 * self.v + (1 - b2) * g ** 2", "not counted"),
+        (1, "b1, b2 = self.betas\nself.t += 1\nself.m = (1 - b1) * self.m + b1 * g\n"
+            "self.v = b2 * self.v + (1 - b2) * g ** 2", "beta1 and 1 - beta1 are exchanged"),
+        (1, "b1, b2 = self.betas\nself.t += 1\nself.m = b1 * self.m + g\n"
+            "self.v = b2 * self.v + (1 - b2) * g ** 2", "1 - beta1 is missing"),
+        (1, "b1, b2 = self.betas\nself.t += 1\nself.m = b1 * self.m + (1 - b1) * g\n"
+            "self.v = b2 * self.v + (1 - b2) * g", "square is missing"),
+        (1, "b1, b2 = self.betas\nself.t += 1\nself.m = b1 * self.m + (1 - b1) * g\n"
+            "self.v = b1 * self.v + (1 - b1) * g ** 2", "beta1 was used"),
+        (2, "self.x -= self.rate * self.m / (np.sqrt(self.v) + self.eps)", "too small"),
+        (2, "b1, b2 = self.betas\nself.x -= self.rate * self.m / (1 - b1 ** self.t) / "
+            "(np.sqrt(self.v) + self.eps)", "v is not divided"),
+        (2, "b1, b2 = self.betas\nself.x -= self.rate * self.m / (1 - b1 ** self.t) / "
+            "np.sqrt(self.v / (1 - b2 ** self.t) + self.eps)", "inside of the square root"),
+        (2, "b1, b2 = self.betas\nself.x -= self.rate * self.m / (1 - b1 ** self.t) / "
+            "(self.v / (1 - b2 ** self.t) + self.eps)", "root of v is missing"),
+        (2, "b1, b2 = self.betas\nself.x += self.rate * self.m / (1 - b1 ** self.t) / "
+            "(np.sqrt(self.v / (1 - b2 ** self.t)) + self.eps)", "uphill"),
+        (2, "b1, b2 = self.betas\nself.x = self.x - self.rate * self.m / (1 - b1 ** self.t) / "
+            "(np.sqrt(self.v / (1 - b2 ** self.t)) + self.eps)", "makes a new array"),
+        (3, "x -= rate * amount", "share of itself"), (3, "x = x - rate * amount * x", "in place"),
+        (3, "x -= amount * x", "rate is not used"),
+    ],
+    15: [
+        (1, "w = w[::-1, ::-1]\nh, k = w.shape\nreturn np.array([[(x[i:i + h, j:j + k] * w).sum() for j "
+            "in range(x.shape[1] - k + 1)] for i in range(x.shape[0] - h + 1)])", "turned around"),
+        (1, "h, k = w.shape\nreturn np.array([[(x[i:i + h, j:j + k] * w).sum() for j "
+            "in range(x.shape[1] - k)] for i in range(x.shape[0] - h)])", "last place is missing"),
+        (1, "h, k = w.shape\nreturn np.array([[(x[i:i + h, j:j + k] * w).mean() for j "
+            "in range(x.shape[1] - k + 1)] for i in range(x.shape[0] - h + 1)])", "mean of the products"),
+        (1, "h, k = w.shape\nreturn np.array([[(x[i:i + h, j:j + k] + w).sum() for j "
+            "in range(x.shape[1] - k + 1)] for i in range(x.shape[0] - h + 1)])", "multiply them"),
+        (1, "h, k = w.shape\nreturn np.array([[(x[i:i + h, j:j + k] * w).max() for j "
+            "in range(x.shape[1] - k + 1)] for i in range(x.shape[0] - h + 1)])", "as in pooling"),
+        (2, "grad = np.zeros(w.shape)\nfor i in range(g.shape[0]):\n    for j in range(g.shape[1]):\n"
+            "        grad = g[i, j] * x[i:i + w.shape[0], j:j + w.shape[1]]\nreturn grad", "?"),
+        (2, "grad = np.zeros(w.shape)\nfor i in range(g.shape[0]):\n    for j in range(g.shape[1]):\n"
+            "        grad += x[i:i + w.shape[0], j:j + w.shape[1]]\nreturn grad", "?"),
+        (2, "grad = np.zeros(w.shape)\nfor i in range(g.shape[0]):\n    for j in range(g.shape[1]):\n"
+            "        grad += g[i, j] * w\nreturn grad", "?"),
+        (2, "grad = np.zeros(w.shape)\nfor i in range(g.shape[0]):\n    for j in range(g.shape[1]):\n"
+            "        grad += g[i, j] * x[i:i + w.shape[0], j:j + w.shape[1]]\nreturn grad / g.size", "?"),
+        (3, "grad = np.zeros(x.shape)\nfor i in range(g.shape[0]):\n    for j in range(g.shape[1]):\n"
+            "        grad[i:i + w.shape[0], j:j + w.shape[1]] = g[i, j] * w\nreturn grad", "?"),
+        (3, "grad = np.zeros(x.shape)\nfor i in range(g.shape[0]):\n    for j in range(g.shape[1]):\n"
+            "        grad[i:i + w.shape[0], j:j + w.shape[1]] += w\nreturn grad", "?"),
+        (3, "grad = np.zeros(x.shape)\nfor i in range(g.shape[0]):\n    for j in range(g.shape[1]):\n"
+            "        grad[i:i + w.shape[0], j:j + w.shape[1]] += g[i, j]\nreturn grad", "?"),
+        (3, "return g", "?"),
+    ],
+    16: [
+        (1, "return [np.tanh(step @ W + b) for step in x]", "old state is not used"),
+        (1, "h, out = np.zeros(len(b)), []\nfor step in x:\n    h = np.tanh(step @ W + h @ U)\n"
+            "    out.append(h)\nreturn out", "bias is missing"),
+        (1, "h, out = np.zeros(len(b)), []\nfor step in x:\n    h = step @ W + h @ U + b\n"
+            "    out.append(h)\nreturn out", "tanh is missing"),
+        (1, "h, out = np.zeros(len(b)), []\nfor step in x:\n    h = np.tanh(step @ W + U @ h + b)\n"
+            "    out.append(h)\nreturn out", "U is transposed"),
+        (1, "h, out = np.zeros(len(b)), [np.zeros(len(b))]\nfor step in x:\n"
+            "    h = np.tanh(step @ W + h @ U + b)\n    out.append(h)\nreturn out", "before the first"),
+        (2, "d = gs[t] * (1 - states[t] ** 2)\ngW += np.outer(x[t], d)\ngU += np.outer(before, d)\n"
+            "gb += d", "?"),
+        (2, "d = (gs[t] + after)\ngW += np.outer(x[t], d)\ngU += np.outer(before, d)\ngb += d\n"
+            "after = d @ U.T", "?"),
+        (2, "d = (gs[t] + after) * (1 - states[t] ** 2)\ngW = np.outer(x[t], d)\n"
+            "gU = np.outer(before, d)\ngb = d\nafter = d @ U.T", "?"),
+        (2, "d = (gs[t] + after) * (1 - states[t] ** 2)\ngW += np.outer(x[t], d)\n"
+            "gU += np.outer(before, d)\ngb += d\nafter = d @ U", "?"),
+        (2, "d = (gs[t] + after) * (1 - before ** 2)\ngW += np.outer(x[t], d)\n"
+            "gU += np.outer(before, d)\ngb += d\nafter = d @ U.T", "?"),
+        (2, "d = (gs[t] + after) * (1 - states[t] ** 2)\ngW += np.outer(x[t], d)\n"
+            "gU += np.outer(states[t], d)\ngb += d\nafter = d @ U.T", "?"),
+        (2, "d = (gs[t] + after) * (1 - states[t] ** 2)\ngW += np.outer(x[t], d)\n"
+            "gU += np.outer(before, d)\ngb += d / len(x)\nafter = d @ U.T", "?"),
+        (3, "return grads", "nothing was scaled"),
+        (3, "return [g * min(1, longest / abs(g).sum()) for g in grads]", "by itself"),
+        (3, "length = sum(float((g ** 2).sum()) for g in grads)\n"
+            "return [g * min(1, longest / length) for g in grads]", "take the root"),
+        (3, "length = sum(float((g ** 2).sum()) for g in grads) ** 0.5\n"
+            "return [g * longest / length for g in grads]", "must not grow"),
+    ],
+    17: [
+        (1, "s = q @ k.T / np.sqrt(q.shape[1])\np = np.exp(s - s.max(1, keepdims=True))\n"
+            "return p / p.sum(1, keepdims=True)", "not masked"),
+        (1, "s = np.where(np.triu(np.ones((len(q), len(q))), k=1) > 0, -np.inf, q @ k.T)\n"
+            "p = np.exp(s - s.max(1, keepdims=True))\nreturn p / p.sum(1, keepdims=True)",
+         "not divided by sqrt(d)"),
+        (1, "s = np.where(np.triu(np.ones((len(q), len(q))), k=1) > 0, -np.inf, q @ k.T / q.shape[1])\n"
+            "p = np.exp(s - s.max(1, keepdims=True))\nreturn p / p.sum(1, keepdims=True)",
+         "divided by d"),
+        (1, "s = q @ k.T / np.sqrt(q.shape[1])\ns = np.where(np.triu(np.ones(s.shape), k=1) > 0, 0.0, s)\n"
+            "p = np.exp(s - s.max(1, keepdims=True))\nreturn p / p.sum(1, keepdims=True)",
+         "use -np.inf"),
+        (1, "s = q @ k.T / np.sqrt(q.shape[1])\np = np.exp(s - s.max(1, keepdims=True))\n"
+            "p = p / p.sum(1, keepdims=True)\nreturn np.tril(p)", "after the softmax"),
+        (1, "s = q @ k.T / np.sqrt(q.shape[1])\ns = np.where(np.triu(np.ones(s.shape), k=1) > 0, -np.inf, "
+            "s)\np = np.exp(s)\nreturn p / p.sum(0, keepdims=True)", "each row must sum to 1"),
+        (2, "return attention_weights(q, k).T @ v", "transposed"),
+        (2, "return attention_weights(q, k) @ k", "multiply by v"),
+        (3, "gw = g @ v.T\ngs = w * (gw - (gw * w).sum(1, keepdims=True))\n"
+            "return gs @ k, gs.T @ q, w.T @ g", "?"),
+        (3, "gw = g @ v.T\ngs = w * (1 - w) * gw / np.sqrt(q.shape[1])\n"
+            "return gs @ k, gs.T @ q, w.T @ g", "?"),
+        (3, "gw = g @ v.T\ngs = w * (gw - (gw * w).sum(1, keepdims=True)) / np.sqrt(q.shape[1])\n"
+            "return gs @ k, gs @ q, w.T @ g", "?"),
+        (3, "gw = g @ v.T\ngs = w * (gw - (gw * w).sum(1, keepdims=True)) / np.sqrt(q.shape[1])\n"
+            "return gs @ k, gs.T @ q, w @ g", "?"),
+        (3, "gw = g @ v.T\ngs = gw / np.sqrt(q.shape[1])\nreturn gs @ k, gs.T @ q, w.T @ g", "?"),
+        (3, "gw = g @ v.T\ngs = w * (gw - (gw * w).sum(1, keepdims=True)) / np.sqrt(q.shape[1])\n"
+            "return gs @ k, gs.T @ q, g", "?"),
+    ],
+    18: [
+        (1, "y = F.scaled_dot_product_attention(q, k, v)", "sees later ones"),
+        (1, "y = F.scaled_dot_product_attention(k, q, v, is_causal=True)", "queries and keys"),
+        (2, "x = self.attention(self.norm1(x))\nreturn x + self.network(self.norm2(x))",
+         "not added to the attention"),
+        (2, "x = x + self.attention(self.norm1(x))\nreturn self.network(self.norm2(x))",
+         "not added to the network"),
+        (2, "return x + self.attention(self.norm1(x)) + self.network(self.norm2(x))",
+         "x of before the attention"),
+        (2, "x = x + self.attention(x)\nreturn x + self.network(self.norm2(x))", "first norm"),
+        (3, "return self.head(self.norm(self.blocks(self.characters(ids))))", "positions are missing"),
+        (3, "x = self.characters(ids) + self.positions(tt.arange(ids.shape[1]))\n"
+            "return self.norm(self.blocks(x))", "head is missing"),
+        (3, "x = self.characters(ids) + self.positions(tt.arange(ids.shape[1]))\n"
+            "return self.head(self.blocks(x))", "last norm is missing"),
+        (4, "logits = model(text[:, :-1])\nreturn F.cross_entropy(logits.flatten(0, 1), "
+            "text[:, :-1].flatten())", "the next character is wanted"),
+        (4, "logits = model(text[:, :-1]).softmax(-1)\nreturn F.cross_entropy(logits.flatten(0, 1), "
+            "text[:, 1:].flatten())", "which applies it itself"),
+        (5, "logits = model(ids[:, -model.context:])[:, -1]\n"
+            "ids = tt.cat([ids, logits.argmax(-1, keepdim=True)], 1)", "likeliest is taken"),
+        (5, "logits = model(ids)[:, -1]\nids = tt.cat([ids, tt.multinomial(logits.softmax(-1), 1)], 1)",
+         "last model.context characters only"),
+    ],
+    19: [
+        (1, "return torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Linear(8, 1))",
+         "tanh is missing"),
+        (1, "return torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))",
+         "a ReLU stands"),
+        (1, "return torch.nn.Sequential(torch.nn.Linear(2, 8, bias=False), torch.nn.Tanh(), "
+            "torch.nn.Linear(8, 1, bias=False))", "biases are missing"),
+        (2, "with torch.no_grad():\n    for p in model.parameters():\n"
+            "        p.copy_(0.3 * torch.sin(torch.arange(p.numel(), dtype=p.dtype)).reshape(p.shape))",
+         "i begins at 0"),
+        (2, "with torch.no_grad():\n    for p in model.parameters():\n"
+            "        p.copy_(torch.sin(torch.arange(1, p.numel() + 1, dtype=p.dtype)).reshape(p.shape))",
+         "factor 0.3 is missing"),
+        (3, "o = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)\nout = []\n"
+            "for _ in range(steps):\n    loss = torch.nn.functional.mse_loss(model(x), y)\n"
+            "    loss.backward()\n    o.step()\n    out.append(loss.item())\nreturn out",
+         "zero_grad is missing"),
+        (3, "o = torch.optim.SGD(model.parameters(), lr=0.1)\nout = []\n"
+            "for _ in range(steps):\n    o.zero_grad()\n    loss = torch.nn.functional.mse_loss(model(x), "
+            "y)\n    loss.backward()\n    o.step()\n    out.append(loss.item())\nreturn out",
+         "momentum is missing"),
+        (3, "o = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)\nout = []\n"
+            "for _ in range(steps):\n    o.zero_grad()\n    loss = torch.nn.functional.mse_loss(model(x), "
+            "y)\n    loss.backward()\n    out.append(loss.item())\nreturn out",
+         "nothing is learned"),
+        (3, "o = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)\nout = []\n"
+            "for _ in range(steps):\n    o.zero_grad()\n    loss = torch.nn.functional.mse_loss(model(x), "
+            "y)\n    loss.backward()\n    o.step()\n    out.append(loss)\nreturn out",
+         "collect loss.item()"),
+        (4, "return {name: p for name, p in model.state_dict().items()}", "use .tolist()"),
+        (4, "return {i: p.tolist() for i, p in enumerate(model.parameters())}", "take the names"),
+    ],
+    20: [
+        (1, "root = math.sqrt(x.data ** 2 + 4)\nreturn Value.operation('squareplus', x.data + root, [x], "
+            "[1 + x.data / root])", "half is missing"),
+        (1, "root = math.sqrt(x.data ** 2 + 4)\nreturn (x.data + root) / 2", "plain number"),
+        (1, "root = math.sqrt(x.data ** 2 + 4)\nreturn Value.operation('squareplus', (x.data + root) / 2, "
+            "[x], [(1 + 1 / root) / 2])", "inner derivative is missing"),
+        (1, "root = math.sqrt(x.data ** 2 + 4)\nreturn Value.operation('squareplus', (x.data + root) / 2, "
+            "[x], [x.data / root / 2])", "its derivative is 1"),
+        (1, "root = math.sqrt(x.data ** 2 + 4)\nreturn Value((x.data + root) / 2)", "no gradient arrived"),
+        (2, "return input + xp.sqrt(input * input + 4) / 2", "only the root is halved"),
+        (2, "return (input + xp.sqrt(input * input)) / 2", "4 is missing"),
+        (3, "return (1 + input / xp.sqrt(input * input + 4)) / 2", "g is not used"),
+        (3, "return g * (1 - input / xp.sqrt(input * input + 4)) / 2", "sign is wrong"),
+        (3, "return g", "handed on as it came"),
+        (3, "return g * (1 + 2 * input / xp.sqrt(input * input + 4)) / 2", "half too few"),
+        (4, "return max(derivative(x) - (f(x + h) - f(x - h)) / (2 * h) for x in xs)",
+         "an error below 0"),
+        (4, "return sum(abs(derivative(x) - (f(x + h) - f(x - h)) / (2 * h)) for x in xs) / len(xs)",
+         "this is the mean"),
+    ],
 }
