@@ -5,6 +5,6 @@ that it is set to, without effect: convolutions are deterministic, and float32 p
 in float32 (CuPy reads CUPY_TF32 from the environment).
 """
 
-from . import cuda, cudnn, mps
+from . import cpu, cuda, cudnn, mkl, mkldnn, mps, openmp
 
-__all__ = ["cuda", "cudnn", "mps"]
+__all__ = ["cpu", "cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp"]

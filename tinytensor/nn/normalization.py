@@ -177,7 +177,7 @@ class RunningNorm(Module):
         self.reset_running_stats()
         _reset_affine(self)
 
-    def _check(self, input: Tensor) -> None:
+    def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in self.dims:
             raise ValueError(f"{type(self).__name__}: the input must be {self.layout}, got shape "
                              f"{tuple(input.shape)}")
@@ -198,7 +198,7 @@ class BatchNorm(RunningNorm):
         self._build(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
-        self._check(input)
+        self._check_input_dim(input)
         momentum = self.momentum
         if self.training and self.track_running_stats:
             count = self.num_batches_tracked
@@ -242,6 +242,25 @@ class BatchNorm3d(BatchNorm):
     dims, layout = (5,), "(N, C, D, H, W)"
 
 
+class SyncBatchNorm(BatchNorm):
+    """`BatchNorm1d` for inputs of 2 to 5 dims, in a program of one process.
+
+    Shapes: (N, C, *) -> the same.
+    """
+
+    dims, layout = (2, 3, 4, 5), "(N, C, *)"
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
+                 affine: bool = True, track_running_stats: bool = True,
+                 process_group: object = None, device: Device = None, dtype: DType = None):
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: object = None) -> Module:
+        """The model itself: its batch normalisation sees the batch of the only process."""
+        return module
+
+
 class InstanceNorm(RunningNorm):
     """The base class of instance normalisation; see `InstanceNorm1d`."""
 
@@ -252,7 +271,7 @@ class InstanceNorm(RunningNorm):
         self._build(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
-        self._check(input)
+        self._check_input_dim(input)
         single = input.ndim == self.dims[0]
         batch = input.unsqueeze(0) if single else input  # type: ignore[attr-defined]
         out = functional.instance_norm(
