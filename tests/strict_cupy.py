@@ -15,6 +15,7 @@ It is stricter in one respect: NumPy's functions raise on these arrays. They acc
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -30,7 +31,7 @@ LINALG = ("matrix_power cross matmul matrix_transpose cholesky qr svd eigh eig e
           "norm cond det matrix_rank slogdet solve tensorsolve lstsq inv pinv tensorinv").split()
 METHODS = """all any argmax argmin argpartition argsort astype choose clip compress conj copy
     cumprod cumsum diagonal dot flatten max mean min nonzero partition prod ptp ravel repeat reshape
-    round searchsorted sort squeeze std sum swapaxes take trace transpose var view""".split()
+    round searchsorted sort squeeze std sum swapaxes take trace transpose var""".split()
 CREATION = set("""array asarray asanyarray ascontiguousarray zeros ones empty full arange linspace
     logspace eye identity tri indices meshgrid diag_indices finfo iinfo dtype result_type can_cast
     promote_types issubdtype isscalar shape ndim size frombuffer""".split())
@@ -341,6 +342,17 @@ class ndarray:  # noqa: N801 - CuPy's name
     def __invert__(self) -> Any:
         return ufunc(numpy.invert)(self)
 
+    def view(self, dtype: Any = None) -> ndarray:
+        memory = raw(self)
+        made = strict(memory.view() if dtype is None else memory.view(dtype), self)
+        if made is self:
+            made = strict(memory[...])
+            made.base = self if self.base is None else self.base
+        return made
+
+    def _set_shape_and_strides(self, shape: Any, strides: Any, c: bool, f: bool) -> None:
+        self._memory = numpy.lib.stride_tricks.as_strided(self._memory, shape, strides)
+
     def __repr__(self) -> str:
         return repr(self._memory)
 
@@ -386,14 +398,30 @@ def as_strided(x: ndarray, shape: Any, strides: Any) -> ndarray:
     return strict(numpy.lib.stride_tricks.as_strided(x._memory, shape, strides))
 
 
-def singular_gives_nan(function: Any) -> Any:
-    """Returns NaN for singular matrices, as CuPy does, instead of raising LinAlgError."""
+class ErrorState:
+    """`cupyx.errstate(linalg="raise")`: within, a failed factorisation raises."""
+
+    raises = False
+
+    @staticmethod
+    @contextlib.contextmanager
+    def errstate(linalg: str | None = None) -> Iterator[None]:
+        before, ErrorState.raises = ErrorState.raises, linalg == "raise"
+        try:
+            yield
+        finally:
+            ErrorState.raises = before
+
+
+def fails_silently(function: Any) -> Any:
+    """Returns numbers without meaning where LAPACK reports a failure, unless told to raise."""
     def call(a: Any, *rest: Any) -> Any:
         try:
             return function(a, *rest)
         except numpy.linalg.LinAlgError:
-            return strict(numpy.full(numpy.shape(raw(rest[0] if rest else a)), numpy.nan,
-                                     raw(a).dtype))
+            if ErrorState.raises:
+                raise
+            return strict(numpy.ones(numpy.shape(raw(rest[0] if rest else a)), raw(a).dtype))
 
     return call
 
@@ -414,7 +442,7 @@ def module() -> ModuleType:
             names[name] = wrapped(of, name)
     linalg = {name: wrapped(getattr(numpy.linalg, name), name) for name in LINALG}
     for name in ("inv", "solve", "cholesky"):
-        linalg[name] = singular_gives_nan(linalg[name])
+        linalg[name] = fails_silently(linalg[name])
     tricks = numpy.lib.stride_tricks
     names["lib"] = SimpleNamespace(stride_tricks=SimpleNamespace(
         as_strided=wrapped(tricks.as_strided, "as_strided"),
@@ -427,15 +455,23 @@ def module() -> ModuleType:
 
 
 cupy = module()
+cupyx = ModuleType("strict_cupyx")
+cupyx.errstate = ErrorState.errstate  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager
 def installed(device_module: Any) -> Iterator[None]:
     """Within this context, device="cuda" uses this module."""
-    before = device_module._load_cupy, device_module._gpu_arrays
+    before = device_module._load_cupy, device_module._gpu_arrays, sys.modules.get("cupyx")
     device_module._load_cupy, device_module._gpu_arrays = lambda: (cupy, ""), (ndarray,)
+    sys.modules["cupyx"] = cupyx
+    device_module.gpu_module.cache_clear()
     try:
         yield
     finally:
-        device_module._load_cupy, device_module._gpu_arrays = before
+        device_module._load_cupy, device_module._gpu_arrays, real = before
+        del sys.modules["cupyx"]
+        if real is not None:
+            sys.modules["cupyx"] = real
+        device_module.gpu_module.cache_clear()
         Device.current = 0

@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 
 import numpy
 
+from . import gpu
+
 
 class device:  # noqa: N801 - PyTorch's name
     """`device("cpu")`, `device("cuda")`, `device("cuda:1")`, `device("cuda", 1)`.
@@ -123,6 +125,14 @@ def cuda_is_available() -> bool:
     return _load_cupy()[0] is not None
 
 
+@functools.cache
+def gpu_module() -> Any:
+    """The array module of GPUs: CuPy with NumPy's results, see `gpu.py`."""
+    module = cupy()
+    import cupyx
+    return gpu.adapted(module, cupyx.errstate)
+
+
 _gpu_arrays: tuple[Any, ...] = ()  # (cupy.ndarray,) once a CuPy array has been seen
 
 
@@ -141,7 +151,7 @@ def array_module(*arrays: Any) -> Any:
     """numpy or cupy, by the arrays' type; Python numbers and None are ignored."""
     for array in arrays:
         if isinstance(array, _gpu_arrays):
-            return cupy()
+            return gpu_module()
     return numpy
 
 
@@ -184,7 +194,7 @@ def module_for(where: device) -> Any:
     global _gpu_arrays
     if where.type == "cpu":
         return numpy
-    module = cupy()
+    module = gpu_module()
     if not _gpu_arrays:
         _gpu_arrays = (module.ndarray,)
     if where.index is not None and where.index >= device_count():

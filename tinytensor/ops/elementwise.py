@@ -176,7 +176,7 @@ def floor_divide(xp, input: Array, other: Array):
         RuntimeError: integers divided by 0; bool.
     """
     _check_divisor("floor_divide", xp, input, other)
-    return input // other
+    return xp.floor_divide(input, other)
 
 
 @op(promotes="common", operator="__mod__", inplace=True, array_names=("remainder",), samples=[

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy
 
-from ..arrays import Array, devices, dtypes
+from ..arrays import Array, devices, dtypes, gpu
 from ..arrays.numbers import integer, integers, is_integer, is_number, python_number
 from ..autograd import engine, graph
 from ..autograd.modes import mode
@@ -240,7 +240,7 @@ def add_at(xp, out, index, values):
     """
     where = positions(xp, out.shape, index)
     values = xp.broadcast_to(values, where.shape)
-    xp.add.at(xp.reshape(out, (-1,)), xp.reshape(where, (-1,)), xp.reshape(values, (-1,)))
+    gpu.add_at(xp, xp.reshape(out, (-1,)), xp.reshape(where, (-1,)), xp.reshape(values, (-1,)))
 
 
 def positions(xp, shape, index):
