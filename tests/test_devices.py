@@ -416,3 +416,84 @@ def test_the_default_device_is_a_threads_own(gpu):
     done.set()
     thread.join()
     assert found == [False, True]
+
+
+# ---------------------------------------------------------------- checks that do not wait
+
+
+F = tinytensor.nn.functional
+
+
+@pytest.mark.parametrize(("wrong", "kind", "message"), [
+    (lambda i, x: x[i], IndexError, r"x\[\.\.\.\]: position 7 is out of range for dimension 0 of"),
+    (lambda i, x: x.index_select(0, i), IndexError, "index_select: position 7 is out of range"),
+    (lambda i, x: F.embedding(i, x), IndexError, r"embedding: position 7 .* must be in \[0, 2\]"),
+    (lambda i, x: F.one_hot(i, 4), RuntimeError, "one_hot: position 7 is out of range for 4"),
+    (lambda i, x: F.cross_entropy(x, i), IndexError,
+     r"cross_entropy: label 7 is out of range for 4 classes: it must be in \[0, 3\], or ignore"),
+    (lambda i, x: F.nll_loss(x, i, x[0]), IndexError, "nll_loss: label 7 is out of range for 4"),
+    (lambda i, x: F.multi_margin_loss(x, i), RuntimeError, "label 7 is out of range"),
+    (lambda i, x: F.binary_cross_entropy(i.float(), i.float()), RuntimeError,
+     r"the input must be in \[0, 1\], got 7"),
+    (lambda i, x: F.hinge_loss(x[:, 0], i), ValueError, "hinge_loss: a target is -1 or 1"),
+    (lambda i, x: i // (i - i), RuntimeError, "floor_divide: ZeroDivisionError"),
+])
+def test_a_wrong_value_on_the_gpu_is_an_error_of_the_next_reading(gpu, wrong, kind, message):
+    """The host does not wait for the check. The error is the CPU's, with the line of the call."""
+    values = [1, 0, 7]
+    x = numpy.ones((3, 4))
+    with pytest.raises(kind, match=message):
+        wrong(tensor(values), tensor(x))
+    i, y = tensor(values, device="cuda"), tensor(x, device="cuda")
+    readings = [y.tolist, lambda: y[0, 0].item(), lambda: float(y.sum()), y.cpu, lambda: repr(y),
+                tinytensor.cuda.synchronize, lambda: bool(y[0, 0] > 0)]
+    for read in readings:
+        wrong(i, y)
+        line = sys._getframe().f_lineno - 1
+        with pytest.raises(kind, match=rf"{message}.*\(the call at .*test_devices.py:{line}; "
+                                       "found when a number was read from the GPU"):
+            read()
+        read()  # said once
+    assert wrong is not None
+
+
+def test_right_values_on_the_gpu_raise_nothing(gpu):
+    x = tinytensor.arange(12.0, device="cuda").reshape(3, 4).requires_grad_()
+    i = tensor([0, -3, 2], device="cuda")
+    loss = x[i].sum() + F.cross_entropy(x, tensor([3, 0, -100], device="cuda"))
+    loss.backward()
+    y = tinytensor.arange(12.0).reshape(3, 4).requires_grad_()
+    same = y[i.cpu()].sum() + F.cross_entropy(y, tensor([3, 0, -100]))
+    same.backward()
+    assert loss.item() == pytest.approx(same.item())
+    numpy.testing.assert_allclose(x.grad.cpu().numpy(), y.grad.numpy(), 1e-6)
+
+
+def test_one_line_may_make_more_checks_than_there_are_marks(gpu):
+    for n in range(2, 1200):
+        tensor([n], device="cuda") % tensor([n], device="cuda")
+        F.one_hot(tensor([n - 1 + (n == 1100)], device="cuda"), n)
+        if n == 1100:
+            with pytest.raises(RuntimeError, match="position 1100 is out of range for 1100"):
+                tinytensor.cuda.synchronize()
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"reduction": "sum"}, {"reduction": "none"}, {"ignore_index": 1}, {"label_smoothing": 0.1},
+    {"weight": [1.0, 2.0, 0.5, 3.0]}, {"weight": [1.0, 2.0, 0.5, 3.0], "ignore_index": 0},
+    {"weight": [1.0, 2.0, 0.5, 3.0], "reduction": "sum", "label_smoothing": 0.2}])
+@pytest.mark.parametrize("labels", [[0, 1, 3], [-100, 1, 3], [-100, -100, -100]])
+def test_ignored_labels_are_the_same_on_both_devices(gpu, options, labels):
+    if labels[0] == -100 and options.get("ignore_index", -100) != -100:
+        labels = [options["ignore_index"] if n == -100 else n for n in labels]
+    found = []
+    for d in ("cpu", "cuda"):
+        x = tinytensor.arange(12.0, dtype=tinytensor.float64, device=d).reshape(3, 4) \
+            .sin().detach().requires_grad_()
+        given = {k: tensor(v, dtype=x.dtype, device=d) if k == "weight" else v
+                 for k, v in options.items()}
+        loss = F.cross_entropy(x, tensor(labels, device=d), **given)
+        loss.sum().backward()
+        found.append((loss.detach().cpu().numpy(), x.grad.cpu().numpy()))
+    for here, there in zip(*found, strict=True):
+        numpy.testing.assert_allclose(there, here, 1e-12)

@@ -239,12 +239,22 @@ def resolve(where: DeviceLike | None) -> device:
 # ---------------------------------------------------------------- moving data
 
 
+class Reading:
+    """Checks of values on a GPU that wait until a number is read from it.
+
+    `autograd/deferred.py` sets `wanted` when it makes one, and `read`, which raises if one failed.
+    """
+
+    wanted = False
+    read: Callable[[], None]
+
+
 def to_device(array: Any, where: device) -> Any:
     """A copy of `array` on a device; `array` itself if it is there already."""
     if device_of(array) == where:
         return array
     if where.type == "cpu":
-        return cupy().asnumpy(array)
+        return to_numpy(array)
     module = module_for(where)
     with module.cuda.Device(where.index):
         return module.asarray(array)
@@ -252,7 +262,12 @@ def to_device(array: Any, where: device) -> Any:
 
 def to_numpy(array: Any) -> numpy.ndarray[Any, Any]:
     """The array as a NumPy array: itself if it is on the CPU, a copy if it is on a GPU."""
-    return cupy().asnumpy(array) if isinstance(array, _gpu_arrays) else numpy.asarray(array)
+    if not isinstance(array, _gpu_arrays):
+        return numpy.asarray(array)
+    array = cupy().asnumpy(array)
+    if Reading.wanted:
+        Reading.read()
+    return array
 
 
 def on(where: device, make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -316,6 +331,8 @@ def synchronize(where: device | None = None) -> None:
     if cuda_is_available() and (where is None or where.type == "cuda"):
         cupy().cuda.Stream.null.synchronize()
         cupy().cuda.get_current_stream().synchronize()
+        if Reading.wanted:
+            Reading.read()
 
 
 def get_device_name(where: DeviceLike | None = None) -> str:

@@ -15,6 +15,7 @@ import numpy
 
 from ..arrays import Array, dtypes
 from ..arrays.numbers import is_number, python_number
+from ..autograd.deferred import check_all
 from ..autograd.halves import in_single
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -162,8 +163,8 @@ def _check_divisor(name, xp, input, other):
     """
     if (input if is_number(other) else other).dtype.kind in "biu":
         refuse_bool(name, input, other)
-        if not (other if is_number(other) else xp.all(other)):
-            raise RuntimeError(f"{name}: ZeroDivisionError: integers are divided by 0")
+        check_all(numpy.bool_(other) if is_number(other) else other != 0, lambda: RuntimeError(
+            f"{name}: ZeroDivisionError: integers are divided by 0"))
 
 
 @op(promotes="common", operator="__floordiv__", inplace=True, array_names=("floor_divide",),
