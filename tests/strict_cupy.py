@@ -98,6 +98,7 @@ class Stream:
 
     null: Stream
     current: Stream
+    outer: list[Stream] = []  # noqa: RUF012 - of all streams
 
     def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False,
                  priority: int | None = None):
@@ -106,11 +107,11 @@ class Stream:
         self.priority = priority or 0
 
     def __enter__(self) -> Stream:
-        self.previous, Stream.current = Stream.current, self
-        return self
+        Stream.outer.append(Stream.current)
+        return self.use()
 
     def __exit__(self, *exception: object) -> None:
-        Stream.current = self.previous
+        Stream.current = Stream.outer.pop()
 
     def use(self) -> Stream:
         Stream.current = self
@@ -169,8 +170,9 @@ cuda = SimpleNamespace(
     Device=Device, Stream=Stream, Event=Event, get_elapsed_time=get_elapsed_time,
     get_current_stream=lambda: Stream.current, alloc_pinned_memory=alloc_pinned_memory,
     memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+    MemoryHook=contextlib.nullcontext,
     runtime=SimpleNamespace(
-        getDeviceCount=lambda: 2, runtimeGetVersion=lambda: 12090,
+        deviceCanAccessPeer=lambda a, b: 1, getDeviceCount=lambda: 2, runtimeGetVersion=lambda: 12090,
         driverGetVersion=lambda: 12090,
         getDeviceProperties=lambda i: {
             "name": b"strict stand-in", "totalGlobalMem": 80 << 30, "major": 9, "minor": 0,
@@ -500,8 +502,12 @@ class ndarray:  # noqa: N801 - CuPy's name
     def __array_function__(self, function: Any, *rest: Any) -> Any:
         raise TypeError(f"numpy.{function.__name__} on an array of a GPU")
 
-    def get(self) -> numpy.ndarray[Any, Any]:
-        return self._memory.copy()
+    def get(self, stream: Any = None, order: str = "C", out: Any = None,
+            blocking: bool = True) -> numpy.ndarray[Any, Any]:
+        if out is None:
+            return self._memory.copy()
+        out[...] = self._memory
+        return out
 
     shape = property(lambda self: self._memory.shape)
     ndim = property(lambda self: self._memory.ndim)
@@ -679,6 +685,21 @@ def fails_silently(function: Any) -> Any:
     return call
 
 
+class Products:
+    """How float32 matrix products are computed, of which CuPy has a setting."""
+
+    COMPUTE_TYPE_DEFAULT, COMPUTE_TYPE_TF32 = 1, 7
+    types = {"float32": 1}
+
+    @staticmethod
+    def set_compute_type(dtype: str, compute_type: int) -> None:
+        Products.types[dtype] = compute_type
+
+    @staticmethod
+    def get_compute_type(dtype: str) -> int:
+        return Products.types[dtype]
+
+
 def _matmul(a: Any, b: Any, out: Any = None) -> Any:
     """No ufunc, as in CuPy."""
     return ufunc(numpy.matmul)(a, b, out=out)
@@ -708,7 +729,8 @@ def module() -> ModuleType:
     names["lib"] = SimpleNamespace(stride_tricks=SimpleNamespace(
         as_strided=as_strided, sliding_window_view=windows))
     names.update(__version__="14.2.0", ndarray=ndarray, ufunc=ufunc, asnumpy=asnumpy, array=array,
-                 asarray=asarray, cuda=cuda, get_default_memory_pool=get_default_memory_pool)
+                 asarray=asarray, cuda=cuda, get_default_memory_pool=get_default_memory_pool,
+                 _core=SimpleNamespace(_routines_linalg=Products))
     return made
 
 

@@ -244,8 +244,10 @@ def test_without_cupy_the_error_says_what_to_install(monkeypatch):
         with pytest.raises(RuntimeError) as error:
             tinytensor.zeros(2, device="cuda")
         message = str(error.value)
-        assert message == ("device 'cuda' is not available: CuPy is not installed: pip install "
-                           "cupy-cuda12x or cupy-cuda13x, to match your CUDA version")
+        assert message == (
+            "device 'cuda' is not available: CuPy is not installed: pip install "
+            "'cupy-cuda12x[ctk]', or 'cupy-cuda13x[ctk]' for a driver of CUDA 13 (nvidia-smi shows "
+            "its version)")
         assert not device_module.cuda_is_available() and device_module.device_count() == 0
         device_module.synchronize()  # does nothing without a GPU
     finally:
@@ -259,7 +261,13 @@ def test_too_old_a_cupy_and_no_gpu_are_told_apart(monkeypatch):
     def no_driver(n):
         raise OSError("no driver")
 
+    def no_headers(n):
+        raise RuntimeError("catastrophic error: cannot open source file 'cuda_fp16.h'")
+
     for module, message in ((SimpleNamespace(__version__="13.6.0"), "CuPy 13.6.0 is too old"),
+                            (SimpleNamespace(__version__="14.2.0", ones=no_headers),
+                             r"without the toolkit.*install 'cupy-cuda12x\[ctk\]' or 'cupy-cuda13x"
+                             r".*cuda_fp16"),
                             (SimpleNamespace(__version__="14.2.0", ones=no_driver),
                              r"no usable GPU was found \(OSError: no driver\)")):
         monkeypatch.setitem(sys.modules, "cupy", module)

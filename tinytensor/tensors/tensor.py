@@ -307,6 +307,9 @@ class Tensor(Methods):
         """This Tensor as another dtype, on another device, or like another Tensor.
 
         Itself if nothing changes and `copy` is not set. Gradients flow back through it.
+
+        With `non_blocking` the host does not wait for a copy from pinned memory to a GPU, nor for
+        one from a GPU to the CPU: the values are there after `cuda.synchronize()`.
         """
         for arg in args:
             if isinstance(arg, Tensor):
@@ -322,7 +325,7 @@ class Tensor(Methods):
         if device is not None:
             where = devices.resolve(device)
             if where != self.device:
-                result = ops.move(result, where)
+                result = ops.move(result, where, non_blocking)
         if dtype is not None and dtypes.resolve(dtype) is not self.dtype:
             wanted = dtypes.resolve(dtype)
             source = result if wanted.is_floating_point else result.detach()
@@ -339,7 +342,7 @@ class Tensor(Methods):
 
     def cuda(self, device: DeviceLike | None = None, non_blocking: bool = False) -> Tensor:
         """This Tensor on a GPU: the current one, or that of a number."""
-        return self.to(device="cuda" if device is None else device)
+        return self.to(device="cuda" if device is None else device, non_blocking=non_blocking)
 
     @property
     def T(self) -> Tensor:  # noqa: N802
