@@ -25,7 +25,7 @@ import sys
 import time
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 
@@ -98,7 +98,7 @@ class Stream:
 
     null: Stream
     current: Stream
-    outer: list[Stream] = []  # noqa: RUF012 - of all streams
+    outer: ClassVar[list[Stream]] = []
 
     def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False,
                  priority: int | None = None):
@@ -172,7 +172,8 @@ cuda = SimpleNamespace(
     memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     MemoryHook=contextlib.nullcontext,
     runtime=SimpleNamespace(
-        deviceCanAccessPeer=lambda a, b: 1, getDeviceCount=lambda: 2, runtimeGetVersion=lambda: 12090,
+        deviceCanAccessPeer=lambda a, b: 1, getDeviceCount=lambda: 2,
+        runtimeGetVersion=lambda: 12090,
         driverGetVersion=lambda: 12090,
         getDeviceProperties=lambda i: {
             "name": b"strict stand-in", "totalGlobalMem": 80 << 30, "major": 9, "minor": 0,
@@ -689,7 +690,7 @@ class Products:
     """How float32 matrix products are computed, of which CuPy has a setting."""
 
     COMPUTE_TYPE_DEFAULT, COMPUTE_TYPE_TF32 = 1, 7
-    types = {"float32": 1}
+    types: ClassVar = {"float32": 1}
 
     @staticmethod
     def set_compute_type(dtype: str, compute_type: int) -> None:

@@ -84,7 +84,7 @@ def test_what_a_gpu_is(gpu):
     assert cuda.is_initialized() and cuda.init() is None
     with pytest.raises(RuntimeError, match="is no GPU"):
         cuda.get_device_properties("cpu")
-    with pytest.raises(AttributeError, match="get_device_propertys.*get_device_properties"):
+    with pytest.raises(AttributeError, match=r"get_device_propertys.*get_device_properties"):
         _ = cuda.get_device_propertys
 
 

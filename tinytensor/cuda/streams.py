@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..arrays import devices
-from ..arrays.devices import DeviceLike, resolve
+from ..arrays.devices import DeviceLike
 
 
 def on_gpu(device: DeviceLike | None) -> devices.device:

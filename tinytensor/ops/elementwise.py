@@ -163,8 +163,13 @@ def _check_divisor(name, xp, input, other):
     """
     if (input if is_number(other) else other).dtype.kind in "biu":
         refuse_bool(name, input, other)
-        check_all(numpy.bool_(other) if is_number(other) else other != 0, lambda: RuntimeError(
-            f"{name}: ZeroDivisionError: integers are divided by 0"))
+        def error():
+            return RuntimeError(f"{name}: ZeroDivisionError: integers are divided by 0")
+
+        if not is_number(other):
+            check_all(other != 0, error)
+        elif not other:
+            raise error()
 
 
 @op(promotes="common", operator="__floordiv__", inplace=True, array_names=("floor_divide",),
