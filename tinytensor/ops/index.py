@@ -313,7 +313,7 @@ def _written(array, index, value):
         value = value.reshape(value.shape[leading:])
     arrays = [i for i, k in enumerate(index) if devices.is_array(k)]
     if value.size == 1 and len(arrays) == 1 and _is_mask(index[arrays[0]]) \
-            and devices.is_gpu_array(array):
+            and devices.is_gpu_array(index[arrays[0]]):
         # CuPy counts what a mask selects, and waits for it.
         mask, before = index[arrays[0]], arrays[0]
         after = array.ndim - before - mask.ndim

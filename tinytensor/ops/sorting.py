@@ -33,7 +33,7 @@ SORTS = [S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 0),
          S(t(2, 1))]
 
 
-@op(samples=SORTS, scalar=POSITIONS,
+@op(contiguous=True, samples=SORTS, scalar=POSITIONS,
     reference=lambda torch: lambda x, dim=-1, descending=False, stable=True: torch.argsort(
         x, dim=dim, descending=descending, stable=stable))
 def argsort(xp, input: Array, dim: int = -1, descending: bool = False, *, stable: bool = False):
