@@ -95,15 +95,15 @@ def is_nonzero(input: Tensor) -> bool:
 
 def pin_memory(self: Tensor, device: DeviceLike | None = None) -> Tensor:
     """The values in pinned memory, from which `to("cuda", non_blocking=True)` copies while the
-    program goes on; the Tensor itself if it lies there.
+    program goes on; the Tensor itself if it lies there, or if there is no GPU.
 
     Raises:
-        RuntimeError: CuPy or the GPU is missing; the Tensor is on a GPU.
+        RuntimeError: the Tensor is on a GPU.
     """
     if self.is_cuda:
         raise RuntimeError(f"pin_memory: only memory of the CPU is pinned; this Tensor is on "
                            f"{self.device}")
-    if gpu_memory.is_pinned(self._array):
+    if gpu_memory.is_pinned(self._array) or not devices.cuda_is_available():
         return self
     return tensor_of(gpu_memory.pinned(devices.cupy(), self._array), None)
 
