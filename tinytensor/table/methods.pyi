@@ -1461,10 +1461,10 @@ class Methods:
         """The dims in another order, as a view. Shapes: (d0, ..., dn) -> (d[dims[0]], ...)."""
     def pin_memory(self, device: DeviceLike | None = None) -> Tensor:
         """The values in pinned memory, from which `to("cuda", non_blocking=True)` copies while the
-        program goes on; the Tensor itself if it lies there.
+        program goes on; the Tensor itself if it lies there, or if there is no GPU.
 
         Raises:
-            RuntimeError: CuPy or the GPU is missing; the Tensor is on a GPU.
+            RuntimeError: the Tensor is on a GPU.
         """
     def pinverse(self, rcond: builtins.float = 1e-15) -> Tensor:  # ops/decomposition.py
         """As `linalg.pinv` with rtol = rcond. Shapes: (*, n, m) -> (*, m, n)."""
