@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from .. import autograd, cuda, ops
-from ..arrays import devices, dtypes, naming
+from ..arrays import devices, dtypes, gpu_memory, naming
 from ..arrays.numbers import python_number
-from ..autograd.graph import Leaf, Node
+from ..autograd.graph import Leaf, Node, tensor_of
 from ..nn import attention
 from ..tensors import creation
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
@@ -101,8 +101,18 @@ def is_nonzero(input: Tensor) -> bool:
 
 
 def pin_memory(self: Tensor, device: DeviceLike | None = None) -> Tensor:
-    """The Tensor itself: copies to a GPU need no pinned memory here."""
-    return self
+    """The values in pinned memory, from which `to("cuda", non_blocking=True)` copies while the
+    program goes on; the Tensor itself if it lies there, or if there is no GPU.
+
+    Raises:
+        RuntimeError: the Tensor is on a GPU.
+    """
+    if self.is_cuda:
+        raise RuntimeError(f"pin_memory: only memory of the CPU is pinned; this Tensor is on "
+                           f"{self.device}")
+    if gpu_memory.is_pinned(self._array) or not devices.cuda_is_available():
+        return self
+    return tensor_of(gpu_memory.pinned(devices.cupy(), self._array), None)
 
 
 def sum_to_size(self: Tensor, *size: Any) -> Tensor:
@@ -134,8 +144,8 @@ def storage(self: Tensor) -> TypedStorage:
 
 
 def is_pinned(self: Tensor, device: DeviceLike | None = None) -> bool:
-    """False: memory is never pinned."""
-    return False
+    """Whether the Tensor lies in pinned memory, which `pin_memory()` copies to."""
+    return gpu_memory.is_pinned(self._array)
 
 
 # ---------------------------------------------------------------- settings without effect
@@ -160,7 +170,8 @@ def compile(model: Any = None, *, fullgraph: bool = False, dynamic: bool | None 
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Has no effect: float32 matrix products are always computed in float32.
+    """"highest" computes float32 matrix products on a GPU in float32; "high" and "medium" may round
+    their inputs to TF32, as `backends.cuda.matmul.allow_tf32` does. No effect on the CPU.
 
     Raises:
         RuntimeError: another word than "highest", "high" and "medium".
@@ -168,11 +179,12 @@ def set_float32_matmul_precision(precision: str) -> None:
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(f"set_float32_matmul_precision: {precision!r} is none of 'highest', "
                            "'high', 'medium'")
+    devices.set_tf32(precision != "highest")
 
 
 def get_float32_matmul_precision() -> str:
-    """"highest": float32 matrix products are computed in float32."""
-    return "highest"
+    """"highest", or "high" if matrix products on a GPU may use TF32."""
+    return "high" if devices.tf32_is_allowed() else "highest"
 
 
 _deterministic = False
