@@ -6,6 +6,10 @@ typedef long long Int;
 __device__ inline Int first_element() { return (Int)blockIdx.x * blockDim.x + threadIdx.x; }
 __device__ inline Int element_step() { return (Int)gridDim.x * blockDim.x; }
 
+// NVRTC has no INFINITY and NAN.
+__device__ inline Real infinity() { return -log(Real(0)); }
+__device__ inline Real not_a_number() { return infinity() - infinity(); }
+
 __device__ inline bool is_nan(Real x) { return x != x; }
 
 // As NumPy's maximum: NaN if one of them is.
@@ -40,4 +44,4 @@ template <class Operation> __device__ Real over_block(Real value, Real neutral) 
 }
 
 __device__ inline Real block_sum(Real value) { return over_block<Sum>(value, Real(0)); }
-__device__ inline Real block_max(Real value) { return over_block<Larger>(value, Real(-INFINITY)); }
+__device__ inline Real block_max(Real value) { return over_block<Larger>(value, -infinity()); }
