@@ -1,3 +1,3 @@
 """Kernels for the GPU in CUDA C++: each does in one launch what the references do in several."""
 
-from . import elementwise, linalg, normalization, optim, softmax
+from . import attention, elementwise, linalg, normalization, optim, softmax

@@ -89,18 +89,22 @@ def _back(g: Sequence[Array | None], needs: Sequence[bool], input: Array, weight
                       float(eps), _dense(g_mean), _dense(g_var), d, d_weight, d_bias)
     if not groups.by_group and (needs[1] or needs[2]):
         row = x.shape[x.ndim - len(dims):]
-        d_weight, d_bias = (s.reshape(row) for s in _affine(groups, d_out, x, mean, var, eps))
+        d_weight, d_bias = _affine(groups, row, d_out, x, mean, var, eps)
     return (d if needs[0] else None, d_weight if needs[1] else None, d_bias if needs[2] else None)
 
 
-def _affine(groups: Groups, g: Array, x: Array, mean: Array, var: Array, eps: float) -> Any:
+def _affine(groups: Groups, row: tuple[int, ...], g: Array, x: Array, mean: Array, var: Array,
+            eps: float) -> Any:
     """The gradients of the weight and the bias of rows."""
     rows, size = groups.count, groups.size
     parts, threads = linalg.parts_of(rows)
-    sums = empty_like(x, (2, parts, size))
+    shape = row if parts == 1 else (parts, size)
+    d_weight, d_bias = empty_like(x, shape), empty_like(x, shape)
     SOURCE.launch("standardize_affine", x.dtype, -(-size // 32) * parts, threads, g, x, mean, var,
-                  float(eps), sums[0], sums[1], rows, size, parts)
-    return sums[:, 0] if parts == 1 else (linalg.sum_of_rows(sums[0]), linalg.sum_of_rows(sums[1]))
+                  float(eps), d_weight, d_bias, rows, size, parts)
+    if parts == 1:
+        return d_weight, d_bias
+    return (linalg.sum_of_rows(s, parts, row) for s in (d_weight, d_bias))
 
 
 @standardize.kernel("cuda")
