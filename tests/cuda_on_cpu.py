@@ -115,7 +115,9 @@ class RawModule:
 
 
 def _value(x: Any) -> numpy.ndarray[Any, Any]:
-    """An argument in memory: pointers for arrays; as in CuPy, int and float have 8 bytes."""
+    """An argument in memory: pointers for arrays and None; an int or float has 8 bytes."""
+    if x is None:
+        return numpy.array(0, numpy.uint64)
     if hasattr(x, "data") and hasattr(x.data, "ptr"):
         return numpy.array(x.data.ptr, numpy.uint64)
     if not isinstance(x, int | float | numpy.generic | numpy.ndarray) or numpy.ndim(x):

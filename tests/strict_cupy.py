@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import cuda_on_cpu
 import numpy
 
 # Functions of NumPy that CuPy 14 does not have.
@@ -422,7 +423,8 @@ def module() -> ModuleType:
     names["linalg"] = SimpleNamespace(LinAlgError=numpy.linalg.LinAlgError, **linalg)
     names["lib"] = SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=as_strided))
     names.update(__version__="14.2.0", ndarray=ndarray, ufunc=ufunc, asnumpy=asnumpy, array=array,
-                 asarray=asarray, cuda=cuda, get_default_memory_pool=get_default_memory_pool)
+                 asarray=asarray, cuda=cuda, get_default_memory_pool=get_default_memory_pool,
+                 RawModule=cuda_on_cpu.RawModule)
     return made
 
 

@@ -1,3 +1,12 @@
 """Kernels for the GPU in CUDA C++: each does in one launch what the references do in several."""
 
-from . import attention, elementwise, linalg, normalization, optim, softmax
+from . import (
+    attention,
+    convolution,
+    elementwise,
+    linalg,
+    normalization,
+    optim,
+    pooling,
+    softmax,
+)

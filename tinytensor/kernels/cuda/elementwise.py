@@ -190,7 +190,7 @@ _plain(tanh, "out", forward=False)  # one launch of CuPy's
 
 
 @gelu.kernel("cuda")
-def _(input: Array, approximate: str) -> Any:
+def _(input: Array, approximate: str = "none") -> Any:
     name = {"none": "gelu", "tanh": "gelu_tanh"}.get(approximate)
     return None if name is None else each(name, input)
 
@@ -201,7 +201,7 @@ def _(g: Array, input: Array, approximate: str) -> Any:
 
 
 @leaky_relu.kernel("cuda")
-def _(input: Array, negative_slope: float) -> Any:
+def _(input: Array, negative_slope: float = 0.01) -> Any:
     return each("leaky_relu", input, numbers=(negative_slope,))
 
 
@@ -211,7 +211,7 @@ def _(g: Array, input: Array, negative_slope: float) -> Any:
 
 
 @elu.kernel("cuda")
-def _(input: Array, alpha: float) -> Any:
+def _(input: Array, alpha: float = 1.0) -> Any:
     return each("elu", input, numbers=(alpha,))
 
 
@@ -221,7 +221,7 @@ def _(g: Array, input: Array, alpha: float) -> Any:
 
 
 @softplus.kernel("cuda")
-def _(input: Array, beta: float, threshold: float) -> Any:
+def _(input: Array, beta: float = 1, threshold: float = 20) -> Any:
     return each("softplus", input, numbers=(beta, threshold))
 
 

@@ -126,8 +126,8 @@ def _trailing(x: Array, normalized_shape: int | Sequence[int]) -> tuple[int, ...
 
 
 @layer_norm.kernel("cuda")
-def _(input: Array, normalized_shape: int | Sequence[int], weight: Array | None,
-      bias: Array | None, eps: float) -> Any:
+def _(input: Array, normalized_shape: int | Sequence[int], weight: Array | None = None,
+      bias: Array | None = None, eps: float = 1e-5) -> Any:
     return _standardized(input, weight, bias, _trailing(input, normalized_shape), eps)
 
 

@@ -88,7 +88,7 @@ def product(a: Array, b: Array, out: Array | None = None, *, factor: float = 1.0
             add: bool = False) -> Array:
     """factor * a @ b, as `matmul`; with `add`, added to what `out` has.
 
-    `out` is C-contiguous, and of the shape of the result.
+    The matrices of `out` are C-contiguous, and equally far apart.
     """
     library = Cublas.library()
     if library is None or a.dtype != b.dtype or a.dtype not in TYPES or min(a.ndim, b.ndim) < 2 \

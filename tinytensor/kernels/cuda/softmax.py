@@ -46,7 +46,7 @@ def _(g: Array, out: Array, dim: int) -> Any:
 
 
 @label_cross_entropy.kernel("cuda")
-def _(input: Array, target: Array, reduction: str) -> Any:
+def _(input: Array, target: Array, reduction: str = "none") -> Any:
     if not fits(input) or target.shape != input.shape[:1]:
         return None
     rows, size = input.shape
