@@ -30,7 +30,7 @@ from .errors import GradientShapeError
 from .graph import Node, new, tensor_of, tensors
 from .halves import is_half, narrowed, widened
 from .modes import CHECKED, check_backward, mode, set_mode
-from .versions import check_unwritten, note_write
+from .versions import check_unwritten, is_all_of_its_base, note_write
 
 if TYPE_CHECKING:
     from ..tensors.tensor import Tensor
@@ -328,7 +328,7 @@ def _taken(results: dict[Any, Any], create_graph: bool) -> Iterator[tuple[Any, A
         if g.shape != node.shape:
             raise GradientShapeError(g, node.shape)
         if not create_graph:
-            if g.base is not None or sys.getrefcount(g) > ALONE:
+            if sys.getrefcount(g) > ALONE or g.base is not None and not is_all_of_its_base(g):
                 g = g.copy()
             if g.__class__ is not ndarray:
                 g = as_array(g)

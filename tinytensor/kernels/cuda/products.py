@@ -109,7 +109,8 @@ def product(a: Array, b: Array, out: Array | None = None, *, factor: float = 1.0
     _check(library.cublasGemmStridedBatchedEx(
         Cublas.handle(), transposed_b, transposed_a, n, m, k, ctypes.addressof(alpha),
         b.data.ptr, kind, leading_b, step_b, a.data.ptr, kind, leading_a, step_a,
-        ctypes.addressof(beta), out.data.ptr, kind, n, m * n, math.prod(batch), compute, DEFAULT_ALGORITHM))
+        ctypes.addressof(beta), out.data.ptr, kind, n,
+        _step(out, batch), math.prod(batch), compute, DEFAULT_ALGORITHM))
     return out
 
 

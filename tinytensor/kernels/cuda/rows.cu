@@ -83,45 +83,61 @@ extern "C" __global__ void log_softmax_back(const Real* g, const Real* out, Real
 
 // ---------------------------------------------------------------- cross entropy
 
-// The loss of each row of scores, its largest score, and the sum of its powers. The loss is NaN for
-// a label that is out of range.
+// A label outside of [0, size - 1] is not used: its loss and gradient are 0, and a mean does not
+// count it.
+__device__ inline bool used(Int label, Int size) { return label >= 0 && label < size; }
+
+// The loss of each row of scores, its largest score, and the sum of its powers.
 extern "C" __global__ void cross_entropy(const Real* x, const Int* labels, Real* losses,
                                          Real* largests, Real* totals, Int rows, Int size) {
     for_each_row(rows, size, 1, [&](Row row) {
-        Int r = row.at / size;
+        Int r = row.at / size, label = labels[r];
         Real largest = -infinity(), total = 0;
         for (Int i = row.first; i < size; i += row.step) largest = larger(largest, x[row.at + i]);
         largest = row.max(largest);
         for (Int i = row.first; i < size; i += row.step) total += exp(x[row.at + i] - largest);
         total = row.sum(total);
         if (row.first == 0) {
-            bool valid = labels[r] >= 0 && labels[r] < size;
-            Real chosen = valid ? x[row.at + labels[r]] : not_a_number();
-            losses[r] = log(total) - (chosen - largest);
+            losses[r] = used(label, size) ? log(total) - (x[row.at + label] - largest) : Real(0);
             largests[r] = largest;
             totals[r] = total;
         }
     });
 }
 
-// The sum of all losses, divided by `count`, in one block.
-extern "C" __global__ void sum_of_losses(const Real* losses, Real* out, Int rows, double count) {
+// The number of labels that are used, for the threads of one block.
+__device__ inline Real count_used(const Int* labels, Int rows, Int size) {
+    Real count = 0;
+    for (Int i = threadIdx.x; i < rows; i += blockDim.x) count += used(labels[i], size);
+    return block_sum(count);
+}
+
+// The sum of all losses, or, if `mean`, their mean, in one block.
+extern "C" __global__ void sum_of_losses(const Real* losses, const Int* labels, Real* out,
+                                         Int rows, Int size, Int mean) {
     Real total = 0;
     for (Int i = threadIdx.x; i < rows; i += blockDim.x) total += losses[i];
     total = block_sum(total);
-    if (threadIdx.x == 0) *out = total / Real(count);
+    Real count = count_used(labels, rows, size);
+    if (threadIdx.x == 0) *out = mean ? total / count : total;
 }
 
-// `g` has a number for each row, or, if g_step is 0, one for all.
-extern "C" __global__ void cross_entropy_back(const Real* g, Int g_step, double count,
-                                              const Real* x, const Int* labels,
-                                              const Real* largests, const Real* totals, Real* d,
-                                              Int rows, Int size) {
+// out = g / count, in one block.
+extern "C" __global__ void divided_by_used(const Real* g, const Int* labels, Real* out, Int rows,
+                                           Int size) {
+    Real count = count_used(labels, rows, size);
+    if (threadIdx.x == 0) *out = *g / count;
+}
+
+// `g` has a number for each row, g_step apart, or one for all if that is 0.
+extern "C" __global__ void cross_entropy_back(const Real* g, Int g_step, const Real* x,
+                                              const Int* labels, const Real* largests,
+                                              const Real* totals, Real* d, Int rows, Int size) {
     for_each_row(rows, size, 1, [&](Row row) {
-        Int r = row.at / size;
-        Real each = g[r * g_step] / Real(count), scale = each / totals[r];
+        Int r = row.at / size, label = labels[r];
+        Real each = used(label, size) ? g[r * g_step] : Real(0), scale = each / totals[r];
         for (Int i = row.first; i < size; i += row.step)
             d[row.at + i] = exp(x[row.at + i] - largests[r]) * scale
-                            - (i == labels[r] ? each : Real(0));
+                            - (i == label ? each : Real(0));
     });
 }

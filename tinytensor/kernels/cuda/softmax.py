@@ -49,16 +49,16 @@ def _(g: Array, out: Array, dim: int) -> Any:
 def _(input: Array, target: Array, reduction: str = "none") -> Any:
     if not fits(input) or target.shape != input.shape[:1]:
         return None
-    rows, size = input.shape
+    (rows, size), labels = input.shape, _labels(target)
     losses = empty_like(input, (rows,))
     largest, total = empty_like(input, (rows, 1)), empty_like(input, (rows, 1))
-    SOURCE.over_rows("cross_entropy", input, rows, size, dense(input), _labels(target), losses,
-                     largest, total, rows, size)
+    SOURCE.over_rows("cross_entropy", input, rows, size, dense(input), labels, losses, largest,
+                     total, rows, size)
     if reduction == "none":
         return losses, largest, total
     loss = empty_like(input, ())
-    SOURCE.launch("sum_of_losses", input.dtype, 1, row_threads(rows), losses, loss, rows,
-                  float(rows if reduction == "mean" else 1))
+    SOURCE.launch("sum_of_losses", input.dtype, 1, row_threads(rows), losses, labels, loss, rows,
+                  size, int(reduction == "mean"))
     return loss, largest, total
 
 
@@ -68,10 +68,13 @@ def _(g: Array, input: Array, largest: Array, total: Array, target: Array, reduc
     shape = (rows,) if reduction == "none" else ()
     if not fits(input, g, largest, total) or target.shape != (rows,) or g.shape != shape:
         return None
-    d = empty_like(input)
+    d, labels = empty_like(input), _labels(target)
     step = g.strides[0] // g.itemsize if reduction == "none" else 0
-    SOURCE.over_rows("cross_entropy_back", input, rows, size, g, step,
-                     float(rows if reduction == "mean" else 1), dense(input), _labels(target),
+    if reduction == "mean":
+        each = empty_like(g)
+        SOURCE.launch("divided_by_used", g.dtype, 1, row_threads(rows), g, labels, each, rows, size)
+        g = each
+    SOURCE.over_rows("cross_entropy_back", input, rows, size, g, step, dense(input), labels,
                      dense(largest), dense(total), d, rows, size)
     return d
 
