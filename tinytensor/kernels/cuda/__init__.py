@@ -3,6 +3,7 @@
 from . import (
     attention,
     convolution,
+    copies,
     elementwise,
     linalg,
     normalization,

@@ -10,6 +10,7 @@ import numpy
 
 from ...arrays.devices import cupy
 from ...ops.attention import attention
+from .copies import dense_all
 from .launch import Array, Source, dense, empty_like, fits, row_threads
 from .products import product
 
@@ -43,6 +44,7 @@ def _(query: Array, key: Array, value: Array, mask: Array | None, is_causal: boo
       scale: float) -> Any:
     if not _fits(query, key, value, mask):
         return None
+    query, key, value = dense_all(query, key, value)
     scores = product(query, key.swapaxes(-1, -2), factor=scale)
     kept = (*scores.shape[:-1], 1)
     largest, total = empty_like(scores, kept), empty_like(scores, kept)
@@ -57,6 +59,7 @@ def _(g: Array, needs: Sequence[bool], query: Array, key: Array, value: Array, m
       is_causal: bool, scale: float, out: Array, largest: Array, total: Array) -> Any:
     if not _fits(query, key, value, mask) or not fits(g, largest, total):
         return None
+    query, key, value, g = dense_all(query, key, value, g)
     weights = product(query, key.swapaxes(-1, -2), factor=scale)
     d_scores = product(g, value.swapaxes(-1, -2))
     if d_scores.shape != weights.shape:

@@ -26,6 +26,7 @@ from ...ops.activation import (
 )
 from ...ops.elementwise import relu, sigmoid, tanh
 from ...ops.special import erf, erfc
+from .copies import DIMS, joined_dims
 from .launch import Array, Source, dense, empty_like, fits
 
 # name: (operands, formula)
@@ -59,7 +60,6 @@ FORMULAS = {
     "erfc_back": ("g x", "g * (exp(-x * x) * Real(-1.1283791670955126))"),
 }
 
-DIMS = 6  # of a strided operand, after adjacent dims were joined
 LAYOUT = numpy.dtype([("dims", "i8"), ("sizes", "i8", DIMS), ("strides", "i8", (2, DIMS))])
 
 HELPERS = f"""
@@ -148,24 +148,13 @@ def each(name: str, *operands: Array, numbers: tuple[float, ...] = ()) -> Array 
 
 def _layout(*operands: Array) -> Any:
     """The sizes and strides as the kernels take them; None if there are too many dims."""
-    sizes: list[int] = []
-    strides: list[list[int]] = []
-    for size, *steps in zip(operands[0].shape, *(x.strides for x in operands), strict=True):
-        steps = [s // operands[0].itemsize for s in steps]
-        if size == 1:
-            continue
-        if sizes and all(s * size == before for s, before in zip(steps, strides[-1], strict=True)):
-            sizes[-1], strides[-1] = sizes[-1] * size, steps  # one dim, as they lie in memory
-        else:
-            sizes.append(size)
-            strides.append(steps)
+    sizes, strides = joined_dims(operands[0].shape, *(x.strides for x in operands))
     if len(sizes) > DIMS:
         return None
     layout = numpy.zeros((), LAYOUT)
-    layout["dims"] = len(sizes)
-    layout["sizes"][:len(sizes)] = sizes
-    for k in range(len(operands)):
-        layout["strides"][k, :len(sizes)] = [steps[k] for steps in strides]
+    layout["dims"], layout["sizes"][:len(sizes)] = len(sizes), sizes
+    for k, column in enumerate(strides):
+        layout["strides"][k, :len(sizes)] = [s // operands[0].itemsize for s in column]
     return layout
 
 
