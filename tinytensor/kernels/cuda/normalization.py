@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from ...ops.normalization import layer_norm, standardize
+from ...ops.normalization import layer_norm, move_averages, standardize
 from . import linalg
 from .launch import Array, Source, dense, empty_like, fits, row_threads
 
@@ -136,3 +136,16 @@ def _(g: Array, needs: Sequence[bool], input: Array, normalized_shape: int | Seq
       weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float) -> Any:
     dims = _trailing(input, normalized_shape)
     return _back((g, None, None), needs, input, weight, bias, mean, var, dims, eps)
+
+
+@move_averages.kernel("cuda")
+def _(triples: list[tuple[Array, Array, float]], rest: float) -> bool | None:
+    first = triples[0][0]
+    arrays = [x for triple in triples for x in triple[:2]]
+    if not fits(*arrays) or len(triples) > 2 or not all(
+            x.flags.c_contiguous and x.size == first.size for x in arrays):
+        return None
+    given = [x for triple in triples for x in (*triple[:2], float(triple[2]))]
+    SOURCE.over_elements("move_averages", first, *given, *[None, None, 0.0] * (2 - len(triples)),
+                         float(rest), first.size)
+    return True
