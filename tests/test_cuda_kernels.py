@@ -37,6 +37,9 @@ CONVOLUTIONS = [
     (2, 3, 5, Frame((23,), (7,), (3,), (3,), (1,), (2,))),
     (2, 2, 3, Frame((5, 6, 11), (5, 3, 9), (3, 2, 3), (1, 2, 1), (1, 0, 0), (1, 1, 1))),
 ]
+# Five sequences of nine rows, in both directions; 203 steps, which take two launches.
+FORTH = tuple(slice(9 * i, 9 * (i + 1)) for i in range(5))
+SEQUENCES = [FORTH, FORTH[::-1], FORTH[:1]]
 TWOS = Line(26, 13, [Tap(*tap) for tap in line_taps(26, 13, 2, 2, 0, 1)])
 THREES = Line(31, 16, [Tap(*tap) for tap in line_taps(31, 16, 3, 2, 1, 1)])
 
@@ -64,6 +67,12 @@ LARGE: dict[str, list[S]] = {
     "convolution_input": [S(t(n, o, *f.out), t(o, c // f.groups, *f.kernel), f)
                           for n, c, o, f in CONVOLUTIONS],
     "convolution_weight": [S(t(n, c, *f.size), t(n, o, *f.out), f) for n, c, o, f in CONVOLUTIONS],
+    "rnn_sequence": [S(t(9 * len(steps), 13), t(13, 13), t(9, 13), steps, how)
+                     for steps in SEQUENCES for how in ("tanh", "relu")],
+    "lstm_sequence": [S(t(9 * len(steps), 52), t(52, 13), t(9, 13), t(9, 13), steps)
+                      for steps in SEQUENCES],
+    "gru_sequence": [S(t(9 * len(steps), 39), t(39, 13), bias, t(9, 13), steps)
+                     for steps in SEQUENCES for bias in (t(39), None)],
     "window_sum": [S(t(5, 31, 3), 1, THREES), S(t(7, 26), 1, TWOS)],
     "window_max": [S(t(5, 31, 3), 1, THREES), S(t(5, 26, 3), 1, TWOS), S(t(7, 26), 1, TWOS)],
     "attention": [S(*(t(*lead, 37, 8) for _ in range(3)), None, True, 0.3) for lead in

@@ -9,5 +9,6 @@ from . import (
     normalization,
     optim,
     pooling,
+    recurrent,
     softmax,
 )
