@@ -77,7 +77,6 @@ struct Fiber { void* stack; State state; uint3 index; };
 static const int WARP = 32, MOST_THREADS = 1024, STACK = 1 << 16;
 static Fiber fibers[MOST_THREADS];
 static char* stacks;
-static int turns[MOST_THREADS];
 static uint64_t exchanged[MOST_THREADS];  // what each thread gives to a warp function
 static void *scheduler, **arguments;
 static void (*kernel)(void**);
@@ -98,25 +97,39 @@ static inline void __syncthreads() { wait_at(AT_BLOCK_BARRIER); }
 static inline void __syncwarp(unsigned = ~0u) { wait_at(AT_WARP_BARRIER); }
 static inline void __threadfence() {}
 
-// Lets the threads from `first` to `last` go on if all that have not finished are at this barrier.
+// Lets the threads from `first` to `last` go on if all of them are at this barrier.
 static bool released(int first, int last, State barrier) {
-    int waiting = 0;
-    for (int i = first; i < last; i++) {
-        if (fibers[i].state != barrier && fibers[i].state != FINISHED) return false;
-        waiting += fibers[i].state == barrier;
-    }
     for (int i = first; i < last; i++)
-        if (fibers[i].state == barrier) fibers[i].state = READY;
-    return waiting > 0;
+        if (fibers[i].state != barrier) return false;
+    for (int i = first; i < last; i++) fibers[i].state = READY;
+    return true;
 }
 
-static void put_in_order(int threads, unsigned& order) {
-    for (int i = 0; i < threads; i++) turns[i] = order == 1 ? threads - 1 - i : i;
+// The numbers from `first` to `last` as they are (order 0), backwards (1) or shuffled.
+static void put_in_order(int* turns, int first, int last, unsigned& order) {
+    int count = last - first;
+    for (int i = 0; i < count; i++) turns[i] = order == 1 ? last - 1 - i : first + i;
     if (order > 1)
-        for (int i = threads - 1; i > 0; i--) {
+        for (int i = count - 1; i > 0; i--) {
             order = order * 1664525u + 1013904223u;
             std::swap(turns[i], turns[(order >> 8) % (i + 1)]);
         }
+}
+
+// Runs each thread of a warp that is ready up to its next barrier.
+static bool run_warp(int first, int last, unsigned& order) {
+    bool moved = false;
+    int turns[WARP];
+    put_in_order(turns, first, last, order);
+    for (int t = 0; t < last - first; t++) {
+        Fiber& fiber = fibers[turns[t]];
+        if (fiber.state != READY) continue;
+        current = turns[t];
+        threadIdx = fiber.index;
+        moved = true;
+        fiber_switch(&scheduler, fiber.stack);
+    }
+    return moved | released(first, last, AT_WARP_BARRIER);
 }
 
 // Runs one block. False if a barrier was not reached by all of its threads.
@@ -129,19 +142,18 @@ static bool run_block(int threads, unsigned order) {
         fibers[i].index = {i % blockDim.x, i / blockDim.x % blockDim.y,
                            i / (blockDim.x * blockDim.y)};
     }
+    // A warp runs as far as it can, or, in some orders, one step: then all are nearly abreast.
+    bool far = order % 3 != 2;
+    int warps = (threads + WARP - 1) / WARP, turns[MOST_THREADS / WARP];
     for (bool moved = true; moved;) {
         moved = false;
-        put_in_order(threads, order);
-        for (int t = 0; t < threads; t++) {
-            Fiber& fiber = fibers[turns[t]];
-            if (fiber.state != READY) continue;
-            current = turns[t];
-            threadIdx = fiber.index;
-            moved = true;
-            fiber_switch(&scheduler, fiber.stack);
+        put_in_order(turns, 0, warps, order);
+        for (int w = 0; w < warps; w++) {
+            int first = turns[w] * WARP, last = min(first + WARP, threads);
+            bool ran = run_warp(first, last, order);
+            moved |= ran;
+            while (far && ran) ran = run_warp(first, last, order);
         }
-        for (int first = 0; first < threads; first += WARP)
-            moved |= released(first, min(first + WARP, threads), AT_WARP_BARRIER);
         moved |= released(0, threads, AT_BLOCK_BARRIER);
     }
     for (int i = 0; i < threads; i++)

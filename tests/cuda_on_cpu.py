@@ -19,7 +19,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 
@@ -34,7 +34,7 @@ class Launches:
     """
 
     order = 0
-    names: Counter[str] = Counter()
+    names: ClassVar[Counter[str]] = Counter()
 
 
 @contextlib.contextmanager

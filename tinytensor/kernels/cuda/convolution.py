@@ -136,7 +136,7 @@ def _(input: Array, grad: Array, frame: Frame) -> Any:
         return None
     input, grad = dense(input), dense(grad)
     (n, channels), made, groups = input.shape[:2], grad.shape[1], frame.groups
-    _, positions, taps = _sizes(frame)
+    positions = math.prod(frame.out)
     out = empty_like(input, (made, channels // groups, *frame.kernel))
     if _depthwise(frame, channels):
         SOURCE.launch("depthwise_weight", out.dtype, out.size, THREADS, _struct(frame), input, grad,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 
@@ -28,7 +28,10 @@ FOLDER = Path(__file__).parent
 class Source:
     """The kernels of the file `name`.cu, or of a text."""
 
+    by_name: ClassVar[dict[str, Source]] = {}
+
     def __init__(self, name: str, text: str | None = None):
+        Source.by_name[name] = self
         self.name, self.text = name, text
         self.modules: dict[tuple[Any, numpy.dtype[Any]], Any] = {}
         self.kernels: dict[tuple[Any, str, numpy.dtype[Any]], Any] = {}
@@ -71,10 +74,9 @@ def row_threads(size: int) -> int:
 
 def fits(*arrays: Array | None) -> bool:
     """Whether the arrays, None skipped, are of one dtype that the kernels have, and not empty."""
-    dtype = arrays[0].dtype
-    if dtype not in FLOATS or not arrays[0].size:
-        return False
-    return all(a is None or a.dtype == dtype for a in arrays)
+    first: Any = arrays[0]
+    return first.dtype in FLOATS and first.size > 0 and all(
+        a is None or a.dtype == first.dtype for a in arrays)
 
 
 def dense(array: Array) -> Array:

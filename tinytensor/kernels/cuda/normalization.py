@@ -20,7 +20,7 @@ GROUPS = numpy.dtype([(name, "i8") for name in
 class Groups(NamedTuple):
     """What is normalised together, as in normalization.cu."""
 
-    count: int
+    number: int
     size: int
     run: int
     group_step: int
@@ -31,7 +31,7 @@ class Groups(NamedTuple):
         return numpy.array(self[:5], GROUPS)
 
     def launch(self, name: str, like: Array, *arguments: Any) -> None:
-        SOURCE.launch(name, like.dtype, self.count, row_threads(self.size), self.struct(),
+        SOURCE.launch(name, like.dtype, self.number, row_threads(self.size), self.struct(),
                       *arguments)
 
 
@@ -79,7 +79,7 @@ def _back(g: Sequence[Array | None], needs: Sequence[bool], input: Array, weight
     if groups is None or d_out is None or not fits(input, d_out, mean, var, g_mean, g_var) \
             or d_out.shape != input.shape:
         return None
-    x, d_out, mean, var, weight = map(_dense, (input, d_out, mean, var, weight))
+    x, d_out, mean, var, weight = (*map(dense, (input, d_out, mean, var)), _dense(weight))
     d, d_weight, d_bias = empty_like(x), None, None
     if groups.by_group:
         shape = mean.shape[1:]
@@ -96,7 +96,7 @@ def _back(g: Sequence[Array | None], needs: Sequence[bool], input: Array, weight
 def _affine(groups: Groups, row: tuple[int, ...], g: Array, x: Array, mean: Array, var: Array,
             eps: float) -> Any:
     """The gradients of the weight and the bias of rows."""
-    rows, size = groups.count, groups.size
+    rows, size = groups.number, groups.size
     parts, threads = linalg.parts_of(rows)
     shape = row if parts == 1 else (parts, size)
     d_weight, d_bias = empty_like(x, shape), empty_like(x, shape)

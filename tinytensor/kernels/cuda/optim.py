@@ -5,7 +5,7 @@ The addresses of the arrays go to the kernels of `steps.cu` with the launch, by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy
@@ -25,9 +25,10 @@ TABLE = numpy.dtype([("rows", "i8"), ("chunks", "i8"), ("row", "i8", (ROWS, ARRA
 STEPS = numpy.dtype([("rows", "i8"), ("step", "i8", ROWS)])
 
 
-def _tables(rows: list[list[Array | None]]) -> Iterator[tuple[Any, int, int]]:
-    """The rows as tables for launches, each with its number of rows and of chunks."""
-    rows = [row for row in rows if row[0].size]
+def _tables(rows: Sequence[Sequence[Array]]) -> Iterator[tuple[Any, int, int]]:
+    """The rows, of arrays or None, as tables for launches, each with its number of rows and of
+    chunks.
+    """
     for start in range(0, len(rows), ROWS):
         part = rows[start:start + ROWS]
         chunks, fields = 0, []
@@ -39,7 +40,8 @@ def _tables(rows: list[list[Array | None]]) -> Iterator[tuple[Any, int, int]]:
         table = numpy.zeros((), TABLE)
         table["rows"], table["chunks"] = len(part), chunks
         table["row"][:len(part)] = fields
-        yield table, len(part), chunks
+        if chunks:
+            yield table, len(part), chunks
 
 
 def _fitting(update: Any, prepared: list[tuple[Any, ...]], group: dict[str, Any],
@@ -59,7 +61,7 @@ def _fitting(update: Any, prepared: list[tuple[Any, ...]], group: dict[str, Any]
         written = [a for i, a in enumerate(row[:arrays]) if a is not None and i != 1]
         if dtype in FLOATS and row[1].dtype == dtype and all(
                 a.dtype == dtype and a.flags.c_contiguous for a in written):
-            numbers = tuple([None if is_gpu_array(x) else x for x in row[arrays:]])
+            numbers = tuple([None if isinstance(x, Tensor) else x for x in row[arrays:]])
             fitting.setdefault((dtype, numbers), []).append(row)
         else:
             left.append(row)
@@ -102,11 +104,30 @@ def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
 def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
     beta1, beta2 = map(float, group["betas"])
     decay = float(group["weight_decay"]) if group["decoupled_weight_decay"] else 0.0
+    averages = 1 - beta1, beta2, 1 - beta2
     for (dtype, (rate, eps)), rows in _fitting(Adam.update, prepared, group, 5).items():
-        common = *_signs(group), 1 - float(group["lr"]) * decay if decay else 1.0
-        _launch("adam", dtype, rows, 5, None, rate, eps, *common, None, 1 - beta1, beta2,
-                1 - beta2)
+        if eps is not None:
+            shrink = 1 - float(group["lr"]) * decay if decay else 1.0
+            _launch("adam", dtype, rows, 5, None, rate, eps, *_signs(group), shrink, None,
+                    *averages)
+            continue
+        for start in range(0, len(rows), ROWS):  # the counts of steps are on the GPU
+            part = rows[start:start + ROWS]
+            numbers, shrink = _counted(part, group, dtype, decay)
+            _launch("adam", dtype, part, 5, numbers, 0.0, 0.0, *_signs(group), 0.0, shrink,
+                    *averages)
     return True
+
+
+def _counted(rows: list[tuple[Any, ...]], group: dict[str, Any], dtype: Any,
+             decay: float) -> tuple[Array, Array]:
+    """Counts a step. The numbers of each row, and the factor of decoupled decay, on the GPU."""
+    steps = numpy.zeros((), STEPS)
+    steps["rows"], steps["step"][:len(rows)] = len(rows), [row[5]._array.data.ptr for row in rows]
+    numbers, shrink = cupy().empty((len(rows), 2), "float64"), cupy().empty(1, "float64")
+    SOURCE.launch("count_steps", dtype, 1, ROWS, steps, numbers, *_rate(group, dtype),
+                  float(group["eps"]), *map(float, group["betas"]), decay, shrink)
+    return numbers, shrink
 
 
 @RMSprop.update.kernel("cuda")
@@ -128,10 +149,10 @@ def _alike(arrays: list[Array]) -> bool:
 
 @clip_grad.norms.kernel("cuda")
 def _(arrays: list[Array], p: float) -> Array | None:
-    if p != 2 or not _alike(arrays) or not all(a.size for a in arrays):
+    if p != 2 or not _alike(arrays):
         return None
     module, dtype = cupy(), arrays[0].dtype
-    norms, start = module.empty(len(arrays), dtype), 0
+    norms, start = module.zeros(len(arrays), dtype), 0
     for table, rows, chunks in _tables([[a] for a in arrays]):
         sums = module.empty(chunks, "float64")
         SOURCE.launch("chunk_squares", dtype, chunks, THREADS, table, sums)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from ...ops.pooling import Line, window_max, window_sum
+from ...ops.pooling import Line, positions, window_max, window_sum
 from .launch import Array, Source, dense, empty_like, fits
 
 SOURCE = Source("pooling")
@@ -18,13 +18,14 @@ LINE = numpy.dtype([("sizes", "i8", 4), ("taps", "i4", (TAPS, 5))])
 def _struct(line: Line, inner: int) -> Any:
     """The line as the kernels take it; None if it has weights or positions in no fixed steps."""
     taps = [tap for tap in line.taps if tap.outs != slice(0, 0)]
-    if len(taps) > TAPS or any(tap.weights is not None or isinstance(tap.outs, list)
-                               or isinstance(tap.ins, list) for tap in taps):
+    if len(taps) > TAPS:
         return None
     struct = numpy.zeros((), LINE)
     struct["sizes"] = line.size, line.out, inner, len(taps)
     for k, tap in enumerate(taps):
-        outs, ins = (range(s.start, s.stop, s.step or 1) for s in (tap.outs, tap.ins))
+        outs, ins = positions(tap.outs), positions(tap.ins)
+        if tap.weights is not None or not isinstance(outs, range) or not isinstance(ins, range):
+            return None
         struct["taps"][k] = outs.start, outs.step, ins.start, ins.step, len(outs)
     return struct
 

@@ -95,7 +95,7 @@ def product(a: Array, b: Array, out: Array | None = None, *, factor: float = 1.0
             or not a.size or not b.size:
         return _by_cupy(a, b, out, factor, add)
     batch = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    m, k, n = *a.shape[-2:], b.shape[-1]
+    (m, k), n = a.shape[-2:], b.shape[-1]
     if b.shape[-2] != k:
         return _by_cupy(a, b, out, factor, add)  # which raises
     a, transposed_a, leading_a, step_a = _operand(a, batch)

@@ -1,4 +1,4 @@
-"""Kernels for recurrent layers: all steps of a sequence in one launch, or in one for 200 of them."""
+"""Kernels for recurrent layers: one launch for up to 200 steps of a sequence."""
 
 from __future__ import annotations
 
