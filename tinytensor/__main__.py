@@ -6,10 +6,10 @@ import argparse
 import os
 import sys
 
-from .commands import check, generate, ops, stubs
+from .commands import check, generate, hunt, ops, stubs
 
 # Each module's docstring is its help; it has `add_arguments(parser)` and `run(options)`.
-COMMANDS = {"check": check, "generate": generate, "ops": ops, "stubs": stubs}
+COMMANDS = {"check": check, "generate": generate, "hunt": hunt, "ops": ops, "stubs": stubs}
 
 
 def main() -> None:
