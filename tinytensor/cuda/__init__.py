@@ -20,11 +20,21 @@ from ..arrays.devices import (
 )
 from ..arrays.devices import synchronize as _synchronize
 from . import amp
+from .graphs import (
+    CUDAGraph,
+    graph,
+    graph_pool_handle,
+    graphed_step,
+    is_current_stream_capturing,
+    make_graphed_callables,
+)
 
 __all__ = ["is_available", "device_count", "current_device", "set_device", "get_device_name",
            "memory_allocated", "memory_reserved", "empty_cache", "synchronize", "manual_seed",
            "manual_seed_all", "get_rng_state", "get_rng_state_all", "set_rng_state",
-           "set_rng_state_all", "is_bf16_supported", "amp"]
+           "set_rng_state_all", "is_bf16_supported", "amp",
+           "CUDAGraph", "graph", "graph_pool_handle", "graphed_step", "is_current_stream_capturing",
+           "make_graphed_callables"]
 
 
 def is_available() -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy
 
 from ...arrays.devices import cupy
+from ...cuda.graphs import before_capture
 from .launch import Array
 
 # The dtype as cudaDataType and as the usual cublasComputeType_t, and the type of the factors.
@@ -158,6 +159,13 @@ def _step(x: Array, batch: tuple[int, ...]) -> int | None:
         if before != n * stride:
             return None
     return steps[-1][1] if steps else 0
+
+
+@before_capture.append
+def _with_handle() -> None:
+    """Makes the handle of the stream that is going to be captured, which allocates memory."""
+    if Cublas.library() is not None:
+        Cublas.handle()
 
 
 class _Module:
