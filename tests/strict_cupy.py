@@ -68,6 +68,9 @@ class Stream:
     def synchronize(self) -> None:
         pass
 
+    def is_capturing(self) -> bool:
+        return False
+
 
 Stream.null = Stream()
 cuda = SimpleNamespace(

@@ -37,7 +37,7 @@ before_capture: list[Callable[[], Any]] = []
 
 def is_current_stream_capturing() -> bool:
     """Whether the current stream is captured into a graph."""
-    return devices.cuda_is_available() and bool(cupy().cuda.get_current_stream().is_capturing())
+    return devices.is_capturing()
 
 
 def graph_pool_handle() -> Any:
@@ -185,8 +185,8 @@ def _why_not(error: BaseException) -> str:
         return "CuPy does not capture this library's functions: compute it before the capture"
     if "apturing" in text or "StreamCapture" in text:
         return ("it makes the host wait for the GPU, or copies between them: a number that is read "
-                "(.item(), if, print), a Tensor made of a Python list or of the CPU's; do it before "
-                "the capture, or keep it on the GPU")
+                "(.item(), if, print), a Tensor made of a Python list or of the CPU's; do it "
+                "before the capture, or keep it on the GPU")
     return ""
 
 
@@ -194,7 +194,7 @@ def _place(error: BaseException) -> str:
     """The innermost line outside of this package, and the operation, that an error came from."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [Path(f.filename).is_relative_to(PACKAGE) or "cupy" in Path(f.filename).parts
-            for f in frames]
+            or f.filename.endswith(".pyx") for f in frames]
     last = max((i for i, own in enumerate(ours) if not own), default=-1)
     operation = frames[last + 1].name if last + 1 < len(frames) else "what runs"
     return operation if last < 0 else f"{operation}, at {frames[last].filename}:" \

@@ -58,6 +58,9 @@ class Adam(Optimizer):
             "amsgrad": amsgrad, "maximize": maximize, "capturable": capturable,
             "decoupled_weight_decay": decoupled_weight_decay})
 
+    def _can_be_captured(self, group: dict[str, Any]) -> bool:
+        return bool(group.get("capturable"))
+
     def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         if group.get("capturable") and is_gpu_array(array):

@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
-from ..arrays.devices import array_module, by_device, device_of, is_array, is_gpu_array, on
+from ..arrays.devices import (
+    array_module,
+    by_device,
+    device_of,
+    is_array,
+    is_capturing,
+    is_gpu_array,
+    on,
+)
 from ..arrays.dispatch import Dispatch
 from ..arrays.numbers import python_number
 from ..autograd import versions
@@ -178,8 +186,17 @@ class Optimizer:
             ready = [p for p in group["params"] if p._grad is not None]
             versions.note_writes([p._array for p in ready], f"{type(self).__name__}.step")
             for where, parameters in by_device(ready):
+                if where.type == "cuda" and is_capturing() and not self._can_be_captured(group):
+                    raise RuntimeError(
+                        f"{type(self).__name__}.step: it cannot be captured into a CUDA graph, "
+                        "because the host counts its steps; Adam and AdamW with capturable=True, "
+                        "SGD and RMSprop can be captured")
                 on(where, self._update, parameters, group)
         return loss
+
+    def _can_be_captured(self, group: dict[str, Any]) -> bool:
+        """Whether a step needs no number that changes on the host."""
+        return False
 
     def _count_step(self) -> None:
         """Counts a step. The second step warns of a rate of 0 that no scheduler raises; programs

@@ -9,13 +9,14 @@ float16 is computed in float32, and converted before and after, as everywhere.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy
 
-from ...arrays.devices import cupy
+from ...arrays.devices import cupy, current_device
 
 Array = Any  # of CuPy
 
@@ -73,10 +74,23 @@ def row_threads(size: int) -> int:
 
 
 def fits(*arrays: Array | None) -> bool:
-    """Whether the arrays, None skipped, are of one dtype that the kernels have, and not empty."""
+    """Whether the arrays, None skipped, are of one dtype that the kernels have, not empty, and on
+    the current GPU.
+    """
     first: Any = arrays[0]
     return first.dtype in FLOATS and first.size > 0 and all(
-        a is None or a.dtype == first.dtype for a in arrays)
+        a is None or a.dtype == first.dtype for a in arrays) and is_here(first)
+
+
+def is_here(array: Array) -> bool:
+    """Whether the array is on the current GPU, where a launch runs."""
+    return _count(cupy()) < 2 or array.data.device_id == current_device()
+
+
+@functools.cache
+def _count(module: Any) -> int:
+    """The number of GPUs."""
+    return int(module.cuda.runtime.getDeviceCount())
 
 
 def dense(array: Array) -> Array:

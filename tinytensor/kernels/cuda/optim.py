@@ -17,7 +17,7 @@ from ...optim.adam import Adam
 from ...optim.optimizer import check_shapes
 from ...optim.rmsprop import RMSprop
 from ...optim.sgd import SGD
-from .launch import FLOATS, THREADS, Array, Source, dense
+from .launch import FLOATS, THREADS, Array, Source, dense, is_here
 
 SOURCE = Source("steps")
 ROWS, ARRAYS, CHUNK = 72, 5, 4096  # as in steps.cu
@@ -144,7 +144,8 @@ def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
 
 def _alike(arrays: list[Array]) -> bool:
     dtype = arrays[0].dtype if arrays else None
-    return dtype in FLOATS and all(a.dtype == dtype and a.flags.c_contiguous for a in arrays)
+    return dtype in FLOATS and is_here(arrays[0]) and all(
+        a.dtype == dtype and a.flags.c_contiguous for a in arrays)
 
 
 @clip_grad.norms.kernel("cuda")

@@ -16,7 +16,7 @@ import numpy
 
 from ...arrays.devices import cupy
 from ...cuda.graphs import before_capture
-from .launch import Array
+from .launch import Array, is_here
 
 # The dtype as cudaDataType and as the usual cublasComputeType_t, and the type of the factors.
 TYPES = {numpy.dtype("float32"): (0, 68, ctypes.c_float),
@@ -93,7 +93,7 @@ def product(a: Array, b: Array, out: Array | None = None, *, factor: float = 1.0
     """
     library = Cublas.library()
     if library is None or a.dtype != b.dtype or a.dtype not in TYPES or min(a.ndim, b.ndim) < 2 \
-            or not a.size or not b.size:
+            or not a.size or not b.size or not is_here(a):
         return _by_cupy(a, b, out, factor, add)
     batch = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     (m, k), n = a.shape[-2:], b.shape[-1]
