@@ -193,8 +193,8 @@ def _why_not(error: BaseException) -> str:
 def _place(error: BaseException) -> str:
     """The innermost line outside of this package, and the operation, that an error came from."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [Path(f.filename).is_relative_to(PACKAGE) or {"cupy", "cupyx"} & {*Path(f.filename).parts}
-            or f.filename.endswith(".pyx") for f in frames]
+    ours = [Path(f.filename).is_relative_to(PACKAGE) or f.filename.endswith(".pyx")
+            or not {"cupy", "cupyx"}.isdisjoint(Path(f.filename).parts) for f in frames]
     last = max((i for i, own in enumerate(ours) if not own), default=-1)
     operation = frames[last + 1].name if last + 1 < len(frames) else "what runs"
     return operation if last < 0 else f"{operation}, at {frames[last].filename}:" \
