@@ -11,6 +11,7 @@ from typing import Any
 
 import cuda_on_cpu
 import numpy
+import nvrtc
 import pytest
 from operations import on_samples
 
@@ -376,6 +377,13 @@ def test_formulas_on_strided_operands(gpu, dtype):
         strided = elementwise.each(name, *arrays, numbers=numbers)
         dense = elementwise.each(name, *map(gpu.ascontiguousarray, arrays), numbers=numbers)
         assert strided.tolist() == dense.tolist(), name
+
+
+def test_nvrtc_compiles_the_kernels():
+    """`python -m tests.nvrtc` does so for all architectures."""
+    if nvrtc.library() is None:
+        pytest.skip("NVRTC is not installed: pip install nvidia-cuda-nvrtc-cu12")
+    nvrtc.main((75,))
 
 
 def test_each_kernel_is_launched(gpu):
