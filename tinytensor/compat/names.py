@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from .. import autograd, cuda, ops
 from ..arrays import devices, dtypes, gpu_memory, naming
+from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import python_number
 from ..autograd.graph import Leaf, Node, tensor_of
 from ..nn import attention
@@ -187,16 +188,13 @@ def get_float32_matmul_precision() -> str:
     return "high" if devices.tf32_is_allowed() else "highest"
 
 
-_deterministic = False
-
-
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Has no effect: results on the CPU are deterministic.
+    """Whether embeddings on a GPU add up gradients in a fixed order, also where that is slower.
 
-    On a GPU, sums over repeated indices may differ in the last digits from run to run.
+    On the CPU all results are deterministic. On a GPU, other sums over repeated indices may differ
+    in the last digits from run to run.
     """
-    global _deterministic
-    _deterministic = mode
+    KernelSettings.deterministic = bool(mode)
 
 
 # ---------------------------------------------------------------- older names of dtypes
@@ -313,7 +311,7 @@ def _assert(condition: Any, message: str) -> None:
 
 def are_deterministic_algorithms_enabled() -> bool:
     """Whether `use_deterministic_algorithms` was called with True."""
-    return _deterministic
+    return KernelSettings.deterministic
 
 
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
