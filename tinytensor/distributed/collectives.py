@@ -1,7 +1,8 @@
 """The collectives, under the names and with the arguments of `torch.distributed`.
 
 All ranks of a group call the same ones in the same order. Results are written into the given
-Tensors. Contiguous Tensors are used in place; others, and Tensors on a GPU without NCCL, are copied.
+Tensors. Contiguous Tensors are used in place. Others, and Tensors on a GPU without NCCL, are
+copied.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ import numpy
 from ..arrays.devices import array_module, synchronize, to_numpy
 from ..autograd.versions import note_write
 from ..tensors.tensor import Tensor
-from . import groups
-from . import mpi
+from . import groups, mpi
 from .groups import Group, ProcessGroup, member, resolve
 from .monitor import Call, watcher
 from .operations import ReduceOp
@@ -61,7 +61,7 @@ def _array(name: str, tensor: Any) -> Any:
 
 def _readable(group: ProcessGroup, array: Any) -> Any:
     """The elements as a contiguous array that the transport can read."""
-    if array.__class__ is not numpy.ndarray and group.transport_for(array) is group.transport:
+    if array.__class__ is not numpy.ndarray and group.on_mpi(array):
         if os.environ.get(CUDA_AWARE) != "1":
             array = to_numpy(array)
         synchronize()  # MPI does not know of streams
@@ -70,7 +70,7 @@ def _readable(group: ProcessGroup, array: Any) -> Any:
 
 def _writable(group: ProcessGroup, array: Any) -> Any:
     """A contiguous array of this shape for a result: the array itself if the transport can."""
-    if array.__class__ is not numpy.ndarray and group.transport_for(array) is group.transport:
+    if array.__class__ is not numpy.ndarray and group.on_mpi(array):
         synchronize()  # the memory may still be read by earlier work
         if os.environ.get(CUDA_AWARE) != "1":
             return numpy.empty(array.shape, array.dtype)
@@ -109,7 +109,7 @@ def _for_reduction(name: str, group: ProcessGroup, array: Any, op: ReduceOp,
         raise TypeError(f"{name}: AVG needs a floating point dtype, got {array.dtype}; use SUM")
     if op in (ReduceOp.BAND, ReduceOp.BOR, ReduceOp.BXOR) and kind == "f":
         raise TypeError(f"{name}: {op.name} needs integers or bools, got {array.dtype}")
-    if group.transport_for(array) is group.transport:
+    if group.on_mpi(array):
         return mpi.reducible(array, op)
     return array, op
 
@@ -176,9 +176,10 @@ def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: Group = None,
     finish = _back(array, _result(used, reduced), tensor, "all_reduce")
     if op is ReduceOp.AVG:
         finish = [_averaged(reduced, members.size()), *finish]
-    transport = members.transport_for(used)
-    return _run(members.call("all_reduce", array.shape, array.dtype, op.name), async_op,
-                lambda blocking: transport.all_reduce(reduced, by, blocking), finish, (tensor,))
+    call, transport = members.begin(used, "all_reduce", array.shape, array.dtype, op.name)
+    return _run(call, async_op,
+                lambda blocking: transport.all_reduce(reduced, by, blocking),
+                finish, (tensor,))
 
 
 def reduce(tensor: Tensor, dst: int | None = None, op: ReduceOp = ReduceOp.SUM,
@@ -202,11 +203,12 @@ def reduce(tensor: Tensor, dst: int | None = None, op: ReduceOp = ReduceOp.SUM,
         finish = _back(array, _result(used, reduced), tensor, "reduce")
         if op is ReduceOp.AVG:
             finish = [_averaged(reduced, members.size()), *finish]
-    elif members.transport_for(used) is not members.transport:
+    elif not members.on_mpi(used):
         reduced = reduced.copy()  # NCCL may write into it
-    transport = members.transport_for(used)
-    return _run(members.call("reduce", array.shape, array.dtype, op.name, f"to {root}"), async_op,
-                lambda blocking: transport.reduce(reduced, by, root, blocking), finish, (tensor,))
+    call, transport = members.begin(used, "reduce", array.shape, array.dtype, op.name, f"to {root}")
+    return _run(call, async_op,
+                lambda blocking: transport.reduce(reduced, by, root, blocking),
+                finish, (tensor,))
 
 
 def broadcast(tensor: Tensor, src: int | None = None, group: Group = None, async_op: bool = False,
@@ -228,9 +230,10 @@ def broadcast(tensor: Tensor, src: int | None = None, group: Group = None, async
     else:
         used = _writable(members, array)
         finish = _back(array, used, tensor, "broadcast")
-    transport = members.transport_for(used)
-    return _run(members.call("broadcast", array.shape, array.dtype, f"from {root}"), async_op,
-                lambda blocking: transport.broadcast(used, root, blocking), finish, (tensor,))
+    call, transport = members.begin(used, "broadcast", array.shape, array.dtype, f"from {root}")
+    return _run(call, async_op,
+                lambda blocking: transport.broadcast(used, root, blocking),
+                finish, (tensor,))
 
 
 def all_gather(tensor_list: list[Tensor], tensor: Tensor, group: Group = None,
@@ -257,8 +260,8 @@ def all_gather(tensor_list: list[Tensor], tensor: Tensor, group: Group = None,
     used = _readable(members, array)
     joined = array_module(used).empty(sum(sizes), used.dtype)
     _noted(tensor_list, "all_gather")
-    transport = members.transport_for(used)
-    return _run(members.call("all_gather", sizes, array.dtype), async_op,
+    call, transport = members.begin(used, "all_gather", tuple(sizes), array.dtype)
+    return _run(call, async_op,
                 lambda blocking: transport.all_gather(joined, used, sizes, blocking),
                 [lambda: _apart(joined, tensor_list)], tensor_list)
 
@@ -280,9 +283,9 @@ def all_gather_into_tensor(output_tensor: Tensor, input_tensor: Tensor, group: G
         _array("all_gather_into_tensor", output_tensor)
     _check_parts(name, output_tensor, input_tensor, members.size())
     used, written = _readable(members, array), _writable(members, out)
-    transport = members.transport_for(used)
     sizes = [array.size] * members.size()
-    return _run(members.call(name, array.shape, array.dtype), async_op,
+    call, transport = members.begin(used, name, array.shape, array.dtype)
+    return _run(call, async_op,
                 lambda blocking: transport.all_gather(written, used, sizes, blocking),
                 _back(out, written, output_tensor, name), (output_tensor,))
 
@@ -352,8 +355,8 @@ def _reduce_scatter(name: str, members: ProcessGroup, output: Tensor, given: Any
         finish = [lambda: _copy(written, part), *finish]
     if op is ReduceOp.AVG:
         finish = [_averaged(part, members.size()), *finish]
-    transport = members.transport_for(used)
-    return _run(members.call(name, sizes, output._array.dtype, op.name), async_op,
+    call, transport = members.begin(used, name, tuple(sizes), output._array.dtype, op.name)
+    return _run(call, async_op,
                 lambda blocking: transport.reduce_scatter(part, used, by, sizes, blocking),
                 finish, (output,))
 
@@ -376,8 +379,8 @@ def scatter(tensor: Tensor, scatter_list: list[Tensor] | None = None, src: int |
     given = _parts("scatter", members, root, scatter_list, tensor, "scatter_list")
     joined = _joined(members, given) if given is not None else None
     written = _writable(members, array)
-    transport = members.transport_for(written)
-    return _run(members.call("scatter", array.shape, array.dtype, f"from {root}"), async_op,
+    call, transport = members.begin(written, "scatter", array.shape, array.dtype, f"from {root}")
+    return _run(call, async_op,
                 lambda blocking: transport.scatter(written, joined, root, blocking),
                 _back(array, written, tensor, "scatter"), (tensor,))
 
@@ -404,8 +407,8 @@ def gather(tensor: Tensor, gather_list: list[Tensor] | None = None, dst: int | N
         joined = array_module(used).empty(array.size * members.size(), used.dtype)
         _noted(taken, "gather")
         finish = [lambda: _apart(joined, taken)]
-    transport = members.transport_for(used)
-    return _run(members.call("gather", array.shape, array.dtype, f"to {root}"), async_op,
+    call, transport = members.begin(used, "gather", array.shape, array.dtype, f"to {root}")
+    return _run(call, async_op,
                 lambda blocking: transport.gather(joined, used, root, blocking), finish,
                 taken or ())
 
@@ -449,8 +452,8 @@ def all_to_all(output_tensor_list: list[Tensor], input_tensor_list: list[Tensor]
     out_sizes = [t._array.size for t in output_tensor_list]
     received = array_module(joined).empty(sum(out_sizes), joined.dtype)
     _noted(output_tensor_list, "all_to_all")
-    transport = members.transport_for(joined)
-    return _run(members.call("all_to_all", joined.dtype), async_op,
+    call, transport = members.begin(joined, "all_to_all", joined.dtype)
+    return _run(call, async_op,
                 lambda blocking: transport.all_to_all(received, joined, out_sizes, sizes, blocking),
                 [lambda: _apart(received, output_tensor_list)], output_tensor_list)
 
@@ -477,8 +480,8 @@ def all_to_all_single(output: Tensor, input: Tensor, output_split_sizes: list[in
     sizes = _splits(name, array, input_split_sizes, members.size())
     out_sizes = _splits(name, out, output_split_sizes, members.size())
     used, written = _readable(members, array), _writable(members, out)
-    transport = members.transport_for(used)
-    return _run(members.call(name, array.dtype), async_op,
+    call, transport = members.begin(used, name, array.dtype)
+    return _run(call, async_op,
                 lambda blocking: transport.all_to_all(written, used, out_sizes, sizes, blocking),
                 _back(out, written, output, name), (output,))
 
@@ -507,7 +510,8 @@ def barrier(group: Group = None, async_op: bool = False, device_ids: object = No
         return None
     if members.backend == "nccl":
         synchronize()
-    return _run(members.call("barrier"), async_op, members.transport.barrier, (), ())
+    call, transport = members.begin(None, "barrier")
+    return _run(call, async_op, transport.barrier, (), ())
 
 
 def monitored_barrier(group: Group = None, timeout: datetime.timedelta | None = None,
@@ -516,10 +520,10 @@ def monitored_barrier(group: Group = None, timeout: datetime.timedelta | None = 
     members = resolve("monitored_barrier", group)
     if members is None:
         return
-    call = members.call("monitored_barrier")
+    call, transport = members.begin(None, "monitored_barrier")
     if timeout is not None:
         call = call._replace(timeout=timeout.total_seconds())
-    _run(call, False, members.transport.barrier, (), ())
+    _run(call, False, transport.barrier, (), ())
 
 
 # ---------------------------------------------------------------- between two ranks
@@ -551,9 +555,11 @@ def _send(name: str, tensor: Tensor, dst: int | None, group: Group, tag: int,
     _check_peer(name, members, peer, tag)
     array = _array(name, tensor)
     used = _readable(members, array)
-    transport = members.transport_for(used)
+    transport = members.transport if members.on_mpi(used) else members.on_gpus()
     call = members.transfer(peer, name, array.shape, array.dtype, f"to {members.ranks[peer]}")
-    return _run(call, async_op, lambda blocking: transport.send(used, peer, tag, blocking), (),
+    return _run(call, async_op,
+                lambda blocking: transport.send(used, peer, tag, blocking),
+                (),
                 (tensor,))
 
 
@@ -573,7 +579,7 @@ def irecv(tensor: Tensor, src: int | None = None, group: Group = None, tag: int 
         _check_peer("irecv", members, peer, tag)
     array = _array("irecv", tensor)
     used = _writable(members, array)
-    transport = members.transport_for(used)
+    transport = members.transport if members.on_mpi(used) else members.on_gpus()
     source = "any" if peer is None else members.ranks[peer]
     call = members.transfer(peer, "recv", array.shape, array.dtype, f"from {source}")
     status = mpi.library().Status()

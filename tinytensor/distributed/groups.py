@@ -16,24 +16,30 @@ from .monitor import Call
 
 BACKENDS = ("gloo", "mpi", "nccl")
 TIMEOUT = datetime.timedelta(minutes=30)
-# Programs written for PyTorch ask for more thorough checks with the second variable.
-DEBUG = ("TINYTENSOR_DISTRIBUTED_DEBUG", "TORCH_DISTRIBUTED_DEBUG")
+COMMUNICATORS = 128  # of one group; MPICH has 2,000 of a process
 
 
 class ProcessGroup:
-    """Some of the ranks, with a communicator of their own; `new_group` makes them.
+    """Some of the ranks, with communicators of their own; `new_group` makes them.
 
     ranks     their numbers among all ranks, in the order of their numbers in the group
     backend   "gloo", "mpi" or "nccl", as it was asked for
+    verified  for each collective, with its shape and dtype, a communicator of its own
+
+    If ranks call different collectives, MPI may give wrong numbers, or end the program without a
+    word about the reason. So the first call with a shape is compared among the ranks, and gets a
+    communicator of its own. Later calls need no check: different calls never meet, and the
+    monitor finds the ranks waiting.
     """
 
     def __init__(self, comm: Any, ranks: Sequence[int], backend: str, name: str, timeout: float):
         self.comm, self.ranks, self.backend = comm, tuple(ranks), backend
         self.name, self.timeout = name, timeout
+        self.duplicates = 0
         self.transport = mpi.MPITransport(comm)
-        self.count = 0  # of collectives so far
-        self.checked = any(os.environ.get(v, "").upper() == "DETAIL" for v in DEBUG)
-        self._nccl: nccl.NCCLTransport | None = None
+        self.checks = comm.Dup() if comm.size > 1 else comm
+        self.verified: dict[tuple[Any, ...], mpi.MPITransport] = {}
+        self._gpu: nccl.NCCLTransport | None = None
 
     def rank(self) -> int:
         """The number of this process in the group."""
@@ -43,41 +49,59 @@ class ProcessGroup:
         """The number of processes in the group."""
         return int(self.comm.size)
 
-    def transport_for(self, array: Any) -> Any:
-        """What moves an array: NCCL for arrays on a GPU with the backend "nccl", otherwise MPI."""
-        if self.backend != "nccl" or nccl.on_host(array):
-            return self.transport
-        if self._nccl is None:
-            self._nccl = nccl.NCCLTransport(self.comm)
-        return self._nccl
+    def on_mpi(self, array: Any) -> bool:
+        """Whether MPI moves an array: with the backend "nccl", those in the CPU's memory."""
+        return self.backend != "nccl" or nccl.on_host(array)
+
+    def on_gpus(self) -> nccl.NCCLTransport:
+        """NCCL's communicator of this group, made in the first call on all ranks."""
+        if self._gpu is None:
+            self._gpu = nccl.NCCLTransport(self.comm)
+        return self._gpu
 
     def duplicate(self) -> ProcessGroup:
         """The same ranks with another communicator, whose collectives are in an order of their
         own. All ranks of the group must call it."""
-        return ProcessGroup(self.comm.Dup(), self.ranks, self.backend, f"{self.name}'",
-                            self.timeout)
+        self.duplicates += 1
+        return ProcessGroup(self.comm.Dup(), self.ranks, self.backend,
+                            f"{self.name}.{self.duplicates}", self.timeout)
 
     # ------------------------------------------------------------ calls, for the monitor
 
-    def call(self, *what: Any) -> Call:
-        """Numbers a collective and remembers it; with the debug level DETAIL, compares it.
+    def begin(self, array: Any, *what: Any) -> tuple[Call, Any]:
+        """Numbers a collective, remembers it, and gives the transport for it.
 
         Raises:
-            RuntimeError: the level is DETAIL, and another rank calls something else.
+            RuntimeError: another rank calls something else.
         """
-        call = Call(self.name, self.count, what, self.ranks, self.timeout)
-        self.count += 1
+        call = self.note(*what)
+        transport = self.verified.get(what) or self._verify(call)
+        return call, transport if array is None or self.on_mpi(array) else self.on_gpus()
+
+    def note(self, *what: Any) -> Call:
+        """Numbers a collective and remembers it."""
+        counts = monitor.watcher.counts
+        number = counts.get(self.name, 0)
+        call = Call(self.name, number, what, self.ranks, self.timeout)
+        counts[self.name] = number + 1
         monitor.watcher.history.append(call)
-        if self.checked and self.size() > 1:
-            with monitor.watcher.inside(call):
-                calls = self.comm.allgather(call.text())
-            for rank, other in zip(self.ranks, calls, strict=True):
-                if other != calls[0]:
-                    raise RuntimeError(
-                        f"collective number {call.number} of group {self.name}: rank "
-                        f"{self.ranks[0]} called {calls[0]}, rank {rank} called {other}; all "
-                        "ranks must call the same, with the same shapes and dtypes")
         return call
+
+    def _verify(self, call: Call) -> mpi.MPITransport:
+        """Compares a collective with those of the other ranks, and makes its communicator."""
+        if self.size() == 1:
+            return self.transport
+        with monitor.watcher.inside(call):
+            texts = self.checks.allgather(call.text())
+            if len(set(texts)) == 1 and len(self.verified) < COMMUNICATORS:
+                self.verified[call.what] = mpi.MPITransport(self.comm.Dup())
+        for rank, text in zip(self.ranks, texts, strict=True):
+            if text != texts[0]:
+                raise RuntimeError(
+                    f"{call.text()}: the ranks have called different collectives: rank "
+                    f"{self.ranks[0]} {texts[0]}, rank {rank} {text}. All ranks of a group must "
+                    "call the same in the same order, with the same shapes and dtypes")
+        return self.verified.get(call.what, self.transport)
 
     def transfer(self, peer: int | None, *what: Any) -> Call:
         """A call between this rank and a rank of the group, or any for None."""
@@ -280,7 +304,11 @@ def destroy_process_group(group: Group = None) -> None:
     ended = resolve("destroy_process_group", group)
     if ended is None:
         return
-    ended.transport.comm.Free()
+    for transport in ended.verified.values():
+        transport.comm.Free()
+    if ended.checks is not ended.comm:
+        ended.checks.Free()
+    ended.comm.Free()
     if ended is _World.group:
         _World.group = None
 

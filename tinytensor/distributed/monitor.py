@@ -1,11 +1,11 @@
 """The monitor: if one rank fails, all end, and the user reads the first cause.
 
 MPI itself does not notice that a rank raised, left early, hangs, or takes part in another
-collective: the others wait for ever. So each rank has a thread, the watcher, with a TCP connection
-to one Hub, which runs in rank 0 or in the program that started the ranks (`run.py`). Nothing is
-sent while all goes well. A watcher tells the Hub
+collective: the others wait for ever. So each rank has a Watcher, whose threads have a TCP
+connection to one Hub, which runs in rank 0 or in the program that started the ranks (`run.py`).
+Nothing is sent while all goes well. A Watcher tells the Hub
 
-    waiting   that its rank has been in one collective for a while, and which
+    waiting   that its rank has been in one collective for a while, and which came before
     raised    that its rank ends with an exception, and the traceback
     left      that its rank has come to the end of the program
 
@@ -64,14 +64,28 @@ class Call(NamedTuple):
         return [self.group, self.number, self.text(), self.members, self.timeout]
 
 
-class Told(NamedTuple):
-    """A Call as the Hub knows it."""
+class Waiting(NamedTuple):
+    """What the Hub knows of a rank that waits: its Call, as `Call.message` tells it, and
+
+    place     file and line of its program
+    since     when it began to wait
+    past      its last collectives: the text of each by [group, number]
+    counts    how many collectives of each group it has begun
+    """
 
     group: str
     number: int | None
     what: str
     members: list[int]
     timeout: float
+    place: str
+    since: float
+    past: dict[tuple[str, int], str]
+    counts: dict[str, int]
+
+    def lacks(self, other: Waiting) -> bool:
+        """Whether this rank waits for a collective that the other has not begun."""
+        return self.number is not None and other.counts.get(self.group, 0) <= self.number
 
 
 def _line(message: dict[str, Any]) -> bytes:
@@ -121,7 +135,7 @@ class Hub:
         self.selector.register(self.listener, selectors.EVENT_READ)
         self.peers: dict[int, _Peer] = {}
         self.names: dict[int, str] = {}  # "rank 1 (host, process 123)"
-        self.waiting: dict[int, tuple[Told, str, float]] = {}  # the call, its place, since when
+        self.waiting: dict[int, Waiting] = {}
         self.left: set[int] = set()
         self.done = threading.Event()  # all have left, or the first cause is printed
         self.succeeded = False
@@ -166,7 +180,7 @@ class Hub:
             if "waiting" in message:
                 self._note_waiting(rank, message)
             elif "raised" in message:
-                self._ask_for_the_same(rank, message)
+                self.fail(f"{self.names[rank]} raised\n{message['raised'].rstrip()}")
             elif "answer" in message:
                 if self.answers is not None:
                     self.answers[rank] = message["answer"]
@@ -184,8 +198,9 @@ class Hub:
         if message["waiting"] is None:
             self.waiting.pop(rank, None)
             return
-        call = Told(*message["waiting"])
-        self.waiting[rank] = (call, message["place"], time.monotonic() - message["seconds"])
+        self.waiting[rank] = Waiting(
+            *message["waiting"], message["place"], time.monotonic() - message["seconds"],
+            {(group, number): text for group, number, text in message["past"]}, message["counts"])
 
     # ------------------------------------------------------------ decisions
 
@@ -202,33 +217,51 @@ class Hub:
                 peer.send(all_left=True)
             self.succeeded = True
             self.done.set()
-        for rank, (call, place, since) in sorted(self.waiting.items()):
+        for rank, call in sorted(self.waiting.items()):
             absent = self.left.intersection(call.members)
             if absent:
                 self.fail(f"{self._waits(rank)}, but {_ranks(absent)} has left: its program has "
                           "ended. Did the ranks take different numbers of steps? "
                           "DistributedSampler gives all ranks the same number of batches, and "
                           "model.join() lets the others go on")
-                return
-            for other, (theirs, _, _) in self.waiting.items():
-                if (theirs.group, theirs.number) == (call.group, call.number) \
-                        and call.number is not None and theirs.what != call.what:
-                    self.fail(f"{self._waits(rank)},\n{self._waits(other)}: all ranks must call "
-                              "the same collectives in the same order, with the same shapes and "
-                              "dtypes")
-                    return
-            if time.monotonic() - since > call.timeout:
+            elif differing := self._differing(rank):
+                self.fail(f"{self._waits(rank)}{differing}.\nAll ranks must call the same "
+                          "collectives in the same order, with the same shapes and dtypes")
+            elif time.monotonic() - call.since > call.timeout:
                 late = [r for r in call.members if r not in self.waiting]
-                self._ask(late, {"where": True}, PATIENCE, lambda answers, rank=rank, late=late:
+                self._ask(late, lambda answers, rank=rank, late=late:
                           self._give_up(rank, late, answers))
-                return
+            else:
+                continue
+            return
+
+    def _differing(self, rank: int) -> str:
+        """What another rank called in place of the collective that this one waits in, or a circle
+        of ranks that wait for each other; "" if there is neither."""
+        call = self.waiting[rank]
+        if call.number is None:
+            return ""
+        for other, theirs in self.waiting.items():
+            text = theirs.past.get((call.group, call.number), call.what)
+            if other in call.members and text != call.what:
+                return f",\nwhere {self.names[other]} called {text}.\n{self._waits(other)}"
+        circle = [rank]
+        while (last := circle[-1]) not in circle[:-1]:
+            current = self.waiting[last]
+            blocked = [r for r in current.members
+                       if r in self.waiting and current.lacks(self.waiting[r])]
+            if not blocked:
+                return ""
+            circle.append(blocked[0])
+        return ",\nbut the ranks wait for each other:\n" + "\n".join(
+            self._waits(r) for r in dict.fromkeys(circle[1:]))
 
     def _give_up(self, rank: int, late: list[int], answers: dict[int, str | None]) -> None:
         if rank not in self.waiting:  # it has gone on meanwhile
             return
-        call, _, since = self.waiting[rank]
-        text = (f"{self._waits(rank)}, for {time.monotonic() - since:.1f} seconds; the timeout is "
-                f"{call.timeout:g} seconds")
+        call = self.waiting[rank]
+        text = (f"{self._waits(rank)}, for {time.monotonic() - call.since:.1f} seconds; the "
+                f"timeout is {call.timeout:g} seconds")
         for r in late:
             stack = answers.get(r)
             text += f".\n{self.names[r]} has not come to it; " + (
@@ -239,32 +272,17 @@ class Hub:
         self.fail(text)
 
     def _waits(self, rank: int) -> str:
-        call, place, _ = self.waiting[rank]
-        return f"{self.names[rank]} waits in {_described(call)} at {place}"
+        call = self.waiting[rank]
+        number = "" if call.number is None else f", number {call.number} of group {call.group}"
+        return f"{self.names[rank]} waits in {call.what}{number}, at {call.place}"
 
-    def _ask(self, ranks: list[int], question: dict[str, Any], seconds: float,
+    def _ask(self, ranks: list[int],
              decide: Callable[[dict[int, str | None]], None]) -> None:
+        """Asks ranks where they are, and calls `decide` with the answers."""
         self.answers, self.asked = {}, ranks
-        self.question = time.monotonic() + seconds, decide
+        self.question = time.monotonic() + PATIENCE, decide
         for rank in ranks:
-            self.peers[rank].send(**question)
-
-    def _ask_for_the_same(self, rank: int, message: dict[str, Any]) -> None:
-        """Prints the traceback of a rank; if MPI raised, also what the others called there."""
-        text = f"{self.names[rank]} raised\n{message['raised'].rstrip()}"
-        if message.get("call") is None or self.question is not None:
-            self.fail(text)
-            return
-        call = Told(*message["call"])
-
-        def decide(answers: dict[int, str | None]) -> None:
-            others = [f"{self.names[r]} called {what}" for r, what in sorted(answers.items())
-                      if what and what != call.what]
-            self.fail("\n".join([text, *([f"It called {call.what}, number {call.number} of its "
-                                          "group, where", *others] if others else [])]))
-
-        self._ask([r for r in self.peers if r != rank], {"past": [call.group, call.number]}, 1.0,
-                  decide)
+            self.peers[rank].send(where=True)
 
     def fail(self, text: str) -> None:
         """Prints the first cause and has all ranks end. Later causes are ignored."""
@@ -280,11 +298,6 @@ class Hub:
         self.ended()
 
 
-def _described(call: Told) -> str:
-    number = "" if call.number is None else f", number {call.number} of group {call.group}"
-    return f"{call.what}{number}"
-
-
 def _ranks(ranks: set[int]) -> str:
     return "rank " + ", ".join(map(str, sorted(ranks)))
 
@@ -297,11 +310,13 @@ class Watcher:
 
     call      the collective that the rank waits for now, or None
     history   the last collectives
+    counts    how many collectives of each group have begun
     """
 
     def __init__(self) -> None:
         self.call: Call | None = None
         self.history: collections.deque[Call] = collections.deque(maxlen=HISTORY)
+        self.counts: dict[str, int] = {}
         self.peer: _Peer | None = None
         self.main = threading.main_thread().ident
         self.hub: Hub | None = None
@@ -349,8 +364,10 @@ class Watcher:
                     self.peer.send(waiting=None)
                 seen, since, told = call, time.monotonic(), False
             elif call is not None and not told and self.peer:
-                self.peer.send(waiting=call.message(), place=self._place(),
-                               seconds=time.monotonic() - since)
+                self.peer.send(
+                    waiting=call.message(), place=self._place(), seconds=time.monotonic() - since,
+                    past=[(c.group, c.number, c.text()) for c in tuple(self.history)],
+                    counts=self.counts)
                 told = True
             time.sleep(TICK)
 
@@ -367,10 +384,6 @@ class Watcher:
                     return
                 elif "where" in message:
                     peer.send(answer=self._stack())
-                elif "past" in message:
-                    group, number = message["past"]
-                    peer.send(answer=next((c.text() for c in reversed(self.history)
-                                           if (c.group, c.number) == (group, number)), None))
             if messages is None:
                 if not self.gone.is_set() and os.getpid() == self.pid:
                     # The process with the Hub has gone. A hub in the launcher outlives the ranks.
@@ -381,8 +394,13 @@ class Watcher:
                 return
 
     def _stack(self) -> str:
+        """Where the main thread is, without what has started the program."""
         frame = sys._current_frames().get(self.main or 0)
-        return "".join(traceback.format_stack(frame)).rstrip() if frame else ""
+        lines = traceback.extract_stack(frame) if frame else []
+        while lines and (lines[0].filename.startswith(os.path.join(PACKAGE, "distributed"))
+                         or "runpy" in lines[0].filename):
+            lines.pop(0)
+        return "".join(traceback.format_list(lines)).rstrip()
 
     def _place(self) -> str:
         """File and line of the program, outside of this package, that the main thread is at."""
@@ -402,9 +420,8 @@ class Watcher:
     def raised(self, error: BaseException) -> None:
         """Tells the Hub of the exception that ends this rank, and ends it."""
         text = "".join(traceback.format_exception(error))
-        call = getattr(error, "mpi_call", None)
         assert self.peer is not None
-        self.peer.send(raised=text, call=call and call.message())
+        self.peer.send(raised=text)
         # The Hub prints and answers `end`. If it cannot, this rank prints itself.
         time.sleep(PATIENCE)
         with contextlib.suppress(OSError):

@@ -24,7 +24,7 @@ def _imported() -> tuple[Any, str]:
     """The module `mpi4py.MPI`, whose import starts MPI; or None, and what is missing."""
     _yield_when_idle()
     try:
-        from mpi4py import MPI  # noqa: N811
+        from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         return None, f"{type(error).__name__}: {error}"
     return MPI, ""

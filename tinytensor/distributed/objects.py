@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from typing import Any
 
 from . import mpi
@@ -12,13 +11,13 @@ from .monitor import watcher
 from .work import failed
 
 
-def _run(members: ProcessGroup, name: str, function: Callable[..., Any], *args: Any,
-         root: int | None = None) -> Any:
+def _run(members: ProcessGroup, name: str, method: str, *args: Any, root: int | None = None,
+         ) -> Any:
     options = {} if root is None else {"root": root}
-    call = members.call(name, *([f"root {root}"] if options else []))
+    call, transport = members.begin(None, name, *([f"root {root}"] if options else []))
     try:
         with watcher.inside(call):
-            return function(*args, **options)
+            return getattr(transport.comm, method)(*args, **options)
     except mpi.library().Exception as error:
         raise failed(call, error) from error
 
@@ -35,7 +34,7 @@ def all_gather_object(object_list: list[Any], obj: Any, group: Group = None) -> 
         return
     _check_list("all_gather_object", object_list, members)
     pickle.dumps(obj)  # raises before a collective has begun
-    object_list[:] = _run(members, "all_gather_object", members.comm.allgather, obj)
+    object_list[:] = _run(members, "all_gather_object", "allgather", obj)
 
 
 def gather_object(obj: Any, object_gather_list: list[Any] | None = None, dst: int | None = None,
@@ -53,7 +52,7 @@ def gather_object(obj: Any, object_gather_list: list[Any] | None = None, dst: in
     if members.rank() == root:
         _check_list("gather_object", object_gather_list, members)
     pickle.dumps(obj)
-    objects = _run(members, "gather_object", members.comm.gather, obj, root=root)
+    objects = _run(members, "gather_object", "gather", obj, root=root)
     if object_gather_list is not None and objects is not None:
         object_gather_list[:] = objects
 
@@ -72,7 +71,7 @@ def broadcast_object_list(object_list: list[Any], src: int | None = None, group:
     root = member("broadcast_object_list", members, src, group_src, 0)
     if members.rank() == root:
         pickle.dumps(object_list)
-    objects = _run(members, "broadcast_object_list", members.comm.bcast, list(object_list),
+    objects = _run(members, "broadcast_object_list", "bcast", list(object_list),
                    root=root)
     if len(objects) != len(object_list):
         raise ValueError(f"broadcast_object_list: the list has {len(object_list)} places, that of "
@@ -99,7 +98,7 @@ def scatter_object_list(scatter_object_output_list: list[Any],
         _check_list("scatter_object_list", scatter_object_input_list, members)
         pickle.dumps(scatter_object_input_list)
     scatter_object_output_list[0] = _run(
-        members, "scatter_object_list", members.comm.scatter, scatter_object_input_list, root=root)
+        members, "scatter_object_list", "scatter", scatter_object_input_list, root=root)
 
 
 def send_object_list(object_list: list[Any], dst: int | None = None, group: Group = None,

@@ -41,6 +41,7 @@ def main() -> None:
             runpy.run_path(sys.argv[0], run_name="__main__")
     except SystemExit as stop:
         if stop.code not in (None, 0) and monitor.watcher.peer is not None:
+            stop.__traceback__ = _of_program(stop.__traceback__)
             monitor.watcher.raised(stop)
         raise
     except BaseException as error:

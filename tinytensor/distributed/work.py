@@ -18,11 +18,7 @@ class CollectiveError(RuntimeError):
 
 def failed(call: Call, error: Exception) -> CollectiveError:
     """The error of a transport, with the collective that it failed in."""
-    raised = CollectiveError(
-        f"{call.text()}: the transport failed: {error}. Do all ranks call the same collectives, "
-        "with the same shapes and dtypes?")
-    raised.mpi_call = call  # type: ignore[attr-defined] # the monitor compares it
-    return raised
+    return CollectiveError(f"{call.text()}: the transport failed: {error}")
 
 
 class Work:
