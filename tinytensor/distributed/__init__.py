@@ -25,6 +25,7 @@ from .collectives import (
     P2POp,
     all_gather,
     all_gather_into_tensor,
+    all_gather_single,
     all_reduce,
     all_to_all,
     all_to_all_single,
@@ -38,6 +39,7 @@ from .collectives import (
     recv,
     reduce,
     reduce_scatter,
+    reduce_scatter_single,
     reduce_scatter_tensor,
     scatter,
     send,
@@ -45,6 +47,7 @@ from .collectives import (
 from .groups import (
     GroupMember,
     ProcessGroup,
+    default_pg_timeout,
     destroy_process_group,
     get_backend,
     get_global_rank,
@@ -56,12 +59,14 @@ from .groups import (
     group,
     init_process_group,
     is_available,
+    is_backend_available,
     is_gloo_available,
     is_initialized,
     is_mpi_available,
     is_nccl_available,
     is_torchelastic_launched,
     new_group,
+    new_subgroups,
 )
 from .objects import (
     all_gather_object,
@@ -75,15 +80,16 @@ from .operations import ReduceOp
 from .work import Work
 
 __all__ = [
-    "init_process_group", "destroy_process_group", "new_group", "is_available", "is_initialized",
-    "is_gloo_available", "is_mpi_available", "is_nccl_available", "is_torchelastic_launched",
-    "get_rank", "get_world_size", "get_node_local_rank", "get_backend", "get_process_group_ranks",
-    "get_group_rank", "get_global_rank", "ProcessGroup", "GroupMember", "group", "ReduceOp",
+    "init_process_group", "destroy_process_group", "new_group", "new_subgroups", "is_available",
+    "is_initialized", "is_backend_available", "is_gloo_available", "is_mpi_available",
+    "is_nccl_available", "is_torchelastic_launched", "get_rank", "get_world_size",
+    "get_node_local_rank", "get_backend", "get_process_group_ranks", "get_group_rank",
+    "get_global_rank", "default_pg_timeout", "ProcessGroup", "GroupMember", "group", "ReduceOp",
     "Work", "all_reduce", "reduce", "broadcast", "all_gather", "all_gather_into_tensor",
-    "reduce_scatter", "reduce_scatter_tensor", "scatter", "gather", "all_to_all",
-    "all_to_all_single", "barrier", "monitored_barrier", "send", "recv", "isend", "irecv", "P2POp",
-    "batch_isend_irecv", "all_gather_object", "gather_object", "broadcast_object_list",
-    "scatter_object_list", "send_object_list", "recv_object_list",
+    "all_gather_single", "reduce_scatter", "reduce_scatter_tensor", "reduce_scatter_single",
+    "scatter", "gather", "all_to_all", "all_to_all_single", "barrier", "monitored_barrier", "send",
+    "recv", "isend", "irecv", "P2POp", "batch_isend_irecv", "all_gather_object", "gather_object",
+    "broadcast_object_list", "scatter_object_list", "send_object_list", "recv_object_list",
 ]
 
 

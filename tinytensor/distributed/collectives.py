@@ -290,6 +290,9 @@ def all_gather_into_tensor(output_tensor: Tensor, input_tensor: Tensor, group: G
                 _back(out, written, output_tensor, name), (output_tensor,))
 
 
+all_gather_single = all_gather_into_tensor  # PyTorch's new name
+
+
 def _check_parts(name: str, whole: Tensor, part: Tensor, count: int) -> None:
     if whole.dtype is not part.dtype:
         raise TypeError(f"{name}: the output is {whole.dtype}, the input {part.dtype}, or the "
@@ -341,6 +344,9 @@ def reduce_scatter_tensor(output: Tensor, input: Tensor, op: ReduceOp = ReduceOp
     sizes = [output._array.size] * members.size()
     return _reduce_scatter("reduce_scatter_tensor", members, output,
                            _readable(members, array).reshape(-1), sizes, op, async_op)
+
+
+reduce_scatter_single = reduce_scatter_tensor  # PyTorch's new name
 
 
 def _reduce_scatter(name: str, members: ProcessGroup, output: Tensor, given: Any,

@@ -15,7 +15,7 @@ from . import monitor, mpi, nccl
 from .monitor import Call
 
 BACKENDS = ("gloo", "mpi", "nccl")
-TIMEOUT = datetime.timedelta(minutes=30)
+default_pg_timeout = datetime.timedelta(minutes=30)
 COMMUNICATORS = 128  # of one group; MPICH has 2,000 of a process
 
 
@@ -195,6 +195,12 @@ def is_initialized() -> bool:
     return _World.group is not None
 
 
+def is_backend_available(backend: str) -> bool:
+    """Whether a group of this backend can be made."""
+    return {"gloo": is_gloo_available, "mpi": is_mpi_available,
+            "nccl": is_nccl_available}.get(backend.lower(), lambda: False)()
+
+
 def is_torchelastic_launched() -> bool:
     """False: failed ranks are not started again."""
     return False
@@ -244,7 +250,7 @@ def init_process_group(backend: str | None = None, init_method: str | None = Non
     if cuda_is_available() and chosen == "nccl" and device_id is None:
         set_device(local.rank % device_count())
     local.Free()
-    seconds = (TIMEOUT if timeout is None else timeout).total_seconds()
+    seconds = (default_pg_timeout if timeout is None else timeout).total_seconds()
     _World.group = ProcessGroup(comm.Dup(), range(comm.size), chosen, "world", seconds)
 
 
@@ -340,6 +346,31 @@ def new_group(ranks: Sequence[int] | None = None, timeout: datetime.timedelta | 
     seconds = parent.timeout if timeout is None else timeout.total_seconds()
     return ProcessGroup(comm, chosen, parent.backend if backend is None else _backend(backend),
                         f"{_World.groups} {chosen}", seconds)
+
+
+def new_subgroups(group_size: int | None = None, group: Group = None,
+                  timeout: datetime.timedelta | None = None, backend: str | None = None,
+                  pg_options: object = None, group_desc: str | None = None,
+                  ) -> tuple[ProcessGroup, list[ProcessGroup | NonMember]]:
+    """Divides all ranks into groups of `group_size` neighbours; returns the own one, and all.
+
+    By default those of one machine. Other groups than that of all ranks are not divided.
+
+    Raises:
+        ValueError: the number of ranks is not a multiple of `group_size`; another `group`.
+    """
+    parent = world("new_subgroups")
+    if group not in (None, parent):
+        raise ValueError("new_subgroups: only the group of all ranks can be divided")
+    size = int(os.environ["LOCAL_WORLD_SIZE"]) if group_size is None else group_size
+    if size < 1 or parent.size() % size:
+        raise ValueError(f"new_subgroups: {parent.size()} ranks cannot be divided into groups of "
+                         f"{size}")
+    made = [new_group(range(start, start + size), timeout, backend)
+            for start in range(0, parent.size(), size)]
+    own = made[parent.rank() // size]
+    assert isinstance(own, ProcessGroup)
+    return own, made
 
 
 # ---------------------------------------------------------------- who is who
