@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ import tinytensor as tt  # noqa: E402
 import tinytensor.distributed as dist  # noqa: E402
 from tinytensor import nn, optim  # noqa: E402
 from tinytensor.nn.parallel import DistributedDataParallel  # noqa: E402
+from tinytensor.utils import resume  # noqa: E402
+from tinytensor.utils.data import DataLoader, DistributedSampler, TensorDataset  # noqa: E402
 
 CHECKS: dict[int, list[Callable[[], None]]] = {2: [], 3: []}
 with warnings.catch_warnings():
@@ -568,7 +570,183 @@ def state_dicts_have_the_inner_names() -> None:
     within = nn.ModuleDict({"net": model})
     assert "net.0.weight" in within.state_dict()
     within.load_state_dict(within.state_dict())
-    assert [name for name, _ in model.named_parameters()][0] == "module.0.weight"
+    assert next(name for name, _ in model.named_parameters()) == "module.0.weight"
+
+
+@on(2, 3)
+def synchronized_batch_norm_equals_that_of_the_whole_batch() -> None:
+    sizes = [[5, 7], [3, 8, 1]][world() - 2]  # batches may differ in size
+    start = sum(sizes[:rank()])
+    x, y = batch(tt, 12, tt.float64)
+    mine = slice(start, start + sizes[rank()])
+    for momentum in (0.1, None):
+        alone = network(tt).double()
+        alone[1].momentum = momentum
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(network(tt).double())
+        assert isinstance(model[1], nn.SyncBatchNorm) and model[1].weight is not alone[1].weight
+        model[1].momentum = momentum
+        model = DistributedDataParallel(model, bucket_cap_mb=0.001)
+        for _ in range(2):
+            alone.zero_grad()
+            model.zero_grad()
+            loss = nn.functional.cross_entropy(alone(x), y, reduction="sum")
+            loss.backward()
+            part = nn.functional.cross_entropy(model(x[mine]), y[mine], reduction="sum")
+            (part * world()).backward()  # the mean of the gradients is that of the sum
+            dist.all_reduce(whole := part.detach())
+            numpy.testing.assert_allclose(whole.item(), loss.item(), 1e-12)
+        for p, q in zip(alone.parameters(), model.parameters(), strict=True):
+            numpy.testing.assert_allclose(q.grad.numpy(), p.grad.numpy(), 1e-9, 1e-10)
+        for p, q in zip(alone.buffers(), model.buffers(), strict=True):
+            numpy.testing.assert_allclose(q.numpy(), p.numpy(), 1e-12)
+        numpy.testing.assert_allclose(model.eval()(x).detach().numpy(),
+                                      alone.eval()(x).detach().numpy(), 1e-9, 1e-10)
+    layer, plain = nn.SyncBatchNorm(3).double(), nn.BatchNorm1d(3).double()
+    inputs = tt.tensor(numpy.random.default_rng(0).normal(size=(2 * world(), 3)))
+    total = 0.0
+    for norm, rows in ((layer, inputs[rank()::world()]), (plain, inputs)):
+        leaf = rows.clone().requires_grad_()
+        (first,) = tt.autograd.grad((norm(leaf) ** 3).sum(), leaf, create_graph=True)
+        (second,) = tt.autograd.grad((first ** 2).sum(), leaf)
+        total = second if norm is layer else second[rank()::world()]
+        if norm is layer:
+            mine_second = second
+    numpy.testing.assert_allclose(mine_second.numpy(), total.numpy(), 1e-8, 1e-10)
+    raises(ValueError, "the input must be (N, C, *)", lambda: layer(tt.ones(3)))
+
+
+@on(2, 3)
+def zero_equals_the_whole_optimizer_with_a_part_of_the_state() -> None:
+    for kind, options in ((optim.AdamW, {"lr": 0.01, "amsgrad": True}),
+                          (optim.SGD, {"lr": 0.1, "momentum": 0.9})):
+        runs = []
+        for zero in (False, True):
+            model = DistributedDataParallel(without_batch_norm())
+            decayed = list(model.parameters())
+            groups = [{"params": decayed[:3]}, {"params": decayed[3:], "weight_decay": 0.1}]
+            optimizer = optim.ZeroRedundancyOptimizer(groups, kind, **options) if zero \
+                else kind(groups, **options)
+            schedule = optim.lr_scheduler.StepLR(optimizer, 3, 0.5)
+            scaler = tt.amp.GradScaler()
+            for step in range(8):
+                x, y = batch(tt, 6, tt.float64, step)
+                loss = nn.functional.cross_entropy(model(x[rank()::world()]), y[rank()::world()])
+                optimizer.zero_grad()
+                scaler.scale(loss).backward()
+                scaler.step(optimizer)
+                scaler.update()
+                schedule.step()
+                if step == 4 and zero:  # into another optimizer, by way of rank 0
+                    raises(RuntimeError, "call consolidate_state_dict", optimizer.state_dict)
+                    optimizer.consolidate_state_dict()
+                    sent = [optimizer.state_dict() if rank() == 0 else None]
+                    dist.broadcast_object_list(sent)
+                    optimizer = optim.ZeroRedundancyOptimizer(groups, kind, **options)
+                    optimizer.load_state_dict(sent[0])
+                    schedule.optimizer = optimizer
+            runs.append((model, optimizer))
+        (whole, full), (parts, zero_optimizer) = runs
+        for p, q in zip(whole.parameters(), parts.parameters(), strict=True):
+            numpy.testing.assert_array_equal(p.detach().numpy(), q.detach().numpy())
+        counts: list[Any] = [None] * world()
+        dist.all_gather_object(counts, len(zero_optimizer.state))
+        assert sum(counts) == len(full.state) == 8 and min(counts) > 0, counts
+        zero_optimizer.consolidate_state_dict()
+        if rank() == 0:
+            mine, theirs = zero_optimizer.state_dict(), full.state_dict()
+            assert mine["param_groups"] == theirs["param_groups"]
+            assert mine["state"].keys() == theirs["state"].keys()
+            for number, state in theirs["state"].items():
+                for name, value in state.items():
+                    numpy.testing.assert_array_equal(values(mine["state"][number][name]),
+                                                     values(value))
+    raises(TypeError, "got <class 'tinytensor.optim.lbfgs.LBFGS'>",
+           lambda: optim.ZeroRedundancyOptimizer(groups, optim.LBFGS))
+
+
+# ---------------------------------------------------------------- checkpoints
+
+
+class Run:
+    """A training run that may be saved, with dropout and noise of its own on each rank."""
+
+    def __init__(self, dropout: float) -> None:
+        tt.manual_seed(rank())
+        self.noise = numpy.random.default_rng(rank())
+        x, y = batch(tt, 48, tt.float64)
+        self.sampler = DistributedSampler(range(48), seed=3)
+        self.loader = DataLoader(TensorDataset(x, y), 12 // world(), sampler=self.sampler)
+        model = without_batch_norm()
+        model[5] = nn.Sequential(nn.Tanh(), nn.Dropout(dropout))
+        self.model = DistributedDataParallel(model)
+        self.optimizer = optim.Adam(self.model.parameters(), lr=0.01)
+        self.parts = {"model": self.model, "optimizer": self.optimizer, "loader": self.loader,
+                      "random": resume.RandomState(), "noise": self.noise}
+        self.dropout, self.epoch, self.losses = dropout, 0, []
+        self.running: Iterator[None] | None = None
+
+    def steps(self) -> Iterator[None]:
+        while True:
+            self.sampler.set_epoch(self.epoch)
+            for x, y in self.loader:
+                if self.dropout:
+                    x = x + 0.1 * tt.tensor(self.noise.normal(size=x.shape))
+                loss = nn.functional.cross_entropy(self.model(x), y)
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+                dist.all_reduce(mean := loss.detach(), dist.ReduceOp.AVG)
+                self.losses.append(mean.item())
+                yield
+            self.epoch += 1
+
+    def train(self, batches: int) -> None:
+        self.running = self.running or self.steps()
+        for _ in range(batches):
+            next(self.running)
+
+    def weights(self) -> list[Any]:
+        return [p.detach().numpy().copy() for p in self.model.parameters()]
+
+
+@on(2)
+def a_resumed_run_has_the_same_bits() -> None:
+    whole = Run(0.5)
+    whole.train(6)  # the middle of the second epoch
+    resume.save_checkpoint(file := f"{sys.argv[1]}.dropout", **whole.parts)
+    whole.train(6)
+    again = Run(0.5)
+    resume.load_checkpoint(file, **again.parts)
+    again.epoch = 1
+    again.train(6)
+    assert again.losses == whole.losses[6:]
+    for a, b in zip(again.weights(), whole.weights(), strict=True):
+        numpy.testing.assert_array_equal(a, b)
+    held = tt.load(file)
+    assert len(held["ranks"]) == 1 and "0.weight" in held["model"]
+    plain = Run(0)
+    plain.train(6)
+    resume.save_checkpoint(f"{sys.argv[1]}.plain", **plain.parts)
+    plain.train(6)
+    if rank() == 0:
+        numpy.save(f"{sys.argv[1]}.npy", plain.losses)
+    raises(ValueError, "the name 'ranks' is taken",
+           lambda: resume.save_checkpoint(file, ranks=whole.model))
+    raises(OSError, "ot a directory",
+           lambda: resume.save_checkpoint(f"{sys.argv[1]}/absent/file", model=whole.model))
+
+
+@on(3)
+def a_run_of_two_ranks_is_resumed_by_three() -> None:
+    file = f"{sys.argv[1].removesuffix('3')}2"
+    run = Run(0)
+    resume.load_checkpoint(f"{file}.plain", **run.parts)
+    run.epoch = 1
+    run.train(6)
+    numpy.testing.assert_allclose(run.losses, numpy.load(f"{file}.npy")[6:], 0, 1e-10)
+    drawn: list[Any] = [None] * 3  # the third rank has random numbers of its own
+    dist.all_gather_object(drawn, (tt.rand(1).item(), run.noise.random()))
+    assert len(set(drawn)) == 3
 
 
 def main() -> None:

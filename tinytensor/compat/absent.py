@@ -45,8 +45,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "quantised arithmetic is not for training": ("quantize_per_tensor", "quantization", "ao"),
     "programs are run as they are written, nothing is compiled or traced": (
         "jit", "export", "fx", "_dynamo", "onnx"),
-    "one process, one or no GPU": (
-        "multiprocessing", "futures", "SyncBatchNorm"),
+    "programs are started as several processes, by mpiexec: see tinytensor.distributed": (
+        "multiprocessing", "futures"),
     "function transforms: autograd.functional has jacobian, hessian, vjp, jvp and hvp": (
         "vmap", "func"),
     "results are new Tensors: write x = f(x), or use the in-place form f_": ("out",),

@@ -302,11 +302,9 @@ def _share_cores(local: Any, rank: int) -> None:
 
 
 def destroy_process_group(group: Group = None) -> None:
-    """Ends a group, or with None all of them. The program may go on alone.
-
-    Raises:
-        ValueError: there is no process group.
-    """
+    """Ends a group, or with None all of them, if there are any. The program may go on alone."""
+    if group is None and _World.group is None:
+        return
     ended = resolve("destroy_process_group", group)
     if ended is None:
         return

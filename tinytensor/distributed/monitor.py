@@ -155,6 +155,10 @@ class Hub:
                 self._decide()
         except Exception:  # a fault of the monitor must not end in a program that hangs
             self.fail(f"the monitor of the ranks failed:\n{traceback.format_exc()}")
+        finally:
+            for key in list(self.selector.get_map().values()):
+                key.fileobj.close()  # type: ignore[union-attr]
+            self.selector.close()
 
     def _accept(self) -> None:
         connection, _ = self.listener.accept()
@@ -421,6 +425,8 @@ class Watcher:
         """Tells the Hub of the exception that ends this rank, and ends it."""
         text = "".join(traceback.format_exception(error))
         assert self.peer is not None
+        if hasattr(error, "of_rank"):  # that rank has raised too, and its traceback says more
+            time.sleep(PATIENCE / 3)
         self.peer.send(raised=text)
         # The Hub prints and answers `end`. If it cannot, this rank prints itself.
         time.sleep(PATIENCE)

@@ -50,6 +50,11 @@ def installed() -> bool:
     return importlib.util.find_spec("mpi4py") is not None
 
 
+# For MPICH: a pause after ten polls. For Open MPI: a yield after each.
+YIELD = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "10", "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1",
+         "OMPI_MCA_mpi_yield_when_idle": "1"}
+
+
 def _yield_when_idle() -> None:
     """Lets ranks that wait give their core away, if there are more ranks than cores.
 
@@ -58,8 +63,8 @@ def _yield_when_idle() -> None:
     """
     local = launched()["LOCAL_WORLD_SIZE"]
     if local > (os.cpu_count() or 1):
-        os.environ.setdefault("MPIR_CVAR_POLLS_BEFORE_YIELD", "1")  # MPICH
-        os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")  # Open MPI
+        for name, value in YIELD.items():
+            os.environ.setdefault(name, value)
 
 
 # What launchers say in the environment: Hydra (MPICH, Intel MPI), Open MPI, Slurm.

@@ -85,21 +85,15 @@ def _mpiexec(given: str | None) -> str:
     return found
 
 
-def command(mpiexec: str, count: int, hosts: Sequence[str], program: Sequence[str]) -> list[str]:
-    """The command that starts `count` ranks on each host."""
+def options(mpiexec: str, hosts: Sequence[str], count: int = 1) -> list[str]:
+    """The options of mpiexec for `count` ranks on each host. Open MPI's differ from the others'."""
     version = subprocess.run([mpiexec, "--version"], capture_output=True, text=True).stdout
-    total = str(count * max(1, len(hosts)))
-    options = []
-    if "Open MPI" in version or "open-mpi" in version or "OpenRTE" in version:
-        options += ["--map-by", ":OVERSUBSCRIBE"]  # more ranks than cores are allowed
-        if hasattr(os, "geteuid") and os.geteuid() == 0:
-            options.append("--allow-run-as-root")
-        if hosts:
-            options += ["--host", ",".join(f"{host}:{count}" for host in hosts)]
-    elif hosts:
-        options += ["-hosts", ",".join(hosts), "-ppn", str(count)]
-    return [mpiexec, *options, "-n", total, sys.executable, "-m", "tinytensor.distributed.rank",
-            *program]
+    if "Open MPI" not in version and "OpenRTE" not in version:
+        return ["-hosts", ",".join(hosts), "-ppn", str(count)] if hosts else []
+    chosen = ["--map-by", ":OVERSUBSCRIBE"]  # more ranks than cores are allowed
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        chosen.append("--allow-run-as-root")
+    return chosen + (["--host", ",".join(f"{host}:{count}" for host in hosts)] if hosts else [])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,10 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         count = _count(args.nproc_per_node)
         program = ["-m"] * args.module + [args.program, *args.arguments]
-        line = command(_mpiexec(args.mpiexec), count, hosts, program)
+        mpiexec = _mpiexec(args.mpiexec)
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
     size = count * max(1, len(hosts))
+    line = [mpiexec, *options(mpiexec, hosts, count), "-n", str(size), sys.executable, "-m",
+            "tinytensor.distributed.rank", *program]
     address = socket.gethostbyname(socket.gethostname()) if hosts else "127.0.0.1"
     environment = {**os.environ, "MASTER_ADDR": args.master_addr or address,
                    "MASTER_PORT": args.master_port or "29500"}
