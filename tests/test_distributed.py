@@ -199,7 +199,7 @@ class Ranks:
 
     def close(self) -> None:
         for peer in self.peers:
-            peer.send(left=True)
+            peer.send(left=True, counts={})
             peer.connection.close()
         assert self.hub.done.wait(10)
 

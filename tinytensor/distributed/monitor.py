@@ -19,6 +19,7 @@ from __future__ import annotations
 import atexit
 import collections
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -83,9 +84,14 @@ class Waiting(NamedTuple):
     past: dict[tuple[str, int], str]
     counts: dict[str, int]
 
-    def lacks(self, other: Waiting) -> bool:
-        """Whether this rank waits for a collective that the other has not begun."""
-        return self.number is not None and other.counts.get(self.group, 0) <= self.number
+    def misses(self, counts: dict[str, int]) -> bool:
+        """Whether this rank waits in vain for one with these counts, which begins no more.
+
+        What that rank has begun will end. It may have sent what a transfer waits for.
+        """
+        if self.number is None:
+            return time.monotonic() - self.since > PATIENCE
+        return counts.get(self.group, 0) <= self.number
 
 
 def _line(message: dict[str, Any]) -> bytes:
@@ -136,7 +142,7 @@ class Hub:
         self.peers: dict[int, _Peer] = {}
         self.names: dict[int, str] = {}  # "rank 1 (host, process 123)"
         self.waiting: dict[int, Waiting] = {}
-        self.left: set[int] = set()
+        self.left: dict[int, dict[str, int]] = {}  # with how many collectives each has begun
         self.done = threading.Event()  # all have left, or the first cause is printed
         self.succeeded = False
         self.asked: list[int] = []
@@ -189,7 +195,7 @@ class Hub:
                 if self.answers is not None:
                     self.answers[rank] = message["answer"]
             elif "left" in message:
-                self.left.add(rank)
+                self.left[rank] = message["counts"]
                 self.waiting.pop(rank, None)
         if messages is None:
             self.selector.unregister(self.peers[rank].connection)
@@ -202,9 +208,11 @@ class Hub:
         if message["waiting"] is None:
             self.waiting.pop(rank, None)
             return
+        group, number, what, members, timeout = message["waiting"]
         self.waiting[rank] = Waiting(
-            *message["waiting"], message["place"], time.monotonic() - message["seconds"],
-            {(group, number): text for group, number, text in message["past"]}, message["counts"])
+            group, number, what, members, timeout, message["place"],
+            time.monotonic() - message["seconds"],
+            {(g, n): text for g, n, text in message["past"]}, message["counts"])
 
     # ------------------------------------------------------------ decisions
 
@@ -222,7 +230,7 @@ class Hub:
             self.succeeded = True
             self.done.set()
         for rank, call in sorted(self.waiting.items()):
-            absent = self.left.intersection(call.members)
+            absent = {r for r in call.members if r in self.left and call.misses(self.left[r])}
             if absent:
                 self.fail(f"{self._waits(rank)}, but {_ranks(absent)} has left: its program has "
                           "ended. Did the ranks take different numbers of steps? "
@@ -233,8 +241,7 @@ class Hub:
                           "collectives in the same order, with the same shapes and dtypes")
             elif time.monotonic() - call.since > call.timeout:
                 late = [r for r in call.members if r not in self.waiting]
-                self._ask(late, lambda answers, rank=rank, late=late:
-                          self._give_up(rank, late, answers))
+                self._ask(late, functools.partial(self._give_up, rank, late))
             else:
                 continue
             return
@@ -253,7 +260,8 @@ class Hub:
         while (last := circle[-1]) not in circle[:-1]:
             current = self.waiting[last]
             blocked = [r for r in current.members
-                       if r in self.waiting and current.lacks(self.waiting[r])]
+                       if r in self.waiting and current.number is not None
+                       and current.misses(self.waiting[r].counts)]
             if not blocked:
                 return ""
             circle.append(blocked[0])
@@ -324,6 +332,7 @@ class Watcher:
         self.peer: _Peer | None = None
         self.main = threading.main_thread().ident
         self.hub: Hub | None = None
+        self.comm: Any = None
         self.gone = threading.Event()  # every rank has left
         self.pid = os.getpid()
 
@@ -382,7 +391,8 @@ class Watcher:
             messages = peer.receive()
             for message in messages or ():
                 if "end" in message:
-                    end(message["end"])
+                    if self.hub is None:  # otherwise the hub ends this process, when all know
+                        end(message["end"])
                 elif "all_left" in message:
                     self.gone.set()
                     return
@@ -440,8 +450,15 @@ class Watcher:
         MPI's own end waits for all ranks too, but in native code, where the monitor is dead.
         """
         if self.peer is not None and os.getpid() == self.pid:
-            self.peer.send(left=True)
-            self.gone.wait()
+            self.peer.send(left=True, counts=self.counts)
+            # MPI may have to move data of this rank's last collectives still, and it does so only
+            # in its own calls.
+            request = self.comm.Ibarrier()
+            while not self.gone.wait(0.002):
+                request.Test()
+            request.Wait()
+            if self.hub is not None:
+                self.hub.done.wait()  # until all others know
             self.peer = None
 
     def _forked(self) -> None:
@@ -489,6 +506,7 @@ def start(comm: Any) -> None:
         address = watcher.hub.address
     address = comm.bcast(address)
     problem = None
+    watcher.comm = comm
     try:
         watcher.connect(address, comm.rank)
     except OSError as error:

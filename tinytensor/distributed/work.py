@@ -26,7 +26,8 @@ class Work:
 
     def __init__(self, call: Call, request: Any, finish: Finish = (), result: Sequence[Any] = ()):
         self._call, self._request, self._finish = call, request, finish
-        self._results, self._error = list(result), None
+        self._results = list(result)
+        self._error: CollectiveError | None = None
         self._source: Callable[[], int] | None = None
 
     def wait(self, timeout: datetime.timedelta | None = None) -> bool:
@@ -44,8 +45,8 @@ class Work:
                 else:
                     self._wait_until(time.monotonic() + timeout.total_seconds())
         except TimeoutError:
-            raise RuntimeError(f"{self._call.text()}: it is not done after "
-                               f"{timeout.total_seconds():g} seconds") from None  # type: ignore
+            raise RuntimeError(f"{self._call.text()}: it is not done after the timeout of "
+                               f"{timeout}") from None
         except Exception as error:
             self._error = failed(self._call, error)
             raise self._error from error

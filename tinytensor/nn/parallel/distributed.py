@@ -165,11 +165,11 @@ def _replaced(output: Any, function: Any, unknown: list[type]) -> Any:
             made[key] = _replaced(value, function, unknown)
         return made
     if dataclasses.is_dataclass(output) and not isinstance(output, type):
-        made = copy.copy(output)
+        same = copy.copy(output)
         for field in dataclasses.fields(output):
-            object.__setattr__(made, field.name,
+            object.__setattr__(same, field.name,
                                _replaced(getattr(output, field.name), function, unknown))
-        return made
+        return same
     if output is not None and not isinstance(output, bool | int | float | complex | str | bytes):
         unknown.append(type(output))
     return output

@@ -313,7 +313,7 @@ class Reducer:
     def _give(self, parameter: Parameter, part: Any, sums: Sums) -> None:
         """Makes an average gradient the `grad` of a parameter."""
         parameter._grad = None  # it is part of the average
-        leaf = parameter._node
+        leaf: Any = parameter._node
         if part.dtype != parameter._array.dtype:
             part = part.astype(parameter._array.dtype)
         elif self.as_views and not leaf.hooks and not parameter._post_hooks:
