@@ -29,12 +29,12 @@ FLOORS = [
     ("tinytensor.tensors.creation", "tinytensor.tensors.sampling"),
     ("tinytensor.ops", "tinytensor.compat.older_forms"),
     ("tinytensor.linalg", "tinytensor.special", "tinytensor.testing", "tinytensor.cuda",
-     "tinytensor.accelerator", "tinytensor.amp", "tinytensor.distributed", "tinytensor.backends",
-     "tinytensor.tensors.drawing"),
+     "tinytensor.accelerator", "tinytensor.amp", "tinytensor.distributed", "tinytensor.backends"),
     ("tinytensor.nn", "tinytensor.optim", "tinytensor.distributed.optim"),
     ("tinytensor.compat", "tinytensor.utils", "tinytensor.tensors", "tinytensor.distributions"),
     ("tinytensor.compiled", "tinytensor.kernels", "tinytensor.table"),
-    ("tinytensor", "tinytensor.checking", "tinytensor.commands", "tinytensor.__main__"),
+    ("tinytensor", "tinytensor.checking", "tinytensor.commands", "tinytensor.__main__",
+     "tinytensor.learn"),
 ]
 
 

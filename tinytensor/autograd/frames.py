@@ -20,9 +20,9 @@ passing: set[CodeType] = set()  # code that only passes a call on, and explains 
 
 
 def mark_own_modules(package: str) -> None:
-    """Marks the modules of the package that are imported."""
+    """Marks the modules of a package or subpackage that are imported."""
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == package:
+        if f"{name}.".startswith(f"{package}."):
             vars(module)[OWN] = True
 
 
@@ -45,6 +45,18 @@ def place_of(node: Any) -> str:
     code, offset = node.code, node.offset
     line = next((ln for start, end, ln in code.co_lines() if start <= offset < end), None)
     return f"{code.co_filename}:{line or code.co_firstlineno}"
+
+
+def at_node(error: RuntimeError, node: Any) -> RuntimeError:
+    """The error, with the node of its operation, of which `tinytensor.learn.debug` shows the graph.
+
+    A notebook or another interactive session is told so.
+    """
+    error.node = node  # type: ignore[attr-defined]
+    if hasattr(sys, "ps1"):
+        error.add_note("to see the numbers that led to it: "
+                       "from tinytensor import learn; learn.debug()")
+    return error
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
