@@ -517,6 +517,39 @@ def retained_graphs_penalties_and_frozen_layers() -> None:
            lambda: DistributedDataParallel(frozen))
 
 
+@on(2, 3)
+def ranks_with_different_numbers_of_batches() -> None:
+    counts = [4, 1, 2][:world()]
+    for whole in (True, False):
+        alone = without_batch_norm()
+        model = DistributedDataParallel(without_batch_norm(), bucket_cap_mb=0.001)
+        optimizers = [optim.SGD(m.parameters(), lr=0.1) for m in (alone, model)]
+        with model.join(divide_by_initial_world_size=whole):
+            for step in range(counts[rank()]):
+                x, y = batch(tt, 4, tt.float64, 10 * step + rank())
+                optimizers[1].zero_grad()
+                nn.functional.cross_entropy(model(x), y).backward()
+                optimizers[1].step()
+        for step in range(max(counts)):
+            active = [r for r in range(world()) if counts[r] > step]
+            optimizers[0].zero_grad()
+            for r in active:
+                x, y = batch(tt, 4, tt.float64, 10 * step + r)
+                loss = nn.functional.cross_entropy(alone(x), y)
+                (loss / (world() if whole else len(active))).backward()
+            optimizers[0].step()
+        for p, q in zip(alone.parameters(), model.parameters(), strict=True):
+            numpy.testing.assert_allclose(q.detach().numpy(), p.detach().numpy(), 1e-10, 1e-12)
+
+    def until_the_first_ends() -> None:
+        with model.join(throw_on_early_termination=True):
+            for step in range(counts[rank()]):
+                x, y = batch(tt, 4, tt.float64, step)
+                nn.functional.cross_entropy(model(x), y).backward()
+
+    raises(RuntimeError, "rank 1 has no more batches", until_the_first_ends)
+
+
 @on(2)
 def outputs_of_any_structure() -> None:
     class Structured(nn.Linear):

@@ -88,6 +88,7 @@ class DistributedDataParallel(Module):
             trained, self.process_group, (min(MEGABYTE, self.bucket_bytes_cap),
                                           self.bucket_bytes_cap),
             self.find_unused_parameters, gradient_as_bucket_view)
+        self._joining: _Joining | None = None
         self._register_load_state_dict_pre_hook(_with_prefix, with_module=True)
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
@@ -95,9 +96,12 @@ class DistributedDataParallel(Module):
             inputs, kwargs = moved((inputs, kwargs), self.device_ids[0])
         if self._reducer is None:
             return self.module(*inputs, **kwargs)
-        if self.broadcast_buffers and self.require_forward_param_sync:
-            _broadcast(self.process_group, list(self.module.buffers()))
         trains = bool(mode.enabled) and self.require_backward_grad_sync
+        source = 0
+        if self._joining is not None and mode.enabled:
+            source = self._joining.tell(SYNCED if trains else LOCAL)
+        if self.broadcast_buffers and self.require_forward_param_sync:
+            _broadcast(self.process_group, list(self.module.buffers()), source)
         self.require_forward_param_sync = trains
         output = self.module(*inputs, **kwargs)
         return self._attached(output) if trains else output
@@ -132,9 +136,88 @@ class DistributedDataParallel(Module):
         finally:
             self.require_backward_grad_sync = before
 
+    @contextlib.contextmanager
+    def join(self, divide_by_initial_world_size: bool = True, enable: bool = True,
+             throw_on_early_termination: bool = False) -> Iterator[None]:
+        """For ranks with different numbers of batches: around the loop over the batches.
+
+        A rank that has come to the end takes part in the reductions of the others with gradients
+        of zero, until all have ended. Then all get the values of a rank that ended last. The
+        program calls no collectives of its own within, and one backward follows each forward.
+
+        Args:
+            divide_by_initial_world_size: the mean is over all ranks; otherwise over those that
+                have not ended.
+            enable: False: nothing happens.
+            throw_on_early_termination: all ranks raise when the first has ended.
+
+        Raises:
+            RuntimeError: with throw_on_early_termination.
+        """
+        if not enable or self._reducer is None:
+            yield
+            return
+        self._joining = _Joining(self._reducer, divide_by_initial_world_size,
+                                 throw_on_early_termination)
+        try:
+            yield
+            while self._joining.goes_on():
+                source = self._joining.source
+                if self.broadcast_buffers and self.require_forward_param_sync:
+                    _broadcast(self.process_group, list(self.module.buffers()), source)
+                self.require_forward_param_sync = SYNCED in self._joining.states
+                if self.require_forward_param_sync:
+                    self._reducer.shadow(source)
+            _broadcast(self.process_group, [*self.module.parameters(), *self.module.buffers()],
+                       self._joining.source)
+        finally:
+            self._reducer.divisor, self._joining = self.process_group.size(), None
+
     def state_dict(self, **options: Any) -> Any:
         """The state of the inner module, under its names."""
         return self.module.state_dict(**options)
+
+
+ENDED, SYNCED, LOCAL = range(3)  # what a rank does next, in `join`
+
+
+class _Joining:
+    """What the ranks tell each other before each forward within `join`.
+
+    states    of all ranks: ENDED, SYNCED (a forward whose gradients are averaged) or LOCAL
+    source    the first rank that has not ended; when all have, one that ended last
+    """
+
+    def __init__(self, reducer: Reducer, divide_by_all: bool, throw: bool):
+        self.reducer, self.divide_by_all, self.throw = reducer, divide_by_all, throw
+        self.states: list[int] = []
+        self.source = 0
+
+    def tell(self, state: int) -> int:
+        """Exchanges the states; the source.
+
+        Raises:
+            RuntimeError: a rank has ended, and that is to be an error.
+        """
+        group = self.reducer.group
+        states = numpy.zeros(group.size(), numpy.int32)
+        with watcher.inside(group.note("join")):
+            group.checks.Allgather(numpy.array([state], numpy.int32), states)
+        self.states = states.tolist()
+        active = [rank for rank, s in enumerate(self.states) if s != ENDED]
+        if self.throw and len(active) < group.size():
+            raise RuntimeError("DistributedDataParallel.join: rank "
+                               f"{group.ranks[self.states.index(ENDED)]} has no more batches")
+        if active:
+            self.source = active[0]
+            self.reducer.source = active[0]
+            self.reducer.divisor = group.size() if self.divide_by_all else len(active)
+        return self.source
+
+    def goes_on(self) -> bool:
+        """For a rank that has ended: whether another has not."""
+        self.tell(ENDED)
+        return any(self.states)
 
 
 def _with_prefix(wrapper: Any, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
@@ -217,16 +300,16 @@ def _shown(model: list[Any], index: int) -> str:
     return f"{name!r}, {shape}, {dtype}{'' if requires_grad else ', without requires_grad'}"
 
 
-def _broadcast(group: ProcessGroup, tensors: list[Tensor]) -> None:
-    """Replaces the values of Tensors by those of the first rank, joined by dtype."""
+def _broadcast(group: ProcessGroup, tensors: list[Tensor], source: int = 0) -> None:
+    """Replaces the values of Tensors by those of one rank, joined by dtype."""
     by_dtype: dict[Any, list[Tensor]] = {}
     for tensor in tensors:
         by_dtype.setdefault(tensor._array.dtype, []).append(tensor)
     for same in by_dtype.values():
         flat = numpy.concatenate([to_numpy(t._array).reshape(-1) for t in same])
-        with watcher.inside(group.note("values of the first rank", flat.size, flat.dtype)):
-            group.transport.broadcast(flat, 0, True)
-        if group.rank() == 0:
+        with watcher.inside(group.note("values", flat.size, flat.dtype, f"from {source}")):
+            group.transport.broadcast(flat, source, True)
+        if group.rank() == source:
             continue
         start = 0
         for tensor in same:

@@ -115,6 +115,7 @@ class Reducer:
         self.group, self.limits = group, limits
         self.find_unused, self.as_views = find_unused, as_views
         self.divisor = group.size()
+        self.source = 0  # the rank whose order of arrival the buckets follow
         self.arrange(list(range(len(parameters)))[::-1])
         self.order: list[int] | None = []  # of the first backward, until the buckets follow it
         self.forwards = 0  # since the last backward
@@ -259,11 +260,7 @@ class Reducer:
         used = self._used_anywhere()
         late = self._late_sums()
         for bucket in self.buckets:
-            with watcher.inside(bucket.call):
-                bucket.request.Wait()
-            bucket.request = None
-            if bucket.sent is not bucket.flat:
-                bucket.flat[...] = array_module(bucket.flat).asarray(bucket.sent)
+            self._wait(bucket)
             for index, part in bucket.parts.items():
                 if index in late:
                     part += late[index]
@@ -272,6 +269,28 @@ class Reducer:
         self.sums, self.forwards = None, 0
         if self.order is not None:
             self._rebuild()
+
+    def shadow(self, source: int) -> None:
+        """Takes part in the reductions of a backward with gradients of zero."""
+        self.source, self.sums = source, None
+        for bucket in self.buckets:
+            bucket.flat.fill(0)
+            bucket.missing = set()
+        self.used = numpy.zeros(len(self.parameters), numpy.int32)
+        self.next, self.hold, self.late = 0, False, {}
+        self.send()
+        self._used_anywhere()
+        for bucket in self.buckets:
+            self._wait(bucket)
+        if self.order is not None:
+            self._rebuild()
+
+    def _wait(self, bucket: Bucket) -> None:
+        with watcher.inside(bucket.call):
+            bucket.request.Wait()
+        bucket.request = None
+        if bucket.sent is not bucket.flat:
+            bucket.flat[...] = array_module(bucket.flat).asarray(bucket.sent)
 
     def _check_used(self, unused: list[int]) -> None:
         """
@@ -322,13 +341,13 @@ class Reducer:
         sums.grads[leaf] = part  # the engine copies it, since it is a view
 
     def _rebuild(self) -> None:
-        """Arranges the buckets in the order in which gradients arrived on the first rank."""
+        """Arranges the buckets in the order in which gradients arrived on one rank."""
         order, self.order = self.order, None
         assert order is not None
         order += [i for i in range(len(self.parameters)) if i not in set(order)]
         agreed = numpy.array(order, numpy.int32)
         with watcher.inside(self.group.note("gradients", "order")):
-            self.group.checks.Bcast(agreed)
+            self.group.checks.Bcast(agreed, self.source)
         if self.as_views:  # `grad` shows the old ones
             return
         self.arrange(agreed.tolist())
