@@ -99,7 +99,7 @@ def test_futures():
         first = engine.futures.Future()
         seen = []
         following = first.then(lambda done: done.wait() + 1)
-        first.add_done_callback(lambda done: seen.append(done.value()))
+        first.add_done_callback(lambda done, seen=seen: seen.append(done.value()))
         assert not first.done()
         first.set_result(1)
         assert first.done() and following.wait() == 2 and seen == [1]

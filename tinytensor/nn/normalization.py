@@ -247,25 +247,6 @@ class BatchNorm3d(BatchNorm):
     dims, layout = (5,), "(N, C, D, H, W)"
 
 
-class SyncBatchNorm(BatchNorm):
-    """`BatchNorm1d` for inputs of 2 to 5 dims, in a program of one process.
-
-    Shapes: (N, C, *) -> the same.
-    """
-
-    dims, layout = (2, 3, 4, 5), "(N, C, *)"
-
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
-                 affine: bool = True, track_running_stats: bool = True,
-                 process_group: object = None, device: Device = None, dtype: DType = None):
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
-
-    @classmethod
-    def convert_sync_batchnorm(cls, module: Module, process_group: object = None) -> Module:
-        """The model itself: its batch normalisation sees the batch of the only process."""
-        return module
-
-
 class InstanceNorm(RunningNorm):
     """The base class of instance normalisation; see `InstanceNorm1d`."""
 
