@@ -85,23 +85,33 @@ def check_matmul(lab):
     a, b, g = draw(2, 3), draw(3, 4), draw(2, 4)
     rule = "gradients of a and b in a @ b"
     ga, gb = pair(rule, lab.matmul_backward(g, a, b))
-    expect_gradients(rule, lambda a, b: a @ b, {"a": a, "b": b}, {"a": ga, "b": gb}, g)
+    expect_gradients(rule, lambda a, b: a @ b, {"a": a, "b": b}, {"a": ga, "b": gb}, g, {
+        "g is not used: these are the gradients of the sum of all results":
+            np.ones(g.shape) @ b.T})
 
 
 def check_sum(lab):
     x, g = draw(3, 4), draw(4)
     expect_gradients("gradient of x in x.sum(0)", lambda x: x.sum(0), {"x": x},
-                     {"x": lab.sum_backward(g, x)}, g)
+                     {"x": lab.sum_backward(g, x)}, g, {
+        "x is not needed: each number of a column reaches the sum with the factor 1": g * x,
+        "this is the mean's rule: a sum hands on all of g": np.broadcast_to(g / 3, x.shape)})
 
 
 def check_mean(lab):
     x = draw(3, 4)
     expect_gradients("gradient of x in x.mean()", lambda x: x.mean(), {"x": x},
-                     {"x": lab.mean_backward(2.5, x)}, 2.5)
+                     {"x": lab.mean_backward(2.5, x)}, 2.5, {
+        "each of the 12 numbers has its share of g: divide by their number": np.full(x.shape, 2.5),
+        "the mean goes over all numbers, not over the rows alone": np.full(x.shape, 2.5 / 3)})
 
 
 def check_bias(lab):
     x, b, g = draw(5, 3), draw(3), draw(5, 3)
     rule = "gradients of x and b in x + b"
     gx, gb = pair(rule, lab.bias_backward(g, x, b))
-    expect_gradients(rule, lambda x, b: x + b, {"x": x, "b": b}, {"x": gx, "b": gb}, g)
+    expect_gradients(rule, lambda x, b: x + b, {"x": x, "b": b}, {"x": gx, "b": gb}, g, {
+        "g is not used: 1 is the derivative of a single sum": np.ones(3),
+        "b is used in each row: add the shares up, do not take their mean": g.mean(0),
+        "b is used in each row: this is the share of the first row alone": g[0],
+        "the sum goes over the rows, dimension 0, since b is the same in each row": g.sum(1)})

@@ -144,11 +144,34 @@ def check_cross_entropy(lab):
         "exp(1000) overflows: subtract the largest score first": float("nan")})
 
 
+def softmax_mistakes():
+    p = by_definition(X)
+    return {
+        "this is the diagonal alone: each probability depends on all scores of its row":
+            G * p * (1 - p),
+        "g is missing in the bracket": p * (1 - (G * p).sum(1, keepdims=True)),
+        "the sum goes over the classes, dimension 1": p * (G - (G * p).sum(0, keepdims=True)),
+        "the sum is of g times p, not of g": p * (G - G.sum(1, keepdims=True)),
+        "what all scores of a row share is missing: the denominator": G * p,
+        "the sign is wrong": -p * (G - (G * p).sum(1, keepdims=True))}
+
+
 def check_softmax_backward(lab):
     expect_gradients("gradient of softmax", on_values, {"x": X},
-                     {"x": lab.softmax_backward(G.copy(), by_definition(X))}, G)
+                     {"x": lab.softmax_backward(G.copy(), by_definition(X))}, G, softmax_mistakes())
+
+
+def loss_mistakes():
+    p, chosen = by_definition(X), np.zeros(X.shape)
+    chosen[np.arange(3), LABELS] = 1
+    return {
+        "the loss is a mean: divide by the number of samples": p - chosen,
+        "the right class is not treated apart: its share of 1 is missing": p / 3,
+        "the sign is wrong": (chosen - p) / 3,
+        "the softmax is missing: only the right class is there": -chosen / 3,
+        "the mean goes over the samples, not over all scores": (p - chosen) / 12}
 
 
 def check_cross_entropy_backward(lab):
     expect_gradients("gradient of the cross-entropy", loss_on_values, {"x": X},
-                     {"x": lab.cross_entropy_backward(X.copy(), LABELS)})
+                     {"x": lab.cross_entropy_backward(X.copy(), LABELS)}, None, loss_mistakes())

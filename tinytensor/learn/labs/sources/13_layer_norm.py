@@ -117,6 +117,25 @@ def forward(x, weight, bias):
     return n * weight + bias
 
 
+def mistakes(name):
+    n, s = parts()
+    if name == "weight":
+        return {"this is the rule of the bias: n is missing": G.sum(0),
+                "the rows are added up, not averaged": (G * n).mean(0)}
+    if name == "bias":
+        return {"each row uses the bias: add the shares up, do not average": G.mean(0)}
+
+    def rule(h, mean=True, variance=True, scale=s):
+        h = h - h.mean(1, keepdims=True) * mean - n * (h * n).mean(1, keepdims=True) * variance
+        return scale * h
+    h = G * W
+    return {"the paths through the mean and through the variance are missing": s * h,
+            "the path through the variance is missing": rule(h, variance=False),
+            "the path through the mean is missing": rule(h, mean=False),
+            "weight is missing: the gradient of n is g times weight": rule(G),
+            "scale is missing": rule(h, scale=1.0)}
+
+
 def check_backward(lab):
     got = lab.layer_norm_backward(G.copy(), X.copy(), W)
     if not isinstance(got, tuple) or len(got) != 3:
@@ -124,4 +143,4 @@ def check_backward(lab):
                     "return the gradients of x, weight and bias")
     for name, grad in zip(("bias", "weight", "x"), got[::-1]):  # the easy ones first
         expect_gradients(f"gradient of {name} in layer norm", forward,
-                         {"x": X, "weight": W, "bias": B}, {name: grad}, G)
+                         {"x": X, "weight": W, "bias": B}, {name: grad}, G, mistakes(name))

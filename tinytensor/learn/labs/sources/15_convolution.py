@@ -103,9 +103,27 @@ def check_convolve(lab):
 
 def check_weight(lab):
     expect_gradients("gradient of the kernel", on_values, {"x": X, "w": W},
-                     {"w": lab.weight_gradient(G.copy(), X.copy(), W.copy())}, G)
+                     {"w": lab.weight_gradient(G.copy(), X.copy(), W.copy())}, G, {
+        "each place adds its share: this is the last one alone": G[-1, -1] * X[2:4, 2:5],
+        "w was multiplied by x in forward: its gradient is made of g and x": G.sum() * W,
+        "g is not used": sum(X[i:i + 2, j:j + 3] for i in range(3) for j in range(3)),
+        "the shares add up: this is their mean":
+            sum(G[i, j] * X[i:i + 2, j:j + 3] for i in range(3) for j in range(3)) / 9})
+
+
+def spread(share, add=True):
+    grad = np.zeros(X.shape)
+    for i in range(3):
+        for j in range(3):
+            place = grad[i:i + 2, j:j + 3]
+            place[...] = share(i, j) + (place if add else 0)
+    return grad
 
 
 def check_image(lab):
     expect_gradients("gradient of the image", on_values, {"x": X, "w": W},
-                     {"x": lab.image_gradient(G.copy(), X.copy(), W.copy())}, G)
+                     {"x": lab.image_gradient(G.copy(), X.copy(), W.copy())}, G, {
+        "windows overlap: add each share, do not overwrite": spread(lambda i, j: G[i, j] * W, False),
+        "g is not used": spread(lambda i, j: W),
+        "the kernel is not used: x was multiplied by w in forward":
+            spread(lambda i, j: np.full(W.shape, G[i, j]))})

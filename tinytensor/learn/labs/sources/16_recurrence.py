@@ -115,11 +115,36 @@ def check_forward(lab):
         "the old state is added behind the tanh": varied(lambda x, h: np.tanh(x @ W + B) + h @ U)})
 
 
+def by_hand(states, carried=True, slope=True, add=True, transposed=True, of_before=False,
+            own_state=False):
+    gW, gU, gb, after = np.zeros(W.shape), np.zeros(U.shape), np.zeros(2), np.zeros(2)
+    for t in reversed(range(4)):
+        before = states[t - 1] if t else np.zeros(2)
+        d = GS[t] + after * carried
+        d = d * (1 - (before if of_before else states[t]) ** 2) if slope else d
+        shares = np.outer(X[t], d), np.outer(states[t] if own_state else before, d), d
+        gW, gU, gb = (share + total * add for share, total in zip(shares, (gW, gU, gb)))
+        after = d @ (U.T if transposed else U)
+    return gW, gU, gb
+
+
 def check_backward(lab):
     states = list(on_values(W, U, B))
     got = lab.backward(list(GS), X.copy(), states, W, U)
     expect_gradients("gradients of W, U and b through four steps", on_values,
-                     {"W": W, "U": U, "b": B}, dict(zip(("W", "U", "b"), got)), GS)
+                     {"W": W, "U": U, "b": B}, dict(zip(("W", "U", "b"), got)), GS, {
+        "what comes from the next step is not used: set `after`":
+            by_hand(states, carried=False)[0],
+        "the slope of the tanh is missing": by_hand(states, slope=False)[0],
+        "W is used in each step: add with +=, do not overwrite":
+            by_hand(states, add=False)[0],
+        "on its way back through U the gradient is multiplied by U transposed":
+            by_hand(states, transposed=False)[0],
+        "the slope of the tanh is that of this step's state, not of the one before":
+            by_hand(states, of_before=True)[0],
+        "U was multiplied by the state before, not by this step's":
+            by_hand(states, own_state=True)[1],
+        "the shares of the steps add up: this is their mean": by_hand(states)[2] / 4})
 
 
 def check_clip(lab):

@@ -117,6 +117,23 @@ def check_attention(lab):
         "v is not used": w.tolist()})
 
 
+def mistakes(name):
+    w = np.array(weights())
+    if name == "v":
+        return {"the weights are not transposed: v[s] is used by all positions t with a weight":
+                    w @ G,
+                "the weights are missing: each value reaches each result by its weight": G}
+    gw = G @ V.T
+    gs = w * (gw - (gw * w).sum(1, keepdims=True))
+    if name == "k":
+        return {"the gradient of the scores is not transposed: a key is used by all queries":
+                    gs @ Q / D ** 0.5}
+    return {"the division by sqrt(d) is missing": gs @ K,
+            "this is the diagonal of the softmax alone: each weight depends on its whole row":
+                w * (1 - w) * gw / D ** 0.5 @ K,
+            "the softmax is missing on the way back": gw / D ** 0.5 @ K}
+
+
 def check_backward(lab):
     got = lab.attention_backward(G.copy(), Q.copy(), K.copy(), V.copy())
     if not isinstance(got, tuple) or len(got) != 3:
@@ -124,4 +141,4 @@ def check_backward(lab):
                     "return the gradients of q, k and v")
     for name, grad in zip("vqk", (got[2], got[0], got[1])):
         expect_gradients(f"gradient of {name} in attention", on_values,
-                         {"q": Q, "k": K, "v": V}, {name: grad}, G)
+                         {"q": Q, "k": K, "v": V}, {name: grad}, G, mistakes(name))
