@@ -353,6 +353,14 @@ def test_data_of_every_result_is_that_of_its_time():
         ("mul", [3.0, 6.0]), ("add", [4.0, 7.0]), ("mul", [8.0, 14.0]), ("sum", 22.0)]
 
 
+def test_a_graph_on_a_gpu(gpu):
+    with learn.record():
+        a = tt.tensor([[1.0, -2.0]], device="cuda", requires_grad=True)
+        loss = (a.exp() * a).sum()
+    trace = learn.debug(loss).trace
+    assert trace["exact"] and all(node["data"] >= 0 for node in trace["nodes"])
+
+
 def test_hooks_of_the_program_run_once():
     calls = []
     x = tt.ones(2, requires_grad=True)

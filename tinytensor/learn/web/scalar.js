@@ -213,7 +213,7 @@ class ScalarTrace extends Trace {
 
   // ------------------------------------------------------------ how a node is drawn
 
-  get size() { return {width: 156, height: 84}; }
+  get size() { return {width: 164, height: 84}; }
   badge(i) { return this.starts[i] === this.starts[i + 1] ? 0 : this.badgeWidth(i) - 16; }
   badgeWidth(i) { return Math.max(32, 10 * clipped(this.opOf(i), 6).length + 12); }
 
