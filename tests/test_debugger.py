@@ -137,7 +137,7 @@ def test_a_number_that_was_changed_since_has_no_wrong_formula():
     product = a * b
     b.data = 4.0
     trace = learn.debug(product).trace
-    assert [trace["formulas"][k] for k in unpacked(trace["formula"])] == ["", "a"]
+    assert [trace["formulas"][k] for k in unpacked(trace["formula"])] == ["changed", "a"]
 
 
 # ---------------------------------------------------------------- the recording

@@ -78,7 +78,8 @@ class Step:
     """One addition to a gradient: target.grad += local · source.grad.
 
     slot      the position of the target among the operands of the source
-    formula   of `local`, which it equals to the bit; "" if there is none
+    formula   of `local`, which it equals to the bit; "" if there is none, "changed" if the
+              program has changed a number in it after the forward
     other     the number of the operand that b is in the formula; -1 if there is none
     sends     whether the engine adds it; a ReLU below 0 sends nothing
     after     the gradient of the target after it, where a rule of the program's own computed that
@@ -123,7 +124,7 @@ def _steps(root: Value, order: list[Value], operands: list[tuple[Value, ...]],
             b = None if other is None else other.data
             a = parent if value._op in OWN else parents[0]
             if formula and not _same(evaluate(formula, a.data, b, value.data), local):
-                formula = ""  # a number was changed after the forward
+                formula = "changed"  # a number, after the forward
             yield Step(source, number[parent], slot, local, sends, formula,
                        -1 if other is None else number[other])
 
