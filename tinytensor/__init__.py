@@ -112,6 +112,11 @@ if _imports.find_spec(f"{__name__}.compiled"):
 if _imports.find_spec(f"{__name__}.kernels"):
     from . import kernels as kernels
 
+# What says why a derivative is wrong; imported when one is.
+if _imports.find_spec(f"{__name__}.learn"):
+    from .autograd.gradcheck import explainers as _explainers
+    _explainers.append(f"{__name__}.learn.explaining")
+
 if not TYPE_CHECKING:  # checkers report unknown names themselves
     def __getattr__(name: str) -> Any:
         raise absent.AbsentName("tinytensor", name, lambda: globals())
