@@ -218,3 +218,14 @@ def test_values_are_as_before_afterwards():
     with pytest.raises(ZeroDivisionError):
         learn.explain(lambda x: x / (1 // 0), {"x": X}, {"x": G})
     assert scalar.Value.__init__ is before
+
+
+def test_gradients_that_cancel_are_right_up_to_rounding():
+    """With g of ones the gradient of softmax is 0; each program rounds it to other tiny numbers."""
+    work = WORKS["softmax"]
+    for program in (work.backward, work.other):
+        gradients = work.gradients(program, np.ones((3, 4)))
+        assert learn.explain(work.forward, work.inputs, gradients).right
+    explanation = learn.explain(work.forward, work.inputs, {"x": np.ones((3, 4))})
+    assert "is 1 and should be 0" in str(explanation)
+    assert str(explanation).endswith("Random numbers for g tell more mistakes apart.")

@@ -173,6 +173,7 @@ class Explanation:
     unknown     the wrong gradients that no known mistake gives
     several     whether it is more than one mistake, as far as can be told
     together    whether two mistakes are needed for the numbers of one gradient
+    is_g_constant  whether all numbers of g are equal, which hides mistakes
     """
 
     right: bool
@@ -181,6 +182,7 @@ class Explanation:
     unknown: list[str] = field(default_factory=list)
     several: bool = False
     together: bool = False
+    is_g_constant: bool = False
 
     @property
     def kinds(self) -> list[str]:
@@ -198,7 +200,8 @@ def diagnose(tape: Tape, gradients: Mapping[str, Any], g: Any) -> Explanation:
     learner = _Learner(tape, Backward(tape, g), gradients)
     if not learner.wrong:
         return Explanation(True)
-    explanation = Explanation(False, {name: learner.difference(name) for name in learner.wrong})
+    explanation = Explanation(False, {name: learner.difference(name) for name in learner.wrong},
+                              is_g_constant=g.size > 1 and bool((g == g.flat[0]).all()))
     open_names: list[str] = []
     for name in learner.wrong:
         finding = learner.shape_mistake(name) or learner.not_finite(name)
@@ -241,7 +244,7 @@ class _Learner:
         self.missing = [name for name, x in gradients.items() if x is None]
         narrow = [x for x in gradients.values() if x is not None and x.dtype.kind == "f"
                   and x.dtype.itemsize < 8]
-        self.tolerance = 3e-4 if narrow else 1e-6
+        self.tolerance, self.rounding = (3e-4, 1e-2) if narrow else (1e-6, 1e-5)
         self.wrong = [name for name in gradients if not self.is_right(name)]
 
     def numbers(self, name: str) -> Any:
@@ -257,10 +260,12 @@ class _Learner:
         return grads[self.numbers(name).ravel()]
 
     def scale(self, name: str) -> float:
-        """The size against which differences are measured."""
-        finite = [numpy.abs(x[numpy.isfinite(x)]).max(initial=0.0)
-                  for x in (self.right[name], self.given[name])]
-        return float(finite[0] or finite[1] or 1.0)
+        """The size against which differences are measured: that of the gradient, or, where large
+        numbers cancel in it, a part of theirs."""
+        right = numpy.abs(self.right[name])
+        sizes = self.backward.sizes[self.numbers(name)]
+        finite = [x[numpy.isfinite(x)].max(initial=0.0) for x in (right, sizes)]
+        return float(max(finite[0], self.rounding * finite[1])) or 1.0
 
     def close(self, a: Any, b: Any, name: str) -> Any:
         return numpy.abs(a - b) <= self.tolerance * self.scale(name)
@@ -283,8 +288,9 @@ class _Learner:
         index = str([int(n) for n in worst]) if worst else ""
         count = int((apart >= 0).sum())
         many = f" ({count} of {a.size} elements are wrong)" if a.size > 1 else ""
-        return (f"the gradient of {name}{index} is {a[worst] + 0.0:.6g} and should be "
-                f"{b[worst] + 0.0:.6g}{many}")
+        mine, right = (0.0 if abs(x[worst]) <= 1e-3 * self.tolerance * self.scale(name)
+                       else x[worst] for x in (a, b))
+        return f"the gradient of {name}{index} is {mine:.6g} and should be {right:.6g}{many}"
 
     # ------------------------------------------------------------ shapes, NaN, constant factors
 
@@ -310,11 +316,11 @@ class _Learner:
     def constant_ratio(self, name: str) -> float | None:
         """The constant r in: the learner's gradient = r times the right one."""
         a, b = self.given[name].ravel(), self.right[name].ravel()
-        if a.size < 2 or not b.any():
+        if a.size < 2 or numpy.abs(b).max() < self.scale(name):  # it is 0 but for rounding
             return None
         ratio = float(a @ b / (b @ b))
         apart = numpy.abs(a - ratio * b)
-        allowed = 10 * self.tolerance * max(abs(ratio), 1.0) * numpy.abs(b).max()
+        allowed = 10 * self.tolerance * max(abs(ratio), 1.0) * self.scale(name)
         return ratio if ratio and (apart <= allowed).all() else None
 
     def ratio(self, name: str) -> Finding | None:

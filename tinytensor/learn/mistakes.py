@@ -89,12 +89,23 @@ class Mistake:
 
 
 class Backward:
-    """The backward pass of a tape from the gradient g of its output."""
+    """The backward pass of a tape from the gradient g of its output.
+
+    right    the gradient of every number
+    sizes    the sum of the absolute values of what is added up in each, which rounding is part of
+    """
 
     def __init__(self, tape: Tape, g: Any):
         self.tape, self.g = tape, numpy.asarray(g, dtype=float)
         self.useful = self._useful()
         self.right = self.gradients([Mistake("")])[:, 0]
+        self.sizes = numpy.zeros(len(tape.values))
+        for node, size in zip(tape.output.ravel().tolist(), numpy.abs(self.g).ravel(), strict=True):
+            if node >= 0:
+                self.sizes[node] += size
+        for e in self.useful:
+            edge = tape.edges[e]
+            self.sizes[edge.parent] += abs(edge.derivative) * self.sizes[edge.child]
 
     def _useful(self) -> list[int]:
         """The edges on a path from an input to the output, from the last to the first."""
@@ -185,14 +196,14 @@ def _without_silent_paths(backward: Backward, mistakes: list[Mistake]) -> list[M
     inputs = numpy.concatenate([x.ravel() for x in backward.tape.inputs.values() if x is not None])
     grads = backward.gradients(cuts)[inputs]
     right = backward.right[inputs][:, None]
-    scale = numpy.abs(right).max(initial=1e-300)
-    silent = [m for m, same in zip(cuts, numpy.isclose(grads, right, 1e-9, 1e-9 * scale).all(0),
+    scale = backward.sizes[inputs].max(initial=1e-300)
+    silent = [m for m, same in zip(cuts, numpy.isclose(grads, right, 0, 1e-11 * scale).all(0),
                                    strict=True) if same]
     left_out = {e: 0.0 for m in silent for e in m.changed}
     if not left_out:
         return []
     together = backward.gradients([Mistake("", changed=left_out)])[inputs]
-    if not numpy.allclose(together, right, 1e-9, 1e-9 * scale):
+    if not numpy.allclose(together, right, 0, 1e-11 * scale):
         return []
     return [replace(m, changed=left_out | m.changed) for m in mistakes
             if not m.added and not left_out.keys() & {*m.changed, *m.constant}]

@@ -187,6 +187,8 @@ def headline(explanation: Explanation) -> list[str]:
                   f"{names}. It is more than one mistake, or one of another kind. Make the "
                   "function shorter: check the gradients of its last line alone, then of the last "
                   "two, and so on."]
+    if explanation.is_g_constant:
+        lines += ["", "g is the same everywhere. Random numbers for g tell more mistakes apart."]
     return lines
 
 
