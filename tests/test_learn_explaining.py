@@ -13,7 +13,7 @@ from operations import in_turn
 import scalar
 import tinytensor as tt
 from tinytensor import learn
-from tinytensor.learn import explaining
+from tinytensor.learn import explaining, matching
 
 RNG = np.random.default_rng(0)
 X, G = RNG.normal(size=(3, 4)), RNG.normal(size=(3, 4))
@@ -48,7 +48,7 @@ def test_the_page_shows_the_table():
 
 
 def test_the_bed_notices_when_nothing_is_known(monkeypatch):
-    monkeypatch.setattr(explaining, "all_mistakes", lambda backward: [])
+    monkeypatch.setattr(matching, "all_mistakes", lambda backward: [])
     work = WORKS["neuron"]
     names = {named(judged(work, planted)) for planted in work.planted}
     assert names == {UNKNOWN, "factor too many"}  # a wrong sign is the factor -1
@@ -156,6 +156,18 @@ def test_functions_of_lists_and_numbers():
     assert explanation.kinds == ["path"]
 
 
+def test_arguments_go_by_name_and_stay_as_they_are():
+    def power(x, y):
+        x *= 2  # in place
+        return x / y
+
+    x, y = np.abs(X) + 1, np.abs(G) + 1
+    kept = x.copy()
+    gradients = {"y": -2 * x / y ** 2, "x": 2 / y}
+    assert learn.explain(power, {"y": y, "x": x}, gradients).right
+    assert (x == kept).all()
+
+
 def test_functions_of_others():
     def unit(a):
         norm = np.sqrt((a * a).sum(-1, keepdims=True))
@@ -192,6 +204,8 @@ def test_gradients_of_float32_are_compared_less_strictly():
 @pytest.mark.parametrize(("options", "error", "message"), [
     ({"gradients": {"y": G}}, ValueError, "no input 'y'; the inputs are x"),
     ({"g": G[0]}, ValueError, r"g has shape \(4,\), and the result of forward \(3, 4\)"),
+    ({"forward": lambda y: y}, ValueError, "forward has no parameter 'x'; its parameters are y"),
+    ({"forward": lambda x: (x, x[0])}, TypeError, "several results of different shapes"),
     ({"forward": lambda x: 3.0}, ValueError, "does not depend on the inputs"),
     ({"forward": lambda x: np.isnan(x)}, TypeError, "cannot run on Values"),
     ({"forward": lambda x: x + x.floor(), "inputs": {"x": tt.tensor(X)}}, TypeError,

@@ -285,9 +285,12 @@ class Tape:
         tape.code = code = code_of(program or forward)
         with tape._recording(code):
             given = {name: convert(name, x) for name, x in inputs.items()}
+            leaves = {name: _as_array(getattr(x, "_array", x)) for name, x in given.items()}
+            # forward may write to its inputs
+            leaves = {name: x if x is None else x.copy() for name, x in leaves.items()}
             result = tape._with_results(forward(*given.values()))
         tape.numbers = index = {value: i for i, value in enumerate(tape.values)}
-        tape.inputs = {name: _numbered(x, index) for name, x in given.items()}
+        tape.inputs = {name: _numbered(x, index) for name, x in leaves.items()}
         tape.output = _numbered(result, index)
         tape._find_variables(code)
         tape.frames.clear()
@@ -314,6 +317,8 @@ class Tape:
     def _with_results(self, result: Any) -> Any:
         """The result, with an edge of its own to each element: what is used twice has two."""
         array = _as_array(getattr(result, "_array", result))
+        if array is None and isinstance(result, tuple | list):
+            raise TypeError("it returns several results of different shapes: return one of them")
         if array is None or array.dtype != object:
             return None
         named = numpy.empty(array.shape, dtype=object)

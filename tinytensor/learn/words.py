@@ -1,20 +1,69 @@
-"""The words of `explain`: what a mistake is, and where, without the right formula."""
+"""What `explain` returns, and its words: what a mistake is and where, without the right formula."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from .mistakes import CHOICES, Mistake
 from .tape import Group, Tape
-
-if TYPE_CHECKING:
-    from .explaining import Explanation
 
 SHOWN = 3  # further places
 OPERATIONS = {"+": "addition", "-": "subtraction", "*": "multiplication", "/": "division",
               "**": "power", "neg": "minus sign", "max": "maximum", "min": "minimum",
               "ReLU": "ReLU", "dot": "product", "where": "choice"}
+
+
+@dataclass
+class Finding:
+    """A mistake that gives the learner's numbers in the gradients by `names`.
+
+    places      where else it could be made, with the same numbers
+    only_here   whether the same place is right on the way to another input
+    """
+
+    kind: str
+    names: list[str]
+    text: str
+    line: int = 0
+    places: list[str] = field(default_factory=list)
+    only_here: bool = False
+
+
+@dataclass
+class Explanation:
+    """What `explain` found: print it.
+
+    right       whether all gradients are right
+    wrong       for each wrong gradient, which element is wrong and what it should be
+    mistakes    the mistakes that together give the learner's numbers
+    unknown     the wrong gradients that no known mistake gives
+    several     whether it is more than one mistake, as far as can be told
+    together    whether two mistakes are needed for the numbers of one gradient
+    is_g_constant  whether all numbers of g are equal, which hides mistakes
+    """
+
+    right: bool
+    wrong: dict[str, str] = field(default_factory=dict)
+    mistakes: list[Finding] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    several: bool = False
+    together: bool = False
+    is_g_constant: bool = False
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of the mistakes, as `tinytensor.learn.mistakes.KINDS` has them."""
+        return [finding.kind for finding in self.mistakes]
+
+    def __str__(self) -> str:
+        return "\n".join(paragraphs(self))
+
+    __repr__ = __str__
+
+
+# ---------------------------------------------------------------- places and operands
 
 
 def listed(items: Iterable[str]) -> str:
@@ -64,6 +113,9 @@ def _step(group: Group) -> str:
     return f"the {operation(group)} in `{expression}`" if expression else f"the {operation(group)}"
 
 
+# ---------------------------------------------------------------- one mistake
+
+
 def describe(mistake: Mistake, tape: Tape) -> str:
     """One mistake in a sentence or two."""
     group, detail = mistake.group, mistake.detail
@@ -84,9 +136,9 @@ def describe(mistake: Mistake, tape: Tape) -> str:
     if mistake.kind == "other value" and detail != "choice":
         values |= {"wrong": detail[0], "right": detail[1]}
     sentence = text.format(**values)
-    if mistake.kind == "path" and _uses(group, tape) > 1:
-        sentence += (f" `{group.operand}` is used in several places: was this part never computed, or was "
-                     "it overwritten by another one?")
+    if mistake.kind == "path" and group.operand and _uses(group, tape) > 1:
+        sentence += (f" `{group.operand}` is used in several places: was this part never computed, "
+                     "or was it overwritten by another one?")
     return f"Look at {values['place']}. {sentence}"
 
 
@@ -180,7 +232,10 @@ def _without_place(mistake: Mistake) -> str:
             f"given {source}.")
 
 
-def headline(explanation: Explanation) -> list[str]:
+# ---------------------------------------------------------------- an explanation
+
+
+def paragraphs(explanation: Explanation) -> list[str]:
     """The lines of an explanation."""
     if explanation.right:
         return ["All gradients are right."]
@@ -204,7 +259,7 @@ def headline(explanation: Explanation) -> list[str]:
 
 def sentences(explanation: Explanation) -> list[str]:
     """What is said of each mistake."""
-    paragraphs = []
+    texts = []
     for finding in explanation.mistakes:
         prefix = f"For {listed(finding.names)}: " if len(explanation.wrong) > 1 else ""
         lines = [prefix + finding.text]
@@ -220,5 +275,5 @@ def sentences(explanation: Explanation) -> list[str]:
             lines.append("The same numbers come out if it happens in " + " or ".join(
                 [", ".join(shown), *([f"{more} more place{'s' * (more > 1)}"] if more else [])])
                 + ".")
-        paragraphs.append("\n".join(lines))
-    return paragraphs
+        texts.append("\n".join(lines))
+    return texts
