@@ -73,6 +73,7 @@ from .random import (
 from .tensors.creation import *  # noqa: F403
 from .tensors.drawing import draw_dot as draw_dot
 from .tensors.printing import set_printoptions as set_printoptions
+from .tensors.retaining import retain_all as retain_all
 from .tensors.sampling import *  # noqa: F403
 from .tensors.tensor import (
     Size as Size,
