@@ -45,6 +45,7 @@ def test_there_are_many():
 
 def test_the_page_shows_the_table():
     assert page_with(table()) == PAGE.read_text(), "run: python -m tests.mistakes --write"
+    assert f"of {len(WORKS)} functions" in PAGE.read_text()
 
 
 def test_the_bed_notices_when_nothing_is_known(monkeypatch):
