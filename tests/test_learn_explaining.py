@@ -184,6 +184,12 @@ def test_functions_of_others():
     assert "Look at the tanh. The local derivative of the tanh is missing" in str(explanation)
 
 
+def test_values_from_outside_are_constants():
+    weight = scalar.Value(3.0)
+    assert learn.explain(lambda x: x * weight, {"x": 2.0}, {"x": 3.0}).right
+    assert learn.explain(lambda x: x * weight, {"x": 2.0}, {"x": 1.0}).kinds == ["factor"]
+
+
 def test_choices_between_two():
     for function in (lambda x: np.where(x > 0.1, x, 0), lambda x: np.clip(x, 0.1, None),
                      lambda x: np.fmax(x, 0.1), lambda x: np.clip(x, a_min=0.1, a_max=99)):

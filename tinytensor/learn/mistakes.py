@@ -328,7 +328,7 @@ def _other_values(tape: Tape, group: Group, places: dict[int, tuple[str, tuple[i
     if group.op != "*":
         return
     products = [tape.values[tape.edges[e].child] for e in group.edges]
-    others = [tape.numbers[v._b if group.slot == 0 else v._a]  # type: ignore[index]
+    others = [tape.numbers.get(v._b if group.slot == 0 else v._a, -1)  # type: ignore[arg-type]
               for v in products]
     variables = _variables(tape)
     known = [places.get(node) for node in others]
@@ -337,7 +337,7 @@ def _other_values(tape: Tape, group: Group, places: dict[int, tuple[str, tuple[i
         (name,) = names
         shape = variables[name].shape
         index: list[Any] = [place[1] for place in known if place]
-    elif len(set(others)) == len(others):  # it has no name: its elements are in C order
+    elif len(set(others)) == len(others) and -1 not in others:  # it has no name: its elements are in C order
         name, shape, index = group.place.operand(1 - group.slot), None, list(range(len(others)))
     else:
         return

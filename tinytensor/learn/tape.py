@@ -15,6 +15,7 @@ import contextlib
 import functools
 import linecache
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
@@ -24,6 +25,8 @@ import numpy
 
 import scalar
 from scalar import Value
+
+from ..autograd.frames import OWN
 
 MODULES = {"np", "numpy", "tt", "tinytensor", "nn", "F", "functional", "math", "scalar", "xp"}
 LIBRARIES = {"numpy", "scalar", "tinytensor"}  # their frames are no places of the program
@@ -302,8 +305,12 @@ class Tape:
         """Within, every new Value is kept, with the place of the program that made it."""
         plain = Value.__init__
 
+        thread = threading.get_ident()
+
         def recorded(value: Value, *args: Any, **kwargs: Any) -> None:
             plain(value, *args, **kwargs)
+            if threading.get_ident() != thread:
+                return
             self.values.append(value)
             self.places.append(self._place(sys._getframe(1), forward))
 
@@ -373,6 +380,8 @@ class Tape:
             if (place.code, place.offset) != last:
                 execution, last = execution + 1, (place.code, place.offset)
             for slot, (parent, derivative) in enumerate(operands(value)):
+                if parent not in self.numbers:  # a Value from outside: a constant
+                    continue
                 key = place, _family(value._op), slot
                 if key not in groups:
                     groups[key] = Group(place, value._op, slot, False)
@@ -444,6 +453,9 @@ def _top(name: str) -> str:
 
 
 def _library(frame: Any) -> str:
+    """The package of a frame's code."""
+    if OWN in frame.f_globals:
+        return "tinytensor"
     return _top(frame.f_globals.get("__name__") or "")
 
 
