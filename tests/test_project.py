@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ("scalar",),
     ("tinytensor.arrays", "tinytensor.compat.absent"),
-    ("tinytensor.autograd.frames", "tinytensor.autograd.versions", "tinytensor.autograd.modes"),
+    ("tinytensor.autograd.frames", "tinytensor.autograd.versions", "tinytensor.autograd.modes",
+     "tinytensor.autograd.deferred"),
     ("tinytensor.autograd",),
     ("tinytensor.tensors.printing", "tinytensor.tensors.conversion", "tinytensor.tensors.memory",
      "tinytensor.tensors.tensor", "tinytensor.random"),

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from ..arrays import dtypes
 from ..arrays.numbers import integers
+from ..autograd.modes import no_grad
 from ..tensors.creation import empty, ones, tensor, zeros
 from ..tensors.tensor import Tensor
 from . import functional, init
@@ -201,10 +202,14 @@ class BatchNorm(RunningNorm):
         self._check(input)
         momentum = self.momentum
         if self.training and self.track_running_stats:
-            count = self.num_batches_tracked
-            init.constant_(count, count.item() + 1)  # type: ignore[arg-type, union-attr]
+            count: Any = self.num_batches_tracked
+            if count.is_cuda:  # counted where it is, without waiting for it
+                with no_grad():
+                    count.add_(1)
+            else:
+                init.constant_(count, count.item() + 1)
             if momentum is None:
-                momentum = 1 / count.item()  # type: ignore[union-attr]
+                momentum = 1 / count.item()
         by_batch = self.training or self.running_mean is None
         use_running = not self.training or self.track_running_stats
         return functional.batch_norm(
