@@ -134,9 +134,6 @@ class Stream:
         event.record(self)
         return event
 
-    def is_capturing(self) -> bool:
-        return False
-
 
 class Event:
     """A point in a stream."""
