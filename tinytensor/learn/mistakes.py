@@ -337,7 +337,7 @@ def _other_values(tape: Tape, group: Group, places: dict[int, tuple[str, tuple[i
         (name,) = names
         shape = variables[name].shape
         index: list[Any] = [place[1] for place in known if place]
-    elif len(set(others)) == len(others) and -1 not in others:  # it has no name: its elements are in C order
+    elif len(set(others)) == len(others) and -1 not in others:
         name, shape, index = group.place.operand(1 - group.slot), None, list(range(len(others)))
     else:
         return
