@@ -378,7 +378,8 @@ def other_files() -> dict[str, bytes]:
     numpys, npz = io.BytesIO(), io.BytesIO()
     numpy.save(numpys, numpy.ones(2))
     numpy.savez(npz, x=numpy.ones(2))
-    return {"npz": npz.getvalue(), "NumPy": numpys.getvalue(), "gzip": gzip.compress(b"x" * 1000, mtime=0),
+    return {"npz": npz.getvalue(),
+            "NumPy": numpys.getvalue(), "gzip": gzip.compress(b"x" * 1000, mtime=0),
             "small pickle": pickle.dumps(1), "text": b"hello, this is just some text" * 10,
             "empty": b"", "short": b"\x08\0\0"}
 

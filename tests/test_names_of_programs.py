@@ -34,16 +34,16 @@ def close(ours, theirs):
 
 
 CALLS = {
-    "add": lambda E, **o: E.add(E.ones(2, 1), E.ones(3), alpha=2, **o),
-    "matmul": lambda E, **o: E.matmul(E.ones(2, 3), E.ones(3, 2), **o),
-    "sum": lambda E, **o: E.sum(E.ones(2, 3), dim=0, **o),
-    "cat": lambda E, **o: E.cat([E.ones(2), E.zeros(1)], **o),
-    "norm": lambda E, **o: E.linalg.norm(E.ones(4), **o),
-    "softmax": lambda E, **o: E.softmax(E.ones(2, 2), 1, **o),
-    "mean": lambda E, **o: E.mean(E.ones(2, 2), 1, **o),
-    "zeros": lambda E, **o: E.zeros(2, 3, **o), "arange": lambda E, **o: E.arange(3.0, **o),
-    "full": lambda E, **o: E.full((2,), 5.0, **o), "eye": lambda E, **o: E.eye(2, **o),
-    "where": lambda E, **o: E.where(E.tensor([True, False]), E.ones(2), E.zeros(2), **o),
+    "add": lambda e, **o: e.add(e.ones(2, 1), e.ones(3), alpha=2, **o),
+    "matmul": lambda e, **o: e.matmul(e.ones(2, 3), e.ones(3, 2), **o),
+    "sum": lambda e, **o: e.sum(e.ones(2, 3), dim=0, **o),
+    "cat": lambda e, **o: e.cat([e.ones(2), e.zeros(1)], **o),
+    "norm": lambda e, **o: e.linalg.norm(e.ones(4), **o),
+    "softmax": lambda e, **o: e.softmax(e.ones(2, 2), 1, **o),
+    "mean": lambda e, **o: e.mean(e.ones(2, 2), 1, **o),
+    "zeros": lambda e, **o: e.zeros(2, 3, **o), "arange": lambda e, **o: e.arange(3.0, **o),
+    "full": lambda e, **o: e.full((2,), 5.0, **o), "eye": lambda e, **o: e.eye(2, **o),
+    "where": lambda e, **o: e.where(e.tensor([True, False]), e.ones(2), e.zeros(2), **o),
 }
 
 
@@ -72,7 +72,7 @@ def test_several_results_are_written_into_a_tuple():
 
 def test_an_out_that_does_not_fit_is_refused():
     x = tinytensor.ones(2)
-    with pytest.raises(RuntimeError, match="add: a result of .*float32 cannot be written into out"):
+    with pytest.raises(RuntimeError, match=r"add: a result of .*float32 cannot be written into out"):
         tinytensor.add(x, 1, out=tinytensor.zeros(2, dtype=tinytensor.int64))
     with pytest.warns(UserWarning, match=r"add: out of shape \(3,\) gets the shape \(2,\)"):
         tinytensor.add(x, 1, out=tinytensor.zeros(3))
@@ -87,7 +87,7 @@ def test_an_out_that_does_not_fit_is_refused():
     loss = (y * y).sum()
     with tinytensor.no_grad():
         tinytensor.zeros(2, out=y)
-    with pytest.raises(RuntimeError, match="zeros .* has overwritten"):
+    with pytest.raises(RuntimeError, match=r"zeros .* has overwritten"):
         loss.backward()
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import functools
 import itertools
+import sys
 import weakref
 from collections.abc import Iterable
 from typing import Any
 
+import numpy
+
 from ..arrays.devices import is_array
-from .frames import caller, place_of
+from .frames import at_node, caller, place_of
 
 clock = itertools.count(1)  # ticks at every recorded op and at every write to memory
 
@@ -42,6 +45,23 @@ def owner(array: Any) -> Any:
         return array
     inner = getattr(base, "base", None)  # NumPy's as_strided puts an object between
     return owner(inner) if is_array(inner) else array
+
+
+def is_all_of_its_base(view: Any) -> bool:
+    """Whether a view has all elements of an array that nothing else refers to, as after a reshape:
+    then nobody else can write to it.
+    """
+    base = view.base
+    return type(base) is type(view) and base.base is None and base.size == view.size \
+        and view.flags.c_contiguous and sys.getrefcount(base) <= ONE_VIEW
+
+
+def _references_of_a_base(view: Any) -> int:
+    base = view.base
+    return sys.getrefcount(base)
+
+
+ONE_VIEW = _references_of_a_base(numpy.empty(1)[:])  # what `getrefcount` tells with one view
 
 
 def note_write(array: Any, name: str) -> None:
@@ -81,7 +101,8 @@ def check_unwritten(node: Any) -> None:
             write = writes.get(id(owner(array))) if is_array(array) else None
             if write and write.time > node.time:
                 what = "its result" if name == "out" else f"its `{name}`"
-                raise RuntimeError(
+                raise at_node(RuntimeError(
                     f"backward: {node.op.name} ({place_of(node)}) needs {what} of shape "
                     f"{tuple(array.shape)}, but {write.name} ({write.place}) has overwritten "
-                    "it in place since; use the out-of-place form there, or clone() before it")
+                    "it in place since; use the out-of-place form there, or clone() before it"),
+                    node)

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from .. import autograd, cuda, ops
-from ..arrays import devices, dtypes, naming
+from ..arrays import devices, dtypes, gpu_memory, naming
+from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import python_number
-from ..autograd.graph import Leaf, Node
+from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.out import taking_out
 from ..nn import attention
 from ..tensors import creation, sampling
@@ -108,8 +109,18 @@ def is_nonzero(input: Tensor) -> bool:
 
 
 def pin_memory(self: Tensor, device: DeviceLike | None = None) -> Tensor:
-    """The Tensor itself: copies to a GPU need no pinned memory here."""
-    return self
+    """The values in pinned memory, from which `to("cuda", non_blocking=True)` copies while the
+    program goes on; the Tensor itself if it lies there, or if there is no GPU.
+
+    Raises:
+        RuntimeError: the Tensor is on a GPU.
+    """
+    if self.is_cuda:
+        raise RuntimeError(f"pin_memory: only memory of the CPU is pinned; this Tensor is on "
+                           f"{self.device}")
+    if gpu_memory.is_pinned(self._array) or not devices.cuda_is_available():
+        return self
+    return tensor_of(gpu_memory.pinned(devices.cupy(), self._array), None)
 
 
 def sum_to_size(self: Tensor, *size: Any) -> Tensor:
@@ -141,8 +152,8 @@ def storage(self: Tensor) -> TypedStorage:
 
 
 def is_pinned(self: Tensor, device: DeviceLike | None = None) -> bool:
-    """False: memory is never pinned."""
-    return False
+    """Whether the Tensor lies in pinned memory, which `pin_memory()` copies to."""
+    return gpu_memory.is_pinned(self._array)
 
 
 # ---------------------------------------------------------------- settings without effect
@@ -167,7 +178,8 @@ def compile(model: Any = None, *, fullgraph: bool = False, dynamic: bool | None 
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Has no effect: float32 matrix products are always computed in float32.
+    """"highest" computes float32 matrix products on a GPU in float32; "high" and "medium" may round
+    their inputs to TF32, as `backends.cuda.matmul.allow_tf32` does. No effect on the CPU.
 
     Raises:
         RuntimeError: another word than "highest", "high" and "medium".
@@ -175,23 +187,21 @@ def set_float32_matmul_precision(precision: str) -> None:
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(f"set_float32_matmul_precision: {precision!r} is none of 'highest', "
                            "'high', 'medium'")
+    devices.set_tf32(precision != "highest")
 
 
 def get_float32_matmul_precision() -> str:
-    """"highest": float32 matrix products are computed in float32."""
-    return "highest"
-
-
-_deterministic = False
+    """"highest", or "high" if matrix products on a GPU may use TF32."""
+    return "high" if devices.tf32_is_allowed() else "highest"
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Has no effect: results on the CPU are deterministic.
+    """Whether embeddings on a GPU add up gradients in a fixed order, also where that is slower.
 
-    On a GPU, sums over repeated indices may differ in the last digits from run to run.
+    On the CPU all results are deterministic. On a GPU, other sums over repeated indices may differ
+    in the last digits from run to run.
     """
-    global _deterministic
-    _deterministic = mode
+    KernelSettings.deterministic = bool(mode)
 
 
 # ---------------------------------------------------------------- older names of dtypes
@@ -308,7 +318,7 @@ def _assert(condition: Any, message: str) -> None:
 
 def are_deterministic_algorithms_enabled() -> bool:
     """Whether `use_deterministic_algorithms` was called with True."""
-    return _deterministic
+    return KernelSettings.deterministic
 
 
 def is_deterministic_algorithms_warn_only_enabled() -> bool:

@@ -201,10 +201,14 @@ class BatchNorm(RunningNorm):
         self._check_input_dim(input)
         momentum = self.momentum
         if self.training and self.track_running_stats:
-            count = self.num_batches_tracked
-            init.constant_(count, count.item() + 1)  # type: ignore[arg-type, union-attr]
+            count: Any = self.num_batches_tracked
+            if count.is_cuda:  # counted where it is, without waiting for it
+                count._array += 1
+                count._note_write("batch_norm")
+            else:
+                init.constant_(count, count.item() + 1)
             if momentum is None:
-                momentum = 1 / count.item()  # type: ignore[union-attr]
+                momentum = 1 / count.item()
         by_batch = self.training or self.running_mean is None
         use_running = not self.training or self.track_running_stats
         return functional.batch_norm(
@@ -240,25 +244,6 @@ class BatchNorm3d(BatchNorm):
     """`BatchNorm1d` for volumes. Shapes: (N, C, D, H, W) -> the same."""
 
     dims, layout = (5,), "(N, C, D, H, W)"
-
-
-class SyncBatchNorm(BatchNorm):
-    """`BatchNorm1d` for inputs of 2 to 5 dims, in a program of one process.
-
-    Shapes: (N, C, *) -> the same.
-    """
-
-    dims, layout = (2, 3, 4, 5), "(N, C, *)"
-
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
-                 affine: bool = True, track_running_stats: bool = True,
-                 process_group: object = None, device: Device = None, dtype: DType = None):
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
-
-    @classmethod
-    def convert_sync_batchnorm(cls, module: Module, process_group: object = None) -> Module:
-        """The model itself: its batch normalisation sees the batch of the only process."""
-        return module
 
 
 class InstanceNorm(RunningNorm):

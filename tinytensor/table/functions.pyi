@@ -1725,7 +1725,7 @@ def unflatten(
 def unfold(
         input: Tensor, dimension: int, size: int, step: int, *, out: Tensor | None = None,
 ) -> Tensor:
-    """Windows of `size` along a dim, one every `step`, in a new last dim; a view, on a GPU a copy.
+    """Windows of `size` along a dim, one every `step`, in a new last dim; a view.
 
     Shapes: (*, n, *) -> (*, (n - size) // step + 1, *, size).
 

@@ -1014,7 +1014,7 @@ class Methods:
     def is_nonzero(self) -> builtins.bool:
         """Whether the only element is nonzero."""
     def is_pinned(self, device: DeviceLike | None = None) -> builtins.bool:
-        """False: memory is never pinned."""
+        """Whether the Tensor lies in pinned memory, which `pin_memory()` copies to."""
     def isclose(
             self, other: Tensor, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08,
             equal_nan: builtins.bool = False,
@@ -1471,7 +1471,12 @@ class Methods:
     def permute(self, *dims: builtins.int | Sequence[builtins.int]) -> Tensor:  # ops/shape.py
         """The dims in another order, as a view. Shapes: (d0, ..., dn) -> (d[dims[0]], ...)."""
     def pin_memory(self, device: DeviceLike | None = None) -> Tensor:
-        """The Tensor itself: copies to a GPU need no pinned memory here."""
+        """The values in pinned memory, from which `to("cuda", non_blocking=True)` copies while the
+        program goes on; the Tensor itself if it lies there, or if there is no GPU.
+
+        Raises:
+            RuntimeError: the Tensor is on a GPU.
+        """
     def pinverse(self, rcond: builtins.float = 1e-15) -> Tensor:  # ops/decomposition.py
         """As `linalg.pinv` with rtol = rcond. Shapes: (*, n, m) -> (*, m, n)."""
     def positive(self) -> Tensor:  # ops/elementwise.py
@@ -1955,7 +1960,7 @@ class Methods:
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor:  # ops/shape.py
         """One dim as several, of which one size may be -1. Shapes: (a, b * c) -> (a, b, c)."""
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor:  # ops/arrange.py
-        """Windows of `size` along a dim, one every `step`, in a new last dim; a view, on a GPU a copy.
+        """Windows of `size` along a dim, one every `step`, in a new last dim; a view.
 
         Shapes: (*, n, *) -> (*, (n - size) // step + 1, *, size).
 

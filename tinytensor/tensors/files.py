@@ -1,5 +1,5 @@
-"""save and load: Tensors and plain data in safetensors files; `load` reads PyTorch's .pt too. Nothing
-is unpickled.
+"""save and load: Tensors and plain data in safetensors files; `load` reads PyTorch's .pt too.
+Nothing is unpickled.
 
 A flat dict of Tensors is saved in the safetensors format directly. For other data, tied Tensors and
 views, the entry "tinytensor" of the metadata holds the structure as JSON. Other programs see all
@@ -95,9 +95,9 @@ def load(f: str | os.PathLike[str] | BinaryIO, map_location: MapLocation | None 
 
     Tied weights, which `safetensors.torch.save_model` stores once, are returned under all their
     names. bfloat16, which NumPy lacks, becomes float32, with a warning. Of PyTorch's own files,
-    .pt and .pth, Tensors, Parameters, shared memory, numbers, strings and containers are read; whole
-    modules, NumPy objects and other classes are refused by name. A file object of such a file must
-    be seekable.
+    .pt and .pth, Tensors, Parameters, shared memory, numbers, strings and containers are read;
+    whole modules, NumPy objects and other classes are refused by name. A file object of such a file
+    must be seekable.
 
     The file may come from a stranger: nothing in it is executed, and a damaged or malicious one
     takes at most ten times its size in memory, plus 64 MiB.

@@ -28,6 +28,7 @@ from .. import (
     recurrent,
     sparse,
     state,
+    sync_batch_norm,
     transformer,
     upsampling,
 )
@@ -35,7 +36,7 @@ from .. import module as base
 
 PLACES = {
     "activation": (activation, attention), "adaptive": (adaptive,),
-    "batchnorm": (normalization, lazy), "channelshuffle": (upsampling,),
+    "batchnorm": (normalization, lazy, sync_batch_norm), "channelshuffle": (upsampling,),
     "container": (containers,), "conv": (convolution, lazy), "distance": (distance,),
     "dropout": (dropout,), "flatten": (linear,), "fold": (upsampling,),
     "instancenorm": (normalization, lazy), "linear": (linear, lazy), "loss": (loss,),
