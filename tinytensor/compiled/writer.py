@@ -118,9 +118,9 @@ def write_call(op: Any) -> Any:
     aliased = tuple(signature.aliases.values())
     header += [*["*"] * (not keyword_only), "out=None", *["**aliases"] * bool(aliased)]
     source.add(0, f"def {op.name}({', '.join(header)}):")
-    given = [f"{p.name}={p.name}" for p in signature.all] + ["**aliases"] * bool(aliased)
+    whole = [f"{p.name}={p.name}" for p in signature.all] + ["**aliases"] * bool(aliased)
     source.namespace["into"] = into
-    source.add(1, "if out is not None:", f"    return into(out, op.function, {', '.join(given)})")
+    source.add(1, "if out is not None:", f"    return into(out, op.function, {', '.join(whole)})")
     if aliased:
         given = ", ".join(f"{p}={p}" for p in aliased)
         source.add(1, "if aliases:",

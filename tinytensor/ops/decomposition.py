@@ -95,7 +95,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return cholesky_factor(A)
 
 
-CholeskyEx = namedtuple("cholesky_ex", "L info")
+cholesky_ex_result = namedtuple("cholesky_ex_result", "L info")
 
 
 @composed(home="linalg", method=False, scalar=LAPACK, samples=[*DEFINITE])
@@ -111,17 +111,17 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False):
     """
     if check_errors:
         factor = cholesky(A, upper=upper)
-        return CholeskyEx(factor, A.new_zeros(tuple(A.shape[:-2]), dtype=dtypes.int32))
+        return cholesky_ex_result(factor, A.new_zeros(tuple(A.shape[:-2]), dtype=dtypes.int32))
     check_square("linalg.cholesky_ex", A._array)
     seen = transpose(A, -2, -1) if upper else A
     info = seen.new_zeros(tuple(A.shape[:-2]), dtype=dtypes.int32)
     if _is_definite(seen):
-        return CholeskyEx(cholesky(A, upper=upper), info)
+        return cholesky_ex_result(cholesky(A, upper=upper), info)
     for place in numpy.ndindex(*info.shape):
         info[place] = _first_indefinite(seen[place])
     failed = (info > 0)[..., None, None]
     factor = cholesky_factor(where(failed, _identity_like(A), seen)).masked_fill(failed, math.nan)
-    return CholeskyEx(transpose(factor, -2, -1) if upper else factor, info)
+    return cholesky_ex_result(transpose(factor, -2, -1) if upper else factor, info)
 
 
 def _identity_like(A):

@@ -53,7 +53,7 @@ def _(xp, g, out):
     return -xp.matmul(xp.matmul(inverse, g), inverse)
 
 
-InvEx = namedtuple("inv_ex", "inverse info")
+inv_ex_result = namedtuple("inv_ex_result", "inverse info")
 
 
 @composed(home="linalg", method=False, scalar=LAPACK, samples=REGULAR)
@@ -69,16 +69,16 @@ def inv_ex(A: Tensor, *, check_errors: bool = False):
     """
     info = A.new_zeros(tuple(A.shape[:-2]), dtype=dtypes.int32)
     if check_errors:
-        return InvEx(inv(A), info)
+        return inv_ex_result(inv(A), info)
     check_square("linalg.inv_ex", A._array)
     try:
-        return InvEx(inv(A), info)
+        return inv_ex_result(inv(A), info)
     except LinAlgError:
         for place in numpy.ndindex(*info.shape):
             info[place] = _zero_pivot(A[place].detach())
     failed = (info > 0)[..., None, None]
     regular = where(failed, A.new_ones((A.shape[-1],)).diag(), A)
-    return InvEx(inv(regular).masked_fill(failed, math.nan), info)
+    return inv_ex_result(inv(regular).masked_fill(failed, math.nan), info)
 
 
 def _zero_pivot(A):

@@ -5,7 +5,9 @@ Written by `python -m tinytensor stubs`; not to be edited.
 
 from collections.abc import Sequence
 from ..tensors.tensor import DTypeLike, Tensor
-from .methods import CholeskyEx, Eigh, InvEx, Lstsq, Qr, Svd
+from .methods import (
+    CholeskyExResult, Eigh, InvExResult, Lstsq, Qr, Svd,
+)
 
 def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
     """L of A = L Lᵀ for symmetric positive definite A, or with `upper` Lᵀ.
@@ -20,7 +22,7 @@ def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Te
 def cholesky_ex(
         A: Tensor, *, upper: bool = False, check_errors: bool = False, out: tuple[Tensor, ...] |
         None = None,
-) -> CholeskyEx:
+) -> CholeskyExResult:
     """(L, info) of `cholesky`, without an error: info is 0, or the order of the first leading
     minor that is not positive; L is NaN there.
 
@@ -75,7 +77,7 @@ def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
 def inv_ex(
         A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, ...] | None = None,
-) -> InvEx:
+) -> InvExResult:
     """(inverse, info) of `inv`, without an error: info is 0, or the number of the first pivot that
     is 0; the inverse is NaN there.
 

@@ -21,7 +21,7 @@ from ..tensors.tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
 Operand: TypeAlias = Tensor | float | NumPyArray | numpy.number[Any] | numpy.bool
 Index: TypeAlias = int | slice | EllipsisType | Tensor | NumPyArray | Sequence[Any] | None
 
-class CholeskyEx(NamedTuple):
+class CholeskyExResult(NamedTuple):
     L: Tensor
     info: Tensor
 
@@ -33,7 +33,7 @@ class Histogram(NamedTuple):
     hist: Tensor
     bin_edges: Tensor
 
-class InvEx(NamedTuple):
+class InvExResult(NamedTuple):
     inverse: Tensor
     info: Tensor
 

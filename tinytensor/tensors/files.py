@@ -155,13 +155,10 @@ def _devices(map_location: MapLocation | None) -> Callable[[Array, str], device]
 def _load(file: Any, size: int | None, name: str,
           device_for: Callable[[Array, str], device]) -> Any:
     try:
-        if pytorch.is_seekable(file):
-            start = file.read(4)
-            file.seek(-len(start), 1)
-            if pytorch.is_pytorch(start):
-                result, converted = pytorch.read(file, device_for)
-                _warn_of_bfloat16(name, converted)
-                return result
+        if pytorch.is_pytorch(file):
+            read_, converted = pytorch.read(file, device_for)
+            _warn_of_bfloat16(name, converted)
+            return read_
         content = read(file, size)
         structure = _structure(content)
         if structure is None or structure.is_flat:

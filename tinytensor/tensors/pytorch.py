@@ -15,7 +15,6 @@ Limits are those of `safetensors.py`: nothing is allocated by what a file announ
 from __future__ import annotations
 
 import errno
-import io
 import struct
 import zipfile
 from collections import OrderedDict
@@ -77,9 +76,18 @@ def refused(name: Name) -> Damaged:
     return Damaged(f"asks for {name}, which load does not run. {advice}")
 
 
-def is_pytorch(start: bytes) -> bool:
-    """Whether a file that begins so may be one of PyTorch's."""
-    return start.startswith((ZIP, PICKLE))
+def is_pytorch(file: Any) -> bool:
+    """Whether a file may be one of PyTorch's, by its first bytes. It must be able to go back."""
+    try:
+        if not file.seekable():
+            return False
+        place = file.tell()
+        start = file.read(9)
+        file.seek(place)
+    except (AttributeError, OSError):
+        return False
+    return isinstance(start, bytes) and (
+        start.startswith(ZIP) or start.startswith(PICKLE) and start[8:] != b"{")  # safetensors
 
 
 def read(file: Any, device_for: DeviceFor) -> tuple[Any, int]:
@@ -89,8 +97,9 @@ def read(file: Any, device_for: DeviceFor) -> tuple[Any, int]:
         Damaged: the fault of the file.
     """
     try:
+        place = file.tell()
         start = file.read(4)
-        file.seek(-len(start), 1)
+        file.seek(place)
         return _read_zip(file, device_for) if start.startswith(ZIP) else _read_older(
             file, device_for)
     except OSError as error:
@@ -434,6 +443,10 @@ class Machine:
         for key, value in zip(items[::2], items[1::2], strict=True):
             target[_key(key)] = self.checked(self.finished(value))
 
+    def dict_of(self, items: list[Any]) -> None:
+        self.push({})
+        self.set_items(items)
+
     def add(self, items: list[Any]) -> None:
         self.last(set).update(map(_key, items))
 
@@ -525,7 +538,7 @@ INSTRUCTIONS: dict[bytes, Callable[[Machine], Any]] = {
     b"\x87": lambda m: m.tuple_of(3),
     b"t": lambda m: m.push(tuple(m.marked())),
     b"l": lambda m: m.push(m.marked()),
-    b"d": lambda m: (lambda items: (m.push({}), m.set_items(items)))(m.marked()),
+    b"d": lambda m: m.dict_of(m.marked()),
     b"\x91": lambda m: m.push(frozenset(map(_key, m.marked()))),
     b"a": lambda m: m.append([m.stack.pop()]), b"e": lambda m: m.append(m.marked()),
     b"s": lambda m: m.set_items([m.stack.pop(), m.stack.pop()][::-1]),
@@ -536,9 +549,3 @@ INSTRUCTIONS: dict[bytes, Callable[[Machine], Any]] = {
     b"R": lambda m: m.call(), b"\x81": lambda m: m.make_object(), b"b": lambda m: m.set_state(),
     b"Q": lambda m: m.push(m.memories.storage(m.stack.pop())),
 }
-
-
-def is_seekable(file: Any) -> bool:
-    """Whether a file object can go back."""
-    return isinstance(file, io.IOBase | zipfile.ZipExtFile) and file.seekable() \
-        or hasattr(file, "seek") and hasattr(file, "tell") and not hasattr(file, "seekable")

@@ -95,9 +95,10 @@ class _Pickler:
         if isinstance(obj, OrderedDict):
             self.called("collections", "OrderedDict")
             self.items(obj)
-            if getattr(obj, "_metadata", None) is not None:
+            versions = getattr(obj, "_metadata", None)
+            if versions is not None:
                 self.add(b"}")
-                self.items({"_metadata": obj._metadata})
+                self.items({"_metadata": versions})
                 self.add(b"b")
         elif isinstance(obj, dict):
             self.add(b"}")
