@@ -147,6 +147,9 @@ for _name in ("float", "double", "half", "int", "long", "short", "bool"):
 def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Writes the values of `other`, broadcast, into this Tensor, whatever their dtype."""
     self._check_write("copy_")
+    if other.ndim > self.ndim:
+        raise RuntimeError(f"copy_: values of shape {tuple(other.shape)} do not broadcast to shape "
+                           f"{tuple(self.shape)}")
     other = other.to(device=self.device, dtype=self.dtype)
     index.assign(self, other, "copy_")
     return self

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy
 
-from ..arrays import Array, devices
+from ..arrays import Array, devices, dtypes
 from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import argument, integers
 from ..autograd.table import composed, op
@@ -472,9 +472,10 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None,
     if input.ndim > 2:
         raise RuntimeError(f"cov: needs at most 2 dimensions, got shape {tuple(input.shape)}")
     x = reshape(input, (1, -1)) if input.ndim < 2 else input
-    x = x if x.dtype.is_floating_point else x.float()
+    x = x if x.dtype.is_floating_point else x.to(dtypes.get_default_dtype())
     given = [w for w in (fweights, aweights) if w is not None]
-    weights = math.prod(given[1:], start=given[0]).to(x.dtype) if given else x.new_ones(x.shape[1])
+    weights = math.prod(given[1:], start=given[0]) if given else x.new_ones(x.shape[1])
+    weights = weights if weights.dtype.is_floating_point else weights.to(x.dtype)
     total = weights.sum()
     importance = total if aweights is None else (weights * aweights).sum()
     left = (total - correction * importance / total).clamp(min=0)

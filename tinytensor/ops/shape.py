@@ -69,7 +69,7 @@ def own_memory(x: Tensor) -> Tensor:
 @op(method=False, internal=True, widens=False, array_names=("astype",), samples=[])
 def cast(input: Array, dtype: numpy.dtype[Any]):
     """The values as another dtype (a NumPy dtype). Shapes: (*) -> (*)."""
-    return input.astype(dtype)
+    return input.astype(dtype, order="C" if 0 in input.strides else "K")
 
 
 @cast.vjp("input")
