@@ -389,7 +389,8 @@ def _read_shared(size: Any, members: Any) -> Shared:
                            for name, offset, strides in members])
     numbers = [n for member in shared.members for n in (member.offset, *map(abs, member.strides))]
     if not shared.members or not are_sizes([size, *numbers]) or not all(
-            isinstance(member.name, str) for member in shared.members):
+            isinstance(member.name, str) and bool not in map(type, member.strides)
+            for member in shared.members):
         raise ValueError("a shared memory is described wrongly")
     return shared
 
