@@ -13,6 +13,7 @@ from fuzz.programs import printed
 from fuzz.shrink import shrink
 
 import tinytensor
+from tinytensor.arrays.dispatch import KernelSettings, use_kernels
 
 PROGRAMS = 200
 # PyTorch's optimizers import its compiler, which takes longer than all programs together.
@@ -29,10 +30,14 @@ def test_random_programs_agree_with_pytorch():
                         f"{difference(short)}", pytrace=False)
 
 
-def test_known_differences_are_still_there():
+def test_known_differences_are_still_there(monkeypatch):
     """An outdated entry could hide a fault."""
     for known in [*KNOWN, OVERLAP]:
         found = difference(known.program, excuse=False)
+        if found is None:
+            with monkeypatch.context() as patch, use_kernels(True):
+                patch.setattr(KernelSettings, "min_work", 0)
+                found = difference(known.program, excuse=False)
         assert found is not None, f"no difference any more: {known.reason}"
         assert known is OVERLAP or known.covers(known.program, found), \
             f"{known.reason}: not recognised in {found}"
@@ -40,8 +45,11 @@ def test_known_differences_are_still_there():
 
 
 @pytest.mark.parametrize("program", MENDED, ids=lambda program: program[-1].partition("= ")[2][:30])
-def test_programs_that_once_differed_agree(program):
-    found = difference(program, excuse=False)
+@pytest.mark.parametrize("kernels", [False, True])
+def test_programs_that_once_differed_agree(program, kernels, monkeypatch):
+    monkeypatch.setattr(KernelSettings, "min_work", 0)
+    with use_kernels(kernels):
+        found = difference(program, excuse=False)
     assert found is None, f"{printed(program)}\n{found}"
 
 

@@ -32,7 +32,12 @@ MENDED: list[Program] = [
     # values
     ("v1 = torch.tensor([1., -1., 3., -3.], requires_grad=True)", "v2 = torch.celu(v1, -2)",
      "weighted_sum(v2).backward()"),
+    ("v1 = torch.tensor(inf)", "v2 = torch.nn.functional.soft_margin_loss(v1, v1)"),
+    ("v1 = torch.tensor([1.0, 2.0])", "v2 = v1.cov(aweights=-v1)",
+     "v3 = v1.cov(aweights=v1.long())", "v4 = v1.cov(fweights=v1)"),
     # shapes
+    ("v1 = torch.zeros(0, requires_grad=True)",
+     "v2 = torch.autograd.grad(v1.dot(v1), [v1], create_graph=True)"),
     ("v1 = torch.tensor([0.0])",
      "v2 = torch.nn.functional.kl_div(torch.tensor(0.0), v1, reduction='batchmean')"),
     ("v1 = torch.tensor(1)", "v1.copy_(torch.tensor([2]))"),

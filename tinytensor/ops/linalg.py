@@ -467,10 +467,16 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None,
     Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
 
     Raises:
-        RuntimeError: more than 2 dims.
+        RuntimeError: more than 2 dims; fweights that are not integers, aweights that are not
+            floating point, or negative ones.
     """
     if input.ndim > 2:
         raise RuntimeError(f"cov: needs at most 2 dimensions, got shape {tuple(input.shape)}")
+    for name, w, floating in (("fweights", fweights, False), ("aweights", aweights, True)):
+        if w is not None and (w.dtype.is_floating_point != floating or bool((w < 0).any())):
+            kind = "floating point" if floating else "integers"
+            raise RuntimeError(f"cov: {name} must be {kind} of at least 0, got {w.dtype}"
+                               + " with negative ones" * (w.dtype.is_floating_point == floating))
     x = reshape(input, (1, -1)) if input.ndim < 2 else input
     x = x if x.dtype.is_floating_point else x.to(dtypes.get_default_dtype())
     given = [w for w in (fweights, aweights) if w is not None]

@@ -11,6 +11,7 @@ from ..autograd import graph
 from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from . import distance
+from .activation import logsigmoid
 from .cross_entropy import check_class_weight, logit_cross_entropy
 from .elementwise import clamp_min, minimum, relu, square
 from .embedding import one_hot
@@ -85,7 +86,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") 
         ValueError: input and target differ in shape.
     """
     check_same_shape("soft_margin_loss", input, target)
-    losses = logit_cross_entropy(input * target, input.new_ones(()))
+    losses = -logsigmoid(input * target)
     return reduced("soft_margin_loss", losses, reduction)
 
 

@@ -424,7 +424,8 @@ def cov(
     Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
 
     Raises:
-        RuntimeError: more than 2 dims.
+        RuntimeError: more than 2 dims; fweights that are not integers, aweights that are not
+            floating point, or negative ones.
     """
 def cross(
         input: Tensor, other: Operand, dim: int | Sequence[int] | None = None, *, axis: int |

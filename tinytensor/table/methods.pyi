@@ -558,7 +558,8 @@ class Methods:
         Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
 
         Raises:
-            RuntimeError: more than 2 dims.
+            RuntimeError: more than 2 dims; fweights that are not integers, aweights that are not
+                floating point, or negative ones.
         """
     def cross(
             self, other: Operand, dim: builtins.int | Sequence[builtins.int] | None = None, *, axis:
