@@ -68,7 +68,12 @@ def own_memory(x: Tensor) -> Tensor:
 
 @op(method=False, internal=True, widens=False, array_names=("astype",), samples=[])
 def cast(input: Array, dtype: numpy.dtype[Any]):
-    """The values as another dtype (a NumPy dtype). Shapes: (*) -> (*)."""
+    """The values as another dtype (a NumPy dtype). Shapes: (*) -> (*).
+
+    An array of `scalar.Value` stays what it is: floats would end its graph.
+    """
+    if input.dtype.kind == "O" and dtype.kind == "f":
+        return input.copy()
     return input.astype(dtype, order="C" if 0 in input.strides else "K")
 
 
