@@ -36,6 +36,7 @@ MENDED: list[Program] = [
     ("v1 = torch.tensor([1.0, 2.0])", "v2 = v1.cov(aweights=-v1)",
      "v3 = v1.cov(aweights=v1.long())", "v4 = v1.cov(fweights=v1)"),
     # shapes
+    ("v1 = torch.zeros(0, requires_grad=True)", "v2 = torch.nn.functional.glu(v1)"),
     ("v1 = torch.zeros(0, requires_grad=True)",
      "v2 = torch.autograd.grad(v1.dot(v1), [v1], create_graph=True)"),
     ("v1 = torch.tensor([0.0])",

@@ -347,7 +347,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if size % 2:
         raise RuntimeError(f"glu: shape {tuple(input.shape)} cannot be halved along dim {dim}: "
                            f"its size {size} is odd")
-    a, b = input.split(size // 2, axis)
+    a, b = input.split((size // 2,) * 2, axis)
     return a * sigmoid(b)
 
 
