@@ -149,7 +149,8 @@ KNOWN = [
     Known("Inputs of different dtypes are promoted.",
           ("v1 = torch.tensor(1)", "v2 = torch.ones(1, 1, 1)", "v3 = torch.baddbmm(v1, v2, v2)"),
           theirs="must have the same dtype|destination dtypes match|"
-                 "Input dtypes must be the same|mixed dtype|can't be cast to the desired output|to have the same type as tensor"),
+                 "Input dtypes must be the same|mixed dtype|"
+                 "can't be cast to the desired output|to have the same type as tensor"),
     Known("Some of PyTorch's operations are for fewer dtypes.",
           ("v1 = torch.tensor([1])", "v2 = torch.linalg.vecdot(v1, v1)"),
           theirs="Expected a floating point or complex tensor|types other than float and double|"
