@@ -158,7 +158,7 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Writes one value into every element."""
     if not isinstance(value, Tensor):
-        value = index.as_value(value, self)
+        value = index.as_value(value, self, "fill_")
     self._check_write("fill_", repeated=value._node is None)
     if value.ndim:
         raise RuntimeError(f"fill_: the value must be a number or a 0-d Tensor, got shape "

@@ -68,7 +68,8 @@ def class_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor
                 + (f", or give probabilities of shape {shape}" if name == "cross_entropy" else ""))
         raise RuntimeError(f"{name}: labels must be int64, got {target.dtype}; convert them with "
                            ".long()")
-    target = target.to(dtypes.int64)  # uint8 would be a mask as an index
+    if target.dtype is dtypes.uint8:  # as an index it would be a mask
+        target = target.to(dtypes.int64)
     fits = labels in ((), (1,)) if len(shape) == 1 else labels == shape[:1] + shape[2:]
     if not fits:
         kind = ValueError if len(shape) == 2 and len(labels) == 1 else RuntimeError

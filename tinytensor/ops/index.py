@@ -370,13 +370,13 @@ def assign(tensor, value, name, index=(Ellipsis,)):
     tensor._overwritten(value._node, window)
 
 
-def as_value(value, tensor):
+def as_value(value, tensor, name="__setitem__"):
     """A number, list or array as a Tensor of the dtype of `tensor`."""
     if devices.is_array(value):
         return graph.tensor_of(devices.plain_array(value), None)
     wanted = tensor.dtype.numpy
     if wanted.kind in "iu":
-        array = dtypes.checked_range("a value", numpy.asarray(value), wanted).astype(wanted)
+        array = dtypes.checked_range(name, numpy.asarray(value), wanted).astype(wanted)
     else:
         array = numpy.asarray(value, dtype=wanted)
     return graph.tensor_of(array, None)
