@@ -22,7 +22,7 @@ from .generate import FEATURES, generate  # noqa: E402
 from .programs import printed  # noqa: E402
 from .shrink import shrink  # noqa: E402
 
-HANGS = 120.0  # timeout of a program in seconds
+HANGS = 600.0  # timeout of a program in seconds; it may compile kernels
 SHOWN = 2  # maximum number of programs that are printed for each kind of difference
 
 

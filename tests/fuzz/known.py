@@ -310,8 +310,8 @@ KNOWN = [
           ("v1 = torch.zeros(0, 2)", "v2 = torch.cholesky(v1)"),
           ours="the matrices must be square"),
     Known("A dim is checked also if there are no elements.",
-          ("v1 = torch.zeros(0)", "v2, v3 = torch.cummin(v1, 1)"), ours="is out of range for 1 dim",
-          line="cummin|cummax"),
+          ("v1 = torch.zeros(0)", "v2, v3 = torch.cummin(v1, 1)"),
+          ours=r"is out of range for \d+ dim", line="cummin|cummax"),
     Known("The gradient at a singular matrix is infinite or NaN, which of them is arbitrary.",
           ("v1 = torch.zeros(2, 2, requires_grad=True)", "v2 = v1.logdet()", "v2.backward()"),
           what="values", anywhere="det"),
@@ -406,9 +406,10 @@ def overlaps(program: tuple[str, ...]) -> bool:
         for line in program:
             written = WRITES.match(line)
             if written and not ASSIGNS.match(line):
-                if line.count(written[1]) > 1 and ELSEWHERE.search(line):
-                    return True
                 read = [x for v in variables(line) if isinstance(x := names.get(v), torch.Tensor)]
+                same = [x for x in read if x is names.get(written[1])]
+                if ELSEWHERE.search(line) and (line.count(written[1]) > 1 or len(same) > 1):
+                    return True
                 storages = {x.untyped_storage().data_ptr() for x in read if x.numel()}
                 if len({(x.data_ptr(), x.shape, x.stride()) for x in read if x.numel()}) \
                         > len(storages):

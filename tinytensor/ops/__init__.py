@@ -150,7 +150,7 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     if other.ndim > self.ndim:
         raise RuntimeError(f"copy_: values of shape {tuple(other.shape)} do not broadcast to shape "
                            f"{tuple(self.shape)}")
-    other = other.to(device=self.device, dtype=self.dtype)
+    other = other.to(device=self.device, dtype=self.dtype, non_blocking=non_blocking)
     index.assign(self, other, "copy_")
     return self
 
