@@ -45,6 +45,7 @@ MENDED: list[Program] = [
     ("v1 = torch.tensor([[[[1]]]])", "v2 = torch.nn.functional.max_unpool3d(v1, v1, 2, -1)"),
     # memory and writes in place
     ("v1 = torch.tensor([0, 0, 0]).expand(2, 3)", "v2 = v1.type(torch.int16)", "v3 = v2.view(-1)"),
+    ("v1 = torch.ones(1, requires_grad=True)", "v1.mean().backward()", "v1.sum().backward()"),
     ("v1 = torch.ones(3, dtype=torch.float16).expand(2, 3)", "v2 = v1.sqrt()", "v3 = v2.view(-1)"),
     ("v1 = torch.zeros(0, 0, requires_grad=True)", "v2 = torch.linalg.pinv(v1)", "v2.exp_()"),
     ("v1 = torch.tensor([0.0])[0].requires_grad_()", "v1 += 1"),
