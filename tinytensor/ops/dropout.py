@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy
-
 from .. import random
 from ..arrays import devices
 from ..autograd.frames import warn
@@ -23,8 +21,8 @@ SAMPLES = [S(t(2, 3), 0.0, True), S(t(2, 3), 1.0, True), S(t(2, 3), 0.4, False)]
 def _kept(input, shape, p):
     """1 with probability 1 - p, else 0, in the dtype and on the device of `input`."""
     where = input.device
-    uniform = random.default_generator(where).numpy.random(shape, dtype=numpy.float32)
-    return devices.to_device(uniform >= p, where).astype(input.dtype.numpy)
+    kept = random.default_generator(where).stream.less(math.prod(shape), 1 - p).reshape(shape)
+    return devices.to_device(kept, where).astype(input.dtype.numpy)
 
 
 def _is_drawn(name, input, p, training):
