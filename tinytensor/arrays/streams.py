@@ -249,3 +249,17 @@ def rounded(uniform: numpy.ndarray[Any, Any], dtype: numpy.dtype[Any], low: floa
     values = uniform.astype(dtype, copy=False)
     values[values == dtype.type(high)] = low
     return values
+
+
+def in_memory_order(values: numpy.ndarray[Any, Any], like: Any) -> numpy.ndarray[Any, Any]:
+    """Values in the shape of an array, in the order in which its elements lie in memory."""
+    if like.flags.c_contiguous:
+        return values.reshape(like.shape)
+    order = memory_dims(like)
+    ordered = values.reshape([like.shape[dim] for dim in order])
+    return ordered.transpose(numpy.argsort(order))
+
+
+def memory_dims(array: Any) -> list[int]:
+    """The dims of an array, from the one with the largest stride to the one with the smallest."""
+    return sorted(range(array.ndim), key=lambda dim: -array.strides[dim])

@@ -127,7 +127,7 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
     if not training:
         return leaky_relu(input, (lower + upper) / 2).contiguous()
     negative = devices.to_numpy(input._array) <= 0
-    slopes = numpy.ones(negative.shape)
+    slopes = 1.0 - negative
     uniform = random.default_generator(input.device).stream.uniform(
         int(negative.sum()), slopes.dtype)
     slopes[negative] = uniform * (upper - lower) + lower

@@ -6,6 +6,7 @@ They are PyTorch's on the CPU; `arrays/streams.py` says how they follow from the
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -17,10 +18,11 @@ from ..arrays import dtypes
 from ..arrays.devices import device as device_type
 from ..arrays.devices import resolve, to_device, to_numpy
 from ..arrays.numbers import integer
-from ..arrays.streams import Stream, rounded
+from ..arrays.streams import Stream, in_memory_order, memory_dims, rounded
 from ..autograd.graph import tensor_of
 from .creation import (
     Like,
+    empty_like,
     finish,
     like,
     number_of,
@@ -69,20 +71,6 @@ def _drawn(draw: Draw, shape: Sequence[int], dtype: numpy.dtype[Any] | type[nump
     values = draw(stream_of(generator, where), math.prod(shape))
     array = values.reshape(shape).astype(dtype, copy=False)
     return finish(to_device(array, where), requires_grad)
-
-
-def in_memory_order(values: NumPyArray, like: Any) -> NumPyArray:
-    """Values in the shape of an array, in the order in which its elements lie in memory."""
-    if like.flags.c_contiguous:
-        return values.reshape(like.shape)
-    order = memory_dims(like)
-    ordered = values.reshape([like.shape[dim] for dim in order])
-    return ordered.transpose(numpy.argsort(order))
-
-
-def memory_dims(array: Any) -> list[int]:
-    """The dims of an array, from the one with the largest stride to the one with the smallest."""
-    return sorted(range(array.ndim), key=lambda dim: -array.strides[dim])
 
 
 def _check_floating(name: str, dtype: numpy.dtype[Any]) -> None:
@@ -183,20 +171,6 @@ def randperm(n: int, *, generator: random.Generator | None = None, dtype: DTypeL
         _check_integers("randperm", 0, n, wanted)
     return _drawn(lambda s, count: s.permutation(count), (n,), wanted, device, generator,
                   requires_grad)
-
-
-rand_like: Like = like(rand, "rand")
-randn_like: Like = like(randn, "randn")
-
-
-def randint_like(input: Tensor, low: int | None = None, high: int | None = None, *,
-                 generator: random.Generator | None = None, dtype: DTypeLike | None = None,
-                 layout: str | None = None, device: DeviceLike | None = None,
-                 requires_grad: bool = False,
-                 memory_format: dtypes.memory_format | None = None) -> Tensor:
-    """As `randint`, with the shape, dtype and device of the input."""
-    return randint(low, high, tuple(input.shape), generator=generator, dtype=dtype or input.dtype,
-                   device=device or input.device, requires_grad=requires_grad)
 
 
 def normal(mean: Tensor | float = 0.0, std: Tensor | float = 1.0, size: Sequence[int] | None = None,
@@ -430,6 +404,38 @@ def random_(self: Tensor, from_: int | None = None, to: int | None = None, *,
                  integers=True)
 
 
+def _like(make: Callable[..., Tensor], name: str, fill: Callable[..., Tensor]) -> Like:
+    """The variant `<name>_like`. It draws in the order of the input's elements in memory."""
+    ordered = like(make, name)
+
+    @functools.wraps(ordered)
+    def function(input: Tensor, *args: Any, requires_grad: bool = False,
+                 generator: random.Generator | None = None, **options: Any) -> Tensor:
+        array = input._array
+        if array.flags.c_contiguous or 0 in array.strides:
+            return ordered(input, *args, requires_grad=requires_grad, generator=generator,
+                           **options)
+        dims = memory_dims(array)
+        made = empty_like(tensor_of(array.transpose(dims), None), **options)
+        view = tensor_of(made._array.transpose(numpy.argsort(dims)), None)
+        return fill(view, *args, generator=generator).contiguous().requires_grad_(requires_grad)
+
+    return function
+
+
+def _randint(size: Sequence[int], low: int | None = None, high: int | None = None,
+             **options: Any) -> Tensor:
+    return randint(low, high, size, **options)
+
+
+def _randint_(self: Tensor, low: int | None = None, high: int | None = None,
+              **options: Any) -> Tensor:
+    return random_(self, *((low,) if high is None else (low, high)), **options)
+
+
+rand_like: Like = _like(rand, "rand", uniform_)
+randn_like: Like = _like(randn, "randn", normal_)
+randint_like: Like = _like(_randint, "randint", _randint_)
 for _function in (uniform_, normal_, log_normal_, cauchy_, exponential_, geometric_, bernoulli_,
                   random_, bernoulli, multinomial):
     setattr(Tensor, _function.__name__, _function)
