@@ -51,6 +51,9 @@ class Generator:
         """The seed that was set last."""
         return self._seed
 
+    def __reduce__(self) -> Any:
+        return _restored, (self.device, self.get_state())
+
     def get_state(self) -> Tensor:
         """The state of the generator, as PyTorch's: 5056 bytes in a Tensor of uint8."""
         return tensor_of(self.stream.get_state(self._seed), None)
@@ -76,6 +79,10 @@ class Generator:
             raise ValueError("set_state: not a state of a Generator, which get_state() gives: "
                              f"{error}") from None
         return self
+
+
+def _restored(device: devices.device, state: Tensor) -> Generator:
+    return Generator(device).set_state(state)
 
 
 def _seed_of(state: dict[str, Any]) -> int:

@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from .dispatch import Dispatch
+
 if TYPE_CHECKING:  # NumPy imports numpy.random lazily
     from numpy.random import MT19937, Generator
 
 WORDS = 624  # of the state
 FEW = 16  # fewer normal numbers than this are drawn one after the other
+MANY = 1000  # words that a kernel may draw
 RAW = 20_000  # more words than this come faster as 32-bit integers
+FEW_EXCHANGES = 500  # fewer are made one after the other
 WIDE = 2**28  # integers of a range of this size or more take two words
-HALVES = 32  # bytes of 8 float32 numbers
+LOWER_24 = numpy.uint64(2**24 - 1)
+UPPER_21 = 2**21 - 1  # with 32 more bits these are the 53 of a float64
 
 # PyTorch's `get_rng_state`: the seed, the words left and the position, the words, three numbers of
 # which the second is the cached normal one, and whether it is there. The last two are not used.
@@ -59,9 +64,9 @@ class Stream:
 
     def words(self, count: int) -> numpy.ndarray[Any, Any]:
         """The next numbers of 32 bits, as uint32."""
-        if count <= RAW:
+        if count < MANY:
             return self.bits.random_raw(count).astype(numpy.uint32)
-        return self.numpy.integers(0, 2**32, count, dtype=numpy.uint32)
+        return many_words(numpy, self.bits, count)
 
     def wide_words(self, count: int) -> numpy.ndarray[Any, Any]:
         """The next numbers of 64 bits, as uint64: two words each, the higher one first."""
@@ -79,6 +84,8 @@ class Stream:
             wide = self.wide_words(count)
             wide &= 2**53 - 1
             return wide * 2.0**-53
+        if count <= FEW:  # two steps fewer
+            return ((self.bits.random_raw(count) & LOWER_24) * 2.0**-24).astype(numpy.float32)
         words = self.words(count)
         words &= 2**24 - 1
         # int32 is converted faster than uint32
@@ -113,15 +120,17 @@ class Stream:
         """
         first = [] if self.cached is None or not count else [self.cached]
         pairs = (count - len(first) + 1) // 2
-        drawn = self.uniform(2 * pairs, numpy.dtype(numpy.float64))
-        if pairs < FEW:  # Python's floats are faster than small arrays
-            uniform = drawn.tolist()
+        if pairs < FEW:  # Python's numbers are faster than small arrays
+            words = iter(self.bits.random_raw(4 * pairs).tolist())
             values = first
-            for a, b in zip(uniform[::2], uniform[1::2], strict=True):
+            for high, low, higher, lower in zip(words, words, words, words, strict=True):
+                a = ((high & UPPER_21) << 32 | low) * 2.0**-53
+                b = ((higher & UPPER_21) << 32 | lower) * 2.0**-53
                 radius, angle = math.sqrt(-2 * math.log1p(-b)), 2 * math.pi * a
                 values += radius * math.cos(angle), radius * math.sin(angle)
-            array = numpy.array(values, dtype=numpy.float64)
+            array = numpy.array(values)
         else:
+            drawn = self.uniform(2 * pairs, numpy.dtype(numpy.float64))
             angle, radius = 2 * math.pi * drawn[::2], numpy.sqrt(-2 * numpy.log1p(-drawn[1::2]))
             array = numpy.empty(len(first) + 2 * pairs)
             array[:len(first)] = first
@@ -134,8 +143,8 @@ class Stream:
     def exponential(self, count: int) -> numpy.ndarray[Any, Any]:
         """Exponentially distributed numbers of rate 1, in float64."""
         values = self.uniform(count, numpy.dtype(numpy.float64))
-        numpy.negative(values, out=values)
-        numpy.log1p(values, out=values)
+        numpy.subtract(1, values, out=values)  # exact; log is faster than log1p
+        numpy.log(values, out=values)
         return numpy.negative(values, out=values)
 
     # ------------------------------------------------------------ bools and integers
@@ -144,7 +153,7 @@ class Stream:
         """Whether each of `count` uniform numbers of 53 bits is less than the limit."""
         words = self.words(2 * count)
         bound = min(max(math.ceil(limit * 2**53), 0), 2**53)
-        upper = words[::2] & numpy.uint32(2**21 - 1)
+        upper = words[::2] & numpy.uint32(UPPER_21)
         if bound == 2**53:
             return numpy.ones(count, bool)
         less = upper < numpy.uint32(bound >> 32)
@@ -159,7 +168,9 @@ class Stream:
         size = high - low
         if not (size >= WIDE if wide is None else wide):
             words = self.words(count)
-            words %= numpy.uint32(size)
+            quotient = words // numpy.uint32(size)  # NumPy's % by a number is slower
+            quotient *= numpy.uint32(size)
+            words -= quotient
             values = words.astype(numpy.int64)
         else:
             words = self.wide_words(count)
@@ -212,13 +223,39 @@ class Stream:
         return int(fields["seed"])
 
 
+def _many_words(bits: MT19937, count: int) -> numpy.ndarray[Any, Any]:
+    """The next numbers of 32 bits of a NumPy bit generator."""
+    if count <= RAW:
+        return bits.random_raw(count).astype(numpy.uint32)
+    return numpy.random.Generator(bits).integers(0, 2**32, count, dtype=numpy.uint32)
+
+
 def exchanged(count: int, steps: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
     """The integers 0 to count - 1, after for each i in turn i and i + steps[i] changed places."""
-    order = list(range(count))
-    for i, step in enumerate(steps.tolist()):
-        j = i + step
-        order[i], order[j] = order[j], order[i]
-    return numpy.array(order, dtype=numpy.int64)
+    if count < FEW_EXCHANGES:
+        values = list(range(count))
+        for at, step in enumerate(steps.tolist()):
+            values[at], values[at + step] = values[at + step], values[at]
+        return numpy.array(values, dtype=numpy.int64)
+    # Exchange i takes its result from place j, and moves there what lay in place i. So the result
+    # is j itself, or what the exchange before i with the same j moved there.
+    i = numpy.arange(count - 1)
+    j = i + steps
+    by_place = numpy.sort(j * count + i)  # one key each sorts faster than argsort
+    places, times = numpy.divmod(by_place, count)
+    again = numpy.flatnonzero(places[1:] == places[:-1])
+    # What lies in place i before exchange i was moved there by the last one whose j is i: a chain.
+    moved = numpy.arange(count)
+    others = j != i
+    moved[j[others]] = i[others]
+    while not numpy.array_equal(further := moved[moved], moved):
+        moved = further
+    order = numpy.append(j, moved[-1])
+    order[times[again + 1]] = moved[times[again]]
+    return order
+
+
+many_words = Dispatch("random words", _many_words)
 
 
 def _box_muller(uniform: numpy.ndarray[Any, Any], out: numpy.ndarray[Any, Any]) -> None:
@@ -240,10 +277,14 @@ def _box_muller(uniform: numpy.ndarray[Any, Any], out: numpy.ndarray[Any, Any]) 
 
 def rounded(uniform: numpy.ndarray[Any, Any], dtype: numpy.dtype[Any], low: float = 0,
             high: float = 1) -> numpy.ndarray[Any, Any]:
-    """Numbers in [0, 1) stretched to [low, high) in a dtype; what rounds to `high` becomes `low`."""
+    """Numbers in [0, 1) stretched to [low, high) in a dtype; what rounds to `high` becomes `low`.
+
+    Product and sum are computed in float64 and rounded once, as by PyTorch's fused instruction.
+    """
     if low != 0 or high != 1:
-        uniform *= uniform.dtype.type(high) - uniform.dtype.type(low)
-        uniform += uniform.dtype.type(low)
+        number = uniform.dtype.type
+        uniform = numpy.multiply(uniform, float(number(high) - number(low)), dtype=numpy.float64)
+        uniform += float(number(low))
     elif dtype.itemsize >= 4:
         return uniform
     values = uniform.astype(dtype, copy=False)

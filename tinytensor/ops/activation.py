@@ -24,7 +24,6 @@ from . import elementwise
 from .checks import need_floating, refuse_bool
 from .dims import axes
 from .elementwise import sigmoid, tanh
-from .index import where
 from .inplace import in_place
 from .masking import masked
 from .samples import S, ints, t, unary

@@ -68,7 +68,7 @@ def _drawn(draw: Draw, shape: Sequence[int], dtype: numpy.dtype[Any] | type[nump
            device: DeviceLike | None, generator: random.Generator | None,
            requires_grad: bool = False) -> Tensor:
     where = resolve(device)
-    values = draw(stream_of(generator, where), math.prod(shape))
+    values = numpy.asarray(draw(stream_of(generator, where), math.prod(shape)))
     array = values.reshape(shape).astype(dtype, copy=False)
     return finish(to_device(array, where), requires_grad)
 
@@ -377,11 +377,10 @@ def bernoulli_(self: Tensor, p: Tensor | float = 0.5, *,
     if not isinstance(p, Tensor):
         return _fill("bernoulli_", self, generator, lambda s, count: s.less(count, p),
                      integers=True)
-    chances = numpy.broadcast_to(chance, self.shape)
-    old = self._array
+    chances, old = numpy.broadcast_to(chance, self.shape), self._array
 
     def draw(stream: Stream, count: int) -> NumPyArray:
-        uniform = in_memory_order(stream.uniform(count, chance.dtype), old)
+        uniform = in_memory_order(stream.uniform(count, chances.dtype), old)
         return (uniform < chances).transpose(memory_dims(old)).reshape(-1)
 
     return _fill("bernoulli_", self, generator, draw, integers=True)

@@ -174,7 +174,7 @@ class DataLoader(Generic[T]):
     # ------------------------------------------------------------ the position in an epoch
 
     def state_dict(self) -> dict[str, Any]:
-        """The position of the loader, as plain data: after the latest batch of the latest iterator.
+        """The position of the loader: after the latest batch of the latest iterator.
 
         Between two epochs the order of the next one is not drawn yet. It depends on the loader's
         generators, whose states are included, or else on the default generator: save
@@ -227,7 +227,7 @@ class DataLoader(Generic[T]):
     def _begin(self, workers: Generators | None = None) -> Position:
         states, pool = self._generator_states(), self._pool
         if workers is None and pool is not None and not pool.busy:
-            workers = pool.generators()
+            workers = Generators(pool.base, pool.epoch + 1, [])
         if workers is not None and self.persistent_workers:  # they have their seed
             seed = workers.epoch_seed()
         else:
