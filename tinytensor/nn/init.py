@@ -18,7 +18,7 @@ from ..tensors.creation import empty, empty_like, eye, zeros
 from ..tensors.sampling import randperm
 from ..tensors.tensor import Tensor
 
-# The probability of the interval above which `trunc_normal_` draws normal numbers, else uniform ones.
+# Above this probability of the interval `trunc_normal_` draws normal numbers, else uniform ones.
 COMMON = 0.3
 
 
