@@ -34,7 +34,8 @@ FLOORS = [
     ("tinytensor.nn", "tinytensor.optim"),
     ("tinytensor.compat", "tinytensor.utils", "tinytensor.tensors", "tinytensor.distributions"),
     ("tinytensor.compiled", "tinytensor.kernels", "tinytensor.table"),
-    ("tinytensor", "tinytensor.checking", "tinytensor.commands", "tinytensor.__main__"),
+    ("tinytensor", "tinytensor.checking", "tinytensor.commands", "tinytensor.__main__",
+     "tinytensor.learn"),
 ]
 
 

@@ -52,6 +52,24 @@ def in_both(run: Callable[[Any], tuple[Any, ...]]) -> None:
             assert mine == theirs
 
 
+@pytest.mark.parametrize("view", [
+    lambda y: y[::2], lambda y: y[:, 1], lambda y: y.as_strided((2, 2), (2, 1)),
+    lambda y: y.view(-1)[3:], lambda y: y.t()[0]])
+def test_a_broadcast_gradient_reaches_what_was_written_through_a_view(view):
+    """The gradient of `sum` is one number, shown many times: nothing may be read beside it."""
+    def run(library):
+        x = draw(library, 3, 4).requires_grad_()
+        y = x * 1
+        view(y).mul_(2)
+        first, = library.autograd.grad(y.sum(), x, create_graph=True)
+        z = x * x
+        view(z).mul_(3)
+        second, = library.autograd.grad(z.sum(), x, create_graph=True)
+        return first, second, *library.autograd.grad(second.sum(), x)
+
+    in_both(run)
+
+
 # ---------------------------------------------------------------- shapes changed in place
 
 

@@ -20,9 +20,9 @@ passing: set[CodeType] = set()  # code that only passes a call on, and explains 
 
 
 def mark_own_modules(package: str) -> None:
-    """Marks the modules of the package that are imported."""
+    """Marks the modules of a package or subpackage that are imported."""
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == package:
+        if f"{name}.".startswith(f"{package}."):
             vars(module)[OWN] = True
 
 

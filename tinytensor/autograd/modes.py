@@ -36,12 +36,14 @@ class Mode(threading.local):
     inference   whether an inference_mode is the reason that it is False
     device      of the gradients, while a backward is recorded: where rules make Tensors
     depth       how many blocks and walks, that put the mode back, the thread is in
+    watcher     called with the arguments of `check_forward` in its place, see `watched`
     """
 
     enabled: bool | str = True
     inference = False
     device: Any = None
     depth = 0
+    watcher: Callable[..., None] | None = None
 
 
 mode = Mode()
@@ -251,6 +253,27 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
         return super().__call__(function)
 
 
+class watched(_Switch):  # noqa: N801
+    """Calls watcher(node, results, arguments) after each operation that is recorded inside.
+
+    The results are arrays or Tensors. Recording is on inside, and anomalies are not looked for.
+    """
+
+    def __init__(self, watcher: Callable[..., None]):
+        self.watcher = watcher
+
+    def switch(self) -> None:
+        self.previous, mode.watcher = mode.watcher, self.watcher
+        set_mode(CHECKED)
+
+    def copy(self) -> watched:
+        return watched(self.watcher)
+
+    def __exit__(self, *exception: object) -> None:
+        mode.watcher = self.previous
+        super().__exit__(*exception)
+
+
 def _current() -> tuple[bool | str, bool]:
     return mode.enabled, mode.inference
 
@@ -271,6 +294,9 @@ def check_forward(node: Any, results: tuple[Any, ...], arguments: tuple[Any, ...
 
     `arguments` are the arrays, numbers and sequences that the operation was given.
     """
+    if mode.watcher is not None:
+        mode.watcher(node, results, arguments)
+        return
     for test in ("isnan", "isinf"):
         if not _any(test, results):
             continue
@@ -282,7 +308,7 @@ def check_forward(node: Any, results: tuple[Any, ...], arguments: tuple[Any, ...
 
 def check_backward(node: Any, gradient: Any) -> None:
     """Raises if a gradient that the rules of `node` computed has NaN."""
-    if _any("isnan", gradient):
+    if mode.watcher is None and _any("isnan", gradient):
         raise _anomaly("backward", node, "produced NaN")
 
 

@@ -68,8 +68,11 @@ def own_memory(x: Tensor) -> Tensor:
 
 @op(method=False, internal=True, widens=False, array_names=("astype",), samples=[])
 def cast(input: Array, dtype: numpy.dtype[Any]):
-    """The values as another dtype (a NumPy dtype). Shapes: (*) -> (*)."""
-    return input.astype(dtype)
+    """The values as another dtype (a NumPy dtype). Shapes: (*) -> (*).
+
+    An array of `scalar.Value` stays what it is: floats would end its graph.
+    """
+    return input.copy() if input.dtype.kind == "O" and dtype.kind == "f" else input.astype(dtype)
 
 
 @cast.vjp("input")

@@ -66,8 +66,8 @@ def place_of(array: Array, window: Array) -> Place:
 
 def _buffer(xp: Any, array: Array, place: Place) -> Array:
     """The elements of `array`, laid out in memory as the base is. It may share their memory."""
-    if place.base.contiguous:
-        return xp.reshape(array, (-1,))
+    if place.base.contiguous:  # a gradient may be one number, broadcast: a view of stride 0
+        return xp.reshape(xp.ascontiguousarray(array), (-1,))
     buffer = xp.zeros((place.size,), dtype=array.dtype)
     _window(xp, buffer, place.base)[...] = array
     return buffer
