@@ -1,4 +1,4 @@
-"""The random numbers of PyTorch's CPU generator: a Mersenne Twister, and how numbers follow from it.
+"""The random numbers of PyTorch's CPU generator, and how they follow from a Mersenne Twister.
 
 A seed gives the same words (Matsumoto and Nishimura 1998, in NumPy's MT19937), and each
 distribution takes the same words for the same number. So the results are PyTorch's: to the bit
