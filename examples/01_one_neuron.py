@@ -4,8 +4,8 @@
     python examples/01_one_neuron.py --mode tensor    # tensor mode: one node per array operation
 
 The program draws the graph before and after `backward()`, prints every step of the chain rule, and
-trains the neuron. The pictures are written to examples/output/. Without Graphviz, the graph is
-printed as a tree.
+trains the neuron. The pictures are written to examples/output/, and a page that shows the steps one
+by one in a browser. Without Graphviz, the graph is printed as a tree.
 
 What to look at: `backward()` visits the nodes from the output to the inputs. At each node it
 multiplies the node's gradient by a local derivative, and adds the product to a parent's gradient.
@@ -113,6 +113,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.steps < 1:
         parser.error("--steps must be at least 1")
+    from tinytensor import learn
+
     if args.mode == "scalar":
         import scalar as engine
 
@@ -121,7 +123,8 @@ def main() -> None:
         import tinytensor as engine
 
         neuron, explain = TensorNeuron(), explain_tensor
-    out = neuron()
+    with learn.record():
+        out = neuron()
     print(f"forward: out = tanh(w·x + b) = {out.item():.4f}\n")
     draw(engine.draw_dot(out, **neuron.names), f"01_{args.mode}_before")
     out.backward()
@@ -129,6 +132,9 @@ def main() -> None:
     explain(out)
     print()
     draw(engine.draw_dot(out, **neuron.names), f"01_{args.mode}_after")
+    page = support.output(f"01_{args.mode}_debugger.html")
+    learn.debug(out, page, title="one neuron")
+    print(f"every step, for a browser: {page}")
     slope = 1 - out.item() ** 2
     print("\nCheck by hand: d tanh(n)/dn = 1 - tanh(n)², and d n/d w0 = x0 = 2, so\n"
           f"  d out/d w0 = {slope:.4f} * 2 = {2 * slope:.4f}\n")

@@ -2,8 +2,9 @@
 
 A Value is one number that records the operation that computed it; `backward` goes through these
 records and computes the gradient of each number. `engine.py` does that in less than 200 lines.
-`nn`, `functional` and `optim` train models, and `draw_dot` draws graphs. Only Python's standard
-library is needed. Programs written for micrograd run with `scalar` in place of `micrograd`.
+`nn`, `functional` and `optim` train models, `draw_dot` draws graphs, and `gradcheck` checks their
+gradients. Only Python's standard library is needed. Programs written for micrograd run with
+`scalar` in place of `micrograd`.
 """
 
 import random
@@ -12,9 +13,10 @@ from . import functional, nn, optim
 from .draw import draw_dot
 from .engine import Value, topological_order
 from .functional import max, min
+from .gradcheck import gradcheck
 
-__all__ = ["Value", "draw_dot", "functional", "manual_seed", "max", "min", "nn", "operation",
-           "optim", "topological_order"]
+__all__ = ["Value", "draw_dot", "functional", "gradcheck", "manual_seed", "max", "min", "nn",
+           "operation", "optim", "topological_order"]
 
 
 def manual_seed(seed: int) -> None:

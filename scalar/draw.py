@@ -9,19 +9,22 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .engine import Value, topological_order
+from .nn import Module
 
 FORMATS = ("svg", "png", "pdf", "jpg", "gif", "eps", "ps", "dot", "json")
 RANKDIRS = ("LR", "RL", "TB", "BT")
-LARGEST = 2000  # a notebook draws no more nodes and operations: dot may take minutes for them
+LARGEST = 400  # nodes and operations; a picture of more cannot be read
+COLORS = {"parameter": "#ece2fb", "input": "#fff3d1", "result": "#ffffff", "operation": "#e1ebff"}
 DEEPEST = 20  # levels of indentation in a tree of text
 WITHOUT = "; .source and print(graph) work without it"
 NO_PACKAGE = f"drawing needs the package graphviz (pip install graphviz){WITHOUT}"
@@ -32,7 +35,9 @@ NO_DOT = ("drawing needs the program dot (apt install graphviz | brew install gr
 def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Graph:
     """The graph of root: every number with its data and grad, and every operation.
 
-    Before root.backward() it shows "no gradient yet" in place of the grads.
+    Parameters of modules carry their names, such as layers.0.weight[2][1], unless they have a
+    label. Before root.backward() the grads are None. In a notebook, a graph of more than 400 nodes
+    and operations shows itself in the debugger of `tinytensor.learn`.
 
     Raises:
         TypeError: root is not a Value.
@@ -40,11 +45,14 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Graph:
     """
     if not isinstance(root, Value):
         raise TypeError(f"draw_dot: root should be a Value, got {type(root).__name__}")
-    graph = Graph(format, rankdir)
-    for value in topological_order(root):
-        grad = "no gradient yet" if value.grad == root.grad == 0 else f"grad {value.grad:.4f}"
-        label = [value.label] if value.label else []
-        graph.node(value, [*label, f"data {value.data:.4f}", grad])
+    graph = Graph(format, rankdir, root)
+    order = topological_order(root)
+    names = parameter_names(order)
+    for value in order:
+        grad = "grad None" if value.grad == root.grad == 0 else f"grad {value.grad:.4f}"
+        name = value.label or names.get(id(value))
+        kind = "result" if value._prev else "parameter" if id(value) in names else "input"
+        graph.node(value, [*([name] if name else []), f"data {value.data:.4f}", grad], kind)
         if value._op:
             operation = (value, value._op)
             graph.operation(operation, value._op)
@@ -54,28 +62,56 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Graph:
     return graph
 
 
+def parameter_names(nodes: Iterable[Any], kind: Any = Module) -> dict[int, str]:
+    """The names of those of the nodes that are parameters of modules, by the id of the node.
+
+    A name is that of `named_parameters` of the outermost module of the program that has the
+    parameter. If there are several such modules, it begins with the type of its own:
+    MLP.layers.0.weight[2][1], or MLP_2.layers.0.weight[2][1] for the second of them.
+    """
+    wanted = set(map(id, nodes))
+    modules = [m for m in gc.get_objects() if issubclass(type(m), kind)]
+    inner = {id(part) for m in modules for path, part in m.named_modules() if path}
+    found: list[tuple[str, dict[int, str]]] = []
+    for root in modules:
+        if id(root) not in inner:
+            names = {id(p): name for name, p in root.named_parameters() if id(p) in wanted}
+            if names:
+                found.append((type(root).__name__, names))
+    if len(found) == 1:
+        return found[0][1]
+    types, numbers = Counter(title for title, _ in found), Counter[str]()
+    named: dict[int, str] = {}
+    for title, names in found:
+        numbers[title] += 1
+        prefix = f"{title}_{numbers[title]}" if types[title] > 1 else title
+        named = {key: f"{prefix}.{name}" for key, name in names.items()} | named
+    return named
+
+
 class Graph:
     """Nodes (boxes with fields), operations (ellipses), and edges in the direction of the forward.
 
     Nodes and operations have hashable keys, by which `edge` refers to them. format is the default
     of pipe and render. rankdir is the direction of the edges: "LR" from left to right, "TB" from
-    top to bottom, "RL", "BT".
+    top to bottom, "RL", "BT". root is what the debugger shows in place of a large graph.
 
     Raises ValueError for an unknown format or rankdir.
     """
 
-    def __init__(self, format: str = "svg", rankdir: str = "LR") -> None:
+    def __init__(self, format: str = "svg", rankdir: str = "LR", root: Any = None) -> None:
         self.format = _one_of("format", format, FORMATS)
         self.rankdir = _one_of("rankdir", rankdir, RANKDIRS)
+        self.root = root
         self._vertices: dict[Hashable, _Vertex] = {}
 
-    def node(self, key: Hashable, fields: Sequence[str]) -> None:
-        """Adds a box with fields side by side."""
-        self._vertices[key] = _Vertex(f"n{len(self._vertices)}", tuple(fields), False)
+    def node(self, key: Hashable, fields: Sequence[str], kind: str = "result") -> None:
+        """Adds a box with fields above each other; kind is "parameter", "input" or "result"."""
+        self._vertices[key] = _Vertex(f"n{len(self._vertices)}", tuple(fields), kind)
 
     def operation(self, key: Hashable, text: str) -> None:
         """Adds an ellipse."""
-        self._vertices[key] = _Vertex(f"n{len(self._vertices)}", (text,), True)
+        self._vertices[key] = _Vertex(f"n{len(self._vertices)}", (text,), "operation")
 
     def edge(self, tail: Hashable, head: Hashable) -> None:
         """Adds an arrow between two keys that were added before."""
@@ -86,14 +122,17 @@ class Graph:
     @property
     def source(self) -> str:
         """The graph in Graphviz's language, DOT."""
-        lines = ["digraph {", f"    rankdir={self.rankdir}"]
+        lines = ["digraph {", f"    rankdir={self.rankdir} ranksep=0.3 nodesep=0.15",
+                 '    node [style=filled fontname="Helvetica,Arial,sans-serif" fontsize=12 '
+                 'height=0.3 width=0.3 margin="0.08,0.04"]', "    edge [arrowsize=0.6]"]
+        stacked = "{}" if self.rankdir in ("LR", "RL") else "{{ {} }}"  # the fields of a box
         for vertex in self._vertices.values():
             if vertex.is_operation:
                 label = f'label="{_escape(vertex.fields[0], _IN_LABELS)}"'
             else:
                 fields = " | ".join(_escape(field, _IN_RECORDS) for field in vertex.fields)
-                label = f'label="{{ {fields} }}" shape=record'
-            lines.append(f"    {vertex.name} [{label}]")
+                label = f'label="{stacked.format(fields)}" shape=record'
+            lines.append(f'    {vertex.name} [{label} fillcolor="{COLORS[vertex.kind]}"]')
             lines += [f"    {parent.name} -> {vertex.name}" for parent in vertex.parents]
         return "\n".join([*lines, "}"]) + "\n"
 
@@ -133,11 +172,22 @@ class Graph:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         if len(self._vertices) > LARGEST:
-            return {"text/plain": f"{self!r}: large; .render() draws it, print(graph) lists it"}
+            return self._in_the_debugger()
         try:
-            return {"image/svg+xml": self.pipe("svg").decode()}
+            picture = self.pipe("svg").decode()
+            # A picture that is wider than the notebook is made smaller.
+            fitting = '<svg style="max-width:100%;height:auto"'
+            return {"image/svg+xml": picture.replace("<svg", fitting, 1)}
         except (ImportError, RuntimeError, OSError) as error:
             return {"text/plain": f"{self}\n\n{error}"}
+
+    def _in_the_debugger(self) -> dict[str, str]:
+        text = f"{self!r}: large; .render() draws it, print(graph) lists it"
+        try:
+            debug = importlib.import_module("tinytensor.learn").debug
+            return {"text/html": debug(self.root)._repr_html_(), "text/plain": text}
+        except (ImportError, TypeError, RuntimeError) as error:
+            return {"text/plain": f"{text}\nThe debugger cannot show it: {error}"}
 
     # ---------------------------------------------------------------- as text
 
@@ -186,8 +236,12 @@ class Graph:
 class _Vertex:
     name: str
     fields: tuple[str, ...]
-    is_operation: bool
+    kind: str
     parents: list[_Vertex] = field(default_factory=list)
+
+    @property
+    def is_operation(self) -> bool:
+        return self.kind == "operation"
 
 
 def _operation_of(vertex: _Vertex) -> _Vertex | None:

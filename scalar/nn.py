@@ -69,6 +69,20 @@ class Module:
                 names.setdefault(p, name + index)
         return [(names[p], p) for p in self.parameters() if p in names]
 
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """(dotted name, module) for this module, named "", and for all in it, each once."""
+        seen: set[int] = set()
+        stack: list[tuple[str, Module]] = [("", self)]
+        while stack:
+            path, module = stack.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield path, module
+            inner = [(f"{path}.{name}" if path else name, member)
+                     for name, member in _members(vars(module)) if isinstance(member, Module)]
+            stack += reversed(inner)
+
     def zero_grad(self) -> None:
         """Sets the grads of all parameters to 0; backward adds to them."""
         for p in self.parameters():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import weakref
 
 import numpy
@@ -92,13 +93,57 @@ def test_transposed_unsummed_and_kinks(fast):
     with pytest.raises(GradcheckError, match="transposed"):
         gradcheck(operation(lambda x: x * 1.0, lambda g, x: g.t()), square, fast_mode=fast)
     row = double(3, seed=2)
-    with pytest.raises(GradcheckError, match="not summed over the broadcast axis") as error:
+    with pytest.raises(GradcheckError, match="`b` is used 2 times, and one of its") as error:
         gradcheck(operation(lambda x, b: x + b, lambda g, x, b: (g, g[0])), (SQUARE, row),
                   fast_mode=fast)
     assert "input 1" in str(error.value)
     with pytest.raises(GradcheckError, match="kink: the one-sided differences disagree"):
         gradcheck(lambda x: x.relu(), tensor([0.0], dtype=tinytensor.float64, requires_grad=True),
                   fast_mode=fast)
+
+
+def softmax_rule(wrong):
+    return lambda g, x: wrong(g, x.softmax(-1))
+
+
+def two_steps(x):
+    powers = x.exp()
+    return powers / powers.sum(-1, keepdim=True)
+
+
+NAMED = {  # these have no simple pattern in the Jacobian
+    "Only the diagonal is there": (two_steps, softmax_rule(lambda g, p: g * p * (1 - p))),
+    "to `x` everywhere, also where another operand was chosen": (
+        lambda x: x.relu(), lambda g, x: g),
+    "g, the gradient from above, is not used": (
+        lambda x: x.tanh(), lambda g, x: 1 - x.tanh() ** 2),
+    r"line 2 of two_steps, `return powers / .*Nothing comes back through `powers.sum\(-1, keep": (
+        two_steps, softmax_rule(lambda g, p: g * p)),
+    r"in `x.tanh\(\)` is written in terms of its result, and was given its operand": (
+        lambda x: x.tanh(), lambda g, x: g * (1 - x ** 2)),
+}
+
+
+@both_modes
+@pytest.mark.parametrize("mistake", NAMED)
+def test_a_mistake_in_a_rule_is_named(mistake, fast):
+    values = tensor([[0.5, -1.0, 2.0], [-0.3, 0.7, 0.1]], dtype=tinytensor.float64)
+    with pytest.raises(GradcheckError, match=mistake):
+        gradcheck(operation(*NAMED[mistake]), values.requires_grad_(), fast_mode=fast)
+
+
+def test_without_explainers_the_pattern_of_the_jacobian_is_told(monkeypatch):
+    module = importlib.import_module("tinytensor.autograd.gradcheck")
+    monkeypatch.setattr(module, "explainers", [])
+    with pytest.raises(GradcheckError, match="or is only the diagonal of the Jacobian there"):
+        gradcheck(operation(*NAMED["Only the diagonal is there"]), SQUARE)
+    monkeypatch.undo()
+
+    def floors(x):  # Values cannot run it
+        return x * 2 + x.floor()
+
+    with pytest.raises(GradcheckError, match="by other factors for others"):
+        gradcheck(operation(floors, lambda g, x: g * x), SQUARE)
 
 
 def test_what_cannot_be_checked_is_refused():

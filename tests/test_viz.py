@@ -29,10 +29,10 @@ def test_shapes_data_and_operations_are_shown(neuron):
 def test_gradients_are_said_to_be_missing_before_backward_and_shown_after(neuron):
     w, h, out = neuron
     h.retain_grad()
-    assert draw_dot(out, w=w, h=h).source.count("no gradient yet") == 4
+    assert draw_dot(out, w=w, h=h).source.count("grad None") == 4
     out.backward()
     text = draw_dot(out, w=w, h=h).source
-    assert "no gradient yet" not in text
+    assert "grad None" not in text
     assert "grad [2.0, 1.0]" in text  # the gradient of w: tanh has slope 1 at 0
     assert "grad [1.0, 1.0]" in text  # the gradient of h, kept by retain_grad
     assert "grad not kept" in text  # the node of the sum

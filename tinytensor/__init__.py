@@ -73,6 +73,7 @@ from .random import (
 from .tensors.creation import *  # noqa: F403
 from .tensors.drawing import draw_dot as draw_dot
 from .tensors.printing import set_printoptions as set_printoptions
+from .tensors.retaining import retain_all as retain_all
 from .tensors.sampling import *  # noqa: F403
 from .tensors.tensor import (
     Size as Size,
@@ -112,6 +113,11 @@ if _imports.find_spec(f"{__name__}.compiled"):
     from . import compiled as compiled
 if _imports.find_spec(f"{__name__}.kernels"):
     from . import kernels as kernels
+
+# What says why a derivative is wrong; imported when one is.
+if _imports.find_spec(f"{__name__}.learn"):
+    from .autograd.gradcheck import explainers as _explainers
+    _explainers.append(f"{__name__}.learn.explaining")
 
 if not TYPE_CHECKING:  # checkers report unknown names themselves
     def __getattr__(name: str) -> Any:

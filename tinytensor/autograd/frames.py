@@ -47,6 +47,18 @@ def place_of(node: Any) -> str:
     return f"{code.co_filename}:{line or code.co_firstlineno}"
 
 
+def at_node(error: RuntimeError, node: Any) -> RuntimeError:
+    """The error, with the node of its operation, of which `tinytensor.learn.debug` shows the graph.
+
+    A notebook or another interactive session is told so.
+    """
+    error.node = node  # type: ignore[attr-defined]
+    if hasattr(sys, "ps1"):
+        error.add_note("to see the numbers that led to it: "
+                       "from tinytensor import learn; learn.debug()")
+    return error
+
+
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warns, at the line of the program that is being executed."""
     frame: Any = sys._getframe(0)

@@ -11,6 +11,7 @@ compares the derivative along one random direction, with two calls of f per inpu
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +24,10 @@ from . import engine, graph
 Array = numpy.ndarray[Any, Any]
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
+
+# Modules with a function `mistake_in_backward`, which names the mistake in a wrong derivative. They
+# are imported when there is one; `tinytensor.learn` has one.
+explainers: list[str] = []
 
 
 class GradcheckError(RuntimeError):
@@ -340,6 +345,9 @@ class _Case:
         ratio = common_ratio(analytic, numeric)
         if ratio is not None:
             return meaning_of_ratio(ratio)
+        explanation = self.explanation(k)
+        if explanation:
+            return explanation
         if self.transposed(i, analytic, numeric):
             return ("transposed: the gradient is right except that its last two dims are swapped; "
                     "transpose it in the rule")
@@ -347,15 +355,30 @@ class _Case:
         kept = numpy.abs(analytic) > self.atol
         if (kept <= alive).all() and self.close(analytic, numeric)[kept].all():
             if alive[:, column].sum() > 1:
-                return ("not summed over the broadcast axis: some results contribute to the "
-                        "gradient, but others that depend on this input do not; sum the "
-                        "gradient over the axes along which the input was broadcast")
+                return ("a part is missing: some of the results that depend on this element "
+                        "contribute to its gradient, others do not; is the gradient not summed "
+                        "over the broadcast axis, or is only the diagonal of the Jacobian there?")
             return "zeros where the derivative is not zero: a part of the gradient is missing"
         scales = common_ratio(analytic[:, column], numeric[:, column])
         if scales is not None:
             return (f"off by the factor {scales:.6g} for this element, by other factors for "
                     "others: look for a wrong saved value in the rule")
         return "no simple pattern: compare the rule with the derivative on paper"
+
+    def explanation(self, k: int) -> str:
+        """Which mistake in the backward of the forward's single numbers gives these gradients of
+        result k, or ""."""
+        rng = numpy.random.default_rng(2)
+        weight = _tensor_like(self.outputs[k], rng.standard_normal(tuple(self.outputs[k].shape)))
+        weights = [weight if j == k else None for j in range(len(self.outputs))]
+        gradients = [None if g is None else to_numpy(g._array) for g in self.gradients(weights)]
+        for name in explainers:
+            text: str = importlib.import_module(name).mistake_in_backward(
+                self.func, self.inputs, self.checked, self.places[k],
+                to_numpy(self.outputs[k]._array), to_numpy(weight._array), gradients)
+            if text:
+                return text
+        return ""
 
     def kink(self, i: int, k: int, column: int) -> str:
         """A message if the one-sided differences of input i at `column` disagree, or ""."""
