@@ -241,8 +241,8 @@ polygamma_of.vjp(input=lambda xp, g, input, n: g * polygamma_of.run(xp, input, n
 
 @composed(samples=[S(0, t(4, low=12, high=30)), S(1, t(4, low=12, high=30)),
                    S(3, t(2, 2, low=0.3, high=3)), S(t(3, low=0.3), 2)],
-          scalar="Value has no floor", reference=lambda torch: lambda n, input: torch.polygamma(n, input)
-          if isinstance(n, int) else torch.polygamma(input, n))
+          scalar="Value has no floor", reference=lambda torch: lambda n, input: torch.polygamma(
+              *((n, input) if isinstance(n, int) else (input, n))))
 def polygamma(n: int | Tensor, input: Tensor | int) -> Tensor:
     """The n-th derivative of digamma; polygamma(0, x) is digamma(x). Shapes: (*) -> (*).
 
@@ -261,7 +261,7 @@ def polygamma(n: int | Tensor, input: Tensor | int) -> Tensor:
 @composed(widens=True, samples=[S(t(4, low=14, high=30), 3), S(t(low=12, high=30), 1)],
           scalar="Value has no floor")
 def mvlgamma(input: Tensor, p: int) -> Tensor:
-    """log of the multivariate gamma function: Σ lgamma(x - i / 2) for i < p, + p (p - 1) log(π) / 4.
+    """log Γₚ(x), the multivariate gamma function: Σ lgamma(x - i / 2) for i < p, and a constant.
 
     Shapes: (*) -> (*).
 
