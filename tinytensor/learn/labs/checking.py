@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy
-
 from ..explaining import explain
 
 
@@ -77,8 +75,7 @@ def expect_gradients(rule: str, forward: Callable[..., Any], inputs: Mapping[str
     Raises:
         Wrong: they are not, with the mistake that gives them.
     """
-    arrays = {name: numpy.asarray(x, float) for name, x in inputs.items()}
-    explanation = explain(forward, arrays, gradients, g)
+    explanation = explain(forward, inputs, gradients, g)
     if explanation.right:
         return
     first = next(iter(explanation.wrong.values()))
