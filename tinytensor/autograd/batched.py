@@ -46,9 +46,9 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
                             [None if batch is None else batch[i] for batch in batches],
                             retain or i < count - 1, create_graph, allow_unused,
                             materialize_grads) for i in range(count)]
-        columns: Any = zip(*rows, strict=True)
-        return tuple(None if column[0] is None else graph.tensors.stack(column)
-                     for column in columns)
+        stacked: Any = [None if column[0] is None else graph.tensors.stack(column)
+                        for column in zip(*rows, strict=True)]
+        return tuple(stacked)
     except Exception as error:
         shorten(error)
         raise

@@ -247,8 +247,7 @@ def names_for(home: str) -> dict[str, Callable[..., Any]]:
     found: dict[str, Callable[..., Any]] = {}
     for entry in TABLE.values():
         if entry.home == home and not entry.internal:
-            function = taking_out(entry.function) if home in ("", "linalg") else entry.function
-            found |= dict.fromkeys((entry.name, *entry.aliases), function)
+            found |= dict.fromkeys((entry.name, *entry.aliases), entry.function)
     return found
 
 
@@ -265,6 +264,8 @@ def load() -> None:
     for key, entry in TABLE.items():
         entry.function = older_forms.adapted(key, entry.function)
         _attach(entry)
+        if entry.home in ("", "linalg"):  # PyTorch's functions take `out`, methods do not
+            entry.function = taking_out(entry.function)
     attach.append(_attach)  # operations that programs define get their methods too
     for name in ("zeros", "ones", "arange"):
         vars(tensors)[name] = _beside(getattr(creation, name))
