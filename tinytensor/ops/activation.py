@@ -128,7 +128,7 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
         return leaky_relu(input, (lower + upper) / 2).contiguous()
     negative = devices.to_numpy(input._array) <= 0
     slopes = 1.0 - negative
-    uniform = random.default_generator(input.device).stream.uniform(
+    uniform = random.generator_of(input.device).stream.uniform(
         int(negative.sum()), slopes.dtype)
     slopes[negative] = uniform * (upper - lower) + lower
     return (input * _like(slopes, input)).contiguous()
@@ -494,7 +494,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     Shapes: (*) -> (*). With `hard` the result is one-hot, with the gradient of the soft draw.
     Jang, Gu and Poole 2017. `eps` is without effect, as in PyTorch.
     """
-    drawn = random.default_generator(logits.device).stream.exponential(
+    drawn = random.generator_of(logits.device).stream.exponential(
         logits.numel()).reshape(logits.shape)
     soft = softmax((logits - _like(drawn, logits).log()) / tau, dim)
     if not hard:
