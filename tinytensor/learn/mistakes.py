@@ -18,21 +18,24 @@ from .tape import Group, Tape
 
 # The names of mistakes. If two give the same numbers the earlier one is named.
 KINDS = {
-    "upstream": "the gradient from above is not used",
-    "path": "a path is missing",
-    "factor": "a local derivative is missing",
-    "power": "the power rule is not finished",
-    "quotient": "the quotient rule is not finished",
-    "not added up": "contributions are not added up",
-    "mean": "a mean in place of a sum",
+    "upstream": "the gradient from above, `g`, is not used",
+    "path": "nothing comes back through an operand: forgotten, treated as a constant, or "
+            "overwritten",
+    "factor": "a local derivative is missing, and the gradient is handed on as it came; the "
+              "mask of a ReLU",
+    "power": "in the derivative of a power the exponent is not a factor, or not reduced by one",
+    "quotient": "in the derivative of a quotient the divisor is not squared, or multiplies",
+    "not added up": "a number is used several times, and one contribution alone arrives; not "
+                    "summed over the broadcast axis",
+    "mean": "contributions are averaged where they should be added up",
     "sign": "a sign is wrong",
-    "x for y": "a rule in y was given x, or a rule in x was given y",
-    "diagonal": "only the diagonal of the Jacobian",
-    "transposed": "a matrix is transposed, or is not",
-    "other value": "a local derivative uses the wrong variable",
-    "twice": "counted twice",
-    "factor too many": "a constant factor too many, or missing",
-    "shape": "the shape is wrong",
+    "x for y": "a rule in terms of the result was given the operand, or the other way round",
+    "diagonal": "only the diagonal of a Jacobian is there",
+    "transposed": "a matrix is transposed and should not be, or is not and should be",
+    "other value": "a local derivative was computed with another variable",
+    "twice": "something is counted twice",
+    "factor too many": "all elements are wrong by one constant",
+    "shape": "the numbers have another shape than the input",
     "not finite": "NaN or infinity",
 }
 MOST_NUMBERS = 20_000_000  # in an array of gradients
@@ -337,7 +340,7 @@ def _other_values(tape: Tape, group: Group, places: dict[int, tuple[str, tuple[i
         (name,) = names
         shape = variables[name].shape
         index: list[Any] = [place[1] for place in known if place]
-    elif len(set(others)) == len(others) and -1 not in others:  # it has no name: its elements are in C order
+    elif len(set(others)) == len(others) and -1 not in others:  # no name, elements in C order
         name, shape, index = group.place.operand(1 - group.slot), None, list(range(len(others)))
     else:
         return
