@@ -11,6 +11,7 @@ from typing import (
     Any, Literal, NamedTuple, Self, TypeAlias, overload,
 )
 from ..arrays.dtypes import memory_format
+from ..compat.modules.storage import TypedStorage, UntypedStorage
 from ..compat.names import TensorType
 from ..random import Generator
 from ..tensors.tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
@@ -114,6 +115,8 @@ class Methods:
     def __sub__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __truediv__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __xor__(self, other: Operand) -> Tensor: ...  # ops/compare.py
+    def _typed_storage(self) -> TypedStorage:
+        """The memory that this Tensor shows, as elements: a Tensor and its views have the same."""
     def abs(self) -> Tensor:  # ops/elementwise.py
         """|input|, elementwise; its derivative at 0 is 0. Shapes: (*) -> (*).
 
@@ -1789,6 +1792,8 @@ class Methods:
 
         Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
         """
+    def storage(self) -> TypedStorage:
+        """The memory that this Tensor shows, as elements: a Tensor and its views have the same."""
     def sub(self, other: Operand | builtins.float, *, alpha: builtins.float = 1) -> Tensor:  # ops/elementwise.py
         """input - alpha * other. Shapes: (*), (*) -> the broadcast shape."""
     def sub_(self, other: Operand | builtins.float, *, alpha: builtins.float = 1) -> Self:  # ops/elementwise.py
@@ -1983,6 +1988,8 @@ class Methods:
         """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""
     def unsqueeze_(self, dim: builtins.int) -> Self:
         """As `unsqueeze`, in place: this Tensor gets the new shape."""
+    def untyped_storage(self) -> UntypedStorage:
+        """The memory that this Tensor shows, as bytes: a Tensor and its views have the same."""
     def var(
             self, dim: builtins.int | Sequence[builtins.int] | None | builtins.bool = None,
             unbiased: builtins.bool = True, keepdim: builtins.bool = False, *, axis: builtins.int |
