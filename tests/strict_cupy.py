@@ -123,9 +123,6 @@ class Stream:
     def synchronize(self) -> None:
         pass
 
-    def is_capturing(self) -> bool:
-        return False
-
     def wait_event(self, event: Event) -> None:
         pass
 
@@ -133,6 +130,9 @@ class Stream:
         event = event or Event()
         event.record(self)
         return event
+
+    def is_capturing(self) -> bool:
+        return False
 
 
 class Event:
