@@ -290,7 +290,7 @@ class Tape:
            convert: Callable[[str, Any], Any], program: Callable[..., Any] | None = None) -> Tape:
         """Runs forward(*inputs), with each input as `convert` makes it of Values.
 
-        `program` is what `forward` calls, if that is a part of no program itself.
+        `program` is the learner's function, where `forward` only calls it.
         """
         tape = cls()
         tape.code = code = code_of(program or forward)
@@ -311,9 +311,7 @@ class Tape:
     @contextlib.contextmanager
     def _recording(self, forward: CodeType | None) -> Iterator[None]:
         """Within, every new Value is kept, with the place of the program that made it."""
-        plain = Value.__init__
-
-        thread = threading.get_ident()
+        plain, thread = Value.__init__, threading.get_ident()
 
         def recorded(value: Value, *args: Any, **kwargs: Any) -> None:
             plain(value, *args, **kwargs)
@@ -367,8 +365,9 @@ class Tape:
         """The local variables that hold Values, of `forward` and of what it called."""
         codes = sorted(self.frames, key=lambda code: code is not forward)  # forward first
         taken = {tuple(x.ravel().tolist()) for x in self.inputs.values() if x is not None}
-        taken.add(tuple(self.numbers[v] for i in self.output.ravel().tolist()
-                        for v in self.values[i]._prev) if self.output is not None else ())
+        results = self.output.ravel().tolist() if self.output is not None else []
+        taken.add(tuple(self.numbers.get(v, -1) for i in results if i >= 0
+                        for v in self.values[i]._prev))
         for code in codes:
             for name, x in self.frames[code].f_locals.items():
                 numbers = _numbered(x, self.numbers)
