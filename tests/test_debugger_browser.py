@@ -306,19 +306,21 @@ def test_an_element_of_an_array(show):
 
 
 def test_an_opened_element(show):
-    loss, _head = debugged.attention()
-    a, b = Value(2.0, label="g"), Value(3.0, label="x")
-    product = a * b
-    name = "value.weight.grad[0, 0]"
-    tab = show(loss, opened={name: product})
-    tab.run("page.follow(page.trace.names.get('value.weight'))")
-    at = step(tab) if tab.run("page.s >= page.trace.F") else None
-    if at is None:
-        tab.press("p")
-        tab.run("page.follow(page.trace.names.get('value.weight'))")
+    loss, head = debugged.attention()
+    tt.manual_seed(0)
+    debugged.Head(16, 8)  # the numbers that the generator gave before x
+    x, name = tt.randn(6, 16), "value.weight.grad[0, 0]"
+    element = learn.open(head, x, loss=lambda y: (y ** 2).mean(), at=name)
+    tab = show(loss, opened={name: element})
+    tab.press("p", "/")
+    tab.write("value.weight")
+    tab.press("Enter")
     before = tab.run("state()")
     tab.press("a", "Enter")
-    assert text(tab, "title") == name and tab.run("page.trace.n") == 3
+    assert text(tab, "title") == name and tab.run("page.trace.n") == len(topological_order(element))
+    loss.backward()
+    assert element.data == pytest.approx(head.value.weight.grad[0, 0].item(), rel=1e-5)
+    assert "equals .grad to the bit" in text(tab, "exact")
     tab.press("End")
     tab.press("Escape")
     assert tab.run("state()") == before

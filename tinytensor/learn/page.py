@@ -108,7 +108,8 @@ def debug(loss: Any = None, path: str | Path | None = None, *, title: str = "",
         raise TypeError(f"debug: needs a Value or a Tensor, such as a loss, got "
                         f"{type(loss).__name__}")
     label = getattr(loss, "label", "")
-    trace["title"] = title or (f"backward of {label}" if label else "backward, step by step")
+    trace["title"] = title or ("an error, step by step" if isinstance(loss, BaseException) else
+                               f"backward of {label}" if label else "backward, step by step")
     trace["opened"] = {at: {**scalar_trace.trace(value), "title": at}
                        for at, value in (opened or {}).items()}
     page = Page(trace)

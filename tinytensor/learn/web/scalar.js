@@ -1,8 +1,5 @@
 // ---------------------------------------------------------------- single numbers
 
-const ROLE_NAMES = {result: "result", parameter: "parameter", input: "input", target: "target",
-                    constant: "constant", leaf: "leaf"};
-
 class ScalarTrace extends Trace {
   constructor(written) {
     super(written);
