@@ -17,9 +17,11 @@ import scalar
 import tinytensor as tt
 from scalar import Value, functional, topological_order
 from tinytensor import learn, nn
+from tinytensor.autograd.table import TABLE
 from tinytensor.learn.formulas import FORMULAS, evaluate
 from tinytensor.learn.page import SCRIPTS, WEB
 from tinytensor.learn.recording import origin_of
+from tinytensor.learn.rules import rule_text
 
 
 def unpacked(packed):
@@ -414,6 +416,16 @@ def test_names_places_and_rules_of_tensors():
     trace = learn.debug(debugged.lstm()[0]).trace
     assert {place[6] for place in trace["places"]} == {0, 1, 2}  # the calls of the cell
     assert "mse_loss" in {place[7] for place in trace["places"]}
+
+
+def test_every_rule_has_its_text():
+    ops = {entry.op.name: entry.op for entry in TABLE.values() if entry.op is not None}
+    texts = {(name, given): rule_text(op, given) for name, op in ops.items()
+             for names in op.rules for given in names}
+    assert len(texts) > 150 and all(texts.values())
+    assert texts["sub", "other"] == "-g" and texts["sub", "input"] == "g"
+    assert texts["mul", "input"] == "g * other" and texts["tanh", "input"] == "g * (1 - out * out)"
+    assert texts["matmul", "other"].startswith("def _(")
 
 
 def test_large_arrays_are_cut_and_say_so():

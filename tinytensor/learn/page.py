@@ -71,12 +71,14 @@ def debug(loss: Any = None, path: str | Path | None = None, *, title: str = "",
             loss = f(model(x), y)
         learn.debug(loss, "page.html")
 
-    `loss` is a Value, or a Tensor that requires grad; without `path` the page shows itself in a
-    notebook. Each step shows the operation, its formula with the numbers put in, the line of the
-    program, the layer, what is added to which gradient, and what is still to come. The page is one
-    file and needs no network. Its gradients are those of `loss` alone, from 0, and equal what the
-    engine computes to the bit, which the page checks. No `grad` of the program changes, and the
-    graph is not released.
+    `loss` is a Value, or a Tensor that requires grad; the backward of a Tensor of several elements
+    is that of their sum. Without `path` the page shows itself in a notebook.
+
+    Each step shows the operation, its formula with the numbers put in, the line of the program, the
+    layer, what is added to which gradient, and what is still to come. The page is one file and
+    needs no network. Its gradients are those of `loss` alone, from 0, and equal what the engine
+    computes to the bit, which the page checks. No `grad` of the program changes, and the graph is
+    not released.
 
     Lines, layers and samples, and of Tensors the data of every result, are known for what was
     computed in a block `with learn.record():`. `opened` has scalar graphs of elements by their

@@ -4,7 +4,7 @@ class ScalarTrace extends Trace {
   constructor(written) {
     super(written);
     for (const key of ["op", "data", "grad", "starts", "parents", "role", "place", "forward", "local",
-                       "sends", "slot", "other", "formula"]) this[key] = unpacked(written[key]);
+                       "sends", "other", "formula"]) this[key] = unpacked(written[key]);
     this.n = this.data.length;
     this.root = written.root;
     this.sources = unpacked(written.source);
