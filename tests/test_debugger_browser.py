@@ -154,6 +154,25 @@ def test_the_numbers_of_a_step(show):
     assert str(local) in text(tab, "detail")
 
 
+def test_what_the_view_leaves_out_is_counted(show):
+    tab = show(debugged.moons(500)[0])
+    seen = set()
+    for at in (0, 40, 300, 500, 900):
+        tab.run(f"page.go({at})")
+        nodes = tab.run("""[...document.querySelectorAll("#graph .node")].map((g) => [
+            Number(g.querySelector(".hit").dataset.node),
+            g.querySelector(".more")?.textContent || ""])""")
+        shown = {i for i, _ in nodes}
+        for i, note in nodes:
+            users = set(tab.run(f"page.trace.usersOf({i})")) - shown
+            operands = set(tab.run(f"[...page.trace.parentsOf({i})]")) - shown
+            expected = [f"+{len(operands)} operand"] if operands else []
+            expected += [f"→ {len(users)} more use"] if users else []
+            assert bool(note) == bool(expected) and all(e in note for e in expected), (at, i, note)
+            seen |= {len(users)}
+    assert len(seen) > 2
+
+
 def test_steps_of_a_rule_of_the_programs_own(show):
     a = Value(3.0, label="a")
     square = Value(a.data ** 2, (a,), "square")
