@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ("scalar",),
     ("tinytensor.arrays", "tinytensor.compat.absent"),
-    ("tinytensor.autograd.frames", "tinytensor.autograd.versions", "tinytensor.autograd.modes"),
+    ("tinytensor.autograd.frames", "tinytensor.autograd.versions", "tinytensor.autograd.modes",
+     "tinytensor.autograd.deferred"),
     ("tinytensor.autograd",),
     ("tinytensor.tensors.printing", "tinytensor.tensors.conversion", "tinytensor.tensors.memory",
      "tinytensor.tensors.tensor", "tinytensor.random"),
@@ -30,7 +31,7 @@ FLOORS = [
     ("tinytensor.ops", "tinytensor.compat.older_forms"),
     ("tinytensor.linalg", "tinytensor.special", "tinytensor.testing", "tinytensor.cuda",
      "tinytensor.accelerator", "tinytensor.amp", "tinytensor.distributed", "tinytensor.backends"),
-    ("tinytensor.nn", "tinytensor.optim"),
+    ("tinytensor.nn", "tinytensor.optim", "tinytensor.distributed.optim"),
     ("tinytensor.compat", "tinytensor.utils", "tinytensor.tensors", "tinytensor.distributions"),
     ("tinytensor.compiled", "tinytensor.kernels", "tinytensor.table"),
     ("tinytensor", "tinytensor.checking", "tinytensor.commands", "tinytensor.__main__",
@@ -159,7 +160,8 @@ def test_engines_are_short():
 
 
 def test_importing_loads_nothing_heavy():
-    heavy = ["torch", "cupy", "numba", "matplotlib", "graphviz", "sklearn", "tqdm", "scipy"]
+    heavy = ["torch", "cupy", "numba", "mpi4py", "matplotlib", "graphviz", "sklearn", "tqdm",
+             "scipy"]
     code = f"import sys, tinytensor; print([m for m in {heavy} if m in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                             check=True, cwd=ROOT)
@@ -180,9 +182,9 @@ def test_page_of_operations_is_up_to_date():
 
 def test_page_of_operations_shows_kernels():
     kernels = {row[0]: row[-1] for row in ops.rows()}
-    assert kernels["matmul"] == "cpu: forward, backward"
-    assert kernels["mm, spmm"] == "cpu: in matmul"
-    assert kernels["nn.functional.conv2d"] == "cpu: in convolution"
+    assert kernels["matmul"] == "cpu: forward, backward; cuda: forward, backward"
+    assert kernels["mm, spmm"] == "cpu: in matmul; cuda: in matmul"
+    assert kernels["nn.functional.conv2d"] == "cpu: in convolution; cuda: in convolution"
     assert kernels["abs, absolute"] == "-"
 
 

@@ -35,7 +35,8 @@ def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict
     shapes = [tuple(t._array.shape) for t in tensors]
     if isinstance(error, ValueError) and "broadcast" in str(error):
         return RuntimeError(f"{op.name}: {broadcast_problem(shapes)}")
-    if isinstance(error, TypeError) and re.search("not supported|Wrong type", str(error)):
+    if isinstance(error, TypeError) and re.search("not supported|Wrong type|boolean subtract",
+                                                  str(error)):
         kinds = " and ".join(dict.fromkeys(t._array.dtype.name for t in tensors))
         return RuntimeError(f"{op.name}: is not defined for {kinds}; convert with .to(...)")
     if tensors and not re.match(r"[\w.]+: ", str(error)):  # no operation is named yet

@@ -56,7 +56,9 @@ WRITTEN = "Written by `python -m tinytensor stubs`; not to be edited."
 IMPORTS = {
     "collections.abc": ("Callable", "Iterable", "Sequence"), "types": ("EllipsisType",),
     "typing": ("Any", "Literal", "NamedTuple", "Self", "TypeAlias", "overload"),
-    "..arrays.dtypes": ("memory_format",), "..compat.names": ("TensorType",),
+    "..arrays.dtypes": ("memory_format",),
+    "..compat.modules.storage": ("TypedStorage", "UntypedStorage"),
+    "..compat.names": ("TensorType",),
     "..random": ("Generator",),
     "..tensors.tensor": ("DeviceLike", "DTypeLike", "NumPyArray", "Size", "Tensor"),
 }

@@ -147,7 +147,7 @@ for _name in ("float", "double", "half", "int", "long", "short", "bool"):
 def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Writes the values of `other`, broadcast, into this Tensor, whatever their dtype."""
     self._check_write("copy_")
-    other = other.to(device=self.device, dtype=self.dtype)
+    other = other.to(device=self.device, dtype=self.dtype, non_blocking=non_blocking)
     index.assign(self, other, "copy_")
     return self
 

@@ -81,9 +81,9 @@ def _(xp, g, input_dtype):
 
 
 @op(method=False, internal=True, widens=False, samples=[])
-def move(input: Array, where: devices.device):
+def move(input: Array, where: devices.device, non_blocking: bool = False):
     """The values on another device. Shapes: (*) -> (*)."""
-    return devices.to_device(input, where)
+    return devices.to_device(input, where, non_blocking)
 
 
 @move.vjp("input")

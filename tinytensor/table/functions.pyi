@@ -1573,7 +1573,7 @@ def unbind(input: Tensor, dim: int = 0, *, axis: int = 0) -> tuple[Tensor, ...]:
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dim as several, of which one size may be -1. Shapes: (a, b * c) -> (a, b, c)."""
 def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """Windows of `size` along a dim, one every `step`, in a new last dim; a view, on a GPU a copy.
+    """Windows of `size` along a dim, one every `step`, in a new last dim; a view.
 
     Shapes: (*, n, *) -> (*, (n - size) // step + 1, *, size).
 

@@ -11,6 +11,7 @@ from typing import (
     Any, Literal, NamedTuple, Self, TypeAlias, overload,
 )
 from ..arrays.dtypes import memory_format
+from ..compat.modules.storage import TypedStorage, UntypedStorage
 from ..compat.names import TensorType
 from ..random import Generator
 from ..tensors.tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
@@ -114,6 +115,8 @@ class Methods:
     def __sub__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __truediv__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __xor__(self, other: Operand) -> Tensor: ...  # ops/compare.py
+    def _typed_storage(self) -> TypedStorage:
+        """The memory that this Tensor shows, as elements: a Tensor and its views have the same."""
     def abs(self) -> Tensor:  # ops/elementwise.py
         """|input|, elementwise; its derivative at 0 is 0. Shapes: (*) -> (*).
 
@@ -1003,7 +1006,7 @@ class Methods:
     def is_nonzero(self) -> builtins.bool:
         """Whether the only element is nonzero."""
     def is_pinned(self, device: DeviceLike | None = None) -> builtins.bool:
-        """False: memory is never pinned."""
+        """Whether the Tensor lies in pinned memory, which `pin_memory()` copies to."""
     def isclose(
             self, other: Tensor, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08,
             equal_nan: builtins.bool = False,
@@ -1460,7 +1463,12 @@ class Methods:
     def permute(self, *dims: builtins.int | Sequence[builtins.int]) -> Tensor:  # ops/shape.py
         """The dims in another order, as a view. Shapes: (d0, ..., dn) -> (d[dims[0]], ...)."""
     def pin_memory(self, device: DeviceLike | None = None) -> Tensor:
-        """The Tensor itself: copies to a GPU need no pinned memory here."""
+        """The values in pinned memory, from which `to("cuda", non_blocking=True)` copies while the
+        program goes on; the Tensor itself if it lies there, or if there is no GPU.
+
+        Raises:
+            RuntimeError: the Tensor is on a GPU.
+        """
     def pinverse(self, rcond: builtins.float = 1e-15) -> Tensor:  # ops/decomposition.py
         """As `linalg.pinv` with rtol = rcond. Shapes: (*, n, m) -> (*, m, n)."""
     def positive(self) -> Tensor:  # ops/elementwise.py
@@ -1784,6 +1792,8 @@ class Methods:
 
         Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
         """
+    def storage(self) -> TypedStorage:
+        """The memory that this Tensor shows, as elements: a Tensor and its views have the same."""
     def sub(self, other: Operand | builtins.float, *, alpha: builtins.float = 1) -> Tensor:  # ops/elementwise.py
         """input - alpha * other. Shapes: (*), (*) -> the broadcast shape."""
     def sub_(self, other: Operand | builtins.float, *, alpha: builtins.float = 1) -> Self:  # ops/elementwise.py
@@ -1933,7 +1943,7 @@ class Methods:
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor:  # ops/shape.py
         """One dim as several, of which one size may be -1. Shapes: (a, b * c) -> (a, b, c)."""
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor:  # ops/arrange.py
-        """Windows of `size` along a dim, one every `step`, in a new last dim; a view, on a GPU a copy.
+        """Windows of `size` along a dim, one every `step`, in a new last dim; a view.
 
         Shapes: (*, n, *) -> (*, (n - size) // step + 1, *, size).
 
@@ -1978,6 +1988,8 @@ class Methods:
         """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""
     def unsqueeze_(self, dim: builtins.int) -> Self:
         """As `unsqueeze`, in place: this Tensor gets the new shape."""
+    def untyped_storage(self) -> UntypedStorage:
+        """The memory that this Tensor shows, as bytes: a Tensor and its views have the same."""
     def var(
             self, dim: builtins.int | Sequence[builtins.int] | None | builtins.bool = None,
             unbiased: builtins.bool = True, keepdim: builtins.bool = False, *, axis: builtins.int |

@@ -18,9 +18,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from ... import random
+from ...arrays.devices import cuda_is_available
 from ...autograd.frames import warn
-from .collate import default_collate, default_convert
+from .collate import default_collate, default_convert, pinned
 from .dataset import Dataset, IterableDataset
+from .distributed import DistributedSampler
 from .fetch import END
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, batches_in
 from .worker import (
@@ -63,8 +65,9 @@ class DataLoader(Generic[T]):
         prefetch_factor: batches that each worker loads ahead, by default 2.
         persistent_workers: whether workers and their copies of the dataset stay for the next epoch.
 
-    `pin_memory`, `pin_memory_device` and `in_order` are accepted and ignored: batches come in
-    order.
+    With `pin_memory`, batches come in pinned memory, from which `to("cuda", non_blocking=True)`
+    copies while the program goes on. Without a GPU it has no effect. `pin_memory_device` and
+    `in_order` are accepted and ignored: batches come in order.
 
     A worker process gets a copy of the dataset by pickle, in each epoch unless workers are
     persistent. Large arrays are copied once for all workers; batches come through shared memory.
@@ -206,10 +209,18 @@ class DataLoader(Generic[T]):
         self._resumed = position
 
     def _describe(self) -> dict[str, Any]:
-        """What must agree with the loader whose state is loaded."""
+        """What must agree with the loader whose state is loaded.
+
+        With a DistributedSampler the batch size is that of all ranks together, so that the number
+        of ranks may change.
+        """
         iterable = isinstance(self.dataset, IterableDataset)
+        sampler: Any = self.sampler
+        batch_size = self.batch_size
+        if isinstance(sampler, DistributedSampler) and batch_size is not None:
+            batch_size *= sampler.num_replicas
         return {"samples": None if iterable else len(self.dataset),  # type: ignore[arg-type]
-                "batch_size": self.batch_size, "drop_last": self.drop_last,
+                "batch_size": batch_size, "drop_last": self.drop_last,
                 "generators": len(self._generators()),
                 "num_workers": self.num_workers if iterable else None}
 
@@ -397,7 +408,7 @@ class Epoch:
         position.batches = self.before + self.batches.taken
         if not self.repeats:
             position.workers = self._generators()
-        return batch
+        return pinned(batch) if self.loader.pin_memory and cuda_is_available() else batch
 
     def _generators(self, epochs: int = 0) -> Generators | None:
         before = self.position.workers
@@ -408,6 +419,10 @@ class Epoch:
 
     def __len__(self) -> int:
         return len(self.loader)
+
+
+# PyTorch's private names of the iterators, which libraries test against.
+_BaseDataLoaderIter = _SingleProcessDataLoaderIter = _MultiProcessingDataLoaderIter = Epoch
 
 
 class Direct:
