@@ -315,7 +315,8 @@ def test_breakpoints_on_numbers(show):
 
 
 def test_an_element_of_an_array(show):
-    tab = show(debugged.attention()[0])
+    loss, _head = debugged.attention()
+    tab = show(loss)
     tab.press("End", "a", "ArrowRight", "ArrowDown")
     assert text(tab, "said").startswith("[1, 1] = ")
     tab.press("ArrowLeft", "ArrowUp", "Enter")
@@ -343,6 +344,31 @@ def test_an_opened_element(show):
     tab.press("End")
     tab.press("Escape")
     assert tab.run("state()") == before
+
+
+def test_the_names_of_elements_are_those_of_open(show):
+    """What `learn.open` finds under the name that the page gives is the number that it shows."""
+    loss, head = debugged.attention()
+    tt.manual_seed(0)
+    debugged.Head(16, 8)
+    x = tt.randn(6, 16)
+    tab = show(loss)
+    names = tab.run("page.trace.addresses")
+    assert {"query.weight", "x", "query", "softmax", "matmul", "output", "loss"} <= set(names)
+    tab.press("End")
+    for i, name in enumerate(names):
+        data, last = tab.run(f"""(() => {{
+            const {{trace}} = page, j = trace.lastInto({i}, page.s);
+            return [trace.array(trace.nodes[{i}].data).numbers[0],
+                    j < 0 ? null : trace.array(trace.steps[j][6]).numbers[0]];}})()""")
+        shape = tab.run(f"page.trace.nodes[{i}].shape")
+        index = f"[{', '.join('0' * len(shape))}]" if shape else ""
+        if name == "mask" or math.isinf(data or 0.0):
+            continue
+        for number, at in ((data, name + index), (last, f"{name}.grad{index}")):
+            if number is not None:
+                value = learn.open(head, x, loss=lambda y: (y ** 2).mean(), at=at)
+                assert value.data == pytest.approx(number, rel=1e-4, abs=1e-6), at
 
 
 def test_each_sum_of_an_array_is_that_of_its_parts(show):

@@ -233,7 +233,7 @@ class _Nodes:
             outputs = node.parents[0].op.outputs  # type: ignore[union-attr]
             name = str(outputs[node.index])
         return entry | {"op": node.op.name, "name": name, "role": "result", "inputs": inputs,
-                        "outputs": list(node.op.outputs)}
+                        "outputs": list(node.op.outputs), "isPart": isinstance(node, Pick)}
 
 
 def _place(node: Node, kept: Retained | None) -> Place:
