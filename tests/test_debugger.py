@@ -534,6 +534,29 @@ def test_opened_elements_are_part_of_the_page():
     assert trace["opened"]["value.weight.grad[0, 0]"]["exact"]
 
 
+def test_the_page_opens_what_a_function_gives(monkeypatch):
+    model, x = nn.Linear(2, 3), tt.randn(4, 2)
+
+    def loss_of(output):
+        return (output ** 2).sum()
+
+    def opened(at):
+        return learn.open(model, x, loss=loss_of, at=at)
+
+    loss = loss_of(model(x))
+    traces = learn.debug(loss, opened=opened).trace["opened"]
+    assert set(traces) == {*(f"weight.grad[{i}, {j}]" for i in range(3) for j in range(2)),
+                           *(f"bias.grad[{i}]" for i in range(3))}
+    loss.backward()
+    for at, trace in traces.items():
+        index = tuple(map(int, re.findall(r"\d+", at)))
+        gradient = getattr(model, at.partition(".")[0]).grad[index].item()
+        assert unpacked(trace["data"])[trace["root"]] == pytest.approx(gradient, rel=1e-5)
+    monkeypatch.setattr(sys.modules["tinytensor.learn.page"], "OPENED", 100)
+    few = learn.debug(loss_of(model(x)), opened=opened).trace["opened"]
+    assert 0 < len(few) < len(traces)
+
+
 def test_a_large_drawing_opens_the_debugger():
     loss, _ = debugged.moons(500)
     bundle = scalar.draw_dot(loss)._repr_mimebundle_()

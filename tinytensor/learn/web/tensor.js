@@ -431,7 +431,7 @@ class TensorTrace extends Trace {
     if (opened[at]) { page.enter(opened[at]); return; }
     const text = figure.dataset.address
       ? `<code>learn.open(model, *inputs, loss=..., at="${esc(at)}")</code> gives the single numbers that it was computed `
-        + `from, as a <code>Value</code>. <code>learn.debug(loss, path, opened={"${esc(at)}": value})</code> opens it here.`
+        + `from, as a <code>Value</code>. <code>learn.debug(loss, path, opened=lambda at: learn.open(model, *inputs, loss=..., at=at))</code> opens it here.`
       : "This array has no name for <code>learn.open</code>.";
     figure.querySelector(".cell").innerHTML = `${esc(at)}<b>= ${shownWhole(array.numbers[flat], array.isSingle)}</b><br>${text}`;
     element("said").textContent = figure.querySelector(".cell").textContent;
