@@ -19,11 +19,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "dims have positions only": ("refine_names", "rename", "align_to"),
     "sparse and nested layouts need an engine of their own; dense Tensors and mm give the same": (
         "sparse", "sparse_coo_tensor", "sparse_csr_tensor", "nested", "to_sparse"),
-    "its precision in array language is not float64's near the zeros": (
-        "lgamma", "digamma", "polygamma", "mvlgamma", "igamma", "igammac"),
-    "what it needs, lgamma and digamma, is not there": (
-        "Gamma", "Beta", "Dirichlet", "Chi2", "StudentT", "Poisson", "Binomial",
-        "NegativeBinomial", "FisherSnedecor", "Wishart", "InverseGamma", "LKJCholesky"),
+    "few programs use them": ("Wishart", "LKJCholesky"),
     "eigenvalues of a general matrix are complex: eigh and eigvalsh are there": (
         "eig", "eigvals"),
     "buffers of lazy layers are empty before the first call": ("UninitializedBuffer",),
@@ -44,8 +40,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "quantised arithmetic is not for training": ("quantize_per_tensor", "quantization", "ao"),
     "programs are run as they are written, nothing is compiled or traced": (
         "export", "_inductor"),
-    "function transforms: autograd.functional has jacobian, hessian, vjp, jvp and hvp": (
-        "vmap", "func"),
     "results are new Tensors: write x = f(x), or use the in-place form f_": ("out",),
 }
 REASONS = {name: reason for reason, names in GROUPS.items() for name in names}
