@@ -89,7 +89,9 @@ class Places:
         for number, title, path in self.layers:
             root = labels[number, title]
             layers.append(path or root if len(roots) == 1 else f"{root}.{path}".strip("."))
+        outermost = [i for i, (*_, path) in enumerate(self.layers) if not path]
         return {"places": [list(place) for place in self.places], "layers": layers,
+                "outermost": outermost[0] if len(roots) == 1 and outermost else -1,
                 "files": [_source(name, lines)
                           for name, lines in zip(self.files, self.lines, strict=True)]}
 

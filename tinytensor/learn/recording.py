@@ -176,9 +176,7 @@ def _name_variables(frame: Any) -> None:
     if code.co_name[0] == "<" and code.co_name != "<module>":
         return  # the variables of a comprehension are those of its last round
     last = max((line for *_, line in code.co_lines() if line), default=0)
-    for name, x in list(frame.f_locals.items()):
-        if name[0] == "_":
-            continue
+    for name, x in [entry for entry in frame.f_locals.items() if entry[0][:1] != "_"]:
         for path, value in _values(name, x):
             origin = _origins.get(id(value))
             if origin is None:
@@ -190,12 +188,13 @@ def _name_variables(frame: Any) -> None:
                     and code.co_firstlineno <= origin.place.line[1] <= last
 
 
-def _values(name: str, x: Any) -> Iterator[tuple[str, scalar.Value]]:
+def _values(name: str, x: Any, depth: int = 2) -> Iterator[tuple[str, scalar.Value]]:
+    """(name, Value) for each Value in a variable: itself, or in lists that nest `depth` deep."""
     if isinstance(x, scalar.Value):
         yield name, x
-    elif type(x) in (list, tuple) and len(x) <= LONGEST:
+    elif depth and type(x) in (list, tuple) and len(x) <= LONGEST:
         for i, part in enumerate(x):
-            yield from _values(f"{name}[{i}]", part)
+            yield from _values(f"{name}[{i}]", part, depth - 1)
 
 
 class _Call:
@@ -215,23 +214,25 @@ class _Call:
         else:
             self.root, self.names, self.calls = outer.root, outer.names, outer.calls
             inside = f"{outer.path}.{type(module).__name__}".strip(".")
-            self.path, self.sample = self.names.get(module, inside), outer.sample
+            self.path, self.sample = self.names.get(id(module), inside), outer.sample
             self.call = self.calls[self.path]
             self.calls[self.path] += 1
 
 
-_roots: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-_root_count = itertools.count(1)
+_roots: dict[int, tuple[Any, int]] = {}  # by the id of a module, which need not have a hash
 
 
 def _number_of(module: Any) -> int:
     """A number for an outermost module, the same in all its calls."""
-    return _roots.setdefault(module, _roots.get(module) or next(_root_count))
+    known = _roots.get(id(module))
+    if known is None or known[0]() is not module:
+        known = _roots[id(module)] = weakref.ref(module), len(_roots)
+    return known[1]
 
 
-def _paths(root: Any) -> dict[Any, str]:
-    """The path of every module in `root`."""
-    return {module: path for path, module in root.named_modules()}
+def _paths(root: Any) -> dict[int, str]:
+    """The path of every module in `root`, by its id."""
+    return {id(module): path for path, module in root.named_modules()}
 
 
 # ---------------------------------------------------------------- what a frame is

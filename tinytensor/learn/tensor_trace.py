@@ -77,7 +77,7 @@ def trace_of_error(error: BaseException) -> dict[str, Any]:
         raise TypeError(f"debug: the {type(error).__name__} does not come from an operation with a "
                         "graph; pass the loss")
     root = _root_of(error)
-    return trace(node if root is None else root, node) | {"error": str(error)}
+    return trace(node if root is None else root, node) | {"error": str(error).partition("\n")[0]}
 
 
 def is_released(root: Tensor) -> bool:
@@ -233,7 +233,7 @@ class _Nodes:
             outputs = node.parents[0].op.outputs  # type: ignore[union-attr]
             name = str(outputs[node.index])
         return entry | {"op": node.op.name, "name": name, "role": "result", "inputs": inputs,
-                        "outputs": list(node.op.outputs)}
+                        "outputs": list(node.op.outputs), "isPart": isinstance(node, Pick)}
 
 
 def _place(node: Node, kept: Retained | None) -> Place:

@@ -62,6 +62,7 @@ class Page {
     this.overview = new Overview(this.trace);
     this.s = this.trace.firstStep();
     this.breaks = [];
+    this.stops = [];
     document.title = written.title;
     element("title").textContent = written.title;
     element("counts").textContent = this.trace.counts();
@@ -145,7 +146,7 @@ class Page {
     }
     draw.fillStyle = color("--stop");
     let last = -9;
-    for (const s of this.stops || []) {
+    for (const s of this.stops) {
       if (at(s) < last + 2) continue;
       last = at(s);
       draw.fillRect(last - 1, 0, 2, box.height);
@@ -211,7 +212,7 @@ class Page {
   }
 
   toBreak(direction) {
-    const stops = this.stops || [];
+    const {stops} = this;
     const next = direction > 0 ? stops.find((s) => s > this.s) : stops.findLast((s) => s < this.s);
     if (next === undefined) {
       element("said").textContent = this.breaks.length ? "no breakpoint further on" : "no breakpoint is set; b sets one";
@@ -309,7 +310,6 @@ class Page {
   enter(written) {
     const {trace, overview, s, breaks, stops, outer} = this;
     this.show(written, {written: trace.written, trace, overview, s, breaks, stops, outer});
-    this.stops = [];
     this.update();
   }
 

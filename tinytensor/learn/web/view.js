@@ -97,6 +97,9 @@ function middle(at, size, from, to) {
 function placeText(trace, i) {
   const place = trace.placeOf(i), path = trace.pathOf(i);
   let text = path.length ? `<p class="path">in ${path.map((p) => `<b>${esc(p)}</b>`).join(" \u203a ")}</p>` : "";
+  if (!trace.written.recorded) {
+    text += "<p><small>Lines and layers are known for what is computed in a block <code>with learn.record():</code>.</small></p>";
+  }
   if (place === null) return text;
   text += sourceText(trace.files[place.file], place.line);
   const isOther = place.innerFile >= 0 && (place.innerFile !== place.file || place.innerLine !== place.line);
