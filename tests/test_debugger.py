@@ -151,14 +151,18 @@ def test_places_of_a_scalar_model():
     names = set(trace["names"].values())
     assert {"layers.0.weight[2][1]", "layers.2.bias[0]", "x[0]", "x[1]"} <= names
     assert "layers.1.neurons.3" in trace["layers"]
-    functions = {place[7] for place in trace["places"]}
-    samples = {place[5] for place in trace["places"] if place[4] >= 0}
-    assert functions == {"", "hinge_loss"} and samples == {0, 1}
-    [line] = {trace["files"][place[0]]["lines"][place[1]].strip() for place in trace["places"]}
-    assert line == "loss = scalar.functional.hinge_loss(model(x), y)"
-    inner = {trace["files"][place[2]]["lines"][place[3]].strip() for place in trace["places"]
-             if place[2] >= 0}
-    assert "act = sum((wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)" in inner
+
+    def expression(spot):
+        file, line, start, end = spot
+        return trace["files"][file]["lines"][line][start:end]
+
+    spots, inner, layers, samples, _, functions = zip(*trace["places"], strict=True)
+    assert set(functions) == {"", "hinge_loss"}
+    assert {s for s, layer in zip(samples, layers, strict=True) if layer >= 0} == {0, 1}
+    assert set(map(expression, spots)) == {
+        "model(x)", "scalar.functional.hinge_loss(model(x), y)"}
+    assert {"wi * xi", "sum((wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)"} <= {
+        expression(spot) for spot in inner if spot[0] >= 0}
     roles = [trace["roles"][r] for r in unpacked(trace["role"])]
     assert roles.count("parameter") == len(model.parameters()) and roles.count("target") == 2
     assert roles.count("input") == 4
@@ -414,8 +418,8 @@ def test_names_places_and_rules_of_tensors():
     rules = {trace["nodes"][s[0]]["op"]: s[3] for s in trace["steps"]}
     assert rules["div"] == "g / other"
     trace = learn.debug(debugged.lstm()[0]).trace
-    assert {place[6] for place in trace["places"]} == {0, 1, 2}  # the calls of the cell
-    assert "mse_loss" in {place[7] for place in trace["places"]}
+    assert {place[4] for place in trace["places"]} == {0, 1, 2}  # the calls of the cell
+    assert "mse_loss" in {place[5] for place in trace["places"]}
 
 
 def test_every_rule_has_its_text():

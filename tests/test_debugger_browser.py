@@ -210,6 +210,19 @@ def test_the_keys_move(show):
     assert not tab.run("document.getElementById('keys').open")
 
 
+def test_space_plays_and_pauses(show):
+    tab = show(debugged.neuron())
+    add_break(tab, "op tanh")
+    tab.press(" ")
+    tab.run("new Promise((done) => {"
+            "const wait = () => page.s >= 4 ? done() : setTimeout(wait, 20); wait(); })")
+    assert not tab.run("page.isPlaying") and step(tab) == 4  # at the breakpoint
+    tab.press(" ")
+    assert tab.run("page.isPlaying")
+    tab.press("Home")
+    assert not tab.run("page.isPlaying") and step(tab) == 0
+
+
 def test_search_and_follow_with_the_keyboard(show):
     loss, _model = debugged.moons(500)  # a parameter has a name as long as its model exists
     tab = show(loss)
@@ -244,7 +257,7 @@ def test_tab_reaches_every_control(show):
         reached.add(tab.run("(({id, dataset}) => id || dataset?.layer || dataset?.key "
                             "|| dataset?.node)(document.activeElement)"))
     assert {"search", "theme", "help", "panel", "break", "bar", "0", "Home", "ArrowRight",
-            "c"} <= reached
+            "play", "c"} <= reached
 
 
 # ---------------------------------------------------------------- breakpoints
@@ -284,7 +297,7 @@ def test_a_breakpoint_on_an_operation_and_on_a_line(show):
     by_op = stops(tab)
     assert [tab.run(f"page.trace.opOf(page.trace.node({s}))") for s in by_op] == ["tanh"] * 2
     tab.press("Home")
-    line = tab.run("page.trace.placeOf(page.trace.forward[4]).line")
+    line = tab.run("page.trace.placeOf(page.trace.forward[4]).spot[1]")
     tab.press("C")
     tab.run("document.querySelector('[data-remove]').click()")
     add_break(tab, f"line {line}")

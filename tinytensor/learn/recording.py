@@ -38,11 +38,35 @@ VALUE = scalar.Value.__init__.__code__
 AS_VALUE = scalar.functional.as_value.__code__
 
 
+class Spot(NamedTuple):
+    """An expression in a file, from `start` to `end` in bytes of the line; -1 is unknown."""
+
+    file: str
+    line: int
+    start: int
+    end: int
+
+
+_spots: dict[tuple[int, int], tuple[CodeType, Spot]] = {}  # by the id of a code, and a position
+
+
+def spot_of(code: CodeType, offset: int) -> Spot:
+    """The expression that the instruction at `offset` of a code belongs to."""
+    known = _spots.get((id(code), offset))
+    if known is None or known[0] is not code:
+        line, last, start, end = next(itertools.islice(code.co_positions(), offset // 2, None))
+        is_whole = line is not None and last == line and start is not None and end is not None
+        spot = Spot(code.co_filename, line or code.co_firstlineno,
+                    *((start, end) if is_whole else (-1, -1)))  # type: ignore[arg-type]
+        known = _spots[id(code), offset] = code, spot
+    return known[1]
+
+
 class Place(NamedTuple):
     """Where an operation was called.
 
-    line       (file, line) of the program, the innermost outside of both engines
-    inner      the same of the layer or function of the package that the program called, or None
+    line       the Spot in the program, the innermost outside of both engines
+    inner      that of the layer or function of the package that the program called, or None
     root       the number and the type of the outermost module, or None outside of modules
     path       the path of the innermost module in it: "layers.0"; "" is the root itself
     sample     the position in the batch, if a scalar model was called with one
@@ -50,8 +74,8 @@ class Place(NamedTuple):
     function   the function of the package that the program or a module called: "hinge_loss"
     """
 
-    line: tuple[str, int]
-    inner: tuple[str, int] | None
+    line: Spot
+    inner: Spot | None
     root: tuple[int, str] | None
     path: str
     sample: int | None
@@ -152,14 +176,14 @@ class record(retain_all):  # noqa: N801 - a context manager, as no_grad
         kind = _kind(frame)
         while kind is not PROGRAM and frame.f_back is not None:
             if kind is not ENGINE:
-                inner = inner or (frame.f_code.co_filename, frame.f_lineno)
+                inner = inner or spot_of(frame.f_code, frame.f_lasti)
                 if kind is LAYER:
                     in_layer = True
                 elif kind and not in_layer:
                     function = kind
             frame = frame.f_back
             kind = _kind(frame)
-        line = (frame.f_code.co_filename, frame.f_lineno)
+        line = spot_of(frame.f_code, frame.f_lasti)
         place = Place(line, inner, None, "", None, 0, function)
         if self._calls:
             call = self._calls[-1]
@@ -184,8 +208,8 @@ def _name_variables(frame: Any) -> None:
             if not origin.is_named:
                 origin.variable = path
                 origin.is_named = origin.place is not None \
-                    and origin.place.line[0] == code.co_filename \
-                    and code.co_firstlineno <= origin.place.line[1] <= last
+                    and origin.place.line.file == code.co_filename \
+                    and code.co_firstlineno <= origin.place.line.line <= last
 
 
 def _values(name: str, x: Any, depth: int = 2) -> Iterator[tuple[str, scalar.Value]]:

@@ -83,8 +83,8 @@ class Trace {
   placeOf(i) {
     const k = this.place[i];
     if (k < 0) return null;
-    const [file, line, innerFile, innerLine, layer, sample, call, fn] = this.places[k];
-    return {file, line, innerFile, innerLine, layer, sample, call, fn};
+    const [spot, inner, layer, sample, call, fn] = this.places[k];
+    return {spot, inner, layer, sample, call, fn};
   }
 
   /** The number of the layer of a node in the overview; the last entry is "outside of layers". */
