@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import re
+import runpy
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -19,6 +24,7 @@ from tinytensor.func.mapping import RandomnessError
 # PyTorch's own, when it first computes a derivative forward.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 
+EXAMPLES = Path(__file__).parent.parent / "examples"
 RNG = numpy.random.default_rng(0)
 
 
@@ -224,6 +230,18 @@ def test_an_ensemble() -> None:
     model = tinytensor.nn.Linear(2, 1)
     assert functional_call(model, {"weight": tinytensor.ones(1, 2)},
                            (tinytensor.ones(2),)).shape == (1,)
+
+
+def test_the_example(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+                     tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    support = importlib.import_module("support")
+    monkeypatch.setattr(support, "OUTPUT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["13_per_sample_gradients.py", "--smoke"])
+    runpy.run_path(str(EXAMPLES / "13_per_sample_gradients.py"), run_name="__main__")
+    said = capsys.readouterr().out
+    difference = float(re.search(r"backward\(\): (\S+) of the largest", said)[1])
+    assert difference < 1e-5 and (tmp_path / "suspects.png").stat().st_size > 1000
 
 
 # ---------------------------------------------------------------- the table
