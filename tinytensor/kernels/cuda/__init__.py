@@ -2,6 +2,7 @@
 
 from . import (
     attention,
+    checks,
     convolution,
     copies,
     elementwise,

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy
 
-from ...arrays.devices import cupy, is_gpu_array
+from ... import amp
+from ...arrays.devices import cupy, gpu_module, is_gpu_array
 from ...autograd.graph import Tensor
 from ...nn.utils import clip_grad
 from ...optim.adam import Adam
@@ -66,7 +67,7 @@ def _fitting(update: Any, prepared: list[tuple[Any, ...]], group: dict[str, Any]
         else:
             left.append(row)
     if left:
-        update.reference(cupy(), left, group)
+        update.reference(gpu_module(), left, group)
     return fitting
 
 
@@ -170,3 +171,13 @@ def _(arrays: list[Array], factor: Array) -> bool | None:
     for table, _, chunks in _tables([[a] for a in arrays]):
         SOURCE.launch("scale", arrays[0].dtype, chunks, THREADS, table, factor)
     return True
+
+
+@amp.unscale.kernel("cuda")
+def _(arrays: list[Array], factor: float) -> Array | None:
+    if not _alike(arrays):
+        return None
+    finite = cupy().ones((), "bool")
+    for table, _, chunks in _tables([[a] for a in arrays]):
+        SOURCE.launch("unscale", arrays[0].dtype, chunks, THREADS, table, float(factor), finite)
+    return finite

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy
 
-from ...arrays.devices import cupy
+from ...arrays.devices import cupy, gpu_module
 from ...cuda.graphs import before_capture
 from .launch import Array, is_here
 
@@ -22,7 +22,6 @@ from .launch import Array, is_here
 TYPES = {numpy.dtype("float32"): (0, 68, ctypes.c_float),
          numpy.dtype("float64"): (1, 70, ctypes.c_double)}
 TF32 = 77  # cublasComputeType_t: float32 in the tensor cores' 10 bits
-CUPY_TF32 = 7  # what CuPy calls it
 DEFAULT_ALGORITHM = -1
 MEGABYTE = 1 << 20
 
@@ -103,7 +102,7 @@ def product(a: Array, b: Array, out: Array | None = None, *, factor: float = 1.0
     b, transposed_b, leading_b, step_b = _operand(b, batch)
     out = cupy().empty((*batch, m, n), a.dtype) if out is None else out
     kind, compute, number = TYPES[a.dtype]
-    if kind == 0 and cupy()._core.get_compute_type("f") == CUPY_TF32:
+    if kind == 0 and _computes_in_tf32():
         compute = TF32
     alpha, beta = number(factor), number(1.0 if add else 0.0)
     # cuBLAS has columns where NumPy has rows: outᵀ = bᵀ aᵀ.
@@ -113,6 +112,11 @@ def product(a: Array, b: Array, out: Array | None = None, *, factor: float = 1.0
         ctypes.addressof(beta), out.data.ptr, kind, n,
         _step(out, batch), math.prod(batch), compute, DEFAULT_ALGORITHM))
     return out
+
+
+def _computes_in_tf32() -> bool:
+    linalg = cupy()._core._routines_linalg
+    return bool(linalg.get_compute_type("f") == linalg.COMPUTE_TYPE_TF32)
 
 
 def _by_cupy(a: Array, b: Array, out: Array | None, factor: float, add: bool) -> Array:
@@ -169,12 +173,12 @@ def _with_handle() -> None:
 
 
 class _Module:
-    """CuPy, with the products of this file."""
+    """The array module of GPUs, with the products of this file."""
 
     matmul = staticmethod(product)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(cupy(), name)
+        return getattr(gpu_module(), name)
 
 
 MODULE = _Module()

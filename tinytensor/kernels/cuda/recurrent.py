@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from ...arrays.devices import cupy
+from ...arrays.devices import cupy, gpu_module
 from ...ops import recurrent as ops
 from . import linalg
 from .copies import copy_all
@@ -54,7 +54,7 @@ def _before(steps: ops.Steps, *pairs: tuple[Array, Array]) -> list[Array]:
     """For each pair (states of all rows, initial states), the state before each row."""
     size = steps[0].stop - steps[0].start
     if any(rows.stop - rows.start != size for rows in steps):
-        return [ops._before(cupy(), steps, *pair) for pair in pairs]
+        return [ops._before(gpu_module(), steps, *pair) for pair in pairs]
     copies, result = [], []
     for states, initial in pairs:
         before = empty_like(states)

@@ -1,4 +1,4 @@
-// Steps of optimisers and gradient clipping: one launch for the arrays of many parameters.
+// Steps of optimisers, gradient clipping and unscaling: one launch for the arrays of many parameters.
 //
 // The launch carries the addresses and sizes of all arrays by value. They are divided into chunks,
 // which the blocks take in turn.
@@ -151,4 +151,14 @@ extern "C" __global__ void row_norms(const __grid_constant__ Table table, const 
 extern "C" __global__ void scale(const __grid_constant__ Table table, const Real* factor) {
     Real by = *factor;
     for_each_element(table, [&](int row, Int i) { table.row[row].array[0][i] *= by; });
+}
+
+// Multiplies by a factor; finite becomes false if an element is infinite or NaN then.
+extern "C" __global__ void unscale(const __grid_constant__ Table table, double factor,
+                                   bool* finite) {
+    for_each_element(table, [&](int row, Int i) {
+        Real x = table.row[row].array[0][i] * Real(factor);
+        table.row[row].array[0][i] = x;
+        if (is_nan(x - x)) *finite = false;
+    });
 }
