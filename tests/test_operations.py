@@ -227,6 +227,8 @@ def off_by_one_percent(rule: Callable[..., Any]) -> Callable[..., Any]:
 def test_a_rule_that_is_wrong_by_one_percent_is_noticed(name):
     entry = OPS[name]
     for names in list(entry.op.rules):
+        if (name, *names) in BY_OTHER_TESTS:
+            continue
         with changed(entry.op):
             entry.op.rules = {**entry.op.rules,
                               names: off_by_one_percent(entry.op.rules[names])}
