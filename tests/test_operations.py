@@ -17,7 +17,14 @@ import numpy
 import pytest
 import strict_cupy
 import torch
-from operations import ALSO_BY_PROGRAMS, DEVICE_MODULE, PROGRAMS, on_entries, on_samples
+from operations import (
+    ALSO_BY_PROGRAMS,
+    BY_OTHER_TESTS,
+    DEVICE_MODULE,
+    PROGRAMS,
+    on_entries,
+    on_samples,
+)
 
 import tinytensor
 from tinytensor import checking
