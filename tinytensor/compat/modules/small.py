@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import operator
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -84,5 +82,26 @@ def detach(input: Tensor) -> Tensor:
     return input.detach()
 
 
-sym_int, sym_float, sym_not = builtins.int, builtins.float, operator.not_
-sym_min, sym_max = builtins.min, builtins.max
+def sym_int(a: Any) -> int:
+    """int(a)."""
+    return int(a)
+
+
+def sym_float(a: Any) -> float:
+    """float(a)."""
+    return float(a)
+
+
+def sym_not(a: Any) -> bool:
+    """not a."""
+    return not a
+
+
+def sym_max(a: Any, b: Any) -> Any:
+    """max(a, b)."""
+    return max(a, b)
+
+
+def sym_min(a: Any, b: Any) -> Any:
+    """min(a, b)."""
+    return min(a, b)
