@@ -25,7 +25,6 @@ import numpy
 from ..arrays.devices import CPU, device, device_of, module_for, resolve, to_device, to_numpy
 from ..autograd.graph import tensor_of
 from ..nn.parameter import Parameter
-from . import pytorch
 from .memory import Member, Shared, address, restore, shared_memories, taken_from
 from .replacing import destination
 from .safetensors import (
@@ -40,6 +39,7 @@ from .safetensors import (
     check_objects,
     elements,
     file_size,
+    is_pytorch,
     no_tensor,
     parsed,
     read,
@@ -155,7 +155,9 @@ def _devices(map_location: MapLocation | None) -> Callable[[Array, str], device]
 def _load(file: Any, size: int | None, name: str,
           device_for: Callable[[Array, str], device]) -> Any:
     try:
-        if pytorch.is_pytorch(file):
+        if is_pytorch(file):
+            from . import pytorch  # with zipfile, which few programs need
+
             read_, converted = pytorch.read(file, device_for)
             _warn_of_bfloat16(name, converted)
             return read_

@@ -29,9 +29,8 @@ from ..arrays.devices import array_module, device, to_device
 from ..arrays.numbers import Size
 from ..autograd.graph import tensor_of
 from ..nn.parameter import Parameter
-from .safetensors import MAX_DIMS, MAX_SIZE, SPARE, Array, Damaged, shown
+from .safetensors import MAX_DIMS, MAX_SIZE, SPARE, ZIP, Array, Damaged, shown
 
-ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 MAGIC_NUMBER, OLDER_VERSION = 0x1950A86A20F9469CFC6C, 1001
 BFLOAT16 = "BFloat16Storage"
 STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2",
@@ -74,20 +73,6 @@ def refused(name: Name) -> Damaged:
         advice = ("only Tensors, Parameters, numbers, strings and containers are read; save the "
                   "object's attributes as a dict")
     return Damaged(f"asks for {name}, which load does not run. {advice}")
-
-
-def is_pytorch(file: Any) -> bool:
-    """Whether a file may be one of PyTorch's, by its first bytes. It must be able to go back."""
-    try:
-        if not file.seekable():
-            return False
-        place = file.tell()
-        start = file.read(9)
-        file.seek(place)
-    except (AttributeError, OSError):
-        return False
-    return isinstance(start, bytes) and (
-        start.startswith(ZIP) or start.startswith(PICKLE) and start[8:] != b"{")  # safetensors
 
 
 def read(file: Any, device_for: DeviceFor) -> tuple[Any, int]:

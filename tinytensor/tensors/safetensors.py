@@ -39,9 +39,10 @@ NAMES = {numpy.dtype(d): name for name, d in ARRAY_DTYPES.items()}
 NO_TENSORS = ARRAY_DTYPES.keys() - DTYPES.keys()  # dtypes of arrays that Tensors do not support
 BFLOAT16 = "BF16"
 
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 OTHER_FORMATS = {  # first bytes of other formats in which weights are stored
-    b"PK\x03\x04": "a zip archive, which torch.save and numpy.savez write",
-    b"\x80": "a pickle",
+    ZIP: "a zip archive, which torch.save and numpy.savez write",
+    PICKLE: "a pickle",
     b"\x93NUMPY": "a NumPy file (tensor(numpy.load(...)) reads it)",
     b"\x1f\x8b": "gzipped",
     b"\x89HDF": "HDF5",
@@ -69,6 +70,20 @@ class Content(NamedTuple):
     arrays: dict[str, Array]
     metadata: dict[str, str]
     entries: dict[str, Entry]
+
+
+def is_pytorch(file: Any) -> bool:
+    """Whether a file may be one of PyTorch's, by its first bytes. It must be able to go back."""
+    try:
+        if not file.seekable():
+            return False
+        place = file.tell()
+        start = file.read(9)
+        file.seek(place)
+    except (AttributeError, OSError):
+        return False
+    return isinstance(start, bytes) and (
+        start.startswith(ZIP) or start.startswith(PICKLE) and start[8:] != b"{")  # safetensors
 
 
 # ---------------------------------------------------------------- writing
