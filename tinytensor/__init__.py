@@ -92,12 +92,14 @@ globals().update(dtypes.BY_NAME)  # float32, int64, ... and their short names
 from . import (  # noqa: E402 - built on all of the above
     distributed as distributed,
     distributions as distributions,
+    func as func,
     nn as nn,
     optim as optim,
     utils as utils,
 )
 from .compat.names import *  # noqa: E402, F403
 from .compat.names import attached as _attached  # noqa: E402
+from .func import vmap as vmap  # noqa: E402
 from .nn import functional as functional  # noqa: E402 - the word that `scalar` has for it too
 from .tensors.files import (  # noqa: E402
     load as load,

@@ -47,8 +47,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "jit", "export", "fx", "_dynamo", "onnx"),
     "one process, one or no GPU": (
         "multiprocessing", "futures", "SyncBatchNorm"),
-    "function transforms: autograd.functional has jacobian, hessian, vjp, jvp and hvp": (
-        "vmap", "func"),
     "results are new Tensors: write x = f(x), or use the in-place form f_": ("out",),
 }
 REASONS = {name: reason for reason, names in GROUPS.items() for name in names}

@@ -7,7 +7,6 @@ GPU. What needs one raises a RuntimeError that says what is missing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from .. import random
 from ..arrays.devices import (
@@ -22,6 +21,7 @@ from ..arrays.devices import (
 )
 from ..arrays.devices import synchronize as _synchronize
 from ..compat import absent
+from ..tensors.tensor import Tensor
 from . import amp
 from .memory import (
     OutOfMemoryError,
@@ -124,22 +124,22 @@ def initial_seed() -> int:
     return random.default_generator(resolve("cuda")).initial_seed()
 
 
-def get_rng_state(device: DeviceLike = "cuda") -> dict[str, Any]:
-    """The state of a GPU's generator, as plain data."""
+def get_rng_state(device: DeviceLike = "cuda") -> Tensor:
+    """The state of a GPU's generator, as `Generator.get_state` gives it."""
     return random.default_generator(resolve(device)).get_state()
 
 
-def get_rng_state_all() -> list[dict[str, Any]]:
+def get_rng_state_all() -> list[Tensor]:
     """The states of the generators of all GPUs; an empty list without a GPU."""
     return [get_rng_state(f"cuda:{i}") for i in range(device_count())]
 
 
-def set_rng_state(new_state: dict[str, Any], device: DeviceLike = "cuda") -> None:
+def set_rng_state(new_state: Tensor, device: DeviceLike = "cuda") -> None:
     """Restores the state of a GPU's generator."""
     random.default_generator(resolve(device)).set_state(new_state)
 
 
-def set_rng_state_all(new_states: Iterable[dict[str, Any]]) -> None:
+def set_rng_state_all(new_states: Iterable[Tensor]) -> None:
     """Restores the states of the generators of all GPUs."""
     for i, state in enumerate(new_states):
         set_rng_state(state, f"cuda:{i}")

@@ -24,7 +24,6 @@ from . import elementwise
 from .checks import need_floating, refuse_bool
 from .dims import axes
 from .elementwise import sigmoid, tanh
-from .index import where
 from .inplace import in_place
 from .masking import masked
 from .samples import S, ints, t, unary
@@ -126,8 +125,12 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
         return written(rrelu)(input, lower, upper, training)
     if not training:
         return leaky_relu(input, (lower + upper) / 2).contiguous()
-    drawn = random.default_generator(input.device).numpy.uniform(lower, upper, tuple(input.shape))
-    return (input * where(input.detach() > 0, 1.0, _like(drawn, input))).contiguous()
+    negative = devices.to_numpy(input._array) <= 0
+    slopes = 1.0 - negative
+    uniform = random.default_generator(input.device).stream.uniform(
+        int(negative.sum()), slopes.dtype)
+    slopes[negative] = uniform * (upper - lower) + lower
+    return (input * _like(slopes, input)).contiguous()
 
 
 def _like(drawn: numpy.ndarray[Any, Any], tensor: Tensor) -> Tensor:
@@ -488,8 +491,8 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     Shapes: (*) -> (*). With `hard` the result is one-hot, with the gradient of the soft draw.
     Jang, Gu and Poole 2017. `eps` is without effect, as in PyTorch.
     """
-    drawn = random.default_generator(logits.device).numpy.standard_exponential(
-        tuple(logits.shape))
+    drawn = random.default_generator(logits.device).stream.exponential(
+        logits.numel()).reshape(logits.shape)
     soft = softmax((logits - _like(drawn, logits).log()) / tau, dim)
     if not hard:
         return soft

@@ -153,6 +153,8 @@ def _all_in_range(labels: Array, classes: int, ignore_index: int) -> bool:
     """
     if 0 <= ignore_index < classes:
         return False
+    if not devices.is_array(labels):  # those of a batch, under vmap
+        return bool(labels.min() >= 0 and labels.max() < classes)
     unsigned = labels if labels.dtype.kind == "u" else labels.view("uint64")
     return int(unsigned.max()) < classes
 

@@ -277,7 +277,7 @@ def read(tensor, key):
 def select_at(input, index):
     """input[index], for an index with arrays; in C order, which NumPy's results may not be in."""
     selected = getitem(input, index)
-    if not selected._array.flags.c_contiguous:
+    if not selected.is_contiguous():
         selected._array = selected._array.copy()
     return selected
 

@@ -31,7 +31,7 @@ class RandomState:
     """
 
     def state_dict(self) -> dict[str, Any]:
-        """The states of the generators, as plain data."""
+        """The states of the generators: Tensors, numbers and strings."""
         return {"tinytensor": random.streams().state_dict(),
                 "numpy": _plain(numpy.random.get_state(legacy=False)),
                 "python": python_random.getstate()}
@@ -58,7 +58,7 @@ def save_checkpoint(f: str | os.PathLike[str], **parts: Any) -> None:
     unchanged. `load(f)["model"]` is the model's state_dict.
 
     Raises:
-        TypeError: a part of another kind, or a state that is not plain data; the message names it.
+        TypeError: a part of another kind, or a state that `save` refuses; the message names it.
         OSError: the file cannot be written.
     """
     check_parts(parts)
