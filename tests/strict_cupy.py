@@ -353,8 +353,8 @@ def shifted(shift: Any) -> Any:
     def function(a: Any, b: Any, **out: Any) -> Any:
         dtype = numpy.result_type(a, b)
         bits = max(8 * dtype.itemsize, 32)
-        wide = shift(numpy.asarray(a, numpy.int64 if bits == 64 else numpy.int32),
-                     numpy.asarray(b, numpy.int64) % bits)
+        kind = numpy.dtype(f"{'u' if dtype.kind == 'u' else 'i'}{bits // 8}")
+        wide = shift(numpy.asarray(a, kind), (numpy.asarray(b) % bits).astype(kind))
         return numpy.positive(wide.astype(dtype), **out)
 
     return function

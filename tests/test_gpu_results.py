@@ -184,6 +184,10 @@ def results_of(entry, sample, device, variety):
         tinytensor.cuda.synchronize()
         return arrays
     except Exception as error:
+        try:  # a check of a value on the GPU may have failed before
+            tinytensor.cuda.synchronize()
+        except Exception as earlier:
+            return earlier
         return error
 
 

@@ -14,6 +14,7 @@ from ..autograd.frames import warn
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .activation import log_softmax, softmax
+from .checks import need_floating
 from .elementwise import exp, log
 from .index import take_along_dim, where
 from .loss import check_same_shape, check_tensors, reduced
@@ -166,6 +167,7 @@ def class_loss(name: str, losses: Tensor, used: Tensor | None, weights: Tensor |
         if reduction == "none" or used.is_cuda:
             losses = losses.masked_fill(~used, 0.0)
             if reduction == "mean":  # the host does not know how many labels are used
+                need_floating("mean", losses)
                 counted = used if weights is None else weights.masked_fill(~used, 0.0)
                 return losses.sum() / counted.sum()
         else:  # indexed, not multiplied by 0: an ignored loss may be infinite
