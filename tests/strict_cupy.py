@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
+import cuda_on_cpu
 import numpy
 
 # Functions of NumPy that CuPy 14 does not have.
@@ -121,6 +122,9 @@ class Stream:
 
     def synchronize(self) -> None:
         pass
+
+    def is_capturing(self) -> bool:
+        return False
 
     def wait_event(self, event: Event) -> None:
         pass
@@ -731,7 +735,8 @@ def module() -> ModuleType:
         as_strided=as_strided, sliding_window_view=windows))
     names.update(__version__="14.2.0", ndarray=ndarray, ufunc=ufunc, asnumpy=asnumpy, array=array,
                  asarray=asarray, cuda=cuda, get_default_memory_pool=get_default_memory_pool,
-                 _core=SimpleNamespace(_routines_linalg=Products))
+                 _core=SimpleNamespace(_routines_linalg=Products),
+                 RawModule=cuda_on_cpu.RawModule)
     return made
 
 

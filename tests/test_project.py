@@ -182,9 +182,9 @@ def test_page_of_operations_is_up_to_date():
 
 def test_page_of_operations_shows_kernels():
     kernels = {row[0]: row[-1] for row in ops.rows()}
-    assert kernels["matmul"] == "cpu: forward, backward"
-    assert kernels["mm, spmm"] == "cpu: in matmul"
-    assert kernels["nn.functional.conv2d"] == "cpu: in convolution"
+    assert kernels["matmul"] == "cpu: forward, backward; cuda: forward, backward"
+    assert kernels["mm, spmm"] == "cpu: in matmul; cuda: in matmul"
+    assert kernels["nn.functional.conv2d"] == "cpu: in convolution; cuda: in convolution"
     assert kernels["abs, absolute"] == "-"
 
 

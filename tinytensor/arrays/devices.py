@@ -357,6 +357,11 @@ def synchronize(where: device | None = None) -> None:
         read_checks()
 
 
+def is_capturing() -> bool:
+    """Whether the current stream of the GPU is captured into a CUDA graph."""
+    return cuda_is_available() and bool(cupy().cuda.get_current_stream().is_capturing())
+
+
 def get_device_name(where: DeviceLike | None = None) -> str:
     """The product name of a GPU, by default of the current one."""
     index = gpu_index("cuda" if where is None else where)

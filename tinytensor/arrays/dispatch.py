@@ -37,12 +37,14 @@ def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
 class KernelSettings:
     """When kernels are used, in all threads.
 
-    enabled     False if the environment variable TINYTENSOR_KERNELS is 0; see `use_kernels`
-    min_work    elements below which NumPy's own calls are as fast as a compiled loop
+    enabled        False if the environment variable TINYTENSOR_KERNELS is 0; see `use_kernels`
+    min_work       elements below which NumPy's own calls are as fast as a compiled loop
+    deterministic  whether kernels on a GPU must add up in a fixed order, where that is slower
     """
 
     enabled = os.environ.get("TINYTENSOR_KERNELS", "1") != "0"
     min_work = 4096
+    deterministic = False
 
 
 @contextlib.contextmanager

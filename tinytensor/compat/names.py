@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 from .. import autograd, cuda, ops
 from ..arrays import devices, dtypes, gpu_memory
+from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import python_number
 from ..autograd.graph import Leaf, Node, tensor_of
 from ..tensors import creation
@@ -167,10 +168,12 @@ def get_float32_matmul_precision() -> str:
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Has no effect: results on the CPU are deterministic.
+    """Whether embeddings on a GPU add up gradients in a fixed order, also where that is slower.
 
-    On a GPU, sums over repeated indices may differ in the last digits from run to run.
+    On the CPU all results are deterministic. On a GPU, other sums over repeated indices may differ
+    in the last digits from run to run.
     """
+    KernelSettings.deterministic = bool(mode)
 
 
 # ---------------------------------------------------------------- older names of dtypes

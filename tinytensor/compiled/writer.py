@@ -386,7 +386,7 @@ def _kernel_or(source: _Source, part: Any, kernel: str, arguments: str, names: d
     `KernelSettings.min_work` skip the kernel.
     """
     if "cuda" in part.kernels:
-        source.namespace[f"with_{kernel}"] = part
+        source.namespace |= {f"with_{kernel}": part, "numpy": numpy}
         call = f"with_{kernel}(xp, {arguments}) if xp is not numpy else {call}"
     if "cpu" in part.kernels:
         source.namespace |= {kernel: part.kernels["cpu"], "settings": KernelSettings,

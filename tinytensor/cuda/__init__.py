@@ -23,6 +23,14 @@ from ..arrays.devices import synchronize as _synchronize
 from ..compat import absent
 from ..tensors.tensor import Tensor
 from . import amp
+from .graphs import (
+    CUDAGraph,
+    graph,
+    graph_pool_handle,
+    graphed_step,
+    is_current_stream_capturing,
+    make_graphed_callables,
+)
 from .memory import (
     OutOfMemoryError,
     max_memory_allocated,
@@ -58,7 +66,9 @@ __all__ = ["is_available", "is_initialized", "init", "device_count", "current_de
            "Event", "Stream", "stream", "current_stream", "default_stream",
            "set_stream", "synchronize", "manual_seed", "manual_seed_all", "seed", "seed_all",
            "initial_seed", "get_rng_state", "get_rng_state_all", "set_rng_state",
-           "set_rng_state_all", "is_bf16_supported", "amp"]
+           "set_rng_state_all", "is_bf16_supported", "amp",
+           "CUDAGraph", "graph", "graph_pool_handle", "graphed_step", "is_current_stream_capturing",
+           "make_graphed_callables"]
 
 
 def is_available() -> bool:

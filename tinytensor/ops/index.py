@@ -30,7 +30,7 @@ from .checks import need_integers
 from .dims import axes
 from .masking import masked
 from .samples import S, bools, ints, t
-from .shape import broadcast_to, reshape
+from .shape import broadcast_to, cat, reshape
 
 WHOLE = slice(None)
 Index = tuple[Any, ...]  # of ints, slices, None, ... and arrays of integers or bools
@@ -618,7 +618,8 @@ def split(input: Tensor, split_size_or_sections: int | Sequence[int],
         ends = numpy.cumsum([0, *wanted]).tolist()
         slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
     return in_pieces("split", input, [(*[WHOLE] * axis, s) for s in slices],
-                     lambda pieces, xp: xp.concatenate(pieces, axis))
+                     lambda pieces, xp: xp.concatenate(pieces, axis) if xp is graph.tensors
+                     else cat.op.forward_on(xp, pieces, axis))
 
 
 @composed(samples=[S(t(5, 2), 2), S(t(2, 6), 3, dim=1), S(t(2), 5), S(t(0, 2), 3)])

@@ -469,8 +469,9 @@ def arange(start: Tensor | Number | None = None, end: Tensor | Number | None = N
         raise RuntimeError(f"arange: the step {step} does not lead from {start} to {end}; it must "
                            "have the sign of end - start")
     count = math.ceil((end - start) / step) if floating else -(-(end - start) // step)
-    array = devices.on(devices.resolve(device), lambda xp: (
-        xp.arange(count) * step + start).astype(wanted))
+    array = devices.on(devices.resolve(device), lambda xp: xp.arange(count, dtype=wanted)
+                       if (start, step) == (0, 1) and wanted.kind != "b" else
+                       (xp.arange(count) * step + start).astype(wanted))
     return finish(array, requires_grad)
 
 
