@@ -123,9 +123,6 @@ class Stream:
     def synchronize(self) -> None:
         pass
 
-    def is_capturing(self) -> bool:
-        return False
-
     def wait_event(self, event: Event) -> None:
         pass
 

@@ -28,12 +28,12 @@ def philox_4x32(seed, block):
 
 def test_the_words_are_those_of_the_paper():
     """The first vector is published with the authors' library, Random123."""
-    assert [*map(hex, philox._words(numpy, 0, 0, 4))] == [
+    assert [*map(hex, philox._words(numpy, 0, 0, 4, None))] == [
         "0x6627e8d5", "0xe169c58d", "0xbc57ac4c", "0x9b00dbd8"]
     for seed, offset in ((5, 0), (2**64 - 1, 3), (0x0123456789ABCDEF, 2**32 - 2), (1, 2**40)):
         expected = [word for block in range(offset, offset + 4)
                     for word in philox_4x32(seed, block)]
-        assert philox._words(numpy, seed, offset, 15).tolist() == expected[:15]
+        assert philox._words(numpy, seed, offset, 15, None).tolist() == expected[:15]
 
 
 def on_gpu(draw, seed=3):
@@ -42,8 +42,10 @@ def on_gpu(draw, seed=3):
 
 DRAWS = {
     "rand": lambda d, g: tinytensor.rand(7, device=d, generator=g),
-    "rand float64": lambda d, g: tinytensor.rand(7, device=d, generator=g, dtype=tinytensor.float64),
-    "rand float16": lambda d, g: tinytensor.rand(7, device=d, generator=g, dtype=tinytensor.float16),
+    "rand float64": lambda d, g: tinytensor.rand(
+        7, device=d, generator=g, dtype=tinytensor.float64),
+    "rand float16": lambda d, g: tinytensor.rand(
+        7, device=d, generator=g, dtype=tinytensor.float16),
     "randn": lambda d, g: tinytensor.randn(2, 3, device=d, generator=g),
     "randint": lambda d, g: tinytensor.randint(-3, 100, (9,), device=d, generator=g),
     "randperm": lambda d, g: tinytensor.randperm(9, device=d, generator=g),
@@ -186,3 +188,53 @@ def test_initial_weights_are_those_of_the_cpu(gpu):
     tinytensor.manual_seed(0)
     there = nn.Linear(3, 4, device="cuda").weight
     assert there.is_cuda and there.tolist() == here.tolist()
+
+
+def test_kernels_draw_the_numbers_of_the_reference(gpu, kernels):
+    """On the CPU their text runs as it is compiled for it."""
+    base, xp = gpu.asarray(numpy.array(5)), tinytensor.arrays.devices.gpu_module()
+    for count in (0, 1, 3, 4, 7, 1030):
+        for seed, offset in ((0, 0), (2**64 - 3, 2**32 - 2), (7, 2**40)):
+            for part, *rest in ((philox.words,), (philox.less, 2**31), (philox.uniform, False),
+                                (philox.uniform, True), (philox.normal, False),
+                                (philox.normal, True)):
+                for begin in (None, base):
+                    drawn = part(xp, seed, offset, count, *rest, begin)
+                    start = offset if begin is None else offset + 5
+                    expected = part.reference(numpy, seed, start, count, *rest, None)
+                    assert drawn.dtype == expected.dtype and drawn.shape == expected.shape
+                    numpy.testing.assert_allclose(drawn.get(), expected, 2e-5, 1e-6)
+
+
+@pytest.mark.cuda
+def test_a_graph_draws_other_numbers_in_each_replay():
+    """Those that it would draw without a graph."""
+    cuda = tinytensor.cuda
+    if not cuda.is_available():
+        pytest.skip("no GPU")
+    x = tinytensor.ones(50, device="cuda")
+    labels = tinytensor.zeros(2, device="cuda").long()
+
+    def work():
+        return F.dropout(x, 0.5) + tinytensor.rand(50, device="cuda"), labels.new_zeros(
+            3).index_add(0, labels, labels + 1)
+
+    work()
+    tinytensor.manual_seed(3)
+    expected = [work()[0].tolist() for _ in range(3)]
+    tinytensor.manual_seed(3)
+    graph = cuda.CUDAGraph()
+    with cuda.graph(graph):
+        y, _ = work()
+    for values in expected:
+        graph.replay()
+        assert y.tolist() == values
+    after = tinytensor.rand(3, device="cuda").tolist()
+    tinytensor.manual_seed(3)
+    for _ in expected:
+        work()
+    assert after == tinytensor.rand(3, device="cuda").tolist()
+    labels.fill_(7)
+    graph.replay()
+    with pytest.raises(IndexError, match="index_add: position 7"):
+        y.tolist()

@@ -27,9 +27,11 @@ STATE = numpy.dtype([("seed", "<u8"), ("offset", "<i8")])  # 16 bytes, as of PyT
 WIDE = 2**28  # integers of a range of this size or more take two words
 
 
-def _words(xp: Any, seed: int, offset: int, count: int) -> Array:
-    """The first `count` words of the blocks from `offset` on, as uint32."""
+def _words(xp: Any, seed: int, offset: int, count: int, base: Array | None) -> Array:
+    """The first `count` words of the blocks from `offset`, or `base` + `offset`, on, as uint32."""
     block = xp.arange(-(-count // 4), dtype=xp.uint64) + offset
+    if base is not None:
+        block = block + base.astype(xp.uint64)
     a, b = block & LOWER, block >> 32
     c = d = xp.zeros_like(block)
     low, high = seed & LOWER, seed >> 32
@@ -41,32 +43,68 @@ def _words(xp: Any, seed: int, offset: int, count: int) -> Array:
     return xp.stack([a, b, c, d], axis=1).reshape(-1)[:count].astype(xp.uint32)
 
 
-def _uniform(xp: Any, seed: int, offset: int, count: int, wide: bool) -> Array:
+def _uniform(xp: Any, seed: int, offset: int, count: int, wide: bool, base: Array | None) -> Array:
     """Numbers in [0, 1): of 53 bits as float64 if `wide`, else of 24 bits as float32."""
-    words = _words(xp, seed, offset, 2 * count if wide else count)
+    words = _words(xp, seed, offset, 2 * count if wide else count, base)
     if not wide:
         return (words >> 8).astype(xp.float32) * 2.0**-24
-    return ((words[::2].astype(xp.uint64) << 21) | (words[1::2] >> 11)).astype(xp.float64) * 2.0**-53
+    bits = (words[::2].astype(xp.uint64) << 21) | (words[1::2] >> 11)
+    return bits.astype(xp.float64) * 2.0**-53
 
 
-def _normal(xp: Any, seed: int, offset: int, count: int, wide: bool) -> Array:
+def _normal(xp: Any, seed: int, offset: int, count: int, wide: bool, base: Array | None) -> Array:
     """Normally distributed numbers (Box and Muller 1958), as float64 if `wide`, else float32."""
-    uniform = _uniform(xp, seed, offset, count + count % 2, wide)
+    uniform = _uniform(xp, seed, offset, count + count % 2, wide, base)
     radius = xp.sqrt(-2 * xp.log1p(-uniform[::2]))
     angle = uniform[1::2] * (2 * math.pi)
     pairs = xp.stack([radius * xp.cos(angle), radius * xp.sin(angle)], axis=1)
     return pairs.reshape(-1)[:count]
 
 
-def _less(xp: Any, seed: int, offset: int, count: int, bound: int) -> Array:
+def _less(xp: Any, seed: int, offset: int, count: int, bound: int, base: Array | None) -> Array:
     """Whether each word is less than the bound, an integer up to 2**32."""
-    return _words(xp, seed, offset, count).astype(xp.int64) < bound
+    return _words(xp, seed, offset, count, base).astype(xp.int64) < bound
 
 
 words = Dispatch("random words", _words)
 uniform = Dispatch("random uniform numbers", _uniform)
 normal = Dispatch("random normal numbers", _normal)
 less = Dispatch("random bools", _less)
+
+
+class Captured:
+    """The draws of a CUDA graph. A replay would repeat their numbers, so their blocks begin at a
+    number in the memory of the GPU, which each replay sets: the offset of the stream, as if the
+    work ran without a graph.
+    """
+
+    def __init__(self) -> None:
+        self.streams: dict[PhiloxStream, tuple[Array, int]] = {}  # the number, and the blocks taken
+
+    def take(self, stream: PhiloxStream, blocks: int) -> tuple[int, Array]:
+        """The offset of a draw from the number, and the number."""
+        if stream not in self.streams:
+            # `zeros` would be a part of the graph, and set the number back.
+            self.streams[stream] = devices.on(stream.device, lambda xp: xp.empty((), "int64")), 0
+        base, taken = self.streams[stream]
+        self.streams[stream] = base, taken + blocks
+        return taken, base
+
+    def advance(self) -> None:
+        """To be called before each replay, on its stream."""
+        for stream, (base, taken) in self.streams.items():
+            base.fill(stream.offset)
+            stream.offset += taken
+
+
+captured = Captured()  # of the graph that is captured now
+
+
+def begin_capture() -> Captured:
+    """To be called when a capture begins; what is drawn during it is then found in the result."""
+    global captured
+    captured = Captured()
+    return captured
 
 
 class PhiloxStream:
@@ -88,8 +126,13 @@ class PhiloxStream:
 
     def _draw(self, function: Any, words: int, *arguments: Any) -> Array:
         """A draw that takes so many words."""
-        offset, self.offset = self.offset, self.offset + -(-words // 4)
-        return devices.on(self.device, function, self.value, offset, *arguments)
+        blocks = -(-words // 4)
+        if devices.is_capturing():
+            offset, base = captured.take(self, blocks)
+        else:
+            offset, base = self.offset, None
+            self.offset += blocks
+        return devices.on(self.device, function, self.value, offset, *arguments, base)
 
     def words(self, count: int) -> Array:
         """The next numbers of 32 bits, as uint32."""
