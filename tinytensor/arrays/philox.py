@@ -18,7 +18,7 @@ import numpy
 from . import devices
 from .dispatch import Dispatch
 
-Array = Any  # of CuPy
+Array = Any  # of CuPy, or of NumPy where a state is on the host
 
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
@@ -196,13 +196,13 @@ class PhiloxStream:
         self.offset += 1
         return numpy.random.Generator(numpy.random.Philox(numpy.random.SeedSequence(seeds)))
 
-    def get_state(self, seed: int) -> numpy.ndarray[Any, Any]:
+    def get_state(self, seed: int) -> Array:
         """The seed and the offset, 16 bytes."""
         state = numpy.zeros((), STATE)
         state["seed"], state["offset"] = self.value, self.offset
         return numpy.frombuffer(state.tobytes(), numpy.uint8).copy()
 
-    def set_state(self, state: numpy.ndarray[Any, Any]) -> int:
+    def set_state(self, state: Array) -> int:
         """Restores a state of `get_state`, and returns its seed.
 
         Raises:

@@ -7,6 +7,7 @@ GPU. What needs one raises a RuntimeError that says what is missing.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from .. import random
 from ..arrays.devices import (

@@ -1,8 +1,8 @@
 """Random numbers: new Tensors, samples of distributions, in-place methods.
 
-Numbers are drawn on their device, from the argument `generator` or that of the device. Those of the
-CPU are PyTorch's; `arrays/streams.py` says how they follow from the seed, and `arrays/philox.py` for
-those of a GPU.
+Numbers are drawn on their device, from the argument `generator` or that of the device. Those of
+the CPU are PyTorch's; `arrays/streams.py` says how they follow from the seed, and
+`arrays/philox.py` how those of a GPU do.
 """
 
 from __future__ import annotations
