@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
@@ -40,7 +41,7 @@ MISSING = set("""asmatrix block bmat busday_count busday_offset datetime_as_stri
     timedelta64 void""".split())
 LINALG = ("matrix_power cross matmul matrix_transpose cholesky qr svd eigh eig eigvalsh eigvals "
           "norm cond det matrix_rank slogdet solve tensorsolve lstsq inv pinv tensorinv").split()
-METHODS = """all any argmax argmin argpartition argsort astype choose clip compress conj copy
+METHODS = """all any argmax argmin argpartition argsort astype choose clip compress conj
     cumprod cumsum diagonal dot flatten max mean min nonzero partition prod ptp ravel repeat reshape
     round searchsorted sort squeeze std sum swapaxes take trace transpose var""".split()
 CREATION = set("""array asarray asanyarray ascontiguousarray zeros ones empty full arange linspace
@@ -59,23 +60,30 @@ SCALARS = bool | int | float | complex | numpy.generic
 # ---------------------------------------------------------------- devices
 
 
+class Here(threading.local):
+    """The current device of a thread."""
+
+    device = 0
+
+
+here = Here()
+
+
 class Device:
     """`with Device(1):` makes a device the current one."""
 
-    current = 0
-
     def __init__(self, device: int | None = None):
-        self.id = Device.current if device is None else int(device)
+        self.id = here.device if device is None else int(device)
 
     def __enter__(self) -> Device:
-        self.previous, Device.current = Device.current, self.id
+        self.previous, here.device = here.device, self.id
         return self
 
     def __exit__(self, *exception: object) -> None:
-        Device.current = self.previous
+        here.device = self.previous
 
     def use(self) -> None:
-        Device.current = self.id
+        here.device = self.id
 
 
     def synchronize(self) -> None:
@@ -104,7 +112,7 @@ class Stream:
     def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False,
                  priority: int | None = None):
         self.ptr = 0 if null else id(self)
-        self.device_id = -1 if null else Device.current
+        self.device_id = -1 if null else here.device
         self.priority = priority or 0
 
     def __enter__(self) -> Stream:
@@ -173,7 +181,8 @@ cuda = SimpleNamespace(
     memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     MemoryHook=contextlib.nullcontext,
     runtime=SimpleNamespace(
-        deviceCanAccessPeer=lambda a, b: 1, getDeviceCount=lambda: 2,
+        deviceCanAccessPeer=lambda a, b: 1, getDevice=lambda: here.device,
+        getDeviceCount=lambda: 2,
         runtimeGetVersion=lambda: 12090,
         driverGetVersion=lambda: 12090,
         getDeviceProperties=lambda i: {
@@ -201,9 +210,9 @@ def root(array: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
 def raw(x: Any) -> Any:
     """The NumPy arrays of an argument. Raises if CuPy would not accept the argument."""
     if isinstance(x, ndarray):
-        if x.device.id != Device.current:
+        if x.device.id != here.device:
             raise ValueError(f"The device where the array resides ({x.device.id}) is different "
-                             f"from the current device ({Device.current}).")
+                             f"from the current device ({here.device}).")
         return x._memory
     if isinstance(x, numpy.ndarray):
         raise TypeError(f"Unsupported type {type(x)}")
@@ -582,6 +591,10 @@ class ndarray:  # noqa: N801 - CuPy's name
     def __invert__(self) -> Any:
         return ufunc(numpy.invert)(self)
 
+    def copy(self, order: str = "C") -> ndarray:
+        """A copy on the current device: the only function that reads another device's memory."""
+        return strict(self._memory.copy(order))
+
     def view(self, dtype: Any = None) -> ndarray:
         memory = raw(self)
         made = strict(memory.view() if dtype is None else memory.view(dtype), self)
@@ -757,4 +770,5 @@ def installed(device_module: Any) -> Iterator[None]:
         if real is not None:
             sys.modules["cupyx"] = real
         device_module.gpu_module.cache_clear()
-        Device.current = 0
+        device_module.Gpus.forget()
+        here.device = 0

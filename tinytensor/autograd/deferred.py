@@ -100,14 +100,14 @@ def prepare() -> None:
     graph, whose memory they must not lie in.
     """
     with _lock:
-        _marks_of(devices.current_device())
+        _marks_of(devices.active_gpu())
 
 
 def note_replay() -> None:
     """To be called after the replay of a CUDA graph, whose checks may have failed."""
     with _lock:
         stream = devices.cupy().cuda.get_current_stream()
-        _marks_of(devices.current_device()).streams[stream.ptr] = stream
+        _marks_of(devices.active_gpu()).streams[stream.ptr] = stream
         devices.Reading.wanted = True
 
 

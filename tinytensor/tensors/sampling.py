@@ -71,9 +71,11 @@ def _drawn(draw: Draw, shape: Sequence[int], dtype: numpy.dtype[Any] | type[nump
            requires_grad: bool = False) -> Tensor:
     where = resolve(device)
     stream = stream_of(generator, where)
-    values = as_array(on(where, lambda xp: draw(stream, math.prod(shape))))
-    array = values.reshape(shape).astype(dtype, copy=False)
-    return finish(to_device(array, where), requires_grad)
+
+    def drawn(xp: Any) -> Any:
+        return as_array(draw(stream, math.prod(shape))).reshape(shape).astype(dtype, copy=False)
+
+    return finish(to_device(on(where, drawn), where), requires_grad)
 
 
 def _check_floating(name: str, dtype: numpy.dtype[Any]) -> None:
@@ -321,8 +323,8 @@ def _fill(name: str, self: Tensor, generator: random.Generator | None, draw: Dra
     self._check_write(name)
     stream, old = stream_of(generator, self.device), self._array
     with numpy.errstate(over="ignore"):
-        drawn = on(self.device, lambda xp: draw(stream, old.size))
-        values = in_memory_order(drawn, old).astype(dtype, copy=False)
+        values = on(self.device, lambda xp: in_memory_order(draw(stream, old.size), old).astype(
+            dtype, copy=False))
     return self._write(name, tensor_of(to_device(values, self.device), None))
 
 
