@@ -745,8 +745,7 @@ def module() -> ModuleType:
         as_strided=as_strided, sliding_window_view=windows))
     names.update(__version__="14.2.0", ndarray=ndarray, ufunc=ufunc, asnumpy=asnumpy, array=array,
                  asarray=asarray, cuda=cuda, get_default_memory_pool=get_default_memory_pool,
-                 _core=SimpleNamespace(_routines_linalg=Products),
-                 RawModule=cuda_on_cpu.RawModule)
+                 _core=SimpleNamespace(_routines_linalg=Products), RawModule=cuda_on_cpu.RawModule)
     return made
 
 

@@ -1334,15 +1334,3 @@ def test_data_parallel_brings_inputs_to_the_parameters(gpu: Any) -> None:
     assert y.is_cuda
     y.sum().backward()
     assert model.module.linear.weight.grad.is_cuda
-
-
-def test_a_program_that_may_be_one_of_several_runs_alone() -> None:
-    dist = tinytensor.distributed
-    assert not dist.is_available() and not dist.is_initialized()
-    assert (dist.get_rank(), dist.get_world_size()) == (0, 1)
-    dist.barrier()
-    dist.destroy_process_group()
-    for begin in (lambda: dist.init_process_group("gloo"),
-                  lambda: nn.parallel.DistributedDataParallel(nn.Linear(1, 1))):
-        with pytest.raises(RuntimeError, match="process groups are not supported"):
-            begin()

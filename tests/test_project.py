@@ -31,7 +31,7 @@ FLOORS = [
     ("tinytensor.ops", "tinytensor.compat.older_forms"),
     ("tinytensor.linalg", "tinytensor.special", "tinytensor.testing", "tinytensor.cuda",
      "tinytensor.accelerator", "tinytensor.amp", "tinytensor.distributed", "tinytensor.backends"),
-    ("tinytensor.nn", "tinytensor.optim"),
+    ("tinytensor.nn", "tinytensor.optim", "tinytensor.distributed.optim"),
     ("tinytensor.compat", "tinytensor.utils", "tinytensor.tensors", "tinytensor.distributions",
      "tinytensor.func"),
     ("tinytensor.compiled", "tinytensor.kernels", "tinytensor.table"),
@@ -161,7 +161,8 @@ def test_engines_are_short():
 
 
 def test_importing_loads_nothing_heavy():
-    heavy = ["torch", "cupy", "numba", "matplotlib", "graphviz", "sklearn", "tqdm", "scipy"]
+    heavy = ["torch", "cupy", "numba", "mpi4py", "matplotlib", "graphviz", "sklearn", "tqdm",
+             "scipy"]
     code = f"import sys, tinytensor; print([m for m in {heavy} if m in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                             check=True, cwd=ROOT)

@@ -42,7 +42,7 @@ class device:  # noqa: N801 - PyTorch's name
                     raise RuntimeError(f"device: cannot read {name + ':' + number!r}; "
                                        "write 'cpu', 'cuda' or 'cuda:0'")
                 index = int(number)
-        if name not in ("cpu", "cuda"):
+        if name not in ("cpu", "cuda", *NAMED):
             raise RuntimeError(f"device: unknown device {name!r}; write 'cpu' or 'cuda'")
         if name == "cpu" and index not in (None, 0):
             raise RuntimeError(f"device: 'cpu:{index}' does not exist; write 'cpu'")
@@ -69,6 +69,8 @@ class device:  # noqa: N801 - PyTorch's name
         return f"device(type={self.type!r}{index})"
 
 
+# Kinds of devices that programs may name and compare with, and that no Tensor can be on.
+NAMED = ("meta", "mps", "xpu", "hpu", "npu", "mtia", "privateuseone")
 DeviceLike: TypeAlias = device | str | int
 CPU = device("cpu")
 
@@ -303,6 +305,8 @@ def resolve(where: DeviceLike | None) -> device:
     where = _defaults.stack[-1] if where is None else device(where)
     if where.type == "cuda" and where.index is None:
         return device("cuda", current_device())
+    if where.type in NAMED:
+        raise RuntimeError(f"device {str(where)!r}: Tensors cannot be there; write 'cpu' or 'cuda'")
     return CPU if where.type == "cpu" else where
 
 

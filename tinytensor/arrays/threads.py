@@ -28,3 +28,31 @@ def set_num_threads(count: int) -> None:
     if count < 1:
         raise RuntimeError(f"set_num_threads: needs a count of at least 1, got {count}")
     Threads.count = int(count)
+
+
+def limit_threads(count: int) -> bool:
+    """Lowers the threads of kernels and of NumPy's matrix products to `count`.
+
+    Numbers that the user set, with `set_num_threads`, OMP_NUM_THREADS or OPENBLAS_NUM_THREADS,
+    stay. Returns whether a number has changed.
+    """
+    if any(name in os.environ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")):
+        return False
+    before, Threads.count = Threads.count, min(Threads.count, count)
+    return _limit_blas(count) or Threads.count != before
+
+
+def _limit_blas(count: int) -> bool:
+    """Lowers the threads of the OpenBLAS in NumPy's wheels. Returns whether it did."""
+    import ctypes
+
+    import numpy
+
+    try:
+        library = ctypes.CDLL(numpy.linalg._umath_linalg.__file__)  # type: ignore[attr-defined]
+        if library.scipy_openblas_get_num_threads64_() <= count:
+            return False
+        library.scipy_openblas_set_num_threads64_(count)
+    except (AttributeError, OSError):  # another BLAS
+        return False
+    return True

@@ -30,7 +30,7 @@ from . import graph, versions
 from .errors import GradientShapeError
 from .graph import Node, new, tensor_of, tensors
 from .halves import is_half, narrowed, widened
-from .modes import CHECKED, check_backward, mode, set_mode
+from .modes import check_backward, mode, set_mode
 from .versions import check_unwritten, is_all_of_its_base, note_write
 
 if TYPE_CHECKING:
@@ -137,8 +137,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
     grads, reached = sums.grads, sums.reached
     kind, xp = None, tensors if create_graph else None
     previous, place, depth, mode.depth = mode.enabled, mode.device, mode.depth, mode.depth + 1
-    plain = useful is None and not create_graph and previous is not CHECKED \
-        and not Gpus.several
+    plain = useful is None and not create_graph and not mode.anomaly and not Gpus.several
     try:
         set_mode(create_graph)
         while reached:
@@ -169,7 +168,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
                 recompute(node, xp, g, sums, parents)
             else:
                 node.backward(xp, g, sums, parents)
-            if previous is CHECKED:
+            if mode.anomaly:
                 for parent in node.parents:
                     if parent in grads:
                         check_backward(node, grads[parent])

@@ -5,18 +5,25 @@ Constants, queries of Tensors, and older names: `LongTensor`, `x.type()`, `x.cha
 
 from __future__ import annotations
 
+import contextlib
+import enum
 import math
-from typing import Any, TypeGuard
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from .. import autograd, cuda, ops
-from ..arrays import devices, dtypes, gpu_memory
+from ..arrays import devices, dtypes, gpu_memory, naming
 from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import python_number
 from ..autograd.graph import Leaf, Node, tensor_of
+from ..nn import attention
 from ..tensors import creation
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
 from . import older_forms
 from .variable import Variable
+
+if TYPE_CHECKING:
+    from .modules.storage import TypedStorage, UntypedStorage
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 strided = "strided"  # the layout of every Tensor
@@ -121,6 +128,20 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
         raise RuntimeError(f"sum_to_size: {shape} does not broadcast to {tuple(self.shape)}")
     over = [i for i, m in enumerate(self.shape) if i < first or shape[i - first] != m]
     return (self.sum(over, True) if over else self).reshape(shape)
+
+
+def untyped_storage(self: Tensor) -> UntypedStorage:
+    """The memory that this Tensor shows, as bytes: a Tensor and its views have the same."""
+    from .modules import storage as memory
+
+    return memory.untyped_storage(self)
+
+
+def storage(self: Tensor) -> TypedStorage:
+    """The memory that this Tensor shows, as elements: a Tensor and its views have the same."""
+    from .modules import storage as memory
+
+    return memory.storage(self)
 
 
 def is_pinned(self: Tensor, device: DeviceLike | None = None) -> bool:
@@ -230,7 +251,7 @@ def type_of(self: Tensor, dtype: DTypeLike | TensorType | type[Tensor] | None = 
     if dtype is None:
         place = "cuda." if self.is_cuda else ""
         name = next(n for n, d in TYPE_NAMES.items() if d is self.dtype)
-        return f"tinytensor.{place}{name}"
+        return f"{naming.package}.{place}{name}"
     wanted: Any = _type_called("type", dtype) if isinstance(dtype, str) else dtype
     if wanted is Tensor:
         wanted = dtypes.get_default_dtype()
@@ -272,12 +293,56 @@ def conj(input: Tensor) -> Tensor:
     return input
 
 
+class layout:  # noqa: N801 - PyTorch's name
+    """The type of layouts. Every Tensor is `strided`."""
+
+
+class SymInt:
+    """PyTorch's integers that are not known yet, of which there are none."""
+
+
+SymFloat = SymBool = SymInt
+
+
+def _assert(condition: Any, message: str) -> None:
+    """Raises AssertionError with the message unless the condition holds."""
+    assert condition, message
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Whether `use_deterministic_algorithms` was called with True."""
+    return KernelSettings.deterministic
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """False."""
+    return False
+
+
+class SDPBackend(enum.Enum):
+    """PyTorch's implementations of attention. Here there is one."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextlib.contextmanager
+def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
+    """Has no effect: `scaled_dot_product_attention` has one implementation."""
+    yield
+
+
 def _attach() -> None:
     setters: dict[str, Any] = {
         "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
         "byte": ops.conversion("byte", dtype=dtypes.uint8), "pin_memory": pin_memory,
         "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj,
-        "sum_to_size": sum_to_size}
+        "sum_to_size": sum_to_size, "storage": storage, "_typed_storage": storage,
+        "untyped_storage": untyped_storage}
     for name, method in setters.items():
         setattr(Tensor, name, method)
     # PyTorch's form of the graph, which programs that draw it walk.
@@ -288,6 +353,7 @@ def _attach() -> None:
     setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
     vars(cuda).update(TYPES["cuda"])
+    vars(attention).update(SDPBackend=SDPBackend, sdpa_kernel=sdpa_kernel)
 
 
 def attached() -> dict[str, Any]:
@@ -303,4 +369,6 @@ _attach()
 __all__ = ["batch_norm", "compile", "conj", "dropout", "e", "get_float32_matmul_precision", "inf",
            "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis", "numel",
            "pi", "real", "result_type", "set_default_tensor_type", "set_float32_matmul_precision",
-           "strided", "typename", "use_deterministic_algorithms"]
+           "strided", "typename", "use_deterministic_algorithms", "SymInt", "SymFloat", "SymBool",
+           "layout", "_assert", "are_deterministic_algorithms_enabled",
+           "is_deterministic_algorithms_warn_only_enabled"]

@@ -21,7 +21,7 @@ from ..autograd.errors import recover
 from ..autograd.frames import OWN, passes_on
 from ..autograd.halves import HALF, is_half
 from ..autograd.inputs import ALIASES, Constant, Signature, prepare, take_sequence
-from ..autograd.modes import check_forward, everywhere, mode
+from ..autograd.modes import everywhere, mode, observe
 from ..autograd.op import mark_view
 from ..autograd.versions import clock
 from .expressions import written_out
@@ -102,7 +102,7 @@ def write_call(op: Any) -> Any:
         "array_module": array_module,
         "graph_mode": mode, "everywhere": everywhere,
         "as_array": result_array, "new": object.__new__, "clock": clock,
-        "getframe": sys._getframe, "mark_view": mark_view, "check_forward": check_forward,
+        "getframe": sys._getframe, "mark_view": mark_view, "observe": observe,
     }
     header, arguments, keyword_only = [], [], False
     for p in signature.all:
@@ -276,7 +276,7 @@ def _leave_node(source: _Source, op: Any) -> None:
         "node.offset = frame.f_lasti",
         "node.hooks = ()",
         "if recording is not True:",
-        f"    check_forward(node, {_tuple(op.outputs or ['out'])}, {_tuple(arguments)})",
+        f"    observe(node, {_tuple(op.outputs or ['out'])}, {_tuple(arguments)})",
     )
     if op.outputs:
         source.add(2, "for i, tensor in enumerate(result):",

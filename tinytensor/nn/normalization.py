@@ -178,7 +178,7 @@ class RunningNorm(Module):
         self.reset_running_stats()
         _reset_affine(self)
 
-    def _check(self, input: Tensor) -> None:
+    def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in self.dims:
             raise ValueError(f"{type(self).__name__}: the input must be {self.layout}, got shape "
                              f"{tuple(input.shape)}")
@@ -199,7 +199,7 @@ class BatchNorm(RunningNorm):
         self._build(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
-        self._check(input)
+        self._check_input_dim(input)
         momentum = self.momentum
         if self.training and self.track_running_stats:
             count: Any = self.num_batches_tracked
@@ -257,7 +257,7 @@ class InstanceNorm(RunningNorm):
         self._build(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
-        self._check(input)
+        self._check_input_dim(input)
         single = input.ndim == self.dims[0]
         batch = input.unsqueeze(0) if single else input  # type: ignore[attr-defined]
         out = functional.instance_norm(

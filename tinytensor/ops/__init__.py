@@ -38,6 +38,7 @@ from . import (  # each enters its operations into the table
     elementwise,
     embedding,
     extrema,
+    gamma,
     gather,
     index,
     linalg,

@@ -17,9 +17,11 @@ from .radam import RAdam
 from .rmsprop import RMSprop
 from .rprop import Rprop
 from .sgd import SGD
+from .zero import ZeroRedundancyOptimizer
 
 __all__ = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam",
-           "Rprop", "ASGD", "Muon", "LBFGS", "Optimizer", "lr_scheduler", "swa_utils"]
+           "Rprop", "ASGD", "Muon", "LBFGS", "ZeroRedundancyOptimizer", "Optimizer",
+           "lr_scheduler", "swa_utils"]
 
 
 def __getattr__(name: str) -> Any:

@@ -518,6 +518,12 @@ def diff(
     Raises:
         RuntimeError: a 0-d Tensor; n < 0.
     """
+def digamma(input: Tensor) -> Tensor:
+    """The derivative of lgamma; NaN at -1, -2, ..., -inf at 0. Shapes: (*) -> (*).
+
+    A polynomial on [1, 2], the recurrence up to 8, then the asymptotic series; the reflection
+    formula for negative input.
+    """
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The p-norm of input - other. Shapes: (*), (*) that broadcast -> ()."""
 def div(
@@ -715,6 +721,17 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Concatenates along dim 1, vectors along dim 0. Shapes: (n, m), (n, k) -> (n, m + k)."""
 def hypot(input: Operand, other: Operand) -> Tensor:
     """√(input² + other²) without overflow. Shapes: (*), (*) -> the broadcast shape."""
+def igamma(input: Operand, other: Operand) -> Tensor:
+    """The regularised lower incomplete gamma function P(a, x) = ∫ tᵃ⁻¹ e⁻ᵗ dt from 0 to x, / Γ(a).
+
+    Shapes: (*), (*) -> the broadcast shape. a is `input` and x is `other`. A series, a continued
+    fraction, or for large a quadrature. The gradient by a can be taken once.
+    """
+def igammac(input: Operand, other: Operand) -> Tensor:
+    """The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x).
+
+    Shapes: (*), (*) -> the broadcast shape. As `igamma`.
+    """
 def index_add(
         input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1,
 ) -> Tensor:
@@ -851,6 +868,12 @@ def less(input: Operand, other: Operand) -> Tensor:
     """Whether input < other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
 def less_equal(input: Operand, other: Operand) -> Tensor:
     """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
+def lgamma(input: Tensor) -> Tensor:
+    """log |Γ(input)|, infinite at 0, -1, -2, ... Shapes: (*) -> (*).
+
+    Polynomials on [1, 2], the recurrence up to 8, then Stirling's series; the reflection formula
+    for negative input.
+    """
 def log(input: Tensor) -> Tensor:
     """The natural logarithm, elementwise. Shapes: (*) -> (*)."""
 def log10(input: Tensor) -> Tensor:
@@ -1047,6 +1070,14 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     Raises:
         RuntimeError: not a matrix and a vector, or sizes that do not fit.
     """
+def mvlgamma(input: Tensor, p: int) -> Tensor:
+    """log Γₚ(x), the multivariate gamma function: Σ lgamma(x - i / 2) for i < p, and a constant.
+
+    Shapes: (*) -> (*).
+
+    Raises:
+        RuntimeError: p < 1.
+    """
 def nan_to_num(
         input: Tensor, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None =
         None,
@@ -1145,6 +1176,14 @@ def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
     """The dims in another order, as a view. Shapes: (d0, ..., dn) -> (d[dims[0]], ...)."""
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     """As `linalg.pinv` with rtol = rcond. Shapes: (*, n, m) -> (*, m, n)."""
+def polygamma(n: int | Tensor, input: Tensor | int) -> Tensor:
+    """The n-th derivative of digamma; polygamma(0, x) is digamma(x). Shapes: (*) -> (*).
+
+    Written polygamma(n, x) or x.polygamma(n).
+
+    Raises:
+        RuntimeError: a negative n.
+    """
 def positive(input: Tensor) -> Tensor:
     """+input: the input itself. Shapes: (*) -> (*).
 

@@ -11,6 +11,7 @@ from typing import (
     Any, Literal, NamedTuple, Self, TypeAlias, overload,
 )
 from ..arrays.dtypes import memory_format
+from ..compat.modules.storage import TypedStorage, UntypedStorage
 from ..compat.names import TensorType
 from ..random import Generator
 from ..tensors.tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
@@ -114,6 +115,8 @@ class Methods:
     def __sub__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __truediv__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __xor__(self, other: Operand) -> Tensor: ...  # ops/compare.py
+    def _typed_storage(self) -> TypedStorage:
+        """The memory that this Tensor shows, as elements: a Tensor and its views have the same."""
     def abs(self) -> Tensor:  # ops/elementwise.py
         """|input|, elementwise; its derivative at 0 is 0. Shapes: (*) -> (*).
 
@@ -660,6 +663,14 @@ class Methods:
         Raises:
             RuntimeError: a 0-d Tensor; n < 0.
         """
+    def digamma(self) -> Tensor:  # ops/gamma.py
+        """The derivative of lgamma; NaN at -1, -2, ..., -inf at 0. Shapes: (*) -> (*).
+
+        A polynomial on [1, 2], the recurrence up to 8, then the asymptotic series; the reflection
+        formula for negative input.
+        """
+    def digamma_(self) -> Self:  # ops/gamma.py
+        """As `digamma`, in place: writes into this Tensor and returns it."""
     def dist(self, other: Tensor, p: builtins.float = 2) -> Tensor:  # ops/norms.py
         """The p-norm of input - other. Shapes: (*), (*) that broadcast -> ()."""
     def div(self, other: Operand | builtins.float, *, rounding_mode: str | None = None) -> Tensor:  # ops/elementwise.py
@@ -913,6 +924,21 @@ class Methods:
         """√(input² + other²) without overflow. Shapes: (*), (*) -> the broadcast shape."""
     def hypot_(self, other: Operand) -> Self:  # ops/elementwise.py
         """As `hypot`, in place: writes into this Tensor and returns it."""
+    def igamma(self, other: Operand) -> Tensor:  # ops/gamma.py
+        """The regularised lower incomplete gamma function P(a, x) = ∫ tᵃ⁻¹ e⁻ᵗ dt from 0 to x, / Γ(a).
+
+        Shapes: (*), (*) -> the broadcast shape. a is `input` and x is `other`. A series, a continued
+        fraction, or for large a quadrature. The gradient by a can be taken once.
+        """
+    def igamma_(self, other: Operand) -> Self:  # ops/gamma.py
+        """As `igamma`, in place: writes into this Tensor and returns it."""
+    def igammac(self, other: Operand) -> Tensor:  # ops/gamma.py
+        """The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x).
+
+        Shapes: (*), (*) -> the broadcast shape. As `igamma`.
+        """
+    def igammac_(self, other: Operand) -> Self:  # ops/gamma.py
+        """As `igammac`, in place: writes into this Tensor and returns it."""
     def index_add(
             self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: builtins.float = 1,
     ) -> Tensor:  # ops/gather.py
@@ -1073,6 +1099,14 @@ class Methods:
         """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def less_equal_(self, other: Operand) -> Self:  # ops/compare.py
         """As `less_equal`, in place: writes into this Tensor and returns it."""
+    def lgamma(self) -> Tensor:  # ops/gamma.py
+        """log |Γ(input)|, infinite at 0, -1, -2, ... Shapes: (*) -> (*).
+
+        Polynomials on [1, 2], the recurrence up to 8, then Stirling's series; the reflection formula
+        for negative input.
+        """
+    def lgamma_(self) -> Self:  # ops/gamma.py
+        """As `lgamma`, in place: writes into this Tensor and returns it."""
     def log(self) -> Tensor:  # ops/elementwise.py
         """The natural logarithm, elementwise. Shapes: (*) -> (*)."""
     def log10(self) -> Tensor:  # ops/elementwise.py
@@ -1314,6 +1348,14 @@ class Methods:
         Raises:
             RuntimeError: not a matrix and a vector, or sizes that do not fit.
         """
+    def mvlgamma(self, p: builtins.int) -> Tensor:  # ops/gamma.py
+        """log Γₚ(x), the multivariate gamma function: Σ lgamma(x - i / 2) for i < p, and a constant.
+
+        Shapes: (*) -> (*).
+
+        Raises:
+            RuntimeError: p < 1.
+        """
     def nan_to_num(
             self, nan: builtins.float | None = 0.0, posinf: builtins.float | None = None, neginf:
             builtins.float | None = None,
@@ -1468,6 +1510,14 @@ class Methods:
         """
     def pinverse(self, rcond: builtins.float = 1e-15) -> Tensor:  # ops/decomposition.py
         """As `linalg.pinv` with rtol = rcond. Shapes: (*, n, m) -> (*, m, n)."""
+    def polygamma(self, input: Tensor | builtins.int) -> Tensor:  # ops/gamma.py
+        """The n-th derivative of digamma; polygamma(0, x) is digamma(x). Shapes: (*) -> (*).
+
+        Written polygamma(n, x) or x.polygamma(n).
+
+        Raises:
+            RuntimeError: a negative n.
+        """
     def positive(self) -> Tensor:  # ops/elementwise.py
         """+input: the input itself. Shapes: (*) -> (*).
 
@@ -1789,6 +1839,8 @@ class Methods:
 
         Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
         """
+    def storage(self) -> TypedStorage:
+        """The memory that this Tensor shows, as elements: a Tensor and its views have the same."""
     def sub(self, other: Operand | builtins.float, *, alpha: builtins.float = 1) -> Tensor:  # ops/elementwise.py
         """input - alpha * other. Shapes: (*), (*) -> the broadcast shape."""
     def sub_(self, other: Operand | builtins.float, *, alpha: builtins.float = 1) -> Self:  # ops/elementwise.py
@@ -1983,6 +2035,8 @@ class Methods:
         """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""
     def unsqueeze_(self, dim: builtins.int) -> Self:
         """As `unsqueeze`, in place: this Tensor gets the new shape."""
+    def untyped_storage(self) -> UntypedStorage:
+        """The memory that this Tensor shows, as bytes: a Tensor and its views have the same."""
     def var(
             self, dim: builtins.int | Sequence[builtins.int] | None | builtins.bool = None,
             unbiased: builtins.bool = True, keepdim: builtins.bool = False, *, axis: builtins.int |

@@ -8,18 +8,27 @@
 
 A resumed run ends with bitwise the same weights as one that was not interrupted. PyTorch's
 `utils.checkpoint` is something else: it recomputes activations to save memory.
+
+With several ranks all of them call both functions, and there is one file. It holds models,
+optimizers and schedulers once, as they are on rank 0, and the states of random generators and
+loaders of all ranks. A run may be resumed with another number of ranks: with a DistributedSampler
+and the same global batch it goes on with the same batches.
 """
 
 from __future__ import annotations
 
 import os
 import random as python_random
+import zlib
 from typing import Any
 
 import numpy
 
-from .. import random
+from .. import distributed, random
 from ..tensors.files import load, save
+from .data.dataloader import DataLoader
+
+RANKS = "ranks"  # the name in the file of the states of ranks other than 0
 
 __all__ = ["RandomState", "check_parts", "load_checkpoint", "save_checkpoint"]
 
@@ -55,21 +64,45 @@ def save_checkpoint(f: str | os.PathLike[str], **parts: Any) -> None:
             schedulers, loaders, RandomState()), and Generators of tinytensor and NumPy.
 
     The file is replaced atomically: a crash or a full disk leaves the previous checkpoint
-    unchanged. `load(f)["model"]` is the model's state_dict.
+    unchanged. `load(f)["model"]` is the model's state_dict. With several ranks all must call it,
+    and rank 0 writes the file.
 
     Raises:
         TypeError: a part of another kind, or a state that `save` refuses; the message names it.
-        OSError: the file cannot be written.
+        OSError: the file cannot be written; on all ranks.
     """
     check_parts(parts)
-    save({name: _state_of(part) for name, part in parts.items()}, f)
+    for part in parts.values():
+        if hasattr(part, "consolidate_state_dict"):
+            part.consolidate_state_dict()
+    if distributed.get_world_size() == 1:
+        save({name: _state_of(part) for name, part in parts.items()}, f)
+        return
+    own = {name: _state_of(part) for name, part in parts.items() if _is_own(part)}
+    main = distributed.get_rank() == 0
+    all_own: list[Any] = [None] * distributed.get_world_size()
+    distributed.gather_object(own, all_own if main else None)
+    outcome: list[Any] = [None]
+    if main:
+        others = {name: _state_of(part) for name, part in parts.items() if name not in own}
+        try:
+            save({**others, **own, RANKS: all_own[1:]}, f)
+        except Exception as error:
+            distributed.broadcast_object_list([repr(error)])
+            raise
+    distributed.broadcast_object_list(outcome)
+    if outcome[0] is not None:
+        raised = OSError(f"save_checkpoint: rank 0 could not write {os.fsdecode(f)}: {outcome[0]}")
+        raised.of_rank = 0  # type: ignore[attr-defined] # whose traceback is the one to read
+        raise raised
 
 
 def load_checkpoint(f: str | os.PathLike[str], **parts: Any) -> None:
     """Restores the states that `save_checkpoint` wrote; give the parts under the same names.
 
     Other parts of the file are ignored: `load_checkpoint(f, model=model)` restores only the model,
-    which may be on another device than before.
+    which may be on another device than before. With several ranks all must call it, and each reads
+    the file.
 
     Raises:
         OSError: the file does not exist or cannot be read.
@@ -86,16 +119,23 @@ def load_checkpoint(f: str | os.PathLike[str], **parts: Any) -> None:
             held = ", ".join(map(str, states)) if isinstance(states, dict) else "no parts"
             raise ValueError(f"load_checkpoint: {os.fsdecode(f)} has no part {name!r}; it holds "
                              f"{held}. Give the parts under the names with which they were saved")
+    by_rank = [states, *states.get(RANKS, ())]
     for name, part in parts.items():
         try:
-            _restore(part, states[name])
+            if _is_own(part):
+                _restore_own(part, [of_rank[name] for of_rank in by_rank])
+            else:
+                _restore(part, states[name])
         except Exception as error:
             error.add_note(f"in load_checkpoint, for the part {name!r} of {os.fsdecode(f)}")
             raise
+    distributed.barrier()  # nobody replaces the file while another reads it
 
 
 def check_parts(parts: dict[str, Any]) -> None:
-    """Raises TypeError for a part whose state cannot be saved."""
+    """Raises TypeError for a part whose state cannot be saved, ValueError for a name in use."""
+    if RANKS in parts:
+        raise ValueError(f"checkpoint: the name {RANKS!r} is taken; choose another for this part")
     for name, part in parts.items():
         if isinstance(part, random.Generator | numpy.random.Generator):
             continue
@@ -106,6 +146,35 @@ def check_parts(parts: dict[str, Any]) -> None:
             raise TypeError(f"checkpoint: the part {name!r} is {kind}; a part is an object with "
                             "state_dict() and load_state_dict(), or a Generator. Wrap anything "
                             "else in a small class with these two methods")
+
+
+def _is_own(part: Any) -> bool:
+    """Whether the state of a part differs from rank to rank."""
+    return isinstance(part, RandomState | DataLoader | random.Generator | numpy.random.Generator)
+
+
+def _restore_own(part: Any, states: list[Any]) -> None:
+    """Restores the state of this rank.
+
+    A rank that did not exist then gets that of rank 0, and if the states of the ranks differed, a
+    seed of its own.
+    """
+    rank = distributed.get_rank()
+    if rank < len(states):
+        _restore(part, states[rank])
+        return
+    _restore(part, states[0])
+    if all(state == states[0] for state in states) or isinstance(part, DataLoader):
+        return
+    seed = zlib.crc32(repr(states[0]).encode()) + rank
+    if isinstance(part, RandomState):
+        random.manual_seed(seed)
+        numpy.random.seed(seed)
+        python_random.seed(seed)
+    elif isinstance(part, random.Generator):
+        part.manual_seed(seed)
+    else:
+        part.bit_generator.state = type(part.bit_generator)(seed).state
 
 
 def _state_of(part: Any) -> Any:

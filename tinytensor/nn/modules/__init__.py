@@ -27,6 +27,8 @@ from .. import (
     pooling,
     recurrent,
     sparse,
+    state,
+    sync_batch_norm,
     transformer,
     upsampling,
 )
@@ -34,7 +36,7 @@ from .. import module as base
 
 PLACES = {
     "activation": (activation, attention), "adaptive": (adaptive,),
-    "batchnorm": (normalization, lazy), "channelshuffle": (upsampling,),
+    "batchnorm": (normalization, lazy, sync_batch_norm), "channelshuffle": (upsampling,),
     "container": (containers,), "conv": (convolution, lazy), "distance": (distance,),
     "dropout": (dropout,), "flatten": (linear,), "fold": (upsampling,),
     "instancenorm": (normalization, lazy), "linear": (linear, lazy), "loss": (loss,),
@@ -48,6 +50,8 @@ PRIVATE: dict[str, dict[str, Any]] = {
     "conv": {"_ConvNd": convolution.Convolution},
     "instancenorm": {"_InstanceNorm": normalization.InstanceNorm},
     "loss": {"_Loss": loss.Loss},
+    "module": {"_IncompatibleKeys": state.IncompatibleKeys,
+               "_EXTRA_STATE_KEY_SUFFIX": "_extra_state"},
     "utils": {f"_{name}": lambda x, n=n: arguments.each_dim(x, n) for n, name in enumerate(
         ("single", "pair", "triple", "quadruple"), 1)},
 }

@@ -25,6 +25,7 @@ from ...autograd.frames import warn
 from ...tensors.tensor import Tensor
 from .collate import default_collate, default_convert, pinned
 from .dataset import Dataset, IterableDataset
+from .distributed import DistributedSampler
 from .fetch import END
 from .sampler import (
     BatchSampler,
@@ -219,10 +220,18 @@ class DataLoader(Generic[T]):
         self._resumed = position
 
     def _describe(self) -> dict[str, Any]:
-        """What must agree with the loader whose state is loaded."""
+        """What must agree with the loader whose state is loaded.
+
+        With a DistributedSampler the batch size is that of all ranks together, so that the number
+        of ranks may change.
+        """
         iterable = isinstance(self.dataset, IterableDataset)
+        sampler: Any = self.sampler
+        batch_size = self.batch_size
+        if isinstance(sampler, DistributedSampler) and batch_size is not None:
+            batch_size *= sampler.num_replicas
         return {"samples": None if iterable else len(self.dataset),  # type: ignore[arg-type]
-                "batch_size": self.batch_size, "drop_last": self.drop_last,
+                "batch_size": batch_size, "drop_last": self.drop_last,
                 "generators": len(self._generators()),
                 "num_workers": self.num_workers if iterable else None}
 
@@ -450,6 +459,10 @@ class Epoch:
 
     def __len__(self) -> int:
         return len(self.loader)
+
+
+# PyTorch's private names of the iterators, which libraries test against.
+_BaseDataLoaderIter = _SingleProcessDataLoaderIter = _MultiProcessingDataLoaderIter = Epoch
 
 
 class Direct:

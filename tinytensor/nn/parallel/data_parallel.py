@@ -1,17 +1,14 @@
-"""PyTorch's wrappers of models for several GPUs. At most one GPU is used here."""
+"""DataParallel: PyTorch's older wrapper, for several GPUs in one process. One GPU is used here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from .. import distributed
-from ..arrays.devices import cuda_is_available, resolve
-from ..tensors.tensor import Tensor
-from .arguments import Device
-from .module import Module
-
-__all__ = ["DataParallel", "DistributedDataParallel"]
+from ...arrays.devices import cuda_is_available, resolve
+from ...tensors.tensor import Tensor
+from ..arguments import Device
+from ..module import Module
 
 
 class DataParallel(Module):
@@ -32,34 +29,24 @@ class DataParallel(Module):
         if cuda_is_available():
             if device_ids is not None and len(device_ids) > 1:
                 raise RuntimeError("DataParallel: only one GPU can be used, got "
-                                   f"device_ids={device_ids}; pass a single device")
+                                   f"device_ids={device_ids}; pass a single device, or start "
+                                   "one process for each GPU and use DistributedDataParallel")
             where = resolve(device_ids[0] if device_ids else "cuda")
             self.device_ids = [where.index or 0]
             module.to(where)
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         if self.device_ids:
-            inputs, kwargs = _moved((inputs, kwargs), resolve(self.device_ids[0]))
+            inputs, kwargs = moved((inputs, kwargs), resolve(self.device_ids[0]))
         return self.module(*inputs, **kwargs)
 
 
-def _moved(x: Any, where: Device) -> Any:
+def moved(x: Any, where: Device) -> Any:
     """x with all Tensors on a device, also those in tuples, lists and dicts."""
     if isinstance(x, Tensor):
         return x.to(where)  # type: ignore[attr-defined]
     if type(x) in (tuple, list):
-        return type(x)(_moved(item, where) for item in x)
+        return type(x)(moved(item, where) for item in x)
     if type(x) is dict:
-        return {key: _moved(value, where) for key, value in x.items()}
+        return {key: moved(value, where) for key, value in x.items()}
     return x
-
-
-class DistributedDataParallel(Module):
-    """Not supported: the name exists for programs that use it only when started on several GPUs.
-
-    Raises:
-        RuntimeError: always.
-    """
-
-    def __init__(self, module: Module, *args: Any, **kwargs: Any):
-        raise RuntimeError(f"DistributedDataParallel: {distributed.NOT_SUPPORTED}")

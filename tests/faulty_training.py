@@ -1,0 +1,92 @@
+"""A training program in which one rank fails on purpose, for test_distributed.py and faults.py.
+
+    python -m tinytensor.distributed.run -n 2 tests/faulty_training.py raise 1 3 FOLDER
+
+trains a small network on all ranks, with a checkpoint after each step. Rank 1 fails in step 3.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import datetime
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import tinytensor as tt
+import tinytensor.distributed as dist
+from tinytensor import nn, optim
+from tinytensor.nn.parallel import DistributedDataParallel
+from tinytensor.utils import resume
+
+KIND, RANK, STEP, FOLDER = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
+STEPS = 12
+
+
+def fail(model: Any) -> None:
+    """What goes wrong on one rank."""
+    if KIND == "raise":
+        raise ValueError("a bad batch")
+    if KIND == "memory":
+        tt.ones(1 << 50)
+    if KIND == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if KIND == "crash":
+        ctypes.string_at(0)
+    if KIND == "exit":
+        os._exit(0)
+    if KIND == "status":
+        sys.exit("wrong options")
+    if KIND == "leave":
+        sys.exit(0)
+    if KIND == "hang":
+        time.sleep(1000)
+    if KIND == "spin":
+        while True:
+            pass
+    if KIND == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if KIND == "shape":
+        dist.all_reduce(tt.ones(7))
+    if KIND == "barrier":
+        dist.barrier()
+    if KIND == "interrupt":
+        os.kill(os.getpid(), signal.SIGINT)
+    if KIND == "unused":
+        model.module[0].weight.sum().backward()
+        model(tt.ones(1, 4))[:, :0].sum().backward()
+    if KIND == "disk":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+
+
+def main() -> None:
+    dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=2))
+    rank = dist.get_rank()
+    tt.manual_seed(0)
+    width = 9 if KIND == "model" and rank == RANK else 8
+    model = DistributedDataParallel(nn.Sequential(
+        nn.Linear(4, width), nn.Tanh(), nn.Linear(width, 2)))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    for step in range(STEPS):
+        if step == STEP:
+            if rank == 0:  # when it was, for faults.py
+                (FOLDER / "time").write_text(str(time.time()))
+            if rank == RANK:
+                fail(model)
+        total = dist.all_reduce(tt.ones(5))
+        assert total is None
+        optimizer.zero_grad()
+        model(tt.full((3, 4), float(step + rank))).square().mean().backward()
+        optimizer.step()
+        resume.save_checkpoint(FOLDER / "checkpoint", model=model, optimizer=optimizer)
+    print(f"rank {rank} is done")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,281 @@
+"""Several ranks: the checks of on_ranks.py, the launcher, and what happens if a rank fails."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import on_ranks
+import pytest
+
+import tinytensor
+from tinytensor import nn
+from tinytensor.distributed import groups, monitor, mpi, run
+
+ROOT = Path(__file__).parent.parent
+needs_mpi = pytest.mark.skipif(not mpi.installed(), reason=f"needs MPI: {mpi.INSTALL}")
+# The machine of the tests may be busy: a rank that waits gives its core away.
+ENVIRONMENT = {**os.environ, **mpi.YIELD, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+LAUNCH = [sys.executable, "-m", "tinytensor.distributed.run", "--nproc-per-node"]
+
+
+def started(*command: Any, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], env={**ENVIRONMENT, **variables},
+                          capture_output=True, text=True, timeout=120, cwd=ROOT)
+
+
+@needs_mpi
+def test_checks_on_two_and_three_ranks(tmp_path: Path) -> None:
+    for size in (2, 3):
+        file = tmp_path / f"passed{size}"
+        ended = started(run._mpiexec(None), *run.options(run._mpiexec(None), []), "-n", size,
+                        sys.executable, on_ranks.__file__, file)
+        assert ended.returncode == 0, ended.stderr
+        names = [check.__name__ for check in on_ranks.CHECKS[size]]
+        assert file.read_text().split() == names
+        shared = f"{size} ranks on {len(os.sched_getaffinity(0))} cores"
+        assert ended.stderr.count(shared) == ("OMP_NUM_THREADS" not in os.environ)
+
+
+@needs_mpi
+def test_a_program_written_for_torchrun(tmp_path: Path) -> None:
+    program = tmp_path / "train.py"
+    program.write_text("""
+import os, sys
+import tinytensor as torch
+import tinytensor.distributed as dist
+from tinytensor.nn.parallel import DistributedDataParallel as DDP
+
+ddp = int(os.environ.get("RANK", -1)) != -1
+assert ddp and sys.argv[1:] == ["--lr", "0.1"], sys.argv
+dist.init_process_group(backend="gloo", init_method="env://", rank=int(os.environ["RANK"]),
+                        world_size=int(os.environ["WORLD_SIZE"]))
+local_rank = int(os.environ["LOCAL_RANK"])
+assert os.environ["MASTER_ADDR"] and int(os.environ["MASTER_PORT"])
+model = DDP(torch.nn.Linear(2, 1))
+model(torch.ones(1, 2)).sum().backward()
+rank = torch.tensor([dist.get_rank()])
+dist.all_reduce(rank)
+print(f"rank {dist.get_rank()} of {dist.get_world_size()}, sum {rank.item()}", flush=True)
+dist.destroy_process_group()
+""")
+    ended = started(*LAUNCH[:-1], "--standalone", "--nnodes=1", "--nproc_per_node=2", program,
+                    "--lr", "0.1")
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(ended.stdout.splitlines()) == [f"rank {r} of 2, sum 1" for r in (0, 1)]
+
+
+FAULTS = {
+    "raise": "rank 1 of 2 .* raised\nTraceback .*ValueError: a bad batch\nAll ranks end",
+    "kill": "rank 1 of 2 .* ended without a word: it was killed",
+    "hang": r"rank 1 of 2 .* has not come to it; it is at\n.*time\.sleep\(1000\)",
+    "disk": "rank 0 of 2 .* raised\nTraceback .*File too large",
+}
+
+
+@needs_mpi
+@pytest.mark.parametrize("kind", FAULTS)
+def test_if_a_rank_fails_all_end_and_the_cause_is_printed(kind: str, tmp_path: Path) -> None:
+    ended = started(*LAUNCH, 2, ROOT / "tests/faulty_training.py", kind, int(kind != "disk"), 3,
+                    tmp_path)
+    assert ended.returncode != 0 and "is done" not in ended.stdout
+    assert time.time() - float((tmp_path / "time").read_text()) < 30
+    causes = [text for text in ended.stderr.split("=" * 72) if "tinytensor.distributed:" in text]
+    assert len(causes) == 1, ended.stderr
+    assert re.search(FAULTS[kind], causes[0], re.DOTALL), causes[0]
+    model = tinytensor.load(tmp_path / "checkpoint")["model"]
+    assert list(model) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+# ---------------------------------------------------------------- alone
+
+
+def test_a_program_that_may_be_one_of_several_runs_alone() -> None:
+    dist = tinytensor.distributed
+    assert not dist.is_initialized()
+    assert (dist.get_rank(), dist.get_world_size()) == (0, 1)
+    dist.barrier()
+    dist.destroy_process_group()
+    for call in (lambda: dist.all_reduce(tinytensor.ones(2)),
+                 lambda: nn.parallel.DistributedDataParallel(nn.Linear(1, 1))):
+        with pytest.raises(ValueError, match="default process group has not been initialized"):
+            call()
+    with pytest.raises(AttributeError, match="close to it: all_reduce"):
+        dist.all_reduc  # noqa: B018
+
+
+def test_without_mpi4py_the_message_says_what_to_install() -> None:
+    program = ("import sys; sys.modules['mpi4py'] = None\n"
+               "import tinytensor as tt\n"
+               "import tinytensor.distributed as dist\n"
+               "try: dist.init_process_group('gloo')\n"
+               "except RuntimeError as error: print(error)")
+    ended = started(sys.executable, "-c", program)
+    assert "process groups need MPI: pip install mpi4py mpich" in ended.stdout, ended.stderr
+
+
+def test_importing_does_not_start_mpi() -> None:
+    program = ("import sys, tinytensor, tinytensor.distributed.run\n"
+               "from tinytensor.nn.parallel import DistributedDataParallel\n"
+               "print([m for m in sys.modules if 'mpi4py' in m])")
+    assert started(sys.executable, "-c", program).stdout.strip() == "[]"
+
+
+@needs_mpi
+def test_a_group_of_one() -> None:
+    program = """
+import tinytensor as tt
+from tinytensor import distributed as dist, nn
+for backend in ("gloo", None, "cpu:gloo,cuda:nccl"):
+    try:
+        dist.init_process_group(backend)
+    except RuntimeError as error:
+        assert "nccl" in str(error), error
+        continue
+    assert dist.get_world_size() == 1 and dist.get_backend() == (backend or "mpi")
+    x = tt.ones(2)
+    dist.all_reduce(x)
+    parts = [tt.zeros(2)]
+    dist.all_gather(parts, x)
+    objects = [None]
+    dist.all_gather_object(objects, "a")
+    assert x.tolist() == parts[0].tolist() == [1, 1] and objects == ["a"]
+    model = nn.parallel.DistributedDataParallel(nn.Linear(2, 1))
+    with model.no_sync():
+        model(x).sum().backward()
+    assert model.module.weight.grad.tolist() == [[1, 1]]
+    try:
+        dist.init_process_group(backend)
+    except RuntimeError as error:
+        assert "twice" in str(error)
+    dist.destroy_process_group()
+for options, message in (({"backend": "ucc"}, "unknown backend 'ucc'"),
+                         ({"world_size": 2}, "world_size is 2, but MPI says 1"),
+                         ({"rank": 1}, "rank is 1, but MPI says 0")):
+    try:
+        dist.init_process_group(**options)
+        raise SystemExit("no error")
+    except ValueError as error:
+        assert message in str(error), error
+print("fine")
+"""
+    ended = started(sys.executable, "-c", program)
+    assert ended.stdout.strip() == "fine", ended.stderr
+    ended = started(sys.executable, "-c",
+                    "import tinytensor.distributed as dist; dist.init_process_group()",
+                    WORLD_SIZE="4", RANK="0")
+    assert "WORLD_SIZE is 4, but MPI has started 1 process. Start the program with" in ended.stderr
+
+
+def test_options_of_the_launcher(capsys: pytest.CaptureFixture[str]) -> None:
+    cores = len(os.sched_getaffinity(0))
+    assert run._count("cpu") == run._count("auto") == cores and run._count("3") == 3
+    for text in ("0", "-1", "many"):
+        with pytest.raises(ValueError, match="number of at least 1"):
+            run._count(text)
+    with pytest.raises(FileNotFoundError, match="mpiexec was not found: pip install"):
+        run._mpiexec("/absent/mpiexec")
+    with pytest.raises(SystemExit):
+        run.main(["--nnodes", "2", "train.py"])
+    assert "name the machines with --hosts" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- the hub
+
+
+class Ranks:
+    """Connections to a Hub, as ranks would have them."""
+
+    def __init__(self, size: int):
+        self.ended: list[int] = []
+        self.hub = monitor.Hub(size, "127.0.0.1", lambda: self.ended.append(1))
+        self.peers = [self.connect(rank) for rank in range(size)]
+
+    def close(self) -> None:
+        for peer in self.peers:
+            peer.send(left=True, counts={})
+            peer.connection.close()
+        assert self.hub.done.wait(10)
+
+    def connect(self, rank: int, token: str | None = None) -> Any:
+        host, port, own = self.hub.address.split(":")
+        connection = socket.create_connection((host, int(port)), 10)
+        connection.sendall(monitor._line({"token": token or own, "rank": rank, "host": "h",
+                                          "pid": 7}))
+        peer = monitor._Peer(connection)
+        peer.receive()
+        return peer
+
+    def waits(self, rank: int, group: str, number: int, what: str, *, members: Any = (0, 1),
+              counts: dict[str, int] | None = None, timeout: float = 60.0) -> None:
+        self.peers[rank].send(
+            waiting=[group, number, what, members, timeout], place=f"line {rank}", seconds=0,
+            past=[[group, number, what]], counts={group: number + 1} if counts is None else counts)
+
+
+@pytest.fixture
+def cause(capfd: pytest.CaptureFixture[str]) -> Any:
+    def of(ranks: Ranks) -> str:
+        assert ranks.hub.done.wait(10)
+        until = time.monotonic() + 10
+        while not ranks.ended and time.monotonic() < until:
+            time.sleep(0.01)
+        assert ranks.ended == [1]
+        assert ranks.peers[0].receive()[-1] == {"end": 1}
+        ranks.close()
+        return capfd.readouterr().err
+
+    return of
+
+
+def test_ranks_that_wait_for_each_other_in_different_groups(cause: Any) -> None:
+    ranks = Ranks(2)
+    ranks.waits(0, "a", 4, "all_reduce((2,))", counts={"a": 5, "b": 1})
+    ranks.waits(1, "b", 1, "barrier()", counts={"a": 4, "b": 2})
+    text = cause(ranks)
+    assert "rank 0 of 2 (h, process 7) waits in all_reduce((2,)), number 4 of group a" in text
+    assert "wait for each other" in text and "waits in barrier(), number 1 of group b" in text
+
+
+def test_a_rank_that_waits_for_one_that_is_on_its_way_is_left_alone() -> None:
+    ranks = Ranks(3)
+    ranks.waits(0, "a", 4, "all_reduce((2,))", members=(0, 1, 2))
+    ranks.waits(1, "a", 4, "all_reduce((2,))", members=(0, 1, 2))
+    ranks.waits(2, "b", 0, "barrier()", members=(1, 2), counts={"a": 5, "b": 1})
+    assert not ranks.hub.done.wait(4 * monitor.TICK)
+    for peer in ranks.peers:
+        peer.send(waiting=None)
+    ranks.close()
+    assert ranks.hub.succeeded and not ranks.ended
+
+
+def test_a_timeout_names_the_rank_that_is_late(cause: Any) -> None:
+    ranks = Ranks(2)
+    ranks.waits(0, "a", 0, "barrier()", timeout=0.1)
+    assert ranks.peers[1].receive() == [{"where": True}]
+    ranks.peers[1].send(answer="  File train.py, line 3")
+    assert "rank 1 of 2 (h, process 7) has not come to it; it is at\n  File train.py" \
+        in cause(ranks)
+
+
+def test_strangers_are_not_heard() -> None:
+    ranks = Ranks(2)
+    stranger = ranks.connect(0, token="0" * 32)
+    stranger.send(raised="x")
+    assert stranger.receive() is None and len(ranks.hub.peers) == 2
+    assert not ranks.hub.done.wait(2 * monitor.TICK)
+    stranger.connection.close()
+    ranks.close()
+    assert not ranks.ended
+
+
+def test_backends() -> None:
+    assert [groups._backend(name) for name in (None, "gloo", "MPI", "cpu:gloo,cuda:nccl",
+                                               "cpu:gloo")] \
+        == ["mpi", "gloo", "mpi", "nccl", "gloo"]

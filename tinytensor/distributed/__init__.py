@@ -1,0 +1,98 @@
+"""More than one process, under the names of `torch.distributed`, on MPI and NCCL.
+
+    python -m tinytensor.distributed.run --nproc-per-node 2 train.py
+    mpiexec -n 2 python train.py
+
+In the program: `init_process_group()`, then `nn.parallel.DistributedDataParallel(model)`. Without
+`init_process_group` a program is rank 0 of 1, and nothing here starts MPI. DISTRIBUTED.md beside
+this package is the guide.
+
+    mpi.py, nccl.py    the transports: mpi4py, and CuPy's NCCL
+    groups.py          ProcessGroup, starting and ending
+    collectives.py     all_reduce and its relatives; objects.py the same for Python objects
+    work.py            what async_op=True returns
+    monitor.py         if one rank fails, all end, and the first cause is printed
+    run.py, rank.py    the launcher, and what it starts
+    cost.py            a model of what data parallel training costs
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..compat import absent
+from .collectives import (
+    P2POp,
+    all_gather,
+    all_gather_into_tensor,
+    all_gather_single,
+    all_reduce,
+    all_to_all,
+    all_to_all_single,
+    barrier,
+    batch_isend_irecv,
+    broadcast,
+    gather,
+    irecv,
+    isend,
+    monitored_barrier,
+    recv,
+    reduce,
+    reduce_scatter,
+    reduce_scatter_single,
+    reduce_scatter_tensor,
+    scatter,
+    send,
+)
+from .groups import (
+    GroupMember,
+    ProcessGroup,
+    default_pg_timeout,
+    destroy_process_group,
+    get_backend,
+    get_global_rank,
+    get_group_rank,
+    get_node_local_rank,
+    get_process_group_ranks,
+    get_rank,
+    get_world_size,
+    group,
+    init_process_group,
+    is_available,
+    is_backend_available,
+    is_gloo_available,
+    is_initialized,
+    is_mpi_available,
+    is_nccl_available,
+    is_torchelastic_launched,
+    new_group,
+    new_subgroups,
+)
+from .objects import (
+    all_gather_object,
+    broadcast_object_list,
+    gather_object,
+    recv_object_list,
+    scatter_object_list,
+    send_object_list,
+)
+from .operations import ReduceOp
+from .work import Work
+
+__all__ = [
+    "init_process_group", "destroy_process_group", "new_group", "new_subgroups", "is_available",
+    "is_initialized", "is_backend_available", "is_gloo_available", "is_mpi_available",
+    "is_nccl_available", "is_torchelastic_launched", "get_rank", "get_world_size",
+    "get_node_local_rank", "get_backend", "get_process_group_ranks", "get_group_rank",
+    "get_global_rank", "default_pg_timeout", "ProcessGroup", "GroupMember", "group", "ReduceOp",
+    "Work", "all_reduce", "reduce", "broadcast", "all_gather", "all_gather_into_tensor",
+    "all_gather_single", "reduce_scatter", "reduce_scatter_tensor", "reduce_scatter_single",
+    "scatter", "gather", "all_to_all", "all_to_all_single", "barrier", "monitored_barrier", "send",
+    "recv", "isend", "irecv", "P2POp", "batch_isend_irecv", "all_gather_object", "gather_object",
+    "broadcast_object_list", "scatter_object_list", "send_object_list", "recv_object_list",
+]
+
+
+if not TYPE_CHECKING:  # checkers report unknown names themselves
+    def __getattr__(name: str) -> Any:
+        raise absent.AbsentName("tinytensor.distributed", name, lambda: globals())

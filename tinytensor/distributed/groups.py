@@ -1,0 +1,457 @@
+"""ProcessGroup: ranks that take part in collectives together; starting and ending them."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from ..arrays import threads
+from ..arrays.devices import cuda_is_available, device_count, set_device
+from . import monitor, mpi, nccl
+from .monitor import Call
+
+BACKENDS = ("gloo", "mpi", "nccl")
+default_pg_timeout = datetime.timedelta(minutes=30)
+COMMUNICATORS = 128  # of one group; MPICH has 2,000 of a process
+
+
+class ProcessGroup:
+    """Some of the ranks, with communicators of their own; `new_group` makes them.
+
+    ranks     their numbers among all ranks, in the order of their numbers in the group
+    backend   "gloo", "mpi" or "nccl", as it was asked for
+    verified  for each collective, with its shape and dtype, a communicator of its own
+
+    If ranks call different collectives, MPI may give wrong numbers, or end the program without a
+    word about the reason. So the first call with a shape is compared among the ranks, and gets a
+    communicator of its own. Later calls need no check: different calls never meet, and the
+    monitor finds the ranks waiting.
+    """
+
+    def __init__(self, comm: Any, ranks: Sequence[int], backend: str, name: str, timeout: float):
+        self.comm, self.ranks, self.backend = comm, tuple(ranks), backend
+        self.name, self.timeout = name, timeout
+        self.duplicates = 0
+        self.transport = mpi.MPITransport(comm)
+        self.checks = comm.Dup() if comm.size > 1 else comm
+        self.verified: dict[tuple[Any, ...], mpi.MPITransport] = {}
+        self._gpu: nccl.NCCLTransport | None = None
+
+    def rank(self) -> int:
+        """The number of this process in the group."""
+        return int(self.comm.rank)
+
+    def size(self) -> int:
+        """The number of processes in the group."""
+        return int(self.comm.size)
+
+    def on_mpi(self, array: Any) -> bool:
+        """Whether MPI moves an array: with the backend "nccl", those in the CPU's memory."""
+        return self.backend != "nccl" or nccl.on_host(array)
+
+    def on_gpus(self) -> nccl.NCCLTransport:
+        """NCCL's communicator of this group, made in the first call on all ranks."""
+        if self._gpu is None:
+            self._gpu = nccl.NCCLTransport(self.comm)
+        return self._gpu
+
+    def duplicate(self) -> ProcessGroup:
+        """The same ranks with another communicator, whose collectives are in an order of their
+        own. All ranks of the group must call it."""
+        self.duplicates += 1
+        return ProcessGroup(self.comm.Dup(), self.ranks, self.backend,
+                            f"{self.name}.{self.duplicates}", self.timeout)
+
+    # ------------------------------------------------------------ calls, for the monitor
+
+    def begin(self, array: Any, *what: Any) -> tuple[Call, Any]:
+        """Numbers a collective, remembers it, and gives the transport for it.
+
+        Raises:
+            RuntimeError: another rank calls something else.
+        """
+        call = self.note(*what)
+        transport = self.verified.get(what) or self._verify(call)
+        return call, transport if array is None or self.on_mpi(array) else self.on_gpus()
+
+    def note(self, *what: Any) -> Call:
+        """Numbers a collective and remembers it."""
+        counts = monitor.watcher.counts
+        number = counts.get(self.name, 0)
+        call = Call(self.name, number, what, self.ranks, self.timeout)
+        counts[self.name] = number + 1
+        monitor.watcher.history.append(call)
+        return call
+
+    def _verify(self, call: Call) -> mpi.MPITransport:
+        """Compares a collective with those of the other ranks, and makes its communicator."""
+        if self.size() == 1:
+            return self.transport
+        with monitor.watcher.inside(call):
+            texts = self.checks.allgather(call.text())
+            if len(set(texts)) == 1 and len(self.verified) < COMMUNICATORS:
+                self.verified[call.what] = mpi.MPITransport(self.comm.Dup())
+        for rank, text in zip(self.ranks, texts, strict=True):
+            if text != texts[0]:
+                raise RuntimeError(
+                    f"{call.text()}: the ranks have called different collectives: rank "
+                    f"{self.ranks[0]} {texts[0]}, rank {rank} {text}. All ranks of a group must "
+                    "call the same in the same order, with the same shapes and dtypes")
+        return self.verified.get(call.what, self.transport)
+
+    def transfer(self, peer: int | None, *what: Any) -> Call:
+        """A call between this rank and a rank of the group, or any for None."""
+        peers = self.ranks if peer is None else (self.ranks[peer],)
+        return Call(self.name, None, what, peers, self.timeout)
+
+    def __repr__(self) -> str:
+        return f"<ProcessGroup {self.name}: ranks {list(self.ranks)}, backend {self.backend}>"
+
+
+class NonMember:
+    """What `new_group` returns on a rank that is not in the group."""
+
+    def __repr__(self) -> str:
+        return "<not a member of the group>"
+
+
+Group: TypeAlias = ProcessGroup | NonMember | None
+NON_GROUP_MEMBER = NonMember()
+
+
+class _World:
+    """The group of all ranks, while there is one, and a count of the groups made."""
+
+    group: ProcessGroup | None = None
+    groups = 0
+
+
+class GroupMember:
+    """PyTorch's names for the group of all ranks and for none."""
+
+    NON_GROUP_MEMBER = NON_GROUP_MEMBER
+
+    @property
+    def WORLD(self) -> ProcessGroup | None:  # noqa: N802
+        return _World.group
+
+
+group = GroupMember()  # `group.WORLD`
+
+
+def world(name: str) -> ProcessGroup:
+    """
+    Raises:
+        ValueError: there is no process group.
+    """
+    if _World.group is None:
+        raise ValueError(f"{name}: the default process group has not been initialized; call "
+                         "init_process_group first")
+    return _World.group
+
+
+def resolve(name: str, group: Group) -> ProcessGroup | None:
+    """The group of an argument `group`; None if this rank is not a member."""
+    if group is None:
+        return world(name)
+    if isinstance(group, NonMember):
+        return None
+    if not isinstance(group, ProcessGroup):
+        raise TypeError(f"{name}: group must be a ProcessGroup or None, got "
+                        f"{type(group).__name__}")
+    world(name)
+    return group
+
+
+# ---------------------------------------------------------------- starting and ending
+
+
+def is_available() -> bool:
+    """Whether mpi4py is installed, without which no group can be made."""
+    return mpi.installed()
+
+
+def is_mpi_available() -> bool:
+    """Whether mpi4py is installed."""
+    return mpi.installed()
+
+
+def is_gloo_available() -> bool:
+    """Whether the backend "gloo" can be asked for. MPI takes its place."""
+    return mpi.installed()
+
+
+def is_nccl_available() -> bool:
+    """Whether CuPy has NCCL, and there is a GPU."""
+    return mpi.installed() and nccl.missing() is None
+
+
+def is_initialized() -> bool:
+    """Whether there is a process group."""
+    return _World.group is not None
+
+
+def is_backend_available(backend: str) -> bool:
+    """Whether a group of this backend can be made."""
+    return {"gloo": is_gloo_available, "mpi": is_mpi_available,
+            "nccl": is_nccl_available}.get(backend.lower(), lambda: False)()
+
+
+def is_torchelastic_launched() -> bool:
+    """False: failed ranks are not started again."""
+    return False
+
+
+def init_process_group(backend: str | None = None, init_method: str | None = None,
+                       timeout: datetime.timedelta | None = None, world_size: int = -1,
+                       rank: int = -1, store: object = None, group_name: str = "",
+                       pg_options: object = None, device_id: object = None) -> None:
+    """Makes the group of all ranks that `mpiexec`, `srun` or `tinytensor.distributed.run` started.
+
+    A program that was started alone is rank 0 of 1. From here on the ranks are watched: if one
+    raises, leaves or is killed while others need it, all end with status 1, and the first cause
+    is printed. The ranks of one machine share its cores: each gets as many threads as there are
+    cores for it, unless OMP_NUM_THREADS says otherwise.
+
+    RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE are set in os.environ if they are not.
+
+    Args:
+        backend: "nccl" moves Tensors on GPUs through NCCL; "mpi", "gloo" and None move Tensors
+            through MPI. "cpu:gloo,cuda:nccl" is "nccl".
+        init_method, store: not needed: MPI knows all ranks. The arguments are accepted.
+        timeout: how long a collective may take, by default 30 minutes.
+        world_size, rank: checked, if they are given.
+
+    Raises:
+        RuntimeError: there is a group already; mpi4py is missing, or with "nccl" CuPy or a GPU;
+            the program was started by another launcher, such as torchrun.
+        ValueError: an unknown backend; `rank` or `world_size` is not what MPI says.
+    """
+    if _World.group is not None:
+        raise RuntimeError("init_process_group: trying to initialize the default process group "
+                           "twice; call destroy_process_group first")
+    chosen = _backend(backend)
+    comm = mpi.library().COMM_WORLD
+    _check_launcher(comm, world_size, rank)
+    if chosen == "nccl" and (missing := nccl.missing()) is not None:
+        raise RuntimeError(f'init_process_group: the backend "nccl" needs {missing}; '
+                           'backend "gloo" trains on the CPU')
+    local = comm.Split_type(mpi.library().COMM_TYPE_SHARED)
+    for name, value in (("RANK", comm.rank), ("WORLD_SIZE", comm.size), ("LOCAL_RANK", local.rank),
+                        ("LOCAL_WORLD_SIZE", local.size)):
+        os.environ.setdefault(name, str(value))
+    monitor.start(comm)
+    if comm.size > 1:
+        _share_cores(local, comm.rank)
+    if cuda_is_available() and chosen == "nccl" and device_id is None:
+        set_device(local.rank % device_count())
+    local.Free()
+    seconds = (default_pg_timeout if timeout is None else timeout).total_seconds()
+    _World.group = ProcessGroup(comm.Dup(), range(comm.size), chosen, "world", seconds)
+
+
+def _backend(backend: str | None) -> str:
+    if backend is None:
+        return "mpi"
+    name = str(backend).lower()
+    if ":" in name:  # a backend for each type of device
+        by_device = dict(part.split(":", 1) for part in name.split(","))
+        name = by_device.get("cuda", by_device.get("cpu", name))
+    if name not in BACKENDS:
+        raise ValueError(f"init_process_group: unknown backend {backend!r}; use "
+                         f"{', '.join(map(repr, BACKENDS))} or None")
+    return name
+
+
+def _check_launcher(comm: Any, world_size: int, rank: int) -> None:
+    """
+    Raises:
+        RuntimeError, ValueError: MPI knows of another number of ranks than the environment or the
+            caller says.
+    """
+    told = os.environ.get("WORLD_SIZE", "")
+    if told.isdecimal() and int(told) != comm.size:
+        raise RuntimeError(
+            f"init_process_group: WORLD_SIZE is {told}, but MPI has started {comm.size} "
+            f"process{'es' * (comm.size > 1)}. Start the program with `python -m "
+            "tinytensor.distributed.run --nproc-per-node N program.py` or `mpiexec -n N python "
+            "program.py`, not with torchrun; mpiexec must belong to the MPI library that mpi4py "
+            f"uses ({mpi.library().Get_library_version().split(chr(10))[0].strip(chr(0))})")
+    for name, given, actual in (("world_size", world_size, comm.size), ("rank", rank, comm.rank)):
+        if given not in (-1, actual):
+            raise ValueError(f"init_process_group: {name} is {given}, but MPI says {actual}; the "
+                             "program was not started by mpiexec with that many processes")
+
+
+def _share_cores(local: Any, rank: int) -> None:
+    """Sets the threads of this rank to its share of the cores that ranks of one machine share."""
+    own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") \
+        else set(range(os.cpu_count() or 1))
+    all_cores = local.allgather(own)
+    count = max(1, int(sum(1 / sum(core in cores for cores in all_cores) for core in own) + 1e-9))
+    if threads.limit_threads(count) and rank == 0:
+        cores = len(set().union(*all_cores))
+        print(f"tinytensor.distributed: {local.size} rank{'s' * (local.size > 1)} on "
+              f"{cores} core{'s' * (cores > 1)} of {socket.gethostname()}: {count} "
+              f"thread{'s' * (count > 1)} each (OMP_NUM_THREADS sets another number)",
+              file=sys.stderr, flush=True)
+
+
+def destroy_process_group(group: Group = None) -> None:
+    """Ends a group, or with None all of them, if there are any. The program may go on alone."""
+    if group is None and _World.group is None:
+        return
+    ended = resolve("destroy_process_group", group)
+    if ended is None:
+        return
+    for transport in ended.verified.values():
+        transport.comm.Free()
+    if ended.checks is not ended.comm:
+        ended.checks.Free()
+    ended.comm.Free()
+    if ended is _World.group:
+        _World.group = None
+
+
+def new_group(ranks: Sequence[int] | None = None, timeout: datetime.timedelta | None = None,
+              backend: str | None = None, pg_options: object = None,
+              use_local_synchronization: bool = False, group_desc: str | None = None,
+              device_id: object = None) -> ProcessGroup | NonMember:
+    """A group of some ranks, by default all. All ranks must call it, in the same order.
+
+    Returns GroupMember.NON_GROUP_MEMBER on ranks that are not in it; collectives with that return
+    at once.
+
+    Raises:
+        ValueError: a rank does not exist, or is given twice.
+    """
+    parent = world("new_group")
+    chosen = sorted(range(parent.size()) if ranks is None else ranks)
+    if len(set(chosen)) != len(chosen) or any(not 0 <= r < parent.size() for r in chosen):
+        raise ValueError(f"new_group: ranks must be different and in [0, {parent.size() - 1}], "
+                         f"got {ranks}")
+    _World.groups += 1
+    call = Call("world", None, ("new_group", chosen), tuple(chosen), parent.timeout)
+    if parent.rank() not in chosen:
+        return NON_GROUP_MEMBER
+    with monitor.watcher.inside(call):
+        comm = parent.comm.Create_group(parent.comm.Get_group().Incl(chosen),
+                                        tag=_World.groups % mpi.MAX_TAG)
+    seconds = parent.timeout if timeout is None else timeout.total_seconds()
+    return ProcessGroup(comm, chosen, parent.backend if backend is None else _backend(backend),
+                        f"{_World.groups} {chosen}", seconds)
+
+
+def new_subgroups(group_size: int | None = None, group: Group = None,
+                  timeout: datetime.timedelta | None = None, backend: str | None = None,
+                  pg_options: object = None, group_desc: str | None = None,
+                  ) -> tuple[ProcessGroup, list[ProcessGroup | NonMember]]:
+    """Divides all ranks into groups of `group_size` neighbours; returns the own one, and all.
+
+    By default those of one machine. Other groups than that of all ranks are not divided.
+
+    Raises:
+        ValueError: the number of ranks is not a multiple of `group_size`; another `group`.
+    """
+    parent = world("new_subgroups")
+    if group not in (None, parent):
+        raise ValueError("new_subgroups: only the group of all ranks can be divided")
+    size = int(os.environ["LOCAL_WORLD_SIZE"]) if group_size is None else group_size
+    if size < 1 or parent.size() % size:
+        raise ValueError(f"new_subgroups: {parent.size()} ranks cannot be divided into groups of "
+                         f"{size}")
+    made = [new_group(range(start, start + size), timeout, backend)
+            for start in range(0, parent.size(), size)]
+    own = made[parent.rank() // size]
+    assert isinstance(own, ProcessGroup)
+    return own, made
+
+
+# ---------------------------------------------------------------- who is who
+
+
+def get_rank(group: Group = None) -> int:
+    """The rank of this process in the group; -1 if it is not in it. Without a group, 0."""
+    if group is None and _World.group is None:
+        return 0
+    found = resolve("get_rank", group)
+    return -1 if found is None else found.rank()
+
+
+def get_world_size(group: Group = None) -> int:
+    """The number of processes of the group; -1 if this one is not in it. Without a group, 1."""
+    if group is None and _World.group is None:
+        return 1
+    found = resolve("get_world_size", group)
+    return -1 if found is None else found.size()
+
+
+def get_node_local_rank(fallback_rank: int | None = None) -> int:
+    """The rank of this process among those of its machine: LOCAL_RANK.
+
+    Raises:
+        RuntimeError: it is not known, and no fallback was given.
+    """
+    if "LOCAL_RANK" in os.environ:
+        return int(os.environ["LOCAL_RANK"])
+    if fallback_rank is None:
+        raise RuntimeError("get_node_local_rank: LOCAL_RANK is not set; call init_process_group "
+                           "first, or give fallback_rank")
+    return int(fallback_rank)
+
+
+def get_backend(group: Group = None) -> str:
+    """The backend of the group, as `init_process_group` was asked for it; "mpi" for None."""
+    found = resolve("get_backend", group)
+    if found is None:
+        raise ValueError("get_backend: this rank is not in the group")
+    return found.backend
+
+
+def get_process_group_ranks(group: Group) -> list[int]:
+    """The ranks of a group, as numbers among all ranks."""
+    found = resolve("get_process_group_ranks", group)
+    return [] if found is None else list(found.ranks)
+
+
+def get_group_rank(group: Group, global_rank: int) -> int:
+    """The number in the group of a rank.
+
+    Raises:
+        ValueError: it is not in the group.
+    """
+    found = resolve("get_group_rank", group)
+    if found is None or global_rank not in found.ranks:
+        raise ValueError(f"get_group_rank: rank {global_rank} is not in {found or group}")
+    return found.ranks.index(global_rank)
+
+
+def get_global_rank(group: Group, group_rank: int) -> int:
+    """The rank of the process that has a number in the group.
+
+    Raises:
+        ValueError: the group has no such number.
+    """
+    found = resolve("get_global_rank", group)
+    if found is None or not 0 <= group_rank < found.size():
+        raise ValueError(f"get_global_rank: {found or group} has no rank {group_rank}")
+    return found.ranks[group_rank]
+
+
+def member(name: str, group: ProcessGroup, rank: int | None, group_rank: int | None,
+           default: int | None = None) -> int:
+    """The number in the group of an argument such as `src`, or of `group_src` beside it."""
+    if group_rank is not None:
+        if rank is not None:
+            raise ValueError(f"{name}: give either the rank or its number in the group, not both")
+        return int(group_rank)
+    if rank is None:
+        if default is None:
+            raise ValueError(f"{name}: the other rank is missing")
+        return default
+    return get_group_rank(group, rank)
+

@@ -1,0 +1,19 @@
+"""ReduceOp: what reductions compute."""
+
+from __future__ import annotations
+
+import enum
+
+
+class ReduceOp(enum.Enum):
+    """The operation of a reduction. AVG, the sum divided by the number of ranks, needs floats;
+    BAND, BOR and BXOR need integers or bools."""
+
+    SUM = 0
+    AVG = 1
+    PRODUCT = 2
+    MIN = 3
+    MAX = 4
+    BAND = 5
+    BOR = 6
+    BXOR = 7

@@ -1,0 +1,127 @@
+"""Work: a collective that runs while the program goes on."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .monitor import Call, watcher
+
+Finish = Sequence[Callable[[], None]]
+
+
+class CollectiveError(RuntimeError):
+    """The transport has failed in a collective."""
+
+
+def failed(call: Call, error: Exception) -> CollectiveError:
+    """The error of a transport, with the collective that it failed in."""
+    return CollectiveError(f"{call.text()}: the transport failed: {error}")
+
+
+class Work:
+    """What `async_op=True`, isend and irecv return: call `wait()` before the Tensors are used."""
+
+    def __init__(self, call: Call, request: Any, finish: Finish = (), result: Sequence[Any] = ()):
+        self._call, self._request, self._finish = call, request, finish
+        self._results = list(result)
+        self._error: CollectiveError | None = None
+        self._source: Callable[[], int] | None = None
+
+    def wait(self, timeout: datetime.timedelta | None = None) -> bool:
+        """Waits until the results are in the Tensors. Returns True.
+
+        Raises:
+            RuntimeError: the transport failed, or the timeout has passed.
+        """
+        if self._request is None:
+            return True
+        try:
+            with watcher.inside(self._call):
+                if timeout is None:
+                    self._request.Wait()
+                else:
+                    self._wait_until(time.monotonic() + timeout.total_seconds())
+        except TimeoutError:
+            raise RuntimeError(f"{self._call.text()}: it is not done after the timeout of "
+                               f"{timeout}") from None
+        except Exception as error:
+            self._error = failed(self._call, error)
+            raise self._error from error
+        self._end()
+        return True
+
+    def _wait_until(self, end: float) -> None:
+        while not self._request.Test():
+            if time.monotonic() > end:
+                raise TimeoutError
+            time.sleep(0)
+
+    def _end(self) -> None:
+        self._request = None
+        finish, self._finish = self._finish, ()
+        for step in finish:
+            step()
+
+    def is_completed(self) -> bool:
+        """Whether the results are there. MPI also makes progress in this call."""
+        if self._request is not None and self._request.Test():
+            self._end()
+        return self._request is None
+
+    def is_success(self) -> bool:
+        """Whether it is completed, without an error."""
+        return self.is_completed() and self._error is None
+
+    def exception(self) -> Exception | None:
+        """The error of `wait`, or None."""
+        return self._error
+
+    def result(self) -> list[Any]:
+        """The Tensors that hold the results, after `wait`."""
+        self.wait()
+        return self._results
+
+    def source_rank(self) -> int:
+        """The rank that sent what irecv has received.
+
+        Raises:
+            RuntimeError: it was no receive.
+        """
+        if self._source is None:
+            raise RuntimeError(f"source_rank: {self._call.text()} has no source")
+        self.wait()
+        return self._source()
+
+    def get_future(self) -> Future:
+        """The results as a Future."""
+        return Future(self)
+
+
+class Future:
+    """The results of a Work, under the names of `torch.futures.Future`."""
+
+    def __init__(self, work: Work, function: Callable[[Future], Any] | None = None,
+                 before: Future | None = None):
+        self._work, self._function, self._before = work, function, before
+        self._value: tuple[Any] | None = None
+
+    def wait(self) -> Any:
+        """Waits, and returns the value."""
+        if self._value is None:
+            self._value = (self._work.result() if self._function is None
+                           else self._function(self._before),)  # type: ignore[arg-type]
+        return self._value[0]
+
+    value = wait
+
+    def done(self) -> bool:
+        """Whether `wait` would return at once."""
+        return self._work.is_completed()
+
+    def then(self, function: Callable[[Future], Any]) -> Future:
+        """A Future of function(self), which `wait` calls."""
+        self_waited = self
+        return Future(self._work, lambda _: (self_waited.wait(), function(self_waited))[1], self)
