@@ -17,7 +17,10 @@ from operations import on_samples
 
 import tinytensor
 from tinytensor import nn, optim
+from tinytensor.amp import GradScaler
+from tinytensor.arrays.devices import gpu_module
 from tinytensor.arrays.dispatch import use_kernels
+from tinytensor.autograd.deferred import mark_if_outside
 from tinytensor.autograd.table import TABLE
 from tinytensor.checking.calls import (
     Drawn,
@@ -29,7 +32,7 @@ from tinytensor.checking.calls import (
     replace,
 )
 from tinytensor.checking.comparing import all_close
-from tinytensor.kernels.cuda import copies, elementwise
+from tinytensor.kernels.cuda import checks, copies, elementwise
 from tinytensor.kernels.cuda.launch import Source
 from tinytensor.ops.convolution import Frame, line_taps
 from tinytensor.ops.pooling import Line, Tap
@@ -305,6 +308,38 @@ def test_clipping_of_more_arrays_than_one_launch_takes(dtype):
         numpy.testing.assert_allclose(mine, reference, 1e-5)
 
 
+def test_unscaling():
+    found = []
+    for where in ("cpu", "cuda"):
+        parameters = [nn.Parameter(tinytensor.ones(n, device=where)) for n in (3, 5000)]
+        optimizer, scaler = optim.SGD(parameters, lr=1.0), GradScaler(init_scale=8.0)
+        for bad in (False, True, False):
+            scaler.scale(sum((p * 3).sum() for p in parameters)).backward()
+            if bad:
+                parameters[1].grad[4000] = float("inf")
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+        found.append([*[p.detach().cpu().numpy() for p in parameters], scaler.get_scale()])
+    for mine, reference in zip(*found, strict=True):
+        numpy.testing.assert_array_equal(mine, reference)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "bool", "float32", "float64"])
+def test_marks_of_values_out_of_range(gpu, dtype):
+    for values, low, high, exempt, wrong in (
+            ([0, 1, 1], 0, 1, numpy.nan, None), ([1, 0, 1, 1], 1, 1, numpy.nan, 0),
+            ([1, 0], 1, 1, 0, None)):
+        mark = gpu.zeros(2, dtype="float64")
+        mark_if_outside(gpu_module(), gpu.asarray(numpy.array(values, dtype)), mark, float(low),
+                        float(high), float(exempt))
+        assert mark.tolist() == ([0, 0] if wrong is None else [1, wrong])
+    if dtype[:5] == "float":
+        mark = gpu.zeros(2, dtype="float64")
+        mark_if_outside(gpu_module(), gpu.full(1, numpy.nan, dtype), mark, 0.0, 1.0, numpy.nan)
+        assert mark[0].item() == 1
+
+
 # ---------------------------------------------------------------- the text of the kernels
 
 
@@ -404,6 +439,9 @@ def test_each_kernel_is_launched(gpu):
     nn.utils.clip_grad_norm_([parameter], 0.1)
     nn.BatchNorm1d(3, device="cuda")(wide(5, 3))
     rows_of_an_embedding()
+    test_unscaling()
+    for dtype in checks.TYPES:
+        test_marks_of_values_out_of_range(gpu, dtype)
     test_formulas_on_strided_operands(gpu, "float32")
     F.gelu(wide(3).requires_grad_(), approximate="tanh").sum().backward()
     F.cross_entropy(wide(3, 4), tinytensor.tensor([0, 1, 2], device="cuda"))

@@ -7,6 +7,7 @@ are used, by another generator, whose state is a seed and an offset.
 from __future__ import annotations
 
 import contextlib
+import reprlib
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -114,8 +115,8 @@ def set_numpy_state(bit_generator: Any, state: dict[str, Any]) -> None:
             for name, largest in POSITIONS.items():
                 position = part.get(name, 0)
                 if not isinstance(position, int) or not 0 <= position <= largest:
-                    raise ValueError(f"{name} is {position!r}, and must be an int from 0 to "
-                                     f"{largest}")
+                    raise ValueError(f"{name} is {reprlib.repr(position)}, and must be an int from "
+                                     f"0 to {largest}")
         if bit_generator is numpy.random:
             numpy.random.set_state(state)
         else:

@@ -552,7 +552,10 @@ def usable(value: Any) -> bool:
         return True
     if value.dtype.is_complex or value.numel() > TOO_MANY or value.layout is not torch.strided:
         return False
-    numbers = value.detach().numpy()
+    try:
+        numbers = value.detach().numpy()
+    except ValueError:  # a negative size, which PyTorch lets pass
+        return False
     return numbers.dtype.kind != "f" or not (
         numpy.isfinite(numbers) & (numpy.abs(numbers) > LARGEST)).any()
 

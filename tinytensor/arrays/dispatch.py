@@ -57,6 +57,10 @@ def use_kernels(on: bool) -> Iterator[None]:
         KernelSettings.enabled = previous
 
 
+class NotCompiledError(Exception):
+    """A kernel cannot be compiled on this machine. To raise it declines the call."""
+
+
 class Dispatch:
     """A reference function and its kernels; called with `xp` first."""
 
@@ -95,7 +99,10 @@ class Dispatch:
         if KernelSettings.enabled:
             kernel = self.kernels.get("cpu" if xp is numpy else
                                       "cuda" if isinstance(xp, ModuleType) else "")
-            if kernel is not None and (result := kernel(*args, **kwargs)) is not None:
-                return result
+            if kernel is not None:
+                with contextlib.suppress(NotCompiledError):
+                    result = kernel(*args, **kwargs)
+                    if result is not None:
+                        return result
         return self.reference(xp, *args, **kwargs) if self.takes_xp \
             else self.reference(*args, **kwargs)

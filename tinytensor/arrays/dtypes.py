@@ -191,6 +191,22 @@ def can_cast(from_: DTypeLike, to: DTypeLike) -> bool:
         resolve(to) is bool_ and resolve(from_) is not bool_)
 
 
+def checked_range(name: str, array: Any, wanted: numpy.dtype[Any]) -> Any:
+    """The array, if its numbers fit into a dtype. Unsigned dtypes wrap negative ones.
+
+    Raises:
+        RuntimeError: a number does not fit into an integer dtype.
+    """
+    if wanted.kind not in "iu" or array.dtype.kind not in "iuf" or not array.size:
+        return array
+    limits = numpy.iinfo(wanted)
+    low = -int(limits.max) if wanted.kind == "u" else int(limits.min)
+    if not (array.min() >= low and array.max() <= int(limits.max)):
+        raise RuntimeError(f"{name}: values from {array.min()} to {array.max()} do not fit into "
+                           f"{wanted.name}; give a wider dtype")
+    return array
+
+
 def of_number(x: bool | int | float) -> dtype:
     """The dtype of a Python number in promotion."""
     if isinstance(x, bool):

@@ -53,7 +53,8 @@ def is_all_of_its_base(view: Any) -> bool:
     """
     base = view.base
     return type(base) is type(view) and base.base is None and base.size == view.size \
-        and view.flags.c_contiguous and sys.getrefcount(base) <= ONE_VIEW
+        and view.flags.c_contiguous and sys.getrefcount(base) <= ONE_VIEW \
+        and getattr(view.flags, "writeable", True)  # not what NumPy's broadcast_to gives
 
 
 def _references_of_a_base(view: Any) -> int:

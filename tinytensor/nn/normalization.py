@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from ..arrays import dtypes
 from ..arrays.numbers import integers
-from ..autograd.modes import no_grad
 from ..tensors.creation import empty, ones, tensor, zeros
 from ..tensors.tensor import Tensor
 from . import functional, init
@@ -204,8 +203,8 @@ class BatchNorm(RunningNorm):
         if self.training and self.track_running_stats:
             count: Any = self.num_batches_tracked
             if count.is_cuda:  # counted where it is, without waiting for it
-                with no_grad():
-                    count.add_(1)
+                count._array += 1
+                count._note_write("batch_norm")
             else:
                 init.constant_(count, count.item() + 1)
             if momentum is None:

@@ -23,7 +23,8 @@ from ..tensors.tensor import Tensor
 from . import elementwise
 from .checks import need_floating, refuse_bool
 from .dims import axes
-from .elementwise import sigmoid, tanh
+from .elementwise import expm1, sigmoid, tanh
+from .index import where
 from .inplace import in_place
 from .masking import masked
 from .samples import S, ints, t, unary
@@ -258,6 +259,8 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 @in_single
 def _stretched_elu(input: Tensor, alpha: float) -> Tensor:
+    if alpha < 0:  # the sign of input / alpha is the other one
+        return where(input > 0, input, expm1(input / alpha) * alpha)
     return elu(input / alpha) * alpha
 
 
@@ -352,7 +355,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if size % 2:
         raise RuntimeError(f"glu: shape {tuple(input.shape)} cannot be halved along dim {dim}: "
                            f"its size {size} is odd")
-    a, b = input.split(size // 2, axis)
+    a, b = input.split((size // 2,) * 2, axis)
     return a * sigmoid(b)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy
 
 from ..arrays import Array, devices, dtypes
+from ..arrays.numbers import python_number
 from ..autograd.deferred import check_range
 from ..autograd.frames import warn
 from ..autograd.table import composed, op
@@ -93,6 +94,8 @@ def class_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor
                 + (f", or give probabilities of shape {shape}" if name == "cross_entropy" else ""))
         raise RuntimeError(f"{name}: labels must be int64, got {target.dtype}; convert them with "
                            ".long()")
+    if target.dtype is dtypes.uint8:  # as an index it would be a mask
+        target = target.to(dtypes.int64)
     fits = labels in ((), (1,)) if len(shape) == 1 else labels == shape[:1] + shape[2:]
     if not fits:
         kind = ValueError if len(shape) == 2 and len(labels) == 1 else RuntimeError
@@ -229,6 +232,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         RuntimeError: label_smoothing outside of [0, 1].
     """
     check_tensors("cross_entropy", input, target)
+    label_smoothing = python_number(label_smoothing)
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"cross_entropy: label_smoothing must be in [0, 1], got "
                            f"{label_smoothing}")
@@ -416,4 +420,4 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean",
         losses = target * (log(where(target == 0, 1.0, target)) - input)
     if reduction != "batchmean":
         return reduced("kl_div", losses, reduction)
-    return losses.sum() / input.shape[0] if input.ndim else losses
+    return losses.sum() / (input.shape[0] if input.ndim else 1)

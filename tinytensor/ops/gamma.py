@@ -18,9 +18,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy
-
 from ..arrays import Array
+from ..arrays.quadrature import gauss_legendre
 from ..autograd import graph
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -75,7 +74,7 @@ def in_double(compute: Any) -> Any:
     def converted(xp: Any, x: Any, **options: Any) -> Any:
         flat, out = xp.reshape(x, (-1,)), xp.empty(x.size, dtype=x.dtype)
         for start in range(0, flat.size, PIECE):
-            piece = xp.asarray(flat[start:start + PIECE], dtype=numpy.float64)
+            piece = xp.asarray(flat[start:start + PIECE], dtype="float64")
             out[start:start + PIECE] = compute(xp, piece, **options)
         return xp.reshape(out, x.shape)
 
@@ -354,14 +353,13 @@ def _of_small(xp, a, x):
 
 def _by_quadrature(xp, a, x):
     """(the smaller of P and Q, its derivative by a), for large a and x within some deviations."""
-    nodes, weights = numpy.polynomial.legendre.leggauss(NODES)
     deviation = xp.sqrt(a)
     upper = x >= a
     end = xp.where(upper, xp.maximum(a + 14 * deviation, x + 4 * deviation),
                    xp.maximum(a - 14 * deviation, TINY))
     half, middle, psi = xp.absolute(end - x) / 2, (end + x) / 2, _digamma(xp, a)
     total, slope = xp.zeros_like(a), xp.zeros_like(a)
-    for node, weight in zip(nodes.tolist(), weights.tolist(), strict=True):
+    for node, weight in gauss_legendre(NODES):
         at = xp.maximum(middle + half * node, TINY)
         density = xp.exp(_log_weight(xp, a, at)) * (a / at) * weight
         total = total + density
@@ -404,8 +402,8 @@ def incomplete(xp: Any, a: Any, x: Any) -> tuple[Any, Any, Any]:
 
 
 def _of_two(xp, input, other, which):
-    a, x = xp.broadcast_arrays(xp.asarray(input, dtype=numpy.float64),
-                               xp.asarray(other, dtype=numpy.float64))
+    a, x = xp.broadcast_arrays(xp.asarray(input, dtype="float64"),
+                               xp.asarray(other, dtype="float64"))
     dtype = input.dtype if hasattr(input, "dtype") and input.dtype.kind == "f" else other.dtype
     return incomplete(xp, a, x)[which].astype(dtype)
 

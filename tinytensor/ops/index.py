@@ -397,11 +397,16 @@ def assign(tensor, value, name, index=(Ellipsis,)):
     tensor._overwritten(value._node, window)
 
 
-def as_value(value, tensor):
+def as_value(value, tensor, name="__setitem__"):
     """A number, list or array as a Tensor of the dtype of `tensor`."""
     if devices.is_array(value):
         return graph.tensor_of(devices.plain_array(value), None)
-    return graph.tensor_of(numpy.asarray(value, dtype=tensor.dtype.numpy), None)
+    wanted = tensor.dtype.numpy
+    if wanted.kind in "iu":
+        array = dtypes.checked_range(name, numpy.asarray(value), wanted).astype(wanted)
+    else:
+        array = numpy.asarray(value, dtype=wanted)
+    return graph.tensor_of(array, None)
 
 
 # ---------------------------------------------------------------- by positions along a dim
@@ -563,8 +568,10 @@ def fill_value(name, input, value):
             raise RuntimeError(f"{name}: the value must be a number or a 0-d Tensor, got shape "
                                f"{tuple(value.shape)}; where(mask, value, input) takes others")
         return value.to(device=input.device, dtype=input.dtype)
-    kind = input._array.dtype.kind
-    return bool(value) if kind == "b" else int(value) if kind in "iu" else value
+    wanted = input._array.dtype
+    if wanted.kind in "iu":
+        return int(dtypes.checked_range(name, numpy.asarray(value), wanted).astype(wanted))
+    return bool(value) if wanted.kind == "b" else value
 
 
 # ---------------------------------------------------------------- splitting

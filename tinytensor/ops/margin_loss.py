@@ -12,6 +12,7 @@ from ..autograd.deferred import check_all, check_range
 from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from . import distance
+from .activation import logsigmoid
 from .cross_entropy import check_class_weight, logit_cross_entropy
 from .elementwise import clamp_min, minimum, relu, square
 from .embedding import one_hot
@@ -86,7 +87,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") 
         ValueError: input and target differ in shape.
     """
     check_same_shape("soft_margin_loss", input, target)
-    losses = logit_cross_entropy(input * target, input.new_ones(()))
+    losses = -logsigmoid(input * target)
     return reduced("soft_margin_loss", losses, reduction)
 
 
@@ -98,7 +99,11 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
     """The mean over classes of the binary cross entropy with logits.
 
     Shapes: (*, C) scores, (*, C) targets in [0, 1] -> (), or (*) for reduction "none".
+
+    Raises:
+        ValueError: input and target differ in shape.
     """
+    check_same_shape("multilabel_soft_margin_loss", input, target)
     losses = logit_cross_entropy(input, target.to(input.dtype))
     losses = (losses if weight is None else losses * weight).sum(-1) / input.shape[-1]
     return reduced("multilabel_soft_margin_loss", losses, reduction)

@@ -34,8 +34,10 @@ def check_matrices(name, A):
     need_dims(name, A, 2)
 
 
-def check_square(name, A):
-    check_matrices(name, A)
+def check_square(name, A, floating=True):
+    if floating:
+        check_matrices(name, A)
+    need_dims(name, A, 2)
     if A.shape[-1] != A.shape[-2]:
         raise RuntimeError(f"{name}: the matrices must be square, got shape {tuple(A.shape)}")
 

@@ -584,6 +584,8 @@ def _unpooled_size(name, input, dims, kernel, stride, padding, output_size):
     kernel = per_dim(name, "kernel_size", kernel, dims)
     stride = kernel if stride is None else per_dim(name, "stride", stride, dims)
     padding = per_dim(name, "padding", padding, dims)
+    if min(stride) < 1:
+        raise RuntimeError(f"{name}: stride must be positive, got {stride}")
     usual = tuple((n - 1) * s - 2 * p + k for n, s, p, k in zip(
         input.shape[2:], stride, padding, kernel, strict=True))
     if output_size is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..arrays import Array, dtypes
 from ..arrays.devices import is_gpu_array
+from ..arrays.numbers import argument
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_floating
@@ -284,7 +285,7 @@ def _spread(name, input, dim, unbiased, keepdim, correction):
                         "correction, keepdim)")
     if not input.dtype.is_floating_point:
         need_floating(name, input)
-    correction = int(unbiased) if correction is None else correction
+    correction = int(unbiased) if correction is None else argument(correction)
     centre = mean(input, dim, True)
     centred = input - centre
     left = max(count(input.shape, dim) - correction, 0)

@@ -362,8 +362,9 @@ def check_shapes(name: str, prepared: list[tuple[Any, ...]]) -> None:
         RuntimeError: a gradient or a state does not have the shape of its parameter.
     """
     for parameter, *others in prepared:
+        shape = parameter.shape
         for other in others:
-            if is_array(other) and other.shape != parameter.shape:
+            if getattr(other, "shape", shape) != shape and is_array(other):
                 raise RuntimeError(
                     f"{name}.step: a parameter of shape {tuple(parameter.shape)} has a gradient or "
                     f"a state of shape {tuple(other.shape)}; was the state of another model "

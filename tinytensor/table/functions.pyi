@@ -221,7 +221,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """The number of occurrences of each integer from 0 to the largest, or the sum of its weights.
 
-    Shapes: (n), (n) -> (at least minlength); int64, or the dtype of floating point weights.
+    Shapes: (n), (n) -> (at least minlength); int64, float32 with weights of float32, float64 with
+    others.
 
     Raises:
         RuntimeError: negative integers; more than one dim; weights of another shape.
@@ -423,7 +424,8 @@ def cov(
     Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
 
     Raises:
-        RuntimeError: more than 2 dims.
+        RuntimeError: more than 2 dims; fweights that are not integers, aweights that are not
+            floating point, or negative ones.
     """
 def cross(
         input: Tensor, other: Operand, dim: int | Sequence[int] | None = None, *, axis: int |
@@ -966,7 +968,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 
     Raises:
         LinAlgError: n is negative and a matrix singular.
-        RuntimeError: not square.
+        RuntimeError: not square; n is negative, and the matrices are of integers.
     """
 @overload
 def max(input: Tensor) -> Tensor:

@@ -384,7 +384,8 @@ class Methods:
     def bincount(self, weights: Tensor | None = None, minlength: builtins.int = 0) -> Tensor:  # ops/searching.py
         """The number of occurrences of each integer from 0 to the largest, or the sum of its weights.
 
-        Shapes: (n), (n) -> (at least minlength); int64, or the dtype of floating point weights.
+        Shapes: (n), (n) -> (at least minlength); int64, float32 with weights of float32, float64 with
+        others.
 
         Raises:
             RuntimeError: negative integers; more than one dim; weights of another shape.
@@ -560,7 +561,8 @@ class Methods:
         Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
 
         Raises:
-            RuntimeError: more than 2 dims.
+            RuntimeError: more than 2 dims; fweights that are not integers, aweights that are not
+                floating point, or negative ones.
         """
     def cross(
             self, other: Operand, dim: builtins.int | Sequence[builtins.int] | None = None, *, axis:
@@ -1230,7 +1232,7 @@ class Methods:
 
         Raises:
             LinAlgError: n is negative and a matrix singular.
-            RuntimeError: not square.
+            RuntimeError: not square; n is negative, and the matrices are of integers.
         """
     @overload
     def max(self) -> Tensor:  # ops/extrema.py

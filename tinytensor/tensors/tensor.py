@@ -508,8 +508,9 @@ class Tensor(Methods):
         if not mode.enabled:
             return
         base = self if self._base is None else self._base
-        if base._node.__class__ is Leaf:
-            view = "a view of " if base is not self else ""
+        # A view may be a leaf itself, of a base that does not require grad.
+        if base._node.__class__ is Leaf or base._node is None and self._node is not None:
+            view = "" if self._node.__class__ is Leaf else "a view of "
             raise RuntimeError(
                 f"{name}: {view}a leaf that requires grad would be changed in place while "
                 "operations are recorded; do it under no_grad(), or use the out-of-place form")
