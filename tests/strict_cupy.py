@@ -257,6 +257,8 @@ def wrapped(function: Any, name: str) -> Any:
     function = OTHERWISE.get(name, function)
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        if name in ("full", "full_like"):  # a 0-d array of NumPy is a number for them
+            args = tuple(x[()] if isinstance(x, numpy.ndarray) and not x.ndim else x for x in args)
         given = [*flat((*args, *kwargs.values()))]
         if name not in CREATION and not any(isinstance(x, ndarray) for x in given):
             raise TypeError(f"{name}: Unsupported type {type(args[0] if args else None)}")
@@ -553,6 +555,7 @@ class ndarray:  # noqa: N801 - CuPy's name
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, numpy.ndarray | list) and numpy.ndim(value):
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
+        value = value[()] if isinstance(value, numpy.ndarray) else value
         memory = raw(self)
         if not memory.flags.writeable:  # broadcast: CuPy writes to it
             memory = memory.view()
