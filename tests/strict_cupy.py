@@ -60,6 +60,16 @@ SCALARS = bool | int | float | complex | numpy.generic
 # ---------------------------------------------------------------- devices
 
 
+waits: list[str] = []  # what the host has waited for: numbers that were read, sizes of results
+
+WAITING = set("""nonzero flatnonzero argwhere unique bincount argpartition partition histogram extract
+    compress array_equiv""".split())
+
+
+def note_wait(what: str) -> None:
+    waits.append(what)
+
+
 class Here(threading.local):
     """The current device of a thread."""
 
@@ -271,6 +281,8 @@ def wrapped(function: Any, name: str) -> Any:
             raise ValueError(f"{name}: kind must be None or 'stable'")
         if name in ("allclose", "array_equal"):
             return strict(numpy.asarray(function(*raw(args), **kwargs)))
+        if name in WAITING:
+            note_wait(name)
         with numpy.errstate(all="ignore"):
             result = function(*raw(args), **{k: raw(v) for k, v in kwargs.items()})
         return strict(result, *given)
@@ -439,7 +451,9 @@ OTHERWISE: dict[str, Any] = {
 def key_of(array: ndarray, key: Any) -> Any:
     """The index for NumPy. Positions out of range wrap around, as on the GPU."""
     keys = list(key) if isinstance(key, tuple) else [key]
-    keys = [k.get() if isinstance(k, ndarray) else numpy.asarray(k) if isinstance(k, list) else k
+    if any(isinstance(k, ndarray) and k.dtype.kind == "b" for k in keys):
+        note_wait("an index with a mask")
+    keys = [k._memory if isinstance(k, ndarray) else numpy.asarray(k) if isinstance(k, list) else k
             for k in keys]
     used = sum(k.ndim if isinstance(k, numpy.ndarray) and k.dtype.kind == "b" else 1
                for k in keys if k is not None and k is not Ellipsis)
@@ -517,6 +531,8 @@ class ndarray:  # noqa: N801 - CuPy's name
 
     def get(self, stream: Any = None, order: str = "C", out: Any = None,
             blocking: bool = True) -> numpy.ndarray[Any, Any]:
+        if blocking:
+            note_wait("get")
         if out is None:
             return self._memory.copy()
         out[...] = self._memory
@@ -539,9 +555,11 @@ class ndarray:  # noqa: N801 - CuPy's name
     __cuda_array_interface__ = property(lambda self: {"shape": self.shape, "version": 3})
 
     def item(self) -> Any:
+        note_wait("item")
         return self._memory.item()
 
     def tolist(self) -> Any:
+        note_wait("tolist")
         return self._memory.tolist()
 
     def fill(self, value: Any) -> None:
@@ -571,12 +589,15 @@ class ndarray:  # noqa: N801 - CuPy's name
         return (self[i] for i in range(self.shape[0]))
 
     def __bool__(self) -> bool:
+        note_wait("bool()")
         return bool(self._memory)
 
     def __int__(self) -> int:
+        note_wait("int()")
         return int(self._memory)
 
     def __float__(self) -> float:
+        note_wait("float()")
         return float(self._memory)
 
     def __index__(self) -> int:
@@ -659,7 +680,7 @@ def asarray(x: Any, dtype: Any = None) -> ndarray:
     if isinstance(x, ndarray) and dtype in (None, x.dtype):
         return x
     if isinstance(x, list | tuple) and any(isinstance(item, ndarray) for item in x):
-        x = [asnumpy(item) for item in x]
+        x = [item._memory if isinstance(item, ndarray) else item for item in x]
     array = numpy.array(x._memory if isinstance(x, ndarray) else x, dtype=dtype)
     if array.dtype.kind not in "biufc":
         raise ValueError(f"Unsupported dtype {array.dtype}")
@@ -667,7 +688,7 @@ def asarray(x: Any, dtype: Any = None) -> ndarray:
 
 
 def array(x: Any, dtype: Any = None, copy: bool = True) -> ndarray:
-    return asarray(asnumpy(x) if copy else x, dtype)
+    return asarray(x._memory if copy and isinstance(x, ndarray) else x, dtype)
 
 
 def as_strided(x: ndarray, shape: Any, strides: Any) -> ndarray:
