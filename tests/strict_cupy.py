@@ -62,8 +62,8 @@ SCALARS = bool | int | float | complex | numpy.generic
 
 waits: list[str] = []  # what the host has waited for: numbers that were read, sizes of results
 
-WAITING = set("""nonzero flatnonzero argwhere unique bincount argpartition partition histogram extract
-    compress array_equiv""".split())
+WAITING = set("""nonzero flatnonzero argwhere unique bincount argpartition partition histogram
+    extract compress array_equiv""".split())
 
 
 def note_wait(what: str) -> None:

@@ -192,6 +192,7 @@ def results_of(entry, sample, device, variety):
 
 
 # Ties are in any order; signs of singular vectors are arbitrary.
+UNSURE = {"det", "slogdet"}  # of infinities: libraries give inf or NaN
 ARBITRARY = {"svd", "topk", "where_topk", "kthvalue", "median", "where_median", "mode"}
 
 
@@ -202,14 +203,14 @@ def test_the_table_agrees(variety):
         pytest.skip("no GPU")
     differ = []
     for key, entry in TABLE.items():
-        if key in RANDOM or entry.name in ARBITRARY:
+        if key in RANDOM or entry.name in ARBITRARY or variety == "special" and entry.name in UNSURE:
             continue
         for i, sample in enumerate(entry.samples):
             with warnings.catch_warnings(), numpy.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
                 here, there = (results_of(entry, sample, d, variety) for d in ("cpu", "cuda"))
             if isinstance(here, Exception) or isinstance(there, Exception):
-                same = type(here) is type(there)
+                same = isinstance(here, type(there)) or isinstance(there, type(here))
             else:
                 same = len(here) == len(there) and all(map(close, here, there))
             if not same:

@@ -172,7 +172,8 @@ def class_loss(name: str, losses: Tensor, used: Tensor | None, weights: Tensor |
         if reduction == "none" or used.is_cuda:
             losses = losses.masked_fill(~used, 0.0)
             if reduction == "mean":  # the host does not know how many labels are used
-                need_floating("mean", losses)
+                if weights is None:
+                    need_floating("mean", losses)
                 counted = used if weights is None else weights.masked_fill(~used, 0.0)
                 return losses.sum() / counted.sum()
         else:  # indexed, not multiplied by 0: an ignored loss may be infinite
