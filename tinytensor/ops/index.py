@@ -342,7 +342,7 @@ def _masked_fill(array, index, value):
     mask = index[before]
     after = array.ndim - before - mask.ndim
     mask = mask.reshape((1,) * before + mask.shape + (1,) * after)
-    devices.array_module(array).copyto(array, value.reshape(()), where=mask)
+    devices.array_module(array).copyto(array, value.reshape(()), "unsafe", where=mask)
     return True
 
 
