@@ -153,7 +153,7 @@ def is_array(x: Any) -> bool:
 
 
 def is_gpu_array(x: Any) -> bool:
-    if x.__class__ is numpy.ndarray:
+    if type(x) is numpy.ndarray:
         return False
     if not _gpu_arrays and type(x).__module__.partition(".")[0] == "cupy":
         module_for(device("cuda"))  # the first CuPy array, made by another library
