@@ -264,9 +264,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
 
 def _without_replacement(stream: Stream, weights: NumPyArray, count: int) -> NumPyArray:
     times = stream.exponential(weights.size).astype(weights.dtype).reshape(weights.shape)
-    keys = numpy.zeros_like(weights)
-    with numpy.errstate(divide="ignore"):
-        numpy.divide(weights, times, out=keys, where=weights > 0)
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        keys = stream.xp.where(weights > 0, weights / times, 0.0)
     if count == 1:
         return stream.xp.argmax(keys, axis=1)
     return stream.xp.argsort(-keys, axis=1, kind="stable")[:, :count]
