@@ -319,7 +319,8 @@ def test_control_flow_that_depends_on_values() -> None:
 
 def test_random_numbers() -> None:
     x = tinytensor.zeros(4, 3)
-    for draw in (lambda x: x + tinytensor.rand(3), tinytensor.nn.functional.dropout):
+    for draw in (lambda x: x + tinytensor.rand(3), tinytensor.nn.functional.dropout,
+                 lambda x: x[x >= 0].sum() + tinytensor.rand(())):  # sample by sample
         with pytest.raises(RandomnessError, match="randomness='same' or 'different'"):
             vmap(draw)(x)
     same = vmap(lambda x: x + tinytensor.rand(3), randomness="same")(x)
