@@ -20,6 +20,7 @@ from .arrays.philox import PhiloxStream
 from .arrays.streams import Stream
 from .autograd.frames import warn
 from .autograd.graph import Tensor, tensor_of
+from .compat import absent
 
 
 class Generator:
@@ -190,7 +191,7 @@ def using(streams: Streams) -> Iterator[None]:
         _thread.streams = before
 
 
-def default_generator(where: devices.DeviceLike = "cpu") -> Generator:
+def generator_of(where: devices.DeviceLike = "cpu") -> Generator:
     """The default generator of a device."""
     name, streams = str(where), _thread.streams
     if name not in streams.generators:
@@ -205,7 +206,7 @@ def default_generator(where: devices.DeviceLike = "cpu") -> Generator:
 
 def manual_seed(seed: int) -> Generator:
     """Sets the seed of the default generators of all devices."""
-    generator, streams = default_generator().manual_seed(seed), _thread.streams
+    generator, streams = generator_of().manual_seed(seed), _thread.streams
     streams.seed, streams.initial = generator.initial_seed(), None
     for other in streams.generators.values():
         other.manual_seed(seed)
@@ -218,17 +219,17 @@ def seed() -> int:
 
 
 def initial_seed() -> int:
-    return default_generator().initial_seed()
+    return generator_of().initial_seed()
 
 
 def get_rng_state() -> Tensor:
     """The state of the CPU's default generator, as PyTorch's: 5056 bytes in a Tensor of uint8."""
-    return default_generator().get_state()
+    return generator_of().get_state()
 
 
 def set_rng_state(new_state: Tensor) -> None:
     """Restores the state of the CPU's default generator."""
-    default_generator().set_state(new_state)
+    generator_of().set_state(new_state)
 
 
 @contextlib.contextmanager
@@ -246,3 +247,9 @@ def fork_rng(devices: Iterable[Any] | None = None, enabled: bool = True) -> Iter
     finally:
         for name, state in states.items():
             generators[name].set_state(state)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "default_generator":  # that of the CPU, in this thread
+        return generator_of()
+    raise absent.AbsentName("tinytensor.random", name, lambda: globals())

@@ -59,7 +59,7 @@ def stream_of(generator: random.Generator | None, where: device_type) -> Stream:
     Raises:
         RuntimeError: `generator` belongs to another type of device.
     """
-    generator = random.default_generator(where) if generator is None else generator
+    generator = random.generator_of(where) if generator is None else generator
     if generator.device.type != where.type:
         raise RuntimeError(f"a generator of device {generator.device} cannot draw for {where}; "
                            f"make it with Generator({where.type!r})")

@@ -593,10 +593,15 @@ class Tensor(Methods):
         return array.copy() if copy else array
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """`numpy.exp(tensor)` and `array * tensor` are the ops of that name, and recorded."""
+        """`numpy.exp(tensor)` and `array * tensor` are the ops of that name, and recorded.
+
+        Other functions and forms, such as `scipy.special.erfcx(tensor)`, `numpy.add.reduce(tensor)`
+        and `array += tensor`, run on the arrays and give Tensors without a gradient, or what `out`
+        is.
+        """
         function = getattr(graph.tensors, ufunc.__name__, None)
         if method != "__call__" or options or function is None:
-            return NotImplemented
+            return _on_arrays(ufunc, method, inputs, options)
         if ufunc in COMPARISONS:  # NumPy passes a scalar on their left as a 0-d array
             inputs = tuple(x[()] if isinstance(x, numpy.ndarray) and not x.ndim else x
                            for x in inputs)
@@ -717,6 +722,34 @@ class Tensor(Methods):
         if isinstance(self._node, Node):
             raise RuntimeError("pickle: only leaves can be pickled, graphs cannot; use .detach()")
         return _rebuild, (type(self), devices.to_numpy(self._array), self.requires_grad)
+
+
+def _on_arrays(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """A function of NumPy on the arrays of Tensors.
+
+    Raises:
+        RuntimeError: a Tensor requires grad.
+        TypeError: a Tensor is on a GPU, or Tensors do not support the dtype of a result.
+    """
+    outs = options.get("out", ())
+    if outs:
+        for x in outs:
+            if isinstance(x, Tensor):
+                x._check_write(ufunc.__name__)
+        options = {**options, "out": tuple(_array_of(x) for x in outs)}
+    result = getattr(ufunc, method)(*map(_array_of, inputs), **options)
+    for x in outs:
+        if isinstance(x, Tensor):
+            x._note_write(ufunc.__name__)
+    if outs:
+        return outs[0] if len(outs) == 1 else outs
+    if isinstance(result, tuple):
+        return tuple(ops.tensor(part) for part in result)
+    return None if result is None else ops.tensor(result)
+
+
+def _array_of(x: Any) -> Any:
+    return x.numpy() if isinstance(x, Tensor) else x
 
 
 class _Retain:
