@@ -1,7 +1,7 @@
 """Random number generators: a seeded one for each device.
 
-All numbers are drawn on the host and then moved, so that a seed gives the same numbers, PyTorch's,
-on every device.
+That of the CPU is PyTorch's: a seed gives the same numbers. On a GPU numbers are drawn where they
+are used, by another generator, whose state is a seed and an offset.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy
 
 from .arrays import devices
 from .arrays.devices import to_numpy
+from .arrays.philox import PhiloxStream
 from .arrays.streams import Stream
 from .autograd.frames import warn
 from .autograd.graph import Tensor, tensor_of
@@ -23,14 +24,14 @@ from .compat import absent
 
 
 class Generator:
-    """A seeded random number generator: PyTorch's on the CPU, a Mersenne Twister.
+    """A seeded random number generator: on the CPU PyTorch's Mersenne Twister, on a GPU Philox.
 
-    A seed gives PyTorch's numbers, except where `PYTORCH.md` says otherwise.
+    On the CPU a seed gives PyTorch's numbers, except where `PYTORCH.md` says otherwise.
     """
 
     def __init__(self, device: devices.DeviceLike = "cpu"):
         self.device = devices.device(device)
-        self.stream = Stream(0)
+        self.stream: Any = Stream(0) if self.device.type == "cpu" else PhiloxStream(self.device)
         self.seed()
 
     def manual_seed(self, seed: int) -> Generator:
@@ -57,7 +58,9 @@ class Generator:
         return _restored, (self.device, self.get_state())
 
     def get_state(self) -> Tensor:
-        """The state of the generator, as PyTorch's: 5056 bytes in a Tensor of uint8."""
+        """The state of the generator, as PyTorch's, in a Tensor of uint8: 5056 bytes on the CPU, on
+        a GPU the seed and the offset in 16.
+        """
         return tensor_of(self.stream.get_state(self._seed), None)
 
     def set_state(self, state: Tensor) -> Generator:

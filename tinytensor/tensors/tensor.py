@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 import numpy
 
 from ..arrays import devices, dtypes
+from ..arrays.devices import Reading
 from ..arrays.numbers import Size, integer, integers
 from ..autograd import engine, graph, versions
 from ..autograd.frames import shorten
@@ -623,15 +624,15 @@ class Tensor(Methods):
         if self._array.size != 1:
             raise RuntimeError(f"item: a Tensor of shape {tuple(self.shape)} has "
                                f"{self.numel()} elements; only one can become a number")
-        return self._number()
-
-    def _number(self) -> Number:
-        """The only element. Raises what a check on the GPU has found, see `autograd/deferred.py`.
-        """
         number = self._array.item()
-        if devices.Reading.wanted and self.is_cuda:
-            devices.Reading.read()
+        if Reading.wanted:
+            self._read_checks()
         return number
+
+    def _read_checks(self) -> None:
+        """Raises what a check on the GPU has found, see `autograd/deferred.py`."""
+        if self.is_cuda:
+            devices.read_checks()
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers, or one number."""
@@ -641,11 +642,14 @@ class Tensor(Methods):
         self._check_single()
         if self._node is not None and mode.enabled:
             warn_of_float()
-        return float(self._number())
+        number = self._array.item()
+        if Reading.wanted:
+            self._read_checks()
+        return float(number)
 
     def __int__(self) -> int:
         self._check_single()
-        return int(self._number())
+        return int(self.item())
 
     def _check_single(self) -> None:
         """The errors are of the kinds that Python's functions, and matplotlib, expect."""
@@ -657,14 +661,14 @@ class Tensor(Methods):
         if self.dtype.is_floating_point or self._array.size != 1:
             raise TypeError("an index must be an integer Tensor of one element, got shape "
                             f"{tuple(self.shape)} of {self.dtype}")
-        return int(self._number())
+        return int(self.item())
 
     def __bool__(self) -> bool:
         if self._array.size != 1:
             raise RuntimeError(
                 f"the truth value of a Tensor of shape {tuple(self.shape)} is ambiguous; "
                 "use .any() or .all()")
-        return bool(self._number())
+        return bool(self.item())
 
     def __format__(self, spec: str) -> str:
         if not self.ndim:
