@@ -64,7 +64,8 @@ def into(out: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> A
 @functools.cache
 def taking_out(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, which also takes `out`; itself if it is the function of an `Op`."""
-    if hasattr(function, "op") or "out" in inspect.signature(function).parameters:
+    own = inspect.signature(function, follow_wrapped=False).parameters
+    if hasattr(function, "op") and not hasattr(function, "__wrapped__") or "out" in own:
         return function
 
     @passes_on

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.frames import passes_on, shorten, warn
+from ..autograd.out import into
 
 Function = Callable[..., Any]
 Adapter = Callable[[Function], Function]
@@ -36,8 +37,11 @@ def _alpha_second(function: Function) -> Function:
     """add(input, alpha, other)."""
     @passes_on
     @functools.wraps(function)
-    def called(input: Any, other: Any, last: Any = None, *, alpha: Any = 1) -> Any:
+    def called(input: Any, other: Any, last: Any = None, *, alpha: Any = 1,
+               out: Any = None) -> Any:
         try:
+            if out is not None:
+                return into(out, called, input, other, last, alpha=alpha)
             if last is not None:
                 return function(input, last, alpha=other)
             return function(input, other) if alpha == 1 else function(input, other, alpha=alpha)
