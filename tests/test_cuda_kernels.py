@@ -7,6 +7,11 @@ of the table, and larger ones; results and gradients.
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import cuda_on_cpu
@@ -39,6 +44,7 @@ from tinytensor.ops.pooling import Line, Tap
 from tinytensor.ops.samples import S, ints, t
 
 F = nn.functional
+ROOT = Path(__file__).parent.parent
 
 ENTRIES = {key: entry for key, entry in TABLE.items() if entry.op is not None
            and any("cuda" in part.kernels for part in entry.op.kernels.values())}
@@ -414,6 +420,18 @@ def test_formulas_on_strided_operands(gpu, dtype):
         strided = elementwise.each(name, *arrays, numbers=numbers)
         dense = elementwise.each(name, *map(gpu.ascontiguousarray, arrays), numbers=numbers)
         assert strided.tolist() == dense.tolist(), name
+
+
+def test_the_package_works_without_them(tmp_path):
+    shutil.copytree(ROOT / "tinytensor", tmp_path / "tinytensor",
+                    ignore=shutil.ignore_patterns("__pycache__", "cuda.pyc"))
+    shutil.copytree(ROOT / "scalar", tmp_path / "scalar")
+    shutil.rmtree(tmp_path / "tinytensor" / "kernels" / "cuda")
+    code = ("import tinytensor as t; x = t.ones(3, requires_grad=True); "
+            "t.nn.functional.gelu(x).sum().backward(); print(t.__file__, x.grad.tolist())")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, text=True,
+                          capture_output=True, check=True, env={**os.environ, "PYTHONPATH": ""})
+    assert str(tmp_path) in done.stdout and "1.08" in done.stdout
 
 
 def test_nvrtc_compiles_the_kernels():
