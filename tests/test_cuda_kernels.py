@@ -37,7 +37,8 @@ from tinytensor.checking.calls import (
     replace,
 )
 from tinytensor.checking.comparing import all_close
-from tinytensor.kernels.cuda import checks, copies, elementwise
+from tinytensor.kernels.cuda import checks, copies, elementwise, pooling, recurrent
+from tinytensor.kernels.cuda import optim as steps
 from tinytensor.kernels.cuda.launch import Source
 from tinytensor.ops.convolution import Frame, line_taps
 from tinytensor.ops.pooling import Line, Tap
@@ -432,6 +433,12 @@ def test_the_package_works_without_them(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, text=True,
                           capture_output=True, check=True, env={**os.environ, "PYTHONPATH": ""})
     assert str(tmp_path) in done.stdout and "1.08" in done.stdout
+
+
+def test_arguments_of_a_launch_take_4_kib_at_most():
+    """CUDA before 12.1 passes no more. A kernel has up to 13 arguments beside the struct."""
+    for struct in (steps.TABLE, steps.STEPS, copies.TABLE, recurrent.STEPS_OF_LAUNCH, pooling.LINE):
+        assert struct.itemsize + 13 * 8 <= 4096
 
 
 def test_nvrtc_compiles_the_kernels():
