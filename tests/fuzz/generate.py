@@ -187,6 +187,11 @@ class Generator:
                 f"{name} = ", ", ".join(parts) + ("," if len(parts) == 1 else "") + " = ", 1)
             del self.names[name]
             self.names.update(zip(parts, value, strict=True))
+            if "return_indices=True" in expression:
+                # PyTorch 2.13 writes outside of memory if the indices of a pooling were written to
+                # before backward. Programs write to copies.
+                for part in parts[1:]:
+                    self.emit(f"{part} = {part}.clone()")
         return True
 
     # ------------------------------------------------------------ variables
@@ -459,8 +464,8 @@ class Generator:
         fits = kinds[spec.kind]
         if spec.kind == "int" or not plain or self.chance(0.15):
             name = self.variable(lambda x: fits(x) and tuple(x.shape) == shape and x.numel() > 0
-                                 and spec.low <= x.min().item()
-                                 and x.max().item() < spec.high) if plain else None
+                                 and spec.low <= x.detach().min().item()
+                                 and x.detach().max().item() < spec.high) if plain else None
             return name or self.tensor(self.reshaped(spec, shape))
         name = self.variable(lambda x: fits(x) and tuple(x.shape) == shape)
         if name is None:

@@ -67,7 +67,8 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
 
     `func` sees Tensors without the batch dim. Operations run on all samples at once; those that
     cannot, and functions that read values of Tensors inside (`x[mask]`), run sample by sample. It
-    may be nested, differentiated, and contain `grad`, `vjp`, `jacrev` and `hessian`.
+    may be nested, differentiated, and contain `grad`, `vjp`, `jacrev` and `hessian`. It must not
+    write into Tensors from outside, such as the running statistics of a batch norm in training.
 
     Args:
         in_dims: the batch dim of each argument, None for an argument that is the same for all; one
@@ -149,7 +150,9 @@ def _run(func: Callable[..., Any], leaves: list[Any], dims: list[int | None], st
          size: int, randomness: str) -> tuple[list[Any], Any]:
     """The results of func for all samples, with the batch as dim 0, and their structure."""
     level = Level(len(_thread.levels), size)
-    streams = random.streams()
+    streams, state = random.streams(), None
+    if randomness == "same":
+        state = streams.state_dict()
     if randomness != "same":
         streams = Refusing(*((RandomnessError, (
             "vmap: the function draws random numbers; say with randomness='same' or 'different' "
@@ -171,13 +174,14 @@ def _run(func: Callable[..., Any], leaves: list[Any], dims: list[int | None], st
     finally:
         _thread.levels.pop()
     # Sample by sample: an error here is that of the function itself.
-    samples, state = [], random.streams().state_dict() if randomness == "same" else None
+    samples = []
     for i in range(size):
         if state is not None:
-            random.streams().load_state_dict(state)
+            streams.load_state_dict(state)
         given = [x if dim is None else x[i].clone() for x, dim in zip(leaves, dims, strict=True)]
         args, kwargs = unflatten(given, structure)
-        results, form = flatten(func(*args, **kwargs))
+        with random.using(random.streams() if randomness == "different" else streams):
+            results, form = flatten(func(*args, **kwargs))
         _check(results)
         samples.append(results)
     return [stacked(column) for column in zip(*samples, strict=True)], form
