@@ -346,6 +346,13 @@ def test_what_vmap_refuses(call: Callable[[], Any], message: str) -> None:
         call()
 
 
+def test_a_function_that_writes_into_its_surroundings() -> None:
+    norm = tinytensor.nn.BatchNorm1d(3)
+    with pytest.raises(RuntimeError, match="writes into a Tensor that is the same for all"):
+        vmap(norm)(tinytensor.randn(4, 5, 3))
+    assert vmap(norm.eval())(tinytensor.randn(4, 5, 3)).shape == (4, 5, 3)
+
+
 def test_errors_are_those_of_one_sample() -> None:
     with pytest.raises(RuntimeError, match=r"matmul: \(3,\) @ \(5,\): the inner sizes 3 and 5"):
         vmap(lambda x: x @ tinytensor.ones(5))(tinytensor.ones(2, 3))

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import random
 from ..arrays.numbers import is_integer
-from ..autograd import errors
+from ..autograd import errors, versions
 from ..ops.shape import cat
 from ..tensors.tensor import Tensor
 from . import rules
@@ -83,7 +83,8 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
         ValueError: arguments without a batch dim, batch sizes that differ, dims that do not exist,
             an unknown `randomness`.
         RuntimeError: the function depends on the value of a Tensor in its control flow; or it
-            draws random numbers, and `randomness` is "error".
+            draws random numbers, and `randomness` is "error"; or it writes into a Tensor that is
+            the same for all samples, and has to run sample by sample.
     """
     if randomness not in RANDOMNESS:
         raise ValueError(f"vmap: randomness must be one of {', '.join(RANDOMNESS)}, got "
@@ -159,6 +160,7 @@ def _run(func: Callable[..., Any], leaves: list[Any], dims: list[int | None], st
             "whether all samples get the same ones")) if randomness == "error"
             else (Drawn, "vmap: random numbers for each sample")))
     _thread.levels.append(level)
+    written = versions.last_write
     try:
         given = [x if dim is None else Batched(x, level)
                  for x, dim in zip(leaves, dims, strict=True)]
@@ -168,9 +170,15 @@ def _run(func: Callable[..., Any], leaves: list[Any], dims: list[int | None], st
         return [_whole(x, level) for x in results], form
     except (DependsOnValues, RandomnessError):
         raise
-    except Exception:
+    except Exception as error:
         if not size:
             raise
+        if versions.last_write != written:  # it cannot run once more
+            raise RuntimeError(
+                "vmap: the function writes into a Tensor that is the same for all samples (as a "
+                "batch norm into its running statistics), and cannot run on all of them at once: "
+                f"{error}. Use operations that return new Tensors, or eval() of the module"
+            ) from None
     finally:
         _thread.levels.pop()
     # Sample by sample: an error here is that of the function itself.
