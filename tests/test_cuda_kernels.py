@@ -466,6 +466,10 @@ def test_each_kernel_is_launched(gpu):
     nn.utils.clip_grad_norm_([parameter], 0.1)
     nn.BatchNorm1d(3, device="cuda")(wide(5, 3))
     rows_of_an_embedding()
+    for draw in (tinytensor.rand, tinytensor.randn):
+        draw(5, device="cuda")
+    tinytensor.randint(0, 5, (5,), device="cuda")
+    F.dropout(wide(5))
     test_unscaling()
     for dtype in checks.TYPES:
         test_marks_of_values_out_of_range(gpu, dtype)
