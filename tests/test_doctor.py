@@ -101,7 +101,8 @@ def unet():
     return example("09_diffusion").UNet(), (x + noise, time, digit, noise), F.mse_loss
 
 
-HEALTHY = [perceptron, regression, binary, convolutional, recurrent, gpt, vae, unet]
+HEALTHY = [perceptron, regression, binary, recurrent, gpt, vae,
+           *(pytest.param(make, marks=pytest.mark.long) for make in (convolutional, unet))]
 
 
 @pytest.mark.parametrize("make", HEALTHY)

@@ -21,6 +21,7 @@ def score_of(program):
 
 
 @by_name
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # some of the bugs are warned of
 def test_the_doctor_finds_the_bug(exhibit):
     program = load(exhibit.path)
@@ -30,6 +31,7 @@ def test_the_doctor_finds_the_bug(exhibit):
 
 
 @by_name
+@pytest.mark.long
 def test_the_cure_heals(exhibit):
     program = load(exhibit.path, exhibit.text(healed=True))
     assert score_of(program) >= exhibit.goal
