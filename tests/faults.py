@@ -85,7 +85,8 @@ def inject(kind: str, rank: int, ranks: int, step: int, launcher: str, seconds: 
                    folder]
         process = subprocess.Popen(
             command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, **mpi.YIELD, "PYTHONPATH": str(ROOT), name: value})
+            env={**os.environ, **mpi.YIELD, "PYTHONPATH": str(ROOT),
+                 "TINYTENSOR_KERNELS": "0", name: value})
         begun = time.time()
         try:
             output, errors = process.communicate(timeout=120)
@@ -132,7 +133,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100, help="faults (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=20.0,
-                        help="from the fault to the end, the timeout of 2 s included "
+                        help="from the fault to the end, the timeout of 3 s included "
                              "(default: %(default)s)")
     parser.add_argument("--kind", choices=CAUSES, help="only this (default: all)")
     args = parser.parse_args()

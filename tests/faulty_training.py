@@ -66,7 +66,7 @@ def fail(model: Any) -> None:
 
 
 def main() -> None:
-    dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=2))
+    dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=3))
     rank = dist.get_rank()
     tt.manual_seed(0)
     width = 9 if KIND == "model" and rank == RANK else 8
