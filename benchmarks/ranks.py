@@ -1,9 +1,9 @@
 """What several ranks cost and gain. Start it with mpiexec.
 
-    mpiexec -n 2 python -m benchmarks.ranks                     # all of it
-    mpiexec -n 2 python -m benchmarks.ranks --only reduce       # all_reduce beside mpi4py's own
-    mpiexec -n 2 python -m benchmarks.ranks --only scaling      # samples a second of 1 and of all ranks
-    mpiexec -n 2 python -m benchmarks.ranks --only hidden       # communication behind the backward
+    mpiexec -n 2 python -m benchmarks.ranks                  # all of it
+    mpiexec -n 2 python -m benchmarks.ranks --only reduce    # all_reduce beside mpi4py's own
+    mpiexec -n 2 python -m benchmarks.ranks --only scaling   # samples a second of 1 and all ranks
+    mpiexec -n 2 python -m benchmarks.ranks --only hidden    # communication behind the backward
 
 Every rank uses one thread. What is compared runs in alternating turns, and the best turn counts:
 other programs can only lengthen one. While one rank is measured alone, the others sleep.
@@ -187,7 +187,8 @@ def hidden(seconds: float) -> None:
     for name, make in MODELS.items():
         tt.manual_seed(0)
         module, samples = make()
-        model = DistributedDataParallel(module, bucket_cap_mb=1)
+        size = sum(p.numel() for p in module.parameters()) * 4 / (1 << 20)
+        model = DistributedDataParallel(module, bucket_cap_mb=min(2, size / 5))
         step = step_of(model, samples)
         reducer = model._reducer
         assert reducer is not None
@@ -203,12 +204,13 @@ def hidden(seconds: float) -> None:
         step()
         begun = time.perf_counter()
         step()
-        calls = max(2, int(seconds / (time.perf_counter() - begun)))
-        found = best({"without": without, "with": step, "after": after}, calls)
+        calls = [max(2, int(seconds / (time.perf_counter() - begun)))]
+        dist.broadcast_object_list(calls)
+        found = best({"without": without, "with": step, "after": after}, calls[0])
         t0, t1, t2 = found["without"], found["with"], found["after"]
         share = f"{(t2 - t1) / (t2 - t0):.0%}" if t2 > t0 else "nothing to hide"
-        say(f"{name}: {len(reducer.buckets)} buckets; without communication {t0 * 1e3:.2f} ms, with "
-            f"it {t1 * 1e3:.2f}, all after the backward {t2 * 1e3:.2f}; hidden {share}")
+        say(f"{name}: buckets: {len(reducer.buckets)}; without communication {t0 * 1e3:.2f} ms, "
+            f"with it {t1 * 1e3:.2f}, all after the backward {t2 * 1e3:.2f}; hidden {share}")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 import tinytensor
 from tinytensor import nn
-from tinytensor.distributed import groups, monitor, mpi, run
+from tinytensor.distributed import cost, groups, monitor, mpi, run
 
 ROOT = Path(__file__).parent.parent
 needs_mpi = pytest.mark.skipif(not mpi.installed(), reason=f"needs MPI: {mpi.INSTALL}")
@@ -194,7 +194,7 @@ class Ranks:
 
     def __init__(self, size: int):
         self.ended: list[int] = []
-        self.hub = monitor.Hub(size, "127.0.0.1", lambda: self.ended.append(1))
+        self.hub = monitor.Hub(size, ["127.0.0.1"], lambda: self.ended.append(1))
         self.peers = [self.connect(rank) for rank in range(size)]
 
     def close(self) -> None:
@@ -273,6 +273,39 @@ def test_strangers_are_not_heard() -> None:
     stranger.connection.close()
     ranks.close()
     assert not ranks.ended
+
+
+def test_addresses_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other machines cannot reach the loopback address, to which many machines map their name."""
+    monkeypatch.setenv("MASTER_ADDR", "10.1.2.3")
+    assert monitor.own_addresses()[0] == "10.1.2.3"
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setattr(socket, "gethostbyname_ex", lambda name: (
+        name, [], ["127.0.1.1", "10.9.8.7"]))
+    found = monitor.own_addresses()
+    assert "10.9.8.7" in found and not any(a.startswith("127.") for a in found)
+    ranks = Ranks(1)
+    port = int(ranks.hub.address.split(":")[1])
+    with monitor._connected(["240.0.0.1", "127.0.0.1"], port) as connection:
+        assert connection.getpeername() == ("127.0.0.1", port)
+    ranks.close()
+
+
+# ---------------------------------------------------------------- the cost model
+
+
+def test_costs_by_hand() -> None:
+    """8 MB over 4 ranks and 1 GB/s: 2 log2(4) latencies, and 12 MB."""
+    assert cost.all_reduce_seconds(8e6, 4, 1e9, 1e-3) == pytest.approx(4e-3 + 12e-3)
+    assert cost.all_reduce_seconds(8e6, 1, 1e9, 1e-3) == 0
+    # Two buckets that are ready after 0.5 and 1 s of the backward, of 0.75 s each: at 2 s.
+    assert cost.step_seconds(2e9, 1.5, 2, 1e9 / 0.75, 0, 1e9) == pytest.approx(0.5 + 2.0)
+    # Of 0.25 s each: only the last one is not hidden.
+    assert cost.step_seconds(2e9, 1.5, 2, 1e9 / 0.25, 0, 1e9) == pytest.approx(0.5 + 1.25)
+    assert cost.step_seconds(2e9, 1.5, 2, 1e9 / 0.25, 0, 1e12) == pytest.approx(1.5 + 0.5)
+    assert cost.best_bucket(1e9, 1.0, 8, 1e9, 1e-5) < cost.best_bucket(1e9, 1.0, 8, 1e9, 1e-2)
+    lines = cost.table(4e6, 1.0, [2, 512], [1], 1e-5, 2 / 3)
+    assert lines[0] == "| Gbit/s | 2 ranks | 512 ranks |" and lines[2].startswith("| 1 | 2.0 (9")
 
 
 def test_backends() -> None:

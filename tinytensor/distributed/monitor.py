@@ -29,7 +29,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 TICK = 0.25  # seconds between two looks at what a rank is doing
@@ -129,14 +129,15 @@ class Hub:
 
     Args:
         size: the number of ranks.
-        host: the address to listen at.
+        hosts: the addresses of this machine that the ranks try; 127.0.0.1 is for ranks on it.
         ended: called once, after the first cause was printed and all ranks were told to end.
     """
 
-    def __init__(self, size: int, host: str, ended: Callable[[], None]):
+    def __init__(self, size: int, hosts: Sequence[str], ended: Callable[[], None]):
         self.size, self.ended, self.token = size, ended, secrets.token_hex(16)
-        self.listener = socket.create_server((host, 0), backlog=size)
-        self.address = f"{host}:{self.listener.getsockname()[1]}:{self.token}"
+        alone = list(hosts) == ["127.0.0.1"]
+        self.listener = socket.create_server(("127.0.0.1" if alone else "", 0), backlog=size)
+        self.address = f"{','.join(hosts)}:{self.listener.getsockname()[1]}:{self.token}"
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.listener, selectors.EVENT_READ)
         self.peers: dict[int, _Peer] = {}
@@ -342,8 +343,8 @@ class Watcher:
         Raises:
             OSError: there is no Hub at this address, or it does not answer.
         """
-        host, port, token = address.rsplit(":", 2)
-        connection = socket.create_connection((host, int(port)), 10)
+        hosts, port, token = address.rsplit(":", 2)
+        connection = _connected(hosts.split(","), int(port))
         connection.sendall(_line({"token": token, "rank": rank, "host": socket.gethostname(),
                                   "pid": os.getpid()}))
         if not connection.recv(100):
@@ -357,6 +358,15 @@ class Watcher:
         atexit.register(self.leave)
         threading.Thread(target=self._listen, name="watcher: hub", daemon=True).start()
         threading.Thread(target=self._look, name="watcher: rank", daemon=True).start()
+
+    def disconnect(self) -> None:
+        """Watches no more: some rank could not connect."""
+        if self.hub is not None:
+            self.hub.done.set()
+        self.gone.set()
+        if self.peer is not None:
+            peer, self.peer = self.peer, None
+            peer.connection.shutdown(socket.SHUT_RDWR)
 
     @contextlib.contextmanager
     def inside(self, call: Call) -> Iterator[None]:
@@ -475,6 +485,18 @@ class Watcher:
         self.gone.set()
 
 
+def _connected(hosts: Sequence[str], port: int) -> socket.socket:
+    """A connection with the first of the addresses that answers.
+
+    Raises:
+        OSError: none does.
+    """
+    for host in hosts[:-1]:
+        with contextlib.suppress(OSError):
+            return socket.create_connection((host, port), PATIENCE)
+    return socket.create_connection((hosts[-1], port), 10)
+
+
 def end(status: int) -> None:
     """Ends the process at once, whatever its threads are doing."""
     flusher = threading.Thread(target=_flush, daemon=True)  # another thread may hold their locks
@@ -499,25 +521,59 @@ def start(comm: Any) -> None:
     """
     if comm.size == 1 or watcher.peer is not None:
         return
-    several = len(set(comm.allgather(socket.gethostname()))) > 1
+    several = len(set(comm.allgather((socket.gethostname(), _machine())))) > 1
     address = os.environ.get(ADDRESS)
     if address is None and comm.rank == 0:
-        watcher.hub = Hub(comm.size, _own_address() if several else "127.0.0.1", lambda: end(1))
+        hosts = own_addresses() if several else ["127.0.0.1"]
+        watcher.hub = Hub(comm.size, hosts, lambda: end(1))
         address = watcher.hub.address
     address = comm.bcast(address)
-    problem = None
-    watcher.comm = comm
+    watcher.comm, problem = comm, None
     try:
         watcher.connect(address, comm.rank)
     except OSError as error:
         problem = f"rank {comm.rank} cannot reach {address.rpartition(':')[0]}: {error}"
     problems = [p for p in comm.allgather(problem) if p]
-    if problems and comm.rank == 0:
-        os.write(2, f"tinytensor.distributed: no monitor: {problems[0]}. If a rank fails, the "
-                    "others may wait for ever\n".encode())
+    if problems:
+        watcher.disconnect()
+        if comm.rank == 0:
+            os.write(2, f"tinytensor.distributed: no monitor: {problems[0]}. If a rank fails, the "
+                        "others may wait for ever\n".encode())
 
 
-def _own_address() -> str:
-    """The address of this machine at which others reach it; MASTER_ADDR if that is its own."""
-    name = os.environ.get("MASTER_ADDR") or socket.gethostname()
-    return socket.gethostbyname(name)
+def _machine() -> str:
+    """What tells machines, and containers, with the same name apart."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read() + os.readlink("/proc/self/ns/net")
+    except OSError:
+        return ""
+
+
+def own_addresses() -> list[str]:
+    """Addresses at which other machines may reach this one: MASTER_ADDR, if it is set, first."""
+    found = [os.environ.get("MASTER_ADDR", "")]
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing: asks for the address of the route
+        found.append(probe.getsockname()[0])
+    with contextlib.suppress(OSError):
+        found += socket.gethostbyname_ex(socket.gethostname())[2]
+    with contextlib.suppress(OSError):
+        found += [address for _, name in socket.if_nameindex()
+                  if (address := _of_interface(name)) is not None]
+    usable = [address for address in dict.fromkeys(found)
+              if address not in ("", "localhost") and not address.startswith("127.")]
+    return usable or ["127.0.0.1"]
+
+
+def _of_interface(name: str) -> str | None:
+    """The IPv4 address of a network interface, on Linux."""
+    import fcntl
+    import struct
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            answer = fcntl.ioctl(probe.fileno(), 0x8915, struct.pack("256s", name.encode()[:15]))
+        except OSError:  # SIOCGIFADDR: it has none
+            return None
+    return socket.inet_ntoa(answer[20:24])
