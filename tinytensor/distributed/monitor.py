@@ -2,8 +2,10 @@
 
 MPI itself does not notice that a rank raised, left early, hangs, or takes part in another
 collective: the others wait for ever. So each rank has a Watcher, whose threads have a TCP
-connection to one Hub, which runs in rank 0 or in the program that started the ranks (`run.py`).
-Nothing is sent while all goes well. A Watcher tells the Hub
+connection to one Hub. It runs in the program that started the ranks (`run.py`), or in a process of
+its own that rank 0 starts: this file, as a program. It survives whatever happens to a rank, so this
+module imports the standard library only. Nothing is sent while all goes well. A Watcher tells the
+Hub
 
     waiting   that its rank has been in one collective for a while, and which came before
     raised    that its rank ends with an exception, and the traceback
@@ -24,7 +26,9 @@ import json
 import os
 import secrets
 import selectors
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -34,6 +38,7 @@ from typing import Any, NamedTuple
 
 TICK = 0.25  # seconds between two looks at what a rank is doing
 PATIENCE = 3.0  # seconds for an answer, and for the end of a program
+LONELY = 120.0  # seconds without any rank after which a Hub ends
 HISTORY = 64  # collectives that a rank remembers
 ADDRESS = "TINYTENSOR_HUB"  # the environment variable with the address of a Hub outside
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -144,12 +149,16 @@ class Hub:
         self.names: dict[int, str] = {}  # "rank 1 (host, process 123)"
         self.waiting: dict[int, Waiting] = {}
         self.left: dict[int, dict[str, int]] = {}  # with how many collectives each has begun
+        self.closed: set[int] = set()
+        self.places: dict[int, tuple[str, int]] = {}  # host and process
+        self.begun = time.monotonic()
         self.done = threading.Event()  # all have left, or the first cause is printed
         self.succeeded = False
         self.asked: list[int] = []
-        self.answers: dict[int, str | None] | None = None  # to the question that is asked
-        self.question: tuple[float, Callable[[dict[int, str | None]], None]] | None = None
-        threading.Thread(target=self._serve, name="hub of the ranks", daemon=True).start()
+        self.answers: dict[int, dict[str, Any]] = {}  # to the question that is asked
+        self.question: tuple[float, Callable[[], None]] | None = None
+        self.thread = threading.Thread(target=self._serve, name="hub of the ranks", daemon=True)
+        self.thread.start()
 
     def _serve(self) -> None:
         try:
@@ -163,9 +172,24 @@ class Hub:
         except Exception:  # a fault of the monitor must not end in a program that hangs
             self.fail(f"the monitor of the ranks failed:\n{traceback.format_exc()}")
         finally:
+            self._finish()
             for key in list(self.selector.get_map().values()):
                 key.fileobj.close()  # type: ignore[union-attr]
             self.selector.close()
+
+    def _finish(self) -> None:
+        """Waits for the ranks to end, after a failure, and kills those on this machine that do
+        not: a rank may be stopped."""
+        until = time.monotonic() + PATIENCE
+        while not self.succeeded and len(self.closed) < len(self.peers) \
+                and time.monotonic() < until:
+            for key, _ in self.selector.select(TICK):
+                if key.fileobj is not self.listener and self.peers[key.data].receive() is None:
+                    self._close(key.data)
+        for rank, (host, process) in self.places.items():
+            if not self.succeeded and rank not in self.closed and host == socket.gethostname():
+                with contextlib.suppress(OSError):
+                    os.kill(process, signal.SIGKILL)
 
     def _accept(self) -> None:
         connection, _ = self.listener.accept()
@@ -181,6 +205,7 @@ class Hub:
             return
         connection.settimeout(None)
         self.peers[rank] = peer
+        self.places[rank] = hello["host"], int(hello["pid"])
         self.names[rank] = f"rank {rank} of {self.size} ({hello['host']}, process {hello['pid']})"
         self.selector.register(connection, selectors.EVENT_READ, rank)
         peer.send(welcome=True)
@@ -193,17 +218,17 @@ class Hub:
             elif "raised" in message:
                 self.fail(f"{self.names[rank]} raised\n{message['raised'].rstrip()}")
             elif "answer" in message:
-                if self.answers is not None:
-                    self.answers[rank] = message["answer"]
+                self.answers[rank] = message
             elif "left" in message:
                 self.left[rank] = message["counts"]
                 self.waiting.pop(rank, None)
         if messages is None:
-            self.selector.unregister(self.peers[rank].connection)
-            if rank not in self.left:
-                self.fail(f"{self.names[rank]} ended without a word: it was killed (the kernel "
-                          "does that when memory runs out), crashed in native code, or called "
-                          "os._exit")
+            self._close(rank)
+
+    def _close(self, rank: int) -> None:
+        self.selector.unregister(self.peers[rank].connection)
+        self.peers[rank].connection.close()
+        self.closed.add(rank)
 
     def _note_waiting(self, rank: int, message: dict[str, Any]) -> None:
         if message["waiting"] is None:
@@ -220,11 +245,18 @@ class Hub:
     def _decide(self) -> None:
         if self.question is not None:
             until, decide = self.question
-            if time.monotonic() > until or len(self.answers or ()) == len(self.asked):
-                self.question, answers = None, self.answers or {}
-                self.answers = None
-                decide(answers)
+            if time.monotonic() > until or self.answers.keys() >= set(self.asked):
+                self.question = None
+                decide()
             return
+        dead = sorted(self.closed.difference(self.left))
+        if dead:  # the launcher may have killed others in the same moment
+            self.fail(f"{' and '.join(self.names[r] for r in dead)} ended without a word: killed "
+                      "(the kernel does that when memory runs out), crashed in native code, or "
+                      "ended by os._exit")
+            return
+        if not self.peers and time.monotonic() > self.begun + LONELY:
+            self.done.set()
         if len(self.left) == self.size:
             for peer in self.peers.values():
                 peer.send(all_left=True)
@@ -241,8 +273,7 @@ class Hub:
                 self.fail(f"{self._waits(rank)}{differing}.\nAll ranks must call the same "
                           "collectives in the same order, with the same shapes and dtypes")
             elif time.monotonic() - call.since > call.timeout:
-                late = [r for r in call.members if r not in self.waiting]
-                self._ask(late, functools.partial(self._give_up, rank, late))
+                self._ask(sorted({rank, *call.members}), functools.partial(self._give_up, rank))
             else:
                 continue
             return
@@ -269,19 +300,23 @@ class Hub:
         return ",\nbut the ranks wait for each other:\n" + "\n".join(
             self._waits(r) for r in dict.fromkeys(circle[1:]))
 
-    def _give_up(self, rank: int, late: list[int], answers: dict[int, str | None]) -> None:
-        if rank not in self.waiting:  # it has gone on meanwhile
+    def _give_up(self, rank: int) -> None:
+        """Reports a timeout, now that the ranks have told where they are."""
+        call = self.waiting.get(rank)
+        if call is None or rank not in self.answers:  # it has gone on, or is stopped itself
+            self.waiting.pop(rank, None)
             return
-        call = self.waiting[rank]
         text = (f"{self._waits(rank)}, for {time.monotonic() - call.since:.1f} seconds; the "
                 f"timeout is {call.timeout:g} seconds")
-        for r in late:
-            stack = answers.get(r)
-            text += f".\n{self.names[r]} has not come to it; " + (
-                f"it is at\n{stack}" if stack else
-                "it does not answer (it was stopped, or is in native code that holds the GIL)")
-        for r in sorted(set(call.members) - set(late) - {rank}):
-            text += f".\n{self._waits(r)}"
+        for r in sorted(set(call.members) - {rank}):
+            answer = self.answers.get(r)
+            if answer is None:
+                text += (f".\n{self.names[r]} does not answer: it was stopped, or is in native "
+                         "code that holds the GIL")
+            elif r in self.waiting:
+                text += f".\n{self._waits(r)}"
+            else:
+                text += f".\n{self.names[r]} has not come to it; it is at\n{answer['answer']}"
         self.fail(text)
 
     def _waits(self, rank: int) -> str:
@@ -289,9 +324,8 @@ class Hub:
         number = "" if call.number is None else f", number {call.number} of group {call.group}"
         return f"{self.names[rank]} waits in {call.what}{number}, at {call.place}"
 
-    def _ask(self, ranks: list[int],
-             decide: Callable[[dict[int, str | None]], None]) -> None:
-        """Asks ranks where they are, and calls `decide` with the answers."""
+    def _ask(self, ranks: list[int], decide: Callable[[], None]) -> None:
+        """Asks ranks where they are, and calls `decide` when `answers` has what they say."""
         self.answers, self.asked = {}, ranks
         self.question = time.monotonic() + PATIENCE, decide
         for rank in ranks:
@@ -332,7 +366,7 @@ class Watcher:
         self.counts: dict[str, int] = {}
         self.peer: _Peer | None = None
         self.main = threading.main_thread().ident
-        self.hub: Hub | None = None
+        self.hub: subprocess.Popen[bytes] | None = None
         self.comm: Any = None
         self.gone = threading.Event()  # every rank has left
         self.pid = os.getpid()
@@ -362,7 +396,8 @@ class Watcher:
     def disconnect(self) -> None:
         """Watches no more: some rank could not connect."""
         if self.hub is not None:
-            self.hub.done.set()
+            self.hub.kill()
+            self.hub.wait()
         self.gone.set()
         if self.peer is not None:
             peer, self.peer = self.peer, None
@@ -401,8 +436,7 @@ class Watcher:
             messages = peer.receive()
             for message in messages or ():
                 if "end" in message:
-                    if self.hub is None:  # otherwise the hub ends this process, when all know
-                        end(message["end"])
+                    end(message["end"])
                 elif "all_left" in message:
                     self.gone.set()
                     return
@@ -410,10 +444,8 @@ class Watcher:
                     peer.send(answer=self._stack())
             if messages is None:
                 if not self.gone.is_set() and os.getpid() == self.pid:
-                    # The process with the Hub has gone. A hub in the launcher outlives the ranks.
-                    os.write(2, b"tinytensor.distributed: the connection to the monitor of the "
-                                b"ranks, in rank 0 or the launcher, has closed: that process was "
-                                b"killed or crashed. This rank ends.\n")
+                    os.write(2, b"tinytensor.distributed: the monitor of the ranks was killed, or "
+                                b"cannot be reached any more. This rank ends.\n")
                     end(1)
                 return
 
@@ -467,9 +499,9 @@ class Watcher:
             while not self.gone.wait(0.002):
                 request.Test()
             request.Wait()
-            if self.hub is not None:
-                self.hub.done.wait()  # until all others know
             self.peer = None
+            if self.hub is not None:
+                self.hub.wait()
 
     def _forked(self) -> None:
         """In a child: the connection is the parent's."""
@@ -477,11 +509,6 @@ class Watcher:
             with contextlib.suppress(OSError):
                 self.peer.connection.close()
             self.peer = None
-        if self.hub is not None:
-            with contextlib.suppress(OSError):
-                self.hub.listener.close()
-                for peer in self.hub.peers.values():
-                    peer.connection.close()
         self.gone.set()
 
 
@@ -525,8 +552,7 @@ def start(comm: Any) -> None:
     address = os.environ.get(ADDRESS)
     if address is None and comm.rank == 0:
         hosts = own_addresses() if several else ["127.0.0.1"]
-        watcher.hub = Hub(comm.size, hosts, lambda: end(1))
-        address = watcher.hub.address
+        watcher.hub, address = _start_hub(comm.size, hosts)
     address = comm.bcast(address)
     watcher.comm, problem = comm, None
     try:
@@ -539,6 +565,23 @@ def start(comm: Any) -> None:
         if comm.rank == 0:
             os.write(2, f"tinytensor.distributed: no monitor: {problems[0]}. If a rank fails, the "
                         "others may wait for ever\n".encode())
+
+
+def _start_hub(size: int, hosts: Sequence[str]) -> tuple[subprocess.Popen[bytes], str]:
+    """Starts this file as a program: the process, and its address."""
+    process = subprocess.Popen([sys.executable, "-I", "-S", __file__, str(size), ",".join(hosts)],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               start_new_session=True)
+    assert process.stdout is not None
+    with process.stdout:
+        return process, process.stdout.readline().decode().strip()
+
+
+def main() -> None:
+    """The Hub as a process: prints its address, and ends when all ranks have."""
+    hub = Hub(int(sys.argv[1]), sys.argv[2].split(","), lambda: None)
+    print(hub.address, flush=True)
+    hub.thread.join()
 
 
 def _machine() -> str:
@@ -577,3 +620,7 @@ def _of_interface(name: str) -> str | None:
         except OSError:  # SIOCGIFADDR: it has none
             return None
     return socket.inet_ntoa(answer[20:24])
+
+
+if __name__ == "__main__":
+    main()
