@@ -1,40 +1,57 @@
 """A substitute for CuPy built on NumPy: code that would fail on a GPU fails here, on any machine.
 
-It does not emulate a GPU. It refuses what CuPy refuses. Like CuPy's arrays, its arrays
+It does not emulate a GPU. It refuses what CuPy refuses, and computes what CuPy computes where that
+is something else than NumPy's result. Like CuPy's arrays, its arrays
 
 * are not NumPy arrays: `numpy.asarray(x)` raises, and `x.get()` converts;
 * refuse NumPy arrays and lists as operands and arguments (scalars are accepted);
 * are 0-d where NumPy returns scalars, and wrap indices that are out of range;
 * have no flag `writeable`, no `reduceat` except that of `add`, no `initial=` and `where=` in
-  reductions, and none of the functions in MISSING;
-* may be used only while their device is the current one.
+  reductions, none of the functions in MISSING, and `add.at` and its like for some dtypes only;
+* round quotients of floats before they round down (5 // 0.1 is 50), shift modulo the number of
+  bits, and have any NaN for the largest element.
 
-It is stricter in one respect: NumPy's functions raise on these arrays. They accept CuPy's.
+It is stricter in three respects. NumPy's functions raise on these arrays, while they accept CuPy's.
+Functions that CuPy passes on to a NumPy array (`sum`, `reshape`) refuse it. Arrays may be used only
+while their device is the current one; CuPy reaches into another GPU where the machine allows it.
+
+`tests/test_strict_cupy.py` asks both the same.
 """
 
 from __future__ import annotations
 
 import contextlib
+import sys
+import time
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
+import cuda_on_cpu
 import numpy
 
 # Functions of NumPy that CuPy 14 does not have.
 MISSING = set("""asmatrix block bmat busday_count busday_offset datetime_as_string datetime_data
     einsum_path errstate frompyfunc fromregex geomspace getbufsize geterr geterrcall
     histogram_bin_edges insert is_busday isnat matvec nanpercentile nanquantile nested_iters polyder
-    polydiv polyint setbufsize seterr seterrcall spacing unstack vecdot vecmat""".split())
+    polydiv polyint setbufsize seterr seterrcall spacing unstack vecdot vecmat
+    busdaycalendar bytes_ character clongdouble complex256 datetime64 flexible float128 get_include
+    info longdouble matrix memmap ndenumerate nditer object_ recarray record show_runtime str_ test
+    timedelta64 void""".split())
 LINALG = ("matrix_power cross matmul matrix_transpose cholesky qr svd eigh eig eigvalsh eigvals "
           "norm cond det matrix_rank slogdet solve tensorsolve lstsq inv pinv tensorinv").split()
 METHODS = """all any argmax argmin argpartition argsort astype choose clip compress conj copy
     cumprod cumsum diagonal dot flatten max mean min nonzero partition prod ptp ravel repeat reshape
-    round searchsorted sort squeeze std sum swapaxes take trace transpose var view""".split()
+    round searchsorted sort squeeze std sum swapaxes take trace transpose var""".split()
 CREATION = set("""array asarray asanyarray ascontiguousarray zeros ones empty full arange linspace
     logspace eye identity tri indices meshgrid diag_indices finfo iinfo dtype result_type can_cast
-    promote_types issubdtype isscalar shape ndim size frombuffer""".split())
-SCATTERS = ("add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor")
+    promote_types issubdtype isscalar shape ndim size frombuffer triu_indices
+    tril_indices""".split())
+WIDE_INTEGERS = ("int32", "int64", "uint32", "uint64")
+SCATTERS = {  # the functions with `at`, and the dtypes it is for
+    "add": (*WIDE_INTEGERS, "float16", "float32", "float64"), "subtract": ("int32", "uint32"),
+    **dict.fromkeys(("maximum", "minimum"), (*WIDE_INTEGERS, "float32", "float64")),
+    **dict.fromkeys(("bitwise_and", "bitwise_or", "bitwise_xor"), WIDE_INTEGERS)}
 REDUCTIONS = set("sum prod max min amax amin mean any all std var nansum argmax argmin".split())
 SCALARS = bool | int | float | complex | numpy.generic
 
@@ -61,23 +78,114 @@ class Device:
         Device.current = self.id
 
 
+    def synchronize(self) -> None:
+        pass
+
+    @property
+    def compute_capability(self) -> str:
+        return "90"
+
+    @property
+    def mem_info(self) -> tuple[int, int]:
+        return 79 << 30, 80 << 30
+
+    @property
+    def attributes(self) -> dict[str, int]:
+        return {"MultiProcessorCount": 132, "WarpSize": 32}
+
+
 class Stream:
+    """A queue of work, which is done at once here."""
+
     null: Stream
+    current: Stream
+    outer: ClassVar[list[Stream]] = []
+
+    def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False,
+                 priority: int | None = None):
+        self.ptr = 0 if null else id(self)
+        self.device_id = -1 if null else Device.current
+        self.priority = priority or 0
+
+    def __enter__(self) -> Stream:
+        Stream.outer.append(Stream.current)
+        return self.use()
+
+    def __exit__(self, *exception: object) -> None:
+        Stream.current = Stream.outer.pop()
+
+    def use(self) -> Stream:
+        Stream.current = self
+        return self
+
+    done = True
+
+    def synchronize(self) -> None:
+        pass
+
+    def wait_event(self, event: Event) -> None:
+        pass
+
+    def record(self, event: Event | None = None) -> Event:
+        event = event or Event()
+        event.record(self)
+        return event
+
+    def is_capturing(self) -> bool:
+        return False
+
+
+class Event:
+    """A point in a stream."""
+
+    def __init__(self, block: bool = False, disable_timing: bool = False,
+                 interprocess: bool = False):
+        self.time: float | None = None
+
+    done = True
+
+    def record(self, stream: Stream | None = None) -> None:
+        self.time = time.perf_counter()
 
     def synchronize(self) -> None:
         pass
 
 
-Stream.null = Stream()
+def get_elapsed_time(start: Event, end: Event) -> float:
+    if start.time is None or end.time is None:
+        raise RuntimeError("cudaErrorInvalidResourceHandle: invalid resource handle")
+    return (end.time - start.time) * 1000
+
+
+class OutOfMemoryError(MemoryError):
+    pass
+
+
+def alloc_pinned_memory(size: int) -> Any:
+    """Memory of the host, here like any other."""
+    return numpy.empty(max(size, 1), numpy.uint8).data
+
+
+Stream.null = Stream.current = Stream(null=True)
 cuda = SimpleNamespace(
-    Device=Device, Stream=Stream, get_current_stream=lambda: Stream.null,
-    runtime=SimpleNamespace(getDeviceCount=lambda: 2,
-                            getDeviceProperties=lambda i: {"name": b"strict stand-in"}))
+    Device=Device, Stream=Stream, Event=Event, get_elapsed_time=get_elapsed_time,
+    get_current_stream=lambda: Stream.current, alloc_pinned_memory=alloc_pinned_memory,
+    memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+    MemoryHook=contextlib.nullcontext,
+    runtime=SimpleNamespace(
+        deviceCanAccessPeer=lambda a, b: 1, getDeviceCount=lambda: 2,
+        runtimeGetVersion=lambda: 12090,
+        driverGetVersion=lambda: 12090,
+        getDeviceProperties=lambda i: {
+            "name": b"strict stand-in", "totalGlobalMem": 80 << 30, "major": 9, "minor": 0,
+            "multiProcessorCount": 132, "warpSize": 32, "maxThreadsPerMultiProcessor": 2048,
+            "regsPerMultiprocessor": 65536, "l2CacheSize": 50 << 20,
+            "sharedMemPerBlock": 48 << 10, "integrated": 0, "isMultiGpuBoard": 0}))
 
 
 def get_default_memory_pool() -> Any:
-    return SimpleNamespace(used_bytes=lambda: 0, total_bytes=lambda: 0,
-                           free_all_blocks=lambda: None)
+    return SimpleNamespace(used_bytes=lambda: 0, total_bytes=lambda: 0, n_free_blocks=lambda: 0,
+                           free_all_blocks=lambda: None, get_limit=lambda: 0)
 
 
 # ---------------------------------------------------------------- conversion
@@ -137,6 +245,8 @@ def flat(args: Any) -> Iterator[Any]:
 
 def wrapped(function: Any, name: str) -> Any:
     """A function of NumPy, changed to take and return arrays of this module."""
+    function = OTHERWISE.get(name, function)
+
     def call(*args: Any, **kwargs: Any) -> Any:
         given = [*flat((*args, *kwargs.values()))]
         if name not in CREATION and not any(isinstance(x, ndarray) for x in given):
@@ -148,7 +258,11 @@ def wrapped(function: Any, name: str) -> Any:
             raise TypeError(f"{name}() got an unexpected keyword argument")
         if name in ("sort", "argsort") and kwargs.get("kind") not in (None, "stable"):
             raise ValueError(f"{name}: kind must be None or 'stable'")
-        return strict(function(*raw(args), **{k: raw(v) for k, v in kwargs.items()}), *given)
+        if name in ("allclose", "array_equal"):
+            return strict(numpy.asarray(function(*raw(args), **kwargs)))
+        with numpy.errstate(all="ignore"):
+            result = function(*raw(args), **{k: raw(v) for k, v in kwargs.items()})
+        return strict(result, *given)
 
     call.__name__ = name
     return call
@@ -165,14 +279,30 @@ class ufunc:  # noqa: N801 - CuPy's name
         for x in args:
             if not isinstance(x, ndarray | SCALARS):
                 raise TypeError(f"{self.__name__}: Unsupported type {type(x)}")
-        outs = out if isinstance(out, tuple) or out is None else (out,)
-        result = self.of(*raw(args), out=None if outs is None else raw(outs), dtype=dtype,
-                         casting=casting)
-        return strict(result, *args, *(outs or ()))
+        for x in args:
+            if isinstance(x, int) and not -2**63 <= x < 2**64:
+                raise OverflowError("Python int too large to convert to C long")
+        outs = () if out is None else out if isinstance(out, tuple) else (out,)
+        compute = OTHERWISE.get(self.__name__, self.of)
+        options = {} if compute is not self.of else {"dtype": dtype, "casting": casting}
+        if outs:
+            options["out"] = raw(outs)
+        try:
+            with numpy.errstate(all="ignore"):  # a GPU gives no warnings
+                result = compute(*raw(args), **options)
+        except numpy._core._exceptions.UFuncTypeError as error:
+            raise TypeError(str(error)) from None
+        return strict(result, *args, *outs)
+
+    def outer(self, a: Any, b: Any) -> Any:
+        return strict(self.of.outer(raw(a), raw(b)))
 
     def at(self, a: Any, indices: Any, b: Any = None) -> None:
         if self.__name__ not in SCATTERS:
             raise NotImplementedError(f"`cupy_{self.__name__}.at` is not supported yet")
+        if a.dtype.name not in SCATTERS[self.__name__]:
+            raise TypeError(f"cupy.{self.__name__}.at only supports "
+                            f"{', '.join(SCATTERS[self.__name__])} as data type")
         if isinstance(b, numpy.ndarray | list):
             raise TypeError(f"Unsupported type {type(b)}")
         self.of.at(raw(a), key_of(a, indices), raw(b))
@@ -193,13 +323,103 @@ class ufunc:  # noqa: N801 - CuPy's name
             raise NotImplementedError(f"`cupy_{self.__name__}.accumulate` is not supported yet")
         return strict(self.of.accumulate(raw(array), axis))
 
-    def reduce(self, array: Any, axis: Any = 0, keepdims: bool = False) -> Any:
+    def reduce(self, array: Any, axis: Any = 0, dtype: Any = None, out: Any = None,
+               keepdims: bool = False) -> Any:
         if self.__name__ not in ("add", "multiply"):
             raise NotImplementedError(f"`cupy_{self.__name__}.reduce` is not supported yet")
-        return strict(self.of.reduce(raw(array), axis, keepdims=keepdims))
+        return strict(self.of.reduce(raw(array), axis, dtype, raw(out), keepdims), out)
 
     def __repr__(self) -> str:
         return f"<ufunc 'cupy_{self.__name__}'>"
+
+
+# ---------------------------------------------------------------- other results than NumPy's
+
+
+def floor_divide(a: Any, b: Any, **out: Any) -> Any:
+    """The rounded quotient, rounded down."""
+    if numpy.result_type(a, b).kind != "f":
+        return numpy.floor_divide(a, b, **out)
+    return numpy.floor(numpy.true_divide(a, b), **out)
+
+
+def remainder(a: Any, b: Any, **out: Any) -> Any:
+    if numpy.result_type(a, b).kind != "f":
+        return numpy.remainder(a, b, **out)
+    return numpy.subtract(a, numpy.floor(numpy.true_divide(a, b)) * b, **out)
+
+
+def shifted(shift: Any) -> Any:
+    """Shifts modulo the number of bits, which is at least 32."""
+    def function(a: Any, b: Any, **out: Any) -> Any:
+        dtype = numpy.result_type(a, b)
+        bits = max(8 * dtype.itemsize, 32)
+        wide = shift(numpy.asarray(a, numpy.int64 if bits == 64 else numpy.int32),
+                     numpy.asarray(b, numpy.int64) % bits)
+        return numpy.positive(wide.astype(dtype), **out)
+
+    return function
+
+
+def power(a: Any, b: Any, **out: Any) -> Any:
+    """Integers to a negative power: 1 and -1 have an inverse, the others become 0."""
+    dtype = numpy.result_type(a, b)
+    if dtype.kind != "i" or not numpy.any(numpy.asarray(b) < 0):
+        return numpy.power(a, b, **out)
+    with numpy.errstate(divide="ignore"):
+        return numpy.positive(numpy.trunc(numpy.float_power(a, b)).astype(dtype), **out)
+
+
+def last_nan(function: Any) -> Any:
+    """argmax or argmin, with the last of several NaNs. CuPy may give any of them."""
+    def call(x: Any, axis: int | None = None, out: Any = None, keepdims: bool = False) -> Any:
+        x = x.reshape(-1) if axis is None else x
+        axis = 0 if axis is None else axis
+        nan = numpy.isnan(x) if x.dtype.kind == "f" else numpy.zeros_like(x, bool)
+        last = x.shape[axis] - 1 - numpy.argmax(numpy.flip(nan, axis), axis=axis)
+        found = numpy.where(nan.any(axis=axis), last, function(x, axis=axis))
+        return numpy.expand_dims(found, axis) if keepdims else found
+
+    return call
+
+
+def take(a: Any, indices: Any, axis: int | None = None, out: Any = None) -> Any:
+    """Positions out of range wrap around."""
+    return numpy.take(a, indices, axis, out, mode="wrap")
+
+
+def where(condition: Any, *others: Any) -> Any:
+    if not isinstance(condition, numpy.ndarray):
+        raise AttributeError(f"{type(condition).__name__!r} object has no attribute 'astype'")
+    return numpy.where(condition, *others)
+
+
+def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None) -> Any:
+    for limit in (a_min, a_max):
+        if a.dtype.kind in "iu" and isinstance(limit, int):
+            a.dtype.type(limit)  # an OverflowError
+    return numpy.clip(a, a_min, a_max, out=out)
+
+
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    return numpy.choose(a, choices.shape and choices, out, mode)
+
+
+def solve(a: Any, b: Any) -> Any:
+    if a.ndim > 2 and b.ndim == a.ndim - 1:
+        raise ValueError("a must have (..., M, M) shape and b must have (..., M, K) for "
+                         "multidimensional b")
+    if not b.size and a.size:
+        raise ZeroDivisionError("division by zero")
+    return numpy.linalg.solve(a, b)
+
+
+OTHERWISE: dict[str, Any] = {
+    "floor_divide": floor_divide, "remainder": remainder, "mod": remainder, "power": power,
+    "pow": power, "argmax": last_nan(numpy.argmax), "argmin": last_nan(numpy.argmin), "take": take,
+    "where": where, "clip": clip, "choose": choose,
+    **dict.fromkeys(("left_shift", "bitwise_left_shift"), shifted(numpy.left_shift)),
+    **dict.fromkeys(("right_shift", "bitwise_right_shift"), shifted(numpy.right_shift))}
 
 
 # ---------------------------------------------------------------- the array
@@ -248,6 +468,21 @@ def operator(name: str, of: numpy.ufunc) -> tuple[Any, Any, Any]:
     return forth, back, in_place
 
 
+class Flags:
+    """How an array lies in memory. There is no flag `writeable`."""
+
+    def __init__(self, array: ndarray):
+        self.c_contiguous = array._memory.flags.c_contiguous
+        self.f_contiguous = array._memory.flags.f_contiguous
+        self.owndata = array.base is None
+
+    fnc = property(lambda self: self.f_contiguous and not self.c_contiguous)
+    forc = property(lambda self: self.f_contiguous or self.c_contiguous)
+
+    def __getitem__(self, name: str) -> bool:
+        return getattr(self, name.lower())
+
+
 class ndarray:  # noqa: N801 - CuPy's name
     """An array in the memory of a device."""
 
@@ -269,8 +504,12 @@ class ndarray:  # noqa: N801 - CuPy's name
     def __array_function__(self, function: Any, *rest: Any) -> Any:
         raise TypeError(f"numpy.{function.__name__} on an array of a GPU")
 
-    def get(self) -> numpy.ndarray[Any, Any]:
-        return self._memory.copy()
+    def get(self, stream: Any = None, order: str = "C", out: Any = None,
+            blocking: bool = True) -> numpy.ndarray[Any, Any]:
+        if out is None:
+            return self._memory.copy()
+        out[...] = self._memory
+        return out
 
     shape = property(lambda self: self._memory.shape)
     ndim = property(lambda self: self._memory.ndim)
@@ -283,9 +522,7 @@ class ndarray:  # noqa: N801 - CuPy's name
     mT = property(lambda self: strict(self._memory.mT, self))  # noqa: N815
     real = property(lambda self: strict(self._memory.real, self))
     imag = property(lambda self: strict(self._memory.imag, self))
-    flags = property(lambda self: SimpleNamespace(
-        c_contiguous=self._memory.flags.c_contiguous, f_contiguous=self._memory.flags.f_contiguous,
-        owndata=self.base is None))
+    flags = property(lambda self: Flags(self))
     data = property(lambda self: SimpleNamespace(ptr=self._memory.ctypes.data,
                                                  device_id=self.device.id))
     __cuda_array_interface__ = property(lambda self: {"shape": self.shape, "version": 3})
@@ -307,7 +544,11 @@ class ndarray:  # noqa: N801 - CuPy's name
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, numpy.ndarray | list) and numpy.ndim(value):
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
-        raw(self)[key_of(self, key)] = raw(value)
+        memory = raw(self)
+        if not memory.flags.writeable:  # broadcast: CuPy writes to it
+            memory = memory.view()
+            memory.flags.writeable = True
+        memory[key_of(self, key)] = raw(value)
 
     def __len__(self) -> int:
         return len(self._memory)
@@ -327,7 +568,7 @@ class ndarray:  # noqa: N801 - CuPy's name
         return float(self._memory)
 
     def __index__(self) -> int:
-        raise TypeError("only NumPy's arrays can be an index")
+        raise TypeError("'ndarray' object cannot be interpreted as an integer")
 
     def __neg__(self) -> Any:
         return ufunc(numpy.negative)(self)
@@ -341,8 +582,37 @@ class ndarray:  # noqa: N801 - CuPy's name
     def __invert__(self) -> Any:
         return ufunc(numpy.invert)(self)
 
+    def view(self, dtype: Any = None) -> ndarray:
+        memory = raw(self)
+        made = strict(memory.view() if dtype is None else memory.view(dtype), self)
+        if made is self:
+            made = strict(memory[...])
+            made.base = self if self.base is None else self.base
+        return made
+
+    def _set_shape_and_strides(self, shape: Any, strides: Any, c: bool, f: bool) -> None:
+        self._memory = numpy.lib.stride_tricks.as_strided(self._memory, shape, strides)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __str__(self) -> str:
+        return str(self._memory)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._memory.item() if not self.ndim else self._memory, spec)
+
     def __repr__(self) -> str:
         return repr(self._memory)
+
+    def set(self, array: numpy.ndarray[Any, Any], stream: Any = None) -> None:
+        if not isinstance(array, numpy.ndarray) or array.dtype != self.dtype \
+                or array.shape != self.shape:
+            raise TypeError("Only numpy.ndarray of the same dtype and shape can be set")
+        self._memory[...] = array
+
+    def tobytes(self) -> bytes:
+        return self._memory.tobytes()
 
 
 for _name, _of in dict(
@@ -351,7 +621,8 @@ for _name, _of in dict(
         rshift=numpy.right_shift, xor=numpy.bitwise_xor, matmul=numpy.matmul,
         **{"and": numpy.bitwise_and, "or": numpy.bitwise_or}).items():
     for _form, _function in zip(("", "r", "i"), operator(_name, _of), strict=True):
-        setattr(ndarray, f"__{_form}{_name}__", _function)
+        if (_form, _name) != ("i", "matmul"):
+            setattr(ndarray, f"__{_form}{_name}__", _function)
 for _name, _of in dict(lt=numpy.less, le=numpy.less_equal, eq=numpy.equal, ne=numpy.not_equal,
                        gt=numpy.greater, ge=numpy.greater_equal).items():
     setattr(ndarray, f"__{_name}__", operator(_name, _of)[0])
@@ -371,6 +642,8 @@ def asarray(x: Any, dtype: Any = None) -> ndarray:
     """Converts to an array of this module. NumPy arrays are accepted."""
     if isinstance(x, ndarray) and dtype in (None, x.dtype):
         return x
+    if isinstance(x, list | tuple) and any(isinstance(item, ndarray) for item in x):
+        x = [asnumpy(item) for item in x]
     array = numpy.array(x._memory if isinstance(x, ndarray) else x, dtype=dtype)
     if array.dtype.kind not in "biufc":
         raise ValueError(f"Unsupported dtype {array.dtype}")
@@ -378,7 +651,7 @@ def asarray(x: Any, dtype: Any = None) -> ndarray:
 
 
 def array(x: Any, dtype: Any = None, copy: bool = True) -> ndarray:
-    return asarray(asnumpy(x), dtype)
+    return asarray(asnumpy(x) if copy else x, dtype)
 
 
 def as_strided(x: ndarray, shape: Any, strides: Any) -> ndarray:
@@ -386,16 +659,52 @@ def as_strided(x: ndarray, shape: Any, strides: Any) -> ndarray:
     return strict(numpy.lib.stride_tricks.as_strided(x._memory, shape, strides))
 
 
-def singular_gives_nan(function: Any) -> Any:
-    """Returns NaN for singular matrices, as CuPy does, instead of raising LinAlgError."""
+class ErrorState:
+    """`cupyx.errstate(linalg="raise")`: within, a failed factorisation raises."""
+
+    raises = False
+
+    @staticmethod
+    @contextlib.contextmanager
+    def errstate(linalg: str | None = None) -> Iterator[None]:
+        before, ErrorState.raises = ErrorState.raises, linalg == "raise"
+        try:
+            yield
+        finally:
+            ErrorState.raises = before
+
+
+def fails_silently(function: Any) -> Any:
+    """Returns numbers without meaning where LAPACK reports a failure, unless told to raise."""
     def call(a: Any, *rest: Any) -> Any:
         try:
             return function(a, *rest)
         except numpy.linalg.LinAlgError:
-            return strict(numpy.full(numpy.shape(raw(rest[0] if rest else a)), numpy.nan,
-                                     raw(a).dtype))
+            if ErrorState.raises or raw(a).shape[-1] != raw(a).shape[-2]:
+                raise
+            return strict(numpy.ones(numpy.shape(raw(rest[0] if rest else a)), raw(a).dtype))
 
     return call
+
+
+class Products:
+    """How float32 matrix products are computed, of which CuPy has a setting."""
+
+    COMPUTE_TYPE_DEFAULT, COMPUTE_TYPE_TF32 = 1, 7
+    types: ClassVar = {"float32": 1}
+
+    @staticmethod
+    def set_compute_type(dtype: str, compute_type: int) -> None:
+        Products.types[dtype] = compute_type
+
+    @staticmethod
+    def get_compute_type(dtype: str) -> int:
+        return Products.types[dtype]
+
+
+def _matmul(a: Any, b: Any, out: Any = None) -> Any:
+    """No ufunc, as in CuPy."""
+    return ufunc(numpy.matmul)(a, b, out=out)
 
 
 def module() -> ModuleType:
@@ -412,30 +721,39 @@ def module() -> ModuleType:
             names[name] = of  # dtypes, numbers, newaxis
         elif callable(of):
             names[name] = wrapped(of, name)
+    names["matmul"] = _matmul
     linalg = {name: wrapped(getattr(numpy.linalg, name), name) for name in LINALG}
+    linalg["solve"] = wrapped(solve, "solve")
     for name in ("inv", "solve", "cholesky"):
-        linalg[name] = singular_gives_nan(linalg[name])
-    tricks = numpy.lib.stride_tricks
-    names["lib"] = SimpleNamespace(stride_tricks=SimpleNamespace(
-        as_strided=wrapped(tricks.as_strided, "as_strided"),
-        sliding_window_view=wrapped(tricks.sliding_window_view, "sliding_window_view")))
+        linalg[name] = fails_silently(linalg[name])
     names["linalg"] = SimpleNamespace(LinAlgError=numpy.linalg.LinAlgError, **linalg)
-    names["lib"] = SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=as_strided))
+    windows = wrapped(numpy.lib.stride_tricks.sliding_window_view, "sliding_window_view")
+    names["lib"] = SimpleNamespace(stride_tricks=SimpleNamespace(
+        as_strided=as_strided, sliding_window_view=windows))
     names.update(__version__="14.2.0", ndarray=ndarray, ufunc=ufunc, asnumpy=asnumpy, array=array,
-                 asarray=asarray, cuda=cuda, get_default_memory_pool=get_default_memory_pool)
+                 asarray=asarray, cuda=cuda, get_default_memory_pool=get_default_memory_pool,
+                 _core=SimpleNamespace(_routines_linalg=Products), RawModule=cuda_on_cpu.RawModule)
     return made
 
 
 cupy = module()
+cupyx = ModuleType("strict_cupyx")
+cupyx.errstate = ErrorState.errstate  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager
 def installed(device_module: Any) -> Iterator[None]:
     """Within this context, device="cuda" uses this module."""
-    before = device_module._load_cupy, device_module._gpu_arrays
+    before = device_module._load_cupy, device_module._gpu_arrays, sys.modules.get("cupyx")
     device_module._load_cupy, device_module._gpu_arrays = lambda: (cupy, ""), (ndarray,)
+    sys.modules["cupyx"] = cupyx
+    device_module.gpu_module.cache_clear()
     try:
         yield
     finally:
-        device_module._load_cupy, device_module._gpu_arrays = before
+        device_module._load_cupy, device_module._gpu_arrays, real = before
+        del sys.modules["cupyx"]
+        if real is not None:
+            sys.modules["cupyx"] = real
+        device_module.gpu_module.cache_clear()
         Device.current = 0

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import tinytensor
 from benchmarks import report
+from benchmarks.gpu import measures, models
+from benchmarks.gpu import report as gpu_report
 from benchmarks.harness import Answers, Measured, compare_losses, first_losses, peers_of
 from benchmarks.peers import OURS, PYTORCH, REFERENCE, Row, environment
 from benchmarks.works import (
@@ -56,6 +59,44 @@ def test_programs_run_on_a_gpu(row, gpu):
     assert tinytensor.cuda.is_available()
     assert first_losses(row.peers[OURS]("cuda")) == pytest.approx(
         first_losses(row.peers[OURS]("cpu")), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", models.TINY)
+def test_rows_of_the_gpu_are_the_work_of_pytorch(name):
+    losses = {}
+    for module in (torch, tinytensor):
+        made = models.work(module, "cpu", name, False, **models.TINY[name])
+        losses[module] = [float(made.step(made.x, made.y).detach()) for _ in range(3)]
+    assert losses[tinytensor] == pytest.approx(losses[torch], rel=1e-3)
+    assert len(set(losses[tinytensor])) == 3
+
+
+def test_measures_of_the_gpu_without_one():
+    answer = measures.step("MLP", "tinytensor, CPU", 0.0, tiny=True)
+    assert answer["median"] >= answer["best"] > 0 and len(answer["losses"]) == 3
+    if not tinytensor.cuda.is_available():
+        assert measures.step("MLP", "tinytensor, captured", 0.0, tiny=True) == {
+            "problem": "tinytensor has no GPU here"}
+        assert measures.bandwidth(1.0) == {"problem": "tinytensor has no GPU here"}
+
+
+def test_table_of_the_gpu():
+    """Captured steps are three times as fast as PyTorch's; one way does other work."""
+    ways = {"tinytensor, CPU": (0.02, 1.0), "tinytensor": (0.002, 1.0),
+            "tinytensor, captured": (0.0005, 1.0), "PyTorch": (0.0015, 1.0),
+            "PyTorch, captured": (0.0006, 2.0)}
+    rows = {way: {"median": time, "losses": [loss]} for way, (time, loss) in ways.items()}
+    text = gpu_report.table({
+        "machine": {"card": "A card", "date": "today", "numpy": "2"}, "tiny": False,
+        "tests": {"summary": "1 failed", "failed": ["FAILED test_x"]},
+        "examples": {"02.py": {"seconds": 3.2, "problem": ""},
+                     "03.py": {"seconds": 9.0, "problem": "KeyError"}},
+        "steps": {"MLP": rows}, "bandwidth": {"bytes": 2**20, "rates": {"copy": 2e9, "GELU": 1e9}}})
+    assert "## A card, today" in text and "1 failed\n- FAILED test_x" in text
+    assert '`examples/02.py` on "cuda": trained in 3 s' in text and '"cuda": KeyError' in text
+    assert "| MLP | 20 ms | 2 ms | 500 µs | 1.5 ms | other work: losses [2.0] | 0.75 (1) | " \
+           "**3.00** (2) |" in text
+    assert "| GELU | 1 | 50% |" in text and "| copy | 2 | **100%** |" in text
 
 
 def test_training_changes_the_loss():

@@ -137,7 +137,7 @@ def test_a_number_that_was_changed_since_has_no_wrong_formula():
     product = a * b
     b.data = 4.0
     trace = learn.debug(product).trace
-    assert [trace["formulas"][k] for k in unpacked(trace["formula"])] == ["", "a"]
+    assert [trace["formulas"][k] for k in unpacked(trace["formula"])] == ["changed", "a"]
 
 
 # ---------------------------------------------------------------- the recording
@@ -162,6 +162,27 @@ def test_places_of_a_scalar_model():
     assert roles.count("input") == 4
 
 
+def test_values_have_the_names_of_variables():
+    def neuron(w, x, b):
+        total = w[0] * x[0] + w[1] * x[1] + b
+        return total.tanh()
+
+    def squared(error):
+        result = error ** 2
+        return result
+
+    weights, bias = [Value(0.5), Value(-1.0)], Value(0.3)
+    with learn.record():
+        first = neuron(weights, [Value(2.0), Value(1.0)], bias)
+        second = neuron(weights, [Value(3.0), Value(1.0)], first)
+        loss = squared(second - 0.8)
+    loss.label = "the loss"
+    names = list(learn.debug(loss).trace["names"].values())
+    assert sorted(names) == sorted([
+        "weights[0]", "weights[1]", "bias", "x[0]", "x[1]", "x[0]#2", "x[1]#2",
+        "total", "total#2", "b", "second", "error", "the loss"]), names
+
+
 def test_the_forward_is_in_the_order_of_the_program():
     with learn.record():
         a = Value(1.0) * 2.0
@@ -180,8 +201,9 @@ def test_recording_ends_with_its_block():
         raise ZeroDivisionError
     after = inside * 2.0
     assert sys.getprofile() is None and Value.__init__ is init
-    assert origin_of(inside) is not None
-    assert origin_of(before) is None and origin_of(after) is None
+    assert origin_of(inside).place is not None and origin_of(inside).variable == "inside"
+    assert origin_of(before).place is None and origin_of(before).variable == "before"
+    assert origin_of(after) is None
 
 
 def test_blocks_in_blocks_and_other_profilers():
@@ -351,6 +373,14 @@ def test_data_of_every_result_is_that_of_its_time():
     nodes = [trace["nodes"][i] for i in trace["forward"]]
     assert [(node["op"], array_of(trace["arrays"][node["data"]]).tolist()) for node in nodes] == [
         ("mul", [3.0, 6.0]), ("add", [4.0, 7.0]), ("mul", [8.0, 14.0]), ("sum", 22.0)]
+
+
+def test_a_graph_on_a_gpu(gpu):
+    with learn.record():
+        a = tt.tensor([[1.0, -2.0]], device="cuda", requires_grad=True)
+        loss = (a.exp() * a).sum()
+    trace = learn.debug(loss).trace
+    assert trace["exact"] and all(node["data"] >= 0 for node in trace["nodes"])
 
 
 def test_hooks_of_the_program_run_once():

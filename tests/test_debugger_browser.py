@@ -154,6 +154,18 @@ def test_the_numbers_of_a_step(show):
     assert str(local) in text(tab, "detail")
 
 
+def test_steps_of_a_rule_of_the_programs_own(show):
+    a = Value(3.0, label="a")
+    square = Value(a.data ** 2, (a,), "square")
+    square._backward = lambda: setattr(a, "grad", a.grad + 2 * a.data * square.grad)
+    tab = show(square * a)
+    tab.press("End")
+    assert "27" in text(tab, "rule") and "own _backward" in text(tab, "detail")
+    parts = [line.split("\t") for line in text(tab, "detail").splitlines() if "\t" in line]
+    assert [part[-1] for part in parts] == ["9", "18"]
+    assert "equals .grad to the bit" in text(tab, "exact")
+
+
 # ---------------------------------------------------------------- keys
 
 

@@ -33,6 +33,15 @@ def total(tensors, seed):
     return sum((t * tensor(w, dtype=t.dtype, device=t.device)).sum() for t, w in pairs)
 
 
+def signed(U, S, Vh, transposed):  # noqa: N803 - matrices have capitals
+    """Singular vectors with the first element positive. Their signs are arbitrary."""
+    Vh = Vh if transposed else Vh.mT  # noqa: N806
+    k = S.shape[-1]
+    sign, sign_of_rest = U[..., :1, :].sign(), Vh[..., :1].sign()
+    rows = tinytensor.cat([sign[..., :k].mT, sign_of_rest[..., k:, :]], -2)
+    return [U * sign.detach(), S, Vh * rows.detach()]
+
+
 def derivatives(entry, arguments, where):
     """The results of a call, its gradients without and with a graph, and second derivatives."""
     def make(array):
@@ -42,6 +51,8 @@ def derivatives(entry, arguments, where):
                         lambda x: device_module.to_device(x, device_module.resolve(where)))
     (args, kwargs), leaves = ours(arguments, make=make)
     results = outputs(entry.function(*args, **kwargs))
+    if entry.name == "svd":
+        results = signed(*results, entry.home == "linalg")
     for r in results:
         assert r.device.type == where, f"a result is on {r.device}"
     found = [*results]
@@ -152,9 +163,11 @@ def test_positions_that_do_not_exist_are_refused(gpu):
     x = tensor([1.0, 2.0, 3.0], device="cuda")
     for index in (tensor([0, 3], device="cuda"), tensor([-4]), [5]):
         with pytest.raises(IndexError, match="out of range"):
-            x[index]
+            x[index].tolist()
     with pytest.raises(IndexError):
-        tinytensor.nn.functional.embedding(tensor([7], device="cuda"), x.reshape(3, 1))
+        x[3]
+    with pytest.raises(IndexError):
+        tinytensor.nn.functional.embedding(tensor([7], device="cuda"), x.reshape(3, 1)).tolist()
 
 
 def test_crossing_over(gpu):
@@ -231,8 +244,10 @@ def test_without_cupy_the_error_says_what_to_install(monkeypatch):
         with pytest.raises(RuntimeError) as error:
             tinytensor.zeros(2, device="cuda")
         message = str(error.value)
-        assert message == ("device 'cuda' is not available: CuPy is not installed: pip install "
-                           "cupy-cuda12x or cupy-cuda13x, to match your CUDA version")
+        assert message == (
+            "device 'cuda' is not available: CuPy is not installed: pip install "
+            "'cupy-cuda12x[ctk]', or 'cupy-cuda13x[ctk]' for a driver of CUDA 13 (nvidia-smi shows "
+            "its version)")
         assert not device_module.cuda_is_available() and device_module.device_count() == 0
         device_module.synchronize()  # does nothing without a GPU
     finally:
@@ -246,7 +261,13 @@ def test_too_old_a_cupy_and_no_gpu_are_told_apart(monkeypatch):
     def no_driver(n):
         raise OSError("no driver")
 
+    def no_headers(n):
+        raise RuntimeError("catastrophic error: cannot open source file 'cuda_fp16.h'")
+
     for module, message in ((SimpleNamespace(__version__="13.6.0"), "CuPy 13.6.0 is too old"),
+                            (SimpleNamespace(__version__="14.2.0", ones=no_headers),
+                             r"without the toolkit.*install 'cupy-cuda12x\[ctk\]' or 'cupy-cuda13x"
+                             r".*cuda_fp16"),
                             (SimpleNamespace(__version__="14.2.0", ones=no_driver),
                              r"no usable GPU was found \(OSError: no driver\)")):
         monkeypatch.setitem(sys.modules, "cupy", module)
@@ -264,7 +285,7 @@ def test_too_old_a_cupy_and_no_gpu_are_told_apart(monkeypatch):
 @pytest.mark.parametrize("wrong", [
     lambda cp, x, n: x + n, lambda cp, x, n: n + x, lambda cp, x, n: cp.maximum(x, n),
     lambda cp, x, n: cp.maximum(x, [1.0, 2.0]), lambda cp, x, n: cp.concatenate([x, n]),
-    lambda cp, x, n: cp.sum(n), lambda cp, x, n: numpy.asarray(x), lambda cp, x, n: cp.sum([1.0]),
+    lambda cp, x, n: numpy.asarray(x), lambda cp, x, n: cp.sum([1.0]),
     lambda cp, x, n: cp.exp(n), lambda cp, x, n: cp.where(n > 0, x, x)])
 def test_what_the_gpu_refuses_is_refused(gpu, wrong):
     with pytest.raises((TypeError, AttributeError, ValueError)):
@@ -405,3 +426,83 @@ def test_the_default_device_is_a_threads_own(gpu):
     done.set()
     thread.join()
     assert found == [False, True]
+
+
+# ---------------------------------------------------------------- checks that do not wait
+
+
+F = tinytensor.nn.functional
+
+
+@pytest.mark.parametrize(("wrong", "kind", "message"), [
+    (lambda i, x: x[i], IndexError, r"x\[\.\.\.\]: position 7 is out of range for dimension 0 of"),
+    (lambda i, x: x.index_select(0, i), IndexError, "index_select: position 7 is out of range"),
+    (lambda i, x: F.embedding(i, x), IndexError, r"embedding: position 7 .* must be in \[0, 2\]"),
+    (lambda i, x: F.one_hot(i, 4), RuntimeError, "one_hot: position 7 is out of range for 4"),
+    (lambda i, x: F.cross_entropy(x, i), IndexError,
+     r"cross_entropy: label 7 is out of range for 4 classes: it must be in \[0, 3\], or ignore"),
+    (lambda i, x: F.nll_loss(x, i, x[0]), IndexError, "nll_loss: label 7 is out of range for 4"),
+    (lambda i, x: F.multi_margin_loss(x, i), RuntimeError, "label 7 is out of range"),
+    (lambda i, x: F.binary_cross_entropy(i.float(), i.float()), RuntimeError,
+     r"the input must be in \[0, 1\], got 7"),
+    (lambda i, x: F.hinge_loss(x[:, 0], i), ValueError, "hinge_loss: a target is -1 or 1"),
+    (lambda i, x: i // (i - i), RuntimeError, "floor_divide: ZeroDivisionError"),
+])
+def test_a_wrong_value_on_the_gpu_is_an_error_of_the_next_reading(gpu, wrong, kind, message):
+    """The host does not wait for the check. The error is the CPU's, with the line of the call."""
+    values = [1, 0, 7]
+    x = numpy.ones((3, 4))
+    with pytest.raises(kind, match=message):
+        wrong(tensor(values), tensor(x))
+    i, y = tensor(values, device="cuda"), tensor(x, device="cuda")
+    readings = [y.tolist, lambda: y[0, 0].item(), lambda: float(y.sum()), y.cpu, lambda: repr(y),
+                tinytensor.cuda.synchronize, lambda: bool(y[0, 0] > 0)]
+    for read in readings:
+        wrong(i, y)
+        line = wrong.__code__.co_firstlineno
+        with pytest.raises(kind, match=rf"{message}.*\(the call at .*test_devices.py:{line}; "
+                                       "found when a number was read from the GPU"):
+            read()
+        read()  # said once
+
+
+def test_right_values_on_the_gpu_raise_nothing(gpu):
+    x = tinytensor.arange(12.0, device="cuda").reshape(3, 4).requires_grad_()
+    i = tensor([0, -3, 2], device="cuda")
+    loss = x[i].sum() + F.cross_entropy(x, tensor([3, 0, -100], device="cuda"))
+    loss.backward()
+    y = tinytensor.arange(12.0).reshape(3, 4).requires_grad_()
+    same = y[i.cpu()].sum() + F.cross_entropy(y, tensor([3, 0, -100]))
+    same.backward()
+    assert loss.item() == pytest.approx(same.item())
+    numpy.testing.assert_allclose(x.grad.cpu().numpy(), y.grad.numpy(), 1e-6)
+
+
+def test_one_line_may_make_more_checks_than_there_are_marks(gpu):
+    for n in range(2, 1200):
+        tensor([n], device="cuda") % tensor([n], device="cuda")
+        F.one_hot(tensor([n - 1 + (n == 1100)], device="cuda"), n)
+        if n == 1100:
+            with pytest.raises(RuntimeError, match="position 1100 is out of range for 1100"):
+                tinytensor.cuda.synchronize()
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"reduction": "sum"}, {"reduction": "none"}, {"ignore_index": 1}, {"label_smoothing": 0.1},
+    {"weight": [1.0, 2.0, 0.5, 3.0]}, {"weight": [1.0, 2.0, 0.5, 3.0], "ignore_index": 0},
+    {"weight": [1.0, 2.0, 0.5, 3.0], "reduction": "sum", "label_smoothing": 0.2}])
+@pytest.mark.parametrize("labels", [[0, 1, 3], [-100, 1, 3], [-100, -100, -100]])
+def test_ignored_labels_are_the_same_on_both_devices(gpu, options, labels):
+    if labels[0] == -100 and options.get("ignore_index", -100) != -100:
+        labels = [options["ignore_index"] if n == -100 else n for n in labels]
+    found = []
+    for d in ("cpu", "cuda"):
+        x = tinytensor.arange(12.0, dtype=tinytensor.float64, device=d).reshape(3, 4) \
+            .sin().detach().requires_grad_()
+        given = {k: tensor(v, dtype=x.dtype, device=d) if k == "weight" else v
+                 for k, v in options.items()}
+        loss = F.cross_entropy(x, tensor(labels, device=d), **given)
+        loss.sum().backward()
+        found.append((loss.detach().cpu().numpy(), x.grad.cpu().numpy()))
+    for here, there in zip(*found, strict=True):
+        numpy.testing.assert_allclose(there, here, 1e-12)

@@ -270,7 +270,7 @@ def test_optimizers_step_in_float32(name: str, magnitude: float, on: bool) -> No
 def test_every_optimizer_is_checked() -> None:
     assert set(OPTIMIZERS) == {name for name in vars(optim) if isinstance(
         getattr(optim, name), type) and issubclass(getattr(optim, name), optim.Optimizer)} - {
-            "Optimizer"}
+            "Optimizer", "ZeroRedundancyOptimizer"}  # it steps by another one
 
 
 def test_clipping() -> None:

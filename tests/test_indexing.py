@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from operations import agree_with_pytorch, in_turn
 
 import tinytensor as tt
+from tinytensor.compiled import use_compiled
 
 SIZES = st.lists(st.integers(0, 4), max_size=4).map(tuple)
 
@@ -341,6 +342,19 @@ def _assigned(x, i):
     y = x * 1
     y[i] = x[:1] * 2
     return y
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("hide", [lambda m, x, mask: m.where(mask, x, 0.0),
+                                  lambda m, x, mask: x.masked_fill(mask, 0.0)])
+def test_a_mask_that_is_overwritten_is_refused_in_backward(hide, compiled):
+    with use_compiled(compiled):
+        for m in (tt, torch):
+            x, mask = m.ones(3, requires_grad=True), m.tensor([True, False, True])
+            y = hide(m, x, mask)
+            mask.fill_(True)
+            with pytest.raises(RuntimeError, match=r"overwritten|modified by an inplace"):
+                y.sum().backward()
 
 
 @in_turn("name", BY_POSITIONS)

@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy
 import pytest
+import torch
 
 import tinytensor
+from tinytensor.arrays.dispatch import use_kernels
+from tinytensor.compiled import use_compiled
 from tinytensor.kernels import loops
 from tinytensor.kernels.loops import Loop, Numba, loop
 
 pytest.importorskip("numba")
 from tinytensor.kernels import cache
-from tinytensor.kernels.cpu import elementwise
+from tinytensor.kernels.cpu import elementwise, normalization, softmax, steps
 
 pytestmark = pytest.mark.usefixtures("kernels")
 FACTOR = 2.0
@@ -156,6 +159,48 @@ def test_numpy_computes_and_one_warning_says_what_to_do(trouble, advice, monkeyp
     assert len(seen) == 1 and seen[0].filename == __file__
     with pytest.raises(RuntimeWarning, match=f"kernels are off.*{advice}"):
         raise seen[0].message
+
+
+def broken(made: Loop, monkeypatch: Any) -> None:
+    """Makes a loop of the package one that this version of Numba refuses."""
+    code = (lambda *args: open("/dev/null").close()).__code__
+    monkeypatch.setattr(made, "function", FunctionType(code, {"__name__": __name__}, made.__name__))
+    monkeypatch.setattr(made, "compiled", None)
+    monkeypatch.delitem(made.__dict__, "parallel", raising=False)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_loop_that_does_not_compile_declines_its_kernel(compiled, monkeypatch):
+    """In a forward, a rule, a joint rule, a step of an optimizer, the norm of the gradients."""
+    assert Numba.usable()
+    chosen = (elementwise._tanh, softmax._softmax_back, normalization._standardize_back,
+              steps.adam, steps.square_sums)
+    for made in chosen:
+        broken(made, monkeypatch)
+    monkeypatch.setattr(Numba, "warned", False)
+
+    def train() -> Any:
+        tinytensor.manual_seed(0)
+        layer = tinytensor.nn.Sequential(tinytensor.nn.Linear(64, 300), tinytensor.nn.Tanh(),
+                                         tinytensor.nn.LayerNorm(300), tinytensor.nn.Softmax(-1))
+        optimizer = tinytensor.optim.Adam(layer.parameters(), lr=0.1)
+        for _ in range(2):
+            optimizer.zero_grad()
+            layer(tinytensor.ones(128, 64)).square().sum().backward()
+            tinytensor.nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
+            optimizer.step()
+        return torch.cat([torch.tensor(p.tolist()).flatten() for p in layer.parameters()])
+
+    with use_compiled(compiled):
+        with use_kernels(False):
+            expected = train()
+        with pytest.warns(RuntimeWarning, match="kernel tanh is off, and NumPy.*NumPy is") as seen:
+            found = train()
+    assert len(seen) == 1 and seen[0].filename == __file__
+    for made in chosen:
+        on_threads = vars(made).get("parallel")
+        assert "refuse" in (getattr(x.compiled, "__name__", "") for x in (made, on_threads) if x)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
 
 # ---------------------------------------------------------------- messages

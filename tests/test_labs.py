@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -113,9 +114,12 @@ def test_a_walk(learn, tmp_path):
 
 
 def test_the_last_lab(learn, tmp_path):
-    learn("start")
-    for lab in LABS:
-        (tmp_path / lab.file_name).write_text(lab.solution_text())
-        assert f"lab {lab.title}: passed" in learn("check")
-        told = learn("next")
-    assert told == "this was the last lab\n"
+    rows = {lab.number: {"passed": "then"} for lab in LABS[:-1]} | {LABS[-1].number: {}}
+    (tmp_path / "progress.json").write_text(json.dumps(rows))
+    (tmp_path / LABS[-1].file_name).write_text(LABS[-1].solution_text())
+    assert f"lab {LABS[-1].title}: passed" in learn("check")
+    assert learn("next") == "this was the last lab\n"
+
+
+def test_twenty_labs():
+    assert [lab.number for lab in LABS] == list(range(1, 21))

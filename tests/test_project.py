@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ("scalar",),
     ("tinytensor.arrays", "tinytensor.compat.absent"),
-    ("tinytensor.autograd.frames", "tinytensor.autograd.versions", "tinytensor.autograd.modes"),
+    ("tinytensor.autograd.frames", "tinytensor.autograd.versions", "tinytensor.autograd.modes",
+     "tinytensor.autograd.deferred"),
     ("tinytensor.autograd",),
     ("tinytensor.tensors.printing", "tinytensor.tensors.conversion", "tinytensor.tensors.memory",
      "tinytensor.tensors.tensor", "tinytensor.random"),
@@ -31,7 +32,8 @@ FLOORS = [
     ("tinytensor.linalg", "tinytensor.special", "tinytensor.testing", "tinytensor.cuda",
      "tinytensor.accelerator", "tinytensor.amp", "tinytensor.distributed", "tinytensor.backends"),
     ("tinytensor.nn", "tinytensor.optim", "tinytensor.distributed.optim"),
-    ("tinytensor.compat", "tinytensor.utils", "tinytensor.tensors", "tinytensor.distributions"),
+    ("tinytensor.compat", "tinytensor.utils", "tinytensor.tensors", "tinytensor.distributions",
+     "tinytensor.func"),
     ("tinytensor.compiled", "tinytensor.kernels", "tinytensor.table"),
     ("tinytensor", "tinytensor.checking", "tinytensor.commands", "tinytensor.__main__",
      "tinytensor.learn"),
@@ -181,9 +183,9 @@ def test_page_of_operations_is_up_to_date():
 
 def test_page_of_operations_shows_kernels():
     kernels = {row[0]: row[-1] for row in ops.rows()}
-    assert kernels["matmul"] == "cpu: forward, backward"
-    assert kernels["mm, spmm"] == "cpu: in matmul"
-    assert kernels["nn.functional.conv2d"] == "cpu: in convolution"
+    assert kernels["matmul"] == "cpu: forward, backward; cuda: forward, backward"
+    assert kernels["mm, spmm"] == "cpu: in matmul; cuda: in matmul"
+    assert kernels["nn.functional.conv2d"] == "cpu: in convolution; cuda: in convolution"
     assert kernels["abs, absolute"] == "-"
 
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from scalar import Value, draw_dot
-from scalar.draw import DEEPEST, LARGEST, Graph
+from scalar import Value, draw_dot, nn
+from scalar.draw import COLORS, DEEPEST, LARGEST, Graph
 
 needs_graphviz = pytest.mark.skipif(
     importlib.util.find_spec("graphviz") is None or shutil.which("dot") is None,
@@ -162,6 +162,28 @@ def test_pictures_are_rendered(tmp_path):
 def test_a_notebook_shows_the_picture():
     bundle = draw_dot(example()[2], format="png")._repr_mimebundle_(include=None, exclude=None)
     assert list(bundle) == ["image/svg+xml"] and "<svg" in bundle["image/svg+xml"]
+
+
+@needs_graphviz
+def test_a_picture_fits_into_the_width_of_a_notebook():
+    picture = draw_dot(example()[2])._repr_mimebundle_()["image/svg+xml"]
+    assert '<svg style="max-width:100%;height:auto"' in picture
+
+
+def test_parameters_carry_their_names():
+    model = nn.MLP(2, [3, 1])
+    out = model([1.0, 2.0])
+    source = draw_dot(out).source
+    for name, _ in model.named_parameters():
+        assert f'"{name} | data' in source, name
+    kinds = re.findall(r'label="(\S+) .*shape=record fillcolor="(#\w+)"', source)
+    assert {color for name, color in kinds if name.startswith("layers")} == {COLORS["parameter"]}
+    assert {color for name, color in kinds if name == "data"} == {
+        COLORS["input"], COLORS["result"]}
+    other = nn.MLP(2, [1])
+    both = draw_dot(out + other([1.0, 2.0])).source
+    names = set(re.findall(r'label="(\S+) \| data', both))
+    assert {"MLP_1.layers.0.weight[2][1]", "MLP_2.layers.0.weight[0][1]"} <= names
 
 
 def test_a_notebook_does_not_wait_for_a_huge_picture():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
 import pytest
 
@@ -36,6 +37,49 @@ def test_gradients_are_said_to_be_missing_before_backward_and_shown_after(neuron
     assert "grad [2.0, 1.0]" in text  # the gradient of w: tanh has slope 1 at 0
     assert "grad [1.0, 1.0]" in text  # the gradient of h, kept by retain_grad
     assert "grad not kept" in text  # the node of the sum
+
+
+def test_retain_all_keeps_data_and_gradients_of_every_result():
+    x = tinytensor.tensor([[0.5, -1.0], [2.0, 0.25]])
+    model = tinytensor.nn.Linear(2, 3)
+    with tinytensor.retain_all():
+        h = model(x).tanh()
+        loss = (h * h).sum()
+    later = loss * 2
+    later.backward()
+    lines = str(draw_dot(later)).splitlines()
+    kept = {line.rpartition("<- ")[2]: line for line in lines if "<-" in line}
+    assert kept.keys() == {"mul", "sum", "tanh", "linear"}
+    assert all("data" in line and "| grad " in line for line in kept.values())
+    assert sum("grad not kept" in line for line in lines) == 1  # of the root, outside of the block
+    assert h.grad.tolist() == (4 * h).tolist()
+    assert any("x | shape (2, 2) | data" in line for line in lines)
+    assert any("weight | shape (3, 2) | data" in line for line in lines)
+
+
+def test_retain_all_changes_no_gradient_and_ends_with_its_block():
+    def gradient():
+        w = tinytensor.tensor([0.5, -1.0], requires_grad=True)
+        loss = (w * w.exp()).sum()
+        return w, loss
+
+    w, loss = gradient()
+    loss.backward()
+    with tinytensor.retain_all():
+        v, recorded = gradient()
+    recorded.backward()
+    assert w.grad.tolist() == v.grad.tolist()
+    (v * 2).sum().backward()
+    assert sys.getprofile() is None
+    assert "grad not kept" in str(draw_dot((v * 2 * 2).sum(), v=v))
+
+
+def test_inputs_and_targets_are_drawn():
+    model = tinytensor.nn.Linear(2, 3)
+    loss = tinytensor.nn.functional.cross_entropy(model(tinytensor.ones(4, 2)),
+                                                  tinytensor.tensor([0, 1, 2, 0]))
+    text = str(draw_dot(loss))
+    assert "input | shape (4, 2)" in text and "target | shape (4,) | data [0, 1, 2, 0]" in text
 
 
 def test_every_node_stands_once_and_repeated_parents_have_two_edges():

@@ -9,6 +9,7 @@ numbers, to be read first.
 from __future__ import annotations
 
 import importlib.util as _imports
+import sys as _sys
 import warnings as _warnings
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ from .autograd.modes import (
     set_grad_enabled as set_grad_enabled,
 )
 from .compat import absent
+from .compat import modules as _stand_ins
 from .random import (
     Generator as Generator,
     get_rng_state as get_rng_state,
@@ -81,6 +83,7 @@ from .tensors.tensor import (
 )
 
 if TYPE_CHECKING:
+    from .compat.as_torch import as_torch as as_torch
     from .table.dtypes import *  # noqa: F403
     from .table.functions import *  # noqa: F403
 
@@ -92,12 +95,14 @@ globals().update(dtypes.BY_NAME)  # float32, int64, ... and their short names
 from . import (  # noqa: E402 - built on all of the above
     distributed as distributed,
     distributions as distributions,
+    func as func,
     nn as nn,
     optim as optim,
     utils as utils,
 )
 from .compat.names import *  # noqa: E402, F403
 from .compat.names import attached as _attached  # noqa: E402
+from .func import vmap as vmap  # noqa: E402
 from .nn import functional as functional  # noqa: E402 - the word that `scalar` has for it too
 from .tensors.files import (  # noqa: E402
     load as load,
@@ -117,9 +122,19 @@ if _imports.find_spec(f"{__name__}.learn"):
     from .autograd.gradcheck import explainers as _explainers
     _explainers.append(f"{__name__}.learn.explaining")
 
+# Modules of PyTorch that have no counterpart here, such as `jit`, are imported when they are named.
+_sys.meta_path.append(_stand_ins.Finder(__name__))
+
 if not TYPE_CHECKING:  # checkers report unknown names themselves
     def __getattr__(name: str) -> Any:
-        raise absent.AbsentName("tinytensor", name, lambda: globals())
+        if name == "as_torch":
+            from .compat.as_torch import as_torch
+
+            return as_torch
+        try:
+            return _stand_ins.attribute(__name__, name)
+        except LookupError:
+            raise absent.AbsentName("tinytensor", name, lambda: globals()) from None
 
 
 # Dividing by zero gives inf or NaN, as in PyTorch, and no warning. Only for lines of this

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from .arrays import dtypes
-from .arrays.devices import array_module
-from .autograd.modes import no_grad
+from .arrays.devices import by_device, on
+from .arrays.dispatch import Dispatch
+from .autograd import versions
+from .autograd.halves import is_half, widened
 from .tensors.tensor import Tensor
 
 __all__ = ["GradScaler", "autocast"]
@@ -56,6 +58,19 @@ class autocast:  # noqa: N801 - PyTorch's name
                 return function(*args, **kwargs)
 
         return inside
+
+
+def _unscale(xp: Any, arrays: list[Any], factor: float) -> Any:
+    """Multiplies all arrays by a number, in place. Whether all elements are finite then."""
+    for array in arrays:
+        if is_half(array):
+            array[...] = widened(array) * factor
+        else:
+            array *= factor
+    return xp.stack([xp.isfinite(array).all() for array in arrays]).all() if arrays else True
+
+
+unscale = Dispatch("GradScaler.unscale_", _unscale)
 
 
 class GradScaler:
@@ -119,15 +134,12 @@ class GradScaler:
         if optimizer in self._overflowed:
             raise RuntimeError("unscale_() has already been called on this optimizer since the "
                                "last update()")
-        overflowed = False
-        with no_grad():
-            for group in optimizer.param_groups:
-                for parameter in group["params"]:
-                    if parameter.grad is not None:
-                        parameter.grad.mul_(1.0 / self._scale)
-                        array = parameter.grad._array
-                        overflowed |= not bool(array_module(array).isfinite(array).all())
-        self._overflowed[optimizer] = overflowed
+        gradients = [parameter.grad for group in optimizer.param_groups
+                     for parameter in group["params"] if parameter.grad is not None]
+        versions.note_writes([g._array for g in gradients], "unscale_")
+        finite = [on(where, unscale, [g._array for g in there], 1.0 / self._scale)
+                  for where, there in by_device(gradients)]
+        self._overflowed[optimizer] = not all(map(bool, finite))  # waits, once for each device
 
     def step(self, optimizer: _Optimizer, *args: Any, **kwargs: Any) -> Any:
         """Unscales the gradients; calls optimizer.step(*args, **kwargs) unless one is inf or NaN.

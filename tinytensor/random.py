@@ -1,12 +1,13 @@
 """Random number generators: a seeded one for each device.
 
-All numbers are drawn by NumPy on the host and then moved, so that a seed gives the same numbers on
-every device.
+All numbers are drawn on the host and then moved, so that a seed gives the same numbers, PyTorch's,
+on every device.
 """
 
 from __future__ import annotations
 
 import contextlib
+import reprlib
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,17 +15,25 @@ from typing import Any
 import numpy
 
 from .arrays import devices
+from .arrays.devices import to_numpy
+from .arrays.streams import Stream
+from .autograd.frames import warn
+from .autograd.graph import Tensor, tensor_of
 
 
 class Generator:
-    """A seeded random number generator. Its numbers differ from PyTorch's for the same seed."""
+    """A seeded random number generator: PyTorch's on the CPU, a Mersenne Twister.
+
+    A seed gives PyTorch's numbers, except where `PYTORCH.md` says otherwise.
+    """
 
     def __init__(self, device: devices.DeviceLike = "cpu"):
         self.device = devices.device(device)
+        self.stream = Stream(0)
         self.seed()
 
     def manual_seed(self, seed: int) -> Generator:
-        """Sets the seed. A negative seed -n means 2**64 - n.
+        """Sets the seed. A negative seed -n means 2**64 - n. PyTorch uses its lower 32 bits.
 
         Raises:
             ValueError: a seed outside of [-2**63, 2**64 - 1].
@@ -32,7 +41,7 @@ class Generator:
         if not -2**63 <= int(seed) < 2**64:
             raise ValueError(f"manual_seed: the seed must be in [-2**63, 2**64 - 1], got {seed}")
         self._seed = int(seed) % 2**64
-        self.numpy = numpy.random.Generator(numpy.random.PCG64(self._seed))
+        self.stream.seed(self._seed)
         return self
 
     def seed(self) -> int:
@@ -43,25 +52,47 @@ class Generator:
         """The seed that was set last."""
         return self._seed
 
-    def get_state(self) -> dict[str, Any]:
-        """The state of the generator, as plain data."""
-        return {"seed": self._seed, "state": self.numpy.bit_generator.state}
+    def __reduce__(self) -> Any:
+        return _restored, (self.device, self.get_state())
 
-    def set_state(self, state: dict[str, Any]) -> Generator:
-        """Restores a state of `get_state`.
+    def get_state(self) -> Tensor:
+        """The state of the generator, as PyTorch's: 5056 bytes in a Tensor of uint8."""
+        return tensor_of(self.stream.get_state(self._seed), None)
+
+    def set_state(self, state: Tensor) -> Generator:
+        """Restores a state of `get_state`, of this library or of PyTorch.
+
+        A state of version 0.1.0, a dict, is taken as a seed, with a warning: the numbers that
+        follow depend on it, but are not those that version 0.1.0 would have drawn.
 
         Raises:
             ValueError: not such a state. The generator has not changed.
         """
-        restored = Generator(self.device)
         try:
-            restored.manual_seed(state["seed"])
-            set_numpy_state(restored.numpy.bit_generator, state["state"])
-        except (LookupError, TypeError, OverflowError, ValueError) as error:
+            if isinstance(state, dict):
+                self.manual_seed(_seed_of(state))
+                warn("set_state: the state is of version 0.1.0, which drew other numbers. It is "
+                     "taken as a seed: the numbers from here on differ from those that the saved "
+                     "run would have drawn")
+            else:
+                self._seed = self.stream.set_state(to_numpy(state._array))
+        except (AttributeError, LookupError, TypeError, OverflowError, ValueError) as error:
             raise ValueError("set_state: not a state of a Generator, which get_state() gives: "
                              f"{error}") from None
-        self._seed, self.numpy = restored._seed, restored.numpy
         return self
+
+
+def _restored(device: devices.device, state: Tensor) -> Generator:
+    return Generator(device).set_state(state)
+
+
+def _seed_of(state: dict[str, Any]) -> int:
+    """A seed that follows from a state of version 0.1.0, whose generator was PCG64."""
+    scratch = numpy.random.PCG64(0)
+    set_numpy_state(scratch, state["state"])
+    if not 0 <= int(state["seed"]) < 2**64:
+        raise ValueError(f"seed {state['seed']}")
+    return int(scratch.random_raw())
 
 
 # The positions in the states of NumPy's bit generators, with their largest values. NumPy uses them
@@ -81,8 +112,8 @@ def set_numpy_state(bit_generator: Any, state: dict[str, Any]) -> None:
             for name, largest in POSITIONS.items():
                 position = part.get(name, 0)
                 if not isinstance(position, int) or not 0 <= position <= largest:
-                    raise ValueError(f"{name} is {position!r}, and must be an int from 0 to "
-                                     f"{largest}")
+                    raise ValueError(f"{name} is {reprlib.repr(position)}, and must be an int from "
+                                     f"0 to {largest}")
         if bit_generator is numpy.random:
             numpy.random.set_state(state)
         else:
@@ -110,7 +141,7 @@ class Streams:
         self.generators: dict[str, Generator] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        """The states of all generators, as plain data."""
+        """The states of all generators: Tensors, numbers and strings."""
         return {"seed": self.seed, "generators": {
             name: generator.get_state() for name, generator in self.generators.items()}}
 
@@ -187,12 +218,12 @@ def initial_seed() -> int:
     return default_generator().initial_seed()
 
 
-def get_rng_state() -> dict[str, Any]:
-    """The state of the CPU's default generator, as plain data."""
+def get_rng_state() -> Tensor:
+    """The state of the CPU's default generator, as PyTorch's: 5056 bytes in a Tensor of uint8."""
     return default_generator().get_state()
 
 
-def set_rng_state(new_state: dict[str, Any]) -> None:
+def set_rng_state(new_state: Tensor) -> None:
     """Restores the state of the CPU's default generator."""
     default_generator().set_state(new_state)
 

@@ -10,12 +10,17 @@ from .compat import absent
 if TYPE_CHECKING:
     from .table.special import *  # noqa: F403
 
-SHARED = ("erf", "erfc", "erfinv", "exp2", "expm1", "log1p", "log_softmax", "logit", "logsumexp",
-          "round", "sinc", "softmax", "xlogy")
+SHARED = ("digamma", "erf", "erfc", "erfinv", "exp2", "expm1", "log1p", "log_softmax", "logit",
+          "logsumexp", "polygamma", "round", "sinc", "softmax", "xlogy")
+
+# Names of functions that have another name at the top level.
+SAME = {"gammainc": "igamma", "gammaincc": "igammac", "gammaln": "lgamma",
+        "multigammaln": "mvlgamma", "psi": "digamma"}
 
 _everywhere = ops.names_for("")
 globals().update({name: _everywhere[name] for name in SHARED})
 globals().update(expit=_everywhere["sigmoid"])
+globals().update({name: _everywhere[other] for name, other in SAME.items()})
 
 
 if not TYPE_CHECKING:  # checkers report unknown names themselves

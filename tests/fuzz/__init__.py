@@ -10,5 +10,6 @@ that differs is shrunk to a few lines and printed.
     generate    writes random programs
     compare     decides whether two runs agree, up to rounding
     known       lists the intended differences
+    mended      programs that once differed; a test runs them
     shrink      shortens a program that differs
 """

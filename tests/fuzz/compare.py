@@ -19,7 +19,7 @@ import torch
 import tinytensor
 
 from .known import meant
-from .programs import UNREADABLE, Program, Run, Seen, run
+from .programs import UNREADABLE, Program, Run, Seen, flat, run
 
 # The relative rounding error of a few operations, and the relative size of the last digit of an
 # input, by the narrowest dtype in a program.
@@ -85,14 +85,6 @@ def largest(done: Run) -> float:
     numbers = [numpy.abs(a[numpy.isfinite(a)]).max(initial=0.0) for a in arrays
                if a.dtype.kind == "f"]
     return float(max(numbers, default=0.0))
-
-
-def flat(values: list[Any]) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, list):
-            yield from flat(value)
-        else:
-            yield value
 
 
 def differences(ours: Run, theirs: Run, tolerance: float) -> Iterator[tuple[Any, ...]]:
@@ -253,7 +245,7 @@ def nudge(relative: float, seed: int) -> Callable[[Any], None]:
 
     def change(value: Any) -> None:
         if isinstance(value, torch.Tensor) and value.is_floating_point() \
-                and not value._is_view() and value.numel():
+                and not value._is_view() and value.numel() and 0 not in value.stride():
             data = value.detach()
             signs = torch.tensor(rng.choice((-relative, relative), tuple(value.shape)))
             data.data.mul_(torch.where(data == data.trunc(), 0.0, signs).to(data.dtype) + 1)

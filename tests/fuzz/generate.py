@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -552,7 +553,10 @@ def usable(value: Any) -> bool:
         return True
     if value.dtype.is_complex or value.numel() > TOO_MANY or value.layout is not torch.strided:
         return False
-    numbers = value.detach().numpy()
+    try:
+        numbers = value.detach().numpy()
+    except ValueError:  # a negative size, which PyTorch lets pass
+        return False
     return numbers.dtype.kind != "f" or not (
         numpy.isfinite(numbers) & (numpy.abs(numbers) > LARGEST)).any()
 
@@ -567,4 +571,6 @@ def elementwise(entry: Entry) -> bool:
 def generate(seed: int, number: int, features: Iterable[str] = FEATURES) -> Program:
     """The program with this seed and number."""
     rng = random.Random(f"{seed}:{number}")
-    return Generator(rng, features).program(rng.randrange(3, 14))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where a warning is an error, PyTorch's "once" counts
+        return Generator(rng, features).program(rng.randrange(3, 14))

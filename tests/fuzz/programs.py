@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import math
-import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -106,12 +106,15 @@ def execute(line: str, names: dict[str, Any]) -> Exception | None:
 
 
 def avoid_crash(line: str, names: dict[str, Any]) -> None:
-    """PyTorch 2.13 crashes when a hook is registered on a view that was written to through
-    `detach()`, unless its grad_fn has been recomputed first.
+    """Lets PyTorch recompute the grad_fn of a view whose base was written to.
+
+    Without it PyTorch 2.13 crashes when a hook is registered, and takes the view for a leaf when it
+    is written to.
     """
-    match = re.match(r"(?:with .*: )?(v\d+)\.(?:register_hook|retain_grad)\(", line)
-    if match and isinstance(names.get(match[1]), torch.Tensor):
-        _ = names[match[1]].grad_fn
+    for name in variables(line):
+        if isinstance(names.get(name), torch.Tensor):
+            with contextlib.suppress(RuntimeError):
+                _ = names[name].grad_fn
 
 
 @functools.lru_cache(4096)
@@ -153,6 +156,14 @@ def _seen(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: seen(x) for key, x in value.items()}
     return value
+
+
+def flat(values: list[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield from flat(value)
+        else:
+            yield value
 
 
 def is_tensor(value: Any) -> bool:

@@ -158,6 +158,7 @@ dx, dw, db = np.einsum("nj,ij->ni", d, w), (d.T @ x).T, d.sum(0)
     ("transposed", {"x.T @ d": "d.T @ x"}),
     ("sign", {"g * (z > 0)": "-g * (z > 0)"}),
     ("factor", {"db = d.sum(0)": "db = g.sum(0)"}),
+    ("other value", {"g * (z > 0)": "g * (z < 0)"}),
 ])
 def relu_layer(x, w, b):
     z = x @ w + b
@@ -557,3 +558,163 @@ dx = (g - y * (g * y).sum(1, keepdims=True)) / n
 def normalise(x):
     norm = np.sqrt((x * x).sum(1, keepdims=True))
     return x / norm
+
+
+@work({"q": normal(2, 3, 2), "k": normal(2, 3, 2)}, """
+dq = g @ k
+dk = g.swapaxes(1, 2) @ q
+""", """
+dq, dk = np.einsum("hij,hjd->hid", g, k), np.einsum("hij,hid->hjd", g, q)
+""", [
+    ("transposed", {"g.swapaxes(1, 2) @ q": "g @ q"}),
+    ("other value", {"g @ k": "g @ q"}),
+    ("upstream", {"dq = g": "dq = np.ones_like(g)"}),
+    ("sign", {"dk = g": "dk = -g"}),
+])
+def heads(q, k):
+    return q @ k.swapaxes(1, 2)
+
+
+@work({"x": normal(3, 4), "w": normal(4)}, """
+r = np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6)
+d = g * w
+dw = (g * x / r).sum(0)
+dr = -(d * x).sum(-1, keepdims=True) / r ** 2
+dx = d / r + dr * x / (r * 4)
+""", """
+r = np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6)
+y = x / r
+dw = (g * y).sum(0)
+dx = (g * w - y * (g * w * y).mean(-1, keepdims=True)) / r
+""", [
+    ("path", {" + dr * x / (r * 4)": ""}),
+    ("factor", {"(r * 4)": "r"}),
+    ("sign", {"dr = -": "dr = "}),
+    ("quotient", {"/ r ** 2": "/ r"}),
+    ("not added up", {"(g * x / r).sum(0)": "g * x / r"}),
+    ("other value", {"(g * x / r)": "(g * x)"}),
+    ("twice", {"dr * x / (r * 4)": "dr * 2 * x / (r * 4)"}),
+    ("factor", {"d = g * w": "d = g"}),
+    (SEVERAL, {"(r * 4)": "r", "dr = -": "dr = "}),
+])
+def rms_norm(x, w):
+    r = np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6)
+    return x / r * w
+
+
+@work({"x": normal(2, 3), "h": normal(2, 3), "w": normal(3, 9), "u": normal(3, 9)}, """
+a, b = x @ w, h @ u
+r, z = (1 / (1 + np.exp(-a[:, k:k + 3] - b[:, k:k + 3])) for k in (0, 3))
+c = b[:, 6:]
+n = np.tanh(a[:, 6:] + r * c)
+dz = g * (h - n)
+dt = g * (1 - z) * (1 - n * n)
+dr = dt * c
+dc = dt * r
+da = np.hstack([dr * r * (1 - r), dz * z * (1 - z), dt])
+db = np.hstack([dr * r * (1 - r), dz * z * (1 - z), dc])
+dx, dw, du = da @ w.T, x.T @ da, h.T @ db
+dh = g * z + db @ u.T
+""", """
+s = lambda v: 0.5 * (1 + np.tanh(v / 2))
+A, R, N = (np.split(v, 3, axis=1) for v in (x @ w, h @ u, x @ w))
+r, z = s(A[0] + R[0]), s(A[1] + R[1])
+n = np.tanh(A[2] + r * R[2])
+t = g * (1 - z) / np.cosh(A[2] + r * R[2]) ** 2
+first = np.hstack([t * R[2] * r * (1 - r), g * (h - n) * z * (1 - z)])
+da, db = np.hstack([first, t]), np.hstack([first, t * r])
+dx, dw, du, dh = (w @ da.T).T, (da.T @ x).T, (db.T @ h).T, z * g + (u @ db.T).T
+""", [
+    ("path", {"g * z + db @ u.T": "db @ u.T"}),
+    ("path", {"g * (h - n)": "g * h"}),
+    ("sign", {"g * (h - n)": "g * (h + n)"}),
+    ("sign", {"g * (h - n)": "g * (n - h)"}),
+    ("factor", {"(1 - z) * (1 - n * n)": "(1 - z)"}),
+    ("factor", {"dc = dt * r": "dc = dt"}),
+    ("other value", {"dr = dt * c": "dr = dt * n"}),
+    ("path", {"g * z + db @ u.T": "g * z"}),
+    (SEVERAL, {"dc = dt * r": "dc = dt", "g * (h - n)": "g * (h + n)"}),
+    ("other value", {"g * (1 - z)": "g * z"}),
+])
+def gru_cell(x, h, w, u):
+    a = x @ w
+    b = h @ u
+    r = 1 / (1 + np.exp(-a[:, :3] - b[:, :3]))
+    z = 1 / (1 + np.exp(-a[:, 3:6] - b[:, 3:6]))
+    c = b[:, 6:]
+    n = np.tanh(a[:, 6:] + r * c)
+    return (1 - z) * n + z * h
+
+
+@work({"x": normal(3, 4)}, """
+k = np.sqrt(2 / np.pi)
+t = np.tanh(k * (x + 0.044715 * x ** 3))
+dx = g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * k * (1 + 3 * 0.044715 * x ** 2))
+""", """
+k = np.sqrt(2 / np.pi)
+inner = k * (x + 0.044715 * x * x * x)
+dx = 0.5 * g * (1 + np.tanh(inner) + x * (k + 0.134145 * k * x * x) / np.cosh(inner) ** 2)
+""", [
+    ("path", {"0.5 * (1 + t) + ": ""}),
+    ("path", {" + 0.5 * x * (1 - t * t) * k * (1 + 3 * 0.044715 * x ** 2)": ""}),
+    ("factor", {"k * (1 + 3": "(1 + 3"}),
+    ("factor", {"(1 - t * t) * k": "k"}),
+    ("power", {"3 * 0.044715": "0.044715"}),
+    ("power", {"x ** 2": "x ** 3"}),
+    ("path", {"(1 + 3 * 0.044715 * x ** 2)": "3 * 0.044715 * x ** 2"}),
+    ("path", {" * (1 + 3 * 0.044715 * x ** 2)": ""}),
+    ("upstream", {"dx = g * ": "dx = "}),
+])
+def gelu(x):
+    inner = np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3)
+    t = np.tanh(inner)
+    return 0.5 * x * (1 + t)
+
+
+@work({"a": normal(5), "b": normal(5)}, """
+na, nb = np.sqrt((a * a).sum()), np.sqrt((b * b).sum())
+d = (a * b).sum()
+da = g * (b / (na * nb) - d * a / (na ** 3 * nb))
+db = g * (a / (na * nb) - d * b / (nb ** 3 * na))
+""", """
+na, nb = np.linalg.norm(a), np.linalg.norm(b)
+c = a @ b / na / nb
+da, db = g * (b / nb - c * a / na) / na, g * (a / na - c * b / nb) / nb
+""", [
+    ("path", {" - d * a / (na ** 3 * nb)": ""}),
+    ("path", {"b / (na * nb) - d * a": "-d * a"}),
+    ("sign", {"- d * a": "+ d * a"}),
+    ("other value", {"db = g * (a /": "db = g * (b /"}),
+    ("upstream", {"da = g *": "da = "}),
+    ("twice", {"- d * a": "- 2 * d * a"}),
+])
+def cosine(a, b):
+    na = np.sqrt((a * a).sum())
+    nb = np.sqrt((b * b).sum())
+    return (a * b).sum() / (na * nb)
+
+
+@work({"x": normal(3, 4), "w": normal(4, 4)}, """
+z = x @ w
+d = g * (z > 0)
+dx = g + d @ w.T
+dw = x.T @ d
+""", """
+d = np.where(x @ w > 0, g, 0)
+dx = d @ w.T
+dx += g
+dw = np.einsum("ni,nj->ij", x, d)
+""", [
+    ("path", {"dx = g + d": "dx = d"}),
+    ("path", {"dx = g + d @ w.T": "dx = g"}),
+    ("transposed", {"d @ w.T": "d @ w"}),
+    ("factor", {"g * (z > 0)": "g"}),
+    ("transposed", {"x.T @ d": "d.T @ x"}),
+    ("twice", {"dx = g + d": "dx = 2 * g + d"}),
+    ("sign", {"dx = g + d": "dx = g - d"}),
+    (UNKNOWN, {"g * (z > 0)": "g * z"}),
+])
+def residual(x, w):
+    z = x @ w
+    h = np.maximum(z, 0)
+    return x + h

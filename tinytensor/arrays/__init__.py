@@ -1,6 +1,8 @@
 """The arrays below the engine: array modules, devices, dtypes, kernel dispatch.
 
 devices.py    NumPy or CuPy; the only file that imports CuPy
+gpu.py        functions of CuPy that compute something else than NumPy's, with NumPy's results
+gpu_memory.py errors where the memory of a GPU ends; pinned memory of the host
 dtypes.py     PyTorch's dtypes and its promotion rules
 dispatch.py   calls a kernel if there is one, otherwise the reference in array language
 threads.py    the number of threads that kernels use

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy
+
+from . import gpu, gpu_memory
 
 
 class device:  # noqa: N801 - PyTorch's name
@@ -40,7 +43,7 @@ class device:  # noqa: N801 - PyTorch's name
                     raise RuntimeError(f"device: cannot read {name + ':' + number!r}; "
                                        "write 'cpu', 'cuda' or 'cuda:0'")
                 index = int(number)
-        if name not in ("cpu", "cuda"):
+        if name not in ("cpu", "cuda", *NAMED):
             raise RuntimeError(f"device: unknown device {name!r}; write 'cpu' or 'cuda'")
         if name == "cpu" and index not in (None, 0):
             raise RuntimeError(f"device: 'cpu:{index}' does not exist; write 'cpu'")
@@ -67,6 +70,8 @@ class device:  # noqa: N801 - PyTorch's name
         return f"device(type={self.type!r}{index})"
 
 
+# Kinds of devices that programs may name and compare with, and that no Tensor can be on.
+NAMED = ("meta", "mps", "xpu", "hpu", "npu", "mtia", "privateuseone")
 DeviceLike: TypeAlias = device | str | int
 CPU = device("cpu")
 
@@ -96,15 +101,21 @@ def _load_cupy() -> tuple[ModuleType | None, str]:
     try:
         import cupy
     except ImportError:
-        return None, ("CuPy is not installed: pip install cupy-cuda12x or cupy-cuda13x, to "
-                      "match your CUDA version")
+        return None, ("CuPy is not installed: pip install 'cupy-cuda12x[ctk]', or "
+                      "'cupy-cuda13x[ctk]' for a driver of CUDA 13 (nvidia-smi shows its version)")
     if int(cupy.__version__.partition(".")[0]) < 14:
         return None, (f"CuPy {cupy.__version__} is too old: tinytensor needs version 14, which "
-                      "follows NumPy 2's dtype promotion (pip install -U cupy-cuda12x)")
+                      "follows NumPy 2's dtype promotion (pip install -U 'cupy-cuda12x[ctk]')")
     try:  # on a machine without a GPU the import succeeds, but a computation fails
         cupy.ones(2).sum().item()
     except Exception as error:
-        return None, f"no usable GPU was found ({type(error).__name__}: {error})"
+        text = f"{type(error).__name__}: {error}"
+        if re.search("header|nvrtc|cuda_fp16|CUDA_PATH", text):  # compiling a kernel needs these
+            return None, ("CuPy is installed without the toolkit that compiles its kernels: pip "
+                          f"install 'cupy-cuda12x[ctk]' or 'cupy-cuda13x[ctk]' ({text[:300]})")
+        return None, f"no usable GPU was found ({text})"
+    gpu_memory.use_allocator(cupy)
+    _apply_tf32(cupy)
     return cupy, ""
 
 
@@ -136,6 +147,14 @@ def cuda_is_available() -> bool:
     return _load_cupy()[0] is not None
 
 
+@functools.cache
+def gpu_module() -> Any:
+    """The array module of GPUs: CuPy with NumPy's results, see `gpu.py`."""
+    module = cupy()
+    import cupyx
+    return gpu.adapted(module, cupyx.errstate)
+
+
 _gpu_arrays: tuple[Any, ...] = ()  # (cupy.ndarray,) once a CuPy array has been seen
 
 
@@ -154,7 +173,7 @@ def array_module(*arrays: Any) -> Any:
     """numpy or cupy, by the arrays' type; Python numbers and None are ignored."""
     for array in arrays:
         if isinstance(array, _gpu_arrays):
-            return cupy()
+            return gpu_module()
     return numpy
 
 
@@ -197,7 +216,7 @@ def module_for(where: device) -> Any:
     global _gpu_arrays
     if where.type == "cpu":
         return numpy
-    module = cupy()
+    module = gpu_module()
     if not _gpu_arrays:
         _gpu_arrays = (module.ndarray,)
     if where.index is not None and where.index >= device_count():
@@ -236,26 +255,58 @@ def resolve(where: DeviceLike | None) -> device:
     where = _defaults.stack[-1] if where is None else device(where)
     if where.type == "cuda" and where.index is None:
         return device("cuda", current_device())
+    if where.type in NAMED:
+        raise RuntimeError(f"device {str(where)!r}: Tensors cannot be there; write 'cpu' or 'cuda'")
     return CPU if where.type == "cpu" else where
 
 
 # ---------------------------------------------------------------- moving data
 
 
-def to_device(array: Any, where: device) -> Any:
-    """A copy of `array` on a device; `array` itself if it is there already."""
+class Reading:
+    """Checks of values on a GPU that wait until a number is read from it.
+
+    `autograd/deferred.py` sets `wanted` when it makes one, and `read`, which raises if one failed.
+    """
+
+    wanted = False
+    read: Callable[[], None]
+
+
+def to_device(array: Any, where: device, non_blocking: bool = False) -> Any:
+    """A copy of `array` on a device; `array` itself if it is there already.
+
+    Copies to a GPU do not wait for it: memory that is not pinned is first copied to a buffer that
+    is. With non_blocking, a copy from pinned memory, or to the CPU, is not waited for either.
+    """
     if device_of(array) == where:
         return array
     if where.type == "cpu":
-        return cupy().asnumpy(array)
+        return gpu_memory.to_pinned(cupy(), array) if non_blocking else to_numpy(array)
     module = module_for(where)
     with module.cuda.Device(where.index):
-        return module.asarray(array)
+        copy = module.asarray(array)
+        if gpu_memory.is_pinned(array):  # CuPy copies from it while the program goes on
+            if non_blocking:
+                gpu_memory.keep(module, array)
+            else:
+                module.cuda.get_current_stream().synchronize()
+        return copy
 
 
 def to_numpy(array: Any) -> numpy.ndarray[Any, Any]:
     """The array as a NumPy array: itself if it is on the CPU, a copy if it is on a GPU."""
-    return cupy().asnumpy(array) if isinstance(array, _gpu_arrays) else numpy.asarray(array)
+    if not isinstance(array, _gpu_arrays):
+        return numpy.asarray(array)
+    array = cupy().asnumpy(array)
+    read_checks()
+    return array
+
+
+def read_checks() -> None:
+    """Raises the error of a check on a GPU that failed, if there is one: see `Reading`."""
+    if Reading.wanted:
+        Reading.read()
 
 
 def on(where: device, make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -298,10 +349,10 @@ def current_device() -> int:
 def set_device(where: DeviceLike) -> None:
     """Makes a GPU the current one, which "cuda" means. A negative number changes nothing."""
     if not isinstance(where, int) or where >= 0:
-        cupy().cuda.Device(_gpu(where)).use()
+        cupy().cuda.Device(gpu_index(where)).use()
 
 
-def _gpu(where: DeviceLike) -> int:
+def gpu_index(where: DeviceLike) -> int:
     """The index of a GPU.
 
     Raises:
@@ -315,30 +366,56 @@ def _gpu(where: DeviceLike) -> int:
 
 
 def synchronize(where: device | None = None) -> None:
-    """Waits until all work on the GPU is complete. On the CPU it returns at once."""
+    """Waits until all work on a GPU, by default the current one, is complete. On the CPU it
+    returns at once.
+    """
     if cuda_is_available() and (where is None or where.type == "cuda"):
-        cupy().cuda.Stream.null.synchronize()
-        cupy().cuda.get_current_stream().synchronize()
+        cupy().cuda.Device(None if where is None else gpu_index(where)).synchronize()
+        read_checks()
+
+
+def is_capturing() -> bool:
+    """Whether the current stream of the GPU is captured into a CUDA graph."""
+    return cuda_is_available() and bool(cupy().cuda.get_current_stream().is_capturing())
 
 
 def get_device_name(where: DeviceLike | None = None) -> str:
     """The product name of a GPU, by default of the current one."""
-    index = _gpu("cuda" if where is None else where)
+    index = gpu_index("cuda" if where is None else where)
     name = cupy().cuda.runtime.getDeviceProperties(index)["name"]
     return name.decode() if isinstance(name, bytes) else str(name)
-
-
-def memory_allocated() -> int:
-    """Bytes in use by GPU arrays, as CuPy's memory pool counts them."""
-    return int(cupy().get_default_memory_pool().used_bytes())
-
-
-def memory_reserved() -> int:
-    """Bytes that CuPy's memory pool holds, in use or free."""
-    return int(cupy().get_default_memory_pool().total_bytes())
 
 
 def empty_cache() -> None:
     """Returns the free blocks of CuPy's memory pool to the driver. No effect without a GPU."""
     if cuda_is_available():
         cupy().get_default_memory_pool().free_all_blocks()
+
+
+# ---------------------------------------------------------------- TF32
+
+
+class _Precision:
+    """What programs ask of float32 matrix products, see `set_tf32`."""
+
+    tf32: bool | None = None  # CuPy's own: off, unless the environment has CUPY_TF32=1
+
+
+def tf32_is_allowed() -> bool:
+    return bool(_Precision.tf32)
+
+
+def set_tf32(allowed: bool) -> None:
+    """Whether float32 matrix products on a GPU may round their inputs to TF32: 10 bits of mantissa,
+    several times as fast on GPUs of 2020 and later. No effect on the CPU.
+    """
+    _Precision.tf32 = bool(allowed)
+    if cuda_is_available():
+        _apply_tf32(cupy())
+
+
+def _apply_tf32(cupy: Any) -> None:
+    if _Precision.tf32 is not None:
+        linalg = cupy._core._routines_linalg
+        linalg.set_compute_type("float32", linalg.COMPUTE_TYPE_TF32 if _Precision.tf32
+                                else linalg.COMPUTE_TYPE_DEFAULT)

@@ -37,12 +37,14 @@ def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
 class KernelSettings:
     """When kernels are used, in all threads.
 
-    enabled     False if the environment variable TINYTENSOR_KERNELS is 0; see `use_kernels`
-    min_work    elements below which NumPy's own calls are as fast as a compiled loop
+    enabled        False if the environment variable TINYTENSOR_KERNELS is 0; see `use_kernels`
+    min_work       elements below which NumPy's own calls are as fast as a compiled loop
+    deterministic  whether kernels on a GPU must add up in a fixed order, where that is slower
     """
 
     enabled = os.environ.get("TINYTENSOR_KERNELS", "1") != "0"
     min_work = 4096
+    deterministic = False
 
 
 @contextlib.contextmanager
@@ -53,6 +55,10 @@ def use_kernels(on: bool) -> Iterator[None]:
         yield
     finally:
         KernelSettings.enabled = previous
+
+
+class NotCompiledError(Exception):
+    """A kernel cannot be compiled on this machine. To raise it declines the call."""
 
 
 class Dispatch:
@@ -93,7 +99,10 @@ class Dispatch:
         if KernelSettings.enabled:
             kernel = self.kernels.get("cpu" if xp is numpy else
                                       "cuda" if isinstance(xp, ModuleType) else "")
-            if kernel is not None and (result := kernel(*args, **kwargs)) is not None:
-                return result
+            if kernel is not None:
+                with contextlib.suppress(NotCompiledError):
+                    result = kernel(*args, **kwargs)
+                    if result is not None:
+                        return result
         return self.reference(xp, *args, **kwargs) if self.takes_xp \
             else self.reference(*args, **kwargs)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeAlias
 
 import numpy
+
+from . import naming
 
 CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2, "O": 2}  # bool < integer < floating point
 
@@ -35,7 +38,7 @@ class dtype:  # noqa: N801 - PyTorch's name
         return self.numpy.itemsize
 
     def __repr__(self) -> str:
-        return f"tinytensor.{self.name}"
+        return f"{naming.package}.{self.name}"
 
     def __reduce__(self) -> Any:
         return from_name, (self.name,)
@@ -51,8 +54,25 @@ class _Unsupported(dtype):
 
     @property
     def numpy(self) -> Any:  # type: ignore[override]
-        raise TypeError(f"{self.name}: NumPy has no such dtype; use float32, or float16 to save "
-                        "memory")
+        raise TypeError(f"{self.name}: Tensors have no such dtype; use float32, float16 to save "
+                        "memory, or int64")
+
+    @property
+    def is_floating_point(self) -> bool:
+        return "float" in self.name
+
+    @property
+    def is_complex(self) -> bool:
+        return self.name.startswith("complex")
+
+    @property
+    def is_signed(self) -> bool:
+        return self.name[0] not in "uq"
+
+    @property
+    def itemsize(self) -> int:
+        bits = re.search(r"[0-9]+", self.name)
+        return int(bits[0]) // 8 if bits else 1
 
 
 bool_ = dtype("bool", numpy.bool_)
@@ -65,6 +85,26 @@ float16 = half = dtype("float16", numpy.float16)
 float32 = float_ = dtype("float32", numpy.float32)
 float64 = double = dtype("float64", numpy.float64)
 bfloat16 = _Unsupported("bfloat16")
+complex32 = _Unsupported("complex32")
+complex64 = _Unsupported("complex64")
+complex128 = _Unsupported("complex128")
+uint16 = _Unsupported("uint16")
+uint32 = _Unsupported("uint32")
+uint64 = _Unsupported("uint64")
+float8_e4m3fn = _Unsupported("float8_e4m3fn")
+float8_e4m3fnuz = _Unsupported("float8_e4m3fnuz")
+float8_e5m2 = _Unsupported("float8_e5m2")
+float8_e5m2fnuz = _Unsupported("float8_e5m2fnuz")
+float8_e8m0fnu = _Unsupported("float8_e8m0fnu")
+float4_e2m1fn_x2 = _Unsupported("float4_e2m1fn_x2")
+qint8 = _Unsupported("qint8")
+qint32 = _Unsupported("qint32")
+quint8 = _Unsupported("quint8")
+quint4x2 = _Unsupported("quint4x2")
+UNSUPPORTED = (
+    bfloat16, complex32, complex64, complex128, uint16, uint32, uint64, float8_e4m3fn,
+    float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, float4_e2m1fn_x2, qint8, qint32,
+    quint8, quint4x2)
 # For Tensors whose elements are `scalar.Value`: an op on them builds the scalar engine's graph.
 scalar_value = dtype("scalar_value", object)
 
@@ -72,7 +112,8 @@ ALL = (bool_, uint8, int8, int16, int32, int64, float16, float32, float64, scala
 BY_NUMPY = {d.numpy: d for d in ALL}
 BY_NAME = {d.name: d for d in ALL} | {"float": float32, "double": float64, "half": float16,
                                       "int": int32, "long": int64, "short": int16,
-                                      "bfloat16": bfloat16}
+                                      "cfloat": complex64, "cdouble": complex128,
+                                      "chalf": complex32, **{d.name: d for d in UNSUPPORTED}}
 DTypeLike: TypeAlias = (dtype | numpy.dtype[Any] | str
                         | type[bool] | type[int] | type[float] | type[numpy.generic])
 _default = float32
@@ -150,6 +191,22 @@ def can_cast(from_: DTypeLike, to: DTypeLike) -> bool:
         resolve(to) is bool_ and resolve(from_) is not bool_)
 
 
+def checked_range(name: str, array: Any, wanted: numpy.dtype[Any]) -> Any:
+    """The array, if its numbers fit into a dtype. Unsigned dtypes wrap negative ones.
+
+    Raises:
+        RuntimeError: a number does not fit into an integer dtype.
+    """
+    if wanted.kind not in "iu" or array.dtype.kind not in "iuf" or not array.size:
+        return array
+    limits = numpy.iinfo(wanted)
+    low = -int(limits.max) if wanted.kind == "u" else int(limits.min)
+    if not (array.min() >= low and array.max() <= int(limits.max)):
+        raise RuntimeError(f"{name}: values from {array.min()} to {array.max()} do not fit into "
+                           f"{wanted.name}; give a wider dtype")
+    return array
+
+
 def of_number(x: bool | int | float) -> dtype:
     """The dtype of a Python number in promotion."""
     if isinstance(x, bool):
@@ -191,13 +248,20 @@ class memory_format:  # noqa: N801 - PyTorch's name
         self.name = name
 
     def __repr__(self) -> str:
-        return f"tinytensor.{self.name}"
+        return f"{naming.package}.{self.name}"
 
 
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
+
+
+# The largest number, eps and the smallest normal number of dtypes that Tensors cannot have.
+EIGHT_BITS = {"float8_e4m3fn": (448.0, 2.0**-3, 2.0**-6),
+              "float8_e4m3fnuz": (240.0, 2.0**-3, 2.0**-7),
+              "float8_e5m2": (57344.0, 2.0**-2, 2.0**-14),
+              "float8_e5m2fnuz": (57344.0, 2.0**-3, 2.0**-15)}
 
 
 class finfo:  # noqa: N801
@@ -207,6 +271,11 @@ class finfo:  # noqa: N801
         self.dtype = resolve(_default if type is None else type)
         if not self.dtype.is_floating_point:
             raise TypeError(f"finfo: needs a floating point dtype, got {self.dtype}; use iinfo")
+        if self.dtype.name in EIGHT_BITS:
+            self.bits = 8
+            self.max, self.eps, self.tiny = EIGHT_BITS[self.dtype.name]
+            self.min, self.smallest_normal, self.resolution = -self.max, self.tiny, 1.0
+            return
         info = numpy.finfo(self.dtype.numpy)
         self.bits = int(info.bits)
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)

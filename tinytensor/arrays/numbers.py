@@ -11,6 +11,8 @@ from typing import Any, SupportsIndex, TypeGuard, overload
 
 import numpy
 
+from . import naming
+
 item, joined, repeated = tuple.__getitem__, tuple.__add__, tuple.__mul__
 
 
@@ -47,7 +49,7 @@ class Size(tuple[int, ...]):
     __rmul__ = __mul__
 
     def __repr__(self) -> str:
-        return f"tinytensor.Size({list(self)})"
+        return f"{naming.package}.Size({list(self)})"
 
 
 # ---------------------------------------------------------------- numbers

@@ -15,6 +15,7 @@ table.py       the table of operations, and the decorators that enter functions 
 versions.py    an error where backward needs a value that was overwritten
 frames.py      which line is the program's
 modes.py       no_grad, detect_anomaly and their relatives
+saved.py       saved_tensors_hooks: saved values that the program keeps
 
 PyTorch's other names:
 
@@ -25,7 +26,7 @@ gradcheck.py   derivatives against finite differences
 
 from typing import TYPE_CHECKING
 
-from . import functional
+from . import functional, graph
 from .engine import backward, grad
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
@@ -33,17 +34,23 @@ from .modes import (
     detect_anomaly,
     enable_grad,
     inference_mode,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
     is_grad_enabled,
     is_inference_mode_enabled,
     no_grad,
     set_detect_anomaly,
     set_grad_enabled,
 )
+from .saved import save_on_cpu, saved_tensors_hooks
 
 if TYPE_CHECKING:
     from ..compat.variable import Variable  # compat/names.py sets it
 
 __all__ = ["backward", "grad", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
            "is_grad_enabled", "is_inference_mode_enabled", "detect_anomaly", "set_detect_anomaly",
-           "Function", "functional", "gradcheck", "gradgradcheck",
-           "Variable"]
+           "is_anomaly_enabled", "is_anomaly_check_nan_enabled", "Function", "functional", "graph",
+           "gradcheck", "gradgradcheck", "Variable"]
+
+# PyTorch's place for these; the module is the engine's.
+graph.saved_tensors_hooks, graph.save_on_cpu = saved_tensors_hooks, save_on_cpu  # type: ignore[attr-defined]

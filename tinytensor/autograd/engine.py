@@ -22,15 +22,16 @@ from heapq import heappop, heappush
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+import numpy
 from numpy import ndarray
 
-from ..arrays.devices import array_module, as_array, is_array, ones_like
+from ..arrays.devices import array_module, as_array, ones_like
 from . import graph, versions
 from .errors import GradientShapeError
 from .graph import Node, new, tensor_of, tensors
 from .halves import is_half, narrowed, widened
-from .modes import CHECKED, check_backward, mode, set_mode
-from .versions import check_unwritten, note_write
+from .modes import check_backward, mode, set_mode
+from .versions import check_unwritten, is_all_of_its_base, note_write
 
 if TYPE_CHECKING:
     from ..tensors.tensor import Tensor
@@ -136,7 +137,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
     grads, reached = sums.grads, sums.reached
     kind, xp = None, tensors if create_graph else None
     previous, place, depth, mode.depth = mode.enabled, mode.device, mode.depth, mode.depth + 1
-    plain = useful is None and not create_graph and previous is not CHECKED
+    plain = useful is None and not create_graph and not mode.anomaly
     try:
         set_mode(create_graph)
         while reached:
@@ -167,7 +168,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
                 recompute(node, xp, g, sums, parents)
             else:
                 node.backward(xp, g, sums, parents)
-            if previous is CHECKED:
+            if mode.anomaly:
                 for parent in node.parents:
                     if parent in grads:
                         check_backward(node, grads[parent])
@@ -197,10 +198,10 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
         raise GradientShapeError(g, shape)
     repeated = tuple(i for i, n in enumerate(g.shape)
                      if i < extra or shape[i - extra] == 1 and n != 1)
-    if is_array(g) and repeated == tuple(range(extra)) and len(shape):
+    if g.__class__ is ndarray and repeated == tuple(range(extra)) and len(shape):
         # A product with ones adds up rows faster, and in float32 better, than a sum over axis 0.
         rows = g.reshape(math.prod(g.shape[:extra]), math.prod(shape))
-        return (array_module(g).ones(len(rows), dtype=g.dtype) @ rows).reshape(shape)
+        return (numpy.ones(len(rows), dtype=g.dtype) @ rows).reshape(shape)
     return g.sum(axis=repeated).reshape(shape)
 
 
@@ -328,10 +329,12 @@ def _taken(results: dict[Any, Any], create_graph: bool) -> Iterator[tuple[Any, A
         if g.shape != node.shape:
             raise GradientShapeError(g, node.shape)
         if not create_graph:
-            if g.base is not None or sys.getrefcount(g) > ALONE:
+            if sys.getrefcount(g) > ALONE or g.base is not None and not is_all_of_its_base(g):
                 g = g.copy()
             if g.__class__ is not ndarray:
                 g = as_array(g)
+        elif 0 in g._array.strides and mode.enabled:  # expanded, which programs could not write to
+            g = g.clone()
         yield node, g
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..arrays import devices
 from . import graph
 from .frames import shorten
+
+# What computes a call with Tensors of the package `func`, if that is imported.
+batched: list[Callable[..., Any]] = []
 
 
 def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
@@ -19,6 +22,10 @@ def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict
     """
     if op.signature.variadic and len(inputs) == 1 and isinstance(inputs[0], list | tuple):
         inputs = tuple(inputs[0])
+    for call in batched:
+        result = call(op, error, inputs, parameters)
+        if result is not None:
+            return result
     tensors = [x for x in inputs if devices.is_array(getattr(x, "_array", None))]
     places = list(dict.fromkeys(devices.device_of(t._array) for t in tensors))
     if len(places) > 1:
@@ -35,7 +42,8 @@ def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict
     shapes = [tuple(t._array.shape) for t in tensors]
     if isinstance(error, ValueError) and "broadcast" in str(error):
         return RuntimeError(f"{op.name}: {broadcast_problem(shapes)}")
-    if isinstance(error, TypeError) and re.search("not supported|Wrong type", str(error)):
+    if isinstance(error, TypeError) and re.search("not supported|Wrong type|boolean subtract",
+                                                  str(error)):
         kinds = " and ".join(dict.fromkeys(t._array.dtype.name for t in tensors))
         return RuntimeError(f"{op.name}: is not defined for {kinds}; convert with .to(...)")
     if tensors and not re.match(r"[\w.]+: ", str(error)):  # no operation is named yet

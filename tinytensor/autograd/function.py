@@ -30,7 +30,7 @@ from ..arrays.devices import as_array, on
 from . import graph
 from .engine import Sums
 from .graph import CustomNode, Node, Pick, tensor_of
-from .modes import CHECKED, check_forward, is_grad_enabled, mode, no_grad
+from .modes import OBSERVED, is_grad_enabled, mode, no_grad, observe
 from .versions import note_write, owner
 
 
@@ -285,8 +285,8 @@ def _record(cls: type[Function], context: Context, args: tuple[Any, ...], nodes:
     for i, tensor in enumerate(results):
         if not fixed[i]:
             tensor._node = Pick(node, i, tensor._array) if several else node
-    if mode.enabled is CHECKED:
-        check_forward(node, tuple(results), tuple(args))
+    if mode.enabled is OBSERVED:
+        observe(node, tuple(results), tuple(args))
 
 
 def _tie(cls: type[Function], i: int, x: Any, args: tuple[Any, ...], nodes: tuple[Any, ...],

@@ -36,7 +36,9 @@ def widened(x: Any) -> Any:
         return type(x)(map(widened, x))
     if not is_half(x):
         return SINGLE if x is HALF else x
-    return x.to(dtypes.float32) if isinstance(x, graph.Tensor) else x.astype(SINGLE)
+    if isinstance(x, graph.Tensor):
+        return x.to(dtypes.float32)
+    return x.astype(SINGLE, order="C" if 0 in x.strides else "K")  # C order for what is expanded
 
 
 def narrowed(x: Any) -> Any:

@@ -14,14 +14,15 @@ from ..arrays.devices import array_module, as_array, is_array
 from .frames import at_node, place_of
 
 F = TypeVar("F", bound=Callable[..., Any])
-CHECKED = "checked"  # recorded, and checked as `detect_anomaly` says
+# Recorded, and each node is shown to `observe`: for detect_anomaly and saved_tensors_hooks.
+OBSERVED = "observed"
 
 
 class _Everywhere:
     """What holds for all threads, so that an op need not ask for the mode of its own."""
 
     def __init__(self) -> None:
-        self.recorded = True  # in every thread, and nothing is checked
+        self.recorded = True  # in every thread, and nothing is observed
         self.exceptions: set[int] = set()  # threads of which that may not be true
         self.lock = threading.Lock()
 
@@ -32,15 +33,19 @@ everywhere = _Everywhere()
 class Mode(threading.local):
     """Whether calls of ops are recorded; each thread has its own.
 
-    enabled     True, False or CHECKED; to be set by `set_mode`
+    enabled     True, False or OBSERVED; to be set by `set_mode`
     inference   whether an inference_mode is the reason that it is False
+    anomaly     whether a detect_anomaly is a reason that it is OBSERVED
+    packing     the hooks of a saved_tensors_hooks, which is another reason, or None
     device      of the gradients, while a backward is recorded: where rules make Tensors
     depth       how many blocks and walks, that put the mode back, the thread is in
-    watcher     called with the arguments of `check_forward` in its place, see `watched`
+    watcher     called with the arguments of `observe`, which is a third, see `watched`
     """
 
     enabled: bool | str = True
     inference = False
+    anomaly = False
+    packing: Any = None
     device: Any = None
     depth = 0
     watcher: Callable[..., None] | None = None
@@ -67,8 +72,8 @@ def set_mode(enabled: bool | str) -> None:
             mode.enabled = enabled
 
 
-def _undo(enabled: bool | str, inference: bool) -> Generator[None]:
-    """Sets the mode to this when it is closed.
+def _undo(state: State) -> Generator[None]:
+    """Sets the mode to this state when it is closed.
 
     Ctrl-C may end `__exit__` before its first line. Then the generator is closed when it is freed,
     which is no later than the traceback, unless a block around this one has ended before. (A method
@@ -80,7 +85,8 @@ def _undo(enabled: bool | str, inference: bool) -> Generator[None]:
         yield
     finally:
         if mode.depth > depth:
-            mode.depth, mode.inference = depth, inference
+            mode.depth = depth
+            enabled, mode.inference, mode.anomaly, mode.packing, mode.watcher = state
             try:
                 set_mode(enabled)
             except BaseException:  # Ctrl-C
@@ -92,7 +98,7 @@ class _Switch:
     """A context manager, and a decorator, that sets `mode` and puts it back."""
 
     def __enter__(self) -> None:
-        self.undo = _undo(*_current())
+        self.undo = _undo(_current())
         next(self.undo)
         self.switch()
 
@@ -162,7 +168,7 @@ class enable_grad(no_grad):  # noqa: N801
     """Operations inside are recorded, also within no_grad."""
 
     def switch(self) -> None:
-        set_mode(mode.enabled or True)
+        set_mode(_recorded())
 
 
 class inference_mode(_Switch):  # noqa: N801
@@ -189,12 +195,12 @@ class set_grad_enabled(_Switch):  # noqa: N801
         self.switch()
 
     def __enter__(self) -> None:
-        self.undo = _undo(*self.previous)
+        self.undo = _undo(self.previous)
         next(self.undo)
         self.switch()
 
     def switch(self) -> None:
-        set_mode((mode.enabled or True) if self.wanted else False)
+        set_mode(_recorded() if self.wanted else False)
 
     def copy(self) -> set_grad_enabled:
         return set_grad_enabled(self.wanted)
@@ -221,7 +227,8 @@ class detect_anomaly(_Switch):  # noqa: N801
 
     def switch(self) -> None:
         if self.check_nan and mode.enabled:
-            set_mode(CHECKED)
+            mode.anomaly = True
+            set_mode(OBSERVED)
 
     def copy(self) -> detect_anomaly:
         return detect_anomaly(self.check_nan)
@@ -237,18 +244,20 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
         self.switch()
 
     def __enter__(self) -> None:
-        self.undo = _undo(*self.previous)
+        self.undo = _undo(self.previous)
         next(self.undo)
         self.switch()
 
     def switch(self) -> None:
         if mode.enabled:
-            set_mode(CHECKED if self.wanted and self.check_nan else True)
+            mode.anomaly = self.wanted and self.check_nan
+            set_mode(_recorded())
 
     def copy(self) -> set_detect_anomaly:
         return set_detect_anomaly(self.wanted, self.check_nan)
 
     def __call__(self, function: F) -> F:
+        mode.anomaly = self.previous[2]
         set_mode(self.previous[0])  # a decorator changes nothing by itself
         return super().__call__(function)
 
@@ -263,19 +272,23 @@ class watched(_Switch):  # noqa: N801
         self.watcher = watcher
 
     def switch(self) -> None:
-        self.previous, mode.watcher = mode.watcher, self.watcher
-        set_mode(CHECKED)
+        mode.watcher, mode.anomaly = self.watcher, False
+        set_mode(OBSERVED)
 
     def copy(self) -> watched:
         return watched(self.watcher)
 
-    def __exit__(self, *exception: object) -> None:
-        mode.watcher = self.previous
-        super().__exit__(*exception)
+
+State = tuple[bool | str, bool, bool, Any, Any]
 
 
-def _current() -> tuple[bool | str, bool]:
-    return mode.enabled, mode.inference
+def _current() -> State:
+    return mode.enabled, mode.inference, mode.anomaly, mode.packing, mode.watcher
+
+
+def _recorded() -> bool | str:
+    """`mode.enabled` where operations are recorded."""
+    return OBSERVED if mode.anomaly or mode.packing or mode.watcher else True
 
 
 def is_grad_enabled() -> bool:
@@ -286,7 +299,25 @@ def is_inference_mode_enabled() -> bool:
     return mode.inference
 
 
+def is_anomaly_enabled() -> bool:
+    return mode.anomaly
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    return mode.anomaly
+
+
 # ---------------------------------------------------------------- what detect_anomaly checks
+
+
+def observe(node: Any, results: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:
+    """Called with every node that is recorded while `mode.enabled` is OBSERVED."""
+    if mode.watcher:
+        mode.watcher(node, results, arguments)
+    if mode.anomaly:
+        check_forward(node, results, arguments)
+    if mode.packing:
+        mode.packing.pack(node)
 
 
 def check_forward(node: Any, results: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:
@@ -294,9 +325,6 @@ def check_forward(node: Any, results: tuple[Any, ...], arguments: tuple[Any, ...
 
     `arguments` are the arrays, numbers and sequences that the operation was given.
     """
-    if mode.watcher is not None:
-        mode.watcher(node, results, arguments)
-        return
     for test in ("isnan", "isinf"):
         if not _any(test, results):
             continue
@@ -308,7 +336,7 @@ def check_forward(node: Any, results: tuple[Any, ...], arguments: tuple[Any, ...
 
 def check_backward(node: Any, gradient: Any) -> None:
     """Raises if a gradient that the rules of `node` computed has NaN."""
-    if mode.watcher is None and _any("isnan", gradient):
+    if _any("isnan", gradient):
         raise _anomaly("backward", node, "produced NaN")
 
 

@@ -46,7 +46,7 @@ from .frames import OWN, passes_on
 from .graph import pick, tensor_of
 from .halves import is_half, narrowed, widened
 from .inputs import Signature, array_of, prepare, take_sequence
-from .modes import CHECKED, check_forward, mode
+from .modes import OBSERVED, mode, observe
 from .versions import owner
 
 PACKAGE = __name__.partition(".")[0]
@@ -159,8 +159,8 @@ class Op:
         node = kind(parents, self._saved(wanted, values), shape)
         for i, tensor in enumerate(tensors):
             tensor._node = pick(node, i, tensor._array) if self.outputs else node
-        if mode.enabled is CHECKED:
-            check_forward(node, tuple(tensors), tuple(values[n] for n in self.signature.order))
+        if mode.enabled is OBSERVED:
+            observe(node, tuple(tensors), tuple(values[n] for n in self.signature.order))
 
     def forward_on(self, xp: Any, *args: Any, **kwargs: Any) -> Any:
         """The forward on arrays of the module `xp`, or a kernel of it."""

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import functools
 import itertools
+import sys
 import weakref
 from collections.abc import Iterable
 from typing import Any
+
+import numpy
 
 from ..arrays.devices import is_array
 from .frames import at_node, caller, place_of
@@ -44,6 +47,24 @@ def owner(array: Any) -> Any:
     return owner(inner) if is_array(inner) else array
 
 
+def is_all_of_its_base(view: Any) -> bool:
+    """Whether a view has all elements of an array that nothing else refers to, as after a reshape:
+    then nobody else can write to it.
+    """
+    base = view.base
+    return type(base) is type(view) and base.base is None and base.size == view.size \
+        and view.flags.c_contiguous and sys.getrefcount(base) <= ONE_VIEW \
+        and getattr(view.flags, "writeable", True)  # not what NumPy's broadcast_to gives
+
+
+def _references_of_a_base(view: Any) -> int:
+    base = view.base
+    return sys.getrefcount(base)
+
+
+ONE_VIEW = _references_of_a_base(numpy.empty(1)[:])  # what `getrefcount` tells with one view
+
+
 def note_write(array: Any, name: str) -> None:
     """Remembers that the op `name` has just written to the memory of `array`."""
     note_writes((array,), name)
@@ -74,6 +95,8 @@ def check_unwritten(node: Any) -> None:
     Raises:
         RuntimeError: naming the op, what it saved, and both places.
     """
+    if node.packed:  # the program keeps the values
+        return
     for name, value in zip(node.op.save_list, node.saved or (), strict=False):
         for array in value if isinstance(value, list | tuple) else (value,):
             write = writes.get(id(owner(array))) if is_array(array) else None

@@ -36,10 +36,10 @@ A family is a file of [ops/](ops).
 An alias follows its operation's name. In a shape, `*` is any number of dimensions. "any order"
 means that the gradients can be differentiated again.
 
-`kernels` lists by device what runs as a compiled loop. "forward" is the result, "backward" the
-gradients. "in linear" means that the operation is composed of others, of which `linear` has
-kernels. "-" means that NumPy or CuPy computes everything. The CPU kernels need Numba; without it
-everything works, slower.
+`kernels` lists by device what runs as a compiled loop, or on a GPU in as few launches as possible.
+"forward" is the result, "backward" the gradients. "in linear" means that the operation is composed
+of others, of which `linear` has kernels. "-" means that NumPy or CuPy computes everything. The CPU
+kernels need Numba; without it everything works, slower.
 
 {table}"""
 

@@ -56,7 +56,9 @@ WRITTEN = "Written by `python -m tinytensor stubs`; not to be edited."
 IMPORTS = {
     "collections.abc": ("Callable", "Iterable", "Sequence"), "types": ("EllipsisType",),
     "typing": ("Any", "Literal", "NamedTuple", "Self", "TypeAlias", "overload"),
-    "..arrays.dtypes": ("memory_format",), "..compat.names": ("TensorType",),
+    "..arrays.dtypes": ("memory_format",),
+    "..compat.modules.storage": ("TypedStorage", "UntypedStorage"),
+    "..compat.names": ("TensorType",),
     "..random": ("Generator",),
     "..tensors.tensor": ("DeviceLike", "DTypeLike", "NumPyArray", "Size", "Tensor"),
 }
@@ -341,7 +343,8 @@ def files() -> dict[str, str]:
         "linalg": functions("linalg", "The functions of `linalg`.", results, linalg.SHARED)}
     special_functions, _ = functions(  # all of them are defined at the top level
         "special", "The functions of `special`.", results, special.SHARED,
-        definition("expit", signatures(sigmoid, "Tensor"), sigmoid.doc))
+        [*(f"from .functions import {other} as {name}" for name, other in special.SAME.items()),
+         *definition("expit", signatures(sigmoid, "Tensor"), sigmoid.doc)])
     return {"methods.pyi": methods(results), "special.pyi": special_functions,
             **{f"{name}.pyi": typed for name, (typed, _) in made.items()},
             **{f"{name}.py": imports for name, (_, imports) in made.items()}}

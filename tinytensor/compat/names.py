@@ -5,17 +5,25 @@ Constants, queries of Tensors, and older names: `LongTensor`, `x.type()`, `x.cha
 
 from __future__ import annotations
 
+import contextlib
+import enum
 import math
-from typing import Any, TypeGuard
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from .. import autograd, cuda, ops
-from ..arrays import devices, dtypes
+from ..arrays import devices, dtypes, gpu_memory, naming
+from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import python_number
-from ..autograd.graph import Leaf, Node
+from ..autograd.graph import Leaf, Node, tensor_of
+from ..nn import attention
 from ..tensors import creation
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
 from . import older_forms
 from .variable import Variable
+
+if TYPE_CHECKING:
+    from .modules.storage import TypedStorage, UntypedStorage
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 strided = "strided"  # the layout of every Tensor
@@ -94,8 +102,18 @@ def is_nonzero(input: Tensor) -> bool:
 
 
 def pin_memory(self: Tensor, device: DeviceLike | None = None) -> Tensor:
-    """The Tensor itself: copies to a GPU need no pinned memory here."""
-    return self
+    """The values in pinned memory, from which `to("cuda", non_blocking=True)` copies while the
+    program goes on; the Tensor itself if it lies there, or if there is no GPU.
+
+    Raises:
+        RuntimeError: the Tensor is on a GPU.
+    """
+    if self.is_cuda:
+        raise RuntimeError(f"pin_memory: only memory of the CPU is pinned; this Tensor is on "
+                           f"{self.device}")
+    if gpu_memory.is_pinned(self._array) or not devices.cuda_is_available():
+        return self
+    return tensor_of(gpu_memory.pinned(devices.cupy(), self._array), None)
 
 
 def sum_to_size(self: Tensor, *size: Any) -> Tensor:
@@ -112,9 +130,23 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     return (self.sum(over, True) if over else self).reshape(shape)
 
 
+def untyped_storage(self: Tensor) -> UntypedStorage:
+    """The memory that this Tensor shows, as bytes: a Tensor and its views have the same."""
+    from .modules import storage as memory
+
+    return memory.untyped_storage(self)
+
+
+def storage(self: Tensor) -> TypedStorage:
+    """The memory that this Tensor shows, as elements: a Tensor and its views have the same."""
+    from .modules import storage as memory
+
+    return memory.storage(self)
+
+
 def is_pinned(self: Tensor, device: DeviceLike | None = None) -> bool:
-    """False: memory is never pinned."""
-    return False
+    """Whether the Tensor lies in pinned memory, which `pin_memory()` copies to."""
+    return gpu_memory.is_pinned(self._array)
 
 
 # ---------------------------------------------------------------- settings without effect
@@ -139,7 +171,8 @@ def compile(model: Any = None, *, fullgraph: bool = False, dynamic: bool | None 
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Has no effect: float32 matrix products are always computed in float32.
+    """"highest" computes float32 matrix products on a GPU in float32; "high" and "medium" may round
+    their inputs to TF32, as `backends.cuda.matmul.allow_tf32` does. No effect on the CPU.
 
     Raises:
         RuntimeError: another word than "highest", "high" and "medium".
@@ -147,18 +180,21 @@ def set_float32_matmul_precision(precision: str) -> None:
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(f"set_float32_matmul_precision: {precision!r} is none of 'highest', "
                            "'high', 'medium'")
+    devices.set_tf32(precision != "highest")
 
 
 def get_float32_matmul_precision() -> str:
-    """"highest": float32 matrix products are computed in float32."""
-    return "highest"
+    """"highest", or "high" if matrix products on a GPU may use TF32."""
+    return "high" if devices.tf32_is_allowed() else "highest"
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Has no effect: results on the CPU are deterministic.
+    """Whether embeddings on a GPU add up gradients in a fixed order, also where that is slower.
 
-    On a GPU, sums over repeated indices may differ in the last digits from run to run.
+    On the CPU all results are deterministic. On a GPU, other sums over repeated indices may differ
+    in the last digits from run to run.
     """
+    KernelSettings.deterministic = bool(mode)
 
 
 # ---------------------------------------------------------------- older names of dtypes
@@ -215,7 +251,7 @@ def type_of(self: Tensor, dtype: DTypeLike | TensorType | type[Tensor] | None = 
     if dtype is None:
         place = "cuda." if self.is_cuda else ""
         name = next(n for n, d in TYPE_NAMES.items() if d is self.dtype)
-        return f"tinytensor.{place}{name}"
+        return f"{naming.package}.{place}{name}"
     wanted: Any = _type_called("type", dtype) if isinstance(dtype, str) else dtype
     if wanted is Tensor:
         wanted = dtypes.get_default_dtype()
@@ -257,12 +293,56 @@ def conj(input: Tensor) -> Tensor:
     return input
 
 
+class layout:  # noqa: N801 - PyTorch's name
+    """The type of layouts. Every Tensor is `strided`."""
+
+
+class SymInt:
+    """PyTorch's integers that are not known yet, of which there are none."""
+
+
+SymFloat = SymBool = SymInt
+
+
+def _assert(condition: Any, message: str) -> None:
+    """Raises AssertionError with the message unless the condition holds."""
+    assert condition, message
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Whether `use_deterministic_algorithms` was called with True."""
+    return KernelSettings.deterministic
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """False."""
+    return False
+
+
+class SDPBackend(enum.Enum):
+    """PyTorch's implementations of attention. Here there is one."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextlib.contextmanager
+def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
+    """Has no effect: `scaled_dot_product_attention` has one implementation."""
+    yield
+
+
 def _attach() -> None:
     setters: dict[str, Any] = {
         "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
         "byte": ops.conversion("byte", dtype=dtypes.uint8), "pin_memory": pin_memory,
         "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj,
-        "sum_to_size": sum_to_size}
+        "sum_to_size": sum_to_size, "storage": storage, "_typed_storage": storage,
+        "untyped_storage": untyped_storage}
     for name, method in setters.items():
         setattr(Tensor, name, method)
     # PyTorch's form of the graph, which programs that draw it walk.
@@ -273,6 +353,7 @@ def _attach() -> None:
     setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
     vars(cuda).update(TYPES["cuda"])
+    vars(attention).update(SDPBackend=SDPBackend, sdpa_kernel=sdpa_kernel)
 
 
 def attached() -> dict[str, Any]:
@@ -288,4 +369,6 @@ _attach()
 __all__ = ["batch_norm", "compile", "conj", "dropout", "e", "get_float32_matmul_precision", "inf",
            "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis", "numel",
            "pi", "real", "result_type", "set_default_tensor_type", "set_float32_matmul_precision",
-           "strided", "typename", "use_deterministic_algorithms"]
+           "strided", "typename", "use_deterministic_algorithms", "SymInt", "SymFloat", "SymBool",
+           "layout", "_assert", "are_deterministic_algorithms_enabled",
+           "is_deterministic_algorithms_warn_only_enabled"]

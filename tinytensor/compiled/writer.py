@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 
 from ..arrays.devices import array_module, result_array
-from ..arrays.dispatch import KernelSettings, parameter_names
+from ..arrays.dispatch import KernelSettings, NotCompiledError, parameter_names
 from ..arrays.numbers import Size, argument
 from ..autograd import graph
 from ..autograd.engine import unbroadcast
@@ -21,7 +21,7 @@ from ..autograd.errors import recover
 from ..autograd.frames import OWN, passes_on
 from ..autograd.halves import HALF, is_half
 from ..autograd.inputs import ALIASES, Constant, Signature, prepare, take_sequence
-from ..autograd.modes import check_forward, everywhere, mode
+from ..autograd.modes import everywhere, mode, observe
 from ..autograd.op import mark_view
 from ..autograd.versions import clock
 from .expressions import written_out
@@ -102,7 +102,7 @@ def write_call(op: Any) -> Any:
         "array_module": array_module,
         "graph_mode": mode, "everywhere": everywhere,
         "as_array": result_array, "new": object.__new__, "clock": clock,
-        "getframe": sys._getframe, "mark_view": mark_view, "check_forward": check_forward,
+        "getframe": sys._getframe, "mark_view": mark_view, "observe": observe,
     }
     header, arguments, keyword_only = [], [], False
     for p in signature.all:
@@ -138,7 +138,8 @@ def write_call(op: Any) -> Any:
     call = plain or f"forward({', '.join(arguments[takes_xp and not signature.takes_xp:])})"
     if () in op.kernels:
         names = {name: f"{name}_" if name in signature.inputs else name for name in signature.order}
-        call = _kernel_or(source, op.kernels[()], "kernel", ", ".join(arguments[1:]), names, call)
+        call = _kernel_or(source, 2, op.kernels[()], "kernel", ", ".join(arguments[1:]), names,
+                          call)
     source.add(2, f"{', '.join([*(op.outputs or ['out']), *op.residuals])} = {call}",
                of=op.forward if plain else None)
     source.add(
@@ -276,7 +277,7 @@ def _leave_node(source: _Source, op: Any) -> None:
         "node.offset = frame.f_lasti",
         "node.hooks = ()",
         "if recording is not True:",
-        f"    check_forward(node, {_tuple(op.outputs or ['out'])}, {_tuple(arguments)})",
+        f"    observe(node, {_tuple(op.outputs or ['out'])}, {_tuple(arguments)})",
     )
     if op.outputs:
         source.add(2, "for i, tensor in enumerate(result):",
@@ -340,58 +341,63 @@ def write_backward(op: Any) -> Any:
         if call is None:
             source.namespace[f"rule_{k}"] = rule
             call = f"rule_{k}({', '.join(needed)})"
-        if names in op.kernels:
-            call = _rule_kernel_or(source, op.kernels[names], f"kernel_{k}", call)
-        if any(names[0] in several for several in joint):
-            call = f"d_{names[0]} if d_{names[0]} is not None else {call}"
+        nodes = [f"{n}_node" for n in names]
         if op.signature.variadic:
-            source.add(1, "needs = [p is not None for p in parents]",
-                       f"for parent, d in zip(parents, {call}, strict=True):",
+            source.add(1, "needs = [p is not None for p in parents]")
+        elif len(names) > 1:
+            source.add(1, f"needs = {_tuple(f'{n} is not None' for n in nodes)}", "if any(needs):")
+        else:
+            source.add(1, f"if {nodes[0]} is not None:", of=rule)
+        indent = 1 if op.signature.variadic else 2
+        by_joint = any(names[0] in several for several in joint)
+        if names in op.kernels:
+            call = _rule_kernel_or(source, indent, op.kernels[names], f"kernel_{k}", call,
+                                   f"d_{names[0]} is None" if by_joint else "")
+        if by_joint:
+            call = f"d_{names[0]} if d_{names[0]} is not None else {call}"
+        if op.signature.variadic or len(names) > 1:
+            several = "parents" if op.signature.variadic else _tuple(nodes)
+            source.add(indent, f"for parent, d in zip({several}, {call}, strict=True):",
                        "    if parent is not None and d is not None:",
                        "        sums.add(parent, d)", of=rule)
-        elif len(names) > 1:
-            nodes = [f"{n}_node" for n in names]
-            source.add(1, f"needs = {_tuple(f'{n} is not None' for n in nodes)}",
-                       "if any(needs):",
-                       f"    for parent, d in zip({_tuple(nodes)}, {call}, strict=True):",
-                       "        if parent is not None and d is not None:",
-                       "            sums.add(parent, d)", of=rule)
         else:
-            _one_gradient(source, f"{names[0]}_node", call, len(inputs) > 1, rule)
+            _one_gradient(source, nodes[0], call, len(inputs) > 1, rule)
     return source.build("backward")
 
 
 def _joint_kernel(source: _Source, op: Any, names: tuple[str, ...]) -> None:
     """Lines that ask a kernel for the gradients of several rules at once."""
     gradients = ", ".join(f"d_{name}" for name in names)
-    computed = _rule_kernel_or(source, op.kernels[names], "joint_kernel", "None")
     source.add(1, f"{gradients.replace(',', ' =')} = None",
-               f"needs = {_tuple(f'{name}_node is not None' for name in names)}",
-               f"joint = {computed}",
+               f"needs = {_tuple(f'{name}_node is not None' for name in names)}")
+    computed = _rule_kernel_or(source, 1, op.kernels[names], "joint_kernel", "None")
+    source.add(1, f"joint = {computed}",
                "if joint is not None:",
                f"    {gradients} = joint")
 
 
-def _rule_kernel_or(source: _Source, part: Any, kernel: str, call: str) -> str:
+def _rule_kernel_or(source: _Source, indent: int, part: Any, kernel: str, call: str,
+                    condition: str = "") -> str:
     """`_kernel_or` in a node's backward, where every value has the name that rules use."""
     names = part.parameters
-    return _kernel_or(source, part, kernel, ", ".join(names), {n: n for n in names}, call)
+    return _kernel_or(source, indent, part, kernel, ", ".join(names), {n: n for n in names}, call,
+                      condition)
 
 
-def _kernel_or(source: _Source, part: Any, kernel: str, arguments: str, names: dict[str, str],
-               call: str) -> str:
+def _kernel_or(source: _Source, indent: int, part: Any, kernel: str, arguments: str,
+               names: dict[str, str], call: str, condition: str = "") -> str:
     """An expression: the result of the kernel, or `call` if there is no kernel or it declines.
 
-    This is `Dispatch.__call__`, written out for the CPU. Calls whose work is below
-    `KernelSettings.min_work` skip the kernel.
+    This is `Dispatch.__call__`, written out for the CPU: lines that call the kernel, if the
+    `condition` holds. Calls whose work is below `KernelSettings.min_work` skip the kernel.
     """
     if "cuda" in part.kernels:
-        source.namespace[f"with_{kernel}"] = part
+        source.namespace |= {f"with_{kernel}": part, "numpy": numpy}
         call = f"with_{kernel}(xp, {arguments}) if xp is not numpy else {call}"
     if "cpu" in part.kernels:
         source.namespace |= {kernel: part.kernels["cpu"], "settings": KernelSettings,
-                             "numpy": numpy}
-        conditions = ["xp is numpy", "settings.enabled"]
+                             "numpy": numpy, "NotCompiledError": NotCompiledError}
+        conditions = [*[condition] * bool(condition), "xp is numpy", "settings.enabled"]
         if part.work is not None:
             work = written_out(part.work, names, source.namespace)
             if work is None:  # not one expression, or without its source
@@ -399,14 +405,19 @@ def _kernel_or(source: _Source, part: Any, kernel: str, arguments: str, names: d
                 given = ", ".join(names[name] for name in parameter_names(part.work))
                 work = f"work_of_{kernel}({given})"
             conditions.append(f"{work} >= settings.min_work")
-        conditions.append(f"(computed := {kernel}({arguments})) is not None")
-        call = f"computed if {' and '.join(conditions)} else {call}"
+        source.add(indent, "computed = None",
+                   f"if {' and '.join(conditions)}:",
+                   "    try:",
+                   f"        computed = {kernel}({arguments})",
+                   "    except NotCompiledError:",
+                   "        pass")
+        call = f"computed if computed is not None else {call}"
     return call
 
 
 def _one_gradient(source: _Source, node: str, call: str, broadcasts: bool, rule: Any) -> None:
-    """`Sums.add`, written out: this is where a small network spends its time."""
-    source.add(1, f"if {node} is not None:", f"    d = {call}", of=rule)
+    """The gradient and `Sums.add`, written out: this is where a small network spends its time."""
+    source.add(2, f"d = {call}", of=rule)
     if broadcasts:  # if the shapes agree, as they mostly do, `d.shape` need not be read
         source.add(2, f"if {node}.shape != shape and d.shape != {node}.shape:",
                    f"    d = unbroadcast(d, {node}.shape)")

@@ -9,7 +9,9 @@ from .. import ops
 from ..tensors.creation import arange, full_like
 from ..tensors.sampling import bernoulli
 from ..tensors.tensor import Tensor
-from .distribution import BOOLEAN, PROBABILITY, REAL, Constraint, broadcast_all, functions
+from . import constraints
+from .constraints import Constraint
+from .distribution import broadcast_all, functions
 from .trials import Trials
 
 where = functions["where"]
@@ -20,7 +22,7 @@ binary_cross_entropy_with_logits: Any = ops.names_for("nn.functional")[
 class Bernoulli(Trials):
     """1 with probability `probs`, else 0; `logits` are log(probs / (1 - probs))."""
 
-    arg_constraints = {"probs": PROBABILITY, "logits": REAL}  # noqa: RUF012
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}  # noqa: RUF012
     has_enumerate_support = True
 
     @property
@@ -29,7 +31,7 @@ class Bernoulli(Trials):
 
     @property
     def support(self) -> Constraint:
-        return BOOLEAN
+        return constraints.boolean
 
     @property
     def mean(self) -> Tensor:

@@ -10,20 +10,9 @@ from ..arrays import dtypes
 from ..tensors.creation import arange, full
 from ..tensors.sampling import multinomial
 from ..tensors.tensor import Size, Tensor
-from .distribution import (
-    REAL,
-    Constraint,
-    Derived,
-    Distribution,
-    Number,
-    broadcast_tensors,
-    clamp_probs,
-    one_of,
-)
-
-SIMPLEX: Constraint = (
-    "at least 0 and add up to 1 along the last dim",
-    lambda x: (x >= 0).all(-1) & ((x.sum(-1) - 1).abs() < 1e-6))
+from . import constraints
+from .constraints import Constraint
+from .distribution import Derived, Distribution, Number, broadcast_tensors, clamp_probs, one_of
 
 
 class Categorical(Distribution):
@@ -33,7 +22,7 @@ class Categorical(Distribution):
     are normalised. Values have the shape (*).
     """
 
-    arg_constraints = {"probs": SIMPLEX, "logits": REAL}  # noqa: RUF012
+    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real}  # noqa: RUF012
     has_enumerate_support = True
 
     def __init__(self, probs: Number | None = None, logits: Number | None = None,
@@ -68,9 +57,7 @@ class Categorical(Distribution):
 
     @property
     def support(self) -> Constraint:
-        last = self._num_events - 1
-        return (f"integers from 0 to {last}",
-                lambda x: (x >= 0) & (x <= last) & (x == x.floor()))
+        return constraints.integer_interval(0, self._num_events - 1)
 
     @property
     def mean(self) -> Tensor:

@@ -11,19 +11,14 @@ from ..arrays.numbers import is_number
 from ..autograd.modes import enable_grad, no_grad
 from ..tensors.creation import tensor
 from ..tensors.tensor import Size, Tensor
+from . import constraints
+from .constraints import Constraint
 
 functions: Any = ops.names_for("")
 broadcast_tensors = functions["broadcast_tensors"]
 
 Number: TypeAlias = Tensor | float  # a parameter of a distribution
 
-# A condition on a parameter or value: its description, and a function that tests the elements.
-Constraint = tuple[str, Callable[[Any], Any]]
-REAL: Constraint = ("real", lambda x: x == x)
-POSITIVE: Constraint = ("greater than 0", lambda x: x > 0)
-NONNEGATIVE: Constraint = ("at least 0", lambda x: x >= 0)
-PROBABILITY: Constraint = ("in [0, 1]", lambda x: (x >= 0) & (x <= 1))
-BOOLEAN: Constraint = ("0 or 1", lambda x: (x == 0) | (x == 1))
 
 
 class Distribution:
@@ -55,9 +50,10 @@ class Distribution:
         if validate_args is not None:
             self._validate_args = validate_args
         if self._validate_args:
-            for name, (condition, holds) in self.arg_constraints.items():
-                if name in vars(self) and not bool(holds(getattr(self, name)).all()):
-                    raise ValueError(f"{type(self).__name__}: {name} must be {condition}, got "
+            for name, constraint in self.arg_constraints.items():
+                if name in vars(self) and not constraints.is_dependent(constraint) \
+                        and not bool(constraint.check(getattr(self, name)).all()):
+                    raise ValueError(f"{type(self).__name__}: {name} must be {constraint}, got "
                                      f"{getattr(self, name)}")
 
     @property
@@ -144,9 +140,9 @@ class Distribution:
             if i != 1 and j != 1 and i != j:
                 raise ValueError(f"{name}: a value of shape {tuple(value.shape)} does not "
                                  f"broadcast with batch_shape + event_shape {tuple(expected)}")
-        condition, holds = self.support
-        if not bool(holds(value).all()):
-            raise ValueError(f"{name}: values must be {condition}, got {value}")
+        support = self.support
+        if not bool(support.check(value).all()):
+            raise ValueError(f"{name}: values must be {support}, got {value}")
 
     def _expanded(self, batch_shape: Sequence[int], event_shape: Sequence[int] = (),
                   **parameters: Tensor) -> Any:

@@ -7,13 +7,15 @@ from typing import Any
 
 from ..tensors.creation import zeros_like
 from ..tensors.tensor import Size, Tensor
-from .distribution import NONNEGATIVE, POSITIVE, Constraint, Distribution, Number, broadcast_all
+from . import constraints
+from .constraints import Constraint
+from .distribution import Distribution, Number, broadcast_all
 
 
 class Exponential(Distribution):
     """Values of at least 0. Density: rate · exp(-rate x)."""
 
-    arg_constraints = {"rate": POSITIVE}  # noqa: RUF012
+    arg_constraints = {"rate": constraints.positive}  # noqa: RUF012
     has_rsample = True
 
     rate: Tensor
@@ -24,7 +26,7 @@ class Exponential(Distribution):
 
     @property
     def support(self) -> Constraint:
-        return NONNEGATIVE
+        return constraints.nonnegative
 
     @property
     def mean(self) -> Tensor:

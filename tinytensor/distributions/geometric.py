@@ -8,7 +8,9 @@ from typing import Any
 from .. import ops
 from ..tensors.creation import zeros_like
 from ..tensors.tensor import Tensor
-from .distribution import REAL, Constraint, broadcast_all, functions
+from . import constraints
+from .constraints import Constraint
+from .distribution import broadcast_all, functions
 from .exponential import standard_exponential
 from .trials import Trials
 
@@ -23,12 +25,12 @@ class Geometric(Trials):
     Probability: probs · (1 - probs)**x. `logits` are log(probs / (1 - probs)).
     """
 
-    arg_constraints = {"probs": ("in (0, 1]", lambda x: (x > 0) & (x <= 1)),  # noqa: RUF012
-                       "logits": REAL}
+    arg_constraints = {"probs": constraints.chance,  # noqa: RUF012
+                       "logits": constraints.real}
 
     @property
     def support(self) -> Constraint:
-        return ("whole numbers of at least 0", lambda x: (x >= 0) & (x == x.floor()))
+        return constraints.nonnegative_integer
 
     @property
     def mean(self) -> Tensor:

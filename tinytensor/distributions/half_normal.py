@@ -8,15 +8,9 @@ from typing import Any
 
 from ..tensors.creation import full_like, zeros_like
 from ..tensors.tensor import Tensor
-from .distribution import (
-    NONNEGATIVE,
-    POSITIVE,
-    Constraint,
-    Distribution,
-    Number,
-    broadcast_all,
-    functions,
-)
+from . import constraints
+from .constraints import Constraint
+from .distribution import Distribution, Number, broadcast_all, functions
 from .normal import Normal
 
 where = functions["where"]
@@ -28,7 +22,7 @@ class HalfNormal(Distribution):
     Density: exp(-(x / scale)² / 2) √(2 / π) / scale.
     """
 
-    arg_constraints = {"scale": POSITIVE}  # noqa: RUF012
+    arg_constraints = {"scale": constraints.positive}  # noqa: RUF012
     has_rsample = True
 
     scale: Tensor
@@ -44,7 +38,7 @@ class HalfNormal(Distribution):
 
     @property
     def support(self) -> Constraint:
-        return NONNEGATIVE
+        return constraints.nonnegative
 
     @property
     def mean(self) -> Tensor:

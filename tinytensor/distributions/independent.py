@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.tensor import Tensor
-from .distribution import Constraint, Distribution
+from .constraints import Constraint
+from .distribution import Distribution
 
 
 class Independent(Distribution):

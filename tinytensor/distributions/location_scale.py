@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.tensor import Size, Tensor
-from .distribution import POSITIVE, REAL, Constraint, Distribution, Number, broadcast_all
+from . import constraints
+from .constraints import Constraint
+from .distribution import Distribution, Number, broadcast_all
 
 
 class LocationScale(Distribution):
     """Values loc + scale · z, where z has a fixed distribution with mode 0."""
 
-    arg_constraints = {"loc": REAL, "scale": POSITIVE}  # noqa: RUF012
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}  # noqa: RUF012
     has_rsample = True
 
     loc: Tensor
@@ -24,7 +26,7 @@ class LocationScale(Distribution):
 
     @property
     def support(self) -> Constraint:
-        return REAL
+        return constraints.real
 
     @property
     def mode(self) -> Tensor:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.tensor import Tensor
-from .distribution import POSITIVE, REAL, Constraint, Distribution, Number, broadcast_all
+from . import constraints
+from .constraints import Constraint
+from .distribution import Distribution, Number, broadcast_all
 from .normal import Normal
 
 
@@ -16,7 +18,7 @@ class LogNormal(Distribution):
     Density: exp(-((log x - loc) / scale)² / 2) / (x scale √(2π)).
     """
 
-    arg_constraints = {"loc": REAL, "scale": POSITIVE}  # noqa: RUF012
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}  # noqa: RUF012
     has_rsample = True
 
     loc: Tensor
@@ -33,7 +35,7 @@ class LogNormal(Distribution):
 
     @property
     def support(self) -> Constraint:
-        return POSITIVE
+        return constraints.positive
 
     @property
     def mean(self) -> Tensor:

@@ -8,8 +8,10 @@ from typing import Any
 from ..arrays.numbers import integer, is_integer
 from ..tensors.creation import arange, zeros
 from ..tensors.tensor import Size, Tensor
+from . import constraints
 from .categorical import OverClasses
-from .distribution import Constraint, Number, clamp_probs, functions
+from .constraints import Constraint
+from .distribution import Number, clamp_probs, functions
 
 where, cat = functions["where"], functions["cat"]
 
@@ -38,9 +40,7 @@ class Multinomial(OverClasses):
 
     @property
     def support(self) -> Constraint:
-        total = self.total_count
-        return (f"whole numbers of at least 0 that add up to at most {total} along the last "
-                "dim", lambda x: ((x >= 0) & (x == x.floor())).all(-1) & (x.sum(-1) <= total))
+        return constraints.multinomial(self.total_count)
 
     @property
     def mean(self) -> Tensor:

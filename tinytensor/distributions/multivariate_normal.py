@@ -9,7 +9,9 @@ from typing import Any
 from .. import linalg
 from ..tensors.sampling import randn
 from ..tensors.tensor import Tensor
-from .distribution import REAL, Constraint, Distribution
+from . import constraints
+from .constraints import Constraint
+from .distribution import Distribution
 
 
 class MultivariateNormal(Distribution):
@@ -25,7 +27,7 @@ class MultivariateNormal(Distribution):
         ValueError: none or several of them; shapes other than (*, D) and (*, D, D).
     """
 
-    arg_constraints = {"loc": REAL}  # noqa: RUF012
+    arg_constraints = {"loc": constraints.real}  # noqa: RUF012
     has_rsample = True
 
     loc: Tensor
@@ -62,7 +64,7 @@ class MultivariateNormal(Distribution):
 
     @property
     def support(self) -> Constraint:
-        return REAL
+        return constraints.real
 
     @property
     def mean(self) -> Tensor:

@@ -8,8 +8,9 @@ from typing import Any
 from .. import ops
 from ..tensors.creation import eye
 from ..tensors.tensor import Tensor
-from .categorical import SIMPLEX, OverClasses
-from .distribution import REAL, Constraint
+from . import constraints
+from .categorical import OverClasses
+from .constraints import Constraint
 
 one_hot: Any = ops.names_for("nn.functional")["one_hot"]
 
@@ -24,13 +25,12 @@ class OneHotCategorical(OverClasses):
         ValueError: as `Categorical`.
     """
 
-    arg_constraints = {"probs": SIMPLEX, "logits": REAL}  # noqa: RUF012
+    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real}  # noqa: RUF012
     has_enumerate_support = True
 
     @property
     def support(self) -> Constraint:
-        return ("one-hot: zeros and a 1 along the last dim",
-                lambda x: ((x == 0) | (x == 1)).all(-1) & (x.sum(-1) == 1))
+        return constraints.one_hot
 
     @property
     def mean(self) -> Tensor:

@@ -7,7 +7,9 @@ from typing import Any
 
 from ..tensors.sampling import rand
 from ..tensors.tensor import Tensor
-from .distribution import REAL, Constraint, Distribution, Number, broadcast_all
+from . import constraints
+from .constraints import Constraint
+from .distribution import Distribution, Number, broadcast_all
 
 
 class Uniform(Distribution):
@@ -17,7 +19,7 @@ class Uniform(Distribution):
         ValueError: low is not less than high.
     """
 
-    arg_constraints = {"low": REAL, "high": REAL}  # noqa: RUF012
+    arg_constraints = {"low": constraints.real, "high": constraints.real}  # noqa: RUF012
     has_rsample = True
 
     low: Tensor
@@ -31,7 +33,7 @@ class Uniform(Distribution):
 
     @property
     def support(self) -> Constraint:
-        return ("between low and high", lambda x: (x >= self.low) & (x <= self.high))
+        return constraints.interval(self.low, self.high)
 
     @property
     def mean(self) -> Tensor:

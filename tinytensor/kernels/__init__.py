@@ -1,4 +1,4 @@
-"""CPU kernels: faster functions for operations whose reference is in array language.
+"""Kernels: faster functions for operations whose reference is in array language.
 
 A kernel has the parameters and results of an op's forward or rule, and is registered for one
 device (`arrays/dispatch.py`). It returns None to decline a call; then the reference runs. The
@@ -8,9 +8,10 @@ everything works, slower.
 
     cpu/        loops compiled by Numba (the extra `fast`), one file a family as in `ops/`
     loops.py    how they are compiled, and when
+    cuda/       CUDA C++ compiled by NVRTC, through CuPy
 """
 
 from ..arrays.dispatch import use_kernels
-from . import cpu
+from . import cpu, cuda
 
 __all__ = ["use_kernels"]

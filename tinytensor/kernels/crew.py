@@ -41,7 +41,7 @@ POLLS = 4000  # polls without a job before a thread goes to sleep: about two mil
 
 
 def new_board() -> Any:
-    """The board of a process. A fork arguments its own: the parent's threads do not exist in it."""
+    """The board of a process. A fork gets its own: the parent's threads do not exist in it."""
     return numpy.zeros(ASLEEP + MAX_THREADS * APART, numpy.int64)
 
 

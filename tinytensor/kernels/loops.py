@@ -7,7 +7,8 @@
 Numba (the extra `fast`) is imported at the first kernel call on a large array. Compiled loops are
 kept in files, see `cache.py`. On a terminal each compilation is reported, with its time; the logger
 "tinytensor.kernels" has it everywhere. Without Numba `Numba.usable` is False and every kernel
-declines. So it does, after a warning that says what to do, if Numba does not work.
+declines. So it does, after a warning that says what to do, if Numba does not work. A single loop
+that does not compile raises NotCompiledError, which declines its kernel.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, ClassVar
 import numpy
 from numpy.typing import NDArray
 
-from ..arrays.dispatch import KernelSettings
+from ..arrays.dispatch import KernelSettings, NotCompiledError
 from ..autograd.frames import warn
 from .pool import pool
 
@@ -35,6 +36,8 @@ REORDERED = {"contract", "reassoc", "nsz"}  # additions may be reordered, so tha
 
 INLINED = {"nogil": True, "fastmath": EXACT, "error_model": "numpy", "forceinline": True}
 
+VERSIONS_ADVICE = ("install versions of Numba and NumPy that go together "
+                   f"(NumPy is {numpy.__version__})")
 PIECE = 8192  # elements below which another thread costs more than it saves
 FLOATS = (numpy.dtype("float32"), numpy.dtype("float64"))
 Array = NDArray[Any]  # of CPU kernels
@@ -51,6 +54,7 @@ class Numba:
     missing = importlib.util.find_spec("numba") is None
     ready = False
     broken = missing
+    warned = False  # of a loop that does not compile
     lock = threading.RLock()
 
     @classmethod
@@ -91,9 +95,20 @@ class Numba:
                         "environment variable TINYTENSOR_CACHE_DIR")
             _probe(numpy.zeros(1))
         except Exception as error:
-            return (f"Numba does not work here ({type(error).__name__}: {error}); install versions "
-                    f"of Numba and NumPy that go together (NumPy is {numpy.__version__})")
+            kind = "" if isinstance(error, NotCompiledError) else f"{type(error).__name__}: "
+            return f"Numba does not work here ({kind}{error}); {VERSIONS_ADVICE}"
         return ""
+
+    @classmethod
+    def refused(cls, name: str, error: Exception) -> NotCompiledError:
+        """The error for a loop that does not compile. Warns of the first, once Numba has worked."""
+        text = f"{type(error).__name__}: {error}"
+        if cls.ready and not cls.warned:
+            cls.warned = True
+            start = " ".join(text.split())[:200]  # Numba's messages have many lines
+            warn(f"the kernel {name} is off, and NumPy computes in its place, slower, as for every "
+                 f"kernel that does not compile ({start}); {VERSIONS_ADVICE}", RuntimeWarning)
+        return NotCompiledError(text)
 
     @classmethod
     def say(cls, name: str, seconds: float) -> None:
@@ -107,6 +122,11 @@ class Numba:
                 print(text, file=sys.stderr, flush=True)
             else:  # above a progress bar, not across it
                 bars.write(text, file=sys.stderr)
+
+
+def _shown(name: str) -> str:
+    """The name of a loop in messages."""
+    return name.strip("_").removesuffix("_parallel")
 
 
 def _listener(event: Any) -> Any:
@@ -125,7 +145,7 @@ def _listener(event: Any) -> Any:
             # (`is_failed` of Numba 0.68 says the opposite.)
             if ours and not self.started and compiling._exc_details is None \
                     and function is not _probe.function:
-                Numba.say(function.__name__.strip("_").removesuffix("_parallel"), seconds)
+                Numba.say(_shown(function.__name__), seconds)
 
     return Compiling()
 
@@ -155,8 +175,26 @@ class Loop:
                                          **self.options)(self.function)
                 made._cache = cache.Cache(self)
                 made.get_call_template = functools.partial(_template, made)
+                made._compile_for_args = functools.partial(self._compile, made)
                 self.compiled = made
         return self.compiled
+
+    def _compile(self, made: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compiles the loop for these arguments, as Numba does at the first call with their types.
+
+        Raises:
+            NotCompiledError: it does not compile. Later calls raise this at once.
+        """
+        try:
+            return type(made)._compile_for_args(made, *args, **kwargs)
+        except Exception as error:
+            refused = Numba.refused(_shown(self.__name__), error)
+
+        def refuse(*args: Any) -> None:
+            raise refused.with_traceback(None)
+
+        self.compiled = refuse
+        raise refused
 
     def __call__(self, *args: Any) -> Any:
         return (self.compiled or self.dispatcher())(*args)

@@ -7,11 +7,13 @@ poll for about two milliseconds after a job, then sleep.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import threading
 from typing import Any
 
+from ..arrays.dispatch import NotCompiledError
 from ..arrays.threads import Threads
 
 MAX_THREADS = 512
@@ -35,9 +37,10 @@ class Worker:
             self.work.release()
 
     def _run(self, crew: Any, index: int) -> None:
-        while True:
-            crew.serve(self.board, index)
-            self.work.acquire()
+        with contextlib.suppress(NotCompiledError):  # the callers then run all pieces
+            while True:
+                crew.serve(self.board, index)
+                self.work.acquire()
 
 
 class Pool:

@@ -36,6 +36,7 @@ KINDS = {
     "not finite": "NaN or infinity",
 }
 MOST_NUMBERS = 20_000_000  # in an array of gradients
+CHOICES = {"max", "min", "where", "ReLU"}  # operations that choose an operand
 ORDER = {kind: i for i, kind in enumerate(KINDS)}
 
 # The derivative of a function that was given the wrong one of operand x and result y.
@@ -89,12 +90,23 @@ class Mistake:
 
 
 class Backward:
-    """The backward pass of a tape from the gradient g of its output."""
+    """The backward pass of a tape from the gradient g of its output.
+
+    right    the gradient of every number
+    sizes    the sum of the absolute values of what is added up in each, which rounding is part of
+    """
 
     def __init__(self, tape: Tape, g: Any):
         self.tape, self.g = tape, numpy.asarray(g, dtype=float)
         self.useful = self._useful()
         self.right = self.gradients([Mistake("")])[:, 0]
+        self.sizes = numpy.zeros(len(tape.values))
+        for node, size in zip(tape.output.ravel().tolist(), numpy.abs(self.g).ravel(), strict=True):
+            if node >= 0:
+                self.sizes[node] += size
+        for e in self.useful:
+            edge = tape.edges[e]
+            self.sizes[edge.parent] += abs(edge.derivative) * self.sizes[edge.child]
 
     def _useful(self) -> list[int]:
         """The edges on a path from an input to the output, from the last to the first."""
@@ -185,14 +197,14 @@ def _without_silent_paths(backward: Backward, mistakes: list[Mistake]) -> list[M
     inputs = numpy.concatenate([x.ravel() for x in backward.tape.inputs.values() if x is not None])
     grads = backward.gradients(cuts)[inputs]
     right = backward.right[inputs][:, None]
-    scale = numpy.abs(right).max(initial=1e-300)
-    silent = [m for m, same in zip(cuts, numpy.isclose(grads, right, 1e-9, 1e-9 * scale).all(0),
+    scale = backward.sizes[inputs].max(initial=1e-300)
+    silent = [m for m, same in zip(cuts, numpy.isclose(grads, right, 0, 1e-11 * scale).all(0),
                                    strict=True) if same]
     left_out = {e: 0.0 for m in silent for e in m.changed}
     if not left_out:
         return []
     together = backward.gradients([Mistake("", changed=left_out)])[inputs]
-    if not numpy.allclose(together, right, 1e-9, 1e-9 * scale):
+    if not numpy.allclose(together, right, 0, 1e-11 * scale):
         return []
     return [replace(m, changed=left_out | m.changed) for m in mistakes
             if not m.added and not left_out.keys() & {*m.changed, *m.constant}]
@@ -232,6 +244,8 @@ def _of_group(tape: Tape, group: Group) -> Iterator[Mistake]:
         yield Mistake("upstream", group, constant=list(group.edges))
     if group.op not in ("+", "-", "neg", "pos", "result"):
         yield with_derivative("factor", lambda e: 1.0)
+    if group.op in CHOICES:
+        yield with_derivative("other value", lambda e: 1 - right[e], "choice")
     if group.op.startswith("**") and group.op != "**":
         exponent = float(group.op[2:])
         yield with_derivative("power", lambda e: right[e] / exponent, "factor")
@@ -314,7 +328,7 @@ def _other_values(tape: Tape, group: Group, places: dict[int, tuple[str, tuple[i
     if group.op != "*":
         return
     products = [tape.values[tape.edges[e].child] for e in group.edges]
-    others = [tape.numbers[v._b if group.slot == 0 else v._a]  # type: ignore[index]
+    others = [tape.numbers.get(v._b if group.slot == 0 else v._a, -1)  # type: ignore[arg-type]
               for v in products]
     variables = _variables(tape)
     known = [places.get(node) for node in others]
@@ -323,7 +337,7 @@ def _other_values(tape: Tape, group: Group, places: dict[int, tuple[str, tuple[i
         (name,) = names
         shape = variables[name].shape
         index: list[Any] = [place[1] for place in known if place]
-    elif len(set(others)) == len(others):  # it has no name: its elements are in C order
+    elif len(set(others)) == len(others) and -1 not in others:
         name, shape, index = group.place.operand(1 - group.slot), None, list(range(len(others)))
     else:
         return
@@ -344,67 +358,87 @@ def _of_product(backward: Backward, group: Group) -> Iterator[Mistake]:
     """In the backward of a matrix product, a factor or the gradient from above is transposed."""
     tape = backward.tape
     if group.op != "*" or group.is_sum or not any(
-            g.op == "+" and g.is_sum and g.place == group.place for g in tape.groups):
+            g.op == "+" and g.is_inner and g.place == group.place for g in tape.groups):
         return
     blocks = _blocks(tape, group)
-    for detail in ("factor", "one"):
+    for kind in ("transposed", "factor"):
         changed: dict[int, float] = {}
         for block in blocks:
-            rows, columns, inner = block.shape
-            derivatives = numpy.vectorize(lambda e: tape.edges[e].derivative)(block)
-            if group.slot == 0 and inner == columns > 1:  # the derivative is other[k, j]
-                turned = derivatives.swapaxes(1, 2)
-                one = numpy.broadcast_to(numpy.eye(inner), block.shape)
-            elif group.slot == 1 and inner == rows > 1:  # it is other[i, k]
-                turned = derivatives.swapaxes(0, 2)
-                one = numpy.broadcast_to(numpy.eye(inner)[:, None], block.shape)
-            else:
+            wrong = _wrong_factor(tape, group.slot, block, kind)
+            if wrong is None:
                 break
-            wrong = turned if detail == "factor" else one
             changed |= dict(zip(block.ravel().tolist(), wrong.ravel().tolist(), strict=True))
         else:
-            yield Mistake("transposed" if detail == "factor" else "factor", group, changed,
-                          detail=detail)
-    if len(blocks) == 1 and len(blocks[0]) == blocks[0].shape[1] > 1:
-        children = numpy.vectorize(lambda e: tape.edges[e].child)(blocks[0])
-        above = backward.right[children]
-        wrong = above.swapaxes(0, 1) - above
+            yield Mistake(kind, group, changed, detail="product")
+    is_square = all(len(block) == block.shape[1] > 1 for block in blocks)
+    if is_square and len(set(group.executions)) == 1:
         added: dict[int, float] = {}
-        for e, difference in zip(blocks[0].ravel().tolist(), wrong.ravel().tolist(), strict=True):
-            edge = tape.edges[e]
-            added[edge.parent] = added.get(edge.parent, 0.0) + edge.derivative * difference
+        for block in blocks:
+            above = backward.right[_children(tape, block)]
+            wrong = above.swapaxes(0, 1) - above
+            for e, difference in zip(block.ravel().tolist(), wrong.ravel().tolist(), strict=True):
+                edge = tape.edges[e]
+                added[edge.parent] = added.get(edge.parent, 0.0) + edge.derivative * difference
         yield Mistake("transposed", group, added=added, detail="gradient")
 
 
-def _blocks(tape: Tape, group: Group) -> list[Any]:
-    """The edges of matrix products, one for each execution, as arrays (rows, columns, inner size).
+def _wrong_factor(tape: Tape, slot: int, block: Any, kind: str) -> Any:
+    """The derivatives of a matrix product with the other factor transposed, or without it.
 
-    An empty list if an execution is no product of two matrices.
+    The derivative by first[i, k] is second[k, j], that by second[k, j] is first[i, k]. None if the
+    shapes do not allow it.
     """
-    blocks = [_block(tape, group.slot, [e for e, x in zip(group.edges, group.executions,
-                                                          strict=True) if x == execution])
-              for execution in dict.fromkeys(group.executions)]
-    return [] if any(block is None for block in blocks) else blocks
+    rows, columns, inner = block.shape
+    if inner == 1 or inner != (columns if slot == 0 else rows):
+        return None
+    one = numpy.eye(inner) if slot == 0 else numpy.eye(inner)[:, None]
+    if kind == "factor":
+        return numpy.broadcast_to(one, block.shape)
+    right = numpy.array([tape.edges[e].derivative for e in block.ravel()]).reshape(block.shape)
+    return right.swapaxes(1, 2) if slot == 0 else right.swapaxes(0, 2)
 
 
-def _block(tape: Tape, slot: int, edges: list[int]) -> Any:
+def _children(tape: Tape, block: Any) -> Any:
+    return numpy.array([tape.edges[e].child for e in block.ravel()]).reshape(block.shape)
+
+
+def _blocks(tape: Tape, group: Group) -> list[Any]:
+    """The edges of each product of two matrices, as arrays (rows, columns, inner size).
+
+    An empty list if the group has something else.
+    """
+    blocks: list[Any] = []
+    for execution in dict.fromkeys(group.executions):
+        found = _products(tape, group.slot, [e for e, x in zip(
+            group.edges, group.executions, strict=True) if x == execution])
+        if not found:
+            return []
+        blocks += found
+    return blocks
+
+
+def _products(tape: Tape, slot: int, edges: list[int]) -> list[Any]:
+    """The same for one execution, which may be a batch of products."""
     own = [tape.edges[e].parent for e in edges]
     products = [tape.values[tape.edges[e].child] for e in edges]
     other = [tape.numbers.get(v._b if slot == 0 else v._a, -1)  # type: ignore[arg-type]
              for v in products]
     first, second = (own, other) if slot == 0 else (other, own)
-    # Row by row: the factors of one row repeat for every column.
-    inner = next((k for k in range(1, len(first)) if first[k] == first[0]), 0)
-    if not inner or len(first) % inner:
-        return None
+    # Row by row: the factors of one row repeat for every column, those of the columns for every
+    # row.
+    inner = next((k for k in range(1, len(first)) if first[k] == first[0]), len(first))
     columns = 1
-    while columns * inner < len(first) and first[columns * inner:(columns + 1) * inner] \
-            == first[:inner]:
+    while first[columns * inner:(columns + 1) * inner] == first[:inner]:
         columns += 1
-    rows = len(first) // (columns * inner)
-    if rows * columns * inner != len(first) or second[:columns * inner] * rows != second:
-        return None  # such as a batch of products
-    return numpy.array(edges).reshape(rows, columns, inner)
+    size = columns * inner
+    if len(first) % size:
+        return []
+    blocks, start = [], 0
+    for row in range(size, len(first) + size, size):
+        if second[row:row + size] != second[start:start + size]:
+            blocks.append(numpy.array(edges[start:row]).reshape(-1, columns, inner))
+            start = row
+    return blocks
 
 
 def _transposed(backward: Backward) -> Iterator[Mistake]:

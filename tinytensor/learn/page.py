@@ -20,7 +20,7 @@ from . import scalar_trace, tensor_trace
 
 WEB = Path(__file__).parent / "web"
 SCRIPTS = ("numbers", "trace", "scalar", "tensor", "layout", "view", "main")
-HEIGHT = 720  # pixels, in a notebook
+HEIGHT = 800  # pixels, in a notebook
 
 
 class Page:

@@ -14,8 +14,10 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import sys
 import weakref
 from collections import Counter
+from collections.abc import Iterator
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -31,6 +33,7 @@ from ..tensors.retaining import Retained, retain_all
 ENGINES = ("scalar.engine", "scalar.number", "scalar.ieee", "tinytensor.arrays",
            "tinytensor.autograd", "tinytensor.compiled", "tinytensor.kernels",
            "tinytensor.tensors")
+LONGEST = 64  # lists, of which the Values are named
 VALUE = scalar.Value.__init__.__code__
 AS_VALUE = scalar.functional.as_value.__code__
 
@@ -47,7 +50,7 @@ class Place(NamedTuple):
     function   the function of the package that the program or a module called: "hinge_loss"
     """
 
-    line: tuple[str, int] | None
+    line: tuple[str, int]
     inner: tuple[str, int] | None
     root: tuple[int, str] | None
     path: str
@@ -59,21 +62,24 @@ class Place(NamedTuple):
 class Origin(weakref.ref[Any]):
     """Where a Value comes from.
 
-    place      of the operation, or of what made a leaf
+    place      of the operation, or of what made a leaf; None if that was outside of the block
     number     in the order of creation
     name       of a number of a sample that a module was called with: "x[0]"
     is_given   whether it is a plain number that the program gave to a module or a function
+    variable   of the program that it was in when its function, or the block, ended: "n", "w[0]"
+    is_named   whether that is a variable of the function that has made it
     """
 
-    __slots__ = ("is_given", "key", "name", "number", "place")
+    __slots__ = ("is_given", "is_named", "key", "name", "number", "place", "variable")
 
     def __new__(cls, value: scalar.Value, *origin: Any) -> Origin:
         return super().__new__(cls, value, _forget)
 
-    def __init__(self, value: scalar.Value, place: Place, name: str, is_given: bool):
+    def __init__(self, value: scalar.Value, place: Place | None = None, name: str = "",
+                 is_given: bool = False):
         super().__init__(value, _forget)  # type: ignore[call-arg]
-        self.place, self.name, self.is_given = place, name, is_given
-        self.number, self.key = next(_count), id(value)
+        self.place, self.name, self.is_given, self.variable = place, name, is_given, ""
+        self.number, self.key, self.is_named = next(_count), id(value), False
 
 
 def _forget(origin: Any) -> None:
@@ -102,6 +108,10 @@ class record(retain_all):  # noqa: N801 - a context manager, as no_grad
         super().__enter__()
         return self
 
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        _name_variables(sys._getframe(1))
+
     def _see(self, frame: Any, event: str, result: Any) -> None:
         if event == "call":
             code = frame.f_code
@@ -112,7 +122,9 @@ class record(retain_all):  # noqa: N801 - a context manager, as no_grad
         elif event == "return":
             if self._calls and self._calls[-1].frame is frame:
                 self._calls.pop()
-            if result is not None and OWN in frame.f_globals:
+            if _kind(frame) is PROGRAM:
+                _name_variables(frame)
+            elif result is not None and OWN in frame.f_globals:
                 self._returned(frame, result)
 
     def _enter(self, frame: Any, module: Any) -> None:
@@ -153,6 +165,37 @@ class record(retain_all):  # noqa: N801 - a context manager, as no_grad
             call = self._calls[-1]
             place = Place(line, inner, call.root, call.path, call.sample, call.call, function)
         return self._places.setdefault(place, place)
+
+
+def _name_variables(frame: Any) -> None:
+    """Gives Values that are in variables of a function, alone or in lists, their names.
+
+    The name in the function that has made a Value counts, then that in the outermost function.
+    """
+    code = frame.f_code
+    if code.co_name[0] == "<" and code.co_name != "<module>":
+        return  # the variables of a comprehension are those of its last round
+    last = max((line for *_, line in code.co_lines() if line), default=0)
+    for name, x in list(frame.f_locals.items()):
+        if name[0] == "_":
+            continue
+        for path, value in _values(name, x):
+            origin = _origins.get(id(value))
+            if origin is None:
+                origin = _origins[id(value)] = Origin(value)
+            if not origin.is_named:
+                origin.variable = path
+                origin.is_named = origin.place is not None \
+                    and origin.place.line[0] == code.co_filename \
+                    and code.co_firstlineno <= origin.place.line[1] <= last
+
+
+def _values(name: str, x: Any) -> Iterator[tuple[str, scalar.Value]]:
+    if isinstance(x, scalar.Value):
+        yield name, x
+    elif type(x) in (list, tuple) and len(x) <= LONGEST:
+        for i, part in enumerate(x):
+            yield from _values(f"{name}[{i}]", part)
 
 
 class _Call:

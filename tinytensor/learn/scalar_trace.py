@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,13 +45,13 @@ def trace(root: Value) -> dict[str, Any]:
         parents += [number[parent] for parent in own]
         starts.append(len(parents))
     forward = [i for i, own in enumerate(operands) if own]
-    if all(origins[i] is not None for i in forward):
+    if all((o := origins[i]) is not None and o.place is not None for i in forward):
         forward.sort(key=lambda i: origins[i].number)  # type: ignore[union-attr]
     formulas: dict[str, int] = {}
     return {
         "mode": "scalar",
         "exact": all(map(_same, replayed, grads)),
-        "recorded": any(origin is not None for origin in origins),
+        "recorded": any(o is not None and o.place is not None for o in origins),
         "root": number[root],
         "ops": list(ops), "op": packed([ops[value._op] for value in order], "i2"),
         "data": packed([value.data for value in order], "f8"),
@@ -77,7 +78,8 @@ class Step:
     """One addition to a gradient: target.grad += local · source.grad.
 
     slot      the position of the target among the operands of the source
-    formula   of `local`, which it equals to the bit; "" if there is none
+    formula   of `local`, which it equals to the bit; "" if there is none, "changed" if the
+              program has changed a number in it after the forward
     other     the number of the operand that b is in the formula; -1 if there is none
     sends     whether the engine adds it; a ReLU below 0 sends nothing
     after     the gradient of the target after it, where a rule of the program's own computed that
@@ -122,7 +124,7 @@ def _steps(root: Value, order: list[Value], operands: list[tuple[Value, ...]],
             b = None if other is None else other.data
             a = parent if value._op in OWN else parents[0]
             if formula and not _same(evaluate(formula, a.data, b, value.data), local):
-                formula = ""  # a number was changed after the forward
+                formula = "changed"  # a number, after the forward
             yield Step(source, number[parent], slot, local, sends, formula,
                        -1 if other is None else number[other])
 
@@ -133,8 +135,13 @@ def _names(order: list[Value], operands: list[tuple[Value, ...]], origins: list[
     parameters = parameter_names(order)
     names: dict[int, str] = {}
     roles: list[str] = []
+    variables: Counter[str] = Counter()
     for i, (value, origin) in enumerate(zip(order, origins, strict=True)):
         name = value.label or parameters.get(id(value)) or (origin.name if origin else "")
+        if not name and origin and origin.variable:
+            variables[origin.variable] += 1
+            count = variables[origin.variable]
+            name = origin.variable + (f"#{count}" if count > 1 else "")
         if name:
             names[i] = name
         if operands[i]:
@@ -143,10 +150,11 @@ def _names(order: list[Value], operands: list[tuple[Value, ...]], origins: list[
             roles.append("parameter")
         elif origin and origin.name:
             roles.append("input")
-        elif origin and origin.is_given and origin.place.function.endswith(("loss", "entropy")):
+        elif origin and origin.is_given and origin.place \
+                and origin.place.function.endswith(("loss", "entropy")):
             roles.append("target")
         else:
-            roles.append("constant" if not value.label else "input")
+            roles.append("input" if name else "constant")
     return names, roles
 
 

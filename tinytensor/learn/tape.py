@@ -15,6 +15,7 @@ import contextlib
 import functools
 import linecache
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
@@ -24,6 +25,8 @@ import numpy
 
 import scalar
 from scalar import Value
+
+from ..autograd.frames import OWN
 
 MODULES = {"np", "numpy", "tt", "tinytensor", "nn", "F", "functional", "math", "scalar", "xp"}
 LIBRARIES = {"numpy", "scalar", "tinytensor"}  # their frames are no places of the program
@@ -285,9 +288,12 @@ class Tape:
         tape.code = code = code_of(program or forward)
         with tape._recording(code):
             given = {name: convert(name, x) for name, x in inputs.items()}
+            leaves = {name: _as_array(getattr(x, "_array", x)) for name, x in given.items()}
+            # forward may write to its inputs
+            leaves = {name: x if x is None else x.copy() for name, x in leaves.items()}
             result = tape._with_results(forward(*given.values()))
         tape.numbers = index = {value: i for i, value in enumerate(tape.values)}
-        tape.inputs = {name: _numbered(x, index) for name, x in given.items()}
+        tape.inputs = {name: _numbered(x, index) for name, x in leaves.items()}
         tape.output = _numbered(result, index)
         tape._find_variables(code)
         tape.frames.clear()
@@ -299,8 +305,12 @@ class Tape:
         """Within, every new Value is kept, with the place of the program that made it."""
         plain = Value.__init__
 
+        thread = threading.get_ident()
+
         def recorded(value: Value, *args: Any, **kwargs: Any) -> None:
             plain(value, *args, **kwargs)
+            if threading.get_ident() != thread:
+                return
             self.values.append(value)
             self.places.append(self._place(sys._getframe(1), forward))
 
@@ -314,6 +324,8 @@ class Tape:
     def _with_results(self, result: Any) -> Any:
         """The result, with an edge of its own to each element: what is used twice has two."""
         array = _as_array(getattr(result, "_array", result))
+        if array is None and isinstance(result, tuple | list):
+            raise TypeError("it returns several results of different shapes: return one of them")
         if array is None or array.dtype != object:
             return None
         named = numpy.empty(array.shape, dtype=object)
@@ -368,6 +380,8 @@ class Tape:
             if (place.code, place.offset) != last:
                 execution, last = execution + 1, (place.code, place.offset)
             for slot, (parent, derivative) in enumerate(operands(value)):
+                if parent not in self.numbers:  # a Value from outside: a constant
+                    continue
                 key = place, _family(value._op), slot
                 if key not in groups:
                     groups[key] = Group(place, value._op, slot, False)
@@ -439,6 +453,9 @@ def _top(name: str) -> str:
 
 
 def _library(frame: Any) -> str:
+    """The package of a frame's code."""
+    if OWN in frame.f_globals:
+        return "tinytensor"
     return _top(frame.f_globals.get("__name__") or "")
 
 

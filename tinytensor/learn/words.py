@@ -1,21 +1,69 @@
-"""The words of `explain`: what a mistake is, and where, without the right formula."""
+"""What `explain` returns, and its words: what a mistake is and where, without the right formula."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
-from .mistakes import Mistake
+from .mistakes import CHOICES, Mistake
 from .tape import Group, Tape
 
-if TYPE_CHECKING:
-    from .explaining import Explanation
-
 SHOWN = 3  # further places
-CHOICES = {"max", "min", "where", "ReLU"}
 OPERATIONS = {"+": "addition", "-": "subtraction", "*": "multiplication", "/": "division",
               "**": "power", "neg": "minus sign", "max": "maximum", "min": "minimum",
               "ReLU": "ReLU", "dot": "product", "where": "choice"}
+
+
+@dataclass
+class Finding:
+    """A mistake that gives the learner's numbers in the gradients by `names`.
+
+    places      where else it could be made, with the same numbers
+    only_here   whether the same place is right on the way to another input
+    """
+
+    kind: str
+    names: list[str]
+    text: str
+    line: int = 0
+    places: list[str] = field(default_factory=list)
+    only_here: bool = False
+
+
+@dataclass
+class Explanation:
+    """What `explain` found: print it.
+
+    right       whether all gradients are right
+    wrong       for each wrong gradient, which element is wrong and what it should be
+    mistakes    the mistakes that together give the learner's numbers
+    unknown     the wrong gradients that no known mistake gives
+    several     whether it is more than one mistake, as far as can be told
+    together    whether two mistakes are needed for the numbers of one gradient
+    is_g_constant  whether all numbers of g are equal, which hides mistakes
+    """
+
+    right: bool
+    wrong: dict[str, str] = field(default_factory=dict)
+    mistakes: list[Finding] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    several: bool = False
+    together: bool = False
+    is_g_constant: bool = False
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of the mistakes, as `tinytensor.learn.mistakes.KINDS` has them."""
+        return [finding.kind for finding in self.mistakes]
+
+    def __str__(self) -> str:
+        return "\n".join(paragraphs(self))
+
+    __repr__ = __str__
+
+
+# ---------------------------------------------------------------- places and operands
 
 
 def listed(items: Iterable[str]) -> str:
@@ -65,6 +113,9 @@ def _step(group: Group) -> str:
     return f"the {operation(group)} in `{expression}`" if expression else f"the {operation(group)}"
 
 
+# ---------------------------------------------------------------- one mistake
+
+
 def describe(mistake: Mistake, tape: Tape) -> str:
     """One mistake in a sentence or two."""
     group, detail = mistake.group, mistake.detail
@@ -73,29 +124,37 @@ def describe(mistake: Mistake, tape: Tape) -> str:
     text: Any = SENTENCES[mistake.kind]
     if isinstance(text, dict):
         text = text.get("choice" if group.op in CHOICES else detail) or text[""]
-    through = _through(group, tape)
+    through, unary = _through(group), _is_unary(group, tape)
     counts = sorted(set(group.counts(tape.edges).values()))
+    within = f" in `{group.place.expression}`" if group.operand and group.place.statement.count(
+        group.operand) > 1 and group.place.expression != group.operand else ""
+    uses = f"Each number of {through} is used {counts[-1]} times" if len(counts) == 1 \
+        else f"A number of {through} is used up to {counts[-1]} times"
     values = {"place": _place(group, tape), "step": _step(group), "through": through,
-              "detail": detail, "uses": f"Each number of {through} is used {counts[-1]} times"
-              if len(counts) == 1 else f"A number of {through} is used up to {counts[-1]} times"}
-    if mistake.kind == "other value":
+              "by": "" if unary or group.is_inner else f" by {through}", "within": within,
+              "detail": detail, "uses": uses}
+    if mistake.kind == "other value" and detail != "choice":
         values |= {"wrong": detail[0], "right": detail[1]}
     sentence = text.format(**values)
-    if mistake.kind == "path" and _uses(group, tape) > 1:
-        sentence += (f" {through} is used in several places: was this part never computed, or was "
-                     "it overwritten by another one?")
+    if mistake.kind == "path" and group.operand and _uses(group, tape) > 1:
+        sentence += (f" `{group.operand}` is used in several places: was this part never computed, "
+                     "or was it overwritten by another one?")
     return f"Look at {values['place']}. {sentence}"
 
 
-def _through(group: Group, tape: Tape) -> str:
+def _through(group: Group) -> str:
     """The operand in words."""
     if group.op == "result":
         return "the result"
     if group.operand:
-        return f"`{group.operand}`"
-    parents = tape.values[tape.edges[group.edges[0]].child]._prev
-    which = f"operand {group.slot + 1}" if len(parents) > 1 else "operand"
-    return f"the {which} of the {operation(group)}" if group.place.expression else f"its {which}"
+        is_twice = not group.place.is_call and \
+            group.place.operand(0) == group.place.operand(1)
+        return f"one of the two `{group.operand}`" if is_twice else f"`{group.operand}`"
+    return f"operand {group.slot + 1} of the {operation(group)}"
+
+
+def _is_unary(group: Group, tape: Tape) -> bool:
+    return len(tape.values[tape.edges[group.edges[0]].child]._prev) == 1
 
 
 def _uses(group: Group, tape: Tape) -> int:
@@ -106,23 +165,22 @@ def _uses(group: Group, tape: Tape) -> int:
 
 SENTENCES: dict[str, Any] = {
     "upstream": "The gradient that comes into {step} from above is not used.",
-    "path": "Nothing comes back through {through}.",
+    "path": "Nothing comes back through {through}{within}.",
     "factor": {
-        "one": "What comes back to {through} lacks the other factor of {step}: the gradient is "
-               "handed on as it came.",
+        "product": "What comes back to {through} lacks the other factor of {step}: the gradient is "
+                   "handed on as it came.",
         "choice": "The gradient goes back through {step} to {through} everywhere, also where "
                   "another operand was chosen.",
-        "": "The local derivative of {step} by {through} is missing: the gradient is handed on "
-            "as it came.",
+        "": "The local derivative of {step}{by} is missing: the gradient is handed on as it came.",
     },
     "power": {
-        "factor": "The derivative of {step} by {through} lacks a factor.",
-        "exponent": "In the derivative of {step} by {through}, the power is not the right one.",
+        "factor": "The derivative of {step}{by} lacks a factor.",
+        "exponent": "In the derivative of {step}{by}, the power is not the right one.",
     },
     "quotient": {
-        "inverse": "The derivative of {step} by {through} multiplies where it should divide, or "
-                   "divides where it should multiply.",
-        "square": "The derivative of {step} by {through} has the wrong power of the divisor.",
+        "inverse": "The derivative of {step}{by} multiplies where it should divide, or divides "
+                   "where it should multiply.",
+        "square": "The derivative of {step}{by} has the wrong power of the divisor.",
     },
     "not added up": {
         "loop": "{through} is used in every round of the loop, and the gradient of one round "
@@ -132,20 +190,24 @@ SENTENCES: dict[str, Any] = {
     },
     "mean": "Through {through}, the contributions are averaged over {detail}, where they should be "
             "added up.",
-    "sign": "The sign of what comes back through {through} is wrong.",
+    "sign": "The sign of what comes back through {through}{within} is wrong.",
     "x for y": {
         "x": "The rule of {step} is written in terms of its result, and was given its operand.",
         "y": "The rule of {step} is written in terms of its operand, and was given its result.",
     },
     "transposed": {
-        "factor": "In what comes back to {through} from {step}, the other factor is transposed "
-                  "and should not be, or is not and should be.",
+        "product": "In what comes back to {through} from {step}, the other factor is transposed "
+                   "and should not be, or is not and should be.",
         "gradient": "In what comes back to {through} from {step}, the gradient from above is "
                     "transposed and should not be, or is not and should be.",
     },
-    "other value": "What comes back through {through} is computed with `{wrong}`, which is not the "
-                   "variable that belongs there.",
-    "twice": "What comes back through {through} is counted twice.",
+    "other value": {
+        "choice": "In {step}, the gradient goes back to {through} just where another operand was "
+                  "chosen.",
+        "": "What comes back through {through} is computed with `{wrong}`, which is not the "
+            "variable that belongs there.",
+    },
+    "twice": "What comes back through {through}{within} is counted twice.",
 }
 
 
@@ -170,7 +232,10 @@ def _without_place(mistake: Mistake) -> str:
             f"given {source}.")
 
 
-def headline(explanation: Explanation) -> list[str]:
+# ---------------------------------------------------------------- an explanation
+
+
+def paragraphs(explanation: Explanation) -> list[str]:
     """The lines of an explanation."""
     if explanation.right:
         return ["All gradients are right."]
@@ -187,12 +252,14 @@ def headline(explanation: Explanation) -> list[str]:
                   f"{names}. It is more than one mistake, or one of another kind. Make the "
                   "function shorter: check the gradients of its last line alone, then of the last "
                   "two, and so on."]
+    if explanation.is_g_constant:
+        lines += ["", "g is the same everywhere. Random numbers for g tell more mistakes apart."]
     return lines
 
 
 def sentences(explanation: Explanation) -> list[str]:
     """What is said of each mistake."""
-    paragraphs = []
+    texts = []
     for finding in explanation.mistakes:
         prefix = f"For {listed(finding.names)}: " if len(explanation.wrong) > 1 else ""
         lines = [prefix + finding.text]
@@ -208,5 +275,5 @@ def sentences(explanation: Explanation) -> list[str]:
             lines.append("The same numbers come out if it happens in " + " or ".join(
                 [", ".join(shown), *([f"{more} more place{'s' * (more > 1)}"] if more else [])])
                 + ".")
-        paragraphs.append("\n".join(lines))
-    return paragraphs
+        texts.append("\n".join(lines))
+    return texts

@@ -12,10 +12,14 @@ from .. import linalg
 from ..arrays.dtypes import float64
 from ..arrays.numbers import python_number
 from ..autograd.modes import no_grad
+from ..ops.index import where
 from ..random import Generator
-from ..tensors.creation import empty, eye, zeros
-from ..tensors.sampling import rand, randn
+from ..tensors.creation import empty, empty_like, eye, zeros
+from ..tensors.sampling import randperm
 from ..tensors.tensor import Tensor
+
+# Above this probability of the interval `trunc_normal_` draws normal numbers, else uniform ones.
+COMMON = 0.3
 
 
 def _draw(tensor: Tensor, fill: Callable[[Any], Any]) -> Tensor:
@@ -58,7 +62,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0,
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0,
                   b: float = 2.0, generator: Generator | None = None) -> Tensor:
-    """Fills the Tensor from the normal distribution truncated to [a, b].
+    """Fills the Tensor from the normal distribution truncated to [a, b], by rejection.
 
     `a` and `b` are values, not numbers of standard deviations. Warns if the mean is more than 2
     standard deviations outside [a, b], where the distribution may be inexact.
@@ -67,12 +71,26 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
         warnings.warn(f"trunc_normal_: the mean {mean} is more than 2 standard deviations from "
                       f"[{a}, {b}]; the distribution of values may be inexact", stacklevel=2)
 
+    low, high = ((edge - mean) / std for edge in (a, b))
+    inside = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
+    # The density's largest value in [a, b], as the exponent of e.
+    peak = -0.5 * max(low, min(0.0, high)) ** 2
+
+    def accepted(drawn: Any) -> Any:
+        if inside > COMMON:
+            drawn.normal_(mean, std, generator=generator)
+            return (drawn >= a) & (drawn <= b)
+        drawn.uniform_(a, b, generator=generator)
+        exponent = ((drawn - mean) / std) ** 2 * -0.5 - peak
+        return empty_like(drawn).uniform_(generator=generator).log() <= exponent  # type: ignore[attr-defined]
+
     def fill(host: Tensor) -> None:
-        # Inverse transform sampling: uniform between the distribution function at a and at b.
-        low, high = (math.erf((edge - mean) / (std * math.sqrt(2))) for edge in (a, b))
-        uniform: Any = rand(host.shape, dtype=float64, device="cpu", generator=generator)
-        uniform = uniform * (high - low) + low
-        host.copy_((uniform.erfinv() * (std * math.sqrt(2)) + mean).clamp(a, b))
+        pending = ~accepted(host)
+        while pending.any():
+            drawn = empty_like(host)
+            fits = accepted(drawn)
+            host.copy_(where(pending, drawn, host))
+            pending = pending & ~fits
 
     return _draw(tensor, fill)
 
@@ -237,12 +255,13 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     if not tensor.numel():
         return tensor
     rows = tensor.shape[0]
-    columns = tensor.numel() // rows
-    drawn = randn(max(rows, columns), min(rows, columns), dtype=float64, device="cpu",
-                  generator=generator)
-    q, r = linalg.qr(drawn)
-    q = q * r.diagonal().sign()  # makes the distribution uniform over orthogonal matrices
-    return _copy(tensor, (q.T if rows < columns else q).reshape(tensor.shape) * gain)
+    drawn: Any = empty(rows, tensor.numel() // rows, dtype=tensor.dtype, device="cpu")
+    with no_grad():
+        drawn = drawn.normal_(generator=generator).to(float64)
+        wide = drawn.shape[0] < drawn.shape[1]
+        q, r = linalg.qr(drawn.T if wide else drawn)
+        q = q * r.diagonal().sign()  # makes the distribution uniform over orthogonal matrices
+        return _copy(tensor, (q.T if wide else q).reshape(tensor.shape) * gain)
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01,
@@ -257,8 +276,9 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01,
 
     def fill(host: Tensor) -> None:
         host.normal_(0, std, generator=generator)
-        order: Any = rand(host.shape, device="cpu", generator=generator)
-        host.masked_fill_(order.argsort(0) < zeros_in_column, 0)
+        for column in range(host.shape[1]):
+            rows = randperm(host.shape[0], device="cpu", generator=generator)[:zeros_in_column]
+            host[rows, column] = 0
 
     return _draw(tensor, fill)
 

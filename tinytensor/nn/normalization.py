@@ -177,7 +177,7 @@ class RunningNorm(Module):
         self.reset_running_stats()
         _reset_affine(self)
 
-    def _check(self, input: Tensor) -> None:
+    def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in self.dims:
             raise ValueError(f"{type(self).__name__}: the input must be {self.layout}, got shape "
                              f"{tuple(input.shape)}")
@@ -198,13 +198,17 @@ class BatchNorm(RunningNorm):
         self._build(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
-        self._check(input)
+        self._check_input_dim(input)
         momentum = self.momentum
         if self.training and self.track_running_stats:
-            count = self.num_batches_tracked
-            init.constant_(count, count.item() + 1)  # type: ignore[arg-type, union-attr]
+            count: Any = self.num_batches_tracked
+            if count.is_cuda:  # counted where it is, without waiting for it
+                count._array += 1
+                count._note_write("batch_norm")
+            else:
+                init.constant_(count, count.item() + 1)
             if momentum is None:
-                momentum = 1 / count.item()  # type: ignore[union-attr]
+                momentum = 1 / count.item()
         by_batch = self.training or self.running_mean is None
         use_running = not self.training or self.track_running_stats
         return functional.batch_norm(
@@ -252,7 +256,7 @@ class InstanceNorm(RunningNorm):
         self._build(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
-        self._check(input)
+        self._check_input_dim(input)
         single = input.ndim == self.dims[0]
         batch = input.unsqueeze(0) if single else input  # type: ignore[attr-defined]
         out = functional.instance_norm(

@@ -203,10 +203,13 @@ def _copies(layer: Module, count: int) -> ModuleList:
 
 
 def _is_causal(mask: Tensor | None, hint: bool | None) -> bool:
-    """The hint, or without one whether the mask is that of generate_square_subsequent_mask."""
+    """The hint, or without one whether the mask is that of generate_square_subsequent_mask.
+
+    A mask on a GPU is not compared, because the host would wait for it; it is then added.
+    """
     if hint is not None or mask is None:
         return bool(hint)
-    if mask.ndim != 2 or mask.shape[0] != mask.shape[1]:
+    if mask.is_cuda or mask.ndim != 2 or mask.shape[0] != mask.shape[1]:
         return False
     return bool((mask == _causal_mask(len(mask), mask.device, mask.dtype)).all())
 

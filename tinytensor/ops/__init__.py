@@ -38,6 +38,7 @@ from . import (  # each enters its operations into the table
     elementwise,
     embedding,
     extrema,
+    gamma,
     gather,
     index,
     linalg,
@@ -147,7 +148,10 @@ for _name in ("float", "double", "half", "int", "long", "short", "bool"):
 def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Writes the values of `other`, broadcast, into this Tensor, whatever their dtype."""
     self._check_write("copy_")
-    other = other.to(device=self.device, dtype=self.dtype)
+    if other.ndim > self.ndim:
+        raise RuntimeError(f"copy_: values of shape {tuple(other.shape)} do not broadcast to shape "
+                           f"{tuple(self.shape)}")
+    other = other.to(device=self.device, dtype=self.dtype, non_blocking=non_blocking)
     index.assign(self, other, "copy_")
     return self
 
@@ -155,7 +159,7 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Writes one value into every element."""
     if not isinstance(value, Tensor):
-        value = index.as_value(value, self)
+        value = index.as_value(value, self, "fill_")
     self._check_write("fill_", repeated=value._node is None)
     if value.ndim:
         raise RuntimeError(f"fill_: the value must be a number or a 0-d Tensor, got shape "

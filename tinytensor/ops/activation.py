@@ -23,7 +23,7 @@ from ..tensors.tensor import Tensor
 from . import elementwise
 from .checks import need_floating, refuse_bool
 from .dims import axes
-from .elementwise import sigmoid, tanh
+from .elementwise import expm1, sigmoid, tanh
 from .index import where
 from .inplace import in_place
 from .masking import masked
@@ -126,8 +126,12 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
         return written(rrelu)(input, lower, upper, training)
     if not training:
         return leaky_relu(input, (lower + upper) / 2).contiguous()
-    drawn = random.default_generator(input.device).numpy.uniform(lower, upper, tuple(input.shape))
-    return (input * where(input.detach() > 0, 1.0, _like(drawn, input))).contiguous()
+    negative = devices.to_numpy(input._array) <= 0
+    slopes = 1.0 - negative
+    uniform = random.default_generator(input.device).stream.uniform(
+        int(negative.sum()), slopes.dtype)
+    slopes[negative] = uniform * (upper - lower) + lower
+    return (input * _like(slopes, input)).contiguous()
 
 
 def _like(drawn: numpy.ndarray[Any, Any], tensor: Tensor) -> Tensor:
@@ -251,6 +255,8 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 @in_single
 def _stretched_elu(input: Tensor, alpha: float) -> Tensor:
+    if alpha < 0:  # the sign of input / alpha is the other one
+        return where(input > 0, input, expm1(input / alpha) * alpha)
     return elu(input / alpha) * alpha
 
 
@@ -345,7 +351,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if size % 2:
         raise RuntimeError(f"glu: shape {tuple(input.shape)} cannot be halved along dim {dim}: "
                            f"its size {size} is odd")
-    a, b = input.split(size // 2, axis)
+    a, b = input.split((size // 2,) * 2, axis)
     return a * sigmoid(b)
 
 
@@ -488,8 +494,8 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     Shapes: (*) -> (*). With `hard` the result is one-hot, with the gradient of the soft draw.
     Jang, Gu and Poole 2017. `eps` is without effect, as in PyTorch.
     """
-    drawn = random.default_generator(logits.device).numpy.standard_exponential(
-        tuple(logits.shape))
+    drawn = random.default_generator(logits.device).stream.exponential(
+        logits.numel()).reshape(logits.shape)
     soft = softmax((logits - _like(drawn, logits).log()) / tau, dim)
     if not hard:
         return soft

@@ -419,7 +419,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     S(t(5), 0, 3, 1), S(t(2, 6), 1, 2, 3), S(t(2, 7, 3), -2, 3, 2), S(t(4), 0, 0, 1),
     S(t(), 0, 1, 1)])
 def unfold(xp, input: Array, dimension: int, size: int, step: int):
-    """Windows of `size` along a dim, one every `step`, in a new last dim; a view, on a GPU a copy.
+    """Windows of `size` along a dim, one every `step`, in a new last dim; a view.
 
     Shapes: (*, n, *) -> (*, (n - size) // step + 1, *, size).
 
@@ -436,8 +436,6 @@ def unfold(xp, input: Array, dimension: int, size: int, step: int):
     shape = (*x.shape[:axis], count, *x.shape[axis + 1:], size)
     strides = (*x.strides[:axis], x.strides[axis] * step, *x.strides[axis + 1:], x.strides[axis])
     windows = xp.lib.stride_tricks.as_strided(x, shape, strides)
-    if windows.base is None:  # CuPy's view has no base, so that writes to it would go unnoticed
-        windows = windows.copy()
     return windows[0] if not input.ndim else windows
 
 

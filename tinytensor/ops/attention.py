@@ -193,6 +193,6 @@ def _additive(mask, dtype, causal):
         mask = where(mask, 0.0, -math.inf)
     mask = mask.to(dtype) if causal is None else mask.to(dtype) + causal
     blind = (mask == -math.inf).all(-1, keepdim=True)
-    if not bool(blind.any()):
+    if not blind.is_cuda and not bool(blind.any()):  # to look into a GPU would be to wait
         return mask, None
     return where(blind, 0.0, mask), blind

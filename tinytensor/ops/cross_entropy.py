@@ -5,9 +5,12 @@ Cross entropy and its binary forms are ops with a rule, because training spends 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
-from ..arrays import Array, dtypes
+from ..arrays import Array, devices, dtypes
+from ..arrays.numbers import python_number
+from ..autograd.deferred import check_range
 from ..autograd.frames import warn
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -29,25 +32,46 @@ from .samples import S, ints, t
 def label_cross_entropy(xp, input: Array, target: Array, reduction: str = "none"):
     """log Σ e**x - x[label], for each row of scores. Shapes: (N, C), (N) labels -> (N), or ().
 
+    On a GPU the loss of a label outside of [0, C - 1] is 0, and "mean" does not count it.
+
     Its gradient, softmax - one_hot, takes one pass over the scores. Composed of log_softmax and
     indexing it would take four, and would keep another array of that size.
     """
     largest = xp.amax(input, axis=1, keepdims=True)
     total = xp.sum(xp.exp(input - largest), axis=1, keepdims=True)
+    target, used = _used(target, input.shape[1])
     chosen = xp.take_along_axis(input, xp.reshape(target, (-1, 1)), axis=1)
     losses = xp.reshape(xp.log(total) - (chosen - largest), (-1,))
+    if used is not None:
+        losses = xp.where(used, losses, 0.0)
     if reduction != "none":
-        losses = xp.sum(losses) if reduction == "sum" else xp.mean(losses)
+        losses = xp.sum(losses) if reduction == "sum" else xp.mean(losses) if used is None \
+            else xp.sum(losses) / xp.sum(used).astype(losses.dtype)
     return losses, largest, total
 
 
 @label_cross_entropy.vjp("input")
 def _(xp, g, input, largest, total, target, reduction):
+    target, used = _used(target, input.shape[1])
     if reduction != "none":
-        g = xp.full(target.shape, g if reduction == "sum" else g / len(target), dtype=g.dtype)
+        count = len(target) if used is None else xp.sum(used).astype(g.dtype)
+        g = xp.full(target.shape, g if reduction == "sum" else g / count, dtype=g.dtype)
+    if used is not None:
+        g = xp.where(used, g, 0.0)
     d = xp.exp(input - largest) * (xp.reshape(g, (-1, 1)) / total)
     d[xp.arange(len(target)), target] -= g
     return d
+
+
+def _used(target: Array, classes: int) -> tuple[Array, Array | None]:
+    """Labels on a GPU, 0 where they are outside of [0, C - 1], and the mask of the others.
+
+    On the CPU all labels are used: `class_weights` has looked. On a GPU that would be to wait.
+    """
+    if not devices.is_gpu_array(target):
+        return target, None
+    used = (target >= 0) & (target < classes)
+    return target * used, used
 
 
 def class_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,6 +91,8 @@ def class_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor
                 + (f", or give probabilities of shape {shape}" if name == "cross_entropy" else ""))
         raise RuntimeError(f"{name}: labels must be int64, got {target.dtype}; convert them with "
                            ".long()")
+    if target.dtype is dtypes.uint8:  # as an index it would be a mask
+        target = target.to(dtypes.int64)
     fits = labels in ((), (1,)) if len(shape) == 1 else labels == shape[:1] + shape[2:]
     if not fits:
         kind = ValueError if len(shape) == 2 and len(labels) == 1 else RuntimeError
@@ -102,17 +128,25 @@ def class_weights(name: str, labels: Tensor, classes: int, weight: Tensor | None
     """
     check_class_weight(name, weight, classes)
     used = None
-    if labels.numel() and not _all_in_range(labels._array, classes, ignore_index):
+    if labels.is_cuda:
+        check_range(labels._array, 0, classes - 1, functools.partial(
+            _no_class, name, classes, ignore_index), exempt=ignore_index)
+        used = labels != ignore_index
+        labels = labels.masked_fill(~used, 0)
+    elif labels.numel() and not _all_in_range(labels._array, classes, ignore_index):
         low, high = int(labels._array.min()), int(labels._array.max())
         if low <= ignore_index <= high:
             used = labels != ignore_index
             labels = labels.masked_fill(~used, 0)
             low, high = int(labels._array.min()), int(labels._array.max())
         if (low < 0 or high >= classes) and (used is None or bool(used.any())):
-            raise IndexError(f"{name}: label {low if low < 0 else high} is out of range for "
-                             f"{classes} classes: it must be in [0, {classes - 1}], or "
-                             f"ignore_index ({ignore_index})")
+            raise _no_class(name, classes, ignore_index, low if low < 0 else high)
     return labels, used, None if weight is None else weight[labels]
+
+
+def _no_class(name: str, classes: int, ignore_index: int, label: int | str) -> IndexError:
+    return IndexError(f"{name}: label {label} is out of range for {classes} classes: it must be in "
+                      f"[0, {classes - 1}], or ignore_index ({ignore_index})")
 
 
 def _all_in_range(labels: Array, classes: int, ignore_index: int) -> bool:
@@ -122,6 +156,8 @@ def _all_in_range(labels: Array, classes: int, ignore_index: int) -> bool:
     """
     if 0 <= ignore_index < classes:
         return False
+    if not devices.is_array(labels):  # those of a batch, under vmap
+        return bool(labels.min() >= 0 and labels.max() < classes)
     unsigned = labels if labels.dtype.kind == "u" else labels.view("uint64")
     return int(unsigned.max()) < classes
 
@@ -130,8 +166,11 @@ def class_loss(name: str, losses: Tensor, used: Tensor | None, weights: Tensor |
                shape: Sequence[int], reduction: str) -> Tensor:
     """The losses of rows, reduced; "mean" divides by the sum of the weights that are used."""
     if used is not None:
-        if reduction == "none":
+        if reduction == "none" or used.is_cuda:
             losses = losses.masked_fill(~used, 0.0)
+            if reduction == "mean":  # the host does not know how many labels are used
+                counted = used if weights is None else weights.masked_fill(~used, 0.0)
+                return losses.sum() / counted.sum()
         else:  # indexed, not multiplied by 0: an ignored loss may be infinite
             losses, weights = losses[used], None if weights is None else weights[used]
     if reduction == "mean" and weights is not None:
@@ -189,6 +228,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         RuntimeError: label_smoothing outside of [0, 1].
     """
     check_tensors("cross_entropy", input, target)
+    label_smoothing = python_number(label_smoothing)
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"cross_entropy: label_smoothing must be in [0, 1], got "
                            f"{label_smoothing}")
@@ -200,9 +240,12 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         return _of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
     rows, labels = class_rows("cross_entropy", input, target)
     classes = rows.shape[1]
+    plain = weight is None and not label_smoothing and labels._array.size \
+        and reduction in ("mean", "sum")
+    if plain and labels.is_cuda:
+        return label_cross_entropy(rows, _ignored(labels, classes, ignore_index), reduction)
     labels, used, weights = class_weights("cross_entropy", labels, classes, weight, ignore_index)
-    if (weights is None and used is None and not label_smoothing and labels._array.size
-            and reduction in ("mean", "sum")):
+    if plain and used is None:
         return label_cross_entropy(rows, labels, reduction)
     if label_smoothing:
         logs = log_softmax(rows, 1)
@@ -213,6 +256,15 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     else:
         losses = _times(label_cross_entropy(rows, labels), weights)
     return class_loss("cross_entropy", losses, used, weights, target.shape, reduction)
+
+
+def _ignored(labels: Tensor, classes: int, ignore_index: int) -> Tensor:
+    """Labels on a GPU, checked; ignored ones are outside of [0, C - 1]."""
+    check_range(labels._array, 0, classes - 1, functools.partial(
+        _no_class, "cross_entropy", classes, ignore_index), exempt=ignore_index)
+    if 0 <= ignore_index < classes:
+        return labels.masked_fill(labels == ignore_index, -1)
+    return labels
 
 
 def _of_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int,
@@ -279,11 +331,10 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
 
 
 def _check_probabilities(word: str, p: Tensor) -> None:
-    array = p._array
-    if array.size and array.dtype.kind == "f" and not (array.min() >= 0 and array.max() <= 1):
-        hint = "; for scores use binary_cross_entropy_with_logits" if word == "input" else ""
-        raise RuntimeError(f"binary_cross_entropy: the {word} must be in [0, 1], got values from "
-                           f"{float(array.min()):g} to {float(array.max()):g}{hint}")
+    hint = "; for scores use binary_cross_entropy_with_logits" if word == "input" else ""
+    if p._array.dtype.kind == "f":
+        check_range(p._array, 0, 1, lambda value: RuntimeError(
+            f"binary_cross_entropy: the {word} must be in [0, 1], got {value}{hint}"))
 
 
 def _softplus(xp, x):
@@ -365,4 +416,4 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean",
         losses = target * (log(where(target == 0, 1.0, target)) - input)
     if reduction != "batchmean":
         return reduced("kl_div", losses, reduction)
-    return losses.sum() / input.shape[0] if input.ndim else losses
+    return losses.sum() / (input.shape[0] if input.ndim else 1)

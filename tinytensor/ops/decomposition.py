@@ -374,7 +374,7 @@ def pinv(A: Tensor, *, atol: Tensor | float | None = None, rtol: Tensor | float 
         LinAlgError: no convergence.
     """
     if 0 in A.shape:
-        return transpose(A, -2, -1)
+        return transpose(A, -2, -1).clone()
     values = svdvals(A.detach())
     return pseudoinverse(A, _cutoff(values, A.shape, atol, rtol)._array)
 
@@ -526,9 +526,9 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 
     Raises:
         LinAlgError: n is negative and a matrix singular.
-        RuntimeError: not square.
+        RuntimeError: not square; n is negative, and the matrices are of integers.
     """
-    check_square("linalg.matrix_power", A._array)
+    check_square("linalg.matrix_power", A._array, n < 0 or A.dtype.is_floating_point)
     if n == 1:
         return A.contiguous().clone()  # with memory of its own, like the other powers
     if n < 0:

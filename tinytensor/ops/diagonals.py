@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy
 
-from ..arrays import Array
+from ..arrays import Array, gpu
 from ..arrays.numbers import argument, integers
 from ..autograd.table import composed, op
 from ..autograd.versions import owner
@@ -157,7 +157,8 @@ def _(xp, g, input_shape, stride, offset):
 def put_strided(xp, input: Array, shape: Sequence[int], stride: Sequence[int], offset: int):
     """The adjoint of `as_strided`: zeros of `shape`, with `input` added. Shapes: (*) -> shape."""
     out = xp.zeros(math.prod(shape), dtype=input.dtype)
-    xp.add.at(out, xp.asarray(_positions(input.shape, stride, offset)), input)
+    where = xp.asarray(_positions(input.shape, stride, offset))
+    gpu.add_at(xp, out, xp.reshape(where, (-1,)), xp.reshape(input, (-1,)))
     return out.reshape(shape)
 
 

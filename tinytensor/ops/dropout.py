@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numpy
-
 from .. import random
 from ..arrays import devices
+from ..arrays.streams import in_memory_order
 from ..autograd.frames import warn
 from ..autograd.graph import tensor_of
 from ..autograd.table import composed
@@ -23,8 +22,9 @@ SAMPLES = [S(t(2, 3), 0.0, True), S(t(2, 3), 1.0, True), S(t(2, 3), 0.4, False)]
 def _kept(input, shape, p):
     """1 with probability 1 - p, else 0, in the dtype and on the device of `input`."""
     where = input.device
-    uniform = random.default_generator(where).numpy.random(shape, dtype=numpy.float32)
-    return devices.to_device(uniform >= p, where).astype(input.dtype.numpy)
+    kept = random.default_generator(where).stream.less(math.prod(shape), 1 - p)
+    kept = in_memory_order(kept, input._array) if shape == input.shape else kept.reshape(shape)
+    return devices.to_device(kept, where).astype(input.dtype.numpy)
 
 
 def _is_drawn(name, input, p, training):
@@ -47,7 +47,9 @@ def _drop(name, input, p, training, inplace, shape):
     if not _is_drawn(name, input, p, training):
         return input
     p = float(p)  # a NumPy scalar would change the dtype
-    mask = tensor_of(_kept(input, shape, p) * (1 / (1 - p) if p < 1 else 0.0), None)
+    if p == 1:  # without drawing, as in PyTorch
+        return input.mul_(0.0) if inplace else input * 0.0
+    mask = tensor_of(_kept(input, shape, p) * (1 / (1 - p)), None)
     return input.mul_(mask) if inplace else input * mask
 
 
@@ -56,8 +58,10 @@ def _drop_alpha(name, input, p, training, inplace, shape):
     if not _is_drawn(name, input, p, training):
         return input
     p = float(p)
+    if p == 1:
+        return input.mul_(0.0) if inplace else input * 0.0
     kept = _kept(input, shape, p)
-    scale = 1 / math.sqrt((SATURATED ** 2 * p + 1) * (1 - p)) if p < 1 else 0.0
+    scale = 1 / math.sqrt((SATURATED ** 2 * p + 1) * (1 - p))
     shift = tensor_of((1 - kept) * (SATURATED * scale) - SATURATED * scale * p, None)
     mask = tensor_of(kept * scale, None)
     return input.mul_(mask).add_(shift) if inplace else input * mask + shift

@@ -15,6 +15,7 @@ import numpy
 
 from ..arrays import Array, dtypes
 from ..arrays.numbers import is_number, python_number
+from ..autograd.deferred import check_all
 from ..autograd.halves import in_single
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -162,8 +163,13 @@ def _check_divisor(name, xp, input, other):
     """
     if (input if is_number(other) else other).dtype.kind in "biu":
         refuse_bool(name, input, other)
-        if not (other if is_number(other) else xp.all(other)):
-            raise RuntimeError(f"{name}: ZeroDivisionError: integers are divided by 0")
+        def error():
+            return RuntimeError(f"{name}: ZeroDivisionError: integers are divided by 0")
+
+        if not is_number(other):
+            check_all(other != 0, error)
+        elif not other:
+            raise error()
 
 
 @op(promotes="common", operator="__floordiv__", inplace=True, array_names=("floor_divide",),
@@ -176,7 +182,7 @@ def floor_divide(xp, input: Array, other: Array):
         RuntimeError: integers divided by 0; bool.
     """
     _check_divisor("floor_divide", xp, input, other)
-    return input // other
+    return xp.floor_divide(input, other)
 
 
 @op(promotes="common", operator="__mod__", inplace=True, array_names=("remainder",), samples=[

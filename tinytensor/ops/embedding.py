@@ -7,6 +7,7 @@ import numpy
 from ..arrays import Array, devices, dtypes
 from ..arrays.devices import array_module
 from ..autograd import graph
+from ..autograd.deferred import check_range
 from ..autograd.graph import tensor_of
 from ..autograd.halves import in_single
 from ..autograd.modes import no_grad
@@ -177,10 +178,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         if not raw.size:
             raise RuntimeError("one_hot: num_classes must be given for an empty Tensor")
         num_classes = int(raw.max()) + 1
-    if raw.size and (int(raw.min()) < 0 or int(raw.max()) >= num_classes):
-        wrong = int(raw.min()) if int(raw.min()) < 0 else int(raw.max())
-        raise RuntimeError(f"one_hot: position {wrong} is out of range for {num_classes} classes: "
-                           f"it must be in [0, {num_classes - 1}]")
+    check_range(raw, 0, num_classes - 1, lambda position: RuntimeError(
+        f"one_hot: position {position} is out of range for {num_classes} classes: it must be in "
+        f"[0, {num_classes - 1}]"))
     xp = array_module(raw)
     matches = xp.expand_dims(raw, -1) == xp.arange(num_classes)
     return graph.tensor_of(matches.astype(xp.int64, order="C"), None)

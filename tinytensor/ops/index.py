@@ -8,6 +8,7 @@ orders the dims of x[0, :, [1, 2]] differently.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import operator
@@ -17,9 +18,10 @@ from typing import Any
 
 import numpy
 
-from ..arrays import Array, devices, dtypes
+from ..arrays import Array, devices, dtypes, gpu
 from ..arrays.numbers import integer, integers, is_integer, is_number, python_number
 from ..autograd import engine, graph
+from ..autograd.deferred import check_range
 from ..autograd.modes import mode
 from ..autograd.op import Op
 from ..autograd.table import composed, op
@@ -28,7 +30,7 @@ from .checks import need_integers
 from .dims import axes
 from .masking import masked
 from .samples import S, bools, ints, t
-from .shape import broadcast_to, reshape
+from .shape import broadcast_to, cat, reshape
 
 WHOLE = slice(None)
 Index = tuple[Any, ...]  # of ints, slices, None, ... and arrays of integers or bools
@@ -143,18 +145,17 @@ def _steps(array, keys):
 
 def check_positions(name, index, shape, axis, negative=True):
     """Raises IndexError unless every position exists along the axis of an array of that shape."""
-    if isinstance(index, int):
-        low = high = index
-    elif index.size:
-        low, high = int(index.min()), int(index.max())
-    else:
-        return
     size = shape[axis] if shape else 1
     first = -size if negative else 0
-    if low < first or high >= size:
-        raise IndexError(f"{name}: position {low if low < first else high} is out of range for "
-                         f"dimension {axis} of size {size}"
-                         + ("" if size else ", which is empty"))
+    if not isinstance(index, int):
+        check_range(index, first, size - 1, functools.partial(_no_position, name, axis, size))
+    elif not first <= index < size:
+        raise _no_position(name, axis, size, index)
+
+
+def _no_position(name, axis, size, position):
+    return IndexError(f"{name}: position {position} is out of range for dimension {axis} of size "
+                      f"{size}" + ("" if size else ", which is empty"))
 
 
 # ---------------------------------------------------------------- reading
@@ -240,7 +241,7 @@ def add_at(xp, out, index, values):
     """
     where = positions(xp, out.shape, index)
     values = xp.broadcast_to(values, where.shape)
-    xp.add.at(xp.reshape(out, (-1,)), xp.reshape(where, (-1,)), xp.reshape(values, (-1,)))
+    gpu.add_at(xp, xp.reshape(out, (-1,)), xp.reshape(where, (-1,)), xp.reshape(values, (-1,)))
 
 
 def positions(xp, shape, index):
@@ -276,7 +277,7 @@ def read(tensor, key):
 def select_at(input, index):
     """input[index], for an index with arrays; in C order, which NumPy's results may not be in."""
     selected = getitem(input, index)
-    if not selected._array.flags.c_contiguous:
+    if not selected.is_contiguous():
         selected._array = selected._array.copy()
     return selected
 
@@ -310,6 +311,15 @@ def _written(array, index, value):
     leading = next((i for i, n in enumerate(value.shape[:-1]) if n != 1), len(value.shape) - 1)
     if leading > 0:  # leading 1s broadcast, but NumPy refuses them with a mask
         value = value.reshape(value.shape[leading:])
+    arrays = [i for i, k in enumerate(index) if devices.is_array(k)]
+    if value.size == 1 and len(arrays) == 1 and _is_mask(index[arrays[0]]) \
+            and devices.is_gpu_array(index[arrays[0]]):
+        # CuPy counts what a mask selects, and waits for it.
+        mask, before = index[arrays[0]], arrays[0]
+        after = array.ndim - before - mask.ndim
+        mask = mask.reshape((1,) * before + mask.shape + (1,) * after)
+        devices.array_module(array).copyto(array, value.reshape(()), where=mask)
+        return array
     try:
         array[index] = value
     except ValueError:
@@ -370,24 +380,26 @@ def assign(tensor, value, name, index=(Ellipsis,)):
     tensor._overwritten(value._node, window)
 
 
-def as_value(value, tensor):
+def as_value(value, tensor, name="__setitem__"):
     """A number, list or array as a Tensor of the dtype of `tensor`."""
     if devices.is_array(value):
         return graph.tensor_of(devices.plain_array(value), None)
-    return graph.tensor_of(numpy.asarray(value, dtype=tensor.dtype.numpy), None)
+    wanted = tensor.dtype.numpy
+    if wanted.kind in "iu":
+        array = dtypes.checked_range(name, numpy.asarray(value), wanted).astype(wanted)
+    else:
+        array = numpy.asarray(value, dtype=wanted)
+    return graph.tensor_of(array, None)
 
 
 # ---------------------------------------------------------------- by positions along a dim
 
 
 def check_labels(name, index, size):
-    """Checks, on the host, that positions are integers in [0, size - 1]."""
+    """Checks that positions are integers in [0, size - 1]."""
     need_integers(name, index._array)
-    if index.numel():
-        low, high = int(index._array.min()), int(index._array.max())
-        if low < 0 or high >= size:
-            raise IndexError(f"{name}: position {low if low < 0 else high} is out of range: "
-                             f"it must be in [0, {size - 1}]")
+    check_range(index._array, 0, size - 1, lambda position: IndexError(
+        f"{name}: position {position} is out of range: it must be in [0, {size - 1}]"))
 
 
 def raw(index):
@@ -539,8 +551,10 @@ def fill_value(name, input, value):
             raise RuntimeError(f"{name}: the value must be a number or a 0-d Tensor, got shape "
                                f"{tuple(value.shape)}; where(mask, value, input) takes others")
         return value.to(device=input.device, dtype=input.dtype)
-    kind = input._array.dtype.kind
-    return bool(value) if kind == "b" else int(value) if kind in "iu" else value
+    wanted = input._array.dtype
+    if wanted.kind in "iu":
+        return int(dtypes.checked_range(name, numpy.asarray(value), wanted).astype(wanted))
+    return bool(value) if wanted.kind == "b" else value
 
 
 # ---------------------------------------------------------------- splitting
@@ -611,7 +625,8 @@ def split(input: Tensor, split_size_or_sections: int | Sequence[int],
         ends = numpy.cumsum([0, *wanted]).tolist()
         slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
     return in_pieces("split", input, [(*[WHOLE] * axis, s) for s in slices],
-                     lambda pieces, xp: xp.concatenate(pieces, axis))
+                     lambda pieces, xp: xp.concatenate(pieces, axis) if xp is graph.tensors
+                     else cat.op.forward_on(xp, pieces, axis))
 
 
 @composed(samples=[S(t(5, 2), 2), S(t(2, 6), 3, dim=1), S(t(2), 5), S(t(0, 2), 3)])

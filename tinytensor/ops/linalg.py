@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy
 
-from ..arrays import Array, devices
+from ..arrays import Array, devices, dtypes
 from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import argument, integers
 from ..autograd.table import composed, op
@@ -467,14 +467,21 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None,
     Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
 
     Raises:
-        RuntimeError: more than 2 dims.
+        RuntimeError: more than 2 dims; fweights that are not integers, aweights that are not
+            floating point, or negative ones.
     """
     if input.ndim > 2:
         raise RuntimeError(f"cov: needs at most 2 dimensions, got shape {tuple(input.shape)}")
+    for name, w, floating in (("fweights", fweights, False), ("aweights", aweights, True)):
+        if w is not None and (w.dtype.is_floating_point != floating or bool((w < 0).any())):
+            kind = "floating point" if floating else "integers"
+            raise RuntimeError(f"cov: {name} must be {kind} of at least 0, got {w.dtype}"
+                               + " with negative ones" * (w.dtype.is_floating_point == floating))
     x = reshape(input, (1, -1)) if input.ndim < 2 else input
-    x = x if x.dtype.is_floating_point else x.float()
+    x = x if x.dtype.is_floating_point else x.to(dtypes.get_default_dtype())
     given = [w for w in (fweights, aweights) if w is not None]
-    weights = math.prod(given[1:], start=given[0]).to(x.dtype) if given else x.new_ones(x.shape[1])
+    weights = math.prod(given[1:], start=given[0]) if given else x.new_ones(x.shape[1])
+    weights = weights if weights.dtype.is_floating_point else weights.to(x.dtype)
     total = weights.sum()
     importance = total if aweights is None else (weights * aweights).sum()
     left = (total - correction * importance / total).clamp(min=0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from ..arrays import dtypes
 from ..arrays.numbers import python_number
 from ..autograd.frames import warn
 from ..autograd.halves import in_single
@@ -86,6 +87,15 @@ def check_same_shape(name: str, input: Tensor, other: Tensor, word: str = "targe
 # ---------------------------------------------------------------- regression
 
 
+def _error(input: Tensor, target: Tensor) -> Tensor:
+    """input - target, where bool counts as 0 and 1 beside floating point."""
+    if input.dtype is dtypes.bool_ and target.dtype.is_floating_point:
+        input = input.to(target.dtype)
+    elif target.dtype is dtypes.bool_ and input.dtype.is_floating_point:
+        target = target.to(input.dtype)
+    return input - target
+
+
 LOSS = [S(t(3, 4), t(3, 4)), S(t(5), t(5), reduction="sum"), S(t(2, 3), t(2, 3), reduction="none"),
         S(t(0), t(0)), S(t(), t())]
 NEAR = [S(t(3, 4, low=0, high=0.9), t(3, 4, low=-0.9, high=0)), *LOSS[1:]]
@@ -111,7 +121,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
         ValueError: the weight differs in shape from the input.
     """
     warn_if_broadcast("mse_loss", input, target)
-    losses = square(input - target)
+    losses = square(_error(input, target))
     if weight is not None:
         return _weighted("mse_loss", losses, weight, reduction)
     return reduced("mse_loss", losses, reduction)
@@ -137,7 +147,7 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
 
 def _huber(input: Tensor, target: Tensor, delta: float) -> Tensor:
     """error² / 2 up to |error| = delta, continued by its tangent."""
-    size = (input - target).abs()
+    size = _error(input, target).abs()
     bounded = size.clamp(max=delta)  # without a square, whose gradient is NaN at infinity
     return bounded * (size - 0.5 * bounded)
 
@@ -156,7 +166,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
     warn_if_broadcast("smooth_l1_loss", input, target)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss: beta must not be negative, got {beta}")
-    losses = _huber(input, target, beta) / beta if beta else (input - target).abs()
+    losses = _huber(input, target, beta) / beta if beta else _error(input, target).abs()
     return reduced("smooth_l1_loss", losses, reduction)
 
 

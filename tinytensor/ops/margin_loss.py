@@ -8,9 +8,11 @@ from collections.abc import Callable
 from ..arrays import dtypes
 from ..arrays.devices import array_module
 from ..autograd import graph
+from ..autograd.deferred import check_all, check_range
 from ..autograd.table import composed
 from ..tensors.tensor import Tensor
 from . import distance
+from .activation import logsigmoid
 from .cross_entropy import check_class_weight, logit_cross_entropy
 from .elementwise import clamp_min, minimum, relu, square
 from .embedding import one_hot
@@ -32,9 +34,9 @@ def hinge_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor
     """
     check_same_shape("hinge_loss", input, target)
     labels = target._array
-    if labels.dtype.kind != "O" and not bool(((labels == 1) | (labels == -1)).all()):
-        raise ValueError("hinge_loss: a target is -1 or 1; labels y that are 0 or 1 become "
-                         "2 * y - 1")
+    if labels.dtype.kind != "O":
+        check_all((labels == 1) | (labels == -1), lambda: ValueError(
+            "hinge_loss: a target is -1 or 1; labels y that are 0 or 1 become 2 * y - 1"))
     return reduced("hinge_loss", relu(1 - target * input), reduction)
 
 
@@ -85,7 +87,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") 
         ValueError: input and target differ in shape.
     """
     check_same_shape("soft_margin_loss", input, target)
-    losses = logit_cross_entropy(input * target, input.new_ones(()))
+    losses = -logsigmoid(input * target)
     return reduced("soft_margin_loss", losses, reduction)
 
 
@@ -97,7 +99,11 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
     """The mean over classes of the binary cross entropy with logits.
 
     Shapes: (*, C) scores, (*, C) targets in [0, 1] -> (), or (*) for reduction "none".
+
+    Raises:
+        ValueError: input and target differ in shape.
     """
+    check_same_shape("multilabel_soft_margin_loss", input, target)
     losses = logit_cross_entropy(input, target.to(input.dtype))
     losses = (losses if weight is None else losses * weight).sum(-1) / input.shape[-1]
     return reduced("multilabel_soft_margin_loss", losses, reduction)
@@ -127,10 +133,8 @@ def _check_classes(name: str, target: Tensor, low: int, classes: int) -> None:
     if target.dtype is not dtypes.int64:
         raise RuntimeError(f"{name}: labels must be int64, got {target.dtype}; convert them with "
                            ".long()")
-    raw = target._array
-    if raw.size and (int(raw.min()) < low or int(raw.max()) >= classes):
-        wrong = int(raw.min()) if int(raw.min()) < low else int(raw.max())
-        raise RuntimeError(f"{name}: label {wrong} is out of range for {classes} classes")
+    check_range(target._array, low, classes - 1, lambda label: RuntimeError(
+        f"{name}: label {label} is out of range for {classes} classes"))
 
 
 @composed(widens=True, home="nn.functional", method=False, samples=[

@@ -33,8 +33,10 @@ def check_matrices(name, A):
     need_dims(name, A, 2)
 
 
-def check_square(name, A):
-    check_matrices(name, A)
+def check_square(name, A, floating=True):
+    if floating:
+        check_matrices(name, A)
+    need_dims(name, A, 2)
     if A.shape[-1] != A.shape[-2]:
         raise RuntimeError(f"{name}: the matrices must be square, got shape {tuple(A.shape)}")
 
@@ -42,13 +44,10 @@ def check_square(name, A):
 def checked_for_failure(xp, name, problem, sick, function, A, *rest):
     """function(A, ...), or an error that names the first matrix of the batch that is `sick`.
 
-    If LAPACK reports a failure, NumPy raises and CuPy returns numbers that are not finite.
     LAPACK also reports a matrix with NaN as singular; its result is NaN, as in PyTorch.
     """
     try:
-        out = function(A, *rest)
-        if xp is numpy or bool(xp.isfinite(out).all()) or not bool(xp.isfinite(A).all()):
-            return out
+        return function(A, *rest)
     except NotSolvable:
         nans = has_nan(xp, A)
         if sick is is_singular and bool(nans.any()):
@@ -68,12 +67,13 @@ def has_nan(xp, A):
 
 
 def is_singular(xp, A):
-    return xp.linalg.slogdet(A)[0] == 0
+    return xp.absolute(xp.linalg.slogdet(A)[0]) != 1  # CuPy's may be NaN
 
 
 def is_not_definite(xp, A):
-    lowest = xp.linalg.eigvalsh(A)[..., 0]
-    return ~((lowest > 0) & xp.isfinite(A).all(axis=(-2, -1)))
+    finite = xp.isfinite(A).all(axis=(-2, -1))
+    numbers = xp.where(finite[..., None, None], A, xp.eye(A.shape[-1], dtype=A.dtype))
+    return ~((xp.linalg.eigvalsh(numbers)[..., 0] > 0) & finite)
 
 
 def converged(name, xp, function, A, *rest, **options):

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 
 from ..arrays import Array, dtypes
+from ..arrays.devices import array_module
+from ..arrays.dispatch import Dispatch
 from ..arrays.numbers import integers
 from ..autograd.halves import in_single
 from ..autograd.modes import no_grad
@@ -175,10 +177,32 @@ def _shaped(x, shape):
     return None if x is None else x.reshape(shape)
 
 
-def _update(running, value, momentum):
-    """Updates a running statistic with its value in this batch, in place."""
-    if running is not None:
-        running.mul_(1 - momentum).add_(value.to(running.dtype) * momentum)
+def _update(n, momentum, *pairs):
+    """Moves running statistics, in place, towards those of a batch; the last is the variance.
+
+    A variance over n elements becomes the unbiased one.
+    """
+    factors = (momentum, momentum * n / (n - 1))
+    kept = [(*pair, factor) for pair, factor in zip(pairs, factors, strict=True)
+            if pair[0] is not None]
+    for running, _, _ in kept:
+        running._check_write("batch_norm")
+    if kept:
+        move_averages(array_module(kept[0][0]._array), [
+            (running._array, value._array.reshape(running.shape), factor)
+            for running, value, factor in kept], 1 - momentum)
+    for running, _, _ in kept:
+        running._note_write("batch_norm")
+
+
+def _move_averages(xp, triples, rest):
+    """running ← rest * running + factor * value, in place, for each (running, value, factor)."""
+    for running, value, factor in triples:
+        running *= rest
+        running += value.astype(running.dtype) * factor
+
+
+move_averages = Dispatch("batch_norm", _move_averages)
 
 
 @in_single
@@ -230,8 +254,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     out, average, var = standardize(input, _shaped(weight, shape), _shaped(bias, shape), dims, eps)
     if n:
         with no_grad():
-            _update(running_mean, average.reshape((-1,)), momentum)
-            _update(running_var, var.reshape((-1,)) * (n / (n - 1)), momentum)
+            _update(n, momentum, (running_mean, average), (running_var, var))
     return out
 
 
@@ -269,8 +292,8 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None,
     if input.numel() and (running_mean is not None or running_var is not None):
         with no_grad():
             per_sample = tuple(input.shape[:2])
-            _update(running_mean, average.reshape(per_sample).mean(0), momentum)
-            _update(running_var, var.reshape(per_sample).mean(0) * (n / (n - 1)), momentum)
+            _update(n, momentum, (running_mean, average.reshape(per_sample).mean(0)),
+                    (running_var, var.reshape(per_sample).mean(0)))
     return out
 
 

@@ -144,7 +144,8 @@ def norm(input: Tensor, p: str | float | None = "fro",  # noqa: F811 - not linal
     """
     if p == "nuc":
         return matrix_norm(input, p, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
-    return vector_norm(input, 2 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
+    x = input if dtype is None else _normed("norm", input, dtype)
+    return vector_norm(x, 2 if p in ("fro", None) else p, dim, keepdim)
 
 
 @composed(widens=True, samples=[

@@ -20,6 +20,7 @@ from typing import Any
 
 from ..arrays import Array, dtypes
 from ..arrays.numbers import integer, integers
+from ..autograd.deferred import check_range
 from ..autograd.table import op
 from ..tensors import creation
 from .checks import need_floating
@@ -553,10 +554,9 @@ def _max_unpool(dims: int) -> Callable[..., Any]:
         n, channels = input.shape[:2]
         # A copy: a node saves it, and a program may reuse its memory.
         places, planes = indices._array.copy().reshape(n * channels, -1), n * channels
-        if places.size and not 0 <= int(places.min()) <= int(places.max()) < math.prod(size):
-            raise RuntimeError(f"{name}: indices from {int(places.min())} to {int(places.max())} "
-                               f"do not lie within an output of {size}; do output_size and "
-                               "kernel_size fit the pooling that made them?")
+        check_range(places, 0, math.prod(size) - 1, lambda index: RuntimeError(
+            f"{name}: index {index} does not lie within an output of {size}; do output_size and "
+            "kernel_size fit the pooling that made them?"))
         rows = creation.arange(planes, device=input.device)._array.reshape(-1, 1)
         empty = input.new_zeros((planes, math.prod(size)))
         result = setitem(empty, input.reshape(planes, -1), (rows, places))
@@ -584,6 +584,8 @@ def _unpooled_size(name, input, dims, kernel, stride, padding, output_size):
     kernel = per_dim(name, "kernel_size", kernel, dims)
     stride = kernel if stride is None else per_dim(name, "stride", stride, dims)
     padding = per_dim(name, "padding", padding, dims)
+    if min(stride) < 1:
+        raise RuntimeError(f"{name}: stride must be positive, got {stride}")
     usual = tuple((n - 1) * s - 2 * p + k for n, s, p, k in zip(
         input.shape[2:], stride, padding, kernel, strict=True))
     if output_size is None:

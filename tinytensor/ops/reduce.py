@@ -9,6 +9,8 @@ import math
 from typing import Any
 
 from ..arrays import Array, dtypes
+from ..arrays.devices import is_gpu_array
+from ..arrays.numbers import argument
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_floating
@@ -33,10 +35,10 @@ def add_up(xp, x, over, keepdim):
 
     NumPy sums pairwise along the last axis only. Along others its float32 error is 1e-5 after
     262,000 rows. Products with a vector of ones, in blocks, are a hundred times more accurate and
-    2 to 20 times faster.
+    2 to 20 times faster. CuPy sums in one launch, and as accurately along each axis.
     """
     last = len(x.shape) - 1
-    if x.dtype.kind != "f" or not over or len(over) > last or x.size < SMALL:
+    if x.dtype.kind != "f" or not over or len(over) > last or x.size < SMALL or is_gpu_array(x):
         return xp.add.reduce(x, axis=over, keepdims=keepdim)
     if x.flags.f_contiguous and not x.flags.c_contiguous:
         return add_up(xp, x.T, tuple(last - i for i in over), keepdim).T
@@ -283,7 +285,7 @@ def _spread(name, input, dim, unbiased, keepdim, correction):
                         "correction, keepdim)")
     if not input.dtype.is_floating_point:
         need_floating(name, input)
-    correction = int(unbiased) if correction is None else correction
+    correction = int(unbiased) if correction is None else argument(correction)
     centre = mean(input, dim, True)
     centred = input - centre
     left = max(count(input.shape, dim) - correction, 0)

@@ -126,7 +126,9 @@ def _wanted_sizes(input, size, scale_factor, recompute):
             raise ValueError("interpolate: recompute_scale_factor means nothing beside size")
         return integers("interpolate: size", given), (None,) * len(old)
     new = tuple(math.floor(n * float(f)) for n, f in zip(old, given, strict=True))
-    return new, (None,) * len(old) if recompute else tuple(1 / f for f in given)
+    if recompute:
+        return new, (None,) * len(old)
+    return new, tuple(1 / float(f) if f else None for f in given)  # the size 0 is refused later
 
 
 def _drops_factor(mode, dims, antialias, size, out):

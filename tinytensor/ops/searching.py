@@ -88,12 +88,13 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
     return _unique("unique_consecutive", input, False, return_inverse, return_counts, dim)
 
 
-@op(samples=[S(ints(7, high=4)), S(ints(7, high=4), minlength=6), S(ints(0)),
+@op(widens=False, samples=[S(ints(7, high=4)), S(ints(7, high=4), minlength=6), S(ints(0)),
              S(ints(7, high=4), t(7, grad=False)), S(ints(3), ints(3), 1)], scalar=POSITIONS)
 def bincount(xp, input: Array, weights: Array | None = None, minlength: int = 0):
     """The number of occurrences of each integer from 0 to the largest, or the sum of its weights.
 
-    Shapes: (n), (n) -> (at least minlength); int64, or the dtype of floating point weights.
+    Shapes: (n), (n) -> (at least minlength); int64, float32 with weights of float32, float64 with
+    others.
 
     Raises:
         RuntimeError: negative integers; more than one dim; weights of another shape.

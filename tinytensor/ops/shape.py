@@ -72,7 +72,9 @@ def cast(input: Array, dtype: numpy.dtype[Any]):
 
     An array of `scalar.Value` stays what it is: floats would end its graph.
     """
-    return input.copy() if input.dtype.kind == "O" and dtype.kind == "f" else input.astype(dtype)
+    if input.dtype.kind == "O" and dtype.kind == "f":
+        return input.copy()
+    return input.astype(dtype, order="C" if 0 in input.strides else "K")
 
 
 @cast.vjp("input")
@@ -81,9 +83,9 @@ def _(xp, g, input_dtype):
 
 
 @op(method=False, internal=True, widens=False, samples=[])
-def move(input: Array, where: devices.device):
+def move(input: Array, where: devices.device, non_blocking: bool = False):
     """The values on another device. Shapes: (*) -> (*)."""
-    return devices.to_device(input, where)
+    return devices.to_device(input, where, non_blocking)
 
 
 @move.vjp("input")

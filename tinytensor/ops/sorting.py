@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from ..arrays import Array, dtypes
+from ..arrays import Array, devices, dtypes
 from ..arrays.numbers import is_number
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -33,7 +33,7 @@ SORTS = [S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 0),
          S(t(2, 1))]
 
 
-@op(samples=SORTS, scalar=POSITIONS,
+@op(contiguous=True, samples=SORTS, scalar=POSITIONS,
     reference=lambda torch: lambda x, dim=-1, descending=False, stable=True: torch.argsort(
         x, dim=dim, descending=descending, stable=stable))
 def argsort(xp, input: Array, dim: int = -1, descending: bool = False, *, stable: bool = False):
@@ -142,7 +142,8 @@ def _middle(xp, input, axis, skip_nan):
     """The index of the lower median along `axis`, which keeps size 1."""
     n = input.shape[axis]
     numbers = xp.sum(input == input, axis=axis, keepdims=True, dtype=xp.int64)
-    if bool((numbers == n).all()):  # the common case needs no sorting
+    # The common case needs no sorting. On a GPU the host would wait to find out.
+    if not devices.is_gpu_array(input) and bool((numbers == n).all()):
         half = (slice(None),) * axis + (slice((n - 1) // 2, (n + 1) // 2),)
         return xp.argpartition(input, (n - 1) // 2, axis=axis)[half]
     order = xp.argsort(input, axis=axis, kind="stable")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..arrays import Array
+from ..arrays import Array, devices, dtypes
 from ..arrays.numbers import is_number
 from ..autograd.halves import in_single
 from ..autograd.table import op
@@ -68,7 +68,7 @@ def erf(xp, input: Array):
 
     A rational approximation after Cody 1969.
     """
-    if input.size <= PIECE:
+    if input.size <= PIECE or devices.is_gpu_array(input):  # a GPU has no use for pieces
         return _erf(xp, input)
     flat = xp.reshape(input, (-1,))
     out = xp.empty_like(flat)
@@ -186,7 +186,8 @@ def _xlogy_with(input, other):
 
 def _beside(number, tensor):
     """A number as a Tensor of the dtype of another, or of the default dtype beside integers."""
-    return tensor.new_tensor(number, dtype=tensor.dtype if is_floating(tensor) else None)
+    dtype = tensor.dtype if is_floating(tensor) else dtypes.get_default_dtype()
+    return tensor.new_tensor(number, dtype=dtype)
 
 
 @op(promotes="floating", array_names=("logaddexp",), samples=binary(numbers=False),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from ..arrays import Array
+from ..arrays import Array, gpu
 from ..autograd.graph import Node
 from ..autograd.table import op
 from ..tensors.tensor import Tensor, is_nested
@@ -123,7 +123,7 @@ def spread(xp, input: Array, place: Place):
         _window(xp, buffer, place.view)[...] = input
     else:
         where = _window(xp, xp.arange(place.size), place.view)
-        xp.add.at(buffer, xp.reshape(where, (-1,)), xp.reshape(input, (-1,)))
+        gpu.add_at(xp, buffer, xp.reshape(where, (-1,)), xp.reshape(input, (-1,)))
     return _window(xp, buffer, place.base)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..arrays import Array
+from ..arrays.devices import is_gpu_array
+from ..tensors.tensor import Tensor
 from .optimizer import (
     Optimizer,
     average,
@@ -18,6 +20,7 @@ from .optimizer import (
     direction,
     for_each,
     state_arrays,
+    step_on_gpu,
 )
 
 
@@ -31,6 +34,10 @@ class Adam(Optimizer):
 
     With amsgrad, the largest v so far replaces v in v̂. With decoupled_weight_decay,
     p ← (1 - lr weight_decay) p replaces the weight_decay in the first line.
+
+    With `capturable`, the steps of parameters on a GPU are counted there, and the host reads
+    neither the count nor a learning rate that is a Tensor on the GPU: a step can then be captured
+    into a CUDA graph.
 
     Kingma and Ba 2015, algorithm 1; Reddi, Kale and Kumar 2018 (amsgrad).
 
@@ -48,11 +55,18 @@ class Adam(Optimizer):
         check_betas(betas)
         super().__init__(params, {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
-            "amsgrad": amsgrad, "maximize": maximize,
+            "amsgrad": amsgrad, "maximize": maximize, "capturable": capturable,
             "decoupled_weight_decay": decoupled_weight_decay})
+
+    def _can_be_captured(self, group: dict[str, Any]) -> bool:
+        return bool(group.get("capturable"))
 
     def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
+        if group.get("capturable") and is_gpu_array(array):
+            mean, square = state_arrays(state, array, "exp_avg", "exp_avg_sq")
+            top = state_arrays(state, array, "max_exp_avg_sq")[0] if group["amsgrad"] else None
+            return array, grad, mean, square, top, step_on_gpu(state, array), None
         beta1, beta2 = map(float, group["betas"])
         step = count_step(state)
         # m̂ / (sqrt(v̂) + eps) = scale m / (sqrt(v) + eps correction): fewer passes over memory.
@@ -65,8 +79,16 @@ class Adam(Optimizer):
 
     @staticmethod
     def _formulas(xp: Any, group: dict[str, Any], parameter: Array, grad: Array, mean: Array,
-                  square: Array, largest: Array | None, rate: float, eps: float) -> None:
+                  square: Array, largest: Array | None, rate: Any, eps: Any) -> None:
         beta1, beta2 = map(float, group["betas"])
+        if eps is None:  # capturable: `rate` is the Tensor that counts the steps, on the GPU
+            step = rate._array
+            step += 1
+            lr = group["lr"]._array if isinstance(group["lr"], Tensor) else group["lr"]
+            count = step.astype(xp.float64)  # 1 - β₂ᵗ would lose digits in float32
+            correction = xp.sqrt(1 - beta2**count)
+            rate, eps = ((lr * correction / (1 - beta1**count)).astype(parameter.dtype),
+                         (correction * group["eps"]).astype(parameter.dtype))
         arrays = [mean, square] if largest is None else [mean, square, largest]
         for p, g, m, v, *top in blocks(parameter, grad, *arrays):
             g = direction(p, g, group)
@@ -98,4 +120,4 @@ class AdamW(Adam):
                  foreach: bool | None = None, capturable: bool = False,
                  differentiable: bool = False, fused: bool | None = None):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize,
-                         decoupled_weight_decay=True)
+                         capturable=capturable, decoupled_weight_decay=True)

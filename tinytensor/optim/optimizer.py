@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
-from ..arrays.devices import array_module, by_device, is_array, is_gpu_array, on
+from ..arrays.devices import (
+    array_module,
+    by_device,
+    device_of,
+    is_array,
+    is_capturing,
+    is_gpu_array,
+    on,
+)
 from ..arrays.dispatch import Dispatch
 from ..arrays.numbers import python_number
 from ..autograd import versions
@@ -61,8 +69,9 @@ def _without_scalars(option: Any) -> Any:
 class Optimizer:
     """The base class of all optimisers. A subclass defines `_prepare` and `update`.
 
-    The options `foreach`, `fused`, `capturable` and `differentiable` of its subclasses select among
-    PyTorch's implementations. Here there is one, and they have no effect.
+    The options `foreach`, `fused` and `differentiable` of its subclasses select among PyTorch's
+    implementations. Here there is one, and they have no effect. `capturable` has one in Adam and
+    AdamW.
 
     Args:
         params: Tensors, (name, Tensor) pairs, or dicts of "params" with their own options.
@@ -177,8 +186,17 @@ class Optimizer:
             ready = [p for p in group["params"] if p._grad is not None]
             versions.note_writes([p._array for p in ready], f"{type(self).__name__}.step")
             for where, parameters in by_device(ready):
+                if where.type == "cuda" and is_capturing() and not self._can_be_captured(group):
+                    raise RuntimeError(
+                        f"{type(self).__name__}.step: it cannot be captured into a CUDA graph, "
+                        "because the host counts its steps; Adam and AdamW with capturable=True, "
+                        "SGD and RMSprop can be captured")
                 on(where, self._update, parameters, group)
         return loss
+
+    def _can_be_captured(self, group: dict[str, Any]) -> bool:
+        """Whether a step needs no number that changes on the host."""
+        return False
 
     def _count_step(self) -> None:
         """Counts a step. The second step warns of a rate of 0 that no scheduler raises; programs
@@ -344,8 +362,9 @@ def check_shapes(name: str, prepared: list[tuple[Any, ...]]) -> None:
         RuntimeError: a gradient or a state does not have the shape of its parameter.
     """
     for parameter, *others in prepared:
+        shape = parameter.shape
         for other in others:
-            if is_array(other) and other.shape != parameter.shape:
+            if getattr(other, "shape", shape) != shape and is_array(other):
                 raise RuntimeError(
                     f"{name}.step: a parameter of shape {tuple(parameter.shape)} has a gradient or "
                     f"a state of shape {tuple(other.shape)}; was the state of another model "
@@ -359,6 +378,15 @@ def count_step(state: dict[str, Any]) -> int:
     array = state["step"]._array
     step = int(array.item()) + 1
     array[...] = step
+    return step
+
+
+def step_on_gpu(state: dict[str, Any], like: Any) -> Tensor:
+    """The step count of a state, on the GPU of an array. It is not changed here."""
+    if "step" not in state:
+        state["step"] = tensor(0.0, device=device_of(like))
+    step: Tensor = state["step"].to(device_of(like))
+    state["step"] = step
     return step
 
 

@@ -46,6 +46,9 @@ class RMSprop(Optimizer):
             "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
             "weight_decay": weight_decay, "maximize": maximize})
 
+    def _can_be_captured(self, group: dict[str, Any]) -> bool:
+        return True
+
     def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         count_step(state)

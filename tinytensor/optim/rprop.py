@@ -59,12 +59,12 @@ class Rprop(Optimizer):
             g = -g if group["maximize"] else g
             agreement = xp.sign(g * before)
             factor = xp.ones_like(size)
-            factor[agreement > 0] = more
-            factor[agreement < 0] = less
+            xp.copyto(factor, more, where=agreement > 0)
+            xp.copyto(factor, less, where=agreement < 0)
             size *= factor
             xp.clip(size, *map(float, group["step_sizes"]), out=size)
             before[...] = g
-            before[agreement < 0] = 0
+            xp.copyto(before, 0, where=agreement < 0)
             p -= xp.sign(before) * size
 
     update = for_each("Rprop", _formulas)

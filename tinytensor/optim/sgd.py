@@ -37,6 +37,9 @@ class SGD(Optimizer):
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
             "nesterov": nesterov, "maximize": maximize})
 
+    def _can_be_captured(self, group: dict[str, Any]) -> bool:
+        return True
+
     def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:
         if not group["momentum"]:

@@ -856,6 +856,9 @@ def multilabel_soft_margin_loss(
     """The mean over classes of the binary cross entropy with logits.
 
     Shapes: (*, C) scores, (*, C) targets in [0, 1] -> (), or (*) for reduction "none".
+
+    Raises:
+        ValueError: input and target differ in shape.
     """
 def nll_loss(
         input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100,

@@ -96,6 +96,7 @@ from ..ops.diagonals import diag_embed as diag_embed
 from ..ops.diagonals import diagflat as diagflat
 from ..ops.diagonals import diagonal as diagonal
 from ..ops.scan import diff as diff
+from ..ops.gamma import digamma as digamma
 from ..ops.norms import dist as dist
 from ..ops.elementwise import div as div
 from ..ops.elementwise import div as divide
@@ -139,6 +140,8 @@ from ..ops.searching import histogram as histogram
 from ..ops.arrange import hsplit as hsplit
 from ..ops.arrange import hstack as hstack
 from ..ops.elementwise import hypot as hypot
+from ..ops.gamma import igamma as igamma
+from ..ops.gamma import igammac as igammac
 from ..ops.gather import index_add as index_add
 from ..ops.gather import index_copy as index_copy
 from ..ops.gather import index_fill as index_fill
@@ -162,6 +165,7 @@ from ..ops.compare import le as le
 from ..ops.elementwise import lerp as lerp
 from ..ops.compare import lt as less
 from ..ops.compare import le as less_equal
+from ..ops.gamma import lgamma as lgamma
 from ..ops.elementwise import log as log
 from ..ops.elementwise import log10 as log10
 from ..ops.elementwise import log1p as log1p
@@ -199,6 +203,7 @@ from ..ops.sorting import msort as msort
 from ..ops.elementwise import mul as mul
 from ..ops.elementwise import mul as multiply
 from ..ops.linalg import mv as mv
+from ..ops.gamma import mvlgamma as mvlgamma
 from ..ops.elementwise import nan_to_num as nan_to_num
 from ..ops.reduce import nanmean as nanmean
 from ..ops.sorting import nanmedian as nanmedian
@@ -216,6 +221,7 @@ from ..ops.distance import pairwise_distance as pairwise_distance
 from ..ops.distance import pdist as pdist
 from ..ops.shape import permute as permute
 from ..ops.decomposition import pinverse as pinverse
+from ..ops.gamma import polygamma as polygamma
 from ..ops.elementwise import positive as positive
 from ..ops.elementwise import pow as pow
 from ..ops.activation import prelu as prelu

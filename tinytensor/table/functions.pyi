@@ -221,7 +221,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """The number of occurrences of each integer from 0 to the largest, or the sum of its weights.
 
-    Shapes: (n), (n) -> (at least minlength); int64, or the dtype of floating point weights.
+    Shapes: (n), (n) -> (at least minlength); int64, float32 with weights of float32, float64 with
+    others.
 
     Raises:
         RuntimeError: negative integers; more than one dim; weights of another shape.
@@ -423,7 +424,8 @@ def cov(
     Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
 
     Raises:
-        RuntimeError: more than 2 dims.
+        RuntimeError: more than 2 dims; fweights that are not integers, aweights that are not
+            floating point, or negative ones.
     """
 def cross(
         input: Tensor, other: Operand, dim: int | Sequence[int] | None = None, *, axis: int |
@@ -517,6 +519,12 @@ def diff(
 
     Raises:
         RuntimeError: a 0-d Tensor; n < 0.
+    """
+def digamma(input: Tensor) -> Tensor:
+    """The derivative of lgamma; NaN at -1, -2, ..., -inf at 0. Shapes: (*) -> (*).
+
+    A polynomial on [1, 2], the recurrence up to 8, then the asymptotic series; the reflection
+    formula for negative input.
     """
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The p-norm of input - other. Shapes: (*), (*) that broadcast -> ()."""
@@ -715,6 +723,17 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Concatenates along dim 1, vectors along dim 0. Shapes: (n, m), (n, k) -> (n, m + k)."""
 def hypot(input: Operand, other: Operand) -> Tensor:
     """√(input² + other²) without overflow. Shapes: (*), (*) -> the broadcast shape."""
+def igamma(input: Operand, other: Operand) -> Tensor:
+    """The regularised lower incomplete gamma function P(a, x) = ∫ tᵃ⁻¹ e⁻ᵗ dt from 0 to x, / Γ(a).
+
+    Shapes: (*), (*) -> the broadcast shape. a is `input` and x is `other`. A series, a continued
+    fraction, or for large a quadrature. The gradient by a can be taken once.
+    """
+def igammac(input: Operand, other: Operand) -> Tensor:
+    """The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x).
+
+    Shapes: (*), (*) -> the broadcast shape. As `igamma`.
+    """
 def index_add(
         input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1,
 ) -> Tensor:
@@ -851,6 +870,12 @@ def less(input: Operand, other: Operand) -> Tensor:
     """Whether input < other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
 def less_equal(input: Operand, other: Operand) -> Tensor:
     """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
+def lgamma(input: Tensor) -> Tensor:
+    """log |Γ(input)|, infinite at 0, -1, -2, ... Shapes: (*) -> (*).
+
+    Polynomials on [1, 2], the recurrence up to 8, then Stirling's series; the reflection formula
+    for negative input.
+    """
 def log(input: Tensor) -> Tensor:
     """The natural logarithm, elementwise. Shapes: (*) -> (*)."""
 def log10(input: Tensor) -> Tensor:
@@ -943,7 +968,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 
     Raises:
         LinAlgError: n is negative and a matrix singular.
-        RuntimeError: not square.
+        RuntimeError: not square; n is negative, and the matrices are of integers.
     """
 @overload
 def max(input: Tensor) -> Tensor:
@@ -1047,6 +1072,14 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     Raises:
         RuntimeError: not a matrix and a vector, or sizes that do not fit.
     """
+def mvlgamma(input: Tensor, p: int) -> Tensor:
+    """log Γₚ(x), the multivariate gamma function: Σ lgamma(x - i / 2) for i < p, and a constant.
+
+    Shapes: (*) -> (*).
+
+    Raises:
+        RuntimeError: p < 1.
+    """
 def nan_to_num(
         input: Tensor, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None =
         None,
@@ -1145,6 +1178,14 @@ def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
     """The dims in another order, as a view. Shapes: (d0, ..., dn) -> (d[dims[0]], ...)."""
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     """As `linalg.pinv` with rtol = rcond. Shapes: (*, n, m) -> (*, m, n)."""
+def polygamma(n: int | Tensor, input: Tensor | int) -> Tensor:
+    """The n-th derivative of digamma; polygamma(0, x) is digamma(x). Shapes: (*) -> (*).
+
+    Written polygamma(n, x) or x.polygamma(n).
+
+    Raises:
+        RuntimeError: a negative n.
+    """
 def positive(input: Tensor) -> Tensor:
     """+input: the input itself. Shapes: (*) -> (*).
 
@@ -1573,7 +1614,7 @@ def unbind(input: Tensor, dim: int = 0, *, axis: int = 0) -> tuple[Tensor, ...]:
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dim as several, of which one size may be -1. Shapes: (a, b * c) -> (a, b, c)."""
 def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """Windows of `size` along a dim, one every `step`, in a new last dim; a view, on a GPU a copy.
+    """Windows of `size` along a dim, one every `step`, in a new last dim; a view.
 
     Shapes: (*, n, *) -> (*, (n - size) // step + 1, *, size).
 

@@ -11,6 +11,7 @@ from typing import (
     Any, Literal, NamedTuple, Self, TypeAlias, overload,
 )
 from ..arrays.dtypes import memory_format
+from ..compat.modules.storage import TypedStorage, UntypedStorage
 from ..compat.names import TensorType
 from ..random import Generator
 from ..tensors.tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
@@ -114,6 +115,8 @@ class Methods:
     def __sub__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __truediv__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __xor__(self, other: Operand) -> Tensor: ...  # ops/compare.py
+    def _typed_storage(self) -> TypedStorage:
+        """The memory that this Tensor shows, as elements: a Tensor and its views have the same."""
     def abs(self) -> Tensor:  # ops/elementwise.py
         """|input|, elementwise; its derivative at 0 is 0. Shapes: (*) -> (*).
 
@@ -381,7 +384,8 @@ class Methods:
     def bincount(self, weights: Tensor | None = None, minlength: builtins.int = 0) -> Tensor:  # ops/searching.py
         """The number of occurrences of each integer from 0 to the largest, or the sum of its weights.
 
-        Shapes: (n), (n) -> (at least minlength); int64, or the dtype of floating point weights.
+        Shapes: (n), (n) -> (at least minlength); int64, float32 with weights of float32, float64 with
+        others.
 
         Raises:
             RuntimeError: negative integers; more than one dim; weights of another shape.
@@ -557,7 +561,8 @@ class Methods:
         Shapes: (n, m), weights (m) -> (n, n), or (m) -> ().
 
         Raises:
-            RuntimeError: more than 2 dims.
+            RuntimeError: more than 2 dims; fweights that are not integers, aweights that are not
+                floating point, or negative ones.
         """
     def cross(
             self, other: Operand, dim: builtins.int | Sequence[builtins.int] | None = None, *, axis:
@@ -660,6 +665,14 @@ class Methods:
         Raises:
             RuntimeError: a 0-d Tensor; n < 0.
         """
+    def digamma(self) -> Tensor:  # ops/gamma.py
+        """The derivative of lgamma; NaN at -1, -2, ..., -inf at 0. Shapes: (*) -> (*).
+
+        A polynomial on [1, 2], the recurrence up to 8, then the asymptotic series; the reflection
+        formula for negative input.
+        """
+    def digamma_(self) -> Self:  # ops/gamma.py
+        """As `digamma`, in place: writes into this Tensor and returns it."""
     def dist(self, other: Tensor, p: builtins.float = 2) -> Tensor:  # ops/norms.py
         """The p-norm of input - other. Shapes: (*), (*) that broadcast -> ()."""
     def div(self, other: Operand | builtins.float, *, rounding_mode: str | None = None) -> Tensor:  # ops/elementwise.py
@@ -913,6 +926,21 @@ class Methods:
         """√(input² + other²) without overflow. Shapes: (*), (*) -> the broadcast shape."""
     def hypot_(self, other: Operand) -> Self:  # ops/elementwise.py
         """As `hypot`, in place: writes into this Tensor and returns it."""
+    def igamma(self, other: Operand) -> Tensor:  # ops/gamma.py
+        """The regularised lower incomplete gamma function P(a, x) = ∫ tᵃ⁻¹ e⁻ᵗ dt from 0 to x, / Γ(a).
+
+        Shapes: (*), (*) -> the broadcast shape. a is `input` and x is `other`. A series, a continued
+        fraction, or for large a quadrature. The gradient by a can be taken once.
+        """
+    def igamma_(self, other: Operand) -> Self:  # ops/gamma.py
+        """As `igamma`, in place: writes into this Tensor and returns it."""
+    def igammac(self, other: Operand) -> Tensor:  # ops/gamma.py
+        """The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x).
+
+        Shapes: (*), (*) -> the broadcast shape. As `igamma`.
+        """
+    def igammac_(self, other: Operand) -> Self:  # ops/gamma.py
+        """As `igammac`, in place: writes into this Tensor and returns it."""
     def index_add(
             self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: builtins.float = 1,
     ) -> Tensor:  # ops/gather.py
@@ -1003,7 +1031,7 @@ class Methods:
     def is_nonzero(self) -> builtins.bool:
         """Whether the only element is nonzero."""
     def is_pinned(self, device: DeviceLike | None = None) -> builtins.bool:
-        """False: memory is never pinned."""
+        """Whether the Tensor lies in pinned memory, which `pin_memory()` copies to."""
     def isclose(
             self, other: Tensor, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08,
             equal_nan: builtins.bool = False,
@@ -1073,6 +1101,14 @@ class Methods:
         """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def less_equal_(self, other: Operand) -> Self:  # ops/compare.py
         """As `less_equal`, in place: writes into this Tensor and returns it."""
+    def lgamma(self) -> Tensor:  # ops/gamma.py
+        """log |Γ(input)|, infinite at 0, -1, -2, ... Shapes: (*) -> (*).
+
+        Polynomials on [1, 2], the recurrence up to 8, then Stirling's series; the reflection formula
+        for negative input.
+        """
+    def lgamma_(self) -> Self:  # ops/gamma.py
+        """As `lgamma`, in place: writes into this Tensor and returns it."""
     def log(self) -> Tensor:  # ops/elementwise.py
         """The natural logarithm, elementwise. Shapes: (*) -> (*)."""
     def log10(self) -> Tensor:  # ops/elementwise.py
@@ -1196,7 +1232,7 @@ class Methods:
 
         Raises:
             LinAlgError: n is negative and a matrix singular.
-            RuntimeError: not square.
+            RuntimeError: not square; n is negative, and the matrices are of integers.
         """
     @overload
     def max(self) -> Tensor:  # ops/extrema.py
@@ -1313,6 +1349,14 @@ class Methods:
 
         Raises:
             RuntimeError: not a matrix and a vector, or sizes that do not fit.
+        """
+    def mvlgamma(self, p: builtins.int) -> Tensor:  # ops/gamma.py
+        """log Γₚ(x), the multivariate gamma function: Σ lgamma(x - i / 2) for i < p, and a constant.
+
+        Shapes: (*) -> (*).
+
+        Raises:
+            RuntimeError: p < 1.
         """
     def nan_to_num(
             self, nan: builtins.float | None = 0.0, posinf: builtins.float | None = None, neginf:
@@ -1460,9 +1504,22 @@ class Methods:
     def permute(self, *dims: builtins.int | Sequence[builtins.int]) -> Tensor:  # ops/shape.py
         """The dims in another order, as a view. Shapes: (d0, ..., dn) -> (d[dims[0]], ...)."""
     def pin_memory(self, device: DeviceLike | None = None) -> Tensor:
-        """The Tensor itself: copies to a GPU need no pinned memory here."""
+        """The values in pinned memory, from which `to("cuda", non_blocking=True)` copies while the
+        program goes on; the Tensor itself if it lies there, or if there is no GPU.
+
+        Raises:
+            RuntimeError: the Tensor is on a GPU.
+        """
     def pinverse(self, rcond: builtins.float = 1e-15) -> Tensor:  # ops/decomposition.py
         """As `linalg.pinv` with rtol = rcond. Shapes: (*, n, m) -> (*, m, n)."""
+    def polygamma(self, input: Tensor | builtins.int) -> Tensor:  # ops/gamma.py
+        """The n-th derivative of digamma; polygamma(0, x) is digamma(x). Shapes: (*) -> (*).
+
+        Written polygamma(n, x) or x.polygamma(n).
+
+        Raises:
+            RuntimeError: a negative n.
+        """
     def positive(self) -> Tensor:  # ops/elementwise.py
         """+input: the input itself. Shapes: (*) -> (*).
 
@@ -1784,6 +1841,8 @@ class Methods:
 
         Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
         """
+    def storage(self) -> TypedStorage:
+        """The memory that this Tensor shows, as elements: a Tensor and its views have the same."""
     def sub(self, other: Operand | builtins.float, *, alpha: builtins.float = 1) -> Tensor:  # ops/elementwise.py
         """input - alpha * other. Shapes: (*), (*) -> the broadcast shape."""
     def sub_(self, other: Operand | builtins.float, *, alpha: builtins.float = 1) -> Self:  # ops/elementwise.py
@@ -1933,7 +1992,7 @@ class Methods:
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor:  # ops/shape.py
         """One dim as several, of which one size may be -1. Shapes: (a, b * c) -> (a, b, c)."""
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor:  # ops/arrange.py
-        """Windows of `size` along a dim, one every `step`, in a new last dim; a view, on a GPU a copy.
+        """Windows of `size` along a dim, one every `step`, in a new last dim; a view.
 
         Shapes: (*, n, *) -> (*, (n - size) // step + 1, *, size).
 
@@ -1978,6 +2037,8 @@ class Methods:
         """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""
     def unsqueeze_(self, dim: builtins.int) -> Self:
         """As `unsqueeze`, in place: this Tensor gets the new shape."""
+    def untyped_storage(self) -> UntypedStorage:
+        """The memory that this Tensor shows, as bytes: a Tensor and its views have the same."""
     def var(
             self, dim: builtins.int | Sequence[builtins.int] | None | builtins.bool = None,
             unbiased: builtins.bool = True, keepdim: builtins.bool = False, *, axis: builtins.int |

@@ -136,8 +136,7 @@ def _from_lists(data: Any, wanted: numpy.dtype[Any] | None) -> NumPyArray:
     if kinds <= {bool, int, float} and array.dtype.kind in "Ou" and array.size:
         raise ValueError("tensor: an integer is too large for int64; write it as a float")
     if wanted is not None:
-        _check_range(array, wanted)
-        return array
+        return dtypes.checked_range("tensor", array, wanted)
     return array if common is None else array.astype(common)
 
 
@@ -208,17 +207,6 @@ def _check_values(array: NumPyArray) -> None:
         if not isinstance(x, bool | int | float | numpy.generic) and not _is_value(x):
             raise TypeError("tensor: cannot make a Tensor of an array of dtype object that holds "
                             f"{type(x).__name__} objects; give numbers")
-
-
-def _check_range(array: NumPyArray, wanted: numpy.dtype[Any]) -> None:
-    """Raises if a number does not fit into an integer dtype. Unsigned dtypes wrap negative ones."""
-    if wanted.kind not in "iu" or array.dtype.kind not in "iuf" or not array.size:
-        return
-    limits = numpy.iinfo(wanted)
-    low = -int(limits.max) if wanted.kind == "u" else int(limits.min)
-    if not (array.min() >= low and array.max() <= int(limits.max)):
-        raise RuntimeError(f"tensor: values from {array.min()} to {array.max()} do not fit into "
-                           f"{wanted.name}; give a wider dtype")
 
 
 def tensor(data: Any, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
@@ -366,6 +354,8 @@ def full(size: Sequence[int], fill_value: Tensor | Number, *, dtype: DTypeLike |
     """A Tensor filled with a value, by default of the value's dtype: full((2, 3), 7)."""
     value, shape = number_of(fill_value), size_of("full", size)
     wanted = wanted_dtype(dtype, dtypes.of_number(value))
+    if wanted.kind in "iu":
+        value = dtypes.checked_range("full", numpy.asarray(value), wanted).astype(wanted)
     array = devices.on(devices.resolve(device), lambda xp: xp.full(shape, value, dtype=wanted))
     return finish(array, requires_grad)
 
@@ -469,8 +459,9 @@ def arange(start: Tensor | Number | None = None, end: Tensor | Number | None = N
         raise RuntimeError(f"arange: the step {step} does not lead from {start} to {end}; it must "
                            "have the sign of end - start")
     count = math.ceil((end - start) / step) if floating else -(-(end - start) // step)
-    array = devices.on(devices.resolve(device), lambda xp: (
-        xp.arange(count) * step + start).astype(wanted))
+    array = devices.on(devices.resolve(device), lambda xp: xp.arange(count, dtype=wanted)
+                       if (start, step) == (0, 1) and wanted.kind != "b" else
+                       (xp.arange(count) * step + start).astype(wanted))
     return finish(array, requires_grad)
 
 

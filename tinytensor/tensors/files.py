@@ -24,7 +24,7 @@ import numpy
 from ..arrays.devices import CPU, device, device_of, module_for, resolve, to_device, to_numpy
 from ..autograd.graph import tensor_of
 from ..nn.parameter import Parameter
-from .memory import Member, Shared, restore, shared_memories, taken_from
+from .memory import Member, Shared, address, restore, shared_memories, taken_from
 from .replacing import destination
 from .safetensors import (
     BFLOAT16,
@@ -224,7 +224,7 @@ def _pack(obj: Any) -> tuple[dict[str, Array], dict[str, str]]:
             warnings.warn(f"save: {sparse[0]!r} and {sparse[1]!r} share elements of a much larger "
                           "memory; they are saved apart", stacklevel=3)
         devices = {name: str(device_of(array)) for name, array in held.items()
-                   if device_of(array) != CPU}
+                   if not isinstance(array, numpy.ndarray)}
         text = json.dumps({"tree": tree, "shared": shared, "devices": devices},
                           separators=(",", ":"))
     except RecursionError:
@@ -299,8 +299,8 @@ class _Packer:
         if array.dtype not in NAMES:
             raise TypeError(f"save: {_place(path)} has the dtype {array.dtype}, which the "
                             "safetensors format does not support")
-        memory = (tensor.data_ptr(), array.shape, array.strides, array.dtype,
-                  tensor.device) if array.size else id(tensor)
+        memory = (address(array), array.shape, array.strides, array.dtype,
+                  type(array)) if array.size else id(tensor)
         if memory not in self.names:
             wanted = ".".join(map(str, path)) if path else "tensor"
             name, others = wanted, 1
@@ -389,7 +389,8 @@ def _read_shared(size: Any, members: Any) -> Shared:
                            for name, offset, strides in members])
     numbers = [n for member in shared.members for n in (member.offset, *map(abs, member.strides))]
     if not shared.members or not are_sizes([size, *numbers]) or not all(
-            isinstance(member.name, str) for member in shared.members):
+            isinstance(member.name, str) and bool not in map(type, member.strides)
+            for member in shared.members):
         raise ValueError("a shared memory is described wrongly")
     return shared
 

@@ -122,7 +122,8 @@ def _overlapping(arrays: dict[str, Array]) -> list[list[Span]]:
             low, high = (0, array.nbytes) if array.flags.c_contiguous else bounds(
                 array.shape, array.strides, array.itemsize)
             first = address(array)
-            spans.append(Span(str(device_of(array)), first + low, first + high, name))
+            where = "cpu" if isinstance(array, numpy.ndarray) else str(device_of(array))
+            spans.append(Span(where, first + low, first + high, name))
     groups: list[list[Span]] = []
     device, end = "", 0
     for span in sorted(spans):

@@ -19,6 +19,7 @@ import json
 import math
 import os
 import stat
+import sys
 from typing import Any, NamedTuple
 
 import numpy
@@ -29,6 +30,7 @@ HEADER_LIMIT = 100_000_000  # bytes, as in the safetensors library
 MAX_DIMS = 64  # NumPy's limit
 MAX_SIZE = 2**63 - 1
 PIECE = 16 << 20  # bytes that one call reads
+SMALL = 4096  # bytes: smaller Tensors are written together, up to this number of them
 SPARE = 64 << 20  # bytes that the objects of any JSON text may take, however short it is
 DTYPES = {"BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "I32": "int32",
           "I64": "int64", "F16": "float16", "F32": "float32", "F64": "float64"}
@@ -98,16 +100,23 @@ def write(file: Any, arrays: dict[str, Array], metadata: dict[str, str]) -> None
     except Damaged:
         raise ValueError(f"save: {len(arrays)} Tensors are too many small ones for one file; "
                          "stack() or cat() them") from None
-    _write_all(file, len(text).to_bytes(8, "little"))
-    _write_all(file, text)
+    small: list[bytes | memoryview] = [len(text).to_bytes(8, "little"), text]
     for name in order:
-        _write_all(file, elements(arrays[name]))
+        data = elements(arrays[name])
+        if len(data) < SMALL and len(small) < SMALL:
+            small.append(data)
+            continue
+        _write_all(file, b"".join(small))
+        _write_all(file, data)
+        small.clear()
+    _write_all(file, b"".join(small))
 
 
 def elements(array: Array) -> memoryview:
     """The elements in C order, little-endian, for any strides."""
-    little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
-    return little.reshape(-1).view(numpy.uint8).data
+    if sys.byteorder != "little" or not array.flags.c_contiguous:
+        array = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+    return array.reshape(-1).view(numpy.uint8).data
 
 
 def _write_all(file: Any, data: bytes | memoryview) -> None:

@@ -1,12 +1,15 @@
 """Random numbers: new Tensors, samples of distributions, in-place methods.
 
 All numbers are drawn on the host, from the argument `generator` or that of the device, then moved.
+They are PyTorch's on the CPU; `arrays/streams.py` says how they follow from the seed.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy
 
@@ -15,9 +18,11 @@ from ..arrays import dtypes
 from ..arrays.devices import device as device_type
 from ..arrays.devices import resolve, to_device, to_numpy
 from ..arrays.numbers import integer
+from ..arrays.streams import Stream, in_memory_order, memory_dims, rounded
 from ..autograd.graph import tensor_of
 from .creation import (
     Like,
+    empty_like,
     finish,
     like,
     number_of,
@@ -41,14 +46,13 @@ __all__ = [
     "randperm",
 ]
 
-if TYPE_CHECKING:  # NumPy imports numpy.random lazily
-    from numpy.random import Generator as Stream
-
 PRECISION = {numpy.dtype("float16"): 11, numpy.dtype("float32"): 24, numpy.dtype("float64"): 53}
+UNIT = numpy.dtype("float64")
+Draw: TypeAlias = Callable[[Stream, int], NumPyArray]  # so many numbers, 1-d
 
 
 def stream_of(generator: random.Generator | None, where: device_type) -> Stream:
-    """The NumPy generator of `generator`, or of the device's default generator.
+    """The stream of `generator`, or of the device's default generator.
 
     Raises:
         RuntimeError: `generator` belongs to another type of device.
@@ -57,32 +61,21 @@ def stream_of(generator: random.Generator | None, where: device_type) -> Stream:
     if generator.device.type != where.type:
         raise RuntimeError(f"a generator of device {generator.device} cannot draw for {where}; "
                            f"make it with Generator({where.type!r})")
-    return generator.numpy
+    return generator.stream
 
 
-def _drawn(draw: Callable[[Stream], Any], dtype: numpy.dtype[Any] | type[numpy.generic],
+def _drawn(draw: Draw, shape: Sequence[int], dtype: numpy.dtype[Any] | type[numpy.generic],
            device: DeviceLike | None, generator: random.Generator | None,
            requires_grad: bool = False) -> Tensor:
     where = resolve(device)
-    array = numpy.asarray(draw(stream_of(generator, where))).astype(dtype, copy=False)
+    values = numpy.asarray(draw(stream_of(generator, where), math.prod(shape)))
+    array = values.reshape(shape).astype(dtype, copy=False)
     return finish(to_device(array, where), requires_grad)
 
 
 def _check_floating(name: str, dtype: numpy.dtype[Any]) -> None:
     if dtype.kind != "f":
         raise NotImplementedError(f"{name}: needs a floating point dtype, got {dtype.name}")
-
-
-def _uniform(stream: Stream, shape: tuple[int, ...], dtype: numpy.dtype[Any]) -> NumPyArray:
-    """Values in [0, 1). float16 gets multiples of 2**-11: rounding float32 would give 1."""
-    if dtype == numpy.float16:
-        return stream.integers(0, 2 ** 11, shape) / 2 ** 11
-    return stream.random(shape, dtype=dtype.type)
-
-
-def _normal(stream: Stream, shape: tuple[int, ...], dtype: numpy.dtype[Any]) -> NumPyArray:
-    single = dtype == numpy.float32
-    return stream.standard_normal(shape, dtype=numpy.float32 if single else numpy.float64)
 
 
 def _check_std(name: str, std: float) -> None:
@@ -105,7 +98,8 @@ def rand(*size: int | Sequence[int], generator: random.Generator | None = None,
     """Uniformly distributed values in [0, 1)."""
     wanted, shape = wanted_dtype(dtype), shape_argument("rand", size, keyword)
     _check_floating("rand", wanted)
-    return _drawn(lambda s: _uniform(s, shape, wanted), wanted, device, generator, requires_grad)
+    return _drawn(lambda s, count: rounded(s.uniform(count, wanted), wanted), shape, wanted,
+                  device, generator, requires_grad)
 
 
 def randn(*size: int | Sequence[int], generator: random.Generator | None = None,
@@ -115,7 +109,8 @@ def randn(*size: int | Sequence[int], generator: random.Generator | None = None,
     """Normally distributed values, mean 0 and variance 1."""
     wanted, shape = wanted_dtype(dtype), shape_argument("randn", size, keyword)
     _check_floating("randn", wanted)
-    return _drawn(lambda s: _normal(s, shape, wanted), wanted, device, generator, requires_grad)
+    return _drawn(lambda s, count: s.normal(count, wanted), shape, wanted, device, generator,
+                  requires_grad)
 
 
 def randint(low: int | None = None, high: int | Sequence[int] | None = None,
@@ -139,7 +134,8 @@ def randint(low: int | None = None, high: int | Sequence[int] | None = None,
     wanted, shape = wanted_dtype(dtype, dtypes.int64), size_of("randint", size)
     bounds = number_of(0 if low is None else low), number_of(high)
     _check_integers("randint", *bounds, wanted)
-    return _drawn(lambda s: s.integers(*bounds, shape), wanted, device, generator, requires_grad)
+    return _drawn(lambda s, count: s.integers(*bounds, count), shape, wanted, device, generator,
+                  requires_grad)
 
 
 def _check_integers(name: str, low: int, high: int, dtype: numpy.dtype[Any]) -> None:
@@ -173,21 +169,8 @@ def randperm(n: int, *, generator: random.Generator | None = None, dtype: DTypeL
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
     if n:
         _check_integers("randperm", 0, n, wanted)
-    return _drawn(lambda s: s.permutation(n), wanted, device, generator, requires_grad)
-
-
-rand_like: Like = like(rand, "rand")
-randn_like: Like = like(randn, "randn")
-
-
-def randint_like(input: Tensor, low: int | None = None, high: int | None = None, *,
-                 generator: random.Generator | None = None, dtype: DTypeLike | None = None,
-                 layout: str | None = None, device: DeviceLike | None = None,
-                 requires_grad: bool = False,
-                 memory_format: dtypes.memory_format | None = None) -> Tensor:
-    """As `randint`, with the shape, dtype and device of the input."""
-    return randint(low, high, tuple(input.shape), generator=generator, dtype=dtype or input.dtype,
-                   device=device or input.device, requires_grad=requires_grad)
+    return _drawn(lambda s, count: s.permutation(count), (n,), wanted, device, generator,
+                  requires_grad)
 
 
 def normal(mean: Tensor | float = 0.0, std: Tensor | float = 1.0, size: Sequence[int] | None = None,
@@ -209,8 +192,8 @@ def normal(mean: Tensor | float = 0.0, std: Tensor | float = 1.0, size: Sequence
         _check_std("normal", std)  # type: ignore[arg-type]
         wanted, shape = wanted_dtype(dtype), size_of("normal", size)
         _check_floating("normal", wanted)
-        return _drawn(lambda s: _normal(s, shape, wanted) * float(std) + float(mean), wanted,
-                      device, generator, requires_grad)
+        return _drawn(lambda s, count: s.normal(count, wanted) * float(std) + float(mean), shape,
+                      wanted, device, generator, requires_grad)
     if size is not None:
         raise TypeError("normal: with a Tensor for mean or std, the size is its shape; leave "
                         "size out")
@@ -222,7 +205,8 @@ def normal(mean: Tensor | float = 0.0, std: Tensor | float = 1.0, size: Sequence
     centre, scale = (to_numpy(x._array) if isinstance(x, Tensor) else float(x)
                      for x in (mean, std))
     shape = numpy.broadcast_shapes(numpy.shape(centre), numpy.shape(scale))
-    return _drawn(lambda s: _normal(s, shape, wanted) * scale + centre, wanted, where, generator)
+    return _drawn(lambda s, count: s.normal(count, wanted).astype(wanted).reshape(shape) * scale
+                  + centre, shape, wanted, where, generator)
 
 
 # ---------------------------------------------------------------- samples of distributions
@@ -260,27 +244,32 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
     if num_samples < 1 or (not replacement and num_samples > input.shape[-1]):
         raise RuntimeError(f"multinomial: cannot draw {num_samples} of {input.shape[-1]} indices"
                            + (" without replacement" if num_samples > 0 else ""))
-    weights = to_numpy(input._array).astype(numpy.float64).reshape(-1, input.shape[-1])
+    weights = to_numpy(input._array).reshape(-1, input.shape[-1])
     if not (numpy.isfinite(weights) & (weights >= 0)).all():
         raise RuntimeError("multinomial: weights must be finite and not negative")
     if not (weights.sum(1) > 0).all():
         raise RuntimeError("multinomial: every row must have a positive weight")
-    draw = _with_replacement if replacement else _without_replacement
-    return _drawn(lambda s: draw(s, weights, num_samples).reshape(*input.shape[:-1], num_samples),
-                  numpy.int64, input.device, generator)
+    draw = _with_replacement if replacement and num_samples > 1 else _without_replacement
+    return _drawn(lambda s, _: draw(s, weights, num_samples),
+                  (*input.shape[:-1], num_samples), numpy.int64, input.device, generator)
 
 
 def _without_replacement(stream: Stream, weights: NumPyArray, count: int) -> NumPyArray:
-    keys = weights / stream.standard_exponential(weights.shape)
-    return numpy.argsort(-keys, axis=1)[:, :count]
+    times = stream.exponential(weights.size).astype(weights.dtype).reshape(weights.shape)
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        keys = weights / times
+    if count == 1:
+        return numpy.argmax(keys, axis=1)
+    return numpy.argsort(-keys, axis=1, kind="stable")[:, :count]
 
 
 def _with_replacement(stream: Stream, weights: NumPyArray, count: int) -> NumPyArray:
     indices = numpy.empty((len(weights), count), dtype=numpy.int64)
     for row, w in zip(indices, weights, strict=True):
         total = numpy.cumsum(w)
-        # side="right" never gives an index of weight 0, whose sum equals the one before it.
-        row[:] = numpy.searchsorted(total, stream.random(count) * total[-1], side="right")
+        total /= total[-1]
+        # A weight of 0 leaves no room between two sums; the first is found, except at the start.
+        row[:] = numpy.searchsorted(total, stream.uniform(count, UNIT))
     return indices
 
 
@@ -294,22 +283,24 @@ def poisson(input: Tensor, generator: random.Generator | None = None) -> Tensor:
     rates = to_numpy(input._array)
     if rates.size and not rates.min() >= 0:
         raise RuntimeError(f"poisson: rates must not be negative, got {rates.min()}")
-    return _drawn(lambda s: s.poisson(rates), rates.dtype, input.device, generator)
+    return _drawn(lambda s, _: numpy.asarray(s.numpy.poisson(rates)), rates.shape, rates.dtype,
+                  input.device, generator)
 
 
 # ---------------------------------------------------------------- in-place methods
 
 
-def _fill(name: str, self: Tensor, generator: random.Generator | None,
-          draw: Callable[[Stream, Any, Any], Any], integers: bool = False) -> Tensor:
-    """Fills a Tensor with the values of draw(stream, shape, dtype)."""
+def _fill(name: str, self: Tensor, generator: random.Generator | None, draw: Draw,
+          integers: bool = False) -> Tensor:
+    """Fills a Tensor with draw(stream, count), in the order of its elements in memory."""
     dtype = self.dtype.numpy
     if not integers:
         _check_floating(name, dtype)
     self._check_write(name)
-    values = draw(stream_of(generator, self.device), tuple(self.shape), dtype)
-    array = to_device(numpy.asarray(values).astype(dtype), self.device)
-    return self._write(name, tensor_of(array, None))
+    stream, old = stream_of(generator, self.device), self._array
+    with numpy.errstate(over="ignore"):
+        values = in_memory_order(draw(stream, old.size), old).astype(dtype, copy=False)
+    return self._write(name, tensor_of(to_device(values, self.device), None))
 
 
 def uniform_(self: Tensor, from_: float = 0, to: float = 1, *,
@@ -318,8 +309,9 @@ def uniform_(self: Tensor, from_: float = 0, to: float = 1, *,
     from_, to = number_of(from_), number_of(to)
     if from_ > to:
         raise RuntimeError(f"uniform_: from_ must not be greater than to, got {from_} and {to}")
+    dtype = self.dtype.numpy
     return _fill("uniform_", self, generator,
-                 lambda s, shape, d: _uniform(s, shape, d) * (to - from_) + from_)
+                 lambda s, count: rounded(s.uniform(count, dtype), dtype, from_, to))
 
 
 def normal_(self: Tensor, mean: float = 0, std: float = 1, *,
@@ -327,8 +319,15 @@ def normal_(self: Tensor, mean: float = 0, std: float = 1, *,
     """Fills with normally distributed values."""
     mean, std = number_of(mean), number_of(std)
     _check_std("normal_", std)
-    return _fill("normal_", self, generator,
-                 lambda s, shape, d: _normal(s, shape, d) * std + mean)
+    dtype, contiguous = self.dtype.numpy, self._array.flags.c_contiguous
+
+    def draw(stream: Stream, count: int) -> NumPyArray:
+        values = stream.normal(count, dtype, contiguous)
+        values *= std
+        values += mean
+        return values
+
+    return _fill("normal_", self, generator, draw)
 
 
 def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *,
@@ -337,7 +336,7 @@ def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *,
     mean, std = number_of(mean), number_of(std)
     _check_positive("log_normal_", "std", std)
     return _fill("log_normal_", self, generator,
-                 lambda s, shape, d: numpy.exp(_normal(s, shape, d) * std + mean))
+                 lambda s, count: numpy.exp(s.serial_normal(count) * std + mean))
 
 
 def cauchy_(self: Tensor, median: float = 0, sigma: float = 1, *,
@@ -345,8 +344,8 @@ def cauchy_(self: Tensor, median: float = 0, sigma: float = 1, *,
     """Fills with Cauchy distributed values."""
     median, sigma = number_of(median), number_of(sigma)
     _check_positive("cauchy_", "sigma", sigma)
-    return _fill("cauchy_", self, generator,
-                 lambda s, shape, d: s.standard_cauchy(shape) * sigma + median)
+    return _fill("cauchy_", self, generator, lambda s, count: numpy.tan(
+        (s.uniform(count, UNIT) - 0.5) * math.pi) * sigma + median)
 
 
 def exponential_(self: Tensor, lambd: float = 1, *,
@@ -354,8 +353,7 @@ def exponential_(self: Tensor, lambd: float = 1, *,
     """Fills with exponentially distributed values of rate lambd."""
     lambd = number_of(lambd)
     _check_positive("exponential_", "lambd", lambd)
-    return _fill("exponential_", self, generator,
-                 lambda s, shape, d: s.standard_exponential(shape) / lambd)
+    return _fill("exponential_", self, generator, lambda s, count: s.exponential(count) / lambd)
 
 
 def geometric_(self: Tensor, p: float, *, generator: random.Generator | None = None) -> Tensor:
@@ -363,8 +361,8 @@ def geometric_(self: Tensor, p: float, *, generator: random.Generator | None = N
     p = number_of(p)
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_: p must be in (0, 1), got {p}")
-    return _fill("geometric_", self, generator, lambda s, shape, d: s.geometric(p, shape),
-                 integers=True)
+    return _fill("geometric_", self, generator, lambda s, count: numpy.ceil(
+        numpy.log(s.uniform(count, UNIT)) / math.log1p(-p)), integers=True)
 
 
 def bernoulli_(self: Tensor, p: Tensor | float = 0.5, *,
@@ -376,8 +374,16 @@ def bernoulli_(self: Tensor, p: Tensor | float = 0.5, *,
     if not numpy.all((chance >= 0) & (chance <= 1)):
         raise RuntimeError("bernoulli: probabilities must be in [0, 1]"
                            + ("" if isinstance(p, Tensor) else f", got {p}"))
-    return _fill("bernoulli_", self, generator, lambda s, shape, d: s.random(shape) < chance,
-                 integers=True)
+    if not isinstance(p, Tensor):
+        return _fill("bernoulli_", self, generator, lambda s, count: s.less(count, p),
+                     integers=True)
+    chances, old = numpy.broadcast_to(chance, self.shape), self._array
+
+    def draw(stream: Stream, count: int) -> NumPyArray:
+        uniform = in_memory_order(stream.uniform(count, chances.dtype), old)
+        return (uniform < chances).transpose(memory_dims(old)).reshape(-1)
+
+    return _fill("bernoulli_", self, generator, draw, integers=True)
 
 
 def random_(self: Tensor, from_: int | None = None, to: int | None = None, *,
@@ -386,14 +392,49 @@ def random_(self: Tensor, from_: int | None = None, to: int | None = None, *,
 
     For a floating point dtype the range is that in which every integer is exact.
     """
-    if to is None:
-        from_, to = 0, _integers_of(self.dtype.numpy)[1] + 1 if from_ is None else from_
+    dtype, wide = self.dtype.numpy, None
+    if to is None and from_ is None:
+        from_, to, wide = 0, _integers_of(dtype)[1] + 1, dtype in (numpy.int64, numpy.float64)
+    elif to is None:
+        from_, to = 0, from_
     bounds = number_of(from_ or 0), number_of(to)
-    _check_integers("random_", *bounds, self.dtype.numpy)
-    return _fill("random_", self, generator, lambda s, shape, d: s.integers(*bounds, shape),
+    _check_integers("random_", *bounds, dtype)
+    return _fill("random_", self, generator, lambda s, count: s.integers(*bounds, count, wide),
                  integers=True)
 
 
+def _like(make: Callable[..., Tensor], name: str, fill: Callable[..., Tensor]) -> Like:
+    """The variant `<name>_like`. It draws in the order of the input's elements in memory."""
+    ordered = like(make, name)
+
+    @functools.wraps(ordered)
+    def function(input: Tensor, *args: Any, requires_grad: bool = False,
+                 generator: random.Generator | None = None, **options: Any) -> Tensor:
+        array = input._array
+        if array.flags.c_contiguous or 0 in array.strides:
+            return ordered(input, *args, requires_grad=requires_grad, generator=generator,
+                           **options)
+        dims = memory_dims(array)
+        made = empty_like(tensor_of(array.transpose(dims), None), **options)
+        view = tensor_of(made._array.transpose(numpy.argsort(dims)), None)
+        return fill(view, *args, generator=generator).contiguous().requires_grad_(requires_grad)
+
+    return function
+
+
+def _randint(size: Sequence[int], low: int | None = None, high: int | None = None,
+             **options: Any) -> Tensor:
+    return randint(low, high, size, **options)
+
+
+def _randint_(self: Tensor, low: int | None = None, high: int | None = None,
+              **options: Any) -> Tensor:
+    return random_(self, *((low,) if high is None else (low, high)), **options)
+
+
+rand_like: Like = _like(rand, "rand", uniform_)
+randn_like: Like = _like(randn, "randn", normal_)
+randint_like: Like = _like(_randint, "randint", _randint_)
 for _function in (uniform_, normal_, log_normal_, cauchy_, exponential_, geometric_, bernoulli_,
                   random_, bernoulli, multinomial):
     setattr(Tensor, _function.__name__, _function)

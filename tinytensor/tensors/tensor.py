@@ -307,6 +307,9 @@ class Tensor(Methods):
         """This Tensor as another dtype, on another device, or like another Tensor.
 
         Itself if nothing changes and `copy` is not set. Gradients flow back through it.
+
+        With `non_blocking` the host does not wait for a copy from pinned memory to a GPU, nor for
+        one from a GPU to the CPU: the values are there after `cuda.synchronize()`.
         """
         for arg in args:
             if isinstance(arg, Tensor):
@@ -322,7 +325,7 @@ class Tensor(Methods):
         if device is not None:
             where = devices.resolve(device)
             if where != self.device:
-                result = ops.move(result, where)
+                result = ops.move(result, where, non_blocking)
         if dtype is not None and dtypes.resolve(dtype) is not self.dtype:
             wanted = dtypes.resolve(dtype)
             source = result if wanted.is_floating_point else result.detach()
@@ -339,7 +342,7 @@ class Tensor(Methods):
 
     def cuda(self, device: DeviceLike | None = None, non_blocking: bool = False) -> Tensor:
         """This Tensor on a GPU: the current one, or that of a number."""
-        return self.to(device="cuda" if device is None else device)
+        return self.to(device="cuda" if device is None else device, non_blocking=non_blocking)
 
     @property
     def T(self) -> Tensor:  # noqa: N802
@@ -504,8 +507,9 @@ class Tensor(Methods):
         if not mode.enabled:
             return
         base = self if self._base is None else self._base
-        if base._node.__class__ is Leaf:
-            view = "a view of " if base is not self else ""
+        # A view may be a leaf itself, of a base that does not require grad.
+        if base._node.__class__ is Leaf or base._node is None and self._node is not None:
+            view = "" if self._node.__class__ is Leaf else "a view of "
             raise RuntimeError(
                 f"{name}: {view}a leaf that requires grad would be changed in place while "
                 "operations are recorded; do it under no_grad(), or use the out-of-place form")
@@ -612,7 +616,15 @@ class Tensor(Methods):
         if self._array.size != 1:
             raise RuntimeError(f"item: a Tensor of shape {tuple(self.shape)} has "
                                f"{self.numel()} elements; only one can become a number")
-        return self._array.item()
+        return self._number()
+
+    def _number(self) -> Number:
+        """The only element. Raises what a check on the GPU has found, see `autograd/deferred.py`.
+        """
+        number = self._array.item()
+        if devices.Reading.wanted and self.is_cuda:
+            devices.Reading.read()
+        return number
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers, or one number."""
@@ -622,11 +634,11 @@ class Tensor(Methods):
         self._check_single()
         if self._node is not None and mode.enabled:
             warn_of_float()
-        return float(self._array.item())
+        return float(self._number())
 
     def __int__(self) -> int:
         self._check_single()
-        return int(self._array.item())
+        return int(self._number())
 
     def _check_single(self) -> None:
         """The errors are of the kinds that Python's functions, and matplotlib, expect."""
@@ -638,14 +650,14 @@ class Tensor(Methods):
         if self.dtype.is_floating_point or self._array.size != 1:
             raise TypeError("an index must be an integer Tensor of one element, got shape "
                             f"{tuple(self.shape)} of {self.dtype}")
-        return int(self._array.item())
+        return int(self._number())
 
     def __bool__(self) -> bool:
         if self._array.size != 1:
             raise RuntimeError(
                 f"the truth value of a Tensor of shape {tuple(self.shape)} is ambiguous; "
                 "use .any() or .all()")
-        return bool(self._array.item())
+        return bool(self._number())
 
     def __format__(self, spec: str) -> str:
         if not self.ndim:

@@ -40,7 +40,7 @@ class RandomState:
     """
 
     def state_dict(self) -> dict[str, Any]:
-        """The states of the generators, as plain data."""
+        """The states of the generators: Tensors, numbers and strings."""
         return {"tinytensor": random.streams().state_dict(),
                 "numpy": _plain(numpy.random.get_state(legacy=False)),
                 "python": python_random.getstate()}
@@ -68,7 +68,7 @@ def save_checkpoint(f: str | os.PathLike[str], **parts: Any) -> None:
     and rank 0 writes the file.
 
     Raises:
-        TypeError: a part of another kind, or a state that is not plain data; the message names it.
+        TypeError: a part of another kind, or a state that `save` refuses; the message names it.
         OSError: the file cannot be written; on all ranks.
     """
     check_parts(parts)

@@ -11,6 +11,7 @@ from . import (
     normalization,
     optim,
     pooling,
+    random,
     recurrent,
     softmax,
 )

@@ -95,7 +95,7 @@ def _of_few_rows(a: Array, b: Array, bias: Array | None, rectified: bool) -> Any
 def _outer(column: Array, row: Array) -> Any:
     """column @ row: the gradient of a weight for a single sample."""
     a, b = column.reshape(-1), row.reshape(-1)
-    if not fits(a, b, least=1):
+    if not b.size or not fits(a, b, least=1):
         return None
     out = numpy.empty((len(a), len(b)), a.dtype)
     pool.split(_loops().outer, len(a), a, b, out, least=-(-OUR_THREADS_VECTOR // len(b)))

@@ -255,12 +255,16 @@ class Page {
 
   search(text) {
     const {trace} = this, list = element("found"), wanted = text.trim().toLowerCase(), found = [];
-    for (let i = 0; wanted && i < trace.n && found.length < 12; i++) {
+    for (let i = 0; wanted && i < trace.n; i++) {
       if (!trace.isNumber(i) && trace.name(i).toLowerCase().includes(wanted) || trace.opOf(i).toLowerCase() === wanted) found.push(i);
     }
+    const order = new Intl.Collator("en", {numeric: true});
+    found.sort((a, b) => (trace.name(b) === text.trim()) - (trace.name(a) === text.trim())
+      || order.compare(trace.name(a), trace.name(b)));
+    const more = found.length > 12 ? `<li><small>and ${(found.length - 12).toLocaleString("en")} more</small></li>` : "";
     list.hidden = !wanted;
-    list.innerHTML = found.length ? found.map((i) => `<li>${nodeLink(i, trace.name(i))} <small>${esc(trace.opOf(i) || trace.roleOf(i))}`
-      + ` ${trace.pathOf(i).map(esc).join(" \u203a ")}</small></li>`).join("") : wanted ? "<li>nothing found</li>" : "";
+    list.innerHTML = found.length ? found.slice(0, 12).map((i) => `<li>${nodeLink(i, trace.name(i))} <small>${esc(trace.opOf(i) || trace.roleOf(i))}`
+      + ` ${trace.pathOf(i).map(esc).join(" \u203a ")}</small></li>`).join("") + more : wanted ? "<li>nothing found</li>" : "";
     return found;
   }
 

@@ -177,6 +177,7 @@ class ScalarTrace extends Trace {
   /** The formula of a local derivative, with its numbers: 1 - y * y = 1 - 0.2913 * 0.2913. */
   formulaText(i, to, j, partial) {
     const formula = this.written.formulas[this.formula[j]], local = shown(this.local[j]);
+    if (formula === "changed") return `${partial} = <b>${local}</b>, from before one of these numbers was changed`;
     if (!formula) return `${partial} = <b>${local}</b>, given by the operation`;
     if (/^[-0-9.]+$/.test(formula)) return `${partial} = <b>${local}</b>`;
     const op = this.opOf(i), own = op === "dot" || op === "max" || op === "min";
@@ -191,6 +192,11 @@ class ScalarTrace extends Trace {
       + (where ? `<br><small>where ${where}</small>` : "");
   }
 
+  /** What step j of the backward adds. */
+  sent(j, source, s) {
+    return this.written.after[j] === undefined ? this.local[j] * this.gradAt(source, s) : this.after[j] - this.before[j];
+  }
+
   /** The additions to a gradient: those that were made, and those that are still to come. */
   contributionsText(to, s) {
     const from = this.intoStarts[to], all = this.intoStarts[to + 1] - from;
@@ -200,7 +206,7 @@ class ScalarTrace extends Trace {
     const first = Math.max(0, Math.min(got - 4, all - 8)), rows = [];
     for (let k = first; k < Math.min(all, first + 8); k++) {
       const j = this.into[from + k], source = this.sources[j], isDone = k < got;
-      const part = !isDone ? "still to come" : this.sends[j] ? shown(this.local[j] * this.gradAt(source, s)) : "nothing";
+      const part = !isDone ? "still to come" : this.sends[j] ? shown(this.sent(j, source, s)) : "nothing";
       rows.push(`<tr class="${k === got - 1 ? "now" : isDone ? "made" : "coming"}"><td>${isDone ? "\u2713" : "\u00b7"}</td>`
         + `<td>${stepLink(this.F + 1 + j, this.name(source))}</td><td>${part}</td></tr>`);
     }
@@ -213,12 +219,13 @@ class ScalarTrace extends Trace {
 
   // ------------------------------------------------------------ how a node is drawn
 
-  get size() { return {width: 156, height: 84}; }
+  get size() { return {width: 164, height: 84}; }
   badge(i) { return this.starts[i] === this.starts[i + 1] ? 0 : this.badgeWidth(i) - 16; }
   badgeWidth(i) { return Math.max(32, 10 * clipped(this.opOf(i), 6).length + 12); }
 
   edgeLabel(s) {
     const j = s - this.F - 1;
+    if (this.written.after[j] !== undefined) return "own rule";
     return this.sends[j] ? `\u00d7 ${shown(this.local[j])}` : "nothing";
   }
 

@@ -1,7 +1,8 @@
 // ---------------------------------------------------------------- arrays
 
 const CELLS = 56;  // of a larger array a heat map is shown in place of numbers
-const WRAPPED = 64;  // columns of a tall array
+const WRAPPED = 64;  // columns of a tall array of few columns
+const ACROSS = 96;  // columns of a heat map, at most, if it has several tiles
 
 /** An array of the trace: its numbers, its shape, and how it is laid out in rows and columns. */
 class ArrayOf {
@@ -11,10 +12,16 @@ class ArrayOf {
     this.shown = written.shown || written.shape;
     this.dtype = written.dtype;
     this.isSingle = written.dtype === "float32" || written.dtype === "float16";
-    const last = this.shown.length ? this.shown[this.shown.length - 1] : 1;
-    const rows = last ? this.numbers.length / last : 0;
-    this.columns = Math.max(1, last < 4 && rows > WRAPPED ? WRAPPED : last);
-    this.rows = Math.ceil(this.numbers.length / this.columns);
+    // A tile has the last two dimensions; the tiles of the other dimensions stand beside each other.
+    const count = this.numbers.length, [tall, last] = [1, 1, ...this.shown].slice(-2);
+    const isThin = last < 4 && count / Math.max(1, last) > WRAPPED;
+    this.columns = Math.max(1, isThin ? WRAPPED : last);
+    this.tall = Math.max(1, isThin ? Math.ceil(count / WRAPPED) : tall);
+    const tiles = Math.ceil(count / (this.columns * this.tall));
+    this.across = Math.max(1, Math.min(tiles, Math.floor(ACROSS / (this.columns + 1)), Math.ceil(Math.sqrt(tiles * this.tall / this.columns))));
+    this.width = this.across * (this.columns + 1) - 1;
+    this.height = Math.max(1, Math.ceil(tiles / this.across) * (this.tall + 1) - 1);
+    this.isOneTile = tiles <= 1;
     this.largest = 0;
     this.low = Infinity;
     this.high = -Infinity;
@@ -23,6 +30,13 @@ class ArrayOf {
       if (x < this.low) this.low = x;
       if (x > this.high) this.high = x;
     }
+  }
+
+  /** The column and the row of an element in the heat map. */
+  at(flat) {
+    const inTile = flat % (this.columns * this.tall), tile = Math.floor(flat / (this.columns * this.tall));
+    return [tile % this.across * (this.columns + 1) + inTile % this.columns,
+            Math.floor(tile / this.across) * (this.tall + 1) + Math.floor(inTile / this.columns)];
   }
 
   /** The index of an element as a program writes it: 2, 1. */
@@ -165,11 +179,12 @@ class TensorTrace extends Trace {
     if (array.numbers.length === 1) {
       return `<text class="${kind}" style="text-anchor:start" x="${x}" y="${y + 16}">${array.text(0)}</text>`;
     }
-    const columns = Math.min(array.columns, 10), rows = Math.min(array.rows, 6);
+    const all = Math.ceil(array.numbers.length / array.columns);
+    const columns = Math.min(array.columns, 10), rows = Math.min(all, 6);
     const w = width / Math.max(columns, 2), h = Math.min(height / rows, w), cells = [];
     for (let r = 0; r < rows; r++) {
       for (let c = 0; c < columns; c++) {
-        const flat = Math.floor(r * array.rows / rows) * array.columns + Math.floor(c * array.columns / columns);
+        const flat = Math.floor(r * all / rows) * array.columns + Math.floor(c * array.columns / columns);
         if (flat >= array.numbers.length) continue;
         const number = array.numbers[flat], sign = Number.isFinite(number) ? (number < 0 ? "minus" : "plus") : Number.isNaN(number) ? "strange" : "endless";
         cells.push(`<rect class="${sign}" x="${x + c * w}" y="${y + r * h}" width="${w - 0.7}" height="${h - 0.7}" `
@@ -305,7 +320,7 @@ class TensorTrace extends Trace {
     const caption = `<figcaption>${esc(title)} <span>${sizeText(array.shape)}${cut}, ${array.range()}</span>`
       + `${f === 0 ? " <kbd>a</kbd>" : ""}</figcaption>`;
     const label = `${title}, shape ${sizeText(array.shape)}, ${array.range()}; arrow keys move in it, Enter opens an element`;
-    const inner = array.numbers.length <= CELLS && array.columns <= 5 ? this.tableText(array)
+    const inner = array.numbers.length <= CELLS && array.columns <= 5 && array.isOneTile ? this.tableText(array)
       : `<canvas data-array="${k}"></canvas>`;
     return `<figure class="array" data-figure="${k}" data-address="${esc(address)}">${caption}`
       + `<div tabindex="0" role="application" aria-label="${esc(label)}">${inner}</div><p class="cell"></p></figure>`;
@@ -313,7 +328,7 @@ class TensorTrace extends Trace {
 
   tableText(array) {
     const rows = [];
-    for (let r = 0; r < array.rows; r++) {
+    for (let r = 0; r * array.columns < array.numbers.length; r++) {
       const cells = [];
       for (let c = 0; c < array.columns && r * array.columns + c < array.numbers.length; c++) {
         const flat = r * array.columns + c, x = array.numbers[flat];
@@ -327,32 +342,41 @@ class TensorTrace extends Trace {
 
   /** Paints a heat map: the stronger the larger; negative numbers in the other colour, with a mark. */
   paint(canvas, k, cursor) {
-    const array = this.array(k), room = Math.max(120, canvas.parentElement.clientWidth - 4), ratio = devicePixelRatio || 1;
-    const cell = Math.max(1, Math.min(26, Math.floor(Math.min(room / array.columns, 300 / array.rows)) || 1));
-    canvas.width = array.columns * cell * ratio;
-    canvas.height = array.rows * cell * ratio;
-    canvas.style.width = `${array.columns * cell}px`;
-    canvas.style.height = `${array.rows * cell}px`;
-    canvas.dataset.size = cell;
-    const draw = canvas.getContext("2d"), style = getComputedStyle(document.body);
-    const [plus, minusColor, strange, ink, endless] = ["--forward", "--backward", "--stop", "--ink", "--muted"].map((v) => style.getPropertyValue(v));
+    const array = this.array(k), room = Math.max(120, element("panel").clientWidth - 40), ratio = devicePixelRatio || 1;
+    const cell = Math.max(1, Math.min(26, Math.floor(Math.min(room / array.width, 300 / array.height))));
+    const style = getComputedStyle(document.body), colors = {};
+    for (const name of ["forward", "backward", "stop", "muted", "ink", "ground"]) {
+      const hex = style.getPropertyValue(`--${name}`).trim();
+      colors[name] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+    }
+    const small = document.createElement("canvas");  // a pixel for each number
+    [small.width, small.height] = [array.width, array.height];
+    const pixels = new ImageData(array.width, array.height), strongest = array.largest || 1;
+    for (let flat = 0; flat < array.numbers.length; flat++) {
+      const x = array.numbers[flat], [column, row] = array.at(flat), at = 4 * (row * array.width + column);
+      const isFinite = Number.isFinite(x), share = isFinite ? 0.05 + 0.95 * Math.abs(x) / strongest : 1;
+      const color = colors[!isFinite ? (Number.isNaN(x) ? "stop" : "muted") : x < 0 ? "backward" : "forward"];
+      for (let c = 0; c < 3; c++) pixels.data[at + c] = share * color[c] + (1 - share) * colors.ground[c];
+      pixels.data[at + 3] = 255;
+    }
+    small.getContext("2d").putImageData(pixels, 0, 0);
+    [canvas.width, canvas.height] = [array.width * cell * ratio, array.height * cell * ratio];
+    canvas.style.width = `${array.width * cell}px`;
+    canvas.style.height = `${array.height * cell}px`;
+    const draw = canvas.getContext("2d");
+    draw.imageSmoothingEnabled = false;
+    draw.drawImage(small, 0, 0, canvas.width, canvas.height);
     draw.scale(ratio, ratio);
-    array.numbers.forEach((x, flat) => {
-      const left = flat % array.columns * cell, top = Math.floor(flat / array.columns) * cell, gap = cell > 3 ? 1 : 0;
-      draw.globalAlpha = 0.06 + 0.94 * array.strength(x);
-      draw.fillStyle = Number.isFinite(x) ? (x < 0 ? minusColor : plus) : Number.isNaN(x) ? strange : endless;
-      draw.fillRect(left, top, cell - gap, cell - gap);
-      if (x < 0 && cell >= 9) {
-        draw.globalAlpha = 1;
-        draw.fillStyle = ink;
-        draw.fillRect(left + cell * 0.3, top + cell / 2 - 1, cell * 0.4, 1);
-      }
-    });
-    draw.globalAlpha = 1;
+    draw.strokeStyle = draw.fillStyle = style.getPropertyValue("--ink");
+    for (let flat = 0; cell >= 9 && flat < array.numbers.length; flat++) {
+      if (!(array.numbers[flat] < 0)) continue;
+      const [column, row] = array.at(flat);
+      draw.fillRect((column + 0.3) * cell, (row + 0.5) * cell - 0.5, 0.4 * cell, 1);
+    }
     if (cursor >= 0) {
-      draw.strokeStyle = ink;
+      const [column, row] = array.at(cursor);
       draw.lineWidth = 2;
-      draw.strokeRect(cursor % array.columns * cell, Math.floor(cursor / array.columns) * cell, cell, cell);
+      draw.strokeRect(column * cell, row * cell, cell, cell);
     }
   }
 
@@ -372,6 +396,7 @@ class TensorTrace extends Trace {
     const text = `[${array.index(flat)}] = ${shownWhole(array.numbers[flat], array.isSingle)}`;
     figure.querySelector(".cell").innerHTML = `${esc(figure.dataset.address || "")}<b>${esc(text)}</b>`;
     element("said").textContent = text;
+    figure.querySelector(".cell").scrollIntoView({block: "nearest"});
     if (canvas) this.paint(canvas, k, flat);
     for (const cell of figure.querySelectorAll("[data-cell]")) cell.classList.toggle("at", Number(cell.dataset.cell) === flat);
   }

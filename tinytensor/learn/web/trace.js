@@ -108,10 +108,11 @@ class Trace {
   }
 
   /**
-   * The nodes near `center`: parents up to `reach` operations back, users up to reach - 1 on. `rows`
-   * bounds how many stand at one distance. With each node, how many of its users are left out.
+   * The nodes near `center`: parents up to `reach` operations back, `target` first, and users up to
+   * reach - 1 on. `rows` bounds how many stand at one distance. With each node, how many of its users
+   * are left out.
    */
-  near(center, reach, rows, whole) {
+  near(center, target, reach, rows, whole) {
     const found = new Map();
     if (whole) {
       for (let i = 0; i < this.n; i++) found.set(i, 0);
@@ -119,6 +120,8 @@ class Trace {
     }
     const counts = new Map(), queue = [[center, 0]];
     found.set(center, 0);
+    const own = [...this.parentsOf(center)], first = Math.max(0, own.indexOf(target) - (rows >> 1));
+    if (own.length > rows) own.unshift(...own.splice(first, rows));  // those around the target
     const put = (i, d, goOn) => {
       const count = counts.get(d) || 0;
       if (found.has(i) || count >= rows) return;
@@ -128,7 +131,7 @@ class Trace {
     };
     while (queue.length) {
       const [i, d] = queue.shift();
-      if (d <= 0 && -d < reach) this.parentsOf(i).forEach((p) => put(p, d - 1, true));
+      if (d <= 0 && -d < reach) (i === center ? own : this.parentsOf(i)).forEach((p) => put(p, d - 1, true));
       if (d >= 0 && d < reach - 1) this.usersOf(i).forEach((u) => put(u, d + 1, true));
       if (d === 1) this.parentsOf(i).forEach((p) => put(p, 0, false));  // the other operands
     }

@@ -16,9 +16,9 @@ const SMALLEST = 0.58;
 function drawGraph(svg, trace, s, reach, isWhole, breaks) {
   const box = svg.getBoundingClientRect(), {width, height} = trace.size;
   const center = trace.node(s), gapY = 26;
-  const rows = Math.max(3, Math.floor(box.height / (height + gapY)));
+  const rows = Math.max(2, Math.floor(box.height / (height + gapY)));
   const place = (all) => {
-    const near = trace.near(center, reach, rows, all), nodes = [...near.keys()].sort((a, b) => a - b);
+    const near = trace.near(center, trace.target(s), reach, rows, all), nodes = [...near.keys()].sort((a, b) => a - b);
     const {places, layers, top, bottom} = layout(nodes, (i) => [...trace.parentsOf(i)], height, gapY);
     const badge = Math.max(0, ...nodes.map((i) => trace.badge(i)));
     const gapX = Math.min(60, Math.max(32, (box.width - 48) / layers - width)) + badge;

@@ -27,6 +27,7 @@ from .. import (
     pooling,
     recurrent,
     sparse,
+    state,
     sync_batch_norm,
     transformer,
     upsampling,
@@ -49,6 +50,8 @@ PRIVATE: dict[str, dict[str, Any]] = {
     "conv": {"_ConvNd": convolution.Convolution},
     "instancenorm": {"_InstanceNorm": normalization.InstanceNorm},
     "loss": {"_Loss": loss.Loss},
+    "module": {"_IncompatibleKeys": state.IncompatibleKeys,
+               "_EXTRA_STATE_KEY_SUFFIX": "_extra_state"},
     "utils": {f"_{name}": lambda x, n=n: arguments.each_dim(x, n) for n, name in enumerate(
         ("single", "pair", "triple", "quadruple"), 1)},
 }

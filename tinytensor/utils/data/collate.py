@@ -133,3 +133,24 @@ def _rebuilt(like: Any, values: Any) -> Any:
         return rebuilt
     except TypeError:
         return values
+
+
+def pinned(batch: Any) -> Any:
+    """The batch with all its Tensors in pinned memory.
+
+    An object of another type that has a method `pin_memory` is replaced by its result.
+    """
+    if isinstance(batch, Tensor):
+        return batch if batch.is_cuda else batch.pin_memory()
+    if isinstance(batch, str | bytes):
+        return batch
+    if isinstance(batch, Mapping):
+        return _rebuilt(batch, {key: pinned(value) for key, value in batch.items()})
+    if isinstance(batch, tuple):
+        fields = map(pinned, batch)
+        return type(batch)(*fields) if hasattr(batch, "_fields") else tuple(fields)
+    if hasattr(batch, "pin_memory"):
+        return batch.pin_memory()
+    if isinstance(batch, Sequence):
+        return _rebuilt(batch, [*map(pinned, batch)])
+    return batch

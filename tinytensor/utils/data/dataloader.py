@@ -17,15 +17,25 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+import numpy
+
 from ... import random
+from ...arrays.devices import cuda_is_available
 from ...autograd.frames import warn
-from .collate import default_collate, default_convert
+from ...tensors.tensor import Tensor
+from .collate import default_collate, default_convert, pinned
 from .dataset import Dataset, IterableDataset
 from .distributed import DistributedSampler
 from .fetch import END
-from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, batches_in
+from .sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    batches_in,
+    random_seed,
+)
 from .worker import (
-    WORKERS,
     Results,
     Task,
     Worker,
@@ -64,8 +74,9 @@ class DataLoader(Generic[T]):
         prefetch_factor: batches that each worker loads ahead, by default 2.
         persistent_workers: whether workers and their copies of the dataset stay for the next epoch.
 
-    `pin_memory`, `pin_memory_device` and `in_order` are accepted and ignored: batches come in
-    order.
+    With `pin_memory`, batches come in pinned memory, from which `to("cuda", non_blocking=True)`
+    copies while the program goes on. Without a GPU it has no effect. `pin_memory_device` and
+    `in_order` are accepted and ignored: batches come in order.
 
     A worker process gets a copy of the dataset by pickle, in each epoch unless workers are
     persistent. Large arrays are copied once for all workers; batches come through shared memory.
@@ -166,7 +177,7 @@ class DataLoader(Generic[T]):
     # ------------------------------------------------------------ the position in an epoch
 
     def state_dict(self) -> dict[str, Any]:
-        """The position of the loader, as plain data: after the latest batch of the latest iterator.
+        """The position of the loader: after the latest batch of the latest iterator.
 
         Between two epochs the order of the next one is not drawn yet. It depends on the loader's
         generators, whose states are included, or else on the default generator: save
@@ -177,7 +188,8 @@ class DataLoader(Generic[T]):
             workers = position.workers if position and self.persistent_workers else None
             position = Position(None, self._generator_states(), workers=workers)
         return {"seed": position.seed, "batches": position.batches,
-                "generators": position.generators, "loader": self._describe(),
+                "generators": position.generators, "order": position.order,
+                "loader": self._describe(),
                 "workers": None if position.workers is None else position.workers.plain()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -195,7 +207,8 @@ class DataLoader(Generic[T]):
             workers = state_dict.get("workers")
             position = Position(state_dict["seed"], state_dict["generators"],
                                 state_dict["batches"],
-                                None if workers is None else Generators.from_plain(workers))
+                                None if workers is None else Generators.from_plain(workers),
+                                state_dict.get("order"))
         except (KeyError, TypeError):
             raise ValueError("load_state_dict: not the state_dict of a DataLoader") from None
         ours = self._describe()
@@ -222,9 +235,15 @@ class DataLoader(Generic[T]):
                 "generators": len(self._generators()),
                 "num_workers": self.num_workers if iterable else None}
 
-    def _begin(self) -> Position:
-        states = self._generator_states()
-        return Position(self._draw_seed(), states)
+    def _begin(self, workers: Generators | None = None) -> Position:
+        states, pool = self._generator_states(), self._pool
+        if workers is None and pool is not None and not pool.busy:
+            workers = Generators(pool.base, pool.epoch + 1, [])
+        if workers is not None and self.persistent_workers:  # they have their seed
+            seed = workers.epoch_seed()
+        else:
+            seed = random_seed(self.generator)
+        return Position(seed, states, order=random.get_rng_state())
 
     def _resume(self, resumed: Position) -> Position:
         for generator, state in zip(self._generators(), resumed.generators, strict=True):
@@ -233,16 +252,13 @@ class DataLoader(Generic[T]):
         if workers is not None and len(workers.states) != self.num_workers:
             workers = None
         if resumed.seed is None:
-            position = self._begin()
+            position = self._begin(workers)
             position.workers = workers
             return position
-        if self.generator is not None:
-            self._draw_seed()  # advances the generator as the interrupted epoch did
-        return Position(resumed.seed, resumed.generators, resumed.batches, workers)
-
-    def _draw_seed(self) -> int:
-        generator = random.default_generator() if self.generator is None else self.generator
-        return int(generator.numpy.integers(WORKERS))
+        later = self.persistent_workers and workers is not None and workers.epoch
+        if self.generator is not None and not later:
+            random_seed(self.generator)  # advances the generator as the interrupted epoch did
+        return Position(resumed.seed, resumed.generators, resumed.batches, workers, resumed.order)
 
     def _generators(self) -> list[random.Generator]:
         """The generators that were passed to the loader and its samplers."""
@@ -251,7 +267,7 @@ class DataLoader(Generic[T]):
         generators = [getattr(owner, "generator", None) for owner in owners]
         return list({id(g): g for g in generators if isinstance(g, random.Generator)}.values())
 
-    def _generator_states(self) -> list[dict[str, Any]]:
+    def _generator_states(self) -> list[Tensor]:
         return [generator.get_state() for generator in self._generators()]
 
     # ------------------------------------------------------------ batches
@@ -270,7 +286,10 @@ class DataLoader(Generic[T]):
         """The batches of an epoch: from the position on, or all of an iterable dataset."""
         seed = position.seed
         assert seed is not None
-        jobs: Iterator[Any] = enumerate(_drawing_from(random.Streams(seed), self._jobs))
+        streams = random.Streams(seed)
+        jobs: Iterator[Any] = enumerate(_drawing_from(streams, self._jobs))
+        if position.order is not None:
+            jobs = self._in_order(jobs, streams, position)
         first = 0
         if not isinstance(self.dataset, IterableDataset):
             first = position.batches
@@ -284,6 +303,23 @@ class DataLoader(Generic[T]):
         return Results(pool.workers, jobs, first % self.num_workers,
                        self.num_workers * (self.prefetch_factor or 1), self.timeout, pool.release)
 
+    def _in_order(self, jobs: Iterator[Any], streams: random.Streams, position: Position) \
+            -> Iterator[Any]:
+        """The jobs, the first of which is drawn at once.
+
+        What the samplers draw from the default generator for it is taken from the program's, as in
+        PyTorch. What they draw later is taken from a copy, so that the order does not depend on
+        what the program draws.
+        """
+        with random.using(streams):
+            random.set_rng_state(position.order)
+        first = list(itertools.islice(jobs, 1))
+        if not position.batches:
+            with random.using(streams):
+                after = random.get_rng_state()
+            random.set_rng_state(after)
+        return itertools.chain(first, jobs)
+
     def _take_pool(self, position: Position) -> Pool:
         """The workers for an epoch: the persistent ones, if they can be used, or new ones."""
         assert position.seed is not None
@@ -291,7 +327,7 @@ class DataLoader(Generic[T]):
         if pool is not None and position.workers is None and pool.begin(position.seed):
             return pool
         given = position.workers or \
-            Generators(WORKERS + position.seed, 0, [None] * self.num_workers)
+            Generators(position.seed, 0, [None] * self.num_workers)
         new = Pool(self, self._task(), given)
         if self.persistent_workers and (pool is None or not pool.busy):
             self._pool = new
@@ -309,6 +345,11 @@ class Generators:
 
     def __init__(self, base: int, epoch: int, states: list[bytes | None]):
         self.base, self.epoch, self.states = base, epoch, states
+
+    def epoch_seed(self) -> int:
+        """The seed of the epoch, for workers that live longer than the first."""
+        mixed = numpy.random.SeedSequence([self.base, self.epoch])
+        return int(mixed.generate_state(1, numpy.uint64)[0]) >> 1
 
     def plain(self) -> dict[str, Any]:
         return {"seed": self.base, "epoch": self.epoch, "states": [
@@ -365,13 +406,14 @@ def _stop(workers: list[Worker]) -> None:
 
 class Position:
     """The position in an epoch: its seed, the generators' states at its start, the batches so far,
-    and the workers' generators. A seed of None is an epoch that has not begun.
+    the workers' generators, and the state of the default generator from which the order is drawn.
+    A seed of None is an epoch that has not begun.
     """
 
-    def __init__(self, seed: int | None, generators: list[dict[str, Any]], batches: int = 0,
-                 workers: Generators | None = None):
+    def __init__(self, seed: int | None, generators: list[Tensor], batches: int = 0,
+                 workers: Generators | None = None, order: Tensor | None = None):
         self.seed, self.generators, self.batches = seed, generators, batches
-        self.workers = workers
+        self.workers, self.order = workers, order
         self.ended = False
 
 
@@ -406,7 +448,7 @@ class Epoch:
         position.batches = self.before + self.batches.taken
         if not self.repeats:
             position.workers = self._generators()
-        return batch
+        return pinned(batch) if self.loader.pin_memory and cuda_is_available() else batch
 
     def _generators(self, epochs: int = 0) -> Generators | None:
         before = self.position.workers
@@ -417,6 +459,10 @@ class Epoch:
 
     def __len__(self) -> int:
         return len(self.loader)
+
+
+# PyTorch's private names of the iterators, which libraries test against.
+_BaseDataLoaderIter = _SingleProcessDataLoaderIter = _MultiProcessingDataLoaderIter = Epoch
 
 
 class Direct:

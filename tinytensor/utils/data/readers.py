@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import reprlib
 import struct
 import zlib
 from array import array
@@ -103,7 +104,8 @@ def _number(cell: str, path: Any, line: int) -> float:
         return float(cell)
     except ValueError:
         hint = "; pass header=True if the first line has names" if line == 1 else ""
-        raise ValueError(f"{path}, line {line}: expected a number, found {cell!r}{hint}") from None
+        raise ValueError(f"{path}, line {line}: expected a number, found "
+                         f"{reprlib.repr(cell)}{hint}") from None
 
 
 def read_text(path: str | os.PathLike[str], characters: str | None = None) -> tuple[Tensor, str]:

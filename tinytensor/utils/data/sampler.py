@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from ...arrays import dtypes
 from ...arrays.numbers import is_integer
 from ...random import Generator
-from ...tensors.creation import as_tensor
+from ...tensors.creation import as_tensor, empty
 from ...tensors.sampling import multinomial, randint, randperm
 from ...tensors.tensor import Tensor
 
@@ -44,7 +45,8 @@ class RandomSampler(Sampler[int]):
     """Indices in random order, without or with replacement.
 
     Without replacement and with num_samples greater than the dataset, several random orders of the
-    whole dataset follow each other.
+    whole dataset follow each other. Without a generator, each epoch takes a seed from the default
+    one.
 
     Raises:
         TypeError: `replacement` is not a bool.
@@ -66,14 +68,19 @@ class RandomSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         count, wanted = len(self.data_source), self.num_samples
-        while wanted > 0:
-            if self.replacement:
-                piece = randint(count, (min(wanted, PIECE),), generator=self.generator,
-                                device="cpu").tolist()
-            else:
-                piece = randperm(count, generator=self.generator, device="cpu").tolist()[:wanted]
-            yield from piece
-            wanted -= len(piece)
+        generator = self.generator
+        if generator is None:
+            generator = Generator().manual_seed(random_seed(None))
+        draw = functools.partial(self._piece, count, generator)
+        while wanted >= (PIECE if self.replacement else count):
+            yield from draw(PIECE if self.replacement else count)
+            wanted -= PIECE if self.replacement else count
+        yield from draw(wanted)  # PyTorch draws once more for an empty rest, too
+
+    def _piece(self, count: int, generator: Generator, wanted: int) -> list[int]:
+        if self.replacement:
+            return randint(count, (wanted,), generator=generator, device="cpu").tolist()
+        return randperm(count, generator=generator, device="cpu").tolist()[:wanted]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -145,6 +152,11 @@ class BatchSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         return batches_in(len(self.sampler), self.batch_size,  # type: ignore[arg-type]
                           self.drop_last)
+
+
+def random_seed(generator: Generator | None) -> int:
+    """A seed drawn from a generator, as PyTorch draws it: a non-negative int64."""
+    return int(empty((), dtype=dtypes.int64, device="cpu").random_(generator=generator).item())
 
 
 def batches_in(samples: int, batch_size: int, drop_last: bool) -> int:

@@ -15,8 +15,6 @@ import numpy
 from ... import random
 from .fetch import END, Fetch, Run
 
-WORKERS = 2**62  # the first base seed of workers; seeds of epochs and batches are smaller
-
 
 @dataclass(frozen=True)
 class WorkerInfo:
@@ -111,8 +109,8 @@ class Loading:
 
 
 def batch_streams(seed: int, number: int, initial: int) -> random.Streams:
-    """The generators for batch `number`; the epoch's seed itself is for the order."""
-    return random.Streams(seed + 1 + number, initial)
+    """The generators for batch `number`. The epoch's seed and those after it are for workers."""
+    return random.Streams((seed - 1 - number) % 2**64, initial)
 
 
 def generators() -> bytes:

@@ -1,0 +1,1 @@
+"""`python -m benchmarks.gpu`: tests, examples and measurements on a machine with a GPU."""

@@ -1,0 +1,1 @@
+"""Libraries written for PyTorch, unmodified: what they compute here and under PyTorch."""

@@ -1,0 +1,25 @@
+"""The jobs of `jobs.py`, with the libraries that each uses."""
+
+NAMES = {
+    "einops": "einops, functions and layers",
+    "timm_convolutions": "timm, 8 convolutional networks",
+    "timm_transformers": "timm, 7 vision transformers and mixers",
+    "torchvision_models": "torchvision, 12 models",
+    "torchvision_transforms": "torchvision, 9 transforms",
+    "torchvision_ops": "torchvision, boxes, focal loss, grids of images",
+    "transformers_gpt2": "transformers, GPT-2, training and `generate`",
+    "transformers_llama": "transformers, Llama, training and `generate`",
+    "transformers_bert": "transformers, BERT, training",
+    "transformers_vit": "transformers, ViT, training",
+    "diffusers": "diffusers, a UNet and DDPM, training",
+    "lightning": "pytorch-lightning, `Trainer.fit`",
+    "accelerate": "accelerate, a training loop",
+    "torchmetrics": "torchmetrics, 8 metrics",
+    "skorch": "skorch and scikit-learn, fit and cross-validation",
+    "stable_baselines3": "stable-baselines3 and gymnasium, PPO",
+    "torchdiffeq": "torchdiffeq, two solvers and the adjoint method",
+    "torchinfo": "torchinfo, the numbers of a summary",
+    "vit_pytorch": "vit-pytorch, 2 models",
+    "x_transformers": "x-transformers, a decoder",
+    "safetensors": "safetensors.torch",
+}

@@ -1,0 +1,216 @@
+"""The modules of PyTorch in `compat/modules`, compared with PyTorch's own."""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+import torch.utils._pytree
+from operations import in_turn
+
+import tinytensor
+
+BOTH = {"tinytensor": tinytensor, "torch": torch}
+Point = collections.namedtuple("Point", "x y")
+TREES = {
+    "leaf": 1, "none": None, "list": [1, [2, 3]], "tuple": (1, ()), "dict": {"b": 1, "a": (2, [])},
+    "named": Point(1, {"z": 2}), "ordered": collections.OrderedDict(b=1, a=2),
+    "default": collections.defaultdict(list, {"k": [1]}), "deque": collections.deque([1, (2,)], 5)}
+
+
+@in_turn("name", list(TREES))
+def test_trees_are_taken_apart_as_in_pytorch(name):
+    tree = TREES[name]
+    results = []
+    for engine in BOTH.values():
+        tools = engine.utils._pytree
+        leaves, spec = tools.tree_flatten(tree)
+        doubled = tools.tree_unflatten([("double", leaf) for leaf in leaves], spec)
+        paths = [(tools.keystr(path), leaf) for path, leaf in tools.tree_leaves_with_path(tree)]
+        results.append((leaves, doubled, type(doubled), spec.num_leaves, paths,
+                        tools.tree_map(lambda a, b: [a, b], tree, tree),
+                        tools.tree_map_only(int, lambda i: -i, tree),
+                        tools.tree_flatten(tree, is_leaf=lambda t: isinstance(t, tuple))[0],
+                        spec == tools.tree_structure(tree)))
+    assert results[0] == results[1]
+
+
+def test_trees_with_registered_containers_and_errors():
+    tools = tinytensor.utils._pytree
+
+    class Box:
+        def __init__(self, content):
+            self.content = content
+
+    tools.register_pytree_node(Box, lambda box: ([box.content], "note"),
+                               lambda children, note: Box((note, *children)))
+    leaves, spec = tools.tree_flatten([Box(3), 4])
+    assert leaves == [3, 4]
+    assert tools.tree_unflatten([5, 6], spec)[0].content == ("note", 5)
+    with pytest.raises(ValueError, match="Box is registered already"):
+        tools.register_pytree_node(Box, None, None)
+    with pytest.raises(ValueError, match="1 leaves, but the tree has 2"):
+        tools.tree_unflatten([1], spec)
+
+
+@in_turn("name", list(BOTH))
+def test_compiling_and_tracing_change_nothing(name):
+    engine = BOTH[name]
+
+    def f(x):
+        return x * 2
+
+    x = engine.ones(2)
+    for made in (engine.jit.ignore(f), engine.jit.unused(f), engine.compiler.disable(f),
+                 engine.jit.script_if_tracing(f)):
+        assert made(x).tolist() == [2.0, 2.0]
+    assert not engine.jit.is_scripting() and not engine.jit.is_tracing()
+    assert not engine.compiler.is_compiling() and not engine.onnx.is_in_onnx_export()
+    assert engine.jit.annotate(int, 3) == 3
+    with engine.profiler.record_function("part"):
+        assert engine.futures.Future is not None
+
+
+def test_models_are_scripted_and_traced_to_themselves():
+    model = tinytensor.nn.Linear(2, 2)
+    assert tinytensor.fx.wrap(abs) is abs
+    assert tinytensor.jit.script(model) is model
+    assert tinytensor.jit.trace(model, tinytensor.ones(1, 2)) is model
+    with pytest.raises(RuntimeError, match=r"jit.save: .* save\(model.state_dict\(\), path\)"):
+        tinytensor.jit.save(model, "model.pt")
+    with pytest.raises(RuntimeError, match=r"fx.symbolic_trace: programs are run as"):
+        tinytensor.fx.GraphModule(model, None)
+    with pytest.raises(RuntimeError, match="cProfile"):
+        tinytensor.profiler.profile()
+
+
+@in_turn("step", range(12))
+def test_schedule_of_a_profiler(step):
+    actions = [engine.profiler.schedule(wait=1, warmup=2, active=2, repeat=2, skip_first=1)(step)
+               for engine in BOTH.values()]
+    assert actions[0].name == actions[1].name
+
+
+def test_futures():
+    for engine in BOTH.values():
+        first = engine.futures.Future()
+        seen = []
+        following = first.then(lambda done: done.wait() + 1)
+        first.add_done_callback(lambda done, seen=seen: seen.append(done.value()))
+        assert not first.done()
+        first.set_result(1)
+        assert first.done() and following.wait() == 2 and seen == [1]
+        both = engine.futures.collect_all([first, following]).wait()
+        assert [f.value() for f in both] == [1, 2] == engine.futures.wait_all([first, following])
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_storages_show_the_memory_of_views():
+    shown = []
+    for engine in BOTH.values():
+        x = engine.arange(6.0).reshape(2, 3)
+        view = x[1:, :2].t()
+        x.storage()[1] = 7
+        untyped = view.untyped_storage()
+        assert untyped.data_ptr() == x.untyped_storage().data_ptr() == x.data_ptr()
+        shown.append((list(view.storage()), len(view.storage()), untyped.nbytes(), x.tolist(),
+                      untyped[4:8].tolist() if engine is tinytensor else list(untyped)[4:8],
+                      view.storage_offset()))
+    assert shown[0] == shown[1]
+    y = tinytensor.ones(2, requires_grad=True)
+    z = y * 1
+    loss = (z * z).sum()
+    z.storage()[0] = 5.0
+    with pytest.raises(RuntimeError, match=r"storage .* has overwritten"):
+        loss.backward()
+
+
+def test_a_url_is_downloaded_once_and_checked(tmp_path):
+    source = tmp_path / "w.safetensors"
+    tinytensor.save({"w": tinytensor.ones(2)}, source)
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    named = source.rename(tmp_path / f"w-{digest[:8]}.safetensors")
+    url, folder = named.as_uri(), str(tmp_path / "cache")
+    loaded = tinytensor.hub.load_state_dict_from_url(url, folder, check_hash=True, progress=False)
+    named.unlink()
+    again = tinytensor.hub.load_state_dict_from_url(url, folder)
+    assert loaded["w"].tolist() == again["w"].tolist() == [1.0, 1.0]
+    other = tmp_path / "w-00000000.safetensors"
+    tinytensor.save({}, other)
+    with pytest.raises(RuntimeError, match="does not begin with 00000000"):
+        tinytensor.hub.load_state_dict_from_url(other.as_uri(), folder, check_hash=True)
+    with pytest.raises(RuntimeError, match="would be downloaded and executed"):
+        tinytensor.hub.load("owner/name", "model")
+    (tmp_path / "hubconf.py").write_text("def answer(n):\n    return n + 1\n")
+    assert tinytensor.hub.load(str(tmp_path), "answer", 41, source="local") == 42
+    assert tinytensor.hub.list(str(tmp_path), source="local") == ["answer"]
+
+
+@in_turn("name", list(BOTH))
+def test_saved_tensors_are_packed_and_unpacked(name):
+    engine = BOTH[name]
+    x = engine.linspace(-1, 1, 6).reshape(2, 3).requires_grad_()
+    w = engine.linspace(0, 2, 3).requires_grad_()
+
+    def loss():
+        product = engine.cat([x * w, x.exp()]).softmax(1)
+        return (product @ w).sum() + (x * w).prod()
+
+    expected = engine.autograd.grad(loss(), [x, w])
+    counts = [0, 0]
+
+    def pack(tensor):
+        counts[0] += 1
+        return tensor.detach().numpy().copy()
+
+    def unpack(array):
+        counts[1] += 1
+        return engine.from_numpy(array)
+
+    with engine.autograd.graph.saved_tensors_hooks(pack, unpack):
+        value = loss()
+    assert not counts[1]
+    for got, wanted in zip(engine.autograd.grad(value, [x, w]), expected, strict=True):
+        np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=1e-6)
+    assert counts[0] == counts[1] > 5
+    with engine.autograd.graph.save_on_cpu(), engine.no_grad(), engine.enable_grad():
+        value = loss()
+    loss()
+    assert counts[0] == counts[1]
+    for got, wanted in zip(engine.autograd.grad(value, [x, w]), expected, strict=True):
+        np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=1e-6)
+
+
+def test_saved_tensors_of_another_shape_are_refused():
+    x = tinytensor.ones(3, requires_grad=True)
+    with tinytensor.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t[:2]):
+        y = (x * x).sum()
+    with pytest.raises(RuntimeError, match=r"unpack_hook returned shape \(2,\)"):
+        y.backward()
+    with tinytensor.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: 1):
+        y = (x * x).sum()
+    with pytest.raises(TypeError, match="unpack_hook must return a Tensor, got int"):
+        y.backward()
+
+
+def test_limits_of_dtypes_that_no_tensor_has():
+    for name in ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"):
+        ours, theirs = (engine.finfo(getattr(engine, name)) for engine in BOTH.values())
+        for limit in ("bits", "max", "min", "eps", "tiny", "smallest_normal", "resolution"):
+            assert getattr(ours, limit) == getattr(theirs, limit), (name, limit)
+    for name in ("complex64", "uint16", "float8_e5m2", "cfloat", "bfloat16"):
+        ours, theirs = (getattr(engine, name) for engine in BOTH.values())
+        assert (ours.is_floating_point, ours.is_complex, ours.itemsize, repr(ours)[11:]) == (
+            theirs.is_floating_point, theirs.is_complex, theirs.itemsize, repr(theirs)[6:])
+    with pytest.raises(TypeError, match="complex64: Tensors have no such dtype"):
+        tinytensor.ones(1, dtype=tinytensor.complex64)
+
+
+def test_devices_that_no_tensor_is_on_may_be_named():
+    assert str(tinytensor.device("mps", 0)) == "mps:0"
+    assert tinytensor.device("meta") != tinytensor.ones(1).device
+    with pytest.raises(RuntimeError, match="device 'mps': Tensors cannot be there"):
+        tinytensor.ones(1, device="mps")

@@ -1,0 +1,147 @@
+"""Modules of PyTorch that have no counterpart among tinytensor's: a file for each.
+
+They adapt. What compiles or traces in PyTorch returns the function or model unchanged; what asks
+whether something is compiled, traced or distributed says no. What cannot be done raises an error
+that says why. Nothing here is imported before a program names it.
+
+PLACES maps a name below `torch`, or below `tinytensor`, to the file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import importlib.util
+import sys
+from types import ModuleType
+from typing import Any
+
+from ...autograd.frames import OWN
+
+OWN_PACKAGE = __name__.partition(".")[0]
+PLACES: dict[str, str] = {
+    "_C": "core",
+    "_custom_ops": "library",
+    "_dynamo": "dynamo",
+    "_dynamo._trace_wrapped_higher_order_op": "dynamo",
+    "_dynamo.eval_frame": "dynamo",
+    "_dynamo.utils": "dynamo",
+    "_jit_internal": "jit_internal",
+    "amp.autocast_mode": "autocast_mode",
+    "amp.grad_scaler": "grad_scaler",
+    "autograd.profiler": "profiler",
+    "compiler": "compiler",
+    "cuda.amp.autocast_mode": "autocast_mode",
+    "cuda.amp.grad_scaler": "grad_scaler",
+    "futures": "futures",
+    "fx": "fx",
+    "fx.graph_module": "fx",
+    "fx.node": "fx",
+    "fx.proxy": "fx",
+    "hub": "hub",
+    "jit": "jit",
+    "jit.annotations": "jit_annotations",
+    "library": "library",
+    "multiprocessing": "multiprocessing",
+    "nn.parallel.data_parallel": "parallel",
+    "nn.parallel.distributed": "parallel",
+    "onnx": "onnx",
+    "onnx.symbolic_helper": "onnx_symbolic",
+    "ops": "operators",
+    "overrides": "overrides",
+    "profiler": "profiler",
+    "serialization": "serialization",
+    "storage": "storage",
+    "torch_version": "torch_version",
+    "types": "torch_types",
+    "utils._contextlib": "contexts",
+    "utils._pytree": "pytree",
+    "utils.dlpack": "dlpack",
+    "utils.model_zoo": "model_zoo",
+    "version": "version",
+}
+# Names of the package that modules of this folder define.
+FROM: dict[str, str] = {
+    "ScriptModule": "jit", "ScriptFunction": "jit", "UntypedStorage": "storage",
+    "TypedStorage": "storage", "PyTorchFileReader": "serialization",
+    "PyTorchFileWriter": "serialization"}
+TOP = frozenset(name for name in PLACES if "." not in name)
+
+
+def module_of(name: str) -> ModuleType | None:
+    """The module of this folder for a dotted name below the package."""
+    return _imported(f"{__name__}.{PLACES[name]}") if name in PLACES else None
+
+
+def own_module(name: str) -> ModuleType | None:
+    """The module of tinytensor of that name."""
+    place = f"{OWN_PACKAGE}.{name}"
+    if place not in sys.modules:
+        try:
+            if importlib.util.find_spec(place) is None:
+                return None
+        except ModuleNotFoundError:  # of a parent
+            return None
+    return _imported(place)
+
+
+def attribute(package: str, name: str) -> Any:
+    """What `package.name` is, if a module of this folder has it.
+
+    Raises:
+        LookupError: none has.
+    """
+    if name in TOP:
+        return importlib.import_module(f"{package}.{name}")
+    return getattr(module_of(FROM[name]), name)
+
+
+def _imported(place: str) -> ModuleType:
+    module = importlib.import_module(place)
+    vars(module)[OWN] = True
+    return module
+
+
+# ---------------------------------------------------------------- the import system
+
+
+class Same(importlib.machinery.ModuleSpec):
+    """The spec of another name of a module that is there already."""
+
+    def __init__(self, name: str, module: ModuleType):
+        from .unsupported import REASONS
+
+        below = f"{name.partition('.')[2]}."
+        is_package = hasattr(module, "__path__") or any(
+            place.startswith(below) for place in (*PLACES, *REASONS))
+        super().__init__(name, _Loader(module, is_package),  # type: ignore[arg-type]
+                         is_package=is_package)
+
+
+class _Loader:
+    def __init__(self, module: ModuleType, is_package: bool):
+        self.module, self.spec, self.is_package = module, module.__spec__, is_package
+
+    def create_module(self, spec: Any) -> ModuleType:
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self.spec  # the import system has set that of the other name
+        if self.is_package:
+            module.__path__ = getattr(module, "__path__", [])
+
+
+class Finder:
+    """Finds the modules of this folder under a package: `import tinytensor.jit`."""
+
+    def __init__(self, package: str):
+        self.prefix = f"{package}."
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if not name.startswith(self.prefix):
+            return None
+        module = self.module_of(name.removeprefix(self.prefix))
+        return None if module is None else Same(name, module)
+
+    def module_of(self, name: str) -> ModuleType | None:
+        return module_of(name)

@@ -1,0 +1,12 @@
+"""Functions of functions, under the names of `torch.func`: derivatives and batches.
+
+    per_sample = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, inputs, targets)
+"""
+
+from ..nn.utils.stateless import functional_call
+from .derivatives import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, vjp
+from .mapping import vmap
+from .state import stack_module_state
+
+__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp",
+           "stack_module_state", "vjp", "vmap"]

@@ -1,0 +1,194 @@
+"""vmap: a function of one sample, applied to a batch."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from .. import random
+from ..arrays.numbers import is_integer
+from ..autograd import errors
+from ..ops.shape import cat
+from ..tensors.tensor import Tensor
+from . import rules
+from .batched import Batched, DependsOnValues, Level, spread_over, stacked
+from .trees import flatten, spread, unflatten
+
+errors.batched.append(rules.call)
+
+RANDOMNESS = ("error", "same", "different")
+
+
+class _Thread(threading.local):
+    """The `vmap`s that run in a thread, the outermost first."""
+
+    def __init__(self) -> None:
+        self.levels: list[Level] = []
+
+
+_thread = _Thread()
+
+
+def levels() -> list[Level]:
+    return _thread.levels
+
+
+class Drawn(Exception):  # noqa: N818 - no error for users
+    """Random numbers are drawn that differ from sample to sample."""
+
+
+class Refusing(random.Streams):
+    """Generators that raise an exception when something is drawn."""
+
+    def __init__(self, problem: type[Exception], text: str):
+        super().__init__()
+        self.problem, self.text = problem, text
+
+    @property
+    def generators(self) -> dict[str, random.Generator]:
+        raise self.problem(self.text)
+
+    @generators.setter
+    def generators(self, value: dict[str, random.Generator]) -> None:
+        pass
+
+
+class RandomnessError(RuntimeError):
+    """A function under `vmap` draws random numbers, and `randomness` does not say which."""
+
+
+def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error",
+         *, chunk_size: int | None = None) -> Callable[..., Any]:
+    """A function that applies `func`, which is written for one sample, to a batch.
+
+        per_sample = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, inputs, targets)
+
+    `func` sees Tensors without the batch dim. Operations run on all samples at once; those that
+    cannot, and functions that read values of Tensors inside (`x[mask]`), run sample by sample. It
+    may be nested, differentiated, and contain `grad`, `vjp`, `jacrev` and `hessian`.
+
+    Args:
+        in_dims: the batch dim of each argument, None for an argument that is the same for all; one
+            for all, or a nesting of tuples and dicts like the arguments. Keyword arguments are
+            the same for all samples.
+        out_dims: where the batch goes in the results.
+        randomness: what random functions do: "error" refuses them, "same" draws the same numbers
+            for all samples, "different" draws for each.
+        chunk_size: how many samples to compute at once, to save memory. All by default.
+
+    Raises:
+        ValueError: arguments without a batch dim, batch sizes that differ, dims that do not exist,
+            an unknown `randomness`.
+        RuntimeError: the function depends on the value of a Tensor in its control flow; or it
+            draws random numbers, and `randomness` is "error".
+    """
+    if randomness not in RANDOMNESS:
+        raise ValueError(f"vmap: randomness must be one of {', '.join(RANDOMNESS)}, got "
+                         f"{randomness!r}")
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueError(f"vmap: chunk_size must be positive, got {chunk_size}")
+
+    @functools.wraps(func)
+    def batched(*args: Any, **kwargs: Any) -> Any:
+        leaves, structure = flatten((args, kwargs))
+        dims = _dims(in_dims, args, kwargs, leaves)
+        size = _size(leaves, dims)
+        fronted = [x if dim is None else x.movedim(dim, 0)
+                   for x, dim in zip(leaves, dims, strict=True)]
+        step, pieces, form = chunk_size or max(size, 1), [], None
+        for start in range(0, max(size, 1), step):
+            part = [x if dim is None or step >= size else x[start:start + step]
+                    for x, dim in zip(fronted, dims, strict=True)]
+            outs, form = _run(func, part, dims, structure, min(step, size - start), randomness)
+            pieces.append(outs)
+        results = [cat(list(column)) if len(column) > 1 else column[0]
+                   for column in zip(*pieces, strict=True)]
+        places = spread(out_dims, unflatten(results, form), "out_dims")
+        return unflatten([x if place == 0 else x[0] if place is None else x.movedim(0, place)
+                          for x, place in zip(results, places, strict=True)], form)
+
+    return batched
+
+
+def _dims(in_dims: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
+          leaves: list[Any]) -> list[int | None]:
+    """The batch dim of each leaf of the arguments; None for one that is the same for all."""
+    given = tuple(in_dims) if isinstance(in_dims, list) else in_dims
+    dims = spread(given, args, "in_dims") + [None] * len(flatten(kwargs)[0])
+    found: list[int | None] = []
+    for x, dim in zip(leaves, dims, strict=True):
+        if dim is None or not isinstance(x, Tensor) and isinstance(in_dims, int):
+            found.append(None)
+            continue
+        if not isinstance(x, Tensor) or not is_integer(dim):
+            raise ValueError(f"vmap: in_dims gives the dim {dim!r} to an argument that is a "
+                             f"{type(x).__name__}; only Tensors have one, use None")
+        if not -x.ndim <= dim < x.ndim:
+            raise ValueError(f"vmap: in_dims gives the dim {dim} to a Tensor of shape "
+                             f"{tuple(x.shape)}")
+        found.append(dim)
+    return found
+
+
+def _size(leaves: list[Any], dims: list[int | None]) -> int:
+    sizes = {x.shape[dim]: tuple(x.shape)
+             for x, dim in zip(leaves, dims, strict=True) if dim is not None}
+    if not sizes:
+        raise ValueError("vmap: no argument has a batch dim; in_dims must name one for at least "
+                         "one Tensor")
+    if len(sizes) > 1:
+        raise ValueError("vmap: the batch dims of the arguments must be of one size, got "
+                         f"{' and '.join(map(str, sizes))}, of shapes "
+                         f"{' and '.join(map(str, sizes.values()))}")
+    return next(iter(sizes))
+
+
+def _run(func: Callable[..., Any], leaves: list[Any], dims: list[int | None], structure: Any,
+         size: int, randomness: str) -> tuple[list[Any], Any]:
+    """The results of func for all samples, with the batch as dim 0, and their structure."""
+    level = Level(len(_thread.levels), size)
+    streams = random.streams()
+    if randomness != "same":
+        streams = Refusing(*((RandomnessError, (
+            "vmap: the function draws random numbers; say with randomness='same' or 'different' "
+            "whether all samples get the same ones")) if randomness == "error"
+            else (Drawn, "vmap: random numbers for each sample")))
+    _thread.levels.append(level)
+    try:
+        given = [x if dim is None else Batched(x, level)
+                 for x, dim in zip(leaves, dims, strict=True)]
+        args, kwargs = unflatten(given, structure)
+        with random.using(streams):
+            results, form = flatten(func(*args, **kwargs))
+        return [_whole(x, level) for x in results], form
+    except (DependsOnValues, RandomnessError):
+        raise
+    except Exception:
+        if not size:
+            raise
+    finally:
+        _thread.levels.pop()
+    # Sample by sample: an error here is that of the function itself.
+    samples, state = [], random.streams().state_dict() if randomness == "same" else None
+    for i in range(size):
+        if state is not None:
+            random.streams().load_state_dict(state)
+        given = [x if dim is None else x[i].clone() for x, dim in zip(leaves, dims, strict=True)]
+        args, kwargs = unflatten(given, structure)
+        results, form = flatten(func(*args, **kwargs))
+        _check(results)
+        samples.append(results)
+    return [stacked(column) for column in zip(*samples, strict=True)], form
+
+
+def _check(results: list[Any]) -> None:
+    for x in results:
+        if not isinstance(x, Tensor):
+            raise ValueError(f"vmap: the function must return Tensors, got a {type(x).__name__}")
+
+
+def _whole(x: Any, level: Level) -> Tensor:
+    _check([x])
+    return spread_over(x, level)

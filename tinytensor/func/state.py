@@ -1,0 +1,37 @@
+"""The parameters of several models of one kind, stacked for `vmap`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..nn.module import Module
+from ..ops.shape import stack
+from ..tensors.tensor import Tensor
+
+
+def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """(parameters, buffers) of an ensemble: each stacked along a new dim 0, by name.
+
+        parameters, buffers = stack_module_state(models)
+        call = lambda p, b, x: functional_call(models[0], (p, b), (x,))
+        vmap(call, in_dims=(0, 0, None))(parameters, buffers, inputs)
+
+    The parameters are leaves that require grad where those of the models do.
+
+    Raises:
+        RuntimeError: no models; models of different classes, or in different modes.
+    """
+    if not models:
+        raise RuntimeError("stack_module_state: no models")
+    if len({type(model) for model in models}) > 1:
+        raise RuntimeError("stack_module_state: the models must be of one class, got "
+                           f"{', '.join(sorted({type(m).__name__ for m in models}))}")
+    if len({model.training for model in models}) > 1:
+        raise RuntimeError("stack_module_state: some models are in training mode, some are not")
+    parameters = {
+        name: stack([dict(model.named_parameters())[name].detach() for model in models])
+        .requires_grad_(parameter.requires_grad)
+        for name, parameter in models[0].named_parameters()}
+    buffers = {name: stack([dict(model.named_buffers())[name] for model in models])
+               for name, _ in models[0].named_buffers()}
+    return parameters, buffers
