@@ -76,7 +76,8 @@ def main() -> None:
     for step in range(STEPS):
         if step == STEP:
             if rank == 0:  # when it was, for faults.py
-                (FOLDER / "time").write_text(str(time.time()))
+                (FOLDER / "now").write_text(str(time.time()))
+                os.replace(FOLDER / "now", FOLDER / "time")
             if rank == RANK:
                 fail(model)
         total = dist.all_reduce(tt.ones(5))
