@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import json
 import os
 import select
@@ -29,7 +28,9 @@ SECONDS = 60
 
 
 def program() -> str | None:
-    """The path of a Chromium, or None."""
+    """The path of a Chromium, or None; None on Windows, which has no `posix_spawn`."""
+    if not hasattr(os, "posix_spawn"):
+        return None
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
@@ -37,6 +38,8 @@ class Browser:
     """A running Chromium without windows."""
 
     def __init__(self) -> None:
+        import fcntl  # not on Windows
+
         self.folder = tempfile.mkdtemp()
         commands, self._commands = os.pipe()
         self._answers, answers = os.pipe()

@@ -230,3 +230,6 @@ ALSO_BY_PROGRAMS = {
     "contiguous": "in order", "copysign": "signs", "floor_divide": "rounded quotients",
     "logit_cross_entropy": "weights of positives", "setitem": "item assignment",
 }
+# Rules that give a first derivative only, which PyTorch has not at all: by the operation and the
+# input, the file whose tests check them.
+BY_OTHER_TESTS = {("igamma", "input"): "test_gamma.py", ("igammac", "input"): "test_gamma.py"}

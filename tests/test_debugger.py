@@ -17,9 +17,11 @@ import scalar
 import tinytensor as tt
 from scalar import Value, functional, topological_order
 from tinytensor import learn, nn
+from tinytensor.autograd.table import TABLE
 from tinytensor.learn.formulas import FORMULAS, evaluate
 from tinytensor.learn.page import SCRIPTS, WEB
 from tinytensor.learn.recording import origin_of
+from tinytensor.learn.rules import rule_text
 
 
 def unpacked(packed):
@@ -149,14 +151,18 @@ def test_places_of_a_scalar_model():
     names = set(trace["names"].values())
     assert {"layers.0.weight[2][1]", "layers.2.bias[0]", "x[0]", "x[1]"} <= names
     assert "layers.1.neurons.3" in trace["layers"]
-    functions = {place[7] for place in trace["places"]}
-    samples = {place[5] for place in trace["places"] if place[4] >= 0}
-    assert functions == {"", "hinge_loss"} and samples == {0, 1}
-    [line] = {trace["files"][place[0]]["lines"][place[1]].strip() for place in trace["places"]}
-    assert line == "loss = scalar.functional.hinge_loss(model(x), y)"
-    inner = {trace["files"][place[2]]["lines"][place[3]].strip() for place in trace["places"]
-             if place[2] >= 0}
-    assert "act = sum((wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)" in inner
+
+    def expression(spot):
+        file, line, start, end = spot
+        return trace["files"][file]["lines"][line][start:end]
+
+    spots, inner, layers, samples, _, functions = zip(*trace["places"], strict=True)
+    assert set(functions) == {"", "hinge_loss"}
+    assert {s for s, layer in zip(samples, layers, strict=True) if layer >= 0} == {0, 1}
+    assert set(map(expression, spots)) == {
+        "model(x)", "scalar.functional.hinge_loss(model(x), y)"}
+    assert {"wi * xi", "sum((wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)"} <= {
+        expression(spot) for spot in inner if spot[0] >= 0}
     roles = [trace["roles"][r] for r in unpacked(trace["role"])]
     assert roles.count("parameter") == len(model.parameters()) and roles.count("target") == 2
     assert roles.count("input") == 4
@@ -412,8 +418,18 @@ def test_names_places_and_rules_of_tensors():
     rules = {trace["nodes"][s[0]]["op"]: s[3] for s in trace["steps"]}
     assert rules["div"] == "g / other"
     trace = learn.debug(debugged.lstm()[0]).trace
-    assert {place[6] for place in trace["places"]} == {0, 1, 2}  # the calls of the cell
-    assert "mse_loss" in {place[7] for place in trace["places"]}
+    assert {place[4] for place in trace["places"]} == {0, 1, 2}  # the calls of the cell
+    assert "mse_loss" in {place[5] for place in trace["places"]}
+
+
+def test_every_rule_has_its_text():
+    ops = {entry.op.name: entry.op for entry in TABLE.values() if entry.op is not None}
+    texts = {(name, given): rule_text(op, given) for name, op in ops.items()
+             for names in op.rules for given in names}
+    assert len(texts) > 150 and all(texts.values())
+    assert texts["sub", "other"] == "-g" and texts["sub", "input"] == "g"
+    assert texts["mul", "input"] == "g * other" and texts["tanh", "input"] == "g * (1 - out * out)"
+    assert texts["matmul", "other"].startswith("def _(")
 
 
 def test_large_arrays_are_cut_and_say_so():
@@ -462,8 +478,8 @@ def test_an_interactive_session_is_told_of_the_debugger(monkeypatch):
             monkeypatch.delattr(sys, "ps1")
         with pytest.raises(RuntimeError) as raised, tt.autograd.detect_anomaly():
             x.log()
-        notes = getattr(raised.value, "__notes__", [])
-        assert any("learn.debug()" in note for note in notes) is interactive
+        assert ("learn.debug()" in str(raised.value)) is interactive
+        assert "learn.debug" not in learn.debug(raised.value).trace["error"]
 
 
 def test_what_cannot_be_shown(monkeypatch):
@@ -496,6 +512,13 @@ def test_a_page_is_one_file_without_addresses(tmp_path):
     assert json.loads(trace)["title"] == "</script> & <b>"
 
 
+def test_the_program_of_the_documentation_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (WEB.parent / "README.md").read_text(encoding="utf-8")
+    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], {})
+    assert (tmp_path / "page.html").stat().st_size > 50_000
+
+
 def test_the_page_shows_itself_in_a_notebook():
     page = learn.debug(debugged.neuron())
     frame = page._repr_html_()
@@ -513,6 +536,29 @@ def test_opened_elements_are_part_of_the_page():
     value = Value(2.0, label="a") * 3.0
     trace = learn.debug(loss, opened={"value.weight.grad[0, 0]": value}).trace
     assert trace["opened"]["value.weight.grad[0, 0]"]["exact"]
+
+
+def test_the_page_opens_what_a_function_gives(monkeypatch):
+    model, x = nn.Linear(2, 3), tt.randn(4, 2)
+
+    def loss_of(output):
+        return (output ** 2).sum()
+
+    def opened(at):
+        return learn.open(model, x, loss=loss_of, at=at)
+
+    loss = loss_of(model(x))
+    traces = learn.debug(loss, opened=opened).trace["opened"]
+    assert set(traces) == {*(f"weight.grad[{i}, {j}]" for i in range(3) for j in range(2)),
+                           *(f"bias.grad[{i}]" for i in range(3))}
+    loss.backward()
+    for at, trace in traces.items():
+        index = tuple(map(int, re.findall(r"\d+", at)))
+        gradient = getattr(model, at.partition(".")[0]).grad[index].item()
+        assert unpacked(trace["data"])[trace["root"]] == pytest.approx(gradient, rel=1e-5)
+    monkeypatch.setattr(sys.modules["tinytensor.learn.page"], "OPENED", 100)
+    few = learn.debug(loss_of(model(x)), opened=opened).trace["opened"]
+    assert 0 < len(few) < len(traces)
 
 
 def test_a_large_drawing_opens_the_debugger():

@@ -154,6 +154,25 @@ def test_the_numbers_of_a_step(show):
     assert str(local) in text(tab, "detail")
 
 
+def test_what_the_view_leaves_out_is_counted(show):
+    tab = show(debugged.moons(500)[0])
+    seen = set()
+    for at in (0, 40, 300, 500, 900):
+        tab.run(f"page.go({at})")
+        nodes = tab.run("""[...document.querySelectorAll("#graph .node")].map((g) => [
+            Number(g.querySelector(".hit").dataset.node),
+            g.querySelector(".more")?.textContent || ""])""")
+        shown = {i for i, _ in nodes}
+        for i, note in nodes:
+            users = set(tab.run(f"page.trace.usersOf({i})")) - shown
+            operands = set(tab.run(f"[...page.trace.parentsOf({i})]")) - shown
+            expected = [f"+{len(operands)} operand"] if operands else []
+            expected += [f"→ {len(users)} more use"] if users else []
+            assert bool(note) == bool(expected) and all(e in note for e in expected), (at, i, note)
+            seen |= {len(users)}
+    assert len(seen) > 2
+
+
 def test_steps_of_a_rule_of_the_programs_own(show):
     a = Value(3.0, label="a")
     square = Value(a.data ** 2, (a,), "square")
@@ -191,6 +210,19 @@ def test_the_keys_move(show):
     assert not tab.run("document.getElementById('keys').open")
 
 
+def test_space_plays_and_pauses(show):
+    tab = show(debugged.neuron())
+    add_break(tab, "op tanh")
+    tab.press(" ")
+    tab.run("new Promise((done) => {"
+            "const wait = () => page.s >= 4 ? done() : setTimeout(wait, 20); wait(); })")
+    assert not tab.run("page.isPlaying") and step(tab) == 4  # at the breakpoint
+    tab.press(" ")
+    assert tab.run("page.isPlaying")
+    tab.press("Home")
+    assert not tab.run("page.isPlaying") and step(tab) == 0
+
+
 def test_search_and_follow_with_the_keyboard(show):
     loss, _model = debugged.moons(500)  # a parameter has a name as long as its model exists
     tab = show(loss)
@@ -225,7 +257,7 @@ def test_tab_reaches_every_control(show):
         reached.add(tab.run("(({id, dataset}) => id || dataset?.layer || dataset?.key "
                             "|| dataset?.node)(document.activeElement)"))
     assert {"search", "theme", "help", "panel", "break", "bar", "0", "Home", "ArrowRight",
-            "c"} <= reached
+            "play", "c"} <= reached
 
 
 # ---------------------------------------------------------------- breakpoints
@@ -265,7 +297,7 @@ def test_a_breakpoint_on_an_operation_and_on_a_line(show):
     by_op = stops(tab)
     assert [tab.run(f"page.trace.opOf(page.trace.node({s}))") for s in by_op] == ["tanh"] * 2
     tab.press("Home")
-    line = tab.run("page.trace.placeOf(page.trace.forward[4]).line")
+    line = tab.run("page.trace.placeOf(page.trace.forward[4]).spot[1]")
     tab.press("C")
     tab.run("document.querySelector('[data-remove]').click()")
     add_break(tab, f"line {line}")
@@ -296,7 +328,8 @@ def test_breakpoints_on_numbers(show):
 
 
 def test_an_element_of_an_array(show):
-    tab = show(debugged.attention()[0])
+    loss, _head = debugged.attention()
+    tab = show(loss)
     tab.press("End", "a", "ArrowRight", "ArrowDown")
     assert text(tab, "said").startswith("[1, 1] = ")
     tab.press("ArrowLeft", "ArrowUp", "Enter")
@@ -306,22 +339,49 @@ def test_an_element_of_an_array(show):
 
 
 def test_an_opened_element(show):
-    loss, _head = debugged.attention()
-    a, b = Value(2.0, label="g"), Value(3.0, label="x")
-    product = a * b
-    name = "value.weight.grad[0, 0]"
-    tab = show(loss, opened={name: product})
-    tab.run("page.follow(page.trace.names.get('value.weight'))")
-    at = step(tab) if tab.run("page.s >= page.trace.F") else None
-    if at is None:
-        tab.press("p")
-        tab.run("page.follow(page.trace.names.get('value.weight'))")
+    loss, head = debugged.attention()
+    tt.manual_seed(0)
+    debugged.Head(16, 8)  # the numbers that the generator gave before x
+    x, name = tt.randn(6, 16), "value.weight.grad[0, 0]"
+    element = learn.open(head, x, loss=lambda y: (y ** 2).mean(), at=name)
+    tab = show(loss, opened={name: element})
+    tab.press("p", "/")
+    tab.write("value.weight")
+    tab.press("Enter")
     before = tab.run("state()")
     tab.press("a", "Enter")
-    assert text(tab, "title") == name and tab.run("page.trace.n") == 3
+    assert text(tab, "title") == name and tab.run("page.trace.n") == len(topological_order(element))
+    loss.backward()
+    assert element.data == pytest.approx(head.value.weight.grad[0, 0].item(), rel=1e-5)
+    assert "equals .grad to the bit" in text(tab, "exact")
     tab.press("End")
     tab.press("Escape")
     assert tab.run("state()") == before
+
+
+def test_the_names_of_elements_are_those_of_open(show):
+    """What `learn.open` finds under the name that the page gives is the number that it shows."""
+    loss, head = debugged.attention()
+    tt.manual_seed(0)
+    debugged.Head(16, 8)
+    x = tt.randn(6, 16)
+    tab = show(loss)
+    names = tab.run("page.trace.addresses")
+    assert {"query.weight", "x", "query", "softmax", "matmul", "output", "loss"} <= set(names)
+    tab.press("End")
+    for i, name in enumerate(names):
+        data, last = tab.run(f"""(() => {{
+            const {{trace}} = page, j = trace.lastInto({i}, page.s);
+            return [trace.array(trace.nodes[{i}].data).numbers[0],
+                    j < 0 ? null : trace.array(trace.steps[j][6]).numbers[0]];}})()""")
+        shape = tab.run(f"page.trace.nodes[{i}].shape")
+        index = f"[{', '.join('0' * len(shape))}]" if shape else ""
+        if name == "mask" or math.isinf(data or 0.0):
+            continue
+        for number, at in ((data, name + index), (last, f"{name}.grad{index}")):
+            if number is not None:
+                value = learn.open(head, x, loss=lambda y: (y ** 2).mean(), at=at)
+                assert value.data == pytest.approx(number, rel=1e-4, abs=1e-6), at
 
 
 def test_each_sum_of_an_array_is_that_of_its_parts(show):

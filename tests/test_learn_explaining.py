@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from mistakes.bed import SEVERAL, UNKNOWN, WORKS
-from mistakes.judge import PAGE, above, judged, named, page_with, table, verdicts
+from mistakes.judge import PAGE, above, judged, named, page, verdicts
 from operations import in_turn
 
 import scalar
@@ -43,8 +43,8 @@ def test_there_are_many():
     assert len({kind for _, _, kind, _ in verdicts()} - {SEVERAL, UNKNOWN}) >= 15
 
 
-def test_the_page_shows_the_table():
-    assert page_with(table()) == PAGE.read_text(), "run: python -m tests.mistakes --write"
+def test_the_page_shows_the_tables():
+    assert page() == PAGE.read_text(), "run: python -m tests.mistakes --write"
     assert f"of {len(WORKS)} functions" in PAGE.read_text()
 
 

@@ -128,7 +128,7 @@ def test_an_unknown_argument_is_refused_under_the_functions_own_name():
     x = tinytensor.zeros(2)
     for function in (tinytensor.add, tinytensor.mul):
         with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) got an unexpected"):
-            function(x, 1, out=x)
+            function(x, 1, otu=x)
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin"])

@@ -57,6 +57,8 @@ from .autograd import frames as _frames
 from .autograd.modes import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
+    is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
+    is_anomaly_enabled as is_anomaly_enabled,
     is_grad_enabled as is_grad_enabled,
     is_inference_mode_enabled as is_inference_mode_enabled,
     no_grad as no_grad,
@@ -77,6 +79,7 @@ from .tensors.drawing import draw_dot as draw_dot
 from .tensors.printing import set_printoptions as set_printoptions
 from .tensors.retaining import retain_all as retain_all
 from .tensors.sampling import *  # noqa: F403
+from .tensors.windows import *  # noqa: F403
 from .tensors.tensor import (
     Size as Size,
     Tensor as Tensor,
@@ -133,7 +136,7 @@ if not TYPE_CHECKING:  # checkers report unknown names themselves
             return as_torch
         try:
             return _stand_ins.attribute(__name__, name)
-        except LookupError:
+        except (LookupError, AttributeError):
             raise absent.AbsentName("tinytensor", name, lambda: globals()) from None
 
 

@@ -187,6 +187,11 @@ class Generator:
                 f"{name} = ", ", ".join(parts) + ("," if len(parts) == 1 else "") + " = ", 1)
             del self.names[name]
             self.names.update(zip(parts, value, strict=True))
+            if "return_indices=True" in expression:
+                # PyTorch 2.13 writes outside of memory if the indices of a pooling were written to
+                # before backward. Programs write to copies.
+                for part in parts[1:]:
+                    self.emit(f"{part} = {part}.clone()")
         return True
 
     # ------------------------------------------------------------ variables

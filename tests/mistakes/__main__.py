@@ -5,12 +5,12 @@ import argparse
 from tinytensor import learn
 
 from .bed import WORKS
-from .judge import PAGE, above, judged, named, page_with, table
+from .judge import PAGE, above, judged, named, page, table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mistakes", description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
     parser.add_argument("--only", default="", help="functions whose name contains this")
     options = parser.parse_args()
     for name, work in WORKS.items():
@@ -29,7 +29,7 @@ def main() -> None:
     print()
     print(table())
     if options.write:
-        PAGE.write_text(page_with(table()))
+        PAGE.write_text(page())
 
 
 main()

@@ -718,3 +718,94 @@ def residual(x, w):
     z = x @ w
     h = np.maximum(z, 0)
     return x + h
+
+
+@work({"a": normal(3, 2), "b": normal(4, 2)}, """
+difference = a[:, None, :] - b[None, :, :]
+d = 2 * g[:, :, None] * difference
+da = d.sum(1)
+db = -d.sum(0)
+""", """
+da = 2 * (g.sum(1)[:, None] * a - g @ b)
+db = 2 * (g.sum(0)[:, None] * b - g.T @ a)
+""", [
+    ("sign", {"db = -": "db = "}),
+    ("power", {"2 * g": "g"}),
+    ("not added up", {"da = d.sum(1)": "da = d[:, 0]"}),
+    ("not added up", {"da = d.sum(1)": "da = d"}),
+    ("mean", {"d.sum(0)": "d.mean(0)"}),
+    ("upstream", {"2 * g[:, :, None] * difference": "2 * difference"}),
+    (SEVERAL, {"db = -": "db = ", "da = d.sum(1)": "da = d.mean(1)"}),
+])
+def distances(a, b):
+    difference = a[:, None, :] - b[None, :, :]
+    return (difference ** 2).sum(-1)
+
+
+@work({"x": normal(2, 3, 4), "wq": normal(4, 4), "wk": normal(4, 4)}, """
+q, k = ((x @ w).reshape(2, 3, 2, 2).swapaxes(1, 2) for w in (wq, wk))
+dq = g @ k / 2 ** 0.5
+dk = g.swapaxes(-1, -2) @ q / 2 ** 0.5
+dq, dk = (d.swapaxes(1, 2).reshape(2, 3, 4) for d in (dq, dk))
+dwq = np.einsum("nti,ntj->ij", x, dq)
+dwk = np.einsum("nti,ntj->ij", x, dk)
+dx = dq @ wq.T + dk @ wk.T
+""", """
+q, k = ((x @ w).reshape(2, 3, 2, 2) for w in (wq, wk))
+dq = np.einsum("nhij,njhd->nihd", g, k).reshape(6, 4) / np.sqrt(2)
+dk = np.einsum("nhij,nihd->njhd", g, q).reshape(6, 4) / np.sqrt(2)
+dwq, dwk = x.reshape(6, 4).T @ dq, x.reshape(6, 4).T @ dk
+dx = (wq @ dq.T + wk @ dk.T).T.reshape(2, 3, 4)
+""", [
+    ("factor", {"g @ k / 2 ** 0.5": "g @ k"}),
+    ("transposed", {"g.swapaxes(-1, -2) @ q": "g @ q"}),
+    ("path", {" + dk @ wk.T": ""}),
+    ("path", {"dq @ wq.T + ": ""}),
+    ("transposed", {"dq @ wq.T": "dq @ wq"}),
+    ("other value", {"dq = g @ k": "dq = g @ q"}),
+    ("sign", {"+ dk @ wk.T": "- dk @ wk.T"}),
+    ("not added up", {'np.einsum("nti,ntj->ij", x, dq)': "x[-1].T @ dq[-1]"}),
+    ("mean", {'np.einsum("nti,ntj->ij", x, dq)': 'np.einsum("nti,ntj->ij", x, dq) / 2'}),
+    ("transposed", {'np.einsum("nti,ntj->ij", x, dk)': 'np.einsum("nti,ntj->ji", x, dk)'}),
+    (UNKNOWN, {"for d in (dq, dk))": "for d in (dq.swapaxes(1, 3), dk))"}),
+])
+def scores_of_heads(x, wq, wk):
+    q = (x @ wq).reshape(2, 3, 2, 2).swapaxes(1, 2)
+    k = (x @ wk).reshape(2, 3, 2, 2).swapaxes(1, 2)
+    return q @ k.swapaxes(-1, -2) / 2 ** 0.5
+
+
+@work({"h0": normal(2, 3), "u": normal(3, 3)}, """
+states = [h0]
+for t in range(3):
+    z = states[-1] @ u
+    states.append(np.maximum(z, 0.1 * z))
+du, dh = np.zeros_like(u), g
+for t in reversed(range(3)):
+    d = dh * np.where(states[t] @ u > 0, 1, 0.1)
+    du += states[t].T @ d
+    dh = d @ u.T
+dh0 = dh
+""", """
+leaky = lambda z: np.where(z > 0, z, 0.1 * z)
+slope = lambda h: np.where(h > 0, 1, 0.1)
+h1 = leaky(h0 @ u)
+h2 = leaky(h1 @ u)
+d3 = g * slope(h2 @ u)
+d2 = (d3 @ u.T) * slope(h2)
+d1 = (d2 @ u.T) * slope(h1)
+du, dh0 = h0.T @ d1 + h1.T @ d2 + h2.T @ d3, d1 @ u.T
+""", [
+    ("not added up", {"du += states": "du = states"}),
+    ("factor", {"np.where(states[t] @ u > 0, 1, 0.1)": "1"}),
+    ("transposed", {"dh = d @ u.T": "dh = d @ u"}),
+    ("path", {"dh = d @ u.T": "dh = 0 * d"}),
+    ("path", {"np.where(states[t] @ u > 0, 1, 0.1)": "(states[t] @ u > 0)"}),
+    ("sign", {"du += ": "du -= "}),
+])
+def leaky_rnn(h0, u):
+    h = h0
+    for _ in range(3):
+        z = h @ u
+        h = np.maximum(z, 0.1 * z)
+    return h

@@ -15,7 +15,6 @@ from tinytensor.learn.mistakes import KINDS
 from .bed import SEVERAL, UNKNOWN, WORKS, Planted, Work
 
 PAGE = Path(__file__).parent.parent.parent / "tinytensor/learn/MISTAKES.md"
-BEGIN, END = "<!-- begin: table -->\n", "<!-- end: table -->\n"
 RIGHT = "right"
 
 
@@ -58,8 +57,17 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def page_with(text: str) -> str:
-    """The page with this table in it."""
-    page = PAGE.read_text()
-    before, _, rest = page.partition(BEGIN)
-    return before + BEGIN + text + END + rest.partition(END)[2]
+def names() -> str:
+    """The names of mistakes with their meaning."""
+    rows = [f"| {name} | {meaning} |" for name, meaning in KINDS.items()]
+    return "\n".join(["| name | the mistake |", "|---|---|", *rows]) + "\n"
+
+
+def page() -> str:
+    """The page with both tables in it."""
+    text = PAGE.read_text()
+    for mark, content in (("names", names()), ("table", table())):
+        begin, end = f"<!-- begin: {mark} -->\n", f"<!-- end: {mark} -->\n"
+        before, _, rest = text.partition(begin)
+        text = before + begin + content + end + rest.partition(end)[2]
+    return text

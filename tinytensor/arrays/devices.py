@@ -164,6 +164,8 @@ def is_array(x: Any) -> bool:
 
 
 def is_gpu_array(x: Any) -> bool:
+    if type(x) is numpy.ndarray:
+        return False
     if not _gpu_arrays and type(x).__module__.partition(".")[0] == "cupy":
         module_for(device("cuda"))  # the first CuPy array, made by another library
     return isinstance(x, _gpu_arrays)

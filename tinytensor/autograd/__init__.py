@@ -20,14 +20,17 @@ saved.py       saved_tensors_hooks: saved values that the program keeps
 PyTorch's other names:
 
 function.py    operations whose backward the user writes
+batched.py     grad, also for a batch of gradients
+node_hooks.py  hooks on nodes
 functional.py  Jacobians, Hessians and their products with vectors
 gradcheck.py   derivatives against finite differences
 """
 
 from typing import TYPE_CHECKING
 
-from . import functional, graph
-from .engine import backward, grad
+from . import functional, graph, node_hooks
+from .batched import grad
+from .engine import backward
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
 from .modes import (

@@ -164,7 +164,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
             elif g.__class__ is not kind:
                 kind = g.__class__
                 xp = array_module(*g) if kind is list else array_module(g)
-            if create_graph and node.op.residuals:
+            if create_graph and node.op.residuals and not node.hooked:
                 recompute(node, xp, g, sums, parents)
             else:
                 node.backward(xp, g, sums, parents)
@@ -356,16 +356,13 @@ def _add_to_grad(tensor: Any, g: Any) -> None:
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
          grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
          retain_graph: bool | None = None, create_graph: bool = False,
-         allow_unused: bool | None = None, is_grads_batched: bool = False,
-         materialize_grads: bool = False) -> tuple[Tensor, ...]:
+         allow_unused: bool | None = None, materialize_grads: bool = False) -> tuple[Tensor, ...]:
     """d(sum of outputs * grad_outputs)/d(input) for each input; no `grad` changes.
 
     Raises:
         RuntimeError: as `backward`; also if an input was not used and neither `allow_unused`
             (gives None for it) nor `materialize_grads` (gives zeros) is set.
     """
-    if is_grads_batched:
-        raise ValueError("grad: is_grads_batched=True is not supported; call grad in a loop")
     outputs, inputs = _as_sequence(outputs), _as_sequence(inputs)
     roots = _seed("grad", outputs,
                   None if grad_outputs is None else _as_sequence(grad_outputs), create_graph)

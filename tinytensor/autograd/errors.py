@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any
 
 from ..arrays import devices
@@ -22,6 +23,10 @@ def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict
     """
     if op.signature.variadic and len(inputs) == 1 and isinstance(inputs[0], list | tuple):
         inputs = tuple(inputs[0])
+    if op.name == "mul" and isinstance(error, TypeError):
+        repeated = _repeated(*inputs)
+        if repeated is not None:
+            return repeated
     for call in batched:
         result = call(op, error, inputs, parameters)
         if result is not None:
@@ -50,6 +55,15 @@ def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict
         error.add_note(f"in {op.name}, on inputs of shape {', '.join(map(str, shapes))}")
     shorten(error, most=2)
     return error
+
+
+def _repeated(*inputs: Any) -> Any:
+    """[0] * tensor(3): Python asks a Tensor first, but it is a list that is repeated."""
+    for items, times in (inputs, inputs[::-1]):
+        if isinstance(items, list | tuple | str) and isinstance(times, graph.Tensor) \
+                and not times.ndim and not times.dtype.is_floating_point:
+            return items * index(times)
+    return None
 
 
 def broadcast_problem(shapes: Sequence[tuple[int, ...]]) -> str:

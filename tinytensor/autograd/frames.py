@@ -47,15 +47,14 @@ def place_of(node: Any) -> str:
     return f"{code.co_filename}:{line or code.co_firstlineno}"
 
 
-def at_node(error: RuntimeError, node: Any) -> RuntimeError:
-    """The error, with the node of its operation, of which `tinytensor.learn.debug` shows the graph.
+def error_at(node: Any, message: str) -> RuntimeError:
+    """An error with the node of its operation, of which `tinytensor.learn.debug` shows the graph.
 
-    A notebook or another interactive session is told so.
+    In a notebook, or another interactive session, the message says so. (IPython shows no notes.)
     """
+    hint = "\nThe numbers that led to it: from tinytensor import learn; learn.debug()"
+    error = RuntimeError(message + hint * hasattr(sys, "ps1"))
     error.node = node  # type: ignore[attr-defined]
-    if hasattr(sys, "ps1"):
-        error.add_note("to see the numbers that led to it: "
-                       "from tinytensor import learn; learn.debug()")
     return error
 
 

@@ -62,6 +62,7 @@ class Node:
     offset: int
     keeps = True  # whether it saves arrays, which backward releases
     half = False  # whether it was computed from float16, see halves.py
+    hooked = False  # whether it has hooks for the gradients of its inputs, see node_hooks.py
     packed = False  # whether a program keeps the saved values, see saved.py
 
     def __init__(self, parents: Sequence[Any], saved: Sequence[Any] = (),

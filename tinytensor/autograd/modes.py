@@ -11,7 +11,7 @@ from threading import get_ident
 from typing import Any, Self, TypeVar, overload
 
 from ..arrays.devices import array_module, as_array, is_array
-from .frames import at_node, place_of
+from .frames import error_at, place_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 # Recorded, and each node is shown to `observe`: for detect_anomaly and saved_tensors_hooks.
@@ -344,8 +344,8 @@ KINDS = {"isnan": "NaN", "isinf": "inf"}
 
 
 def _anomaly(phase: str, node: Any, what: str) -> RuntimeError:
-    return at_node(RuntimeError(f"detect_anomaly: the {phase} of {node.op.name}, called at "
-                                f"{place_of(node)}, {what}"), node)
+    return error_at(node, f"detect_anomaly: the {phase} of {node.op.name}, called at "
+                          f"{place_of(node)}, {what}")
 
 
 def _any(test: str, values: Any) -> bool:

@@ -47,6 +47,7 @@ from .graph import pick, tensor_of
 from .halves import is_half, narrowed, widened
 from .inputs import Signature, array_of, prepare, take_sequence
 from .modes import OBSERVED, mode, observe
+from .out import into
 from .versions import owner
 
 PACKAGE = __name__.partition(".")[0]
@@ -120,6 +121,12 @@ class Op:
             mark_view(tensors[0], inputs[0])
         self._record(tensors, inputs, values, half)
         return self.results(*tensors) if self.outputs else tensors[0]
+
+    @passes_on
+    def call_into(self, *args: Any, out: Any, **kwargs: Any) -> Any:
+        """What users call with `out=`."""
+        return self.call(*args, **kwargs) if out is None \
+            else into(out, self.function, *args, **kwargs)
 
     def _take_inputs(self, inputs: tuple[Any, ...], values: dict[str, Any]) -> tuple[Any, ...]:
         """The inputs as Tensors of one dtype and Constants; their arrays go into `values`."""
@@ -384,6 +391,8 @@ def _function(op: Op) -> Any:
 
 def _call(*args: Any, **kwargs: Any) -> Any:
     try:
+        if "out" in kwargs:
+            return op.call_into(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
         return op.call(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
     except BaseException as error:  # the traceback shows the forward only
         error.__traceback__ = error.__traceback__.tb_next  # type: ignore[union-attr]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy
 
 from ..arrays.devices import is_array
-from .frames import at_node, caller, place_of
+from .frames import caller, error_at, place_of
 
 clock = itertools.count(1)  # ticks at every recorded op and at every write to memory
 
@@ -102,8 +102,7 @@ def check_unwritten(node: Any) -> None:
             write = writes.get(id(owner(array))) if is_array(array) else None
             if write and write.time > node.time:
                 what = "its result" if name == "out" else f"its `{name}`"
-                raise at_node(RuntimeError(
-                    f"backward: {node.op.name} ({place_of(node)}) needs {what} of shape "
+                raise error_at(
+                    node, f"backward: {node.op.name} ({place_of(node)}) needs {what} of shape "
                     f"{tuple(array.shape)}, but {write.name} ({write.place}) has overwritten "
-                    "it in place since; use the out-of-place form there, or clone() before it"),
-                    node)
+                    "it in place since; use the out-of-place form there, or clone() before it")

@@ -35,6 +35,13 @@ class Signature:
                 parameters = [p for p in parameters if p != "*"]
         return replace(self, parameters=tuple(parameters))
 
+    def with_out(self) -> Signature:
+        """With the keyword `out`, which every function of the package takes."""
+        several = self.result != "Tensor"
+        keyword = f"out: {'tuple[Tensor, ...]' if several else 'Tensor'} | None = None"
+        star = [] if any(p[0] == "*" for p in self.parameters) else ["*"]
+        return replace(self, parameters=(*self.parameters, *star, keyword))
+
     def in_tensor(self) -> Signature:
         """As within Tensor, whose methods int, float and bool hide the types."""
         qualified = [re.sub(r"(?<![\w.])(int|float|bool)\b", r"builtins.\1", text)

@@ -281,7 +281,10 @@ def functions(home: str, title: str, results: Results, shared: tuple[str, ...] =
     lines, imports = [], []
     offered = entries(home)
     for name, entry in offered.items():
-        lines += definition(name, signatures(entry, results.types[entry.key]), entry.doc)
+        variants = signatures(entry, results.types[entry.key])
+        if home in ("", "linalg"):
+            variants = tuple(variant.with_out() for variant in variants)
+        lines += definition(name, variants, entry.doc)
         file, place = place_of(entry)
         imports.append(f"from ..ops.{file} import {place} as {name}")
     lines += [f"from .functions import {name} as {name}"

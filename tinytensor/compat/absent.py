@@ -40,7 +40,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "quantised arithmetic is not for training": ("quantize_per_tensor", "quantization", "ao"),
     "programs are run as they are written, nothing is compiled or traced": (
         "export", "_inductor"),
-    "results are new Tensors: write x = f(x), or use the in-place form f_": ("out",),
 }
 REASONS = {name: reason for reason, names in GROUPS.items() for name in names}
 

@@ -60,7 +60,7 @@ class Torch(ModuleType):
             return importlib.import_module(f"torch.{name}")
         try:
             return modules.attribute("torch", name)
-        except LookupError:
+        except (LookupError, AttributeError):
             raise absent.AbsentName("torch", name, lambda: dir(self)) from None
 
 

@@ -16,8 +16,9 @@ from ..arrays import devices, dtypes, gpu_memory, naming
 from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import python_number
 from ..autograd.graph import Leaf, Node, tensor_of
+from ..autograd.out import taking_out
 from ..nn import attention
-from ..tensors import creation
+from ..tensors import creation, sampling
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
 from . import older_forms
 from .variable import Variable
@@ -44,6 +45,12 @@ IN_PLACE = (
     "index_put", "lcm", "log", "log10", "log1p", "log2", "logit", "nan_to_num", "neg", "negative",
     "rad2deg", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt",
     "square", "tan", "tanh", "trunc", "xlogy")
+
+
+# Functions that make Tensors, which PyTorch lets write into `out` too.
+TAKING_OUT = {
+    creation: ("arange", "empty", "eye", "full", "linspace", "logspace", "ones", "zeros"),
+    sampling: ("bernoulli", "multinomial", "normal", "rand", "randint", "randn", "randperm")}
 
 
 def is_tensor(obj: object) -> TypeGuard[Tensor]:
@@ -358,11 +365,16 @@ def _attach() -> None:
 
 def attached() -> dict[str, Any]:
     """The names of the top level that stubs declare: functions of `nn.functional`, in-place forms,
-    tensor types.
+    functions that make Tensors and take `out`, tensor types.
     """
     functions = ops.names_for("nn.functional")
+    makers = {name: taking_out(vars(module)[name]) for module, names in TAKING_OUT.items()
+              for name in names}
+    for maker in makers.values():
+        maker.__module__ = __name__.partition(".")[0]  # where pickle finds it
     in_place = {f"{name}_": getattr(Tensor, f"{name}_") for name in IN_PLACE}
-    return {**{name: functions[name] for name in ALSO_AT_THE_TOP}, **in_place, **TYPES["cpu"]}
+    also = {name: functions[name] for name in ALSO_AT_THE_TOP}
+    return {**makers, **also, **in_place, **TYPES["cpu"]}
 
 
 _attach()

@@ -23,6 +23,7 @@ from ..autograd.halves import HALF, is_half
 from ..autograd.inputs import ALIASES, Constant, Signature, prepare, take_sequence
 from ..autograd.modes import everywhere, mode, observe
 from ..autograd.op import mark_view
+from ..autograd.out import into
 from ..autograd.versions import clock
 from .expressions import written_out
 
@@ -115,7 +116,11 @@ def write_call(op: Any) -> Any:
         value = f"{p.name}_" if p.name in signature.inputs else p.name
         arguments.append(f"{p.name}={value}" if keyword_only else value)
     aliased = tuple(signature.aliases.values())
-    source.add(0, f"def {op.name}({', '.join(header + ['**aliases'] * bool(aliased))}):")
+    header += [*["*"] * (not keyword_only), "out=None", *["**aliases"] * bool(aliased)]
+    source.add(0, f"def {op.name}({', '.join(header)}):")
+    whole = [f"{p.name}={p.name}" for p in signature.all] + ["**aliases"] * bool(aliased)
+    source.namespace["into"] = into
+    source.add(1, "if out is not None:", f"    return into(out, op.function, {', '.join(whole)})")
     if aliased:
         given = ", ".join(f"{p}={p}" for p in aliased)
         source.add(1, "if aliases:",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from types import CodeType
 from typing import Any
 
@@ -94,23 +95,20 @@ def _at_a_limit(a: Value, b: Value, position: int) -> bool:
 # ---------------------------------------------------------------- to evaluate them
 
 
+def _operator(function: Any) -> Any:
+    """A binary operator of _Number, and its reflection."""
+    return (lambda self, other: _Number(function(float(self), float(other))),
+            lambda self, other: _Number(function(float(other), float(self))))
+
+
 class _Number(float):
     """A float whose / and ** are those of `scalar.ieee`, which raise no errors."""
 
-    def _with(name: str, function: Any) -> Any:  # type: ignore[misc]  # noqa: N805
-        def apply(self: Any, other: Any) -> Any:
-            return _Number(function(float(self), float(other)))
-
-        def reflected(self: Any, other: Any) -> Any:
-            return _Number(function(float(other), float(self)))
-
-        return apply, reflected
-
-    __truediv__, __rtruediv__ = _with("/", ieee.divide)
-    __pow__, __rpow__ = _with("**", ieee.power)
-    __add__, __radd__ = _with("+", lambda a, b: a + b)
-    __sub__, __rsub__ = _with("-", lambda a, b: a - b)
-    __mul__, __rmul__ = _with("*", lambda a, b: a * b)
+    __truediv__, __rtruediv__ = _operator(ieee.divide)
+    __pow__, __rpow__ = _operator(ieee.power)
+    __add__, __radd__ = _operator(operator.add)
+    __sub__, __rsub__ = _operator(operator.sub)
+    __mul__, __rmul__ = _operator(operator.mul)
 
     def __neg__(self) -> Any:
         return _Number(-float(self))

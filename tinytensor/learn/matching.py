@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 
-from .mistakes import MOST_NUMBERS, ORDER, Backward, Mistake, all_mistakes
+from .mistakes import MOST_NUMBERS, ORDER, Backward, Mistake, all_mistakes, on_one_branch
 from .tape import Tape
 from .words import Explanation, Finding, describe, listed, place_of
 
@@ -42,6 +42,12 @@ def diagnose(tape: Tape, gradients: Mapping[str, Any], g: Any) -> Explanation:
             if finding is not None:
                 explanation.mistakes.append(finding)
                 rest.remove(name)
+        if rest:
+            branched = learner.single(list(on_one_branch(learner.backward, mistakes)), open_names)
+            if len(branched) == 1 and branched[0].names == open_names:
+                explanation.mistakes = [f for f in explanation.mistakes
+                                        if not set(f.names) & set(open_names)] + branched
+                rest = []
         if rest:
             together, pair = learner.pair(mistakes, open_names, rest)
             explanation.mistakes = [f for f in explanation.mistakes
@@ -231,7 +237,7 @@ class _Learner:
         own = place_of(first, self.tape)
         return Finding(first.kind, names, describe(first, self.tape),
                        first.group.place.line if first.group else 0,
-                       [p for p in places if p != own], only_here)
+                       [p for p in places if p != own], only_here and first.branch is None)
 
     def pair(self, mistakes: list[Mistake], names: list[str], rest: list[str]
              ) -> tuple[list[str], list[Finding]]:
@@ -284,29 +290,27 @@ def _together(a: Mistake, b: Mistake) -> Mistake:
 
 def _reshaped(a: Any, b: Any, name: str) -> Iterator[tuple[str, str, Any]]:
     """What a gradient of the wrong shape may be of the right one: kind, text, the right one."""
-    extra = a.ndim - b.ndim
     if a.size == b.size:
         yield ("shape", f"The numbers are right. Give them the shape of {name}, {b.shape}.",
                a.reshape(b.shape))
         if a.ndim >= 2:
             yield ("transposed", "It is the right one, transposed.", a.swapaxes(-1, -2))
-    if extra >= 0:
-        axes = [i for i in range(a.ndim)
-                if i < extra or b.shape[i - extra] == 1 != a.shape[i]]
-        if axes:
-            summed = a.sum(axis=tuple(axes)).reshape(-1)
-            along = f"axis {axes[0]}" if len(axes) == 1 else f"axes {listed(map(str, axes))}"
+    for count in range(1, a.ndim + 1):
+        for axes in itertools.combinations(range(a.ndim), count):
+            summed = a.sum(axis=axes)
             if summed.size == b.size:
-                yield ("not added up", f"{name} was broadcast along {along} of the result, so each "
-                       "of its numbers gets several contributions: add them up.",
+                yield ("not added up", f"Each number of {name} was used several times, along "
+                       f"{_axes(axes)} of this gradient: add up what comes back.",
                        summed.reshape(b.shape))
     for count in range(1, b.ndim + 1):
         for chosen in itertools.combinations(range(b.ndim), count):
             for keepdims in (False, True):
                 if b.sum(axis=chosen, keepdims=keepdims).shape == a.shape:
-                    along = f"axis {chosen[0]}" if count == 1 \
-                        else f"axes {listed(map(str, chosen))}"
-                    yield ("shape", f"It was summed over {along} of {name}, where each number has "
-                           "a gradient of its own.",
+                    yield ("shape", f"It was summed over {_axes(chosen)} of {name}, where each "
+                           "number has a gradient of its own.",
                            b if numpy.allclose(a, b.sum(axis=chosen, keepdims=keepdims))
                            else numpy.full(b.shape, math.nan))
+
+
+def _axes(axes: tuple[int, ...]) -> str:
+    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {listed(map(str, axes))}"

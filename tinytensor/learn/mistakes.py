@@ -18,25 +18,29 @@ from .tape import Group, Tape
 
 # The names of mistakes. If two give the same numbers the earlier one is named.
 KINDS = {
-    "upstream": "the gradient from above is not used",
-    "path": "a path is missing",
-    "factor": "a local derivative is missing",
-    "power": "the power rule is not finished",
-    "quotient": "the quotient rule is not finished",
-    "not added up": "contributions are not added up",
-    "mean": "a mean in place of a sum",
+    "upstream": "the gradient from above, `g`, is not used",
+    "path": "nothing comes back through an operand: forgotten, treated as a constant, or "
+            "overwritten",
+    "factor": "a local derivative is missing, and the gradient is handed on as it came; the "
+              "mask of a ReLU",
+    "power": "in the derivative of a power the exponent is not a factor, or not reduced by one",
+    "quotient": "in the derivative of a quotient the divisor is not squared, or multiplies",
+    "not added up": "a number is used several times, and one contribution alone arrives; not "
+                    "summed over the broadcast axis",
+    "mean": "contributions are averaged where they should be added up",
     "sign": "a sign is wrong",
-    "x for y": "a rule in y was given x, or a rule in x was given y",
-    "diagonal": "only the diagonal of the Jacobian",
-    "transposed": "a matrix is transposed, or is not",
-    "other value": "a local derivative uses the wrong variable",
-    "twice": "counted twice",
-    "factor too many": "a constant factor too many, or missing",
-    "shape": "the shape is wrong",
+    "x for y": "a rule in terms of the result was given the operand, or the other way round",
+    "diagonal": "only the diagonal of a Jacobian is there",
+    "transposed": "a matrix is transposed and should not be, or is not and should be",
+    "other value": "a local derivative was computed with another variable",
+    "twice": "something is counted twice",
+    "factor too many": "all elements are wrong by one constant",
+    "shape": "the numbers have another shape than the input",
     "not finite": "NaN or infinity",
 }
 MOST_NUMBERS = 20_000_000  # in an array of gradients
 CHOICES = {"max", "min", "where", "ReLU"}  # operations that choose an operand
+BRANCHED = {"path", "factor", "power", "quotient", "sign", "x for y"}  # see on_one_branch
 ORDER = {kind: i for i, kind in enumerate(KINDS)}
 
 # The derivative of a function that was given the wrong one of operand x and result y.
@@ -70,6 +74,7 @@ class Mistake:
     changed      edges with another local derivative
     constant     edges that ignore the gradient from above
     added        what is added to the gradient of a number before the walk passes it
+    branch       the operand on the way to which alone it is made
     detail       the size, variable or case that the description names
     """
 
@@ -79,10 +84,13 @@ class Mistake:
     constant: list[int] = field(default_factory=list)
     added: dict[int, float] = field(default_factory=dict)
     detail: Any = None
+    branch: Group | None = None
 
     @property
     def time(self) -> int:
         """Rises along the forward: that of the last number that the mistake concerns."""
+        if self.branch is not None and self.group is not None:
+            return max(self.group.edges)
         return max([*self.changed, *self.constant, -1])
 
 
@@ -244,7 +252,10 @@ def _of_group(tape: Tape, group: Group) -> Iterator[Mistake]:
         yield Mistake("upstream", group, constant=list(group.edges))
     if group.op not in ("+", "-", "neg", "pos", "result"):
         yield with_derivative("factor", lambda e: 1.0)
-    if group.op in CHOICES:
+    if group.op in CHOICES and group.is_sum:
+        yield Mistake("factor", group, {e: 1.0 for e in (*group.edges, *group.chain)
+                                        if tape.edges[e].derivative != 1})
+    elif group.op in CHOICES:
         yield with_derivative("other value", lambda e: 1 - right[e], "choice")
     if group.op.startswith("**") and group.op != "**":
         exponent = float(group.op[2:])
@@ -263,9 +274,14 @@ def _of_group(tape: Tape, group: Group) -> Iterator[Mistake]:
     if most == 1:
         return
     yield with_derivative("mean", lambda e: right[e] / counts[edges[e].parent], most)
-    shapes = [x.shape for x in (*tape.inputs.values(), tape.output) if x is not None]
-    for n in sorted({n for shape in shapes for n in shape if 1 < n < most and most % n == 0}):
+    for n in _divisors(tape, most):
         yield with_derivative("mean", lambda e, n=n: right[e] / n, n)  # type: ignore[misc]
+
+
+def _divisors(tape: Tape, count: int) -> list[int]:
+    """The sizes of inputs and output that divide a number of contributions."""
+    shapes = [x.shape for x in (*tape.inputs.values(), tape.output) if x is not None]
+    return sorted({n for shape in shapes for n in shape if 1 < n < count and count % n == 0})
 
 
 def _not_added_up(tape: Tape, group: Group) -> Iterator[Mistake]:
@@ -273,18 +289,27 @@ def _not_added_up(tape: Tape, group: Group) -> Iterator[Mistake]:
     counts = group.counts(tape.edges)
     if max(counts.values()) == 1:
         return
-    for last in (True, False):
-        kept: dict[int, int] = {}
-        for e in group.edges if last else reversed(group.edges):
-            kept[tape.edges[e].parent] = e
-        yield Mistake("not added up", group, {e: 0.0 for e in group.edges
-                                              if kept[tape.edges[e].parent] != e})
     executions = sorted(set(group.executions))
     if len(executions) > 1:
         for only in (executions[0], executions[-1]):
             yield Mistake("not added up", group, {
                 e: 0.0 for e, x in zip(group.edges, group.executions, strict=True) if x != only},
                 detail="loop")
+    of: dict[int, list[int]] = {}
+    for e in group.edges:
+        of.setdefault(tape.edges[e].parent, []).append(e)
+    parts: list[Callable[[list[int]], list[int]]] = [lambda es: es[-1:], lambda es: es[:1]]
+    if len(set(counts.values())) == 1:  # of a batch of sequences: of one sample, or of one step
+        count = next(iter(counts.values()))
+        for n in _divisors(tape, count):
+            parts += [lambda es, n=n: es[-(len(es) // n):],  # type: ignore[misc]
+                      lambda es, n=n: es[:len(es) // n],  # type: ignore[misc]
+                      lambda es, n=n: es[n - 1::n],  # type: ignore[misc]
+                      lambda es, n=n: es[::n]]  # type: ignore[misc]
+    for i, part in enumerate(parts):
+        arriving = {e for edges in of.values() for e in part(edges)}
+        yield Mistake("not added up", group, {e: 0.0 for e in group.edges if e not in arriving},
+                      detail="part" if i > 1 else None)
 
 
 def _only_use(backward: Backward) -> Iterator[Mistake]:
@@ -302,6 +327,29 @@ def _only_use(backward: Backward) -> Iterator[Mistake]:
                 yield Mistake("not added up", group, {
                     e: 0.0 for other, edges in uses if other is not group for e in edges},
                     detail=name)
+
+
+def on_one_branch(backward: Backward, mistakes: list[Mistake]) -> Iterator[Mistake]:
+    """The mistakes, each on the way back to one operand of a later operation, and not to the other.
+
+    A learner may have the right gradient of a product, and use a wrong one for one of its factors.
+    """
+    tape, useful = backward.tape, set(backward.useful)
+    chosen = [m for m in mistakes if m.kind in BRANCHED and m.group is not None]
+    chosen = chosen[:MOST_NUMBERS // len(tape.values)]
+    apart = backward.gradients(chosen) - backward.right[:, None]
+    places = [(g.place, g.op) for g in tape.groups if not useful.isdisjoint(g.edges)]
+    for group in tape.groups:
+        edges = [tape.edges[e] for e in group.edges if e in useful]
+        if not edges or group.is_sum or places.count((group.place, group.op)) < 2:
+            continue
+        differences = apart[[edge.child for edge in edges]] \
+            * numpy.array([edge.derivative for edge in edges])[:, None]
+        for k in numpy.flatnonzero(differences.any(axis=0)).tolist():
+            added: dict[int, float] = {}
+            for edge, difference in zip(edges, differences[:, k].tolist(), strict=True):
+                added[edge.parent] = added.get(edge.parent, 0.0) + difference
+            yield replace(chosen[k], changed={}, constant=[], added=added, branch=group)
 
 
 # ---------------------------------------------------------------- mistakes with arrays
@@ -337,7 +385,7 @@ def _other_values(tape: Tape, group: Group, places: dict[int, tuple[str, tuple[i
         (name,) = names
         shape = variables[name].shape
         index: list[Any] = [place[1] for place in known if place]
-    elif len(set(others)) == len(others) and -1 not in others:
+    elif len(set(others)) == len(others) and -1 not in others:  # no name, elements in C order
         name, shape, index = group.place.operand(1 - group.slot), None, list(range(len(others)))
     else:
         return

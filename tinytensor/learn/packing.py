@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from .recording import Place
+from .recording import Place, Spot
 
 LINES = 4  # of the program, before and after a line that is shown
 LARGEST = 16_384  # elements of an array that are shown
@@ -46,8 +46,8 @@ def packed_array(array: Any, largest: int = LARGEST) -> dict[str, Any]:
 class Places:
     """The places of the steps of a trace: each once, with the lines of the program around it.
 
-    A place in a trace is [file, line, inner file, inner line, layer, sample, call, function]; the
-    files and layers are numbers. -1 stands for none.
+    A place in a trace is [spot, inner spot, layer, sample, call, function]. A spot is [file, line,
+    first column, last column]; files and layers are numbers. -1 stands for none.
     """
 
     def __init__(self) -> None:
@@ -64,20 +64,23 @@ class Places:
         if place not in self.known:
             layer = -1 if place.root is None else \
                 self.layers.setdefault((*place.root, place.path), len(self.layers))
-            entry = (*self._line(place.line), *self._line(place.inner), layer,
+            entry = (self._spot(place.line), self._spot(place.inner), layer,
                      -1 if place.sample is None else place.sample, place.call, place.function)
             self.known[place] = self.places.setdefault(entry, len(self.places))
         return self.known[place]
 
-    def _line(self, line: tuple[str, int] | None) -> tuple[int, int]:
-        if line is None:
-            return -1, 0
-        if line[0] not in self.files:
-            self.files[line[0]] = len(self.files)
+    def _spot(self, spot: Spot | None) -> tuple[int, int, int, int]:
+        if spot is None:
+            return -1, 0, -1, -1
+        if spot.file not in self.files:
+            self.files[spot.file] = len(self.files)
             self.lines.append(set())
-        number = self.files[line[0]]
-        self.lines[number].add(line[1])
-        return number, line[1]
+        number = self.files[spot.file]
+        self.lines[number].add(spot.line)
+        text = linecache.getline(spot.file, spot.line).encode()
+        start, end = (len(text[:column].decode(errors="replace")) if column >= 0 else -1
+                      for column in (spot.start, spot.end))
+        return number, spot.line, start, end
 
     def written(self) -> dict[str, Any]:
         """The entries of the trace."""
@@ -89,7 +92,9 @@ class Places:
         for number, title, path in self.layers:
             root = labels[number, title]
             layers.append(path or root if len(roots) == 1 else f"{root}.{path}".strip("."))
+        outermost = [i for i, (*_, path) in enumerate(self.layers) if not path]
         return {"places": [list(place) for place in self.places], "layers": layers,
+                "outermost": outermost[0] if len(roots) == 1 and outermost else -1,
                 "files": [_source(name, lines)
                           for name, lines in zip(self.files, self.lines, strict=True)]}
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import html
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy
 
 import scalar
 
@@ -21,6 +23,7 @@ from . import scalar_trace, tensor_trace
 WEB = Path(__file__).parent / "web"
 SCRIPTS = ("numbers", "trace", "scalar", "tensor", "layout", "view", "main")
 HEIGHT = 800  # pixels, in a notebook
+OPENED = 200_000  # numbers in the graphs of opened elements, if the page chooses them
 
 
 class Page:
@@ -64,23 +67,30 @@ class Page:
 
 
 def debug(loss: Any = None, path: str | Path | None = None, *, title: str = "",
-          opened: Mapping[str, scalar.Value] | None = None) -> Page:
+          opened: Mapping[str, scalar.Value] | Callable[[str], scalar.Value] | None = None
+          ) -> Page:
     """A page that replays how `loss` was computed, and its backward, step by step.
 
         with learn.record():
             loss = f(model(x), y)
         learn.debug(loss, "page.html")
 
-    `loss` is a Value, or a Tensor that requires grad; without `path` the page shows itself in a
-    notebook. Each step shows the operation, its formula with the numbers put in, the line of the
-    program, the layer, what is added to which gradient, and what is still to come. The page is one
-    file and needs no network. Its gradients are those of `loss` alone, from 0, and equal what the
-    engine computes to the bit, which the page checks. No `grad` of the program changes, and the
-    graph is not released.
+    `loss` is a Value, or a Tensor that requires grad; the backward of a Tensor of several elements
+    is that of their sum. Without `path` the page shows itself in a notebook.
+
+    Each step shows the operation, its formula with the numbers put in, the line of the program, the
+    layer, what is added to which gradient, and what is still to come. The page is one file and
+    needs no network. Its gradients are those of `loss` alone, from 0, and equal what the engine
+    computes to the bit, which the page checks. No `grad` of the program changes, and the graph is
+    not released.
 
     Lines, layers and samples, and of Tensors the data of every result, are known for what was
-    computed in a block `with learn.record():`. `opened` has scalar graphs of elements by their
-    names, such as "layers.0.weight.grad[2, 1]": the page opens these.
+    computed in a block `with learn.record():`.
+
+    `opened` has scalar graphs of elements of Tensors by their names, as `learn.open` gives them:
+    {"layers.0.weight.grad[2, 1]": value}. The page opens these. It may be a function of the name,
+    such as `lambda at: learn.open(model, x, loss=loss_of, at=at)`: then the page opens elements of
+    the gradients of parameters, the first ones up to 200,000 numbers in all.
 
     `loss` may be an exception as well, which `detect_anomaly` or a backward has raised: the page
     shows the graph of the operation in it. Without arguments it is the last exception that the
@@ -108,10 +118,29 @@ def debug(loss: Any = None, path: str | Path | None = None, *, title: str = "",
         raise TypeError(f"debug: needs a Value or a Tensor, such as a loss, got "
                         f"{type(loss).__name__}")
     label = getattr(loss, "label", "")
-    trace["title"] = title or (f"backward of {label}" if label else "backward, step by step")
-    trace["opened"] = {at: {**scalar_trace.trace(value), "title": at}
-                       for at, value in (opened or {}).items()}
+    trace["title"] = title or ("an error, step by step" if isinstance(loss, BaseException) else
+                               f"backward of {label}" if label else "backward, step by step")
+    trace["opened"] = {at: {**inner, "title": at} for at, inner in _traces(opened or {}, trace)}
     page = Page(trace)
     if path is not None:
         page.save(path)
     return page
+
+
+def _traces(opened: Mapping[str, scalar.Value] | Callable[[str], scalar.Value],
+            trace: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, trace) for the elements to open."""
+    if isinstance(opened, Mapping):
+        yield from ((at, scalar_trace.trace(value)) for at, value in opened.items())
+        return
+    count = 0
+    for node in trace.get("nodes", ()):
+        if node["role"] == "parameter":
+            for index in numpy.ndindex(*node["shape"]):
+                place = f"[{', '.join(map(str, index))}]" if index else ""
+                at = f"{node['name']}.grad{place}"
+                value = opened(at)
+                count += len(scalar.topological_order(value))
+                if count > OPENED:
+                    return
+                yield at, scalar_trace.trace(value)

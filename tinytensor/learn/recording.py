@@ -38,11 +38,35 @@ VALUE = scalar.Value.__init__.__code__
 AS_VALUE = scalar.functional.as_value.__code__
 
 
+class Spot(NamedTuple):
+    """An expression in a file, from `start` to `end` in bytes of the line; -1 is unknown."""
+
+    file: str
+    line: int
+    start: int
+    end: int
+
+
+_spots: dict[tuple[int, int], tuple[CodeType, Spot]] = {}  # by the id of a code, and a position
+
+
+def spot_of(code: CodeType, offset: int) -> Spot:
+    """The expression that the instruction at `offset` of a code belongs to."""
+    known = _spots.get((id(code), offset))
+    if known is None or known[0] is not code:
+        line, last, start, end = next(itertools.islice(code.co_positions(), offset // 2, None))
+        is_whole = line is not None and last == line and start is not None and end is not None
+        spot = Spot(code.co_filename, line or code.co_firstlineno,
+                    *((start, end) if is_whole else (-1, -1)))  # type: ignore[arg-type]
+        known = _spots[id(code), offset] = code, spot
+    return known[1]
+
+
 class Place(NamedTuple):
     """Where an operation was called.
 
-    line       (file, line) of the program, the innermost outside of both engines
-    inner      the same of the layer or function of the package that the program called, or None
+    line       the Spot in the program, the innermost outside of both engines
+    inner      that of the layer or function of the package that the program called, or None
     root       the number and the type of the outermost module, or None outside of modules
     path       the path of the innermost module in it: "layers.0"; "" is the root itself
     sample     the position in the batch, if a scalar model was called with one
@@ -50,8 +74,8 @@ class Place(NamedTuple):
     function   the function of the package that the program or a module called: "hinge_loss"
     """
 
-    line: tuple[str, int]
-    inner: tuple[str, int] | None
+    line: Spot
+    inner: Spot | None
     root: tuple[int, str] | None
     path: str
     sample: int | None
@@ -152,14 +176,14 @@ class record(retain_all):  # noqa: N801 - a context manager, as no_grad
         kind = _kind(frame)
         while kind is not PROGRAM and frame.f_back is not None:
             if kind is not ENGINE:
-                inner = inner or (frame.f_code.co_filename, frame.f_lineno)
+                inner = inner or spot_of(frame.f_code, frame.f_lasti)
                 if kind is LAYER:
                     in_layer = True
                 elif kind and not in_layer:
                     function = kind
             frame = frame.f_back
             kind = _kind(frame)
-        line = (frame.f_code.co_filename, frame.f_lineno)
+        line = spot_of(frame.f_code, frame.f_lasti)
         place = Place(line, inner, None, "", None, 0, function)
         if self._calls:
             call = self._calls[-1]
@@ -176,9 +200,7 @@ def _name_variables(frame: Any) -> None:
     if code.co_name[0] == "<" and code.co_name != "<module>":
         return  # the variables of a comprehension are those of its last round
     last = max((line for *_, line in code.co_lines() if line), default=0)
-    for name, x in list(frame.f_locals.items()):
-        if name[0] == "_":
-            continue
+    for name, x in [entry for entry in frame.f_locals.items() if entry[0][:1] != "_"]:
         for path, value in _values(name, x):
             origin = _origins.get(id(value))
             if origin is None:
@@ -186,16 +208,17 @@ def _name_variables(frame: Any) -> None:
             if not origin.is_named:
                 origin.variable = path
                 origin.is_named = origin.place is not None \
-                    and origin.place.line[0] == code.co_filename \
-                    and code.co_firstlineno <= origin.place.line[1] <= last
+                    and origin.place.line.file == code.co_filename \
+                    and code.co_firstlineno <= origin.place.line.line <= last
 
 
-def _values(name: str, x: Any) -> Iterator[tuple[str, scalar.Value]]:
+def _values(name: str, x: Any, depth: int = 2) -> Iterator[tuple[str, scalar.Value]]:
+    """(name, Value) for each Value in a variable: itself, or in lists that nest `depth` deep."""
     if isinstance(x, scalar.Value):
         yield name, x
-    elif type(x) in (list, tuple) and len(x) <= LONGEST:
+    elif depth and type(x) in (list, tuple) and len(x) <= LONGEST:
         for i, part in enumerate(x):
-            yield from _values(f"{name}[{i}]", part)
+            yield from _values(f"{name}[{i}]", part, depth - 1)
 
 
 class _Call:
@@ -215,23 +238,25 @@ class _Call:
         else:
             self.root, self.names, self.calls = outer.root, outer.names, outer.calls
             inside = f"{outer.path}.{type(module).__name__}".strip(".")
-            self.path, self.sample = self.names.get(module, inside), outer.sample
+            self.path, self.sample = self.names.get(id(module), inside), outer.sample
             self.call = self.calls[self.path]
             self.calls[self.path] += 1
 
 
-_roots: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-_root_count = itertools.count(1)
+_roots: dict[int, tuple[Any, int]] = {}  # by the id of a module, which need not have a hash
 
 
 def _number_of(module: Any) -> int:
     """A number for an outermost module, the same in all its calls."""
-    return _roots.setdefault(module, _roots.get(module) or next(_root_count))
+    known = _roots.get(id(module))
+    if known is None or known[0]() is not module:
+        known = _roots[id(module)] = weakref.ref(module), len(_roots)
+    return known[1]
 
 
-def _paths(root: Any) -> dict[Any, str]:
-    """The path of every module in `root`."""
-    return {module: path for path, module in root.named_modules()}
+def _paths(root: Any) -> dict[int, str]:
+    """The path of every module in `root`, by its id."""
+    return {id(module): path for path, module in root.named_modules()}
 
 
 # ---------------------------------------------------------------- what a frame is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
-import inspect
+import linecache
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -18,30 +18,38 @@ def rule_text(op: Any, name: str) -> str:
     return ""
 
 
-@functools.lru_cache(maxsize=1024)
 def _text(rule: Callable[..., Any]) -> str:
     code = getattr(rule, "__code__", None)
     if code is None:
         return ""
+    definitions = _definitions("".join(linecache.getlines(code.co_filename)))
+    candidates = definitions.get((code.co_firstlineno, code.co_varnames[:code.co_argcount]), {})
+    starts = {(line, column) for line, _, column, _ in code.co_positions()}
+    return next((text for start, text in candidates.items() if start in starts),
+                next(iter(candidates.values()), ""))
+
+
+@functools.lru_cache(maxsize=64)
+def _definitions(source: str) -> dict[tuple[int, tuple[str, ...]], dict[tuple[int, int], str]]:
+    """The texts of functions, and of what lambdas return, by the place of their body.
+
+    They are grouped by their first line and parameters: several lambdas may stand on one line.
+    """
+    found: dict[tuple[int, tuple[str, ...]], dict[tuple[int, int], str]] = {}
     try:
-        source = inspect.getsource(inspect.getmodule(rule) or rule)
         tree = ast.parse(source)
-    except (OSError, TypeError, SyntaxError):
-        return ""
+    except SyntaxError:
+        return found
+    lines = source.splitlines()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno \
-                and _parameters(node) == _parameters_of(code):
-            return ast.get_source_segment(source, node.body) or ""
-        if isinstance(node, ast.FunctionDef) and node.name == code.co_name \
-                and code.co_firstlineno in {node.lineno, *(d.lineno for d in node.decorator_list)}:
-            lines = source.splitlines()[node.lineno - 1:node.end_lineno]
-            return textwrap.dedent("\n".join(lines))
-    return ""
-
-
-def _parameters(node: ast.Lambda) -> tuple[str, ...]:
-    return tuple(a.arg for a in node.args.args)
-
-
-def _parameters_of(code: Any) -> tuple[str, ...]:
-    return tuple(code.co_varnames[:code.co_argcount])
+        if isinstance(node, ast.Lambda):
+            first, body = node.lineno, node.body
+            text = ast.get_source_segment(source, node.body) or ""
+        elif isinstance(node, ast.FunctionDef):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            body, text = node.body[0], "\n".join(lines[node.lineno - 1:node.end_lineno])  # type: ignore[assignment]
+        else:
+            continue
+        key = first, tuple(a.arg for a in node.args.args)
+        found.setdefault(key, {})[body.lineno, body.col_offset] = textwrap.dedent(text)
+    return found

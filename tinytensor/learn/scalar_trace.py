@@ -64,7 +64,6 @@ def trace(root: Value) -> dict[str, Any]:
         "target": packed([step.target for step in steps], "i4"),
         "local": packed([step.local for step in steps], "f8"),
         "sends": packed([step.sends for step in steps], "u1"),
-        "slot": packed([step.slot for step in steps], "i2"),
         "other": packed([step.other for step in steps], "i4"),
         "formula": packed([formulas.setdefault(step.formula, len(formulas)) for step in steps],
                           "i2"),
@@ -77,7 +76,6 @@ def trace(root: Value) -> dict[str, Any]:
 class Step:
     """One addition to a gradient: target.grad += local · source.grad.
 
-    slot      the position of the target among the operands of the source
     formula   of `local`, which it equals to the bit; "" if there is none, "changed" if the
               program has changed a number in it after the forward
     other     the number of the operand that b is in the formula; -1 if there is none
@@ -85,11 +83,11 @@ class Step:
     after     the gradient of the target after it, where a rule of the program's own computed that
     """
 
-    __slots__ = ("after", "formula", "local", "other", "sends", "slot", "source", "target")
+    __slots__ = ("after", "formula", "local", "other", "sends", "source", "target")
 
-    def __init__(self, source: int, target: int, slot: int, local: float, sends: bool = True,
+    def __init__(self, source: int, target: int, local: float, sends: bool = True,
                  formula: str = "", other: int = -1, after: float | None = None):
-        self.source, self.target, self.slot, self.local = source, target, slot, local
+        self.source, self.target, self.local = source, target, local
         self.sends, self.formula, self.other, self.after = sends, formula, other, after
 
 
@@ -111,8 +109,8 @@ def _steps(root: Value, order: list[Value], operands: list[tuple[Value, ...]],
         value, parents = order[source], operands[source]
         if value._rule is not None or type(value)._chain_rule is not Value._chain_rule:
             value._backward()
-            for slot, parent in enumerate(dict.fromkeys(parents)):
-                yield Step(source, number[parent], slot, math.nan, after=parent.grad)
+            for parent in dict.fromkeys(parents):
+                yield Step(source, number[parent], math.nan, after=parent.grad)
             continue
         derivatives = value._derivatives if value._children else (value._da, value._db)
         for slot, parent in enumerate(parents):
@@ -125,7 +123,7 @@ def _steps(root: Value, order: list[Value], operands: list[tuple[Value, ...]],
             a = parent if value._op in OWN else parents[0]
             if formula and not _same(evaluate(formula, a.data, b, value.data), local):
                 formula = "changed"  # a number, after the forward
-            yield Step(source, number[parent], slot, local, sends, formula,
+            yield Step(source, number[parent], local, sends, formula,
                        -1 if other is None else number[other])
 
 

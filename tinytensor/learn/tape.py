@@ -29,6 +29,8 @@ from scalar import Value
 from ..autograd.frames import OWN
 
 MODULES = {"np", "numpy", "tt", "tinytensor", "nn", "F", "functional", "math", "scalar", "xp"}
+REDUCED = {"+", "max", "min"}  # operations that NumPy reduces arrays by, and calls of these:
+REDUCTIONS = {"sum", "mean", "average", "var", "std", "max", "min", "amax", "amin"}
 LIBRARIES = {"numpy", "scalar", "tinytensor"}  # their frames are no places of the program
 
 
@@ -154,11 +156,14 @@ class Place:
     @property
     def is_product(self) -> bool:
         """Whether it is a matrix product."""
-        node = self.node
-        if isinstance(node, ast.Call):
-            function = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            return function in ("matmul", "dot", "mm", "bmm", "einsum", "linear", "tensordot")
-        return isinstance(getattr(node, "op", None), ast.MatMult)
+        return self.called in ("matmul", "dot", "mm", "bmm", "einsum", "linear", "tensordot") \
+            or isinstance(getattr(self.node, "op", None), ast.MatMult)
+
+    @property
+    def called(self) -> str:
+        """The name of the function or method that is called, or ""."""
+        function: Any = getattr(self.node, "func", None)
+        return getattr(function, "attr", getattr(function, "id", ""))
 
     @property
     def expression(self) -> str:
@@ -226,10 +231,12 @@ class Edge:
 class Group:
     """The edges that one operand of one operation of the program made.
 
-    slot          which operand; of a sum, its terms are one operand
+    slot          which operand; of a sum or a maximum, its terms are one operand
+    is_sum        whether it is one of those
     is_inner      whether the operands were made by the same instruction of the program: within a
                   function of a library
     executions    for each edge, which execution of the instruction made it, as in a loop
+    chain         the edges between the parts of a sum: s = a + b, s = s + c
     """
 
     place: Place
@@ -239,6 +246,7 @@ class Group:
     is_inner: bool = False
     edges: list[int] = field(default_factory=list)
     executions: list[int] = field(default_factory=list)
+    chain: list[int] = field(default_factory=list)
 
     @property
     def operand(self) -> str:
@@ -282,7 +290,7 @@ class Tape:
            convert: Callable[[str, Any], Any], program: Callable[..., Any] | None = None) -> Tape:
         """Runs forward(*inputs), with each input as `convert` makes it of Values.
 
-        `program` is what `forward` calls, if that is a part of no program itself.
+        `program` is the learner's function, where `forward` only calls it.
         """
         tape = cls()
         tape.code = code = code_of(program or forward)
@@ -303,9 +311,7 @@ class Tape:
     @contextlib.contextmanager
     def _recording(self, forward: CodeType | None) -> Iterator[None]:
         """Within, every new Value is kept, with the place of the program that made it."""
-        plain = Value.__init__
-
-        thread = threading.get_ident()
+        plain, thread = Value.__init__, threading.get_ident()
 
         def recorded(value: Value, *args: Any, **kwargs: Any) -> None:
             plain(value, *args, **kwargs)
@@ -359,8 +365,9 @@ class Tape:
         """The local variables that hold Values, of `forward` and of what it called."""
         codes = sorted(self.frames, key=lambda code: code is not forward)  # forward first
         taken = {tuple(x.ravel().tolist()) for x in self.inputs.values() if x is not None}
-        taken.add(tuple(self.numbers[v] for i in self.output.ravel().tolist()
-                        for v in self.values[i]._prev) if self.output is not None else ())
+        results = self.output.ravel().tolist() if self.output is not None else []
+        taken.add(tuple(self.numbers.get(v, -1) for i in results if i >= 0
+                        for v in self.values[i]._prev))
         for code in codes:
             for name, x in self.frames[code].f_locals.items():
                 numbers = _numbered(x, self.numbers)
@@ -388,40 +395,35 @@ class Tape:
                 groups[key].edges.append(len(self.edges))
                 groups[key].executions.append(execution)
                 self.edges.append(Edge(i, self.numbers[parent], derivative))
-        self.groups = self._with_sums(list(groups.values()))
+        self.groups = self._with_reductions(list(groups.values()))
         for group in self.groups:
             parents = {self.places[self.edges[e].parent] for e in group.edges}
             group.is_inner = group.op != "result" and all(
                 (p.code, p.offset) == (group.place.code, group.place.offset) for p in parents)
 
-    def _with_sums(self, groups: list[Group]) -> list[Group]:
-        """The groups, in which the terms of a sum are one operand.
+    def _with_reductions(self, groups: list[Group]) -> list[Group]:
+        """The groups, in which the terms of a sum or of a maximum are one operand.
 
         NumPy adds up one after the other: s = a + b, s = s + c. The edges between two such sums are
         no operand of the program.
         """
-        kept: list[Group] = []
-        sums: dict[Place, Group] = {}
+        kept: dict[Any, Group] = {}
         for group in groups:
-            if group.op != "+":
-                kept.append(group)
-                continue
-            chained = {self.edges[e].child for g in groups if g.op == "+" and g.place == group.place
-                       for e in g.edges}
-            terms = [(e, x) for e, x in zip(group.edges, group.executions, strict=True)
-                     if self.edges[e].parent not in chained]
-            is_sum = len(terms) < len(group.edges) or group.place.is_call or group.place in sums \
-                or any(len(g.edges) > sum(self.edges[e].parent not in chained for e in g.edges)
-                       for g in groups if g.op == "+" and g.place == group.place)
-            if not is_sum:
-                kept.append(group)
-                continue
-            if group.place not in sums:
-                sums[group.place] = Group(group.place, "+", 0, True)
-                kept.append(sums[group.place])
-            sums[group.place].edges += [e for e, _ in terms]
-            sums[group.place].executions += [x for _, x in terms]
-        return [group for group in kept if group.edges]
+            place, op = group.place, group.op
+            parts = [g for g in groups if g.place == place and g.op == op]
+            results = {self.edges[e].child for g in parts for e in g.edges}
+            chain = sorted(e for g in parts for e in g.edges if self.edges[e].parent in results)
+            is_reduction = op in REDUCED and (
+                bool(chain) or place.called in REDUCTIONS)
+            if not is_reduction:
+                kept[place, op, group.slot] = group
+            elif (place, op) not in kept:
+                terms = sorted((e, x) for g in parts for e, x in zip(g.edges, g.executions,
+                                                                     strict=True))
+                terms = [(e, x) for e, x in terms if self.edges[e].parent not in results]
+                kept[place, op] = Group(place, op, 0, True, False, [e for e, _ in terms],
+                                        [x for _, x in terms], chain)
+        return [group for group in kept.values() if group.edges]
 
 
 def operands(value: Value) -> list[tuple[Value, float]]:

@@ -14,7 +14,6 @@ from scalar.draw import parameter_names
 from ..arrays.devices import array_module, ones_like, to_numpy
 from ..autograd import engine, graph
 from ..autograd.engine import topological_order, unbroadcast
-from ..autograd.frames import place_of
 from ..autograd.graph import Leaf, Node, Pick
 from ..autograd.op import Op
 from ..autograd.versions import check_unwritten
@@ -22,7 +21,7 @@ from ..nn import Module
 from ..tensors.retaining import Given, Retained, retained
 from ..tensors.tensor import Tensor
 from .packing import LARGEST, Places, packed_array
-from .recording import Place
+from .recording import Place, spot_of
 from .rules import rule_text
 
 PAGE = 16_000_000  # bytes of arrays in a page; above it fewer elements of each array are shown
@@ -77,7 +76,7 @@ def trace_of_error(error: BaseException) -> dict[str, Any]:
         raise TypeError(f"debug: the {type(error).__name__} does not come from an operation with a "
                         "graph; pass the loss")
     root = _root_of(error)
-    return trace(node if root is None else root, node) | {"error": str(error)}
+    return trace(node if root is None else root, node) | {"error": str(error).partition("\n")[0]}
 
 
 def is_released(root: Tensor) -> bool:
@@ -233,14 +232,13 @@ class _Nodes:
             outputs = node.parents[0].op.outputs  # type: ignore[union-attr]
             name = str(outputs[node.index])
         return entry | {"op": node.op.name, "name": name, "role": "result", "inputs": inputs,
-                        "outputs": list(node.op.outputs)}
+                        "outputs": list(node.op.outputs), "isPart": isinstance(node, Pick)}
 
 
 def _place(node: Node, kept: Retained | None) -> Place:
     if kept is not None and kept.place is not None:
         return kept.place
-    file, _, line = place_of(node).rpartition(":")
-    return Place((file, int(line)), None, None, "", None, 0, "")
+    return Place(spot_of(node.code, node.offset), None, None, "", None, 0, "")
 
 
 def _input_names(node: Any) -> list[str]:

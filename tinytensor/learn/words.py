@@ -104,7 +104,7 @@ def operation(group: Group) -> str:
     op = "**" if group.op.startswith("**") else group.op
     if op == "*" and group.place.is_product:
         return "matrix product"
-    return "sum" if group.is_sum else OPERATIONS.get(op, op)
+    return "sum" if op == "+" and group.is_sum else OPERATIONS.get(op, op)
 
 
 def _step(group: Group) -> str:
@@ -139,6 +139,10 @@ def describe(mistake: Mistake, tape: Tape) -> str:
     if mistake.kind == "path" and group.operand and _uses(group, tape) > 1:
         sentence += (f" `{group.operand}` is used in several places: was this part never computed, "
                      "or was it overwritten by another one?")
+    if mistake.branch is not None:
+        way = mistake.branch.operand or f"operand {mistake.branch.slot + 1}"
+        sentence += (f" It happens on the way to `{way}` in `{mistake.branch.place.expression}` "
+                     "only.")
     return f"Look at {values['place']}. {sentence}"
 
 
@@ -185,6 +189,7 @@ SENTENCES: dict[str, Any] = {
     "not added up": {
         "loop": "{through} is used in every round of the loop, and the gradient of one round "
                 "alone arrives: it is overwritten where it should be added up.",
+        "part": "{uses}, and a part of its contributions alone arrives: add them all up.",
         "": "{uses}, and one of its contributions alone arrives: add them all up, do not "
             "overwrite.",
     },

@@ -214,7 +214,8 @@ class ModuleDict(Module, MutableMapping[str, Module]):
     def __init__(self, modules: Mapping[str, Module]
                  | Iterable[tuple[str, Module]] | None = None):
         super().__init__()
-        self.update(modules or {})
+        if modules is not None:
+            self.update(modules)
 
     def __getitem__(self, key: str) -> Any:
         return self._modules[key]
@@ -290,7 +291,8 @@ class ParameterDict(Module, MutableMapping[str, Any]):
     def __init__(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None):
         super().__init__()
         self._keys: dict[str, None] = {}
-        self.update(parameters or {})
+        if parameters is not None:
+            self.update(parameters)
 
     def __getitem__(self, key: str) -> Any:
         if key not in self._keys:
@@ -310,6 +312,41 @@ class ParameterDict(Module, MutableMapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._keys)
+
+    def __or__(self, other: Mapping[str, Any]) -> ParameterDict:
+        """A dict of the parameters of both; those of `other` count where names are equal."""
+        joined = self.copy()
+        joined.update(other)
+        return joined
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**other, **self}
+
+    def popitem(self) -> tuple[str, Any]:
+        """Removes the last parameter; (its key, it).
+
+        Raises:
+            KeyError: the dict is empty.
+        """
+        if not self._keys:
+            raise KeyError("popitem: this ParameterDict is empty")
+        key = next(reversed(self._keys))
+        return key, self.pop(key)
+
+    def __ior__(self, other: Mapping[str, Any]) -> ParameterDict:
+        self.update(other)
+        return self
+
+    def copy(self) -> ParameterDict:
+        """Another ParameterDict of the same parameters."""
+        return type(self)(dict(self))
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """A ParameterDict with one value under all the keys."""
+        return type(self)(dict.fromkeys(keys, default))
 
     def extra_repr(self) -> str:
         return "\n".join(f"  ({key}): {_described(value)}" for key, value in self.items())

@@ -9,14 +9,44 @@ from typing import Any
 from ..compat import older_forms
 from ..tensors.tensor import Tensor
 from .function_module import FunctionModule
+from .module import Module
 
 
 class Loss(FunctionModule, shown=()):
-    """A loss. `size_average` and `reduce`, the older form of `reduction`, are accepted too."""
+    """A loss. `size_average` and `reduce`, the older form of `reduction`, are accepted too.
+
+    A loss of a program that derives from this class passes on (size_average, reduce, reduction).
+    """
 
     def __init__(self, *args: Any, **kwargs: Any):
-        args, kwargs = older_forms.loss_arguments(self, args, kwargs)
-        super().__init__(*args, **kwargs)
+        if hasattr(self, "function"):
+            args, kwargs = older_forms.loss_arguments(self, args, kwargs)
+            super().__init__(*args, **kwargs)
+        else:
+            Module.__init__(self)
+            self.reduction = self._reduction(*args, **kwargs)
+
+    @staticmethod
+    def _reduction(size_average: bool | None = None, reduce: bool | None = None,
+                   reduction: str = "mean") -> str:
+        flagged = size_average is not None or reduce is not None
+        return older_forms.reduction_of(size_average, reduce) if flagged else reduction
+
+
+class WeightedLoss(Loss, shown=()):
+    """A loss with weights of classes or elements, a buffer.
+
+    A loss of a program that derives from this class passes on (weight, size_average, reduce,
+    reduction).
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        if hasattr(self, "function"):
+            super().__init__(*args, **kwargs)
+            return
+        weight, *args_ = args or (kwargs.pop("weight", None),)
+        super().__init__(*args_, **kwargs)
+        self.register_buffer("weight", weight)
 
 
 class L1Loss(Loss, function="l1_loss"):
@@ -54,7 +84,7 @@ class HuberLoss(Loss, function="huber_loss"):
     delta: float = 1.0
 
 
-class CrossEntropyLoss(Loss, function="cross_entropy"):
+class CrossEntropyLoss(WeightedLoss, function="cross_entropy"):
     """-log softmax(input)[target], for scores before the softmax.
 
     Shapes: (N, C, *), (N, *) labels or (N, C, *) probabilities -> (), or (N, *) for reduction
@@ -68,7 +98,7 @@ class CrossEntropyLoss(Loss, function="cross_entropy"):
     label_smoothing: float = 0.0
 
 
-class NLLLoss(Loss, function="nll_loss"):
+class NLLLoss(WeightedLoss, function="nll_loss"):
     """-input[target], for log-probabilities.
 
     Shapes: (N, C, *), (N, *) labels -> (), or (N, *) for reduction "none".
@@ -80,7 +110,7 @@ class NLLLoss(Loss, function="nll_loss"):
     reduction: str = "mean"
 
 
-class BCELoss(Loss, function="binary_cross_entropy"):
+class BCELoss(WeightedLoss, function="binary_cross_entropy"):
     """-(y log p + (1 - y) log(1 - p)), for probabilities.
 
     Shapes: (*), (*) -> (), or (*) for reduction "none".
@@ -179,7 +209,7 @@ class CosineEmbeddingLoss(Loss, function="cosine_embedding_loss"):
     reduction: str = "mean"
 
 
-class MultiMarginLoss(Loss, function="multi_margin_loss"):
+class MultiMarginLoss(WeightedLoss, function="multi_margin_loss"):
     """Σ max(0, margin - input[target] + input[i])**p / C over the other classes i.
 
     Shapes: (N, C), (N) labels -> (), or (N) for reduction "none".
@@ -202,7 +232,7 @@ class MultiLabelMarginLoss(Loss, function="multilabel_margin_loss"):
     reduction: str = "mean"
 
 
-class MultiLabelSoftMarginLoss(Loss, function="multilabel_soft_margin_loss"):
+class MultiLabelSoftMarginLoss(WeightedLoss, function="multilabel_soft_margin_loss"):
     """The mean over the classes of BCEWithLogitsLoss. Shapes: (N, C), (N, C) -> (), or (N)."""
 
     weight: Tensor | None = None

@@ -30,6 +30,20 @@ class IncompatibleKeys(NamedTuple):
                 f"unexpected_keys={self.unexpected_keys})")
 
 
+def registry(name: str) -> Any:
+    """The property of a registry. What is assigned to it replaces all that was registered."""
+    def get(self: Stateful) -> Registry:
+        return Registry(self.__dict__, self._registered[name])
+
+    def replace(self: Stateful, values: Mapping[str, Any]) -> None:
+        values, own = dict(values), get(self)
+        own.clear()
+        for key, value in values.items():
+            own[key] = value
+
+    return property(get, replace)
+
+
 class Stateful:
     """The part of Module that saves and loads parameters and buffers."""
 
@@ -39,17 +53,9 @@ class Stateful:
     _version = 1  # of the names in the state_dict; `_metadata` holds it
     named_modules: Callable[..., Iterator[tuple[str, Any]]]
 
-    @property
-    def _parameters(self) -> Registry:
-        return Registry(self.__dict__, self._registered["_parameters"])
-
-    @property
-    def _buffers(self) -> Registry:
-        return Registry(self.__dict__, self._registered["_buffers"])
-
-    @property
-    def _modules(self) -> Registry:
-        return Registry(self.__dict__, self._registered["_modules"])
+    _parameters = registry("_parameters")
+    _buffers = registry("_buffers")
+    _modules = registry("_modules")
 
     def state_dict(self, *, destination: dict[str, Any] | None = None, prefix: str = "",
                    keep_vars: bool = False) -> Any:

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..arrays import devices, dtypes
-from ..arrays.numbers import is_integer, is_number
+from ..arrays.numbers import integers, is_integer, is_number
 from ..autograd.frames import passes_on, shorten
 from ..autograd.graph import tensors
 from ..autograd.modes import enable_grad, mode
+from ..autograd.out import taking_out
 from ..autograd.table import TABLE, Entry, attach
 from ..compat import older_forms
 from ..tensors import creation
@@ -173,6 +174,30 @@ def zero_(self: Tensor) -> Tensor:
     return fill_(self, 0)
 
 
+def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
+    """Gives the Tensor another shape, with its elements in order.
+
+    Fewer elements show the first ones; more are in new memory, where those after the present ones
+    are 0.
+
+    Raises:
+        RuntimeError: the Tensor requires grad; a negative size.
+    """
+    if self._node is not None:
+        raise RuntimeError("resize_: this Tensor requires grad; call it on x.detach()")
+    size = integers("resize_: a size", sizes[0] if len(sizes) == 1 else sizes)
+    if any(n < 0 for n in size):
+        raise RuntimeError(f"resize_: the sizes must not be negative, got {size}")
+    count, elements = math.prod(size), self.detach().reshape(-1)
+    if count <= self.numel():
+        view = elements[:count].reshape(size)
+    else:
+        view = self.new_zeros(size)
+        view.view(-1)[:self.numel()] = elements
+    self.data = view
+    return self
+
+
 def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     """Writes one value into the main diagonal of a matrix, or of a Tensor of equal sizes.
 
@@ -193,7 +218,8 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
 
 for _name, _function in {
         "copy_": copy_, "fill_": fill_, "zero_": zero_,
-        "fill_diagonal_": fill_diagonal_, "where": index.where_method,
+        "fill_diagonal_": fill_diagonal_, "resize_": resize_,
+        "where": index.where_method,
         "__getitem__": index.read, "__setitem__": index.write}.items():
     setattr(Tensor, _name, _function)
 
@@ -238,6 +264,8 @@ def load() -> None:
     for key, entry in TABLE.items():
         entry.function = older_forms.adapted(key, entry.function)
         _attach(entry)
+        if entry.home in ("", "linalg"):  # PyTorch's functions take `out`, methods do not
+            entry.function = taking_out(entry.function)
     attach.append(_attach)  # operations that programs define get their methods too
     for name in ("zeros", "ones", "arange"):
         vars(tensors)[name] = _beside(getattr(creation, name))

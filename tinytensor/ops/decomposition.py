@@ -18,17 +18,18 @@ from typing import Any
 
 import numpy
 
-from ..arrays import Array, devices
+from ..arrays import Array, devices, dtypes
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_one_of
-from .index import raw
+from .index import raw, where
 from .linalg import matmul
 from .matrices import (
     DEFINITE,
     LAPACK,
     REGULAR,
     Definite,
+    LinAlgError,
     NotSolvable,
     Regular,
     as_diagonal,
@@ -92,6 +93,59 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     if upper:
         return transpose(cholesky_factor(transpose(A, -2, -1)), -2, -1)
     return cholesky_factor(A)
+
+
+cholesky_ex_result = namedtuple("cholesky_ex_result", "L info")
+
+
+@composed(home="linalg", method=False, scalar=LAPACK, samples=[*DEFINITE])
+def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False):
+    """(L, info) of `cholesky`, without an error: info is 0, or the order of the first leading
+    minor that is not positive; L is NaN there.
+
+    Shapes: (*, n, n) -> (*, n, n), (*) int32.
+
+    Raises:
+        LinAlgError: with `check_errors`, as `cholesky`.
+        RuntimeError: not square, or not of float32 or float64.
+    """
+    if check_errors:
+        factor = cholesky(A, upper=upper)
+        return cholesky_ex_result(factor, A.new_zeros(tuple(A.shape[:-2]), dtype=dtypes.int32))
+    check_square("linalg.cholesky_ex", A._array)
+    seen = transpose(A, -2, -1) if upper else A
+    info = seen.new_zeros(tuple(A.shape[:-2]), dtype=dtypes.int32)
+    if _is_definite(seen):
+        return cholesky_ex_result(cholesky(A, upper=upper), info)
+    for place in numpy.ndindex(*info.shape):
+        info[place] = _first_indefinite(seen[place])
+    failed = (info > 0)[..., None, None]
+    factor = cholesky_factor(where(failed, _identity_like(A), seen)).masked_fill(failed, math.nan)
+    return cholesky_ex_result(transpose(factor, -2, -1) if upper else factor, info)
+
+
+def _identity_like(A):
+    """(n, n) with ones on the diagonal, as `A` is."""
+    return A.new_ones((A.shape[-1],)).diag()
+
+
+def _first_indefinite(A):
+    """The order of the first leading minor that is not positive; 0 if there is none."""
+    low, high = 0, A.shape[-1]
+    if _is_definite(A):
+        return 0
+    while high - low > 1:  # once a minor fails, all later ones do
+        middle = (low + high) // 2
+        low, high = (middle, high) if _is_definite(A[:middle, :middle]) else (low, middle)
+    return high
+
+
+def _is_definite(A):
+    try:
+        cholesky_factor(A.detach())
+    except LinAlgError:
+        return False
+    return True
 
 
 def _top_level(name, function, doc, **entry):

@@ -164,12 +164,10 @@ ValuesAndIndices = namedtuple("ValuesAndIndices", "values indices")
 def _extremum(name, input, other, keepdim, aliases, whole, pairwise, where):
     """max and min: of all elements, of two Tensors, or along a dim with indices."""
     if isinstance(other, Tensor):
-        out = aliases.pop("out", None)
         if aliases or keepdim:
             raise TypeError(f"{name}: of two Tensors there is no "
                             f"{', '.join(aliases) or 'keepdim'}")
-        result = pairwise(input, other)
-        return result if out is None else out.copy_(result)
+        return pairwise(input, other)
     dim = aliases.pop("dim", aliases.pop("axis", other))
     if aliases:
         raise TypeError(f"{name}: unexpected arguments: {', '.join(aliases)}")
@@ -200,7 +198,7 @@ def chosen(input, indices, dim, keepdim):
 @composed(samples=[S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 1),
                    S(t(3, 4, distinct=True), dim=0, keepdim=True), S(t(2, 3), t(3))])
 def max_(input: Tensor, other: Tensor | int | None = None, keepdim: bool = False, **dim: Any):
-    """The largest element; with a dim (values, indices); of two Tensors `maximum`, into `out`.
+    """The largest element; with a dim (values, indices); of two Tensors `maximum`.
 
     Shapes: (*) -> (), or (*) without `dim` twice, or the broadcast shape.
     """
@@ -210,7 +208,7 @@ def max_(input: Tensor, other: Tensor | int | None = None, keepdim: bool = False
 @composed(samples=[S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 1),
                    S(t(3, 4, distinct=True), dim=0, keepdim=True), S(t(2, 3), t(3))])
 def min_(input: Tensor, other: Tensor | int | None = None, keepdim: bool = False, **dim: Any):
-    """The smallest element; with a dim (values, indices); of two Tensors `minimum`, into `out`.
+    """The smallest element; with a dim (values, indices); of two Tensors `minimum`.
 
     Shapes: (*) -> (), or (*) without `dim` twice, or the broadcast shape.
     """

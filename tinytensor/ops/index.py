@@ -484,13 +484,15 @@ def where_or_positions(condition: Tensor, input: Tensor | float | None = None,
     Shapes: three (*) -> the broadcast shape; alone (*) -> as many (n) as it has dims, int64.
 
     Raises:
-        RuntimeError: a condition that is not bool.
+        RuntimeError: a condition that is neither bool nor uint8.
         TypeError: only one of input and other.
     """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     if input is None or other is None:
         raise TypeError("where: give both input and other, or neither")
+    if condition.dtype is dtypes.uint8:  # the masks of before PyTorch 1.2
+        condition = condition.bool()
     if condition.dtype is not dtypes.bool_:
         raise RuntimeError(f"where: the condition must be bool, got {condition.dtype}; compare, "
                            "or convert it with .bool()")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
+from ..arrays import dtypes
 from ..arrays.numbers import integers
 from ..autograd.table import composed
 from ..tensors import creation
@@ -165,6 +166,7 @@ def interpolate(input: Tensor, size: int | Sequence[int] | None = None,
     Modes: "nearest" (as OpenCV's INTER_NEAREST), "nearest-exact", "linear" (3-d input), "bilinear"
     and "bicubic" (4-d), "trilinear" (5-d), "area" (means over the inputs of an output). With
     `align_corners` the centres of the corner elements coincide, else their outer edges.
+    Images of uint8 are rounded after each dim, for "bilinear" and "bicubic".
     With a scale_factor, positions are computed from it, or with `recompute_scale_factor` from the
     sizes. `antialias` widens bilinear and bicubic windows when shrinking.
 
@@ -193,12 +195,19 @@ def interpolate(input: Tensor, size: int | Sequence[int] | None = None,
     if mode == "area":
         return AREA[dims](input, new)
     make = (ANTIALIASED if antialias else LINES)[mode]
-    for axis, (n, out, scale) in enumerate(zip(old, new, scales, strict=True), 2):
+    image = input.dtype is dtypes.uint8 and mode in ("bilinear", "bicubic")
+    lines = list(enumerate(zip(old, new, scales, strict=True), 2))
+    for axis, (n, out, scale) in lines[::-1] if image else lines:
         if align_corners:
             scale = (n - 1) / (out - 1) if out > 1 else 0.0
         elif scale is None or _drops_factor(mode, dims, antialias, n, out):
             scale = n / out
-        input = window_sum(input, axis, make(n, out, scale, bool(align_corners)))
+        taps = make(n, out, scale, bool(align_corners))
+        if image:  # rounded after each line, as in PyTorch
+            values = window_sum(input.float(), axis, taps)
+            input = (values + 0.5).floor().clamp(0, 255).to(dtypes.uint8)
+        else:
+            input = window_sum(input, axis, taps)
     return input
 
 

@@ -7,14 +7,19 @@ Giles 2008, "Collected matrix derivative results".
 
 from __future__ import annotations
 
+import math
+from collections import namedtuple
+
 import numpy
 
-from ..arrays import Array
+from ..arrays import Array, dtypes
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
+from .index import where
 from .matrices import (
     LAPACK,
     REGULAR,
+    LinAlgError,
     Regular,
     check_square,
     checked_for_failure,
@@ -46,6 +51,53 @@ def inv(xp, A: Array):
 def _(xp, g, out):
     inverse = transposed(xp, out)
     return -xp.matmul(xp.matmul(inverse, g), inverse)
+
+
+inv_ex_result = namedtuple("inv_ex_result", "inverse info")
+
+
+@composed(home="linalg", method=False, scalar=LAPACK, samples=REGULAR)
+def inv_ex(A: Tensor, *, check_errors: bool = False):
+    """(inverse, info) of `inv`, without an error: info is 0, or the number of the first pivot that
+    is 0; the inverse is NaN there.
+
+    Shapes: (*, n, n) -> (*, n, n), (*) int32.
+
+    Raises:
+        LinAlgError: with `check_errors`, as `inv`.
+        RuntimeError: not square, or not of float32 or float64.
+    """
+    info = A.new_zeros(tuple(A.shape[:-2]), dtype=dtypes.int32)
+    if check_errors:
+        return inv_ex_result(inv(A), info)
+    check_square("linalg.inv_ex", A._array)
+    try:
+        return inv_ex_result(inv(A), info)
+    except LinAlgError:
+        for place in numpy.ndindex(*info.shape):
+            info[place] = _zero_pivot(A[place].detach())
+    failed = (info > 0)[..., None, None]
+    regular = where(failed, A.new_ones((A.shape[-1],)).diag(), A)
+    return inv_ex_result(inv(regular).masked_fill(failed, math.nan), info)
+
+
+def _zero_pivot(A):
+    """The number of the first pivot of a singular matrix that is 0; 0 for a regular one."""
+    try:
+        inv(A)
+        return 0
+    except LinAlgError:
+        rows = A.tolist()
+    for k in range(len(rows)):
+        chosen = max(range(k, len(rows)), key=lambda i: abs(rows[i][k]))
+        rows[k], rows[chosen] = rows[chosen], rows[k]
+        pivot = rows[k][k]
+        if pivot == 0:
+            return k + 1
+        for i in range(k + 1, len(rows)):
+            factor = rows[i][k] / pivot
+            rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]
+    return len(rows)  # rounding has hidden the zero
 
 
 @composed(samples=REGULAR[:2], scalar=LAPACK)

@@ -593,6 +593,7 @@ def interpolate(
     Modes: "nearest" (as OpenCV's INTER_NEAREST), "nearest-exact", "linear" (3-d input), "bilinear"
     and "bicubic" (4-d), "trilinear" (5-d), "area" (means over the inputs of an output). With
     `align_corners` the centres of the corner elements coincide, else their outer edges.
+    Images of uint8 are rounded after each dim, for "bilinear" and "bicubic".
     With a scale_factor, positions are computed from it, or with `recompute_scale_factor` from the
     sizes. `antialias` widens bilinear and bicubic windows when shrinking.
 
@@ -1174,6 +1175,7 @@ def upsample_nearest(
     Modes: "nearest" (as OpenCV's INTER_NEAREST), "nearest-exact", "linear" (3-d input), "bilinear"
     and "bicubic" (4-d), "trilinear" (5-d), "area" (means over the inputs of an output). With
     `align_corners` the centres of the corner elements coincide, else their outer edges.
+    Images of uint8 are rounded after each dim, for "bilinear" and "bicubic".
     With a scale_factor, positions are computed from it, or with `recompute_scale_factor` from the
     sizes. `antialias` widens bilinear and bicubic windows when shrinking.
 
@@ -1194,6 +1196,7 @@ def upsample_bilinear(
     Modes: "nearest" (as OpenCV's INTER_NEAREST), "nearest-exact", "linear" (3-d input), "bilinear"
     and "bicubic" (4-d), "trilinear" (5-d), "area" (means over the inputs of an output). With
     `align_corners` the centres of the corner elements coincide, else their outer edges.
+    Images of uint8 are rounded after each dim, for "bilinear" and "bicubic".
     With a scale_factor, positions are computed from it, or with `recompute_scale_factor` from the
     sizes. `antialias` widens bilinear and bicubic windows when shrinking.
 

@@ -11,55 +11,71 @@ from .methods import (
     Operand, Histogram, MinMax, Qr, Slogdet, SvdV, ValuesAndIndices,
 )
 
-def abs(input: Tensor) -> Tensor:
+def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """|input|, elementwise; its derivative at 0 is 0. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: bool.
     """
-def absolute(input: Tensor) -> Tensor:
+def absolute(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """|input|, elementwise; its derivative at 0 is 0. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: bool.
     """
-def acos(input: Tensor) -> Tensor:
+def acos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse cosine, elementwise. Shapes: (*) -> (*)."""
-def acosh(input: Tensor) -> Tensor:
+def acosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse hyperbolic cosine, elementwise. Shapes: (*) -> (*)."""
-def add(input: Operand, other: Operand | float, *, alpha: float = 1) -> Tensor:
+def add(
+        input: Operand, other: Operand | float, *, alpha: float = 1, out: Tensor | None = None,
+) -> Tensor:
     """input + alpha * other. Shapes: (*), (*) -> the broadcast shape."""
 def addbmm(
-        input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1,
+        input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1, out:
+        Tensor | None = None,
 ) -> Tensor:
     """beta * input + alpha * Σ_b batch1[b] @ batch2[b].
 
     Shapes: (n, m), (b, n, k), (b, k, m) -> (n, m).
     """
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+def addcdiv(
+        input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1, out: Tensor | None =
+        None,
+) -> Tensor:
     """input + value * tensor1 / tensor2. Shapes: (*), (*), (*) -> the broadcast shape.
 
     Raises:
         RuntimeError: both divisor and dividend are integers.
     """
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+def addcmul(
+        input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1, out: Tensor | None =
+        None,
+) -> Tensor:
     """input + value * tensor1 * tensor2. Shapes: (*), (*), (*) -> the broadcast shape.
 
     Raises:
         RuntimeError: all three are of bool; integers, and a value that is a float.
     """
 def addmm(
-        input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1,
+        input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1, out: Tensor
+        | None = None,
 ) -> Tensor:
     """beta * input + alpha * mat1 @ mat2. With beta = 0 the input is ignored, even NaN.
 
     Shapes: (n, m) or broadcastable to it, (n, k), (k, m) -> (n, m).
     """
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+def addmv(
+        input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1, out: Tensor |
+        None = None,
+) -> Tensor:
     """beta * input + alpha * mat @ vec. Shapes: (n) or broadcastable, (n, k), (k) -> (n)."""
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+def addr(
+        input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1, out: Tensor
+        | None = None,
+) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2). Shapes: (n, m), (n), (m) -> (n, m)."""
-def adjoint(input: Tensor) -> Tensor:
+def adjoint(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The last two dims exchanged, as a view: for real numbers the transpose.
 
     Shapes: (*, n, m) -> (*, m, n).
@@ -69,7 +85,7 @@ def adjoint(input: Tensor) -> Tensor:
     """
 def all(
         input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, axis: int |
-        Sequence[int] | None = None, keepdims: bool = False,
+        Sequence[int] | None = None, keepdims: bool = False, out: Tensor | None = None,
 ) -> Tensor:
     """Whether every element is nonzero; dim=() tests each element by itself.
 
@@ -77,12 +93,12 @@ def all(
     """
 def allclose(
         input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool =
-        False,
+        False, *, out: tuple[Tensor, ...] | None = None,
 ) -> bool:
     """Whether all elements are close, as a Python bool. Shapes: (*), (*) -> bool."""
 def amax(
         input: Tensor, dim: int | Sequence[int] | None = (), keepdim: bool = False, *, axis: int |
-        Sequence[int] | None = (), keepdims: bool = False,
+        Sequence[int] | None = (), keepdims: bool = False, out: Tensor | None = None,
 ) -> Tensor:
     """The largest element over `dim` (int, tuple or all); ties share the gradient evenly.
 
@@ -93,7 +109,7 @@ def amax(
     """
 def amin(
         input: Tensor, dim: int | Sequence[int] | None = (), keepdim: bool = False, *, axis: int |
-        Sequence[int] | None = (), keepdims: bool = False,
+        Sequence[int] | None = (), keepdims: bool = False, out: Tensor | None = None,
 ) -> Tensor:
     """The smallest element over `dim` (int, tuple or all); ties share the gradient evenly.
 
@@ -104,7 +120,7 @@ def amin(
     """
 def aminmax(
         input: Tensor, *, dim: int | None = None, axis: int | None = None, keepdim: bool = False,
-        keepdims: bool = False,
+        keepdims: bool = False, out: tuple[Tensor, ...] | None = None,
 ) -> MinMax:
     """The smallest and the largest element, as (min, max); ties share the gradient evenly.
 
@@ -115,32 +131,32 @@ def aminmax(
     """
 def any(
         input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, axis: int |
-        Sequence[int] | None = None, keepdims: bool = False,
+        Sequence[int] | None = None, keepdims: bool = False, out: Tensor | None = None,
 ) -> Tensor:
     """Whether any element is nonzero; dim=() tests each element by itself.
 
     Shapes: (*) -> () or (*) without `dim`; bool, but uint8 stays uint8.
     """
-def arccos(input: Tensor) -> Tensor:
+def arccos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse cosine, elementwise. Shapes: (*) -> (*)."""
-def arccosh(input: Tensor) -> Tensor:
+def arccosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse hyperbolic cosine, elementwise. Shapes: (*) -> (*)."""
-def arcsin(input: Tensor) -> Tensor:
+def arcsin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse sine, elementwise. Shapes: (*) -> (*)."""
-def arcsinh(input: Tensor) -> Tensor:
+def arcsinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse hyperbolic sine, elementwise. Shapes: (*) -> (*)."""
-def arctan(input: Tensor) -> Tensor:
+def arctan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse tangent, elementwise. Shapes: (*) -> (*)."""
-def arctan2(input: Operand, other: Operand) -> Tensor:
+def arctan2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The angle of the point (other, input), in [-π, π]. Shapes: (*), (*) -> the broadcast shape.
 
     Its gradients at the origin are 0.
     """
-def arctanh(input: Tensor) -> Tensor:
+def arctanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse hyperbolic tangent, elementwise. Shapes: (*) -> (*)."""
 def argmax(
         input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None,
-        keepdims: bool = False,
+        keepdims: bool = False, out: Tensor | None = None,
 ) -> Tensor:
     """The index of the largest element along `dim` or in the flattened Tensor; the first at a tie.
 
@@ -148,7 +164,7 @@ def argmax(
     """
 def argmin(
         input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None,
-        keepdims: bool = False,
+        keepdims: bool = False, out: Tensor | None = None,
 ) -> Tensor:
     """The index of the smallest element along `dim` or in the flattened Tensor; the first at a tie.
 
@@ -156,61 +172,71 @@ def argmin(
     """
 def argsort(
         input: Tensor, dim: int = -1, descending: bool = False, *, axis: int = -1, stable: bool =
-        False,
+        False, out: Tensor | None = None,
 ) -> Tensor:
     """The indices that sort along `dim` in ascending order, with NaN last.
 
     With `descending` NaN comes first. Always stable. Shapes: (*) -> (*), int64.
     """
-def argwhere(input: Tensor) -> Tensor:
+def argwhere(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The indices of nonzero elements, a row for each. Shapes: (*) -> (k, ndim), int64."""
 def as_strided(
         input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None =
-        None,
+        None, *, out: Tensor | None = None,
 ) -> Tensor:
     """Element storage_offset + i stride[0] + j stride[1] + ... for (i, j, ...). Shapes: -> size."""
-def asin(input: Tensor) -> Tensor:
+def asin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse sine, elementwise. Shapes: (*) -> (*)."""
-def asinh(input: Tensor) -> Tensor:
+def asinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse hyperbolic sine, elementwise. Shapes: (*) -> (*)."""
-def atan(input: Tensor) -> Tensor:
+def atan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse tangent, elementwise. Shapes: (*) -> (*)."""
-def atan2(input: Operand, other: Operand) -> Tensor:
+def atan2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The angle of the point (other, input), in [-π, π]. Shapes: (*), (*) -> the broadcast shape.
 
     Its gradients at the origin are 0.
     """
-def atanh(input: Tensor) -> Tensor:
+def atanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse hyperbolic tangent, elementwise. Shapes: (*) -> (*)."""
 @overload
-def atleast_1d(tensor: Tensor, /) -> Tensor:
+def atleast_1d(tensor: Tensor, /, *, out: Tensor | None = None) -> Tensor:
     """Adds dims of size 1 up to 1 dims, as views; for several Tensors a tuple. Shapes: () -> (1,)."""
 @overload
-def atleast_1d(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]: ...
+def atleast_1d(
+        tensors: Sequence[Tensor], /, *, out: tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]: ...
 @overload
-def atleast_1d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+def atleast_1d(*tensors: Tensor, out: tuple[Tensor, ...] | None = None) -> tuple[Tensor, ...]: ...
 @overload
-def atleast_2d(tensor: Tensor, /) -> Tensor:
+def atleast_2d(tensor: Tensor, /, *, out: Tensor | None = None) -> Tensor:
     """Adds dims of size 1 up to 2 dims, as views; for several Tensors a tuple. Shapes: () -> (1, 1)."""
 @overload
-def atleast_2d(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]: ...
+def atleast_2d(
+        tensors: Sequence[Tensor], /, *, out: tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]: ...
 @overload
-def atleast_2d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+def atleast_2d(*tensors: Tensor, out: tuple[Tensor, ...] | None = None) -> tuple[Tensor, ...]: ...
 @overload
-def atleast_3d(tensor: Tensor, /) -> Tensor:
+def atleast_3d(tensor: Tensor, /, *, out: Tensor | None = None) -> Tensor:
     """Adds dims of size 1 up to 3 dims, as views; for several Tensors a tuple. Shapes: () -> (1, 1, 1)."""
 @overload
-def atleast_3d(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]: ...
+def atleast_3d(
+        tensors: Sequence[Tensor], /, *, out: tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]: ...
 @overload
-def atleast_3d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+def atleast_3d(*tensors: Tensor, out: tuple[Tensor, ...] | None = None) -> tuple[Tensor, ...]: ...
 def baddbmm(
-        input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1,
+        input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1, out:
+        Tensor | None = None,
 ) -> Tensor:
     """beta * input + alpha * batch1 @ batch2.
 
     Shapes: (b, n, m) or broadcastable to it, (b, n, k), (b, k, m) -> (b, n, m).
     """
-def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def bilinear(
+        input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor |
+        None = None,
+) -> Tensor:
     """input1ᵀ weight[k] input2 + bias[k], for each output k.
 
     Shapes: (*, n), (*, m), (K, n, m), (K) -> (*, K).
@@ -218,7 +244,10 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     Raises:
         RuntimeError: shapes that do not fit.
     """
-def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+def bincount(
+        input: Tensor, weights: Tensor | None = None, minlength: int = 0, *, out: Tensor | None =
+        None,
+) -> Tensor:
     """The number of occurrences of each integer from 0 to the largest, or the sum of its weights.
 
     Shapes: (n), (n) -> (at least minlength); int64, float32 with weights of float32, float64 with
@@ -228,9 +257,9 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         RuntimeError: negative integers; more than one dim; weights of another shape.
         NotImplementedError: a Tensor of floating point.
     """
-def bitwise_and(input: Operand, other: Operand) -> Tensor:
+def bitwise_and(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Bitwise and; on bool, logical and. Shapes: (*), (*) -> the broadcast shape."""
-def bitwise_left_shift(input: Operand, other: Operand) -> Tensor:
+def bitwise_left_shift(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """input * 2 ** other; 0 where other is negative or all bits are shifted out.
 
     Shapes: (*), (*) -> the broadcast shape.
@@ -238,11 +267,11 @@ def bitwise_left_shift(input: Operand, other: Operand) -> Tensor:
     Raises:
         RuntimeError: bool.
     """
-def bitwise_not(input: Tensor) -> Tensor:
+def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Bitwise not; on bool, logical not. Shapes: (*) -> (*)."""
-def bitwise_or(input: Operand, other: Operand) -> Tensor:
+def bitwise_or(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Bitwise or; on bool, logical or. Shapes: (*), (*) -> the broadcast shape."""
-def bitwise_right_shift(input: Operand, other: Operand) -> Tensor:
+def bitwise_right_shift(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """input / 2 ** other rounded down, keeping the sign.
 
     Shapes: (*), (*) -> the broadcast shape.
@@ -250,9 +279,9 @@ def bitwise_right_shift(input: Operand, other: Operand) -> Tensor:
     Raises:
         RuntimeError: bool.
     """
-def bitwise_xor(input: Operand, other: Operand) -> Tensor:
+def bitwise_xor(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Bitwise exclusive or. Shapes: (*), (*) -> the broadcast shape."""
-def block_diag(*tensors: Tensor) -> Tensor:
+def block_diag(*tensors: Tensor, out: Tensor | None = None) -> Tensor:
     """The block diagonal matrix of the matrices; vectors are rows.
 
     Shapes: (n, m), (k, l) -> (n + k, m + l).
@@ -260,13 +289,13 @@ def block_diag(*tensors: Tensor) -> Tensor:
     Raises:
         RuntimeError: more than two dims.
     """
-def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The products of two batches of matrices. Shapes: (b, n, k), (b, k, m) -> (b, n, m).
 
     Raises:
         RuntimeError: not two batches of one size, or matrices that do not fit.
     """
-def broadcast_shapes(*shapes: int | Sequence[int]) -> Size:
+def broadcast_shapes(*shapes: int | Sequence[int], out: tuple[Tensor, ...] | None = None) -> Size:
     """The shape that Tensors of these shapes broadcast to.
 
     Shapes: (n, 1), (m) as tuples or ints -> (n, m), a Size.
@@ -275,7 +304,9 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> Size:
         RuntimeError: they do not broadcast.
         ValueError: a negative size.
     """
-def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
+def broadcast_tensors(
+        *tensors: Tensor, out: tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]:
     """The Tensors expanded to their broadcast shape, as views.
 
     Shapes: (n, 1), (m) -> (n, m), (n, m).
@@ -283,10 +314,11 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     Raises:
         RuntimeError: they do not broadcast.
     """
-def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
+def broadcast_to(input: Tensor, size: Sequence[int], *, out: Tensor | None = None) -> Tensor:
     """The elements repeated to `shape`, as a view. Shapes: (*) -> shape."""
 def bucketize(
-        input: Operand, boundaries: Tensor, *, out_int32: bool = False, right: bool = False,
+        input: Operand, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out:
+        Tensor | None = None,
 ) -> Tensor:
     """The index of the bucket of each value, between ascending boundaries.
 
@@ -295,17 +327,19 @@ def bucketize(
     Raises:
         RuntimeError: the boundaries do not have 1 dimension.
     """
-def cartesian_prod(*tensors: Tensor) -> Tensor:
+def cartesian_prod(*tensors: Tensor, out: Tensor | None = None) -> Tensor:
     """All combinations of one element of each vector, as rows. Shapes: (n), (m) -> (n m, 2).
 
     Raises:
         RuntimeError: not vectors.
     """
-def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = 0) -> Tensor:
+def cat(
+        tensors: Sequence[Tensor], dim: int = 0, *, axis: int = 0, out: Tensor | None = None,
+) -> Tensor:
     """Concatenates Tensors along a dim. Shapes: (n, *), (m, *) -> (n + m, *)."""
 def cdist(
         x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str =
-        'use_mm_for_euclid_dist_if_necessary',
+        'use_mm_for_euclid_dist_if_necessary', *, out: Tensor | None = None,
 ) -> Tensor:
     """The p-norm distances of all pairs of rows; the gradient at distance 0 is 0.
 
@@ -314,36 +348,46 @@ def cdist(
     Raises:
         RuntimeError: rows of different lengths, a negative p.
     """
-def ceil(input: Tensor) -> Tensor:
+def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Rounded up, elementwise; integers are unchanged. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: bool.
     """
-def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+def celu(
+        input: Tensor, alpha: float = 1.0, inplace: bool = False, *, out: Tensor | None = None,
+) -> Tensor:
     """x for x > 0, alpha * (e**(x / alpha) - 1) otherwise. Shapes: (*) -> (*). Barron 2017.
 
     Raises:
         RuntimeError: alpha is 0.
     """
-def chain_matmul(*matrices: Tensor) -> Tensor:
+def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
     """The product of several matrices in the cheapest order. Shapes: (n, k), ..., (p, m) -> (n, m).
 
     Raises:
         RuntimeError: not all are matrices, or sizes that do not fit.
     """
-def cholesky(input: Tensor, upper: bool = False) -> Tensor:
+def cholesky(input: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """As `linalg.cholesky`. Shapes: (*, n, n) -> (*, n, n)."""
-def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
+def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """The inverse of A from its Cholesky factor. Shapes: (*, n, n) -> (*, n, n)."""
-def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
+def cholesky_solve(
+        B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None,
+) -> Tensor:
     """X of A X = B from the Cholesky factor L of A. Shapes: (*, n, k), (*, n, n) -> (*, n, k)."""
-def chunk(input: Tensor, chunks: int, dim: int = 0, *, axis: int = 0) -> tuple[Tensor, ...]:
+def chunk(
+        input: Tensor, chunks: int, dim: int = 0, *, axis: int = 0, out: tuple[Tensor, ...] | None =
+        None,
+) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of equal size (the last may be smaller), as views.
 
     Shapes: (n, *) -> (m, *), (m, *), ...
     """
-def clamp(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+def clamp(
+        input: Operand, min: Operand | None = None, max: Operand | None = None, *, out: Tensor |
+        None = None,
+) -> Tensor:
     """min(max(input, min), max), for bounds that are numbers, Tensors or None.
 
     Shapes: (*), bounds that broadcast -> the broadcast shape. At a bound the input
@@ -352,11 +396,14 @@ def clamp(input: Operand, min: Operand | None = None, max: Operand | None = None
     Raises:
         RuntimeError: neither bound is given.
     """
-def clamp_max(input: Tensor, max: Tensor | float) -> Tensor:
+def clamp_max(input: Tensor, max: Tensor | float, *, out: Tensor | None = None) -> Tensor:
     """min(input, max). Shapes: (*), (*) -> the broadcast shape."""
-def clamp_min(input: Tensor, min: Tensor | float) -> Tensor:
+def clamp_min(input: Tensor, min: Tensor | float, *, out: Tensor | None = None) -> Tensor:
     """max(input, min). Shapes: (*), (*) -> the broadcast shape."""
-def clip(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+def clip(
+        input: Operand, min: Operand | None = None, max: Operand | None = None, *, out: Tensor |
+        None = None,
+) -> Tensor:
     """min(max(input, min), max), for bounds that are numbers, Tensors or None.
 
     Shapes: (*), bounds that broadcast -> the broadcast shape. At a bound the input
@@ -365,41 +412,52 @@ def clip(input: Operand, min: Operand | None = None, max: Operand | None = None)
     Raises:
         RuntimeError: neither bound is given.
     """
-def clone(input: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
+def clone(
+        input: Tensor, *, memory_format: memory_format | None = None, out: Tensor | None = None,
+) -> Tensor:
     """A copy with memory of its own; gradients flow back to the input. Shapes: (*) -> (*)."""
-def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Concatenates along dim 1, vectors as columns. Shapes: (n, m), (n) -> (n, m + 1)."""
-def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
+def combinations(
+        input: Tensor, r: int = 2, with_replacement: bool = False, *, out: Tensor | None = None,
+) -> Tensor:
     """All choices of `r` elements of a vector, in order, as rows. Shapes: (n) -> (k, r).
 
     Raises:
         RuntimeError: not a vector; a negative r.
     """
-def concat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = 0) -> Tensor:
+def concat(
+        tensors: Sequence[Tensor], dim: int = 0, *, axis: int = 0, out: Tensor | None = None,
+) -> Tensor:
     """Concatenates Tensors along a dim. Shapes: (n, *), (m, *) -> (n + m, *)."""
-def concatenate(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = 0) -> Tensor:
+def concatenate(
+        tensors: Sequence[Tensor], dim: int = 0, *, axis: int = 0, out: Tensor | None = None,
+) -> Tensor:
     """Concatenates Tensors along a dim. Shapes: (n, *), (m, *) -> (n + m, *)."""
-def contiguous(input: Tensor, memory_format: memory_format | None = None) -> Tensor:
+def contiguous(
+        input: Tensor, memory_format: memory_format | None = None, *, out: Tensor | None = None,
+) -> Tensor:
     """The input itself if it is contiguous in memory, else a contiguous copy.
 
     Shapes: (*) -> (*).
     """
-def copysign(input: Operand, other: Operand) -> Tensor:
+def copysign(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """|input| with the sign of `other`; no gradient flows to `other`.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
-def corrcoef(input: Tensor) -> Tensor:
+def corrcoef(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The correlation coefficients of variables, one a row: covariances over both deviations.
 
     Shapes: (n, m) -> (n, n), or (m) -> ().
     """
-def cos(input: Tensor) -> Tensor:
+def cos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The cosine, elementwise. Shapes: (*) -> (*)."""
-def cosh(input: Tensor) -> Tensor:
+def cosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The hyperbolic cosine, elementwise. Shapes: (*) -> (*)."""
 def cosine_similarity(
-        x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-08, *, axis: int = 1,
+        x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-08, *, axis: int = 1, out: Tensor |
+        None = None,
 ) -> Tensor:
     """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)), after broadcasting.
 
@@ -407,7 +465,7 @@ def cosine_similarity(
     """
 def count_nonzero(
         input: Tensor, dim: int | Sequence[int] | None = None, *, axis: int | Sequence[int] | None =
-        None,
+        None, out: Tensor | None = None,
 ) -> Tensor:
     """The number of nonzero elements over `dim` (int, tuple or all).
 
@@ -415,7 +473,7 @@ def count_nonzero(
     """
 def cov(
         input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor |
-        None = None,
+        None = None, out: Tensor | None = None,
 ) -> Tensor:
     """The covariances of variables, one a row, over their observations, one a column.
 
@@ -429,7 +487,7 @@ def cov(
     """
 def cross(
         input: Tensor, other: Operand, dim: int | Sequence[int] | None = None, *, axis: int |
-        Sequence[int] | None = None,
+        Sequence[int] | None = None, out: Tensor | None = None,
 ) -> Tensor:
     """As `linalg.cross`, along the first dim of 3 elements unless `dim` is given.
 
@@ -438,19 +496,19 @@ def cross(
     Raises:
         RuntimeError: other than 3 elements along `dim`.
     """
-def cummax(input: Tensor, dim: int) -> ValuesAndIndices:
+def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> ValuesAndIndices:
     """(values, indices) of the largest element so far along `dim`; the last at a tie.
 
     Shapes: (*) -> (*), (*).
     """
-def cummin(input: Tensor, dim: int) -> ValuesAndIndices:
+def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> ValuesAndIndices:
     """(values, indices) of the smallest element so far along `dim`; the last at a tie.
 
     Shapes: (*) -> (*), (*).
     """
 def cumprod(
         input: Tensor, dim: int | None = None, *, dtype: DTypeLike | None = None, axis: int | None =
-        None,
+        None, out: Tensor | None = None,
 ) -> Tensor:
     """out_i = Π input_j over j <= i along `dim`; integers and bool give int64.
 
@@ -458,7 +516,7 @@ def cumprod(
     """
 def cumsum(
         input: Tensor, dim: int | None = None, *, dtype: DTypeLike | None = None, axis: int | None =
-        None,
+        None, out: Tensor | None = None,
 ) -> Tensor:
     """out_i = Σ input_j over j <= i along `dim`; integers and bool give int64.
 
@@ -466,15 +524,15 @@ def cumsum(
     """
 def cumulative_trapezoid(
         y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1, axis: int =
-        -1,
+        -1, out: Tensor | None = None,
 ) -> Tensor:
     """The running `trapezoid` from the first sample to each later one.
 
     Shapes: (*, n), (n) -> (*, n - 1).
     """
-def deg2rad(input: Tensor) -> Tensor:
+def deg2rad(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Degrees as radians. Shapes: (*) -> (*)."""
-def det(A: Tensor) -> Tensor:
+def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The determinant. Shapes: (*, n, n) -> (*). Giles 2008, section 2.2.4.
 
     Its derivative is the cofactor matrix, for singular matrices too. (There PyTorch's gradient is
@@ -483,7 +541,7 @@ def det(A: Tensor) -> Tensor:
     Raises:
         RuntimeError: not square, or not of float32 or float64.
     """
-def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The matrix with a vector as its diagonal, or a copy of a matrix's diagonal.
 
     Shapes: (n) -> (n, n), or (n, m) -> (k).
@@ -491,7 +549,10 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     Raises:
         RuntimeError: neither a vector nor a matrix.
     """
-def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+def diag_embed(
+        input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1, *, out: Tensor | None =
+        None,
+) -> Tensor:
     """Square matrices with the last dim as a diagonal, in two new dims, and 0 elsewhere.
 
     Shapes: (*, k) -> (*, k + |offset|, k + |offset|).
@@ -499,9 +560,11 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     Raises:
         RuntimeError: the dims are the same.
     """
-def diagflat(input: Tensor, offset: int = 0) -> Tensor:
+def diagflat(input: Tensor, offset: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The matrix with the flattened input as its diagonal. Shapes: (*) -> (k, k)."""
-def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+def diagonal(
+        input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1, *, out: Tensor | None = None,
+) -> Tensor:
     """The diagonal of the matrices in two dims, in the last dim, as a view.
 
     `offset` is the distance above the main diagonal. Shapes: (n, m, *) -> (*, k).
@@ -511,7 +574,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     """
 def diff(
         input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor |
-        None = None, *, axis: int = -1,
+        None = None, *, axis: int = -1, out: Tensor | None = None,
 ) -> Tensor:
     """input_{i+1} - input_i along `dim`, applied `n` times; for bool, whether they differ.
 
@@ -520,41 +583,48 @@ def diff(
     Raises:
         RuntimeError: a 0-d Tensor; n < 0.
     """
-def digamma(input: Tensor) -> Tensor:
+def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The derivative of lgamma; NaN at -1, -2, ..., -inf at 0. Shapes: (*) -> (*).
 
     A polynomial on [1, 2], the recurrence up to 8, then the asymptotic series; the reflection
     formula for negative input.
     """
-def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+def dist(input: Tensor, other: Tensor, p: float = 2, *, out: Tensor | None = None) -> Tensor:
     """The p-norm of input - other. Shapes: (*), (*) that broadcast -> ()."""
 def div(
-        input: Operand | float, other: Operand | float, *, rounding_mode: str | None = None,
+        input: Operand | float, other: Operand | float, *, rounding_mode: str | None = None, out:
+        Tensor | None = None,
 ) -> Tensor:
     """input / other; with rounding_mode "floor" or "trunc", rounded down or towards zero.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
 def divide(
-        input: Operand | float, other: Operand | float, *, rounding_mode: str | None = None,
+        input: Operand | float, other: Operand | float, *, rounding_mode: str | None = None, out:
+        Tensor | None = None,
 ) -> Tensor:
     """input / other; with rounding_mode "floor" or "trunc", rounded down or towards zero.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
-def dot(input: Tensor, tensor: Tensor) -> Tensor:
+def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Σ input * tensor of two vectors. Shapes: (n), (n) -> ().
 
     Raises:
         RuntimeError: not two vectors of one size.
     """
-def dsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
+def dsplit(
+        input: Tensor, indices_or_sections: int | Sequence[int], *, out: tuple[Tensor, ...] | None =
+        None,
+) -> tuple[Tensor, ...]:
     """Equal pieces along dim 2, or pieces between positions, as
     views. Shapes: (n, m, k) -> (n, m, k1), (n, m, k2), ...
     """
-def dstack(tensors: Sequence[Tensor]) -> Tensor:
+def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Concatenates along dim 2. Shapes: (n, m), (n, m) -> (n, m, 2)."""
-def einsum(equation: str | Tensor, *operands: Tensor | Sequence[Any]) -> Tensor:
+def einsum(
+        equation: str | Tensor, *operands: Tensor | Sequence[Any], out: Tensor | None = None,
+) -> Tensor:
     """Sums of products by Einstein's convention: a subscript that is not in the result is summed.
 
     "ij,jk->ik" is a matrix product, "ii->i" a diagonal, "...i" any dims and one more. Without
@@ -567,78 +637,80 @@ def einsum(equation: str | Tensor, *operands: Tensor | Sequence[Any]) -> Tensor:
     Raises:
         RuntimeError: subscripts that cannot be read, or do not fit the operands.
     """
-def eq(input: Operand, other: Operand) -> Tensor:
+def eq(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input == other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def equal(input: Tensor, other: Tensor) -> bool:
+def equal(input: Tensor, other: Tensor, *, out: tuple[Tensor, ...] | None = None) -> bool:
     """Whether shapes and all elements are equal, as a Python bool. Shapes: (*), (*) -> bool."""
-def erf(input: Tensor) -> Tensor:
+def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The error function 2/√π ∫ e**-t² dt from 0 to input. Shapes: (*) -> (*).
 
     A rational approximation after Cody 1969.
     """
-def erfc(input: Tensor) -> Tensor:
+def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """1 - erf(input), exact also where it is tiny. Shapes: (*) -> (*).
 
     A rational approximation after Cody 1969.
     """
-def erfinv(input: Tensor) -> Tensor:
+def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of erf, for input in [-1, 1]; NaN outside. Shapes: (*) -> (*).
 
     Winitzki's approximation (2008), then two of Halley's steps.
     """
-def exp(input: Tensor) -> Tensor:
+def exp(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """e ** input, elementwise. Shapes: (*) -> (*)."""
-def exp2(input: Tensor) -> Tensor:
+def exp2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """2 ** input, elementwise. Shapes: (*) -> (*)."""
-def expand(input: Tensor, size: Sequence[int]) -> Tensor:
+def expand(input: Tensor, size: Sequence[int], *, out: Tensor | None = None) -> Tensor:
     """Dims of size 1 repeated to `size`, where -1 keeps a size; a view. Shapes: (n, 1) -> (n, m).
 
     Raises:
         RuntimeError: a size other than 1 would change.
     """
-def expand_as(input: Tensor, other: Tensor) -> Tensor:
+def expand_as(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Expanded to the shape of `other`. Shapes: (n, 1), (n, m) -> (n, m)."""
-def expm1(input: Tensor) -> Tensor:
+def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """e ** input - 1, exact near 0, elementwise. Shapes: (*) -> (*)."""
-def fix(input: Tensor) -> Tensor:
+def fix(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Rounded towards zero, elementwise; integers are unchanged. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: bool.
     """
-def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+def flatten(
+        input: Tensor, start_dim: int = 0, end_dim: int = -1, *, out: Tensor | None = None,
+) -> Tensor:
     """Dims start_dim to end_dim as one. Shapes: (a, b, c) -> (a, b * c)."""
-def flip(input: Tensor, dims: int | Sequence[int]) -> Tensor:
+def flip(input: Tensor, dims: int | Sequence[int], *, out: Tensor | None = None) -> Tensor:
     """The order along `dims` reversed, as a copy. Shapes: (*) -> (*)."""
-def fliplr(input: Tensor) -> Tensor:
+def fliplr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Reverses dim 1, as a copy. Shapes: (n, m, *) -> (n, m, *)."""
-def flipud(input: Tensor) -> Tensor:
+def flipud(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Reverses dim 0, as a copy. Shapes: (n, *) -> (n, *)."""
-def float_power(input: Operand, exponent: Tensor | float) -> Tensor:
+def float_power(input: Operand, exponent: Tensor | float, *, out: Tensor | None = None) -> Tensor:
     """input ** exponent computed in float64. Shapes: (*), (*) -> the broadcast shape, float64."""
-def floor(input: Tensor) -> Tensor:
+def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Rounded down, elementwise; integers are unchanged. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: bool.
     """
-def floor_divide(input: Operand, other: Operand) -> Tensor:
+def floor_divide(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """input / other rounded down; its derivative is 0. Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
         RuntimeError: integers divided by 0; bool.
     """
-def fmax(input: Operand, other: Operand) -> Tensor:
+def fmax(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The larger of two, ignoring NaN; at a tie the input gets the gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
-def fmin(input: Operand, other: Operand) -> Tensor:
+def fmin(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The smaller of two, ignoring NaN; at a tie the input gets the gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
-def fmod(input: Operand, other: Operand) -> Tensor:
+def fmod(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """input - other * trunc(input / other), with the sign of `input`: C's fmod.
 
     Shapes: (*), (*) -> the broadcast shape.
@@ -646,9 +718,12 @@ def fmod(input: Operand, other: Operand) -> Tensor:
     Raises:
         RuntimeError: integers divided by 0; bool.
     """
-def frac(input: Tensor) -> Tensor:
+def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """input - trunc(input), elementwise. Shapes: (*) -> (*)."""
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+def gather(
+        input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None =
+        None,
+) -> Tensor:
     """out[i][j][k] = input[i][index[i][j][k]][k] for dim 1, and so on.
 
     Unlike `take_along_dim` it does not broadcast: a smaller index reads only a part of the input.
@@ -659,7 +734,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         RuntimeError: other ranks or sizes.
         IndexError: a position outside of [0, n - 1].
     """
-def gcd(input: Operand, other: Operand) -> Tensor:
+def gcd(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The greatest common divisor, elementwise; gcd(0, 0) is 0.
 
     Shapes: (*), (*) -> the broadcast shape.
@@ -667,28 +742,31 @@ def gcd(input: Operand, other: Operand) -> Tensor:
     Raises:
         RuntimeError: operands that are not integers.
     """
-def ge(input: Operand, other: Operand) -> Tensor:
+def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input >= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def ger(input: Tensor, vec2: Tensor) -> Tensor:
+def ger(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 
     Raises:
         RuntimeError: not two vectors.
     """
-def greater(input: Operand, other: Operand) -> Tensor:
+def greater(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input > other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def greater_equal(input: Operand, other: Operand) -> Tensor:
+def greater_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input >= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def gt(input: Operand, other: Operand) -> Tensor:
+def gt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input > other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """x, or 0 where |x| <= lambd. Shapes: (*) -> (*)."""
-def heaviside(input: Tensor, values: Tensor) -> Tensor:
+def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
     """0 below 0 and for NaN, `values` at 0, 1 above 0; without gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
-def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+def histc(
+        input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out: Tensor | None =
+        None,
+) -> Tensor:
     """The number of elements in each of `bins` equal bins of [min, max]; others are ignored.
 
     If min == max, the bins span the smallest to the largest element. Shapes: (*) -> (bins).
@@ -699,7 +777,8 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     """
 def histogram(
         input: Tensor, bins: Tensor | int | Sequence[int] = 100, *, range: tuple[float, float] |
-        None = None, weight: Tensor | None = None, density: bool = False,
+        None = None, weight: Tensor | None = None, density: bool = False, out: tuple[Tensor, ...] |
+        None = None,
 ) -> Histogram:
     """The number of elements, or the sum of their weights, in each bin, and the edges of the bins.
 
@@ -715,27 +794,31 @@ def histogram(
         NotImplementedError: integers.
         TypeError: a range beside edges.
     """
-def hsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
+def hsplit(
+        input: Tensor, indices_or_sections: int | Sequence[int], *, out: tuple[Tensor, ...] | None =
+        None,
+) -> tuple[Tensor, ...]:
     """Equal pieces along dim 1 (of a vector along 0), or pieces
     between positions, as views. Shapes: (n, m) -> (n, m1), (n, m2), ...
     """
-def hstack(tensors: Sequence[Tensor]) -> Tensor:
+def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Concatenates along dim 1, vectors along dim 0. Shapes: (n, m), (n, k) -> (n, m + k)."""
-def hypot(input: Operand, other: Operand) -> Tensor:
+def hypot(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """√(input² + other²) without overflow. Shapes: (*), (*) -> the broadcast shape."""
-def igamma(input: Operand, other: Operand) -> Tensor:
+def igamma(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The regularised lower incomplete gamma function P(a, x) = ∫ tᵃ⁻¹ e⁻ᵗ dt from 0 to x, / Γ(a).
 
     Shapes: (*), (*) -> the broadcast shape. a is `input` and x is `other`. A series, a continued
     fraction, or for large a quadrature. The gradient by a can be taken once.
     """
-def igammac(input: Operand, other: Operand) -> Tensor:
+def igammac(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x).
 
     Shapes: (*), (*) -> the broadcast shape. As `igamma`.
     """
 def index_add(
-        input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1,
+        input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1, out: Tensor |
+        None = None,
 ) -> Tensor:
     """The input with alpha * source added to the slices at `index` along `dim`.
 
@@ -745,7 +828,9 @@ def index_add(
         RuntimeError: another shape or dtype of the source.
         IndexError: a position outside of [0, n - 1].
     """
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+def index_copy(
+        input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None,
+) -> Tensor:
     """The input with the slices at `index` along `dim` replaced by those of the source.
 
     Shapes: (*, n, *), (k), (*, k, *) -> (*, n, *).
@@ -754,7 +839,9 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
         RuntimeError: another shape or dtype of the source.
         IndexError: a position outside of [0, n - 1].
     """
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand) -> Tensor:
+def index_fill(
+        input: Tensor, dim: int, index: Tensor, value: Operand, *, out: Tensor | None = None,
+) -> Tensor:
     """The input with one value, a number or 0-d Tensor, in the slices at `index` along `dim`.
 
     Shapes: (*, n, *), (k), () -> (*, n, *).
@@ -763,7 +850,8 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand) -> Tensor
         IndexError: a position outside of [-n, n - 1].
     """
 def index_put(
-        input: Tensor, indices: Sequence[Tensor], values: Operand, accumulate: bool = False,
+        input: Tensor, indices: Sequence[Tensor], values: Operand, accumulate: bool = False, *, out:
+        Tensor | None = None,
 ) -> Tensor:
     """A copy with `values` written at input[indices], or added, where repeats accumulate.
 
@@ -775,7 +863,7 @@ def index_put(
     """
 def index_reduce(
         input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool =
-        True,
+        True, out: Tensor | None = None,
 ) -> Tensor:
     """Reduces the slices at `index` along `dim` with those of the source, by "prod", "mean",
     "amax" or "amin".
@@ -788,23 +876,23 @@ def index_reduce(
         RuntimeError: another shape or dtype of the source; another `reduce`.
         IndexError: a position outside of [0, n - 1].
     """
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices at the positions `index` along `dim`. Shapes: (*, n, *), (k) -> (*, k, *).
 
     Raises:
         IndexError: a position outside of [0, n - 1].
     """
-def inner(input: Tensor, other: Tensor) -> Tensor:
+def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Sums of products over the last dims. Shapes: (*, n), (+, n) -> (*, +); a 0-d one scales.
 
     Raises:
         RuntimeError: the last sizes differ.
     """
-def inverse(input: Tensor) -> Tensor:
+def inverse(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """As `linalg.inv`: the inverse of square matrices. Shapes: (*, n, n) -> (*, n, n)."""
 def isclose(
         input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool =
-        False,
+        False, *, out: Tensor | None = None,
 ) -> Tensor:
     """|input - other| <= atol + rtol * |other|; an infinity is close only to itself.
 
@@ -813,32 +901,32 @@ def isclose(
     Raises:
         RuntimeError: the dtypes differ; rtol or atol is negative.
     """
-def isfinite(input: Tensor) -> Tensor:
+def isfinite(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is neither NaN nor infinite. Shapes: (*) -> (*), bool."""
 def isin(
         elements: Tensor | float, test_elements: Tensor | float, *, assume_unique: bool = False,
-        invert: bool = False,
+        invert: bool = False, out: Tensor | None = None,
 ) -> Tensor:
     """Whether each element is one of `test_elements`. Shapes: (*), (+) -> (*), bool.
 
     Raises:
         RuntimeError: bool Tensors.
     """
-def isinf(input: Tensor) -> Tensor:
+def isinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is inf or -inf. Shapes: (*) -> (*), bool."""
-def isnan(input: Tensor) -> Tensor:
+def isnan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is NaN. Shapes: (*) -> (*), bool."""
-def isneginf(input: Tensor) -> Tensor:
+def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is -inf. Shapes: (*) -> (*), bool."""
-def isposinf(input: Tensor) -> Tensor:
+def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is inf. Shapes: (*) -> (*), bool."""
-def isreal(input: Tensor) -> Tensor:
+def isreal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """True: all elements are real numbers. Shapes: (*) -> (*), bool."""
-def kron(input: Tensor, other: Tensor) -> Tensor:
+def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The Kronecker product: the blocks input[i, j] * other. Shapes: (n, m), (k, l) -> (nk, ml)."""
 def kthvalue(
         input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, axis: int = -1, keepdims:
-        bool = False,
+        bool = False, out: tuple[Tensor, ...] | None = None,
 ) -> ValuesAndIndices:
     """(values, indices) of the k-th smallest element along `dim`, counted from 1. NaN is largest.
 
@@ -848,7 +936,7 @@ def kthvalue(
         RuntimeError: k is not in [1, n].
         NotImplementedError: a bool Tensor.
     """
-def lcm(input: Operand, other: Operand) -> Tensor:
+def lcm(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The least common multiple, elementwise; 0 where one of the two is 0.
 
     Shapes: (*), (*) -> the broadcast shape.
@@ -856,9 +944,9 @@ def lcm(input: Operand, other: Operand) -> Tensor:
     Raises:
         RuntimeError: operands that are not integers.
     """
-def le(input: Operand, other: Operand) -> Tensor:
+def le(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
+def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = None) -> Tensor:
     """input + weight * (end - input), exact at both ends; `weight` is a Tensor or a number.
 
     Shapes: (*), (*), (*) -> the broadcast shape.
@@ -866,62 +954,64 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     Raises:
         RuntimeError: the dtypes differ, or are not floating point.
     """
-def less(input: Operand, other: Operand) -> Tensor:
+def less(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input < other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def less_equal(input: Operand, other: Operand) -> Tensor:
+def less_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def lgamma(input: Tensor) -> Tensor:
+def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """log |Γ(input)|, infinite at 0, -1, -2, ... Shapes: (*) -> (*).
 
     Polynomials on [1, 2], the recurrence up to 8, then Stirling's series; the reflection formula
     for negative input.
     """
-def log(input: Tensor) -> Tensor:
+def log(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The natural logarithm, elementwise. Shapes: (*) -> (*)."""
-def log10(input: Tensor) -> Tensor:
+def log10(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The logarithm to base 10, elementwise. Shapes: (*) -> (*)."""
-def log1p(input: Tensor) -> Tensor:
+def log1p(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """log(1 + input), exact near 0, elementwise. Shapes: (*) -> (*)."""
-def log2(input: Tensor) -> Tensor:
+def log2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The logarithm to base 2, elementwise. Shapes: (*) -> (*)."""
 def log_softmax(
         input: Tensor, dim: int | None = None, dtype: DTypeLike | None = None, *, axis: int | None =
-        None,
+        None, out: Tensor | None = None,
 ) -> Tensor:
     """x - log Σ e**x along a dim, without overflow. Shapes: (*) -> (*)."""
-def logaddexp(input: Operand, other: Operand) -> Tensor:
+def logaddexp(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """log(e**input + e**other) without overflow. Shapes: (*), (*) -> the broadcast shape."""
-def logaddexp2(input: Operand, other: Operand) -> Tensor:
+def logaddexp2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """log2(2**input + 2**other) without overflow. Shapes: (*), (*) -> the broadcast shape."""
-def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """out_i = log Σ e**input_j over j <= i along `dim`, without overflow. Shapes: (*) -> (*).
 
     Raises:
         NotImplementedError: the input is not of floating point.
     """
-def logdet(input: Tensor) -> Tensor:
+def logdet(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """log det; NaN if the determinant is negative. Shapes: (*, n, n) -> (*)."""
-def logical_and(input: Operand, other: Operand) -> Tensor:
+def logical_and(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether both elements are nonzero. Shapes: (*), (*) -> the broadcast shape, bool."""
-def logical_not(input: Tensor) -> Tensor:
+def logical_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is 0 or False. Shapes: (*) -> (*), bool."""
-def logical_or(input: Operand, other: Operand) -> Tensor:
+def logical_or(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether at least one element is nonzero. Shapes: (*), (*) -> the broadcast shape, bool."""
-def logical_xor(input: Operand, other: Operand) -> Tensor:
+def logical_xor(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether exactly one element is nonzero. Shapes: (*), (*) -> the broadcast shape, bool."""
-def logit(input: Tensor, eps: float | None = None) -> Tensor:
+def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None) -> Tensor:
     """log(x / (1 - x)), the inverse of sigmoid; with `eps`, x is clamped to [eps, 1 - eps].
 
     Shapes: (*) -> (*).
     """
 def logsumexp(
         input: Tensor, dim: int | Sequence[int] | None, keepdim: bool = False, *, keepdims: bool =
-        False,
+        False, out: Tensor | None = None,
 ) -> Tensor:
     """log Σ e**input, without overflow. Shapes: (*) -> (*) without `dim`."""
-def lt(input: Operand, other: Operand) -> Tensor:
+def lt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input < other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def masked_fill(input: Operand, mask: Operand, value: Operand) -> Tensor:
+def masked_fill(
+        input: Operand, mask: Operand, value: Operand, *, out: Tensor | None = None,
+) -> Tensor:
     """`value`, a number or a 0-d Tensor, where the mask is True, the input elsewhere.
 
     Shapes: (*), (*), () -> the broadcast shape.
@@ -929,7 +1019,9 @@ def masked_fill(input: Operand, mask: Operand, value: Operand) -> Tensor:
     Raises:
         RuntimeError: a mask that is not bool, a value with dims.
     """
-def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+def masked_scatter(
+        input: Tensor, mask: Tensor, source: Tensor, *, out: Tensor | None = None,
+) -> Tensor:
     """The input with the first elements of the source, in order, where the mask is True.
 
     Shapes: (*), (*), (at least as many elements as the mask has True) -> the broadcast shape.
@@ -937,13 +1029,13 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     Raises:
         RuntimeError: a mask that is not bool; a source of another dtype, or of too few elements.
     """
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where the mask is True, in order. Shapes: (*), (*) that broadcast -> (n).
 
     Raises:
         RuntimeError: a mask that is not bool, or does not fit.
     """
-def matmul(input: Tensor, other: Tensor) -> Tensor:
+def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The matrix product; dims before the last two are a batch and broadcast.
 
     Shapes: (*, n, k), (*, k, m) -> (*, n, m); a vector (k) is a row on the left, a column on
@@ -952,7 +1044,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     Raises:
         RuntimeError: sizes that do not fit, 0-d inputs, differing dtypes.
     """
-def matrix_exp(A: Tensor) -> Tensor:
+def matrix_exp(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Σ Aᵏ / k!. Shapes: (*, n, n) -> (*, n, n).
 
     By scaling and squaring, Higham 2005. The gradient is a block of exp [[Aᵀ, g], [0, Aᵀ]],
@@ -961,7 +1053,7 @@ def matrix_exp(A: Tensor) -> Tensor:
     Raises:
         RuntimeError: not square, or not of float32 or float64.
     """
-def matrix_power(A: Tensor, n: int) -> Tensor:
+def matrix_power(A: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
     """A @ A @ ..., n times, by squaring; for negative n, of the inverse.
 
     Shapes: (*, n, n) -> (*, n, n).
@@ -971,30 +1063,33 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         RuntimeError: not square; n is negative, and the matrices are of integers.
     """
 @overload
-def max(input: Tensor) -> Tensor:
-    """The largest element; with a dim (values, indices); of two Tensors `maximum`, into `out`.
+def max(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The largest element; with a dim (values, indices); of two Tensors `maximum`.
 
     Shapes: (*) -> (), or (*) without `dim` twice, or the broadcast shape.
     """
 @overload
-def max(input: Tensor, other: Tensor) -> Tensor: ...
+def max(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 @overload
-def max(input: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
-def maximum(input: Operand, other: Operand) -> Tensor:
+def max(
+        input: Tensor, dim: int, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None,
+) -> ValuesAndIndices: ...
+def maximum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The larger of two, NaN if one is NaN; at a tie both get half of the gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
 def mean(
         input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, axis: int |
-        Sequence[int] | None = None, keepdims: bool = False, dtype: DTypeLike | None = None,
+        Sequence[int] | None = None, keepdims: bool = False, dtype: DTypeLike | None = None, out:
+        Tensor | None = None,
 ) -> Tensor:
     """The mean over `dim` (int, tuple or all); NaN if there are no elements.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
 @overload
-def median(input: Tensor) -> Tensor:
+def median(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The lower median of all elements, or (values, indices) along `dim`; NaN if there is a NaN.
 
     Shapes: (*) -> (), or (*) without `dim`, or with it as 1 if `keepdim`; then twice.
@@ -1004,8 +1099,13 @@ def median(input: Tensor) -> Tensor:
         NotImplementedError: a bool Tensor.
     """
 @overload
-def median(input: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
-def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: str = 'ij') -> tuple[Tensor, ...]:
+def median(
+        input: Tensor, dim: int, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None,
+) -> ValuesAndIndices: ...
+def meshgrid(
+        *tensors: Tensor | Sequence[Tensor], indexing: str = 'ij', out: tuple[Tensor, ...] | None =
+        None,
+) -> tuple[Tensor, ...]:
     """Each vector expanded over the grid of all, as views; "xy" exchanges the first two dims.
 
     Shapes: (n), (m) -> (n, m), (n, m).
@@ -1014,21 +1114,23 @@ def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: str = 'ij') -> tuple
         RuntimeError: more than 1 dimension; differing dtypes; no Tensors; another indexing.
     """
 @overload
-def min(input: Tensor) -> Tensor:
-    """The smallest element; with a dim (values, indices); of two Tensors `minimum`, into `out`.
+def min(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The smallest element; with a dim (values, indices); of two Tensors `minimum`.
 
     Shapes: (*) -> (), or (*) without `dim` twice, or the broadcast shape.
     """
 @overload
-def min(input: Tensor, other: Tensor) -> Tensor: ...
+def min(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 @overload
-def min(input: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
-def minimum(input: Operand, other: Operand) -> Tensor:
+def min(
+        input: Tensor, dim: int, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None,
+) -> ValuesAndIndices: ...
+def minimum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The smaller of two, NaN if one is NaN; at a tie both get half of the gradient.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
-def mm(input: Tensor, mat2: Tensor) -> Tensor:
+def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The product of two matrices, without broadcasting. Shapes: (n, k), (k, m) -> (n, m).
 
     Raises:
@@ -1036,14 +1138,15 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """
 def mode(
         input: Tensor, dim: int = -1, keepdim: bool = False, *, axis: int = -1, keepdims: bool =
-        False,
+        False, out: tuple[Tensor, ...] | None = None,
 ) -> ValuesAndIndices:
     """(values, indices) of the most frequent element along `dim`: the smallest one, its last index.
 
     Shapes: (*) -> (*) without `dim`, or with it as 1 if `keepdim`; twice.
     """
 def moveaxis(
-        input: Tensor, source: int | Sequence[int], destination: int | Sequence[int],
+        input: Tensor, source: int | Sequence[int], destination: int | Sequence[int], *, out: Tensor
+        | None = None,
 ) -> Tensor:
     """Moves dims to other positions, the rest in their order, as a view.
 
@@ -1052,7 +1155,10 @@ def moveaxis(
     Raises:
         RuntimeError: different numbers of sources and destinations, or one given twice.
     """
-def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+def movedim(
+        input: Tensor, source: int | Sequence[int], destination: int | Sequence[int], *, out: Tensor
+        | None = None,
+) -> Tensor:
     """Moves dims to other positions, the rest in their order, as a view.
 
     Shapes: (n, m, k) -> (m, k, n) for 0 to -1.
@@ -1060,19 +1166,19 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     Raises:
         RuntimeError: different numbers of sources and destinations, or one given twice.
     """
-def msort(input: Tensor) -> Tensor:
+def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Sorted along the first dim. Shapes: (n, *) -> (n, *)."""
-def mul(input: Operand, other: Operand) -> Tensor:
+def mul(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """input * other. Shapes: (*), (*) -> the broadcast shape."""
-def multiply(input: Operand, other: Operand) -> Tensor:
+def multiply(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """input * other. Shapes: (*), (*) -> the broadcast shape."""
-def mv(input: Tensor, vec: Tensor) -> Tensor:
+def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The product of a matrix and a vector. Shapes: (n, k), (k) -> (n).
 
     Raises:
         RuntimeError: not a matrix and a vector, or sizes that do not fit.
     """
-def mvlgamma(input: Tensor, p: int) -> Tensor:
+def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
     """log Γₚ(x), the multivariate gamma function: Σ lgamma(x - i / 2) for i < p, and a constant.
 
     Shapes: (*) -> (*).
@@ -1082,7 +1188,7 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     """
 def nan_to_num(
         input: Tensor, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None =
-        None,
+        None, *, out: Tensor | None = None,
 ) -> Tensor:
     """Replaces NaN by 0, inf and -inf by the largest and smallest number of the dtype.
 
@@ -1090,7 +1196,8 @@ def nan_to_num(
     """
 def nanmean(
         input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, axis: int |
-        Sequence[int] | None = None, keepdims: bool = False, dtype: DTypeLike | None = None,
+        Sequence[int] | None = None, keepdims: bool = False, dtype: DTypeLike | None = None, out:
+        Tensor | None = None,
 ) -> Tensor:
     """The mean over `dim` of the elements that are not NaN; NaN if there are none.
 
@@ -1100,16 +1207,19 @@ def nanmean(
         RuntimeError: the input is not of floating point.
     """
 @overload
-def nanmedian(input: Tensor) -> Tensor:
+def nanmedian(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """As `median`, of the elements that are not NaN.
 
     Shapes: (*) -> (), or (*) without `dim`, or with it as 1 if `keepdim`; then twice.
     """
 @overload
-def nanmedian(input: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
+def nanmedian(
+        input: Tensor, dim: int, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None,
+) -> ValuesAndIndices: ...
 def nanquantile(
         input: Tensor, q: Tensor | float, dim: int | None = None, keepdim: bool = False, *, axis:
-        int | None = None, keepdims: bool = False, interpolation: str = 'linear',
+        int | None = None, keepdims: bool = False, interpolation: str = 'linear', out: Tensor | None
+        = None,
 ) -> Tensor:
     """As `quantile`, of the elements that are not NaN.
 
@@ -1117,45 +1227,52 @@ def nanquantile(
     """
 def nansum(
         input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, axis: int |
-        Sequence[int] | None = None, keepdims: bool = False, dtype: DTypeLike | None = None,
+        Sequence[int] | None = None, keepdims: bool = False, dtype: DTypeLike | None = None, out:
+        Tensor | None = None,
 ) -> Tensor:
     """The sum over `dim` of the elements that are not NaN.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
-def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+def narrow(
+        input: Tensor, dim: int, start: int, length: int, *, out: Tensor | None = None,
+) -> Tensor:
     """`length` elements along `dim` from `start`, as a view. Shapes: (*, n, *) -> (*, length, *).
 
     Raises:
         RuntimeError: `length` reaches beyond the end, or is negative; a 0-d Tensor.
         IndexError: `start` is outside of [-n, n].
     """
-def ne(input: Operand, other: Operand) -> Tensor:
+def ne(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input != other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def neg(input: Tensor) -> Tensor:
+def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """-input, elementwise. Shapes: (*) -> (*)."""
-def negative(input: Tensor) -> Tensor:
+def negative(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """-input, elementwise. Shapes: (*) -> (*)."""
 @overload
-def nonzero(input: Tensor, *, as_tuple: Literal[False] = False) -> Tensor:
+def nonzero(
+        input: Tensor, *, as_tuple: Literal[False] = False, out: Tensor | None = None,
+) -> Tensor:
     """The indices of nonzero elements, a row for each, or with `as_tuple` a Tensor for each dim.
 
     Shapes: (*) -> (k, ndim); or ndim times (k); int64.
     """
 @overload
-def nonzero(input: Tensor, *, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
+def nonzero(
+        input: Tensor, *, as_tuple: Literal[True], out: tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]: ...
 def norm(
         input: Tensor, p: float | str | None = 'fro', dim: int | Sequence[int] | None = None,
         keepdim: bool = False, dtype: DTypeLike | None = None, *, axis: int | Sequence[int] | None =
-        None, keepdims: bool = False,
+        None, keepdims: bool = False, out: Tensor | None = None,
 ) -> Tensor:
     """(Σ |x|^p)^(1/p) over `dim` (int, tuple or all); "fro" is p = 2, "nuc" the nuclear norm.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
-def not_equal(input: Operand, other: Operand) -> Tensor:
+def not_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input != other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def outer(input: Tensor, vec2: Tensor) -> Tensor:
+def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 
     Raises:
@@ -1163,10 +1280,10 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """
 def pairwise_distance(
         x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-06, keepdim: bool = False, *,
-        keepdims: bool = False,
+        keepdims: bool = False, out: Tensor | None = None,
 ) -> Tensor:
     """The p-norm of x1 - x2 + eps over the last dim. Shapes: (*, n), (*, n) -> (*)."""
-def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+def pdist(input: Tensor, p: float = 2.0, *, out: Tensor | None = None) -> Tensor:
     """The p-norm distances of each pair of different rows, in the order (0, 1), (0, 2), ...
 
     Shapes: (n, k) -> (n (n - 1) / 2).
@@ -1174,11 +1291,11 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     Raises:
         RuntimeError: not two dims.
     """
-def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
+def permute(input: Tensor, dims: Sequence[int], *, out: Tensor | None = None) -> Tensor:
     """The dims in another order, as a view. Shapes: (d0, ..., dn) -> (d[dims[0]], ...)."""
-def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
+def pinverse(input: Tensor, rcond: float = 1e-15, *, out: Tensor | None = None) -> Tensor:
     """As `linalg.pinv` with rtol = rcond. Shapes: (*, n, m) -> (*, m, n)."""
-def polygamma(n: int | Tensor, input: Tensor | int) -> Tensor:
+def polygamma(n: int | Tensor, input: Tensor | int, *, out: Tensor | None = None) -> Tensor:
     """The n-th derivative of digamma; polygamma(0, x) is digamma(x). Shapes: (*) -> (*).
 
     Written polygamma(n, x) or x.polygamma(n).
@@ -1186,20 +1303,20 @@ def polygamma(n: int | Tensor, input: Tensor | int) -> Tensor:
     Raises:
         RuntimeError: a negative n.
     """
-def positive(input: Tensor) -> Tensor:
+def positive(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """+input: the input itself. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: bool.
     """
-def pow(input: Operand, exponent: Operand) -> Tensor:
+def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
     """input ** exponent; 0 ** 0 is 1. Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
         RuntimeError: integers to a negative number, or to one outside of their range; a bool
             Tensor to a bool Tensor.
     """
-def prelu(input: Operand, weight: Operand) -> Tensor:
+def prelu(input: Operand, weight: Operand, *, out: Tensor | None = None) -> Tensor:
     """x for x > 0, weight * x otherwise: a slope for all, or one for each channel (dim 1).
 
     Shapes: (N, C, *), (C) or (1) -> (N, C, *). He et al. 2015.
@@ -1209,13 +1326,16 @@ def prelu(input: Operand, weight: Operand) -> Tensor:
     """
 def prod(
         input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None,
-        keepdims: bool = False, dtype: DTypeLike | None = None,
+        keepdims: bool = False, dtype: DTypeLike | None = None, out: Tensor | None = None,
 ) -> Tensor:
     """The product over `dim`, or over all; integers and bool give int64. Exact gradient at zeros.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
-def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+def put(
+        input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False, *, out: Tensor |
+        None = None,
+) -> Tensor:
     """A copy with the source at positions of the flattened input, or added there.
 
     Shapes: (*), (+), (as many) -> (*).
@@ -1224,11 +1344,12 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         RuntimeError: another dtype; the source and the index differ in their number of elements.
         IndexError: a position outside of [-n, n - 1] for n elements.
     """
-def qr(input: Tensor, some: bool = True) -> Qr:
+def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = None) -> Qr:
     """As `linalg.qr`, complete unless `some`. Shapes: (*, n, m) -> (*, n, k), (*, k, m)."""
 def quantile(
         input: Tensor, q: Tensor | float, dim: int | None = None, keepdim: bool = False, *, axis:
-        int | None = None, keepdims: bool = False, interpolation: str = 'linear',
+        int | None = None, keepdims: bool = False, interpolation: str = 'linear', out: Tensor | None
+        = None,
 ) -> Tensor:
     """The q-quantile of all elements or along `dim`: rank q (n - 1) of the sorted elements.
 
@@ -1238,19 +1359,19 @@ def quantile(
     Raises:
         RuntimeError: q outside of [0, 1]; an empty Tensor; not float32 or float64.
     """
-def rad2deg(input: Tensor) -> Tensor:
+def rad2deg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Radians as degrees. Shapes: (*) -> (*)."""
-def ravel(input: Tensor) -> Tensor:
+def ravel(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """All dims as one: a view of a contiguous Tensor, else a copy. Shapes: (a, b) -> (a * b)."""
-def reciprocal(input: Tensor) -> Tensor:
+def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """1 / input, elementwise. Shapes: (*) -> (*)."""
-def relu(input: Tensor) -> Tensor:
+def relu(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """max(0, input), elementwise; its derivative at 0 is 0. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: bool.
     """
-def remainder(input: Operand, other: Operand) -> Tensor:
+def remainder(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """input - other * floor(input / other), with the sign of `other`: Python's %.
 
     Shapes: (*), (*) -> the broadcast shape.
@@ -1258,13 +1379,15 @@ def remainder(input: Operand, other: Operand) -> Tensor:
     Raises:
         RuntimeError: integers divided by 0; bool.
     """
-def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+def renorm(
+        input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | None = None,
+) -> Tensor:
     """Scales slices along `dim` with a p-norm above maxnorm down to it. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: fewer than two dims; a p that is not positive, a negative maxnorm.
     """
-def repeat(input: Tensor, repeats: Sequence[int]) -> Tensor:
+def repeat(input: Tensor, repeats: Sequence[int], *, out: Tensor | None = None) -> Tensor:
     """Repeats the Tensor `repeats` times along each dim; a copy. Shapes: (n, m) -> (r0 n, r1 m).
 
     Raises:
@@ -1272,7 +1395,7 @@ def repeat(input: Tensor, repeats: Sequence[int]) -> Tensor:
     """
 def repeat_interleave(
         input: Tensor, repeats: Tensor | int | None = None, dim: int | None = None, *, axis: int |
-        None = None, output_size: int | None = None,
+        None = None, output_size: int | None = None, out: Tensor | None = None,
 ) -> Tensor:
     """Each element repeated along `dim`, or in the flattened input; `repeats` is one number or one
     for each element.
@@ -1284,15 +1407,16 @@ def repeat_interleave(
         RuntimeError: not one number for each; negative numbers; `output_size` is not their sum.
         NotImplementedError: repeats that are not integers.
     """
-def reshape(input: Tensor, shape: int | Sequence[int]) -> Tensor:
+def reshape(input: Tensor, shape: int | Sequence[int], *, out: Tensor | None = None) -> Tensor:
     """The same elements in another shape, of which one size may be -1; a view where possible.
 
     Shapes: (*) -> shape.
     """
-def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+def reshape_as(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements in the shape of `other`. Shapes: (*), (+) -> (+)."""
 def roll(
-        input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None,
+        input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None, *, out:
+        Tensor | None = None,
 ) -> Tensor:
     """Rolls by `shifts` along `dims`, circularly; without dims, the flattened elements.
 
@@ -1301,7 +1425,9 @@ def roll(
     Raises:
         RuntimeError: different numbers of shifts and dims.
     """
-def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
+def rot90(
+        input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1), *, out: Tensor | None = None,
+) -> Tensor:
     """Rotates `k` times by 90 degrees, from the first of `dims` to the second; a copy.
 
     Shapes: (n, m) -> (m, n) for odd k.
@@ -1309,7 +1435,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     Raises:
         RuntimeError: not two different dims.
     """
-def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
     """Rounded to `decimals` digits, to the even digit at a tie; integers are unchanged.
 
     Shapes: (*) -> (*).
@@ -1317,19 +1443,21 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     Raises:
         RuntimeError: bool; integers, and decimals that are not 0.
     """
-def row_stack(tensors: Sequence[Tensor]) -> Tensor:
+def row_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Concatenates along dim 0, vectors as rows. Shapes: (n, m), (m) -> (n + 1, m)."""
 def rrelu(
         input: Tensor, lower: float = 0.125, upper: float = 0.3333333333333333, training: bool =
-        False, inplace: bool = False,
+        False, inplace: bool = False, *, out: Tensor | None = None,
 ) -> Tensor:
     """x for x > 0, a * x otherwise; in training a is drawn from [lower, upper] for each x.
 
     Shapes: (*) -> (*). Xu et al. 2015. In evaluation a is (lower + upper) / 2.
     """
-def rsqrt(input: Tensor) -> Tensor:
+def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """1 / √input, elementwise. Shapes: (*) -> (*)."""
-def rsub(input: Operand, other: Tensor | float, *, alpha: float = 1) -> Tensor:
+def rsub(
+        input: Operand, other: Tensor | float, *, alpha: float = 1, out: Tensor | None = None,
+) -> Tensor:
     """other - alpha * input. Shapes: (*), (*) -> the broadcast shape.
 
     Raises:
@@ -1337,7 +1465,7 @@ def rsub(input: Operand, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """
 def scatter(
         input: Tensor, dim: int, index: Tensor, src: Operand | None = None, *, value: float | None =
-        None, reduce: str | None = None,
+        None, reduce: str | None = None, out: Tensor | None = None,
 ) -> Tensor:
     """A copy of the input with out[i][index[i][j][k]][k] = src[i][j][k] for dim 1, and so on.
 
@@ -1349,7 +1477,9 @@ def scatter(
         RuntimeError: other ranks, sizes or dtypes; another `reduce`.
         IndexError: a position outside of [0, n - 1].
     """
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+def scatter_add(
+        input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None,
+) -> Tensor:
     """The input with src[i][j][k] added to out[i][index[i][j][k]][k] for dim 1, and so on.
 
     Shapes: (*, n, *), (+, k, +), (+, k, +) or larger -> (*, n, *).
@@ -1360,7 +1490,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """
 def scatter_reduce(
         input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool =
-        True,
+        True, out: Tensor | None = None,
 ) -> Tensor:
     """Reduces each element of the input with all those that `scatter` would write there, by
     "sum", "prod", "mean", "amax" or "amin".
@@ -1376,7 +1506,7 @@ def scatter_reduce(
     """
 def searchsorted(
         sorted_sequence: Tensor, input: Operand, *, out_int32: bool = False, right: bool = False,
-        side: str | None = None, sorter: Tensor | None = None,
+        side: str | None = None, sorter: Tensor | None = None, out: Tensor | None = None,
 ) -> Tensor:
     """The index at which each value keeps an ascending sequence sorted: before equal elements, or
     after them if `right`.
@@ -1386,32 +1516,32 @@ def searchsorted(
     Raises:
         RuntimeError: the dims before the last differ; `side` contradicts `right`.
     """
-def select(input: Tensor, dim: int, index: int) -> Tensor:
+def select(input: Tensor, dim: int, index: int, *, out: Tensor | None = None) -> Tensor:
     """The slice at `index` along `dim`, without that dim, as a view. Shapes: (*, n, *) -> (*).
 
     Raises:
         IndexError: an index that does not exist; a 0-d Tensor.
     """
-def selu(input: Tensor, inplace: bool = False) -> Tensor:
+def selu(input: Tensor, inplace: bool = False, *, out: Tensor | None = None) -> Tensor:
     """scale * elu(x, alpha), whose constants keep mean 0 and variance 1. Shapes: (*) -> (*).
 
     Klambauer et al. 2017.
     """
-def sgn(input: Tensor) -> Tensor:
+def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The sign, -1, 0 or 1, elementwise; 0 for NaN, unlike NumPy's. Shapes: (*) -> (*)."""
-def sigmoid(input: Tensor) -> Tensor:
+def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """1 / (1 + e ** -input), elementwise. Shapes: (*) -> (*)."""
-def sign(input: Tensor) -> Tensor:
+def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The sign, -1, 0 or 1, elementwise; 0 for NaN, unlike NumPy's. Shapes: (*) -> (*)."""
-def signbit(input: Tensor) -> Tensor:
+def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether the sign bit of each element is set, as of -0.0. Shapes: (*) -> (*), bool."""
-def sin(input: Tensor) -> Tensor:
+def sin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The sine, elementwise. Shapes: (*) -> (*)."""
-def sinc(input: Tensor) -> Tensor:
+def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """sin(π x) / (π x), 1 at 0, elementwise. Shapes: (*) -> (*)."""
-def sinh(input: Tensor) -> Tensor:
+def sinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The hyperbolic sine, elementwise. Shapes: (*) -> (*)."""
-def slogdet(A: Tensor) -> Slogdet:
+def slogdet(A: Tensor, *, out: tuple[Tensor, ...] | None = None) -> Slogdet:
     """The sign of the determinant and the logarithm of its absolute value; 0 and -inf if it is 0.
 
     Shapes: (*, n, n) -> (*), (*). The gradient at a singular matrix is infinite or NaN.
@@ -1421,12 +1551,12 @@ def slogdet(A: Tensor) -> Slogdet:
     """
 def softmax(
         input: Tensor, dim: int | None = None, dtype: DTypeLike | None = None, *, axis: int | None =
-        None,
+        None, out: Tensor | None = None,
 ) -> Tensor:
     """e**x / Σ e**x along a dim. Shapes: (*) -> (*)."""
 def sort(
         input: Tensor, dim: int = -1, descending: bool = False, *, axis: int = -1, stable: bool =
-        False,
+        False, out: tuple[Tensor, ...] | None = None,
 ) -> ValuesAndIndices:
     """(values, indices) in ascending or descending order along `dim`. Stable; NaN is largest.
 
@@ -1434,6 +1564,7 @@ def sort(
     """
 def split(
         input: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0, *, axis: int = 0,
+        out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, ...]:
     """Pieces of one size (the last may be smaller), or of the given sizes, as views.
 
@@ -1441,32 +1572,35 @@ def split(
     """
 def split_with_sizes(
         input: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0, *, axis: int = 0,
+        out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, ...]:
     """Pieces of one size (the last may be smaller), or of the given sizes, as views.
 
     Shapes: (n, *) -> (n1, *), (n2, *), ...
     """
-def spmm(input: Tensor, mat2: Tensor) -> Tensor:
+def spmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The product of two matrices, without broadcasting. Shapes: (n, k), (k, m) -> (n, m).
 
     Raises:
         RuntimeError: not two matrices, or sizes that do not fit.
     """
-def sqrt(input: Tensor) -> Tensor:
+def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The square root, elementwise. Shapes: (*) -> (*)."""
-def square(input: Tensor) -> Tensor:
+def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """input ** 2, elementwise. Shapes: (*) -> (*); bool gives int64."""
 def squeeze(
         input: Tensor, dim: int | Sequence[int] | None = None, *, axis: int | Sequence[int] | None =
-        None,
+        None, out: Tensor | None = None,
 ) -> Tensor:
     """Removes the dims of size 1, all or those given; a view. Shapes: (n, 1, m) -> (n, m)."""
-def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = 0) -> Tensor:
+def stack(
+        tensors: Sequence[Tensor], dim: int = 0, *, axis: int = 0, out: Tensor | None = None,
+) -> Tensor:
     """Stacks Tensors of one shape along a new dim. Shapes: k times (*) -> (k, *)."""
 def std(
         input: Tensor, dim: int | Sequence[int] | None | bool = None, unbiased: bool = True,
         keepdim: bool = False, *, axis: int | Sequence[int] | None | bool = None, keepdims: bool =
-        False, correction: float | None = None,
+        False, correction: float | None = None, out: Tensor | None = None,
 ) -> Tensor:
     """The square root of `var`; its gradient where all elements are equal is 0.
 
@@ -1475,44 +1609,50 @@ def std(
 def std_mean(
         input: Tensor, dim: int | Sequence[int] | None | bool = None, unbiased: bool = True,
         keepdim: bool = False, *, axis: int | Sequence[int] | None | bool = None, keepdims: bool =
-        False, correction: float | None = None,
+        False, correction: float | None = None, out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(std, mean). Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice."""
-def sub(input: Operand, other: Operand | float, *, alpha: float = 1) -> Tensor:
+def sub(
+        input: Operand, other: Operand | float, *, alpha: float = 1, out: Tensor | None = None,
+) -> Tensor:
     """input - alpha * other. Shapes: (*), (*) -> the broadcast shape."""
-def subtract(input: Operand, other: Operand | float, *, alpha: float = 1) -> Tensor:
+def subtract(
+        input: Operand, other: Operand | float, *, alpha: float = 1, out: Tensor | None = None,
+) -> Tensor:
     """input - alpha * other. Shapes: (*), (*) -> the broadcast shape."""
 def sum(
         input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, axis: int |
-        Sequence[int] | None = None, keepdims: bool = False, dtype: DTypeLike | None = None,
+        Sequence[int] | None = None, keepdims: bool = False, dtype: DTypeLike | None = None, out:
+        Tensor | None = None,
 ) -> Tensor:
     """The sum over `dim` (int, tuple or all); integers and bool give int64.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
-def svd(input: Tensor, some: bool = True) -> SvdV:
+def svd(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = None) -> SvdV:
     """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`.
 
     Shapes: (*, n, m) -> (*, n, k), (*, k), (*, m, k).
     """
-def swapaxes(input: Tensor, dim0: int, dim1: int) -> Tensor:
+def swapaxes(input: Tensor, dim0: int, dim1: int, *, out: Tensor | None = None) -> Tensor:
     """Two dims exchanged, as a view. Shapes: (.., n, .., m, ..) -> (.., m, .., n, ..)."""
-def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
+def swapdims(input: Tensor, dim0: int, dim1: int, *, out: Tensor | None = None) -> Tensor:
     """Two dims exchanged, as a view. Shapes: (.., n, .., m, ..) -> (.., m, .., n, ..)."""
-def t(input: Tensor) -> Tensor:
+def t(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The transpose of a matrix; vectors and 0-d Tensors are unchanged. Shapes: (n, m) -> (m, n).
 
     Raises:
         RuntimeError: more than two dims.
     """
-def take(input: Tensor, index: Tensor) -> Tensor:
+def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements at positions of the flattened input. Shapes: (*), (+) -> (+).
 
     Raises:
         IndexError: a position outside of [-n, n - 1] for n elements.
     """
 def take_along_dim(
-        input: Tensor, indices: Tensor, dim: int | None = None, *, axis: int | None = None,
+        input: Tensor, indices: Tensor, dim: int | None = None, *, axis: int | None = None, out:
+        Tensor | None = None,
 ) -> Tensor:
     """The elements at `indices` along `dim`, of the flattened input if it is None.
 
@@ -1522,13 +1662,13 @@ def take_along_dim(
         IndexError: a position that does not exist.
         RuntimeError: the ranks differ; indices that are not integers.
     """
-def tan(input: Tensor) -> Tensor:
+def tan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The tangent, elementwise. Shapes: (*) -> (*)."""
-def tanh(input: Tensor) -> Tensor:
+def tanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The hyperbolic tangent, elementwise. Shapes: (*) -> (*)."""
 def tensor_split(
         input: Tensor, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0, *, axis: int
-        = 0,
+        = 0, out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, ...]:
     """A number of pieces whose sizes differ by at most 1, or pieces between positions; views.
 
@@ -1537,7 +1677,9 @@ def tensor_split(
     Raises:
         RuntimeError: no pieces; a 0-d Tensor.
     """
-def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
+def tensordot(
+        a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2, *, out: Tensor | None = None,
+) -> Tensor:
     """Sums of products over `dims`: the last of `a` with the first of `b`, or two lists of dims.
 
     Shapes: (*, k), (k, +) -> (*, +). A size of 1 is broadcast to that of the other dim.
@@ -1545,13 +1687,16 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     Raises:
         RuntimeError: dims of different sizes.
     """
-def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+def threshold(
+        input: Tensor, threshold: float, value: float, inplace: bool = False, *, out: Tensor | None
+        = None,
+) -> Tensor:
     """x where x > threshold, `value` elsewhere. Shapes: (*) -> (*)."""
-def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
+def tile(input: Tensor, dims: Sequence[int], *, out: Tensor | None = None) -> Tensor:
     """As `repeat`; missing repeats are 1. Shapes: (n, m) -> (n, r m) for (r,)."""
 def topk(
         input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, axis:
-        int = -1,
+        int = -1, out: tuple[Tensor, ...] | None = None,
 ) -> ValuesAndIndices:
     """(values, indices) of the `k` largest, or smallest, along `dim`, sorted. NaN is largest.
 
@@ -1560,17 +1705,17 @@ def topk(
     Raises:
         RuntimeError: k is not in [0, n]; a bool Tensor.
     """
-def trace(input: Tensor) -> Tensor:
+def trace(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The sum of the diagonal of a matrix. Shapes: (n, m) -> ().
 
     Raises:
         RuntimeError: not a matrix.
     """
-def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+def transpose(input: Tensor, dim0: int, dim1: int, *, out: Tensor | None = None) -> Tensor:
     """Two dims exchanged, as a view. Shapes: (.., n, .., m, ..) -> (.., m, .., n, ..)."""
 def trapezoid(
         y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1, axis: int =
-        -1,
+        -1, out: Tensor | None = None,
 ) -> Tensor:
     """∫ y dx by trapezoids: Σ (x_{i+1} - x_i) (y_i + y_{i+1}) / 2. Shapes: (*, n), (n) -> (*).
 
@@ -1579,41 +1724,48 @@ def trapezoid(
     """
 def trapz(
         y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1, axis: int =
-        -1,
+        -1, out: Tensor | None = None,
 ) -> Tensor:
     """∫ y dx by trapezoids: Σ (x_{i+1} - x_i) (y_i + y_{i+1}) / 2. Shapes: (*, n), (n) -> (*).
 
     Raises:
         RuntimeError: x does not have one position for each sample.
     """
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+def tril(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The lower triangle: 0 above the diagonal, or above the one at offset `diagonal`.
 
     Shapes: (*, n, m) -> (*, n, m).
     """
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The upper triangle: 0 below the diagonal, or below the one at offset `diagonal`.
 
     Shapes: (*, n, m) -> (*, n, m).
     """
 def true_divide(
-        input: Operand | float, other: Operand | float, *, rounding_mode: str | None = None,
+        input: Operand | float, other: Operand | float, *, rounding_mode: str | None = None, out:
+        Tensor | None = None,
 ) -> Tensor:
     """input / other; with rounding_mode "floor" or "trunc", rounded down or towards zero.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
-def trunc(input: Tensor) -> Tensor:
+def trunc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Rounded towards zero, elementwise; integers are unchanged. Shapes: (*) -> (*).
 
     Raises:
         RuntimeError: bool.
     """
-def unbind(input: Tensor, dim: int = 0, *, axis: int = 0) -> tuple[Tensor, ...]:
+def unbind(
+        input: Tensor, dim: int = 0, *, axis: int = 0, out: tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]:
     """The slices along a dim, without it, as views. Shapes: (n, *) -> n times (*)."""
-def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+def unflatten(
+        input: Tensor, dim: int, sizes: Sequence[int], *, out: Tensor | None = None,
+) -> Tensor:
     """One dim as several, of which one size may be -1. Shapes: (a, b * c) -> (a, b, c)."""
-def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
+def unfold(
+        input: Tensor, dimension: int, size: int, step: int, *, out: Tensor | None = None,
+) -> Tensor:
     """Windows of `size` along a dim, one every `step`, in a new last dim; a view.
 
     Shapes: (*, n, *) -> (*, (n - size) // step + 1, *, size).
@@ -1624,7 +1776,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
 @overload
 def unique(
         input: Tensor, sorted: bool = True, return_inverse: Literal[False] = False, return_counts:
-        Literal[False] = False, dim: int | None = None,
+        Literal[False] = False, dim: int | None = None, *, out: Tensor | None = None,
 ) -> Tensor:
     """The distinct elements in ascending order, or distinct slices along `dim`; no gradient.
 
@@ -1634,12 +1786,12 @@ def unique(
 @overload
 def unique(
         input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool =
-        False, dim: int | None = None,
+        False, dim: int | None = None, *, out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, ...]: ...
 @overload
 def unique_consecutive(
         input: Tensor, return_inverse: Literal[False] = False, return_counts: Literal[False] =
-        False, dim: int | None = None,
+        False, dim: int | None = None, *, out: Tensor | None = None,
 ) -> Tensor:
     """The first of each run of equal elements, or of equal slices along `dim`; no gradient.
 
@@ -1648,14 +1800,14 @@ def unique_consecutive(
 @overload
 def unique_consecutive(
         input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None =
-        None,
+        None, *, out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, ...]: ...
-def unsqueeze(input: Tensor, dim: int) -> Tensor:
+def unsqueeze(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""
 def var(
         input: Tensor, dim: int | Sequence[int] | None | bool = None, unbiased: bool = True,
         keepdim: bool = False, *, axis: int | Sequence[int] | None | bool = None, keepdims: bool =
-        False, correction: float | None = None,
+        False, correction: float | None = None, out: Tensor | None = None,
 ) -> Tensor:
     """Σ (x - mean)² / (n - correction), where the correction is 1 unless given or unbiased=False.
 
@@ -1667,39 +1819,44 @@ def var(
 def var_mean(
         input: Tensor, dim: int | Sequence[int] | None | bool = None, unbiased: bool = True,
         keepdim: bool = False, *, axis: int | Sequence[int] | None | bool = None, keepdims: bool =
-        False, correction: float | None = None,
+        False, correction: float | None = None, out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(var, mean). Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice."""
-def vdot(input: Tensor, tensor: Tensor) -> Tensor:
+def vdot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Σ input * tensor of two vectors. Shapes: (n), (n) -> ().
 
     Raises:
         RuntimeError: not two vectors of one size.
     """
-def view(input: Tensor, size: Sequence[int] | DTypeLike) -> Tensor:
+def view(input: Tensor, size: Sequence[int] | DTypeLike, *, out: Tensor | None = None) -> Tensor:
     """The same memory in another shape, of which one size may be -1. Shapes: (*) -> size.
 
     Raises:
         RuntimeError: the strides allow no view of that shape.
     """
-def view_as(input: Tensor, other: Tensor) -> Tensor:
+def view_as(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A view in the shape of `other`. Shapes: (*), (+) -> (+)."""
-def vsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
+def vsplit(
+        input: Tensor, indices_or_sections: int | Sequence[int], *, out: tuple[Tensor, ...] | None =
+        None,
+) -> tuple[Tensor, ...]:
     """Equal pieces along dim 0, or pieces between positions, as
     views; at least 2 dims. Shapes: (n, m) -> (n1, m), (n2, m), ...
     """
-def vstack(tensors: Sequence[Tensor]) -> Tensor:
+def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Concatenates along dim 0, vectors as rows. Shapes: (n, m), (m) -> (n + 1, m)."""
 @overload
-def where(condition: Tensor) -> tuple[Tensor, ...]:
+def where(condition: Tensor, *, out: tuple[Tensor, ...] | None = None) -> tuple[Tensor, ...]:
     """`input` where the condition is True, `other` elsewhere. where(condition) alone gives the
     indices of nonzero elements, a Tensor for each dim.
 
     Shapes: three (*) -> the broadcast shape.
     """
 @overload
-def where(condition: Tensor, input: Operand, other: Operand) -> Tensor: ...
-def xlogy(input: Operand, other: Operand | float) -> Tensor:
+def where(
+        condition: Tensor, input: Operand, other: Operand, *, out: Tensor | None = None,
+) -> Tensor: ...
+def xlogy(input: Operand, other: Operand | float, *, out: Tensor | None = None) -> Tensor:
     """input * log(other), 0 where input is 0. Shapes: (*), (*) -> the broadcast shape."""
 from .functional import adaptive_avg_pool1d as adaptive_avg_pool1d
 from .functional import adaptive_max_pool1d as adaptive_max_pool1d

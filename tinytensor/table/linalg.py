@@ -4,11 +4,13 @@ Written by `python -m tinytensor stubs`; not to be edited.
 """
 
 from ..ops.decomposition import cholesky as cholesky
+from ..ops.decomposition import cholesky_ex as cholesky_ex
 from ..ops.norms import cond as cond
 from ..ops.linalg import cross as cross
 from ..ops.decomposition import eigh as eigh
 from ..ops.decomposition import eigvalsh as eigvalsh
 from ..ops.solving import inv as inv
+from ..ops.solving import inv_ex as inv_ex
 from ..ops.decomposition import lstsq as lstsq
 from ..ops.norms import matrix_norm as matrix_norm
 from ..ops.decomposition import matrix_rank as matrix_rank

@@ -5,9 +5,11 @@ Written by `python -m tinytensor stubs`; not to be edited.
 
 from collections.abc import Sequence
 from ..tensors.tensor import DTypeLike, Tensor
-from .methods import Eigh, Lstsq, Qr, Svd
+from .methods import (
+    CholeskyExResult, Eigh, InvExResult, Lstsq, Qr, Svd,
+)
 
-def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
+def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
     """L of A = L Lᵀ for symmetric positive definite A, or with `upper` Lᵀ.
 
     Shapes: (*, n, n) -> (*, n, n). Only the lower triangle of A is read, with `upper` only the
@@ -17,7 +19,20 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
         LinAlgError: a matrix is not positive definite; the message says which.
         RuntimeError: not square, or not of float32 or float64.
     """
-def cond(A: Tensor, p: str | float | None = None) -> Tensor:
+def cholesky_ex(
+        A: Tensor, *, upper: bool = False, check_errors: bool = False, out: tuple[Tensor, ...] |
+        None = None,
+) -> CholeskyExResult:
+    """(L, info) of `cholesky`, without an error: info is 0, or the order of the first leading
+    minor that is not positive; L is NaN there.
+
+    Shapes: (*, n, n) -> (*, n, n), (*) int32.
+
+    Raises:
+        LinAlgError: with `check_errors`, as `cholesky`.
+        RuntimeError: not square, or not of float32 or float64.
+    """
+def cond(A: Tensor, p: str | float | None = None, *, out: Tensor | None = None) -> Tensor:
     """The condition number: the norm of A times that of its inverse; inf for a singular A.
 
     It is 0 for a matrix without elements.
@@ -26,13 +41,16 @@ def cond(A: Tensor, p: str | float | None = None) -> Tensor:
 
     Shapes: (*, n, m) -> (*).
     """
-def cross(input: Tensor, other: Tensor, *, dim: int | None = -1, axis: int | None = -1) -> Tensor:
+def cross(
+        input: Tensor, other: Tensor, *, dim: int | None = -1, axis: int | None = -1, out: Tensor |
+        None = None,
+) -> Tensor:
     """The cross product of vectors of 3 elements. Shapes: (*, 3), (*, 3) -> (*, 3).
 
     Raises:
         RuntimeError: other than 3 elements along `dim`.
     """
-def eigh(A: Tensor, UPLO: str = 'L') -> Eigh:
+def eigh(A: Tensor, UPLO: str = 'L', *, out: tuple[Tensor, ...] | None = None) -> Eigh:
     """Eigenvalues, ascending, and eigenvectors, as columns, of symmetric matrices.
 
     Only one triangle of A is read, lower or upper; the gradient is symmetric. The sign of a
@@ -42,13 +60,13 @@ def eigh(A: Tensor, UPLO: str = 'L') -> Eigh:
         LinAlgError: no convergence.
         RuntimeError: not square, or not of float32 or float64; another UPLO.
     """
-def eigvalsh(A: Tensor, UPLO: str = 'L') -> Tensor:
+def eigvalsh(A: Tensor, UPLO: str = 'L', *, out: Tensor | None = None) -> Tensor:
     """The eigenvalues of symmetric matrices, ascending. Shapes: (*, n, n) -> (*, n).
 
     Raises:
         RuntimeError: as `eigh`.
     """
-def inv(A: Tensor) -> Tensor:
+def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of square matrices. Shapes: (*, n, n) -> (*, n, n). Giles 2008, section 2.2.3.
 
     To solve A X = B, `solve` is faster and more accurate.
@@ -57,7 +75,22 @@ def inv(A: Tensor) -> Tensor:
         LinAlgError: a matrix is singular; the message says which.
         RuntimeError: not square, or not of float32 or float64.
     """
-def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Lstsq:
+def inv_ex(
+        A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, ...] | None = None,
+) -> InvExResult:
+    """(inverse, info) of `inv`, without an error: info is 0, or the number of the first pivot that
+    is 0; the inverse is NaN there.
+
+    Shapes: (*, n, n) -> (*, n, n), (*) int32.
+
+    Raises:
+        LinAlgError: with `check_errors`, as `inv`.
+        RuntimeError: not square, or not of float32 or float64.
+    """
+def lstsq(
+        A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None, out:
+        tuple[Tensor, ...] | None = None,
+) -> Lstsq:
     """(solution, residuals, rank, singular_values): the X of least |A X - B|, then of least |X|.
 
     The solution is that of the pseudoinverse for every driver. As in PyTorch, the driver decides
@@ -74,6 +107,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
 def matrix_norm(
         A: Tensor, ord: float | str = 'fro', dim: Sequence[int] = (-2, -1), keepdim: bool = False,
         *, axis: Sequence[int] = (-2, -1), keepdims: bool = False, dtype: DTypeLike | None = None,
+        out: Tensor | None = None,
 ) -> Tensor:
     """The norm of matrices in two dims: "fro", "nuc", 1, -1, 2, -2, inf, -inf.
 
@@ -86,13 +120,13 @@ def matrix_norm(
     """
 def matrix_rank(
         A: Tensor, *, atol: Tensor | float | None = None, rtol: Tensor | float | None = None,
-        hermitian: bool = False,
+        hermitian: bool = False, out: Tensor | None = None,
 ) -> Tensor:
     """The number of singular values above max(atol, rtol * the largest). Shapes: (*, n, m) -> (*).
 
     rtol is max(n, m) * eps unless one of the two is given; the result is int64.
     """
-def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
+def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """The product of several matrices in the cheapest order; the first and last may be vectors.
 
     Shapes: (n, k), (k, l), ..., (p, m) -> (n, m), without the dim of a vector.
@@ -103,7 +137,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
 def norm(
         A: Tensor, ord: str | float | None = None, dim: int | Sequence[int] | None = None, keepdim:
         bool = False, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, dtype:
-        DTypeLike | None = None,
+        DTypeLike | None = None, out: Tensor | None = None,
 ) -> Tensor:
     """The 2-norm of all elements; with `ord` or `dim`, the vector or matrix norm.
 
@@ -116,7 +150,7 @@ def norm(
     """
 def pinv(
         A: Tensor, *, atol: Tensor | float | None = None, rtol: Tensor | float | None = None,
-        hermitian: bool = False,
+        hermitian: bool = False, out: Tensor | None = None,
 ) -> Tensor:
     """The Moore-Penrose inverse: singular values up to max(atol, rtol * the largest) count as 0.
 
@@ -126,7 +160,7 @@ def pinv(
     Raises:
         LinAlgError: no convergence.
     """
-def qr(A: Tensor, mode: str = 'reduced') -> Qr:
+def qr(A: Tensor, mode: str = 'reduced', *, out: tuple[Tensor, ...] | None = None) -> Qr:
     """A = Q R, with orthonormal columns in Q and an upper triangular R.
 
     Shapes: (*, n, m) -> (*, n, k), (*, k, m), where k = min(n, m), or n for mode "complete"; for
@@ -135,7 +169,7 @@ def qr(A: Tensor, mode: str = 'reduced') -> Qr:
     Raises:
         RuntimeError: another mode; in the backward, mode "r", or "complete" with n > m.
     """
-def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """X of A X = B, or with left=False of X A = B; for vectors, x of A x = b.
 
     Shapes: (*, n, n), (*, n, k) or (*, n) -> the shape of B. B is vectors if it has one dim,
@@ -146,7 +180,8 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
         RuntimeError: shapes or dtypes that do not fit.
     """
 def solve_triangular(
-        A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False,
+        A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False, out:
+        Tensor | None = None,
 ) -> Tensor:
     """X of A X = B (or X A = B) for a triangular A, whose other triangle is ignored.
 
@@ -156,7 +191,7 @@ def solve_triangular(
         LinAlgError: a 0 on the diagonal.
         RuntimeError: shapes or dtypes that do not fit.
     """
-def svd(A: Tensor, full_matrices: bool = True) -> Svd:
+def svd(A: Tensor, full_matrices: bool = True, *, out: tuple[Tensor, ...] | None = None) -> Svd:
     """A = U diag(S) Vh, with orthonormal columns in U and rows in Vh; S descends.
 
     The signs are arbitrary, and so are the columns of U and rows of Vh beyond S that
@@ -169,18 +204,20 @@ def svd(A: Tensor, full_matrices: bool = True) -> Svd:
         LinAlgError: no convergence.
         RuntimeError: fewer than 2 dimensions, or not of float32 or float64.
     """
-def svdvals(A: Tensor) -> Tensor:
+def svdvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The singular values, descending. Shapes: (*, n, m) -> (*, min(n, m)).
 
     Raises:
         LinAlgError, RuntimeError: as `svd`.
     """
-def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, axis: int = -1) -> Tensor:
+def vecdot(
+        x: Tensor, y: Tensor, *, dim: int = -1, axis: int = -1, out: Tensor | None = None,
+) -> Tensor:
     """Σ x * y along a dim. Shapes: (*, n, *), (*, n, *) that broadcast -> (*)."""
 def vector_norm(
         x: Tensor, ord: float = 2, dim: int | Sequence[int] | None = None, keepdim: bool = False, *,
         axis: int | Sequence[int] | None = None, keepdims: bool = False, dtype: DTypeLike | None =
-        None,
+        None, out: Tensor | None = None,
 ) -> Tensor:
     """(Σ |x|^ord)^(1/ord) over `dim` (int, tuple or all); its limits for ord inf, -inf and 0.
 

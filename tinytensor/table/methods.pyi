@@ -21,6 +21,10 @@ from ..tensors.tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
 Operand: TypeAlias = Tensor | float | NumPyArray | numpy.number[Any] | numpy.bool
 Index: TypeAlias = int | slice | EllipsisType | Tensor | NumPyArray | Sequence[Any] | None
 
+class CholeskyExResult(NamedTuple):
+    L: Tensor
+    info: Tensor
+
 class Eigh(NamedTuple):
     eigenvalues: Tensor
     eigenvectors: Tensor
@@ -28,6 +32,10 @@ class Eigh(NamedTuple):
 class Histogram(NamedTuple):
     hist: Tensor
     bin_edges: Tensor
+
+class InvExResult(NamedTuple):
+    inverse: Tensor
+    info: Tensor
 
 class Lstsq(NamedTuple):
     solution: Tensor
@@ -1236,7 +1244,7 @@ class Methods:
         """
     @overload
     def max(self) -> Tensor:  # ops/extrema.py
-        """The largest element; with a dim (values, indices); of two Tensors `maximum`, into `out`.
+        """The largest element; with a dim (values, indices); of two Tensors `maximum`.
 
         Shapes: (*) -> (), or (*) without `dim` twice, or the broadcast shape.
         """
@@ -1272,7 +1280,7 @@ class Methods:
     def median(self, dim: builtins.int, keepdim: builtins.bool = False) -> ValuesAndIndices: ...
     @overload
     def min(self) -> Tensor:  # ops/extrema.py
-        """The smallest element; with a dim (values, indices); of two Tensors `minimum`, into `out`.
+        """The smallest element; with a dim (values, indices); of two Tensors `minimum`.
 
         Shapes: (*) -> (), or (*) without `dim` twice, or the broadcast shape.
         """
@@ -1652,6 +1660,15 @@ class Methods:
         """
     def reshape_as(self, other: Tensor) -> Tensor:  # ops/shape.py
         """The elements in the shape of `other`. Shapes: (*), (+) -> (+)."""
+    def resize_(self, *, memory_format: memory_format | None = None) -> Self:
+        """Gives the Tensor another shape, with its elements in order.
+
+        Fewer elements show the first ones; more are in new memory, where those after the present ones
+        are 0.
+
+        Raises:
+            RuntimeError: the Tensor requires grad; a negative size.
+        """
     def roll(
             self, shifts: builtins.int | Sequence[builtins.int], dims: builtins.int |
             Sequence[builtins.int] | None = None,

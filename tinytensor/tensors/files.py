@@ -1,11 +1,12 @@
-"""save and load: Tensors and plain data in safetensors files. Nothing is unpickled.
+"""save and load: Tensors and plain data in safetensors files; `load` reads PyTorch's .pt too.
+Nothing is unpickled.
 
 A flat dict of Tensors is saved in the safetensors format directly. For other data, tied Tensors and
 views, the entry "tinytensor" of the metadata holds the structure as JSON. Other programs see all
 Tensors, each under its path, such as "model.0.weight".
 
-`safetensors.py` beside this file reads and writes the format, `replacing.py` replaces the earlier
-file, `memory.py` finds the Tensors that share memory.
+`safetensors.py` beside this file reads and writes the format, `pytorch.py` reads PyTorch's,
+`replacing.py` replaces the earlier file, `memory.py` finds the Tensors that share memory.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy
 from ..arrays.devices import CPU, device, device_of, module_for, resolve, to_device, to_numpy
 from ..autograd.graph import tensor_of
 from ..nn.parameter import Parameter
+from . import pytorch
 from .memory import Member, Shared, address, restore, shared_memories, taken_from
 from .replacing import destination
 from .safetensors import (
@@ -88,10 +90,14 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO, pickle_module: Any = No
 def load(f: str | os.PathLike[str] | BinaryIO, map_location: MapLocation | None = None,
          pickle_module: Any = None, *, weights_only: bool = True, mmap: bool | None = None,
          encoding: str = "utf-8") -> Any:
-    """Reads a file of `save`; or of another program, as a dict of its Tensors.
+    """Reads a file of `save`; a safetensors file of another program, as a dict of its Tensors; or a
+    file of `torch.save`.
 
     Tied weights, which `safetensors.torch.save_model` stores once, are returned under all their
-    names. bfloat16, which NumPy lacks, becomes float32, with a warning.
+    names. bfloat16, which NumPy lacks, becomes float32, with a warning. Of PyTorch's own files,
+    .pt and .pth, Tensors, Parameters, shared memory, numbers, strings and containers are read;
+    whole modules, NumPy objects and other classes are refused by name. A file object of such a file
+    must be seekable.
 
     The file may come from a stranger: nothing in it is executed, and a damaged or malicious one
     takes at most ten times its size in memory, plus 64 MiB.
@@ -106,7 +112,8 @@ def load(f: str | os.PathLike[str] | BinaryIO, map_location: MapLocation | None 
 
     Raises:
         OSError: the file does not exist or cannot be read.
-        RuntimeError: not a safetensors file, or a damaged one; the message names file and fault.
+        RuntimeError: a file of another format, or a damaged one, or one that asks for code to be
+            run; the message names file and fault.
             Changed values are detected in files that `save` has written.
         TypeError: map_location is of another type.
     """
@@ -148,6 +155,10 @@ def _devices(map_location: MapLocation | None) -> Callable[[Array, str], device]
 def _load(file: Any, size: int | None, name: str,
           device_for: Callable[[Array, str], device]) -> Any:
     try:
+        if pytorch.is_pytorch(file):
+            read_, converted = pytorch.read(file, device_for)
+            _warn_of_bfloat16(name, converted)
+            return read_
         content = read(file, size)
         structure = _structure(content)
         if structure is None or structure.is_flat:
@@ -166,11 +177,14 @@ def _load(file: Any, size: int | None, name: str,
                 raise _unreadable(error) from None
     except Damaged as fault:
         raise RuntimeError(f"load: {name}: {fault}") from None
-    converted = [key for key, entry in content.entries.items() if entry.dtype == BFLOAT16]
-    if converted:
-        warnings.warn(f"load: {name}: {len(converted)} bfloat16 Tensors, such as "
-                      f"{converted[0]!r}, become float32: NumPy has no bfloat16", stacklevel=3)
+    _warn_of_bfloat16(name, sum(entry.dtype == BFLOAT16 for entry in content.entries.values()))
     return result
+
+
+def _warn_of_bfloat16(name: str, converted: int) -> None:
+    if converted:
+        warnings.warn(f"load: {name}: {converted} bfloat16 Tensors become float32: NumPy has no "
+                      "bfloat16", stacklevel=4)
 
 
 def _unreadable(error: Exception) -> Damaged:

@@ -46,8 +46,8 @@ OTHER_FORMATS = {  # first bytes of other formats in which weights are stored
     b"\x1f\x8b": "gzipped",
     b"\x89HDF": "HDF5",
 }
-ADVICE = ("load reads safetensors files only, as a pickle can run any code. In PyTorch write: "
-          "safetensors.torch.save_file(model.state_dict(), 'model.safetensors')")
+ADVICE = ("load reads safetensors files, and those of torch.save from a path or from a file object "
+          "that is seekable")
 
 
 class Damaged(Exception):  # noqa: N818

@@ -256,8 +256,9 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
 
 def _without_replacement(stream: Stream, weights: NumPyArray, count: int) -> NumPyArray:
     times = stream.exponential(weights.size).astype(weights.dtype).reshape(weights.shape)
-    with numpy.errstate(divide="ignore", invalid="ignore"):
-        keys = weights / times
+    keys = numpy.zeros_like(weights)
+    with numpy.errstate(divide="ignore"):
+        numpy.divide(weights, times, out=keys, where=weights > 0)
     if count == 1:
         return numpy.argmax(keys, axis=1)
     return numpy.argsort(-keys, axis=1, kind="stable")[:, :count]

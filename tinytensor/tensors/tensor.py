@@ -109,7 +109,8 @@ class Tensor(Methods):
 
     @property
     def data(self) -> Tensor:
-        """The values, sharing memory, outside of the graph. May be assigned.
+        """The values, sharing memory, outside of the graph. May be assigned. What operations have
+        saved for backward stays as it was.
 
         Nobody notices what is written through it: a backward that needs the values of before
         computes with the new ones. Through `detach()` it raises instead.
@@ -122,13 +123,14 @@ class Tensor(Methods):
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"data must be a Tensor, got {type(value).__name__}")
-        if isinstance(self._node, Node):
-            raise RuntimeError("data: only a leaf's can be replaced; this Tensor was computed by "
-                               f"{self._node.name()}")
+        if isinstance(self._node, Node) and value.shape != self.shape:
+            raise RuntimeError(f"data: this Tensor was computed by {self._node.name()}, so its "
+                               f"data must keep the shape {tuple(self.shape)}, got "
+                               f"{tuple(value.shape)}; detach() it first")
         self._leave_memory()
         shape = self._array.shape
         self._array = value._array
-        if self._node is not None and self._array.shape != shape:
+        if isinstance(self._node, Leaf) and self._array.shape != shape:
             self._replace_leaf()
 
     @property

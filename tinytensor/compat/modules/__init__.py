@@ -89,10 +89,13 @@ def attribute(package: str, name: str) -> Any:
     """What `package.name` is, if a module of this folder has it.
 
     Raises:
-        LookupError: none has.
+        LookupError, AttributeError: none has.
     """
     if name in TOP:
         return importlib.import_module(f"{package}.{name}")
+    if name.startswith("_foreach_"):
+        foreach = _imported(f"{__name__}.foreach")
+        return vars(foreach).setdefault(name, getattr(foreach, name))
     return getattr(module_of(FROM[name]), name)
 
 

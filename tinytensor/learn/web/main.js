@@ -1,6 +1,7 @@
 // ---------------------------------------------------------------- the page
 
 const element = (id) => document.getElementById(id);
+const BEAT = 700;  // milliseconds between two steps, when they are played
 const MOST_LAYERS = 24;  // in the overview; of more the inner ones are joined
 
 /** The layers of the overview: of each node its entry, and of each entry its steps. */
@@ -62,6 +63,7 @@ class Page {
     this.overview = new Overview(this.trace);
     this.s = this.trace.firstStep();
     this.breaks = [];
+    this.stops = [];
     document.title = written.title;
     element("title").textContent = written.title;
     element("counts").textContent = this.trace.counts();
@@ -145,7 +147,7 @@ class Page {
     }
     draw.fillStyle = color("--stop");
     let last = -9;
-    for (const s of this.stops || []) {
+    for (const s of this.stops) {
       if (at(s) < last + 2) continue;
       last = at(s);
       draw.fillRect(last - 1, 0, 2, box.height);
@@ -168,7 +170,7 @@ class Page {
         && (line[1] === undefined || trace.files[file].name.endsWith(line[1]));
       return of(all.filter((i) => {
         const place = trace.placeOf(i);
-        return place !== null && (isIn(place.file, place.line) || isIn(place.innerFile, place.innerLine));
+        return place !== null && (isIn(place.spot[0], place.spot[1]) || isIn(place.inner[0], place.inner[1]));
       }), "node");
     }
     const test = {nan: Number.isNaN, inf: (x) => Math.abs(x) === Infinity, 0: (x) => x === 0}[words[words[1] === "is" ? 2 : 1]];
@@ -211,7 +213,7 @@ class Page {
   }
 
   toBreak(direction) {
-    const stops = this.stops || [];
+    const {stops} = this;
     const next = direction > 0 ? stops.find((s) => s > this.s) : stops.findLast((s) => s < this.s);
     if (next === undefined) {
       element("said").textContent = this.breaks.length ? "no breakpoint further on" : "no breakpoint is set; b sets one";
@@ -224,6 +226,18 @@ class Page {
   }
 
   // ------------------------------------------------------------ moving
+
+  /** Goes on by itself, to the end or to a breakpoint, or ceases to. */
+  play(isOn) {
+    clearInterval(this.timer);
+    this.isPlaying = isOn;
+    element("play").setAttribute("aria-pressed", isOn);
+    if (!isOn) return;
+    this.timer = setInterval(() => {
+      this.go(this.s + 1);
+      if (this.s === this.trace.S - 1 || this.stops.includes(this.s)) this.play(false);
+    }, BEAT);
+  }
 
   /** To a step of node i: the next in this pass, or the first one. */
   follow(i) {
@@ -272,7 +286,9 @@ class Page {
 
   key(key, isShift) {
     const {trace, s} = this, many = isShift ? 10 : 1;
+    if (key !== " ") this.play(false);
     switch (key) {
+      case " ": this.play(!this.isPlaying && s < trace.S - 1); break;
       case "ArrowRight": this.go(s + many); break;
       case "ArrowLeft": this.go(s - many); break;
       case "Home": this.go(0); break;
@@ -309,7 +325,6 @@ class Page {
   enter(written) {
     const {trace, overview, s, breaks, stops, outer} = this;
     this.show(written, {written: trace.written, trace, overview, s, breaks, stops, outer});
-    this.stops = [];
     this.update();
   }
 
@@ -335,6 +350,7 @@ class Page {
         event.preventDefault();
         return;
       }
+      if (event.key === " " && focused.matches?.("button, a, [type=range]")) return;  // it is pressed
       if (this.trace.arrayKey?.(event, this)) { event.preventDefault(); return; }
       if (this.key(event.key, event.shiftKey)) event.preventDefault();
     });

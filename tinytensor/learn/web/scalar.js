@@ -1,13 +1,10 @@
 // ---------------------------------------------------------------- single numbers
 
-const ROLE_NAMES = {result: "result", parameter: "parameter", input: "input", target: "target",
-                    constant: "constant", leaf: "leaf"};
-
 class ScalarTrace extends Trace {
   constructor(written) {
     super(written);
     for (const key of ["op", "data", "grad", "starts", "parents", "role", "place", "forward", "local",
-                       "sends", "slot", "other", "formula"]) this[key] = unpacked(written[key]);
+                       "sends", "other", "formula"]) this[key] = unpacked(written[key]);
     this.n = this.data.length;
     this.root = written.root;
     this.sources = unpacked(written.source);

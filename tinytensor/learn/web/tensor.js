@@ -86,23 +86,30 @@ class TensorTrace extends Trace {
     this.index();
   }
 
-  /** Names for nodes without one: the operation, with a number from the second on. */
+  /**
+   * Names for nodes without one: the operation, with a number from the second on. The addresses are
+   * the names by which `learn.open` finds the same arrays.
+   */
   nameNodes() {
-    const counts = new Map(), last = new Map();
+    const counts = new Map(), calls = new Map(), last = new Map();
+    const numbered = (map, name) => {
+      map.set(name, (map.get(name) || 0) + 1);
+      return map.get(name) === 1 ? name : `${name}#${map.get(name)}`;
+    };
     const order = [...this.nodes.keys()].filter((i) => !this.nodes[i].op).concat(this.forward);
     this.addresses = [];
     for (const i of order) {
-      const node = this.nodes[i], base = node.name || node.op || "leaf";
-      const count = (counts.get(base) || 0) + 1;
-      counts.set(base, count);
-      node.shownName = node.role === "parameter" || count === 1 ? base : `${base}#${count}`;
-      this.addresses[i] = node.shownName;
+      const node = this.nodes[i];
+      node.shownName = node.role === "parameter" ? node.name : numbered(counts, node.name || node.op || "leaf");
+      this.addresses[i] = !node.op ? node.name : node.isPart ? "" : numbered(calls, node.op);
       const place = node.op ? this.placeOf(i) : null;
       if (place !== null && place.layer >= 0) last.set(`${place.layer} ${place.call}`, [i, place]);
     }
     for (const [i, place] of last.values()) {  // the result of a module
-      this.addresses[i] = this.layers[place.layer] + (place.call ? `#${place.call + 1}` : "");
+      this.addresses[i] = place.layer === this.written.outermost ? "output"
+        : this.layers[place.layer] + (place.call ? `#${place.call + 1}` : "");
     }
+    this.addresses[this.root] = "loss";
   }
 
   array(k) {
@@ -302,10 +309,11 @@ class TensorTrace extends Trace {
     }
     if (s === this.F) return [];
     const [source, target, , , contribution, whole, after] = this.steps[s - this.F - 1];
-    const j = this.lastInto(source, s), list = [[`${this.name(target)}.grad`, after, `${this.addresses[target]}.grad`]];
+    const gradientOf = (node) => this.addresses[node] && `${this.addresses[node]}.grad`;
+    const j = this.lastInto(source, s), list = [[`${this.name(target)}.grad`, after, gradientOf(target)]];
     if (after !== contribution) list.push(["contribution", contribution, ""]);
     if (whole >= 0) list.push(["contribution, before the sum", whole, ""]);
-    if (j >= 0) list.push([`g: ${this.name(source)}.grad`, this.steps[j][6], `${this.addresses[source]}.grad`]);
+    if (j >= 0) list.push([`g: ${this.name(source)}.grad`, this.steps[j][6], gradientOf(source)]);
     return list;
   }
 
@@ -393,7 +401,7 @@ class TensorTrace extends Trace {
   moveTo(figure, flat) {
     const k = Number(figure.dataset.figure), array = this.array(k), canvas = figure.querySelector("canvas");
     figure.dataset.at = flat;
-    const text = `[${array.index(flat)}] = ${shownWhole(array.numbers[flat], array.isSingle)}`;
+    const index = array.index(flat), text = `${index && `[${index}]`} = ${shownWhole(array.numbers[flat], array.isSingle)}`;
     figure.querySelector(".cell").innerHTML = `${esc(figure.dataset.address || "")}<b>${esc(text)}</b>`;
     element("said").textContent = text;
     figure.querySelector(".cell").scrollIntoView({block: "nearest"});
@@ -419,12 +427,12 @@ class TensorTrace extends Trace {
 
   /** Shows the scalar graph of an element, if the page has it, or else the program that opens it. */
   openElement(figure, array, flat, page) {
-    const at = `${figure.dataset.address}[${array.index(flat)}]`, opened = page.trace.written.opened || {};
+    const index = array.index(flat), at = figure.dataset.address + (index && `[${index}]`), opened = page.trace.written.opened || {};
     if (opened[at]) { page.enter(opened[at]); return; }
     const text = figure.dataset.address
       ? `<code>learn.open(model, *inputs, loss=..., at="${esc(at)}")</code> gives the single numbers that it was computed `
-        + `from, as a <code>Value</code>. <code>learn.debug(loss, path, opened={"${esc(at)}": value})</code> opens it here.`
-      : "Single contributions have no name; open the gradient that they are added to.";
+        + `from, as a <code>Value</code>. <code>learn.debug(loss, path, opened=lambda at: learn.open(model, *inputs, loss=..., at=at))</code> opens it here.`
+      : "This array has no name for <code>learn.open</code>.";
     figure.querySelector(".cell").innerHTML = `${esc(at)}<b>= ${shownWhole(array.numbers[flat], array.isSingle)}</b><br>${text}`;
     element("said").textContent = figure.querySelector(".cell").textContent;
   }

@@ -25,9 +25,6 @@ class Trace {
     for (let i = 0; i < n; i++) for (const p of this.parentsOf(i)) edges.push(p, i);
     [this.userStarts, this.users] = grouped(n, edges.length / 2, (e) => edges[2 * e]);
     this.users = this.users.map((e) => edges[2 * e + 1]);
-    this.byOp = new Map();
-    this.names = new Map();
-    for (let i = 0; i < n; i++) this.names.set(this.name(i), i);
   }
 
   usersOf(i) {
@@ -86,8 +83,8 @@ class Trace {
   placeOf(i) {
     const k = this.place[i];
     if (k < 0) return null;
-    const [file, line, innerFile, innerLine, layer, sample, call, fn] = this.places[k];
-    return {file, line, innerFile, innerLine, layer, sample, call, fn};
+    const [spot, inner, layer, sample, call, fn] = this.places[k];
+    return {spot, inner, layer, sample, call, fn};
   }
 
   /** The number of the layer of a node in the overview; the last entry is "outside of layers". */

@@ -97,19 +97,25 @@ function middle(at, size, from, to) {
 function placeText(trace, i) {
   const place = trace.placeOf(i), path = trace.pathOf(i);
   let text = path.length ? `<p class="path">in ${path.map((p) => `<b>${esc(p)}</b>`).join(" \u203a ")}</p>` : "";
+  if (!trace.written.recorded) {
+    text += "<p><small>Lines and layers are known for what is computed in a block <code>with learn.record():</code>.</small></p>";
+  }
   if (place === null) return text;
-  text += sourceText(trace.files[place.file], place.line);
-  const isOther = place.innerFile >= 0 && (place.innerFile !== place.file || place.innerLine !== place.line);
-  return isOther ? text + sourceText(trace.files[place.innerFile], place.innerLine) : text;
+  const {spot, inner} = place;
+  text += sourceText(trace, spot);
+  return inner[0] >= 0 && (inner[0] !== spot[0] || inner[1] !== spot[1]) ? text + sourceText(trace, inner) : text;
 }
 
-function sourceText(file, line) {
-  if (!file) return "";
+/** The lines around a spot, with its line and its expression marked. */
+function sourceText(trace, [number, line, start, end]) {
+  const file = trace.files[number];
   const rows = [], near = [-3, -2, -1, 0, 1, 2].map((d) => line + d).filter((n) => file.lines[n] !== undefined);
   const indents = near.filter((n) => file.lines[n].trim()).map((n) => file.lines[n].search(/\S/));
   const indent = indents.length ? Math.min(...indents) : 0;
   for (const n of near) {
-    const text = `<span class="number">${String(n).padStart(4)}</span>  ${esc(file.lines[n].slice(indent))}`;
+    const own = file.lines[n], from = n === line && start >= 0 ? start : own.length, to = n === line && start >= 0 ? end : own.length;
+    const text = `<span class="number">${String(n).padStart(4)}</span>  ${esc(own.slice(indent, from))}`
+      + (from < to ? `<u>${esc(own.slice(from, to))}</u>` : "") + esc(own.slice(to));
     rows.push(n === line ? `<mark>${text}</mark>` : `<span>${text}</span>`);
   }
   return `<figure class="source"><figcaption>${esc(file.name)}, line ${line}</figcaption>`

@@ -49,7 +49,7 @@ PRIVATE: dict[str, dict[str, Any]] = {
     "batchnorm": {"_BatchNorm": normalization.BatchNorm},
     "conv": {"_ConvNd": convolution.Convolution},
     "instancenorm": {"_InstanceNorm": normalization.InstanceNorm},
-    "loss": {"_Loss": loss.Loss},
+    "loss": {"_Loss": loss.Loss, "_WeightedLoss": loss.WeightedLoss},
     "module": {"_IncompatibleKeys": state.IncompatibleKeys,
                "_EXTRA_STATE_KEY_SUFFIX": "_extra_state"},
     "utils": {f"_{name}": lambda x, n=n: arguments.each_dim(x, n) for n, name in enumerate(

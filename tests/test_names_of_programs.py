@@ -1,0 +1,315 @@
+"""Names and call forms that programs written for PyTorch use, compared with PyTorch."""
+
+from __future__ import annotations
+
+import collections
+
+import numpy as np
+import pytest
+import torch
+from operations import in_turn
+
+import tinytensor
+
+BOTH = {"tinytensor": tinytensor, "torch": torch}
+
+
+def plain(x):
+    """A result of either engine as plain data."""
+    if isinstance(x, torch.Tensor | tinytensor.Tensor):
+        return str(x.dtype).partition(".")[2], tuple(x.shape), x.requires_grad, x.tolist()
+    if isinstance(x, list | tuple):
+        return [plain(item) for item in x]
+    return x
+
+
+def close(ours, theirs):
+    for x, y in zip(ours, theirs, strict=True):
+        assert (x.dtype.is_floating_point, tuple(x.shape)) == (
+            y.dtype.is_floating_point, tuple(y.shape))
+        np.testing.assert_allclose(x.detach().numpy(), y.detach().numpy(), rtol=1e-5, atol=1e-7)
+
+
+# ---------------------------------------------------------------- out=
+
+
+CALLS = {
+    "add": lambda e, **o: e.add(e.ones(2, 1), e.ones(3), alpha=2, **o),
+    "matmul": lambda e, **o: e.matmul(e.ones(2, 3), e.ones(3, 2), **o),
+    "sum": lambda e, **o: e.sum(e.ones(2, 3), dim=0, **o),
+    "cat": lambda e, **o: e.cat([e.ones(2), e.zeros(1)], **o),
+    "norm": lambda e, **o: e.linalg.norm(e.ones(4), **o),
+    "softmax": lambda e, **o: e.softmax(e.ones(2, 2), 1, **o),
+    "mean": lambda e, **o: e.mean(e.ones(2, 2), 1, **o),
+    "zeros": lambda e, **o: e.zeros(2, 3, **o), "arange": lambda e, **o: e.arange(3.0, **o),
+    "full": lambda e, **o: e.full((2,), 5.0, **o), "eye": lambda e, **o: e.eye(2, **o),
+    "where": lambda e, **o: e.where(e.tensor([True, False]), e.ones(2), e.zeros(2), **o),
+}
+
+
+@in_turn("name", list(CALLS))
+def test_results_are_written_into_out(name):
+    call = CALLS[name]
+    for engine in BOTH.values():
+        expected = call(engine)
+        whole = engine.full((4, *expected.shape), 7.0)
+        view = whole[1]  # written in place, in the memory of its base
+        assert call(engine, out=view) is view
+        assert plain(whole[1]) == plain(expected) and float(whole[0].sum()) == 7 * whole[0].numel()
+        empty = engine.empty(0)
+        assert call(engine, out=empty) is empty and plain(empty) == plain(expected)
+
+
+def test_several_results_are_written_into_a_tuple():
+    for engine in BOTH.values():
+        values, indices = engine.empty(0), engine.empty(0, dtype=engine.int64)
+        result = engine.max(engine.tensor([[1.0, 3.0], [5.0, 2.0]]), 1, out=(values, indices))
+        assert result[0] is values and result.indices is indices
+        double = engine.empty(2, dtype=engine.float64)
+        assert engine.add(engine.ones(2), 1, out=double).tolist() == [2.0, 2.0]
+        assert (values.tolist(), indices.tolist()) == ([3.0, 5.0], [1, 0])
+
+
+def test_an_out_that_does_not_fit_is_refused():
+    x = tinytensor.ones(2)
+    with pytest.raises(RuntimeError, match=r"add: a result of .*float32 cannot be written"):
+        tinytensor.add(x, 1, out=tinytensor.zeros(2, dtype=tinytensor.int64))
+    with pytest.warns(UserWarning, match=r"add: out of shape \(3,\) gets the shape \(2,\)"):
+        tinytensor.add(x, 1, out=tinytensor.zeros(3))
+    with pytest.raises(TypeError, match="max: out must be a tuple of 2 Tensors, got Tensor"):
+        tinytensor.max(x, 0, out=x)
+    leaf = tinytensor.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="mul: a result that is written into out= has no"):
+        tinytensor.mul(leaf, 2, out=x)
+    with tinytensor.no_grad():
+        assert tinytensor.mul(leaf, 2, out=x).tolist() == [2.0, 2.0]
+    y = tinytensor.ones(2, requires_grad=True) * 1
+    loss = (y * y).sum()
+    with tinytensor.no_grad():
+        tinytensor.zeros(2, out=y)
+    with pytest.raises(RuntimeError, match=r"zeros .* has overwritten"):
+        loss.backward()
+
+
+# ---------------------------------------------------------------- the graph
+
+
+@in_turn("name", list(BOTH))
+def test_hooks_of_nodes(name):
+    engine = BOTH[name]
+    x = engine.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 3
+    seen = []
+    y.grad_fn.register_prehook(lambda outputs: seen.append(plain(outputs)) or (outputs[0] * 2,))
+    handle = y.grad_fn.register_hook(lambda inputs, outputs: seen.append(
+        [plain(inputs)[0], plain(outputs)]) or (inputs[0] * 5, *inputs[1:]))
+    y.sum().backward(retain_graph=True)
+    ones, twos = ("float32", (2,), False, [1.0, 1.0]), ("float32", (2,), False, [2.0, 2.0])
+    assert seen == [[ones], [("float32", (2,), False, [6.0, 6.0]), [twos]]]
+    assert x.grad.tolist() == [30.0, 30.0]
+    handle.remove()
+    y.sum().backward()
+    assert x.grad.tolist() == [36.0, 36.0]
+
+
+def test_hooks_of_nodes_in_a_recorded_backward():
+    results = []
+    for engine in BOTH.values():
+        x = engine.tensor([0.5, 1.0, 2.0], requires_grad=True)
+        y = x.softmax(0)
+        y.grad_fn.register_hook(lambda inputs, outputs: (inputs[0] * 2,))
+        g, = engine.autograd.grad((y * y).sum(), x, create_graph=True)
+        results.append([g, *engine.autograd.grad((g * g).sum(), x)])
+    close(*results)
+
+
+def test_gradients_of_a_batch():
+    results = []
+    for engine in BOTH.values():
+        x = engine.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        w = engine.tensor([2.0], requires_grad=True)
+        g = engine.autograd.grad(x ** 3 * w, [x, w], engine.eye(3), is_grads_batched=True,
+                                 create_graph=True)
+        results.append([*g, *engine.autograd.grad(g[0].sum(), x)])
+    close(*results)
+    with pytest.raises(RuntimeError, match="needs grad_outputs with one first size"):
+        x = tinytensor.ones(1, requires_grad=True)
+        tinytensor.autograd.grad(x * 1, x, is_grads_batched=True)
+
+
+def test_data_of_a_computed_tensor():
+    for engine in BOTH.values():
+        x = engine.ones(2, requires_grad=True)
+        y = x * 2
+        y.data = engine.tensor([5.0, 6.0])
+        (y * y).sum().backward()
+        assert x.grad.tolist() == [20.0, 24.0]
+    with pytest.raises(RuntimeError, match=r"must keep the shape \(2,\), got \(3,\)"):
+        y = tinytensor.ones(2, requires_grad=True) * 1
+        y.data = tinytensor.ones(3)
+
+
+# ---------------------------------------------------------------- modules
+
+
+@in_turn("name", list(BOTH))
+def test_losses_of_programs(name):
+    engine = BOTH[name]
+    base = engine.nn.modules.loss
+
+    class Plain(base._Loss):
+        def forward(self, x, y):
+            return engine.nn.functional.mse_loss(x, y, reduction=self.reduction)
+
+    class Weighted(base._WeightedLoss):
+        def __init__(self, weight=None, size_average=None, k=2, reduce=None, reduction="mean"):
+            super().__init__(weight, size_average, reduce, reduction)
+            self.k = k
+
+    assert Plain().reduction == "mean" and Plain(None, None, "sum").reduction == "sum"
+    assert Plain(reduction="none")(engine.ones(2), engine.zeros(2)).tolist() == [1.0, 1.0]
+    assert list(Weighted(engine.ones(2)).state_dict()) == ["weight"]
+    assert Weighted().weight is None and Weighted(reduction="sum").reduction == "sum"
+    assert isinstance(engine.nn.MSELoss(), base._Loss)
+    assert isinstance(engine.nn.NLLLoss(), base._WeightedLoss)
+    assert not isinstance(engine.nn.BCEWithLogitsLoss(), base._WeightedLoss)
+
+
+@in_turn("name", list(BOTH))
+def test_registries_and_containers(name):
+    engine = BOTH[name]
+    nn = engine.nn
+    model = nn.Linear(2, 2)
+    model._parameters = collections.OrderedDict(weight=model.weight)
+    assert [n for n, _ in model.named_parameters()] == ["weight"] and not hasattr(model, "bias")
+    norm = nn.BatchNorm1d(2)
+    norm._buffers = {}
+    assert list(norm.state_dict()) == ["weight", "bias"]
+
+    class Positions(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("position_ids", engine.arange(4).expand((1, -1)))
+
+    positions = Positions()
+    positions.load_state_dict({"position_ids": engine.arange(4).unsqueeze(0) + 1})
+    assert positions.position_ids.tolist() == [[1, 2, 3, 4]]
+
+    class Counting(nn.ModuleDict):
+        calls = 0
+
+        def update(self, modules):
+            self.calls += 1
+
+    assert Counting().calls == 0 and Counting({"a": nn.ReLU()}).calls == 1
+
+
+@in_turn("name", list(BOTH))
+def test_dicts_of_parameters(name):
+    engine = BOTH[name]
+    kind = engine.nn.ParameterDict
+    a, b = kind({"a": engine.ones(1)}), kind({"b": engine.ones(2)})
+    joined = a | b
+    assert type(joined) is kind and list(joined) == ["a", "b"] and list(a) == ["a"]
+    a |= b
+    assert list(a) == ["a", "b"] and list(reversed(a)) == ["b", "a"] and list(a.copy()) == list(a)
+    assert list({"z": engine.ones(1)} | a) == ["z", "a", "b"]
+    assert a.popitem()[0] == "b" and list(kind().fromkeys(["x"], engine.ones(1))) == ["x"]
+    assert a.get("none") is None and a.setdefault("n") is None
+
+
+# ---------------------------------------------------------------- Tensors
+
+
+@in_turn("name", ["hann", "hamming", "blackman", "bartlett", "kaiser"])
+def test_windows(name):
+    for length in (0, 1, 2, 5, 8):
+        for periodic in (True, False):
+            close(*[[getattr(engine, f"{name}_window")(length, periodic, dtype=engine.float64)]
+                    for engine in BOTH.values()])
+    with pytest.raises(RuntimeError, match="window_length must not be negative"):
+        getattr(tinytensor, f"{name}_window")(-1)
+    with pytest.raises(RuntimeError, match="needs a floating point dtype"):
+        getattr(tinytensor, f"{name}_window")(3, dtype=tinytensor.int64)
+
+
+def test_sizes_in_place():
+    for engine in BOTH.values():
+        x = engine.arange(6)
+        assert x.resize_(2, 2).tolist() == [[0, 1], [2, 3]] and x.shape == (2, 2)
+        assert engine.arange(2).resize_((2, 3)).reshape(-1)[:2].tolist() == [0, 1]
+    with pytest.raises(RuntimeError, match="resize_: this Tensor requires grad"):
+        tinytensor.ones(2, requires_grad=True).resize_(1)
+
+
+@pytest.mark.filterwarnings("ignore:where received a uint8")
+def test_masks_of_uint8_and_repeated_lists():
+    for engine in BOTH.values():
+        mask = engine.tensor([1, 0], dtype=engine.uint8)
+        assert engine.where(mask, engine.ones(2), engine.zeros(2)).tolist() == [1.0, 0.0]
+        assert [0] * engine.tensor(3) == [0, 0, 0] and (1,) * engine.tensor(2) == (1, 1)
+        with pytest.raises(TypeError):
+            [0] * engine.tensor([1, 2])
+
+
+def test_factors_and_inverses_without_errors():
+    singular = [[1.0, 2.0], [2.0, 4.0]]
+    definite = [[4.0, 2.0], [2.0, 3.0]]
+    for engine in BOTH.values():
+        both = engine.tensor([[[1.0, 2.0], [2.0, 1.0]], definite])
+        result = engine.linalg.cholesky_ex(both)
+        assert result.info.tolist() == [2, 0] and result.info.dtype is engine.int32
+        assert engine.linalg.inv_ex(engine.tensor(singular)).info.item() == 2
+        with pytest.raises(RuntimeError):
+            engine.linalg.cholesky_ex(both, check_errors=True)
+    close(*[[engine.linalg.cholesky_ex(engine.tensor(definite), upper=True).L,
+             engine.linalg.inv_ex(engine.tensor(definite)).inverse] for engine in BOTH.values()])
+    x = tinytensor.tensor([singular, definite], requires_grad=True)
+    tinytensor.linalg.inv_ex(x).inverse[1].sum().backward()
+    y = tinytensor.tensor(definite, requires_grad=True)
+    tinytensor.linalg.inv(y).sum().backward()
+    np.testing.assert_allclose(x.grad[1].numpy(), y.grad.numpy(), rtol=1e-6)
+
+
+@in_turn("mode", ["bilinear", "bicubic"])
+def test_images_of_uint8(mode):
+    values = np.random.RandomState(0).randint(0, 256, (1, 3, 9, 7)).astype("uint8")
+    for size in ((18, 14), (5, 4)):
+        ours, theirs = (engine.nn.functional.interpolate(
+            engine.from_numpy(values), size, mode=mode) for engine in BOTH.values())
+        assert ours.dtype is tinytensor.uint8
+        # PyTorch computes with weights of 16 bits.
+        difference = ours.numpy().astype(int) - theirs.numpy()
+        assert abs(difference).max() <= 1
+
+
+FOREACH = ["add", "sub", "mul", "div", "maximum", "minimum", "pow"]
+
+
+@in_turn("name", FOREACH)
+def test_operations_on_each_tensor(name):
+    shown = []
+    for engine in BOTH.values():
+        xs = [engine.tensor([1.0, -2.0]), engine.tensor([[3.0]])]
+        ys = [engine.tensor([2.0, 2.0]), engine.tensor([[2.0]])]
+        of_lists = getattr(engine, f"_foreach_{name}")(xs, ys)
+        of_number = getattr(engine, f"_foreach_{name}")(xs, 2.0)
+        assert type(of_lists) is tuple
+        getattr(engine, f"_foreach_{name}_")(xs, ys)
+        shown.append(plain([*of_lists, *of_number, *xs]))
+    assert shown[0] == shown[1]
+
+
+def test_other_operations_on_each_tensor():
+    shown = []
+    for engine in BOTH.values():
+        xs = [engine.tensor([1.0, 4.0]), engine.tensor([9.0])]
+        results = [*engine._foreach_sqrt(xs), *engine._foreach_norm(xs),
+                   *engine._foreach_addcmul(xs, xs, xs, 0.5), *engine._foreach_lerp(xs, xs, 0.3),
+                   *engine._foreach_addcdiv(xs, xs, xs, value=2.0)]
+        engine._foreach_zero_(xs)
+        engine._foreach_copy_(xs, [engine.ones(2), engine.zeros(1)])
+        shown.append(plain([*results, *xs]))
+    assert shown[0] == shown[1]
+    with pytest.raises(AttributeError, match="_foreach_nothing"):
+        tinytensor._foreach_nothing  # noqa: B018
