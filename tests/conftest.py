@@ -44,6 +44,8 @@ def gpu(request):
         if not device.cuda_is_available():
             pytest.skip(device._load_cupy()[1])
         yield device.cupy()
+        device.Gpus.forget()
+        device.set_device(0)
     else:
         with strict_cupy.installed(device):
             yield strict_cupy.cupy

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
@@ -40,7 +41,7 @@ MISSING = set("""asmatrix block bmat busday_count busday_offset datetime_as_stri
     timedelta64 void""".split())
 LINALG = ("matrix_power cross matmul matrix_transpose cholesky qr svd eigh eig eigvalsh eigvals "
           "norm cond det matrix_rank slogdet solve tensorsolve lstsq inv pinv tensorinv").split()
-METHODS = """all any argmax argmin argpartition argsort astype choose clip compress conj copy
+METHODS = """all any argmax argmin argpartition argsort astype choose clip compress conj
     cumprod cumsum diagonal dot flatten max mean min nonzero partition prod ptp ravel repeat reshape
     round searchsorted sort squeeze std sum swapaxes take trace transpose var""".split()
 CREATION = set("""array asarray asanyarray ascontiguousarray zeros ones empty full arange linspace
@@ -59,23 +60,40 @@ SCALARS = bool | int | float | complex | numpy.generic
 # ---------------------------------------------------------------- devices
 
 
+waits: list[str] = []  # what the host has waited for: numbers that were read, sizes of results
+
+WAITING = set("""nonzero flatnonzero argwhere unique bincount argpartition partition histogram
+    extract compress array_equiv""".split())
+
+
+def note_wait(what: str) -> None:
+    waits.append(what)
+
+
+class Here(threading.local):
+    """The current device of a thread."""
+
+    device = 0
+
+
+here = Here()
+
+
 class Device:
     """`with Device(1):` makes a device the current one."""
 
-    current = 0
-
     def __init__(self, device: int | None = None):
-        self.id = Device.current if device is None else int(device)
+        self.id = here.device if device is None else int(device)
 
     def __enter__(self) -> Device:
-        self.previous, Device.current = Device.current, self.id
+        self.previous, here.device = here.device, self.id
         return self
 
     def __exit__(self, *exception: object) -> None:
-        Device.current = self.previous
+        here.device = self.previous
 
     def use(self) -> None:
-        Device.current = self.id
+        here.device = self.id
 
 
     def synchronize(self) -> None:
@@ -104,7 +122,7 @@ class Stream:
     def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False,
                  priority: int | None = None):
         self.ptr = 0 if null else id(self)
-        self.device_id = -1 if null else Device.current
+        self.device_id = -1 if null else here.device
         self.priority = priority or 0
 
     def __enter__(self) -> Stream:
@@ -173,7 +191,8 @@ cuda = SimpleNamespace(
     memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     MemoryHook=contextlib.nullcontext,
     runtime=SimpleNamespace(
-        deviceCanAccessPeer=lambda a, b: 1, getDeviceCount=lambda: 2,
+        deviceCanAccessPeer=lambda a, b: 1, getDevice=lambda: here.device,
+        getDeviceCount=lambda: 2,
         runtimeGetVersion=lambda: 12090,
         driverGetVersion=lambda: 12090,
         getDeviceProperties=lambda i: {
@@ -201,9 +220,9 @@ def root(array: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
 def raw(x: Any) -> Any:
     """The NumPy arrays of an argument. Raises if CuPy would not accept the argument."""
     if isinstance(x, ndarray):
-        if x.device.id != Device.current:
+        if x.device.id != here.device:
             raise ValueError(f"The device where the array resides ({x.device.id}) is different "
-                             f"from the current device ({Device.current}).")
+                             f"from the current device ({here.device}).")
         return x._memory
     if isinstance(x, numpy.ndarray):
         raise TypeError(f"Unsupported type {type(x)}")
@@ -248,6 +267,8 @@ def wrapped(function: Any, name: str) -> Any:
     function = OTHERWISE.get(name, function)
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        if name in ("full", "full_like"):  # a 0-d array of NumPy is a number for them
+            args = tuple(x[()] if isinstance(x, numpy.ndarray) and not x.ndim else x for x in args)
         given = [*flat((*args, *kwargs.values()))]
         if name not in CREATION and not any(isinstance(x, ndarray) for x in given):
             raise TypeError(f"{name}: Unsupported type {type(args[0] if args else None)}")
@@ -260,6 +281,8 @@ def wrapped(function: Any, name: str) -> Any:
             raise ValueError(f"{name}: kind must be None or 'stable'")
         if name in ("allclose", "array_equal"):
             return strict(numpy.asarray(function(*raw(args), **kwargs)))
+        if name in WAITING:
+            note_wait(name)
         with numpy.errstate(all="ignore"):
             result = function(*raw(args), **{k: raw(v) for k, v in kwargs.items()})
         return strict(result, *given)
@@ -354,8 +377,8 @@ def shifted(shift: Any) -> Any:
     def function(a: Any, b: Any, **out: Any) -> Any:
         dtype = numpy.result_type(a, b)
         bits = max(8 * dtype.itemsize, 32)
-        wide = shift(numpy.asarray(a, numpy.int64 if bits == 64 else numpy.int32),
-                     numpy.asarray(b, numpy.int64) % bits)
+        kind = numpy.dtype(f"{'u' if dtype.kind == 'u' else 'i'}{bits // 8}")
+        wide = shift(numpy.asarray(a, kind), (numpy.asarray(b) % bits).astype(kind))
         return numpy.positive(wide.astype(dtype), **out)
 
     return function
@@ -428,7 +451,9 @@ OTHERWISE: dict[str, Any] = {
 def key_of(array: ndarray, key: Any) -> Any:
     """The index for NumPy. Positions out of range wrap around, as on the GPU."""
     keys = list(key) if isinstance(key, tuple) else [key]
-    keys = [k.get() if isinstance(k, ndarray) else numpy.asarray(k) if isinstance(k, list) else k
+    if any(isinstance(k, ndarray) and k.dtype.kind == "b" for k in keys):
+        note_wait("an index with a mask")
+    keys = [k._memory if isinstance(k, ndarray) else numpy.asarray(k) if isinstance(k, list) else k
             for k in keys]
     used = sum(k.ndim if isinstance(k, numpy.ndarray) and k.dtype.kind == "b" else 1
                for k in keys if k is not None and k is not Ellipsis)
@@ -506,6 +531,8 @@ class ndarray:  # noqa: N801 - CuPy's name
 
     def get(self, stream: Any = None, order: str = "C", out: Any = None,
             blocking: bool = True) -> numpy.ndarray[Any, Any]:
+        if blocking:
+            note_wait("get")
         if out is None:
             return self._memory.copy()
         out[...] = self._memory
@@ -528,9 +555,11 @@ class ndarray:  # noqa: N801 - CuPy's name
     __cuda_array_interface__ = property(lambda self: {"shape": self.shape, "version": 3})
 
     def item(self) -> Any:
+        note_wait("item")
         return self._memory.item()
 
     def tolist(self) -> Any:
+        note_wait("tolist")
         return self._memory.tolist()
 
     def fill(self, value: Any) -> None:
@@ -544,6 +573,7 @@ class ndarray:  # noqa: N801 - CuPy's name
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, numpy.ndarray | list) and numpy.ndim(value):
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
+        value = value[()] if isinstance(value, numpy.ndarray) else value
         memory = raw(self)
         if not memory.flags.writeable:  # broadcast: CuPy writes to it
             memory = memory.view()
@@ -559,12 +589,15 @@ class ndarray:  # noqa: N801 - CuPy's name
         return (self[i] for i in range(self.shape[0]))
 
     def __bool__(self) -> bool:
+        note_wait("bool()")
         return bool(self._memory)
 
     def __int__(self) -> int:
+        note_wait("int()")
         return int(self._memory)
 
     def __float__(self) -> float:
+        note_wait("float()")
         return float(self._memory)
 
     def __index__(self) -> int:
@@ -581,6 +614,10 @@ class ndarray:  # noqa: N801 - CuPy's name
 
     def __invert__(self) -> Any:
         return ufunc(numpy.invert)(self)
+
+    def copy(self, order: str = "C") -> ndarray:
+        """A copy on the current device: the only function that reads another device's memory."""
+        return strict(self._memory.copy(order))
 
     def view(self, dtype: Any = None) -> ndarray:
         memory = raw(self)
@@ -643,7 +680,7 @@ def asarray(x: Any, dtype: Any = None) -> ndarray:
     if isinstance(x, ndarray) and dtype in (None, x.dtype):
         return x
     if isinstance(x, list | tuple) and any(isinstance(item, ndarray) for item in x):
-        x = [asnumpy(item) for item in x]
+        x = [item._memory if isinstance(item, ndarray) else item for item in x]
     array = numpy.array(x._memory if isinstance(x, ndarray) else x, dtype=dtype)
     if array.dtype.kind not in "biufc":
         raise ValueError(f"Unsupported dtype {array.dtype}")
@@ -651,7 +688,7 @@ def asarray(x: Any, dtype: Any = None) -> ndarray:
 
 
 def array(x: Any, dtype: Any = None, copy: bool = True) -> ndarray:
-    return asarray(asnumpy(x) if copy else x, dtype)
+    return asarray(x._memory if copy and isinstance(x, ndarray) else x, dtype)
 
 
 def as_strided(x: ndarray, shape: Any, strides: Any) -> ndarray:
@@ -756,4 +793,5 @@ def installed(device_module: Any) -> Iterator[None]:
         if real is not None:
             sys.modules["cupyx"] = real
         device_module.gpu_module.cache_clear()
-        Device.current = 0
+        device_module.Gpus.forget()
+        here.device = 0

@@ -388,7 +388,7 @@ def test_fork_rng():
 
 
 def test_a_device_that_is_first_used_after_manual_seed_starts_from_that_seed():
-    other = tinytensor.random.default_generator("cuda:7")
+    other = tinytensor.random.generator_of("cuda:7")
     assert other.initial_seed() == 0
     tinytensor.manual_seed(4)
     assert other.initial_seed() == 4

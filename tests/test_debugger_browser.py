@@ -210,6 +210,15 @@ def test_the_keys_move(show):
     assert not tab.run("document.getElementById('keys').open")
 
 
+def test_a_graph_of_one_leaf(show):
+    for leaf, shown in ((Value(2.0, label="a"), "1 number"),
+                        (tt.ones(2, requires_grad=True), "1 array")):
+        tab = show(leaf)
+        assert text(tab, "counts").startswith(shown) and step(tab) == 0
+        tab.press("ArrowRight", "End", "p", "]", "[", "n", "b", "c", " ", "w", "2")
+        assert step(tab) == 0 and "equals .grad to the bit" in text(tab, "exact")
+
+
 def test_space_plays_and_pauses(show):
     tab = show(debugged.neuron())
     add_break(tab, "op tanh")

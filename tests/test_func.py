@@ -319,7 +319,8 @@ def test_control_flow_that_depends_on_values() -> None:
 
 def test_random_numbers() -> None:
     x = tinytensor.zeros(4, 3)
-    for draw in (lambda x: x + tinytensor.rand(3), tinytensor.nn.functional.dropout):
+    for draw in (lambda x: x + tinytensor.rand(3), tinytensor.nn.functional.dropout,
+                 lambda x: x[x >= 0].sum() + tinytensor.rand(())):  # sample by sample
         with pytest.raises(RandomnessError, match="randomness='same' or 'different'"):
             vmap(draw)(x)
     same = vmap(lambda x: x + tinytensor.rand(3), randomness="same")(x)
@@ -343,6 +344,13 @@ def test_random_numbers() -> None:
 def test_what_vmap_refuses(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_function_that_writes_into_its_surroundings() -> None:
+    norm = tinytensor.nn.BatchNorm1d(3)
+    with pytest.raises(RuntimeError, match="writes into a Tensor that is the same for all"):
+        vmap(norm)(tinytensor.randn(4, 5, 3))
+    assert vmap(norm.eval())(tinytensor.randn(4, 5, 3)).shape == (4, 5, 3)
 
 
 def test_errors_are_those_of_one_sample() -> None:

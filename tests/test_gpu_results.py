@@ -184,10 +184,15 @@ def results_of(entry, sample, device, variety):
         tinytensor.cuda.synchronize()
         return arrays
     except Exception as error:
+        try:  # a check of a value on the GPU may have failed before
+            tinytensor.cuda.synchronize()
+        except Exception as earlier:
+            return earlier
         return error
 
 
 # Ties are in any order; signs of singular vectors are arbitrary.
+UNSURE = {"det", "slogdet"}  # of infinities: libraries give inf or NaN
 ARBITRARY = {"svd", "topk", "where_topk", "kthvalue", "median", "where_median", "mode"}
 
 
@@ -198,14 +203,15 @@ def test_the_table_agrees(variety):
         pytest.skip("no GPU")
     differ = []
     for key, entry in TABLE.items():
-        if key in RANDOM or entry.name in ARBITRARY:
+        skipped = ARBITRARY | UNSURE if variety == "special" else ARBITRARY
+        if key in RANDOM or entry.name in skipped:
             continue
         for i, sample in enumerate(entry.samples):
             with warnings.catch_warnings(), numpy.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
                 here, there = (results_of(entry, sample, d, variety) for d in ("cpu", "cuda"))
             if isinstance(here, Exception) or isinstance(there, Exception):
-                same = type(here) is type(there)
+                same = isinstance(here, type(there)) or isinstance(there, type(here))
             else:
                 same = len(here) == len(there) and all(map(close, here, there))
             if not same:

@@ -313,3 +313,23 @@ def test_other_operations_on_each_tensor():
     assert shown[0] == shown[1]
     with pytest.raises(AttributeError, match="_foreach_nothing"):
         tinytensor._foreach_nothing  # noqa: B018
+
+
+# ---------------------------------------------------------------- NumPy
+
+
+def test_functions_of_numpy_that_are_no_operation_run_on_the_arrays():
+    x = tinytensor.tensor([3.0, 4.0])
+    other = np.array([4.0, 3.0], dtype="float32")
+    lengths = np.hypot(x, other)
+    assert type(lengths) is tinytensor.Tensor and lengths.tolist() == [5.0, 5.0]
+    assert np.add.reduce(x).item() == 7.0 and np.multiply.outer(x, x).shape == (2, 2)
+    mantissa, exponent = np.frexp(x)
+    assert mantissa.tolist() == [0.75, 0.5] and exponent.dtype is tinytensor.int32
+    other += x
+    assert type(other) is np.ndarray and other.tolist() == [7.0, 7.0]
+    y = tinytensor.zeros(2)
+    assert np.add(x, 1, out=y) is y and y.tolist() == [4.0, 5.0] and y._version == 1
+    with pytest.raises(RuntimeError, match="numpy: this Tensor requires grad"):
+        np.spacing(x.requires_grad_())
+    assert np.exp(x).requires_grad

@@ -214,3 +214,18 @@ def test_devices_that_no_tensor_is_on_may_be_named():
     assert tinytensor.device("meta") != tinytensor.ones(1).device
     with pytest.raises(RuntimeError, match="device 'mps': Tensors cannot be there"):
         tinytensor.ones(1, device="mps")
+
+
+@in_turn("name", list(BOTH))
+def test_single_names_of_the_package(name):
+    engine = BOTH[name]
+    assert engine.default_generator.initial_seed() == engine.initial_seed()
+    assert engine.random.default_generator is engine.default_generator
+    assert not engine.is_autocast_enabled() and not engine.is_autocast_enabled("cpu")
+    assert engine.get_autocast_dtype("cpu") is engine.bfloat16
+    assert not engine.mps.is_available() and not engine.xpu.is_available()
+    assert engine.scalar_tensor(2).dtype is engine.float32 and engine.sym_max(1, 2) == 2
+    assert not engine.detach(engine.ones(1, requires_grad=True)).requires_grad
+    with pytest.raises(RuntimeError, match="too small"):
+        engine._check(False, lambda: "too small")
+    assert issubclass(engine.OutOfMemoryError, RuntimeError)

@@ -130,6 +130,8 @@ _sys.meta_path.append(_stand_ins.Finder(__name__))
 
 if not TYPE_CHECKING:  # checkers report unknown names themselves
     def __getattr__(name: str) -> Any:
+        if name == "default_generator":
+            return random.default_generator
         if name == "as_torch":
             from .compat.as_torch import as_torch
 

@@ -1,7 +1,7 @@
 """Random number generators: a seeded one for each device.
 
-All numbers are drawn on the host and then moved, so that a seed gives the same numbers, PyTorch's,
-on every device.
+That of the CPU is PyTorch's: a seed gives the same numbers. On a GPU numbers are drawn where they
+are used, by another generator, whose state is a seed and an offset.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ import numpy
 
 from .arrays import devices
 from .arrays.devices import to_numpy
+from .arrays.philox import PhiloxStream
 from .arrays.streams import Stream
 from .autograd.frames import warn
 from .autograd.graph import Tensor, tensor_of
+from .compat import absent
 
 
 class Generator:
-    """A seeded random number generator: PyTorch's on the CPU, a Mersenne Twister.
+    """A seeded random number generator: on the CPU PyTorch's Mersenne Twister, on a GPU Philox.
 
-    A seed gives PyTorch's numbers, except where `PYTORCH.md` says otherwise.
+    On the CPU a seed gives PyTorch's numbers, except where `PYTORCH.md` says otherwise.
     """
 
     def __init__(self, device: devices.DeviceLike = "cpu"):
         self.device = devices.device(device)
-        self.stream = Stream(0)
+        self.stream: Any = Stream(0) if self.device.type == "cpu" else PhiloxStream(self.device)
         self.seed()
 
     def manual_seed(self, seed: int) -> Generator:
@@ -56,7 +58,9 @@ class Generator:
         return _restored, (self.device, self.get_state())
 
     def get_state(self) -> Tensor:
-        """The state of the generator, as PyTorch's: 5056 bytes in a Tensor of uint8."""
+        """The state of the generator, as PyTorch's, in a Tensor of uint8: 5056 bytes on the CPU, on
+        a GPU the seed and the offset in 16.
+        """
         return tensor_of(self.stream.get_state(self._seed), None)
 
     def set_state(self, state: Tensor) -> Generator:
@@ -187,7 +191,7 @@ def using(streams: Streams) -> Iterator[None]:
         _thread.streams = before
 
 
-def default_generator(where: devices.DeviceLike = "cpu") -> Generator:
+def generator_of(where: devices.DeviceLike = "cpu") -> Generator:
     """The default generator of a device."""
     name, streams = str(where), _thread.streams
     if name not in streams.generators:
@@ -202,7 +206,7 @@ def default_generator(where: devices.DeviceLike = "cpu") -> Generator:
 
 def manual_seed(seed: int) -> Generator:
     """Sets the seed of the default generators of all devices."""
-    generator, streams = default_generator().manual_seed(seed), _thread.streams
+    generator, streams = generator_of().manual_seed(seed), _thread.streams
     streams.seed, streams.initial = generator.initial_seed(), None
     for other in streams.generators.values():
         other.manual_seed(seed)
@@ -215,17 +219,17 @@ def seed() -> int:
 
 
 def initial_seed() -> int:
-    return default_generator().initial_seed()
+    return generator_of().initial_seed()
 
 
 def get_rng_state() -> Tensor:
     """The state of the CPU's default generator, as PyTorch's: 5056 bytes in a Tensor of uint8."""
-    return default_generator().get_state()
+    return generator_of().get_state()
 
 
 def set_rng_state(new_state: Tensor) -> None:
     """Restores the state of the CPU's default generator."""
-    default_generator().set_state(new_state)
+    generator_of().set_state(new_state)
 
 
 @contextlib.contextmanager
@@ -243,3 +247,9 @@ def fork_rng(devices: Iterable[Any] | None = None, enabled: bool = True) -> Iter
     finally:
         for name, state in states.items():
             generators[name].set_state(state)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "default_generator":  # that of the CPU, in this thread
+        return generator_of()
+    raise absent.AbsentName("tinytensor.random", name, lambda: globals())

@@ -464,8 +464,8 @@ class Generator:
         fits = kinds[spec.kind]
         if spec.kind == "int" or not plain or self.chance(0.15):
             name = self.variable(lambda x: fits(x) and tuple(x.shape) == shape and x.numel() > 0
-                                 and spec.low <= x.min().item()
-                                 and x.max().item() < spec.high) if plain else None
+                                 and spec.low <= x.detach().min().item()
+                                 and x.detach().max().item() < spec.high) if plain else None
             return name or self.tensor(self.reshaped(spec, shape))
         name = self.variable(lambda x: fits(x) and tuple(x.shape) == shape)
         if name is None:

@@ -5,6 +5,8 @@ gpu.py        functions of CuPy that compute something else than NumPy's, with N
 gpu_memory.py errors where the memory of a GPU ends; pinned memory of the host
 dtypes.py     PyTorch's dtypes and its promotion rules
 dispatch.py   calls a kernel if there is one, otherwise the reference in array language
+streams.py    PyTorch's random numbers on the CPU
+philox.py     random numbers drawn on a GPU
 threads.py    the number of threads that kernels use
 """
 

@@ -10,9 +10,9 @@ import functools
 import importlib
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy
 
@@ -78,6 +78,8 @@ CPU = device("cpu")
 
 class Defaults(threading.local):
     """The default devices of a thread: the one that was set, then those of the `with` blocks."""
+
+    gpu: int | None = None  # which GPU "cuda" means, if not CuPy's current one
 
     def __init__(self) -> None:
         self.stack = [CPU]
@@ -175,8 +177,67 @@ def array_module(*arrays: Any) -> Any:
     """numpy or cupy, by the arrays' type; Python numbers and None are ignored."""
     for array in arrays:
         if isinstance(array, _gpu_arrays):
+            if Gpus.several:
+                Gpus.follow(arrays)
             return gpu_module()
     return numpy
+
+
+class Gpus:
+    """Programs that use several GPUs.
+
+    CuPy launches on its current GPU, wherever the arrays are, and puts the result there. So once a
+    second GPU is in use, CuPy's current GPU follows the arrays: each operation, and each step of
+    backward, begins with `array_module`. What "cuda" means is kept apart from it.
+    """
+
+    used: ClassVar[set[int]] = set()
+    several = False
+    hooks: ClassVar[list[Callable[[bool], None]]] = []  # called when `several` changes
+
+    @staticmethod
+    def note(index: int | None) -> None:
+        """Notes that arrays are made on a GPU."""
+        if not Gpus.several and index is not None:
+            Gpus.used.update((index, active_gpu()))
+            if len(Gpus.used) > 1:
+                Gpus._set(True)
+
+    @staticmethod
+    def forget() -> None:
+        """Begins anew, as if no GPU had been used."""
+        Gpus.used.clear()
+        _defaults.gpu = None
+        if Gpus.several:
+            Gpus._set(False)
+
+    @staticmethod
+    def _set(several: bool) -> None:
+        Gpus.several = several
+        for hook in Gpus.hooks:
+            hook(several)
+
+    @staticmethod
+    def follow(arrays: Iterable[Any]) -> None:
+        """Makes the GPU of the arrays CuPy's current one.
+
+        Raises:
+            RuntimeError: they are on different GPUs.
+        """
+        places = {array.device.id for array in arrays if isinstance(array, _gpu_arrays)}
+        if len(places) > 1:
+            raise RuntimeError("the arrays are on different devices, " + " and ".join(
+                f"cuda:{gpu}" for gpu in sorted(places)) + "; move them with .to(...)")
+        (gpu,), active = places, active_gpu()
+        if gpu != active:
+            if _defaults.gpu is None:
+                _defaults.gpu = active
+            cupy().cuda.Device(gpu).use()
+
+
+def active_gpu() -> int:
+    """The index of CuPy's current GPU, on which it launches."""
+    return int(cupy().cuda.runtime.getDevice())
 
 
 def as_array(x: Any) -> Any:
@@ -286,6 +347,9 @@ def to_device(array: Any, where: device, non_blocking: bool = False) -> Any:
     if where.type == "cpu":
         return gpu_memory.to_pinned(cupy(), array) if non_blocking else to_numpy(array)
     module = module_for(where)
+    Gpus.note(where.index)
+    if is_gpu_array(array):
+        return _between_gpus(array, where)
     with module.cuda.Device(where.index):
         copy = module.asarray(array)
         if gpu_memory.is_pinned(array):  # CuPy copies from it while the program goes on
@@ -294,6 +358,23 @@ def to_device(array: Any, where: device, non_blocking: bool = False) -> Any:
             else:
                 module.cuda.get_current_stream().synchronize()
         return copy
+
+
+def _between_gpus(array: Any, where: device) -> Any:
+    """A copy on another GPU: behind the work of both, and before what either does next."""
+    cuda = cupy().cuda
+    source = cuda.Device(array.device.id)
+    with source:
+        computed = cuda.get_current_stream().record(cuda.Event(disable_timing=True))
+    with cuda.Device(where.index):
+        stream = cuda.get_current_stream()
+        stream.wait_event(computed)
+        copy = array.copy()
+        copied = stream.record(cuda.Event(disable_timing=True))
+    with source:
+        cuda.get_current_stream().wait_event(copied)  # its memory may be used again then
+    Gpus.follow((copy,))
+    return copy
 
 
 def to_numpy(array: Any) -> numpy.ndarray[Any, Any]:
@@ -316,6 +397,7 @@ def on(where: device, make: Callable[..., Any], *args: Any, **kwargs: Any) -> An
     module = module_for(where)
     if where.type == "cpu":
         return make(module, *args, **kwargs)
+    Gpus.note(where.index)
     with module.cuda.Device(where.index):
         return make(module, *args, **kwargs)
 
@@ -345,13 +427,17 @@ def device_count() -> int:
 
 
 def current_device() -> int:
-    return int(cupy().cuda.Device().id)
+    """The index of the GPU that "cuda" means."""
+    return active_gpu() if _defaults.gpu is None else _defaults.gpu
 
 
 def set_device(where: DeviceLike) -> None:
     """Makes a GPU the current one, which "cuda" means. A negative number changes nothing."""
     if not isinstance(where, int) or where >= 0:
-        cupy().cuda.Device(gpu_index(where)).use()
+        index = gpu_index(where)
+        cupy().cuda.Device(index).use()
+        if _defaults.gpu is not None:
+            _defaults.gpu = index
 
 
 def gpu_index(where: DeviceLike) -> int:

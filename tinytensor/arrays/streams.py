@@ -50,8 +50,10 @@ class Stream:
     """A stream of random numbers from a seed, of which the lower 32 bits count.
 
     `numpy` is a NumPy Generator of the same stream, for distributions that PyTorch's methods do not
-    cover.
+    cover. `xp` is the array module of its numbers.
     """
+
+    xp: Any = numpy
 
     def __init__(self, seed: int):
         self.bits: MT19937 = numpy.random.MT19937(_unseeded())
@@ -91,6 +93,11 @@ class Stream:
         # int32 is converted faster than uint32
         return numpy.multiply(words.view(numpy.int32), numpy.float32(2.0**-24),
                               dtype=numpy.float32, casting="unsafe")
+
+    def uniform_in(self, count: int, dtype: numpy.dtype[Any], low: float = 0, high: float = 1) \
+            -> numpy.ndarray[Any, Any]:
+        """Numbers in [low, high) in a dtype."""
+        return rounded(self.uniform(count, dtype), dtype, low, high)
 
     def normal(self, count: int, dtype: numpy.dtype[Any], contiguous: bool = True) \
             -> numpy.ndarray[Any, Any]:
@@ -298,7 +305,7 @@ def in_memory_order(values: numpy.ndarray[Any, Any], like: Any) -> numpy.ndarray
         return values.reshape(like.shape)
     order = memory_dims(like)
     ordered = values.reshape([like.shape[dim] for dim in order])
-    return ordered.transpose(numpy.argsort(order))
+    return ordered.transpose(numpy.argsort(order).tolist())
 
 
 def memory_dims(array: Any) -> list[int]:

@@ -95,6 +95,30 @@ def check_all(holds: Any, error: Callable[[], Exception]) -> None:
         raise error()
 
 
+def prepare() -> None:
+    """Makes the marks of the current GPU: to be called before work on it is captured into a CUDA
+    graph, whose memory they must not lie in.
+    """
+    with _lock:
+        _marks_of(devices.active_gpu())
+
+
+def note_replay() -> None:
+    """To be called after the replay of a CUDA graph, whose checks may have failed."""
+    with _lock:
+        stream = devices.cupy().cuda.get_current_stream()
+        _marks_of(devices.active_gpu()).streams[stream.ptr] = stream
+        devices.Reading.wanted = True
+
+
+def _marks_of(gpu: int | None) -> Marks:
+    """The marks of a GPU, which is the current one."""
+    key = devices.cupy(), gpu
+    if key not in _marks:
+        _marks[key] = Marks()
+    return _marks[key]
+
+
 def _note(array: Any, low: float, high: float, error: Callable[[Any], Exception],
           exempt: float | None) -> None:
     with _lock:
@@ -102,9 +126,7 @@ def _note(array: Any, low: float, high: float, error: Callable[[Any], Exception]
         with cupy.cuda.Device(gpu):
             failure = error(VALUE)
             check = Check(type(failure), str(failure), caller(), array.dtype.kind in "biu")
-            marks = _marks.get((cupy, gpu))
-            if marks is None:
-                marks = _marks[cupy, gpu] = Marks()
+            marks = _marks_of(gpu)
             mark = marks.place(check)
             stream = cupy.cuda.get_current_stream()
             marks.streams[stream.ptr] = stream

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 from numpy import ndarray
 
-from ..arrays.devices import array_module, as_array, ones_like
+from ..arrays.devices import Gpus, array_module, as_array, ones_like
 from . import graph, versions
 from .errors import GradientShapeError
 from .graph import Node, new, tensor_of, tensors
@@ -137,7 +137,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
     grads, reached = sums.grads, sums.reached
     kind, xp = None, tensors if create_graph else None
     previous, place, depth, mode.depth = mode.enabled, mode.device, mode.depth, mode.depth + 1
-    plain = useful is None and not create_graph and not mode.anomaly
+    plain = useful is None and not create_graph and not mode.anomaly and not Gpus.several
     try:
         set_mode(create_graph)
         while reached:
@@ -161,7 +161,7 @@ def walk(roots: dict[Any, Any], targets: Iterable[Any] | None = None,
             if create_graph:
                 mode.device = next(d for d in g if d is not None).device \
                     if isinstance(g, list) else g.device
-            elif g.__class__ is not kind:
+            elif g.__class__ is not kind or Gpus.several:
                 kind = g.__class__
                 xp = array_module(*g) if kind is list else array_module(g)
             if create_graph and node.op.residuals and not node.hooked:

@@ -36,7 +36,8 @@ def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict
     if len(places) > 1:
         gpu = next(p for p in places if p.type == "cuda")
         if len(places) == 2 and all(
-                t._array.ndim == 0 for t in tensors if devices.device_of(t._array) != gpu):
+                t._array.ndim == 0 and devices.device_of(t._array) == devices.CPU
+                for t in tensors if devices.device_of(t._array) != gpu):
             moved = [x.to(gpu) if isinstance(x, graph.Tensor) else x for x in inputs]
             if op.signature.variadic:
                 moved = [moved]

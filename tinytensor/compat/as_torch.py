@@ -56,6 +56,8 @@ class Torch(ModuleType):
         self.__spec__ = ModuleSpec("torch", None, origin=self.__file__, is_package=True)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "default_generator":
+            return sys.modules[OWN_PACKAGE].default_generator
         if name in unsupported.REASONS:
             return importlib.import_module(f"torch.{name}")
         try:

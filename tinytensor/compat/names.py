@@ -17,6 +17,7 @@ from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import python_number
 from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.out import taking_out
+from ..cuda import streams
 from ..nn import attention
 from ..tensors import creation, sampling
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
@@ -26,6 +27,7 @@ from .variable import Variable
 if TYPE_CHECKING:
     from .modules.storage import TypedStorage, UntypedStorage
 
+legacy_contiguous_format = dtypes.contiguous_format
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 strided = "strided"  # the layout of every Tensor
 
@@ -359,7 +361,7 @@ def _attach() -> None:
     setattr(Leaf, "variable", property(lambda leaf: leaf.tensor()))  # noqa: B010
     setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
-    vars(cuda).update(TYPES["cuda"])
+    vars(cuda).update(TYPES["cuda"], StreamContext=streams.stream)
     vars(attention).update(SDPBackend=SDPBackend, sdpa_kernel=sdpa_kernel)
 
 
@@ -382,5 +384,5 @@ __all__ = ["batch_norm", "compile", "conj", "dropout", "e", "get_float32_matmul_
            "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis", "numel",
            "pi", "real", "result_type", "set_default_tensor_type", "set_float32_matmul_precision",
            "strided", "typename", "use_deterministic_algorithms", "SymInt", "SymFloat", "SymBool",
-           "layout", "_assert", "are_deterministic_algorithms_enabled",
+           "layout", "_assert", "legacy_contiguous_format", "are_deterministic_algorithms_enabled",
            "is_deterministic_algorithms_warn_only_enabled"]

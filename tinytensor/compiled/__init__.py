@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
+from ..arrays.devices import Gpus
 from ..autograd.frames import OWN
 from ..autograd.op import Op
 from ..autograd.table import TABLE
@@ -90,4 +91,7 @@ def use_compiled(on: bool) -> Iterator[None]:
         _use(previous)
 
 
-_use(os.environ.get("TINYTENSOR_COMPILED", "1") != "0")
+_wanted = os.environ.get("TINYTENSOR_COMPILED", "1") != "0"
+_use(_wanted)
+# Written code does not ask on which of several GPUs its arrays are.
+Gpus.hooks.append(lambda several: _use(_wanted and not several))

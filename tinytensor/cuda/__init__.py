@@ -108,36 +108,36 @@ def ipc_collect() -> None:
 def manual_seed(seed: int) -> None:
     """Sets the seed of the current GPU's generator. No effect without a GPU."""
     if cuda_is_available():
-        random.default_generator(resolve("cuda")).manual_seed(seed)
+        random.generator_of(resolve("cuda")).manual_seed(seed)
 
 
 def manual_seed_all(seed: int) -> None:
     """Sets the seed of the generators of all GPUs."""
     for i in range(device_count()):
-        random.default_generator(resolve(f"cuda:{i}")).manual_seed(seed)
+        random.generator_of(resolve(f"cuda:{i}")).manual_seed(seed)
 
 
 def seed() -> None:
     """Sets a random seed for the current GPU's generator. No effect without a GPU."""
     if cuda_is_available():
-        random.default_generator(resolve("cuda")).seed()
+        random.generator_of(resolve("cuda")).seed()
 
 
 def seed_all() -> None:
     """Sets one random seed for the generators of all GPUs."""
     for i in range(device_count()):
-        generator = random.default_generator(resolve(f"cuda:{i}"))
+        generator = random.generator_of(resolve(f"cuda:{i}"))
         generator.seed() if i == 0 else generator.manual_seed(initial_seed())
 
 
 def initial_seed() -> int:
     """The seed of the current GPU's generator."""
-    return random.default_generator(resolve("cuda")).initial_seed()
+    return random.generator_of(resolve("cuda")).initial_seed()
 
 
 def get_rng_state(device: DeviceLike = "cuda") -> Tensor:
     """The state of a GPU's generator, as `Generator.get_state` gives it."""
-    return random.default_generator(resolve(device)).get_state()
+    return random.generator_of(resolve(device)).get_state()
 
 
 def get_rng_state_all() -> list[Tensor]:
@@ -147,7 +147,7 @@ def get_rng_state_all() -> list[Tensor]:
 
 def set_rng_state(new_state: Tensor, device: DeviceLike = "cuda") -> None:
     """Restores the state of a GPU's generator."""
-    random.default_generator(resolve(device)).set_state(new_state)
+    random.generator_of(resolve(device)).set_state(new_state)
 
 
 def set_rng_state_all(new_states: Iterable[Tensor]) -> None:

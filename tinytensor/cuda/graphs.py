@@ -19,9 +19,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..arrays import devices
+from ..arrays import devices, philox
 from ..arrays.devices import cupy, is_gpu_array
-from ..autograd import engine
+from ..autograd import deferred, engine
 from ..autograd.function import Function
 from ..autograd.modes import no_grad
 from ..tensors.tensor import Tensor
@@ -32,7 +32,7 @@ PACKAGE = Path(__file__).parent.parent
 MODES = {"global": 0, "thread_local": 1, "relaxed": 2}  # as cudaStreamCaptureMode
 
 # Called on the stream of a capture before it begins, for what cannot be made during it.
-before_capture: list[Callable[[], Any]] = []
+before_capture: list[Callable[[], Any]] = [deferred.prepare]
 
 
 def is_current_stream_capturing() -> bool:
@@ -79,6 +79,7 @@ class CUDAGraph:
                                "`with graph(g):`, which takes another one")
         for prepare in before_capture:
             prepare()
+        self._draws = philox.begin_capture()
         self._pool = graph_pool_handle() if pool is None else pool
         # CuPy's pools allocate memory while a stream is captured, which only "relaxed" allows.
         with contextlib.ExitStack() as stack:
@@ -112,7 +113,9 @@ class CUDAGraph:
         """
         if self._graph is None:
             raise RuntimeError("CUDAGraph: nothing to replay; capture with `with graph(g):` first")
+        self._draws.advance()
         self._graph.launch()
+        deferred.note_replay()
 
     def reset(self) -> None:
         """Forgets the recording and its memory."""

@@ -168,7 +168,9 @@ class Batched(Tensor):
         if isinstance(value, Batched) and value.level is self.level:
             missing = whole[index].ndim - value.whole.ndim
             value = value.whole.reshape(value.level.size, *[1] * missing, *value.shape)
+        whole._unnoted = True  # a copy that nobody else has seen is no write to the surroundings
         whole[index] = value
+        whole._unnoted = False
         self.hold(whole)
 
     # ------------------------------------------------------------ values

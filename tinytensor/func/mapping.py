@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import random
 from ..arrays.numbers import is_integer
-from ..autograd import errors
+from ..autograd import errors, versions
 from ..ops.shape import cat
 from ..tensors.tensor import Tensor
 from . import rules
@@ -67,7 +67,8 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
 
     `func` sees Tensors without the batch dim. Operations run on all samples at once; those that
     cannot, and functions that read values of Tensors inside (`x[mask]`), run sample by sample. It
-    may be nested, differentiated, and contain `grad`, `vjp`, `jacrev` and `hessian`.
+    may be nested, differentiated, and contain `grad`, `vjp`, `jacrev` and `hessian`. It must not
+    write into Tensors from outside, such as the running statistics of a batch norm in training.
 
     Args:
         in_dims: the batch dim of each argument, None for an argument that is the same for all; one
@@ -82,7 +83,8 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
         ValueError: arguments without a batch dim, batch sizes that differ, dims that do not exist,
             an unknown `randomness`.
         RuntimeError: the function depends on the value of a Tensor in its control flow; or it
-            draws random numbers, and `randomness` is "error".
+            draws random numbers, and `randomness` is "error"; or it writes into a Tensor that is
+            the same for all samples, and has to run sample by sample.
     """
     if randomness not in RANDOMNESS:
         raise ValueError(f"vmap: randomness must be one of {', '.join(RANDOMNESS)}, got "
@@ -149,13 +151,16 @@ def _run(func: Callable[..., Any], leaves: list[Any], dims: list[int | None], st
          size: int, randomness: str) -> tuple[list[Any], Any]:
     """The results of func for all samples, with the batch as dim 0, and their structure."""
     level = Level(len(_thread.levels), size)
-    streams = random.streams()
+    streams, state = random.streams(), None
+    if randomness == "same":
+        state = streams.state_dict()
     if randomness != "same":
         streams = Refusing(*((RandomnessError, (
             "vmap: the function draws random numbers; say with randomness='same' or 'different' "
             "whether all samples get the same ones")) if randomness == "error"
             else (Drawn, "vmap: random numbers for each sample")))
     _thread.levels.append(level)
+    written = versions.last_write
     try:
         given = [x if dim is None else Batched(x, level)
                  for x, dim in zip(leaves, dims, strict=True)]
@@ -165,19 +170,26 @@ def _run(func: Callable[..., Any], leaves: list[Any], dims: list[int | None], st
         return [_whole(x, level) for x in results], form
     except (DependsOnValues, RandomnessError):
         raise
-    except Exception:
+    except Exception as error:
         if not size:
             raise
+        if versions.last_write != written:  # it cannot run once more
+            raise RuntimeError(
+                "vmap: the function writes into a Tensor that is the same for all samples (as a "
+                "batch norm into its running statistics), and cannot run on all of them at once: "
+                f"{error}. Use operations that return new Tensors, or eval() of the module"
+            ) from None
     finally:
         _thread.levels.pop()
     # Sample by sample: an error here is that of the function itself.
-    samples, state = [], random.streams().state_dict() if randomness == "same" else None
+    samples = []
     for i in range(size):
         if state is not None:
-            random.streams().load_state_dict(state)
+            streams.load_state_dict(state)
         given = [x if dim is None else x[i].clone() for x, dim in zip(leaves, dims, strict=True)]
         args, kwargs = unflatten(given, structure)
-        results, form = flatten(func(*args, **kwargs))
+        with random.using(random.streams() if randomness == "different" else streams):
+            results, form = flatten(func(*args, **kwargs))
         _check(results)
         samples.append(results)
     return [stacked(column) for column in zip(*samples, strict=True)], form

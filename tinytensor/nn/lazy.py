@@ -193,7 +193,7 @@ class LazyRunningNorm(Lazy, normalization.RunningNorm):
         self._init_lazily(eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def _size_from_input(self, input: Tensor) -> int:
-        self._check(input)
+        self._check_input_dim(input)
         batched = isinstance(self, normalization.BatchNorm) or input.ndim == max(self.dims)
         return input.shape[1 if batched else 0]
 

@@ -126,10 +126,14 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
         return written(rrelu)(input, lower, upper, training)
     if not training:
         return leaky_relu(input, (lower + upper) / 2).contiguous()
+    stream = random.generator_of(input.device).stream
+    if input.is_cuda:  # a number for each element: the host does not know how many are negative
+        drawn = stream.uniform_in(input.numel(), input.dtype.numpy, lower, upper)
+        slopes = stream.xp.where(input._array <= 0, drawn.reshape(input.shape), 1.0)
+        return (input * _like(slopes, input)).contiguous()
     negative = devices.to_numpy(input._array) <= 0
     slopes = 1.0 - negative
-    uniform = random.default_generator(input.device).stream.uniform(
-        int(negative.sum()), slopes.dtype)
+    uniform = stream.uniform(int(negative.sum()), slopes.dtype)
     slopes[negative] = uniform * (upper - lower) + lower
     return (input * _like(slopes, input)).contiguous()
 
@@ -494,7 +498,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     Shapes: (*) -> (*). With `hard` the result is one-hot, with the gradient of the soft draw.
     Jang, Gu and Poole 2017. `eps` is without effect, as in PyTorch.
     """
-    drawn = random.default_generator(logits.device).stream.exponential(
+    drawn = random.generator_of(logits.device).stream.exponential(
         logits.numel()).reshape(logits.shape)
     soft = softmax((logits - _like(drawn, logits).log()) / tau, dim)
     if not hard:

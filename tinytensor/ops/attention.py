@@ -195,4 +195,4 @@ def _additive(mask, dtype, causal):
     blind = (mask == -math.inf).all(-1, keepdim=True)
     if not blind.is_cuda and not bool(blind.any()):  # to look into a GPU would be to wait
         return mask, None
-    return where(blind, 0.0, mask), blind
+    return mask.masked_fill(blind, 0.0), blind

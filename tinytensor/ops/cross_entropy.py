@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+import numpy
+
 from ..arrays import Array, devices, dtypes
 from ..arrays.numbers import python_number
 from ..autograd.deferred import check_range
@@ -15,6 +17,7 @@ from ..autograd.frames import warn
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .activation import log_softmax, softmax
+from .checks import need_floating
 from .elementwise import exp, log
 from .index import take_along_dim, where
 from .loss import check_same_shape, check_tensors, reduced
@@ -39,7 +42,7 @@ def label_cross_entropy(xp, input: Array, target: Array, reduction: str = "none"
     """
     largest = xp.amax(input, axis=1, keepdims=True)
     total = xp.sum(xp.exp(input - largest), axis=1, keepdims=True)
-    target, used = _used(target, input.shape[1])
+    target, used = (target, None) if xp is numpy else _used(target, input.shape[1])
     chosen = xp.take_along_axis(input, xp.reshape(target, (-1, 1)), axis=1)
     losses = xp.reshape(xp.log(total) - (chosen - largest), (-1,))
     if used is not None:
@@ -52,7 +55,7 @@ def label_cross_entropy(xp, input: Array, target: Array, reduction: str = "none"
 
 @label_cross_entropy.vjp("input")
 def _(xp, g, input, largest, total, target, reduction):
-    target, used = _used(target, input.shape[1])
+    target, used = (target, None) if xp is numpy else _used(target, input.shape[1])
     if reduction != "none":
         count = len(target) if used is None else xp.sum(used).astype(g.dtype)
         g = xp.full(target.shape, g if reduction == "sum" else g / count, dtype=g.dtype)
@@ -128,7 +131,7 @@ def class_weights(name: str, labels: Tensor, classes: int, weight: Tensor | None
     """
     check_class_weight(name, weight, classes)
     used = None
-    if labels.is_cuda:
+    if devices.is_gpu_array(labels._array):
         check_range(labels._array, 0, classes - 1, functools.partial(
             _no_class, name, classes, ignore_index), exempt=ignore_index)
         used = labels != ignore_index
@@ -169,6 +172,8 @@ def class_loss(name: str, losses: Tensor, used: Tensor | None, weights: Tensor |
         if reduction == "none" or used.is_cuda:
             losses = losses.masked_fill(~used, 0.0)
             if reduction == "mean":  # the host does not know how many labels are used
+                if weights is None:
+                    need_floating("mean", losses)
                 counted = used if weights is None else weights.masked_fill(~used, 0.0)
                 return losses.sum() / counted.sum()
         else:  # indexed, not multiplied by 0: an ignored loss may be infinite
@@ -242,7 +247,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     classes = rows.shape[1]
     plain = weight is None and not label_smoothing and labels._array.size \
         and reduction in ("mean", "sum")
-    if plain and labels.is_cuda:
+    if plain and devices.is_gpu_array(labels._array):
         return label_cross_entropy(rows, _ignored(labels, classes, ignore_index), reduction)
     labels, used, weights = class_weights("cross_entropy", labels, classes, weight, ignore_index)
     if plain and used is None:

@@ -22,7 +22,8 @@ SAMPLES = [S(t(2, 3), 0.0, True), S(t(2, 3), 1.0, True), S(t(2, 3), 0.4, False)]
 def _kept(input, shape, p):
     """1 with probability 1 - p, else 0, in the dtype and on the device of `input`."""
     where = input.device
-    kept = random.default_generator(where).stream.less(math.prod(shape), 1 - p)
+    devices.array_module(input._array)  # of several GPUs, that of the input is current now
+    kept = random.generator_of(where).stream.less(math.prod(shape), 1 - p)
     kept = in_memory_order(kept, input._array) if shape == input.shape else kept.reshape(shape)
     return devices.to_device(kept, where).astype(input.dtype.numpy)
 

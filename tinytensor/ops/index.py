@@ -147,10 +147,17 @@ def check_positions(name, index, shape, axis, negative=True):
     """Raises IndexError unless every position exists along the axis of an array of that shape."""
     size = shape[axis] if shape else 1
     first = -size if negative else 0
-    if not isinstance(index, int):
+    if isinstance(index, int):
+        low = high = index
+    elif devices.is_gpu_array(index):
         check_range(index, first, size - 1, functools.partial(_no_position, name, axis, size))
-    elif not first <= index < size:
-        raise _no_position(name, axis, size, index)
+        return
+    elif index.size:
+        low, high = int(index.min()), int(index.max())
+    else:
+        return
+    if low < first or high >= size:
+        raise _no_position(name, axis, size, low if low < first else high)
 
 
 def _no_position(name, axis, size, position):
@@ -311,14 +318,7 @@ def _written(array, index, value):
     leading = next((i for i, n in enumerate(value.shape[:-1]) if n != 1), len(value.shape) - 1)
     if leading > 0:  # leading 1s broadcast, but NumPy refuses them with a mask
         value = value.reshape(value.shape[leading:])
-    arrays = [i for i, k in enumerate(index) if devices.is_array(k)]
-    if value.size == 1 and len(arrays) == 1 and _is_mask(index[arrays[0]]) \
-            and devices.is_gpu_array(index[arrays[0]]):
-        # CuPy counts what a mask selects, and waits for it.
-        mask, before = index[arrays[0]], arrays[0]
-        after = array.ndim - before - mask.ndim
-        mask = mask.reshape((1,) * before + mask.shape + (1,) * after)
-        devices.array_module(array).copyto(array, value.reshape(()), where=mask)
+    if value.size == 1 and devices.is_gpu_array(array) and _masked_fill(array, index, value):
         return array
     try:
         array[index] = value
@@ -327,6 +327,23 @@ def _written(array, index, value):
             f"x[...] = value: a value of shape {tuple(value.shape)} does not fit the selected "
             f"shape {tuple(array[index].shape)}") from None
     return array
+
+
+def _masked_fill(array, index, value):
+    """array[index] = value for one value and an index with one mask; whether the index is one.
+
+    CuPy's own counts what the mask selects, for which the host waits.
+    """
+    arrays = [i for i, k in enumerate(index) if devices.is_array(k)]
+    if len(arrays) != 1 or not _is_mask(index[arrays[0]]) \
+            or not devices.is_gpu_array(index[arrays[0]]):
+        return False
+    (before,) = arrays
+    mask = index[before]
+    after = array.ndim - before - mask.ndim
+    mask = mask.reshape((1,) * before + mask.shape + (1,) * after)
+    devices.array_module(array).copyto(array, value.reshape(()), "unsafe", where=mask)
+    return True
 
 
 @setitem.vjp("input")

@@ -11,6 +11,7 @@ import numpy
 from numpy.linalg import LinAlgError as NotSolvable  # CuPy raises it too
 
 from ..arrays import devices
+from ..autograd.frames import passes_on
 from ..autograd.graph import tensor_of
 from .checks import need_dims
 from .index import raw
@@ -41,6 +42,7 @@ def check_square(name, A, floating=True):
         raise RuntimeError(f"{name}: the matrices must be square, got shape {tuple(A.shape)}")
 
 
+@passes_on
 def checked_for_failure(xp, name, problem, sick, function, A, *rest):
     """function(A, ...), or an error that names the first matrix of the batch that is `sick`.
 

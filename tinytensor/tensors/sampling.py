@@ -1,7 +1,8 @@
 """Random numbers: new Tensors, samples of distributions, in-place methods.
 
-All numbers are drawn on the host, from the argument `generator` or that of the device, then moved.
-They are PyTorch's on the CPU; `arrays/streams.py` says how they follow from the seed.
+Numbers are drawn on their device, from the argument `generator` or that of the device. Those of
+the CPU are PyTorch's; `arrays/streams.py` says how they follow from the seed, and
+`arrays/philox.py` how those of a GPU do.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import numpy
 
 from .. import random
 from ..arrays import dtypes
+from ..arrays.devices import array_module, as_array, on, resolve, to_device, to_numpy
 from ..arrays.devices import device as device_type
-from ..arrays.devices import resolve, to_device, to_numpy
 from ..arrays.numbers import integer
-from ..arrays.streams import Stream, in_memory_order, memory_dims, rounded
+from ..arrays.streams import Stream, in_memory_order, memory_dims
+from ..autograd.deferred import check_all, check_range
 from ..autograd.graph import tensor_of
 from .creation import (
     Like,
@@ -57,7 +59,7 @@ def stream_of(generator: random.Generator | None, where: device_type) -> Stream:
     Raises:
         RuntimeError: `generator` belongs to another type of device.
     """
-    generator = random.default_generator(where) if generator is None else generator
+    generator = random.generator_of(where) if generator is None else generator
     if generator.device.type != where.type:
         raise RuntimeError(f"a generator of device {generator.device} cannot draw for {where}; "
                            f"make it with Generator({where.type!r})")
@@ -68,9 +70,12 @@ def _drawn(draw: Draw, shape: Sequence[int], dtype: numpy.dtype[Any] | type[nump
            device: DeviceLike | None, generator: random.Generator | None,
            requires_grad: bool = False) -> Tensor:
     where = resolve(device)
-    values = numpy.asarray(draw(stream_of(generator, where), math.prod(shape)))
-    array = values.reshape(shape).astype(dtype, copy=False)
-    return finish(to_device(array, where), requires_grad)
+    stream = stream_of(generator, where)
+
+    def drawn(xp: Any) -> Any:
+        return as_array(draw(stream, math.prod(shape))).reshape(shape).astype(dtype, copy=False)
+
+    return finish(to_device(on(where, drawn), where), requires_grad)
 
 
 def _check_floating(name: str, dtype: numpy.dtype[Any]) -> None:
@@ -98,8 +103,8 @@ def rand(*size: int | Sequence[int], generator: random.Generator | None = None,
     """Uniformly distributed values in [0, 1)."""
     wanted, shape = wanted_dtype(dtype), shape_argument("rand", size, keyword)
     _check_floating("rand", wanted)
-    return _drawn(lambda s, count: rounded(s.uniform(count, wanted), wanted), shape, wanted,
-                  device, generator, requires_grad)
+    return _drawn(lambda s, count: s.uniform_in(count, wanted), shape, wanted, device, generator,
+                  requires_grad)
 
 
 def randn(*size: int | Sequence[int], generator: random.Generator | None = None,
@@ -199,12 +204,15 @@ def normal(mean: Tensor | float = 0.0, std: Tensor | float = 1.0, size: Sequence
                         "size out")
     wanted = dtypes.result_dtype(tuple(x._array for x in tensors))
     _check_floating("normal", wanted)
-    low = std if not isinstance(std, Tensor) else float(std._array.min()) if std.numel() else 0.0
-    _check_std("normal", low)
+    if isinstance(std, Tensor):
+        check_all(~(std._array < 0), lambda: RuntimeError(
+            "normal: the standard deviations must not be negative"))
+    else:
+        _check_std("normal", std)
     where = tensors[0].device
-    centre, scale = (to_numpy(x._array) if isinstance(x, Tensor) else float(x)
+    centre, scale = (to_device(x._array, where) if isinstance(x, Tensor) else float(x)
                      for x in (mean, std))
-    shape = numpy.broadcast_shapes(numpy.shape(centre), numpy.shape(scale))
+    shape = numpy.broadcast_shapes(*(tuple(x.shape) for x in tensors))
     return _drawn(lambda s, count: s.normal(count, wanted).astype(wanted).reshape(shape) * scale
                   + centre, shape, wanted, where, generator)
 
@@ -244,11 +252,11 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
     if num_samples < 1 or (not replacement and num_samples > input.shape[-1]):
         raise RuntimeError(f"multinomial: cannot draw {num_samples} of {input.shape[-1]} indices"
                            + (" without replacement" if num_samples > 0 else ""))
-    weights = to_numpy(input._array).reshape(-1, input.shape[-1])
-    if not (numpy.isfinite(weights) & (weights >= 0)).all():
-        raise RuntimeError("multinomial: weights must be finite and not negative")
-    if not (weights.sum(1) > 0).all():
-        raise RuntimeError("multinomial: every row must have a positive weight")
+    weights = input._array.reshape(-1, input.shape[-1])
+    check_all((weights >= 0) & (weights < math.inf), lambda: RuntimeError(
+        "multinomial: weights must be finite and not negative"))
+    check_all(weights.sum(axis=1) > 0, lambda: RuntimeError(
+        "multinomial: every row must have a positive weight"))
     draw = _with_replacement if replacement and num_samples > 1 else _without_replacement
     return _drawn(lambda s, _: draw(s, weights, num_samples),
                   (*input.shape[:-1], num_samples), numpy.int64, input.device, generator)
@@ -256,15 +264,16 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
 
 def _without_replacement(stream: Stream, weights: NumPyArray, count: int) -> NumPyArray:
     times = stream.exponential(weights.size).astype(weights.dtype).reshape(weights.shape)
-    keys = numpy.zeros_like(weights)
-    with numpy.errstate(divide="ignore"):
-        numpy.divide(weights, times, out=keys, where=weights > 0)
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        keys = stream.xp.where(weights > 0, weights / times, 0.0)
     if count == 1:
-        return numpy.argmax(keys, axis=1)
-    return numpy.argsort(-keys, axis=1, kind="stable")[:, :count]
+        return stream.xp.argmax(keys, axis=1)
+    return stream.xp.argsort(-keys, axis=1, kind="stable")[:, :count]
 
 
 def _with_replacement(stream: Stream, weights: NumPyArray, count: int) -> NumPyArray:
+    if stream.xp is not numpy:
+        return _with_replacement_at_once(stream, weights.astype("float64"), count)
     indices = numpy.empty((len(weights), count), dtype=numpy.int64)
     for row, w in zip(indices, weights, strict=True):
         total = numpy.cumsum(w)
@@ -274,8 +283,22 @@ def _with_replacement(stream: Stream, weights: NumPyArray, count: int) -> NumPyA
     return indices
 
 
+def _with_replacement_at_once(stream: Stream, weights: Any, count: int) -> Any:
+    """The same for all rows in one search: the sums of row i are in (i, i + 1]."""
+    xp, (rows, classes) = stream.xp, weights.shape
+    first = xp.arange(rows, dtype=weights.dtype)[:, None]
+    sums = xp.cumsum(weights, axis=1)
+    sums = (sums / sums[:, -1:] + first).reshape(-1)
+    drawn = stream.uniform(rows * count, UNIT).reshape(rows, count) + first
+    found = xp.searchsorted(sums, drawn.reshape(-1), side="right").reshape(rows, count)
+    last = classes - 1 - xp.argmax(weights[:, ::-1] > 0, axis=1)[:, None]  # where sums round to 1
+    return xp.minimum(found - xp.arange(rows)[:, None] * classes, last)
+
+
 def poisson(input: Tensor, generator: random.Generator | None = None) -> Tensor:
     """Poisson distributed counts with the rates in the input. Shapes: (*) -> (*).
+
+    They are drawn on the host, for a GPU too.
 
     Raises:
         RuntimeError: a negative rate.
@@ -300,7 +323,8 @@ def _fill(name: str, self: Tensor, generator: random.Generator | None, draw: Dra
     self._check_write(name)
     stream, old = stream_of(generator, self.device), self._array
     with numpy.errstate(over="ignore"):
-        values = in_memory_order(draw(stream, old.size), old).astype(dtype, copy=False)
+        values = on(self.device, lambda xp: in_memory_order(draw(stream, old.size), old).astype(
+            dtype, copy=False))
     return self._write(name, tensor_of(to_device(values, self.device), None))
 
 
@@ -312,7 +336,7 @@ def uniform_(self: Tensor, from_: float = 0, to: float = 1, *,
         raise RuntimeError(f"uniform_: from_ must not be greater than to, got {from_} and {to}")
     dtype = self.dtype.numpy
     return _fill("uniform_", self, generator,
-                 lambda s, count: rounded(s.uniform(count, dtype), dtype, from_, to))
+                 lambda s, count: s.uniform_in(count, dtype, from_, to))
 
 
 def normal_(self: Tensor, mean: float = 0, std: float = 1, *,
@@ -337,7 +361,7 @@ def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *,
     mean, std = number_of(mean), number_of(std)
     _check_positive("log_normal_", "std", std)
     return _fill("log_normal_", self, generator,
-                 lambda s, count: numpy.exp(s.serial_normal(count) * std + mean))
+                 lambda s, count: s.xp.exp(s.serial_normal(count) * std + mean))
 
 
 def cauchy_(self: Tensor, median: float = 0, sigma: float = 1, *,
@@ -345,7 +369,7 @@ def cauchy_(self: Tensor, median: float = 0, sigma: float = 1, *,
     """Fills with Cauchy distributed values."""
     median, sigma = number_of(median), number_of(sigma)
     _check_positive("cauchy_", "sigma", sigma)
-    return _fill("cauchy_", self, generator, lambda s, count: numpy.tan(
+    return _fill("cauchy_", self, generator, lambda s, count: s.xp.tan(
         (s.uniform(count, UNIT) - 0.5) * math.pi) * sigma + median)
 
 
@@ -362,23 +386,23 @@ def geometric_(self: Tensor, p: float, *, generator: random.Generator | None = N
     p = number_of(p)
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_: p must be in (0, 1), got {p}")
-    return _fill("geometric_", self, generator, lambda s, count: numpy.ceil(
-        numpy.log(s.uniform(count, UNIT)) / math.log1p(-p)), integers=True)
+    return _fill("geometric_", self, generator, lambda s, count: s.xp.ceil(
+        s.xp.log(s.uniform(count, UNIT)) / math.log1p(-p)), integers=True)
 
 
 def bernoulli_(self: Tensor, p: Tensor | float = 0.5, *,
                generator: random.Generator | None = None) -> Tensor:
     """Fills with 1 with probability p (a number, or a Tensor that broadcasts), else 0."""
-    chance = to_numpy(p._array) if isinstance(p, Tensor) else p
-    if isinstance(p, Tensor):
-        _check_floating("bernoulli", p.dtype.numpy)
-    if not numpy.all((chance >= 0) & (chance <= 1)):
-        raise RuntimeError("bernoulli: probabilities must be in [0, 1]"
-                           + ("" if isinstance(p, Tensor) else f", got {p}"))
     if not isinstance(p, Tensor):
+        if not 0 <= p <= 1:
+            raise RuntimeError(f"bernoulli: probabilities must be in [0, 1], got {p}")
         return _fill("bernoulli_", self, generator, lambda s, count: s.less(count, p),
                      integers=True)
-    chances, old = numpy.broadcast_to(chance, self.shape), self._array
+    _check_floating("bernoulli", p.dtype.numpy)
+    check_range(p._array, 0, 1, lambda value: RuntimeError(
+        f"bernoulli: probabilities must be in [0, 1], got {value}"))
+    old = self._array
+    chances = array_module(old).broadcast_to(to_device(p._array, self.device), old.shape)
 
     def draw(stream: Stream, count: int) -> NumPyArray:
         uniform = in_memory_order(stream.uniform(count, chances.dtype), old)

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 import numpy
 
 from ..arrays import devices, dtypes
+from ..arrays.devices import Reading
 from ..arrays.numbers import Size, integer, integers
 from ..autograd import engine, graph, versions
 from ..autograd.frames import shorten
@@ -592,10 +593,15 @@ class Tensor(Methods):
         return array.copy() if copy else array
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """`numpy.exp(tensor)` and `array * tensor` are the ops of that name, and recorded."""
+        """`numpy.exp(tensor)` and `array * tensor` are the ops of that name, and recorded.
+
+        Other functions and forms, such as `scipy.special.erfcx(tensor)`, `numpy.add.reduce(tensor)`
+        and `array += tensor`, run on the arrays and give Tensors without a gradient, or what `out`
+        is.
+        """
         function = getattr(graph.tensors, ufunc.__name__, None)
         if method != "__call__" or options or function is None:
-            return NotImplemented
+            return _on_arrays(ufunc, method, inputs, options)
         if ufunc in COMPARISONS:  # NumPy passes a scalar on their left as a 0-d array
             inputs = tuple(x[()] if isinstance(x, numpy.ndarray) and not x.ndim else x
                            for x in inputs)
@@ -618,15 +624,15 @@ class Tensor(Methods):
         if self._array.size != 1:
             raise RuntimeError(f"item: a Tensor of shape {tuple(self.shape)} has "
                                f"{self.numel()} elements; only one can become a number")
-        return self._number()
-
-    def _number(self) -> Number:
-        """The only element. Raises what a check on the GPU has found, see `autograd/deferred.py`.
-        """
         number = self._array.item()
-        if devices.Reading.wanted and self.is_cuda:
-            devices.Reading.read()
+        if Reading.wanted:
+            self._read_checks()
         return number
+
+    def _read_checks(self) -> None:
+        """Raises what a check on the GPU has found, see `autograd/deferred.py`."""
+        if self.is_cuda:
+            devices.read_checks()
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers, or one number."""
@@ -636,11 +642,14 @@ class Tensor(Methods):
         self._check_single()
         if self._node is not None and mode.enabled:
             warn_of_float()
-        return float(self._number())
+        number = self._array.item()
+        if Reading.wanted:
+            self._read_checks()
+        return float(number)
 
     def __int__(self) -> int:
         self._check_single()
-        return int(self._number())
+        return int(self.item())
 
     def _check_single(self) -> None:
         """The errors are of the kinds that Python's functions, and matplotlib, expect."""
@@ -652,14 +661,14 @@ class Tensor(Methods):
         if self.dtype.is_floating_point or self._array.size != 1:
             raise TypeError("an index must be an integer Tensor of one element, got shape "
                             f"{tuple(self.shape)} of {self.dtype}")
-        return int(self._number())
+        return int(self.item())
 
     def __bool__(self) -> bool:
         if self._array.size != 1:
             raise RuntimeError(
                 f"the truth value of a Tensor of shape {tuple(self.shape)} is ambiguous; "
                 "use .any() or .all()")
-        return bool(self._number())
+        return bool(self.item())
 
     def __format__(self, spec: str) -> str:
         if not self.ndim:
@@ -713,6 +722,34 @@ class Tensor(Methods):
         if isinstance(self._node, Node):
             raise RuntimeError("pickle: only leaves can be pickled, graphs cannot; use .detach()")
         return _rebuild, (type(self), devices.to_numpy(self._array), self.requires_grad)
+
+
+def _on_arrays(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """A function of NumPy on the arrays of Tensors.
+
+    Raises:
+        RuntimeError: a Tensor requires grad.
+        TypeError: a Tensor is on a GPU, or Tensors do not support the dtype of a result.
+    """
+    outs = options.get("out", ())
+    if outs:
+        for x in outs:
+            if isinstance(x, Tensor):
+                x._check_write(ufunc.__name__)
+        options = {**options, "out": tuple(_array_of(x) for x in outs)}
+    result = getattr(ufunc, method)(*map(_array_of, inputs), **options)
+    for x in outs:
+        if isinstance(x, Tensor):
+            x._note_write(ufunc.__name__)
+    if outs:
+        return outs[0] if len(outs) == 1 else outs
+    if isinstance(result, tuple):
+        return tuple(ops.tensor(part) for part in result)
+    return None if result is None else ops.tensor(result)
+
+
+def _array_of(x: Any) -> Any:
+    return x.numpy() if isinstance(x, Tensor) else x
 
 
 class _Retain:

@@ -46,7 +46,7 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool | N
         return function(*args, **kwargs)
     for x in (*args, *kwargs.values()):
         if isinstance(x, Tensor):
-            random.default_generator(x.device)  # so that its state is among those kept
+            random.generator_of(x.device)  # so that its state is among those kept
     state = random.streams().state_dict() if preserve_rng_state else None
     start = next(versions.clock)
     output = function(*args, **kwargs)

@@ -42,6 +42,7 @@ PLACES: dict[str, str] = {
     "jit": "jit",
     "jit.annotations": "jit_annotations",
     "library": "library",
+    "mps": "other_devices",
     "multiprocessing": "multiprocessing",
     "nn.parallel.data_parallel": "parallel",
     "nn.parallel.distributed": "parallel",
@@ -59,12 +60,20 @@ PLACES: dict[str, str] = {
     "utils.dlpack": "dlpack",
     "utils.model_zoo": "model_zoo",
     "version": "version",
+    "xpu": "other_devices",
 }
 # Names of the package that modules of this folder define.
 FROM: dict[str, str] = {
     "ScriptModule": "jit", "ScriptFunction": "jit", "UntypedStorage": "storage",
     "TypedStorage": "storage", "PyTorchFileReader": "serialization",
-    "PyTorchFileWriter": "serialization"}
+    "PyTorchFileWriter": "serialization", "get_device_module": "small",
+    "is_autocast_enabled": "small", "is_autocast_cpu_enabled": "small",
+    "is_autocast_cache_enabled": "small", "get_autocast_dtype": "small",
+    "get_autocast_cpu_dtype": "small", "get_autocast_gpu_dtype": "small", "_check": "small",
+    "_check_is_size": "small", "_assert_async": "small", "scalar_tensor": "small",
+    "detach": "small", "sym_int": "small", "sym_float": "small", "sym_not": "small",
+    "sym_min": "small", "sym_max": "small", "OutOfMemoryError": "small", "Stream": "small",
+    "Event": "small"}
 TOP = frozenset(name for name in PLACES if "." not in name)
 
 
@@ -96,7 +105,7 @@ def attribute(package: str, name: str) -> Any:
     if name.startswith("_foreach_"):
         foreach = _imported(f"{__name__}.foreach")
         return vars(foreach).setdefault(name, getattr(foreach, name))
-    return getattr(module_of(FROM[name]), name)
+    return getattr(_imported(f"{__name__}.{FROM[name]}"), name)
 
 
 def _imported(place: str) -> ModuleType:

@@ -10,6 +10,7 @@ from . import (
     normalization,
     optim,
     pooling,
+    random,
     recurrent,
     softmax,
 )

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy
 
-from ...arrays.devices import cupy, current_device
+from ...arrays.devices import active_gpu, cupy
 
 Array = Any  # of CuPy
 
@@ -84,7 +84,7 @@ def fits(*arrays: Array | None) -> bool:
 
 def is_here(array: Array) -> bool:
     """Whether the array is on the current GPU, where a launch runs."""
-    return _count(cupy()) < 2 or array.data.device_id == current_device()
+    return _count(cupy()) < 2 or array.data.device_id == active_gpu()
 
 
 @functools.cache

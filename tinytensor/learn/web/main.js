@@ -109,7 +109,7 @@ class Page {
     nav.hidden = overview.titles.length < 2 && !this.outer;
     nav.innerHTML = (this.outer ? '<button type="button" data-key="Escape">\u2190 back <kbd>Esc</kbd></button>' : "")
       + overview.titles.map((title, k) => `<button type="button" data-layer="${k}"><b>${esc(title)}</b>`
-        + `<small>${(overview.steps[k] || []).length.toLocaleString("en")} operations</small>`
+        + `<small>${counted((overview.steps[k] || []).length, "operation")}</small>`
         + '<span class="track"><i class="forward"></i></span><span class="track"><i class="backward"></i></span></button>')
         .join('<span aria-hidden="true">\u2192</span>');
   }

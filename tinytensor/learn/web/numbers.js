@@ -23,6 +23,9 @@ function shown(x, single = false) {
   return minus(x.toFixed(4));
 }
 
+/** A count with its noun: 1 operation, 5,152 operations. */
+const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+
 const minus = (text) => text.replace("-", "\u2212").replace("e\u2212", "e-");
 
 /** The shortest text of a float32 that gives the same float32 again. */

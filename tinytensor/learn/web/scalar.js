@@ -59,8 +59,7 @@ class ScalarTrace extends Trace {
   }
 
   counts() {
-    const operations = this.F.toLocaleString("en");
-    return `${this.n.toLocaleString("en")} numbers, ${operations} operations`;
+    return `${counted(this.n, "number")}, ${counted(this.F, "operation")}`;
   }
 
   exactness() {

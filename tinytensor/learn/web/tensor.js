@@ -126,7 +126,7 @@ class TensorTrace extends Trace {
 
   counts() {
     const elements = this.nodes.reduce((sum, node) => sum + node.shape.reduce((a, b) => a * b, 1), 0);
-    return `${this.n} arrays, ${elements.toLocaleString("en")} numbers, ${this.F} operations`;
+    return `${counted(this.n, "array")}, ${counted(elements, "number")}, ${counted(this.F, "operation")}`;
   }
 
   exactness() {

@@ -1,0 +1,107 @@
+"""Single names of the package `torch` that libraries ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from ... import cuda
+from ...arrays import dtypes
+from ...arrays.devices import device
+from ...arrays.gpu_memory import OutOfMemoryError as OutOfMemoryError
+from ...cuda.streams import Event as Event
+from ...cuda.streams import Stream as Stream
+from ...tensors.creation import tensor
+from ...tensors.tensor import DeviceLike, Tensor
+
+
+def is_autocast_enabled(device_type: str | None = None) -> bool:
+    """False: `autocast` does not cast."""
+    return False
+
+
+is_autocast_cpu_enabled = is_autocast_enabled
+
+
+def is_autocast_cache_enabled() -> bool:
+    """True, as in PyTorch."""
+    return True
+
+
+def get_autocast_dtype(device_type: str) -> dtypes.dtype:
+    """The dtype to which PyTorch's `autocast` casts: float16 on a GPU, bfloat16 on the CPU."""
+    return dtypes.float16 if device_type == "cuda" else dtypes.bfloat16
+
+
+def get_autocast_gpu_dtype() -> dtypes.dtype:
+    """As `get_autocast_dtype("cuda")`."""
+    return get_autocast_dtype("cuda")
+
+
+def get_autocast_cpu_dtype() -> dtypes.dtype:
+    """As `get_autocast_dtype("cpu")`."""
+    return get_autocast_dtype("cpu")
+
+
+def get_device_module(device_: DeviceLike | None = None) -> ModuleType:
+    """The module of a kind of devices: `tinytensor.cuda`.
+
+    Raises:
+        RuntimeError: there is none for it.
+    """
+    kind = "cuda" if device_ is None else device(device_).type
+    if kind != "cuda":
+        raise RuntimeError(f"get_device_module: there is no module for {kind!r}")
+    return cuda
+
+
+def _check(cond: Any, message: Callable[[], Any] | None = None) -> None:
+    """Raises RuntimeError, with the text that message() gives, unless the condition holds."""
+    if not cond:
+        raise RuntimeError("Expected cond to be True" if message is None else str(message()))
+
+
+def _check_is_size(i: int, message: Callable[[], Any] | None = None, **limits: Any) -> None:
+    """Raises RuntimeError unless the number is at least 0."""
+    _check(i >= 0, message)
+
+
+def _assert_async(cond: Any, message: str = "") -> None:
+    """Raises RuntimeError with the message unless the condition holds."""
+    _check(cond, lambda: message)
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, **options: Any) -> Tensor:
+    """A 0-d Tensor of a number, by default of the default dtype."""
+    return tensor(s, dtype=dtype or dtypes.get_default_dtype(), device=options.get("device"))
+
+
+def detach(input: Tensor) -> Tensor:
+    """`input.detach()`."""
+    return input.detach()
+
+
+def sym_int(a: Any) -> int:
+    """int(a)."""
+    return int(a)
+
+
+def sym_float(a: Any) -> float:
+    """float(a)."""
+    return float(a)
+
+
+def sym_not(a: Any) -> bool:
+    """not a."""
+    return not a
+
+
+def sym_max(a: Any, b: Any) -> Any:
+    """max(a, b)."""
+    return max(a, b)
+
+
+def sym_min(a: Any, b: Any) -> Any:
+    """min(a, b)."""
+    return min(a, b)
