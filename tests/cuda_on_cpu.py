@@ -25,7 +25,7 @@ import numpy
 
 HEADER = Path(__file__).with_suffix(".h")
 OPTIONS = ("-O1", "-std=c++17", "-fPIC", "-shared", "-ffp-contract=off", "-w", "-x", "c++")
-KERNEL = re.compile(r'extern "C" __global__ void (\w+)')
+KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\d+\) )?(\w+)')
 
 
 class Launches:

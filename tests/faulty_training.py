@@ -66,7 +66,7 @@ def fail(model: Any) -> None:
 
 
 def main() -> None:
-    dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=2))
+    dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=3))
     rank = dist.get_rank()
     tt.manual_seed(0)
     width = 9 if KIND == "model" and rank == RANK else 8
@@ -76,7 +76,8 @@ def main() -> None:
     for step in range(STEPS):
         if step == STEP:
             if rank == 0:  # when it was, for faults.py
-                (FOLDER / "time").write_text(str(time.time()))
+                (FOLDER / "now").write_text(str(time.time()))
+                os.replace(FOLDER / "now", FOLDER / "time")
             if rank == RANK:
                 fail(model)
         total = dist.all_reduce(tt.ones(5))

@@ -7,6 +7,11 @@ of the table, and larger ones; results and gradients.
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import cuda_on_cpu
@@ -32,13 +37,15 @@ from tinytensor.checking.calls import (
     replace,
 )
 from tinytensor.checking.comparing import all_close
-from tinytensor.kernels.cuda import checks, copies, elementwise
+from tinytensor.kernels.cuda import checks, copies, elementwise, pooling, recurrent
+from tinytensor.kernels.cuda import optim as steps
 from tinytensor.kernels.cuda.launch import Source
 from tinytensor.ops.convolution import Frame, line_taps
 from tinytensor.ops.pooling import Line, Tap
 from tinytensor.ops.samples import S, ints, t
 
 F = nn.functional
+ROOT = Path(__file__).parent.parent
 
 ENTRIES = {key: entry for key, entry in TABLE.items() if entry.op is not None
            and any("cuda" in part.kernels for part in entry.op.kernels.values())}
@@ -75,6 +82,8 @@ LARGE: dict[str, list[S]] = {
                     S(t(4, 5), t(5), t(5), (0,), 1e-5),
                     S(t(2, 5, 61), None, t(5, 1), (0, 2), 0.1)],
     "layer_norm": [S(t(700, 5), (5,), t(5), t(5)), S(t(2, 3, 4, 33), (4, 33), t(4, 33), t(4, 33))],
+    "rms_norm": [S(t(700, 5), (5,), t(5)), S(t(2, 3, 4, 33), (4, 33), t(4, 33), 0.1),
+                 S(t(4, 300), (300,))],
     "linear": [S(t(67, 35), t(51, 35), t(51)), S(t(2, 5, 35), t(51, 35)),
                S(t(1100, 3), t(5, 3), t(5))],
     "linear_relu": [S(t(67, 35), t(51, 35), t(51)), S(t(2, 5, 35), t(51, 35), t(51))],
@@ -414,6 +423,24 @@ def test_formulas_on_strided_operands(gpu, dtype):
         assert strided.tolist() == dense.tolist(), name
 
 
+def test_the_package_works_without_them(tmp_path):
+    shutil.copytree(ROOT / "tinytensor", tmp_path / "tinytensor",
+                    ignore=shutil.ignore_patterns("__pycache__", "cuda.pyc"))
+    shutil.copytree(ROOT / "scalar", tmp_path / "scalar")
+    shutil.rmtree(tmp_path / "tinytensor" / "kernels" / "cuda")
+    code = ("import tinytensor as t; x = t.ones(3, requires_grad=True); "
+            "t.nn.functional.gelu(x).sum().backward(); print(t.__file__, x.grad.tolist())")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, text=True,
+                          capture_output=True, check=True, env={**os.environ, "PYTHONPATH": ""})
+    assert str(tmp_path) in done.stdout and "1.08" in done.stdout
+
+
+def test_arguments_of_a_launch_take_4_kib_at_most():
+    """CUDA before 12.1 passes no more. A kernel has up to 13 arguments beside the struct."""
+    for struct in (steps.TABLE, steps.STEPS, copies.TABLE, recurrent.STEPS_OF_LAUNCH, pooling.LINE):
+        assert struct.itemsize + 13 * 8 <= 4096
+
+
 def test_nvrtc_compiles_the_kernels():
     """`python -m tests.nvrtc` does so for all architectures."""
     if nvrtc.library() is None:
@@ -439,6 +466,10 @@ def test_each_kernel_is_launched(gpu):
     nn.utils.clip_grad_norm_([parameter], 0.1)
     nn.BatchNorm1d(3, device="cuda")(wide(5, 3))
     rows_of_an_embedding()
+    for draw in (tinytensor.rand, tinytensor.randn):
+        draw(5, device="cuda")
+    tinytensor.randint(0, 5, (5,), device="cuda")
+    F.dropout(wide(5))
     test_unscaling()
     for dtype in checks.TYPES:
         test_marks_of_values_out_of_range(gpu, dtype)

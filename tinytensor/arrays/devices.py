@@ -7,6 +7,7 @@ of the package calls the functions below and does not import an array module by 
 from __future__ import annotations
 
 import functools
+import importlib
 import re
 import threading
 from collections.abc import Callable, Iterable
@@ -130,6 +131,18 @@ def cupy() -> Any:
     if module is None:
         raise RuntimeError(f"device 'cuda' is not available: {missing}")
     return module
+
+
+def nccl() -> Any:
+    """CuPy's module for NCCL, which `import cupy` leaves out.
+
+    Raises:
+        RuntimeError: CuPy or a GPU is missing.
+    """
+    cuda = cupy().cuda
+    if not hasattr(cuda, "nccl"):
+        importlib.import_module("cupy.cuda.nccl")
+    return cuda.nccl
 
 
 def cuda_is_available() -> bool:

@@ -589,7 +589,9 @@ def irecv(tensor: Tensor, src: int | None = None, group: Group = None, tag: int 
     source = "any" if peer is None else members.ranks[peer]
     call = members.transfer(peer, "recv", array.shape, array.dtype, f"from {source}")
     status = mpi.library().Status()
-    request = _Received(transport.recv(used, peer, tag, False), status, used.nbytes)
+    request = transport.recv(used, peer, tag, False)
+    if transport is members.transport:
+        request = _Received(request, status, used.nbytes)
     work = Work(call, request, _back(array, used, tensor, "recv"), (tensor,))
     work._source = lambda: members.ranks[status.source if peer is None else peer]
     return work
@@ -604,7 +606,7 @@ def recv(tensor: Tensor, src: int | None = None, group: Group = None, tag: int =
 
 
 class _Received:
-    """A request to receive, which checks the size of what came."""
+    """A request of MPI to receive, which checks the size of what came."""
 
     def __init__(self, request: Any, status: Any, size: int):
         self.request, self.status, self.size = request, status, size
@@ -614,14 +616,13 @@ class _Received:
         self._check()
 
     def Test(self) -> bool:  # noqa: N802
-        done = self.request.Test() if not hasattr(self.request, "Cancel") \
-            else self.request.Test(self.status)
+        done = bool(self.request.Test(self.status))
         if done:
             self._check()
-        return bool(done)
+        return done
 
     def _check(self) -> None:
-        if hasattr(self.request, "Cancel") and self.status.Get_count() != self.size:
+        if self.status.Get_count() != self.size:
             raise ValueError(f"{self.status.Get_count()} bytes came from rank "
                              f"{self.status.source}, where {self.size} were expected")
 

@@ -2,8 +2,10 @@
 
 MPI itself does not notice that a rank raised, left early, hangs, or takes part in another
 collective: the others wait for ever. So each rank has a Watcher, whose threads have a TCP
-connection to one Hub, which runs in rank 0 or in the program that started the ranks (`run.py`).
-Nothing is sent while all goes well. A Watcher tells the Hub
+connection to one Hub. It runs in the program that started the ranks (`run.py`), or in a process of
+its own that rank 0 starts: this file, as a program. It survives whatever happens to a rank, so this
+module imports the standard library only. Nothing is sent while all goes well. A Watcher tells the
+Hub
 
     waiting   that its rank has been in one collective for a while, and which came before
     raised    that its rank ends with an exception, and the traceback
@@ -24,16 +26,19 @@ import json
 import os
 import secrets
 import selectors
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 TICK = 0.25  # seconds between two looks at what a rank is doing
 PATIENCE = 3.0  # seconds for an answer, and for the end of a program
+LONELY = 120.0  # seconds without any rank after which a Hub ends
 HISTORY = 64  # collectives that a rank remembers
 ADDRESS = "TINYTENSOR_HUB"  # the environment variable with the address of a Hub outside
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -129,26 +134,31 @@ class Hub:
 
     Args:
         size: the number of ranks.
-        host: the address to listen at.
+        hosts: the addresses of this machine that the ranks try; 127.0.0.1 is for ranks on it.
         ended: called once, after the first cause was printed and all ranks were told to end.
     """
 
-    def __init__(self, size: int, host: str, ended: Callable[[], None]):
+    def __init__(self, size: int, hosts: Sequence[str], ended: Callable[[], None]):
         self.size, self.ended, self.token = size, ended, secrets.token_hex(16)
-        self.listener = socket.create_server((host, 0), backlog=size)
-        self.address = f"{host}:{self.listener.getsockname()[1]}:{self.token}"
+        alone = list(hosts) == ["127.0.0.1"]
+        self.listener = socket.create_server(("127.0.0.1" if alone else "", 0), backlog=size)
+        self.address = f"{','.join(hosts)}:{self.listener.getsockname()[1]}:{self.token}"
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.listener, selectors.EVENT_READ)
         self.peers: dict[int, _Peer] = {}
         self.names: dict[int, str] = {}  # "rank 1 (host, process 123)"
         self.waiting: dict[int, Waiting] = {}
         self.left: dict[int, dict[str, int]] = {}  # with how many collectives each has begun
+        self.closed: set[int] = set()
+        self.places: dict[int, tuple[str, int]] = {}  # host and process
+        self.begun = time.monotonic()
         self.done = threading.Event()  # all have left, or the first cause is printed
         self.succeeded = False
         self.asked: list[int] = []
-        self.answers: dict[int, str | None] | None = None  # to the question that is asked
-        self.question: tuple[float, Callable[[dict[int, str | None]], None]] | None = None
-        threading.Thread(target=self._serve, name="hub of the ranks", daemon=True).start()
+        self.answers: dict[int, dict[str, Any]] = {}  # to the question that is asked
+        self.question: tuple[float, Callable[[], None]] | None = None
+        self.thread = threading.Thread(target=self._serve, name="hub of the ranks", daemon=True)
+        self.thread.start()
 
     def _serve(self) -> None:
         try:
@@ -162,9 +172,24 @@ class Hub:
         except Exception:  # a fault of the monitor must not end in a program that hangs
             self.fail(f"the monitor of the ranks failed:\n{traceback.format_exc()}")
         finally:
+            self._finish()
             for key in list(self.selector.get_map().values()):
                 key.fileobj.close()  # type: ignore[union-attr]
             self.selector.close()
+
+    def _finish(self) -> None:
+        """Waits for the ranks to end, after a failure, and kills those on this machine that do
+        not: a rank may be stopped."""
+        until = time.monotonic() + PATIENCE
+        while not self.succeeded and len(self.closed) < len(self.peers) \
+                and time.monotonic() < until:
+            for key, _ in self.selector.select(TICK):
+                if key.fileobj is not self.listener and self.peers[key.data].receive() is None:
+                    self._close(key.data)
+        for rank, (host, process) in self.places.items():
+            if not self.succeeded and rank not in self.closed and host == socket.gethostname():
+                with contextlib.suppress(OSError):
+                    os.kill(process, signal.SIGKILL)
 
     def _accept(self) -> None:
         connection, _ = self.listener.accept()
@@ -180,6 +205,7 @@ class Hub:
             return
         connection.settimeout(None)
         self.peers[rank] = peer
+        self.places[rank] = hello["host"], int(hello["pid"])
         self.names[rank] = f"rank {rank} of {self.size} ({hello['host']}, process {hello['pid']})"
         self.selector.register(connection, selectors.EVENT_READ, rank)
         peer.send(welcome=True)
@@ -192,17 +218,17 @@ class Hub:
             elif "raised" in message:
                 self.fail(f"{self.names[rank]} raised\n{message['raised'].rstrip()}")
             elif "answer" in message:
-                if self.answers is not None:
-                    self.answers[rank] = message["answer"]
+                self.answers[rank] = message
             elif "left" in message:
                 self.left[rank] = message["counts"]
                 self.waiting.pop(rank, None)
         if messages is None:
-            self.selector.unregister(self.peers[rank].connection)
-            if rank not in self.left:
-                self.fail(f"{self.names[rank]} ended without a word: it was killed (the kernel "
-                          "does that when memory runs out), crashed in native code, or called "
-                          "os._exit")
+            self._close(rank)
+
+    def _close(self, rank: int) -> None:
+        self.selector.unregister(self.peers[rank].connection)
+        self.peers[rank].connection.close()
+        self.closed.add(rank)
 
     def _note_waiting(self, rank: int, message: dict[str, Any]) -> None:
         if message["waiting"] is None:
@@ -219,11 +245,18 @@ class Hub:
     def _decide(self) -> None:
         if self.question is not None:
             until, decide = self.question
-            if time.monotonic() > until or len(self.answers or ()) == len(self.asked):
-                self.question, answers = None, self.answers or {}
-                self.answers = None
-                decide(answers)
+            if time.monotonic() > until or self.answers.keys() >= set(self.asked):
+                self.question = None
+                decide()
             return
+        dead = sorted(self.closed.difference(self.left))
+        if dead:  # the launcher may have killed others in the same moment
+            self.fail(f"{' and '.join(self.names[r] for r in dead)} ended without a word: killed "
+                      "(the kernel does that when memory runs out), crashed in native code, or "
+                      "ended by os._exit")
+            return
+        if not self.peers and time.monotonic() > self.begun + LONELY:
+            self.done.set()
         if len(self.left) == self.size:
             for peer in self.peers.values():
                 peer.send(all_left=True)
@@ -240,8 +273,7 @@ class Hub:
                 self.fail(f"{self._waits(rank)}{differing}.\nAll ranks must call the same "
                           "collectives in the same order, with the same shapes and dtypes")
             elif time.monotonic() - call.since > call.timeout:
-                late = [r for r in call.members if r not in self.waiting]
-                self._ask(late, functools.partial(self._give_up, rank, late))
+                self._ask(sorted({rank, *call.members}), functools.partial(self._give_up, rank))
             else:
                 continue
             return
@@ -268,19 +300,23 @@ class Hub:
         return ",\nbut the ranks wait for each other:\n" + "\n".join(
             self._waits(r) for r in dict.fromkeys(circle[1:]))
 
-    def _give_up(self, rank: int, late: list[int], answers: dict[int, str | None]) -> None:
-        if rank not in self.waiting:  # it has gone on meanwhile
+    def _give_up(self, rank: int) -> None:
+        """Reports a timeout, now that the ranks have told where they are."""
+        call = self.waiting.get(rank)
+        if call is None or rank not in self.answers:  # it has gone on, or is stopped itself
+            self.waiting.pop(rank, None)
             return
-        call = self.waiting[rank]
         text = (f"{self._waits(rank)}, for {time.monotonic() - call.since:.1f} seconds; the "
                 f"timeout is {call.timeout:g} seconds")
-        for r in late:
-            stack = answers.get(r)
-            text += f".\n{self.names[r]} has not come to it; " + (
-                f"it is at\n{stack}" if stack else
-                "it does not answer (it was stopped, or is in native code that holds the GIL)")
-        for r in sorted(set(call.members) - set(late) - {rank}):
-            text += f".\n{self._waits(r)}"
+        for r in sorted(set(call.members) - {rank}):
+            answer = self.answers.get(r)
+            if answer is None:
+                text += (f".\n{self.names[r]} does not answer: it was stopped, or is in native "
+                         "code that holds the GIL")
+            elif r in self.waiting:
+                text += f".\n{self._waits(r)}"
+            else:
+                text += f".\n{self.names[r]} has not come to it; it is at\n{answer['answer']}"
         self.fail(text)
 
     def _waits(self, rank: int) -> str:
@@ -288,9 +324,8 @@ class Hub:
         number = "" if call.number is None else f", number {call.number} of group {call.group}"
         return f"{self.names[rank]} waits in {call.what}{number}, at {call.place}"
 
-    def _ask(self, ranks: list[int],
-             decide: Callable[[dict[int, str | None]], None]) -> None:
-        """Asks ranks where they are, and calls `decide` with the answers."""
+    def _ask(self, ranks: list[int], decide: Callable[[], None]) -> None:
+        """Asks ranks where they are, and calls `decide` when `answers` has what they say."""
         self.answers, self.asked = {}, ranks
         self.question = time.monotonic() + PATIENCE, decide
         for rank in ranks:
@@ -331,7 +366,7 @@ class Watcher:
         self.counts: dict[str, int] = {}
         self.peer: _Peer | None = None
         self.main = threading.main_thread().ident
-        self.hub: Hub | None = None
+        self.hub: subprocess.Popen[bytes] | None = None
         self.comm: Any = None
         self.gone = threading.Event()  # every rank has left
         self.pid = os.getpid()
@@ -342,8 +377,8 @@ class Watcher:
         Raises:
             OSError: there is no Hub at this address, or it does not answer.
         """
-        host, port, token = address.rsplit(":", 2)
-        connection = socket.create_connection((host, int(port)), 10)
+        hosts, port, token = address.rsplit(":", 2)
+        connection = _connected(hosts.split(","), int(port))
         connection.sendall(_line({"token": token, "rank": rank, "host": socket.gethostname(),
                                   "pid": os.getpid()}))
         if not connection.recv(100):
@@ -357,6 +392,16 @@ class Watcher:
         atexit.register(self.leave)
         threading.Thread(target=self._listen, name="watcher: hub", daemon=True).start()
         threading.Thread(target=self._look, name="watcher: rank", daemon=True).start()
+
+    def disconnect(self) -> None:
+        """Watches no more: some rank could not connect."""
+        if self.hub is not None:
+            self.hub.kill()
+            self.hub.wait()
+        self.gone.set()
+        if self.peer is not None:
+            peer, self.peer = self.peer, None
+            peer.connection.shutdown(socket.SHUT_RDWR)
 
     @contextlib.contextmanager
     def inside(self, call: Call) -> Iterator[None]:
@@ -391,8 +436,7 @@ class Watcher:
             messages = peer.receive()
             for message in messages or ():
                 if "end" in message:
-                    if self.hub is None:  # otherwise the hub ends this process, when all know
-                        end(message["end"])
+                    end(message["end"])
                 elif "all_left" in message:
                     self.gone.set()
                     return
@@ -400,10 +444,8 @@ class Watcher:
                     peer.send(answer=self._stack())
             if messages is None:
                 if not self.gone.is_set() and os.getpid() == self.pid:
-                    # The process with the Hub has gone. A hub in the launcher outlives the ranks.
-                    os.write(2, b"tinytensor.distributed: the connection to the monitor of the "
-                                b"ranks, in rank 0 or the launcher, has closed: that process was "
-                                b"killed or crashed. This rank ends.\n")
+                    os.write(2, b"tinytensor.distributed: the monitor of the ranks was killed, or "
+                                b"cannot be reached any more. This rank ends.\n")
                     end(1)
                 return
 
@@ -457,9 +499,9 @@ class Watcher:
             while not self.gone.wait(0.002):
                 request.Test()
             request.Wait()
-            if self.hub is not None:
-                self.hub.done.wait()  # until all others know
             self.peer = None
+            if self.hub is not None:
+                self.hub.wait()
 
     def _forked(self) -> None:
         """In a child: the connection is the parent's."""
@@ -467,12 +509,19 @@ class Watcher:
             with contextlib.suppress(OSError):
                 self.peer.connection.close()
             self.peer = None
-        if self.hub is not None:
-            with contextlib.suppress(OSError):
-                self.hub.listener.close()
-                for peer in self.hub.peers.values():
-                    peer.connection.close()
         self.gone.set()
+
+
+def _connected(hosts: Sequence[str], port: int) -> socket.socket:
+    """A connection with the first of the addresses that answers.
+
+    Raises:
+        OSError: none does.
+    """
+    for host in hosts[:-1]:
+        with contextlib.suppress(OSError):
+            return socket.create_connection((host, port), PATIENCE)
+    return socket.create_connection((hosts[-1], port), 10)
 
 
 def end(status: int) -> None:
@@ -499,25 +548,79 @@ def start(comm: Any) -> None:
     """
     if comm.size == 1 or watcher.peer is not None:
         return
-    several = len(set(comm.allgather(socket.gethostname()))) > 1
+    several = len(set(comm.allgather((socket.gethostname(), _machine())))) > 1
     address = os.environ.get(ADDRESS)
     if address is None and comm.rank == 0:
-        watcher.hub = Hub(comm.size, _own_address() if several else "127.0.0.1", lambda: end(1))
-        address = watcher.hub.address
+        hosts = own_addresses() if several else ["127.0.0.1"]
+        watcher.hub, address = _start_hub(comm.size, hosts)
     address = comm.bcast(address)
-    problem = None
-    watcher.comm = comm
+    watcher.comm, problem = comm, None
     try:
         watcher.connect(address, comm.rank)
     except OSError as error:
         problem = f"rank {comm.rank} cannot reach {address.rpartition(':')[0]}: {error}"
     problems = [p for p in comm.allgather(problem) if p]
-    if problems and comm.rank == 0:
-        os.write(2, f"tinytensor.distributed: no monitor: {problems[0]}. If a rank fails, the "
-                    "others may wait for ever\n".encode())
+    if problems:
+        watcher.disconnect()
+        if comm.rank == 0:
+            os.write(2, f"tinytensor.distributed: no monitor: {problems[0]}. If a rank fails, the "
+                        "others may wait for ever\n".encode())
 
 
-def _own_address() -> str:
-    """The address of this machine at which others reach it; MASTER_ADDR if that is its own."""
-    name = os.environ.get("MASTER_ADDR") or socket.gethostname()
-    return socket.gethostbyname(name)
+def _start_hub(size: int, hosts: Sequence[str]) -> tuple[subprocess.Popen[bytes], str]:
+    """Starts this file as a program: the process, and its address."""
+    process = subprocess.Popen([sys.executable, "-I", "-S", __file__, str(size), ",".join(hosts)],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               start_new_session=True)
+    assert process.stdout is not None
+    with process.stdout:
+        return process, process.stdout.readline().decode().strip()
+
+
+def main() -> None:
+    """The Hub as a process: prints its address, and ends when all ranks have."""
+    hub = Hub(int(sys.argv[1]), sys.argv[2].split(","), lambda: None)
+    print(hub.address, flush=True)
+    hub.thread.join()
+
+
+def _machine() -> str:
+    """What tells machines, and containers, with the same name apart."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read() + os.readlink("/proc/self/ns/net")
+    except OSError:
+        return ""
+
+
+def own_addresses() -> list[str]:
+    """Addresses at which other machines may reach this one: MASTER_ADDR, if it is set, first."""
+    found = [os.environ.get("MASTER_ADDR", "")]
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing: asks for the address of the route
+        found.append(probe.getsockname()[0])
+    with contextlib.suppress(OSError):
+        found += socket.gethostbyname_ex(socket.gethostname())[2]
+    with contextlib.suppress(OSError):
+        found += [address for _, name in socket.if_nameindex()
+                  if (address := _of_interface(name)) is not None]
+    usable = [address for address in dict.fromkeys(found)
+              if address not in ("", "localhost") and not address.startswith("127.")]
+    return usable or ["127.0.0.1"]
+
+
+def _of_interface(name: str) -> str | None:
+    """The IPv4 address of a network interface, on Linux."""
+    import fcntl
+    import struct
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            answer = fcntl.ioctl(probe.fileno(), 0x8915, struct.pack("256s", name.encode()[:15]))
+        except OSError:  # SIOCGIFADDR: it has none
+            return None
+    return socket.inet_ntoa(answer[20:24])
+
+
+if __name__ == "__main__":
+    main()

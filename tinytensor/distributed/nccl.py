@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy
 
-from ..arrays.devices import cupy, is_gpu_array
+from ..arrays.devices import cupy, is_gpu_array, nccl
 from .operations import ReduceOp
 
 # NCCL's numbers of types, from nccl.h.
@@ -29,13 +29,10 @@ def on_host(array: Any) -> bool:
 def missing() -> str | None:
     """What is missing for NCCL, or None."""
     try:
-        module = cupy().cuda.nccl
-        module.get_version()
+        module = nccl()
     except RuntimeError as error:
         return f"a GPU ({error})"
-    except Exception as error:
-        return f"NCCL in CuPy, pip install nvidia-nccl-cu12 ({type(error).__name__}: {error})"
-    return None
+    return None if module.available else "the library of NCCL: pip install nvidia-nccl-cu12"
 
 
 class Event:
@@ -56,7 +53,7 @@ class NCCLTransport:
     """Collectives of one communicator on contiguous CuPy arrays; methods as `MPITransport`."""
 
     def __init__(self, comm: Any):
-        self.nccl = cupy().cuda.nccl
+        self.nccl = nccl()
         self.rank, self.size = comm.rank, comm.size
         identifier = comm.bcast(self.nccl.get_unique_id() if comm.rank == 0 else None)
         self.comm = self.nccl.NcclCommunicator(comm.size, identifier, comm.rank)

@@ -17,7 +17,6 @@ import argparse
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -115,12 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     size = count * max(1, len(hosts))
     line = [mpiexec, *options(mpiexec, hosts, count), "-n", str(size), sys.executable, "-m",
             "tinytensor.distributed.rank", *program]
-    address = socket.gethostbyname(socket.gethostname()) if hosts else "127.0.0.1"
-    environment = {**os.environ, "MASTER_ADDR": args.master_addr or address,
+    addresses = monitor.own_addresses() if hosts else ["127.0.0.1"]
+    environment = {**os.environ, "MASTER_ADDR": args.master_addr or addresses[0],
                    "MASTER_PORT": args.master_port or "29500"}
     hub = None
     if size > 1:
-        hub = monitor.Hub(size, address, lambda: None)
+        hub = monitor.Hub(size, addresses, lambda: None)
         environment[monitor.ADDRESS] = hub.address
     for number in (signal.SIGINT, signal.SIGTERM):  # mpiexec passes them on to the ranks
         signal.signal(number, lambda number, _: process.send_signal(number)

@@ -111,8 +111,11 @@ class Future:
     def wait(self) -> Any:
         """Waits, and returns the value."""
         if self._value is None:
-            self._value = (self._work.result() if self._function is None
-                           else self._function(self._before),)  # type: ignore[arg-type]
+            if self._before is None or self._function is None:
+                self._value = (self._work.result(),)
+            else:
+                self._before.wait()
+                self._value = (self._function(self._before),)
         return self._value[0]
 
     value = wait
@@ -122,6 +125,5 @@ class Future:
         return self._work.is_completed()
 
     def then(self, function: Callable[[Future], Any]) -> Future:
-        """A Future of function(self), which `wait` calls."""
-        self_waited = self
-        return Future(self._work, lambda _: (self_waited.wait(), function(self_waited))[1], self)
+        """A Future of function(self), which its `wait` calls when this one is done."""
+        return Future(self._work, function, self)

@@ -9,9 +9,17 @@ everything works, slower.
     cpu/        loops compiled by Numba (the extra `fast`), one file a family as in `ops/`
     loops.py    how they are compiled, and when
     cuda/       CUDA C++ compiled by NVRTC, through CuPy
+
+Each of the two folders can be deleted too.
 """
 
+from importlib.util import find_spec as _find_spec
+
 from ..arrays.dispatch import use_kernels
-from . import cpu, cuda
+
+if _find_spec(f"{__name__}.cpu"):
+    from . import cpu
+if _find_spec(f"{__name__}.cuda"):
+    from . import cuda
 
 __all__ = ["use_kernels"]

@@ -71,7 +71,7 @@ class SyncBatchNorm(BatchNorm):
                          bias=bias)
         self.process_group = process_group
 
-    def _check(self, input: Tensor) -> None:
+    def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim < 2:
             raise ValueError("SyncBatchNorm: the input must be (N, C, *), got shape "
                              f"{tuple(input.shape)}")
@@ -80,7 +80,7 @@ class SyncBatchNorm(BatchNorm):
         by_batch = self.training or self.running_mean is None
         if not by_batch or distributed.get_world_size(self.process_group) < 2:
             return super().forward(input)
-        self._check(input)
+        self._check_input_dim(input)
         return self._over_all_ranks(input)
 
     def _over_all_ranks(self, input: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy
+
 from ..arrays import Array, dtypes
 from ..arrays.devices import array_module
 from ..arrays.dispatch import Dispatch
@@ -13,7 +15,6 @@ from ..autograd.halves import in_single
 from ..autograd.modes import no_grad
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
-from .reduce import mean
 from .samples import S, t
 
 # ---------------------------------------------------------------- the op of most of them
@@ -132,11 +133,12 @@ def _(xp, g, needs, input, normalized_shape, weight, bias, mean, var, eps):
     return standardize_back(xp, (g, None, None), needs, input, weight, bias, mean, var, dims, eps)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@op(contiguous=True,
+    promotes="floating", home="nn.functional", method=False, residuals=("square",), samples=[
     S(t(3, 4), (4,)), S(t(2, 3, 4), (4,), t(4)), S(t(2, 3, 4), (3, 4), t(3, 4), 0.1),
     S(t(0, 3), (3,), t(3))])
-def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
-             eps: float | None = None) -> Tensor:
+def rms_norm(xp, input: Array, normalized_shape: int | Sequence[int], weight: Array | None = None,
+             eps: float | None = None):
     """x / sqrt(mean x² + eps) * weight, over the last dims, of shape normalized_shape.
 
     Shapes: (*, S), weight (S) -> (*, S). `eps` is that of the dtype by default. Zhang and
@@ -146,11 +148,25 @@ def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tenso
         RuntimeError: the input does not end in `normalized_shape`; a weight of another shape.
     """
     dims = _trailing("rms_norm", input, normalized_shape, weight=weight)
-    if eps is None:  # Values are floats of double precision
-        values = input.dtype is dtypes.scalar_value
-        eps = dtypes.finfo(dtypes.float64 if values else input.dtype).eps
-    out = input * (1 / (mean(input * input, dims, True) + eps).sqrt())
-    return (out if weight is None else out * weight).contiguous()
+    square = _mean(xp, input * input, dims)
+    out = input * (1 / xp.sqrt(square + (smallest(input) if eps is None else eps)))
+    return out if weight is None else out * weight, square
+
+
+def smallest(input):
+    """The eps of an input's dtype; Values are floats of double precision."""
+    single = input.dtype in (numpy.float32, dtypes.float32)
+    return float(numpy.finfo("float32" if single else "float64").eps)
+
+
+@rms_norm.vjp("input", "weight")
+def _(xp, g, needs, input, normalized_shape, weight, square, eps):
+    dims = _trailing("rms_norm", input, normalized_shape)
+    scale = 1 / xp.sqrt(square + (smallest(input) if eps is None else eps))
+    weighted = g if weight is None else g * weight
+    inner = _mean(xp, weighted * input, dims)
+    d = weighted * scale - input * (inner * scale * scale * scale) if needs[0] else None
+    return d, g * input * scale if needs[1] else None
 
 
 # ---------------------------------------------------------------- over the samples of a batch

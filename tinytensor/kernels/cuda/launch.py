@@ -21,7 +21,7 @@ from ...arrays.devices import active_gpu, cupy
 Array = Any  # of CuPy
 
 FLOATS = {numpy.dtype("float32"): "float", numpy.dtype("float64"): "double"}
-THREADS = 256  # of a block that goes over elements
+THREADS, MOST_THREADS = 256, 1024  # of a block that goes over elements, and of any block
 MOST_BLOCKS = 1 << 16
 FOLDER = Path(__file__).parent
 
@@ -50,9 +50,14 @@ class Source:
         return made
 
     def whole_text(self) -> str:
-        """What is compiled: `common.cu`, then the kernels."""
+        """What is compiled: `common.cu`, then the kernels.
+
+        The bound keeps kernels below the registers with which no block of 1024 threads starts.
+        """
         text = self.text or (FOLDER / f"{self.name}.cu").read_text()
-        return f"{(FOLDER / 'common.cu').read_text()}\n{text}"
+        text = f"{(FOLDER / 'common.cu').read_text()}\n{text}"
+        bound = f"__launch_bounds__({MOST_THREADS})"
+        return text.replace("__global__ void ", f"__global__ void {bound} ")
 
     def launch(self, name: str, dtype: numpy.dtype[Any], blocks: int, threads: int,
                *arguments: Any) -> None:
@@ -70,7 +75,7 @@ class Source:
 
 def row_threads(size: int) -> int:
     """Threads for a row: whole warps, about 4 elements for each thread."""
-    return min(max(32, 1 << (max(size, 1) // 4).bit_length()), 1024)
+    return min(max(32, 1 << (max(size, 1) // 4).bit_length()), MOST_THREADS)
 
 
 def fits(*arrays: Array | None) -> bool:

@@ -1,4 +1,5 @@
-// Normalisation: (x - mean) / sqrt(var + eps) * weight + bias over groups of elements.
+// Normalisation: (x - mean) / sqrt(var + eps) * weight + bias over groups of elements. RMS norm, if
+// not `centred`, is the same with 0 as the mean.
 //
 // A group is a row (layer norm) or a channel of all images (batch norm). Its element i is at
 //
@@ -27,17 +28,21 @@ template <class Value> __device__ Real sum_over(const Groups& groups, Value valu
 // Without a weight or bias the pointers are null. `by_group`: one of each for a group.
 extern "C" __global__ void standardize(const __grid_constant__ Groups groups, const Real* x,
                                        const Real* weight, const Real* bias, Int by_group,
-                                       double eps, Real* out, Real* means, Real* variances) {
+                                       Int centred, double eps, Real* out, Real* means,
+                                       Real* variances) {
     for_each_group(groups, [&](Int group) {
-        // Counted from the first element: a large mean would cost the digits of the sum.
-        Real origin = x[place(groups, group, 0)];
-        if (is_nan(origin - origin)) origin = 0;
-        Real mean = sum_over(groups, [&](Int i) {
-            return x[place(groups, group, i)] - origin;
-        }) / groups.size + origin;
+        Real mean = 0;
+        if (centred) {
+            // Counted from the first element: a large mean would cost the digits of the sum.
+            Real origin = x[place(groups, group, 0)];
+            if (is_nan(origin - origin)) origin = 0;
+            mean = sum_over(groups, [&](Int i) {
+                return x[place(groups, group, i)] - origin;
+            }) / groups.size + origin;
+        }
         Real var = sum_over(groups, [&](Int i) {
-            Real centred = x[place(groups, group, i)] - mean;
-            return centred * centred;
+            Real distance = x[place(groups, group, i)] - mean;
+            return distance * distance;
         }) / groups.size;
         Real scale = 1 / sqrt(var + Real(eps));
         for (Int i = threadIdx.x; i < groups.size; i += blockDim.x) {
@@ -48,7 +53,7 @@ extern "C" __global__ void standardize(const __grid_constant__ Groups groups, co
             out[at] = y;
         }
         if (threadIdx.x == 0) {
-            means[group] = mean;
+            if (centred) means[group] = mean;
             variances[group] = var;
         }
     });
@@ -58,14 +63,14 @@ extern "C" __global__ void standardize(const __grid_constant__ Groups groups, co
 //
 //     d = scale (g w - mean(g w) - (x - mean) scale² mean(g w (x - mean)))
 //
-// For weights by group it gives their gradients too.
+// For weights by group it gives their gradients too. Without means it is that of RMS norm.
 extern "C" __global__ void standardize_back(const __grid_constant__ Groups groups, const Real* g,
                                             const Real* x, const Real* weight, Int by_group,
                                             const Real* means, const Real* variances, double eps,
                                             const Real* g_mean, const Real* g_var, Real* d,
                                             Real* d_weight, Real* d_bias) {
     for_each_group(groups, [&](Int group) {
-        Real mean = means[group], scale = 1 / sqrt(variances[group] + Real(eps));
+        Real mean = means ? means[group] : Real(0), scale = 1 / sqrt(variances[group] + Real(eps));
         const Real* w = by_group ? nullptr : weight;
         Real by_bias = sum_over(groups, [&](Int i) {
             Real each = g[place(groups, group, i)];
@@ -82,7 +87,7 @@ extern "C" __global__ void standardize_back(const __grid_constant__ Groups group
         }
         Real factor = by_group && weight ? weight[group] : Real(1);
         Real slope = by_weight * factor * scale * scale * scale / groups.size;
-        Real shift = by_bias * factor * scale / groups.size;
+        Real shift = means ? by_bias * factor * scale / groups.size : Real(0);
         if (g_mean) shift -= g_mean[group] / groups.size;
         if (g_var) slope -= g_var[group] * 2 / groups.size;
         for (Int i = threadIdx.x; i < groups.size; i += blockDim.x) {
@@ -94,7 +99,7 @@ extern "C" __global__ void standardize_back(const __grid_constant__ Groups group
 }
 
 // Sums over parts of the rows: of g (x - mean) scale into d_weight, of g into d_bias, both
-// (parts, size). The plan is that of `sum_of_rows` in sums.cu.
+// (parts, size). The plan is that of `sum_of_rows` in sums.cu. Without means there is no bias.
 extern "C" __global__ void standardize_affine(const Real* g, const Real* x, const Real* means,
                                               const Real* variances, double eps, Real* d_weight,
                                               Real* d_bias, Int rows, Int size, Int parts) {
@@ -108,7 +113,7 @@ extern "C" __global__ void standardize_affine(const Real* g, const Real* x, cons
         if (column < size)
             for (Int r = part * length + warp; r < last; r += warps) {
                 Real each = g[r * size + column], scale = 1 / sqrt(variances[r] + Real(eps));
-                to_weight += each * ((x[r * size + column] - means[r]) * scale);
+                to_weight += each * ((x[r * size + column] - (means ? means[r] : Real(0))) * scale);
                 to_bias += each;
             }
         weights[warp][lane] = to_weight;
@@ -120,7 +125,7 @@ extern "C" __global__ void standardize_affine(const Real* g, const Real* x, cons
                 to_bias += biases[w][lane];
             }
             d_weight[part * size + column] = to_weight;
-            d_bias[part * size + column] = to_bias;
+            if (d_bias) d_bias[part * size + column] = to_bias;
         }
         __syncthreads();
     }

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from ...ops.normalization import layer_norm, move_averages, standardize
+from ...ops.normalization import layer_norm, move_averages, rms_norm, smallest, standardize
 from . import linalg
 from .launch import Array, Source, dense, empty_like, fits, row_threads
 
@@ -64,7 +64,7 @@ def _standardized(input: Array, weight: Array | None, bias: Array | None, dims: 
     kept = [1 if d in over else n for d, n in enumerate(input.shape)]
     mean, var = empty_like(input, kept), empty_like(input, kept)
     groups.launch("standardize", input, dense(input), _dense(weight), _dense(bias),
-                  int(groups.by_group), float(eps), out, mean, var)
+                  int(groups.by_group), 1, float(eps), out, mean, var)
     return out, mean, var
 
 
@@ -93,18 +93,18 @@ def _back(g: Sequence[Array | None], needs: Sequence[bool], input: Array, weight
     return (d if needs[0] else None, d_weight if needs[1] else None, d_bias if needs[2] else None)
 
 
-def _affine(groups: Groups, row: tuple[int, ...], g: Array, x: Array, mean: Array, var: Array,
-            eps: float) -> Any:
-    """The gradients of the weight and the bias of rows."""
+def _affine(groups: Groups, row: tuple[int, ...], g: Array, x: Array, mean: Array | None,
+            var: Array, eps: float) -> Any:
+    """The gradients of the weight and the bias of rows; without means, of a weight alone."""
     rows, size = groups.number, groups.size
     parts, threads = linalg.parts_of(rows)
     shape = row if parts == 1 else (parts, size)
-    d_weight, d_bias = empty_like(x, shape), empty_like(x, shape)
+    d_weight, d_bias = empty_like(x, shape), None if mean is None else empty_like(x, shape)
     SOURCE.launch("standardize_affine", x.dtype, -(-size // 32) * parts, threads, g, x, mean, var,
                   float(eps), d_weight, d_bias, rows, size, parts)
     if parts == 1:
         return d_weight, d_bias
-    return (linalg.sum_of_rows(s, parts, row) for s in (d_weight, d_bias))
+    return [None if s is None else linalg.sum_of_rows(s, parts, row) for s in (d_weight, d_bias)]
 
 
 @standardize.kernel("cuda")
@@ -136,6 +136,38 @@ def _(g: Array, needs: Sequence[bool], input: Array, normalized_shape: int | Seq
       weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float) -> Any:
     dims = _trailing(input, normalized_shape)
     return _back((g, None, None), needs, input, weight, bias, mean, var, dims, eps)
+
+
+@rms_norm.kernel("cuda")
+def _(input: Array, normalized_shape: int | Sequence[int], weight: Array | None = None,
+      eps: float | None = None) -> Any:
+    dims = _trailing(input, normalized_shape)
+    groups = _groups(input, dims, weight)
+    if groups is None:
+        return None
+    out = empty_like(input)
+    square = empty_like(input, (*input.shape[:-len(dims)], *(1,) * len(dims)))
+    groups.launch("standardize", input, dense(input), _dense(weight), None, 0, 0,
+                  float(smallest(input) if eps is None else eps), out, None, square)
+    return out, square
+
+
+@rms_norm.kernel("cuda", "input", "weight")
+def _(g: Array, needs: Sequence[bool], input: Array, normalized_shape: int | Sequence[int],
+      weight: Array | None, square: Array, eps: float | None) -> Any:
+    dims = _trailing(input, normalized_shape)
+    groups = _groups(input, dims, weight)
+    if groups is None or not fits(input, g, square) or g.shape != input.shape:
+        return None
+    eps = float(smallest(input) if eps is None else eps)
+    x, g, square, weight, d = *map(dense, (input, g, square)), _dense(weight), None
+    if needs[0]:
+        d = empty_like(x)
+        groups.launch("standardize_back", x, g, x, weight, 0, None, square, eps, None, None, d,
+                      None, None)
+    d_weight = _affine(groups, x.shape[x.ndim - len(dims):], g, x, None, square, eps)[0] \
+        if needs[1] else None
+    return d, d_weight
 
 
 @move_averages.kernel("cuda")

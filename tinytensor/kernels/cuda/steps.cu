@@ -1,9 +1,9 @@
 // Steps of optimisers, gradient clipping and unscaling: one launch for the arrays of many parameters.
 //
-// The launch carries the addresses and sizes of all arrays by value. They are divided into chunks,
-// which the blocks take in turn.
+// The launch carries the addresses and sizes of all arrays by value: with the other arguments, they
+// take 4 KiB at most. They are divided into chunks, which the blocks take in turn.
 
-const int ROWS = 72, ARRAYS = 5, CHUNK = 4096;  // as in optim.py
+const int ROWS = 70, ARRAYS = 5, CHUNK = 4096;  // as in optim.py
 
 struct Row {  // a parameter
     Real* array[ARRAYS];  // the parameter, its gradient, its state
