@@ -532,7 +532,7 @@ def test_means_of_integers_are_refused():
 def test_max_unpool_refuses_what_no_pooling_gives():
     x, places = tinytensor.zeros(1, 3, 2, 2), tinytensor.zeros(1, 3, 2, 2, dtype=tinytensor.int64)
     unpool = ours("max_unpool2d")
-    with pytest.raises(RuntimeError, match=r"77 do not lie within an output of \(4, 4\)"):
+    with pytest.raises(RuntimeError, match=r"index 77 does not lie within an output of \(4, 4\)"):
         unpool(x, places + 77, 2)
     with pytest.raises(ValueError, match=r"\(9, 9\) is not within"):
         unpool(x, places, 2, output_size=(9, 9))

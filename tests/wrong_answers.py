@@ -245,7 +245,7 @@ WRONG: dict[int, list[tuple[int | str, str, str]]] = {
         (3, "return np.full(x.shape, 1 / x.size)", "g, the gradient from above, is not used"),
         (3, "return np.full(x.shape, g / len(x))",
          "the mean goes over all numbers, not over the rows alone"),
-        (4, "return g, g", "b was broadcast along axis 0 of the result, so each of its"),
+        (4, "return g, g", "along axis 0 of this gradient: add up"),
         (4, "return g, g.mean(0)", "b is used in each row"),
         (4, "return g, g.sum()", "It was summed over axis 0 of b, where each number has a"),
         (4, "return g, g[0]", "b is used in each row"),
@@ -350,7 +350,7 @@ WRONG: dict[int, list[tuple[int | str, str, str]]] = {
         (3, "n, scale = normalise(x)\nh = g * weight\n"
             "return scale * (h - h.mean(1, keepdims=True) - n * (h * n).mean(1, "
             "keepdims=True)), (g * n).sum(0), g",
-         "bias was broadcast along axis 0 of the result, so each of"),
+         "along axis 0 of this gradient: add up"),
         (3, "n, scale = normalise(x)\nh = g * weight\n"
             "return scale * (h - h.mean(1, keepdims=True) - n * (h * n).mean(1, "
             "keepdims=True)), (g * n).mean(0), g.mean(0)",

@@ -98,7 +98,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 cholesky_ex_result = namedtuple("cholesky_ex_result", "L info")
 
 
-@composed(home="linalg", method=False, scalar=LAPACK, samples=[*DEFINITE])
+@composed(home="linalg", method=False, scalar=LAPACK, widens=True, samples=[*DEFINITE])
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False):
     """(L, info) of `cholesky`, without an error: info is 0, or the order of the first leading
     minor that is not positive; L is NaN there.

@@ -286,7 +286,7 @@ def _(xp, g, input, exponent, out):
     return xp.where((input == 0) & (exponent >= 0), 0.0, g * (out * xp.log(input)))
 
 
-@composed(inplace=True, scalar="computes in float64", samples=[
+@composed(inplace=True, samples=[
     S(t(3, low=0.3), t(3)), S(t(2, 3), 2), S(ints(3, low=1), -0.5), S(2, t(3))])
 def float_power(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input ** exponent computed in float64. Shapes: (*), (*) -> the broadcast shape, float64."""

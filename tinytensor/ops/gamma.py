@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arrays import Array
+from ..arrays.numbers import integer, is_integer
 from ..arrays.quadrature import gauss_legendre
 from ..autograd import graph
 from ..autograd.table import composed, op
@@ -250,9 +251,10 @@ def polygamma(n: int | Tensor, input: Tensor | int) -> Tensor:
     Raises:
         RuntimeError: a negative n.
     """
-    if isinstance(n, Tensor):
+    if isinstance(n, Tensor) and not (isinstance(input, Tensor) and is_integer(n)):
         n, input = input, n  # type: ignore[assignment]
-    if n < 0:  # type: ignore[operator]
+    n = integer("polygamma: n", n)
+    if n < 0:
         raise RuntimeError(f"polygamma: n must not be negative, got {n}")
     return digamma(input) if n == 0 else polygamma_of(input, n)  # type: ignore[no-any-return]
 

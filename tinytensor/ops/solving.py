@@ -56,7 +56,7 @@ def _(xp, g, out):
 inv_ex_result = namedtuple("inv_ex_result", "inverse info")
 
 
-@composed(home="linalg", method=False, scalar=LAPACK, samples=REGULAR)
+@composed(home="linalg", method=False, scalar=LAPACK, widens=True, samples=REGULAR)
 def inv_ex(A: Tensor, *, check_errors: bool = False):
     """(inverse, info) of `inv`, without an error: info is 0, or the number of the first pivot that
     is 0; the inverse is NaN there.
