@@ -101,8 +101,8 @@ def test_edges(name: str, values: list[float]) -> None:
 
 def test_edges_of_igamma() -> None:
     for function in ("igamma", "igammac"):
-        a = [0.0, 0.0, 1.0, 1.0, math.inf, 2.0, -1.0, 1.0, math.nan]
-        x = [0.0, 1.0, 0.0, math.inf, 1.0, 3.0, 1.0, -1.0, 1.0]
+        a = [0.0, 0.0, 1.0, 1.0, math.inf, 2.0, -1.0, 1.0, math.nan, -math.inf, 1.0]
+        x = [0.0, 1.0, 0.0, math.inf, 1.0, 3.0, 1.0, -1.0, 1.0, 1.0, -math.inf]
         got, expected = (getattr(m, function)(m.tensor(a), m.tensor(x))
                          for m in (tinytensor, torch))
         numpy.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-6)

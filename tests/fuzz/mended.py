@@ -14,6 +14,7 @@ MENDED: list[Program] = [
      "v6 = v2.scatter(0, torch.tensor([0]), -1)", "v7 = torch.full((1,), 128, dtype=torch.int8)"),
     ("v1 = torch.tensor([[1, 2], [3, 4]])", "v2 = v1.matrix_power(0)", "v3 = v1.matrix_power(3)",
      "v4 = v1.matrix_power(-1)"),
+    ("v1 = torch.tensor([])", "v2 = v1.log_softmax(1)"),
     # dtypes
     ("v1 = torch.bincount(torch.tensor([1]), torch.tensor([1.], dtype=torch.float16))",),
     ("v1 = torch.tensor([[1., 2., 4.], [1., 1., 2.]], dtype=torch.float16)",

@@ -439,9 +439,9 @@ def _(xp, g, out, dim):
 @op(contiguous=True, promotes="floating", samples=[*SAMPLES, S(ints(2, 3), 1, dtype="float64")])
 def log_softmax(xp, input: Array, dim: int):
     """x - log Σ e**x along a dim, without overflow. Shapes: (*) -> (*)."""
+    over = axes(dim, input.ndim)
     if not input.size:
         return input.copy()
-    over = axes(dim, input.ndim)
     shifted = input - xp.max(input, axis=over, keepdims=True)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=over, keepdims=True))
 

@@ -407,7 +407,7 @@ def _of_two(xp, input, other, which):
     a, x = xp.broadcast_arrays(xp.asarray(input, dtype="float64"),
                                xp.asarray(other, dtype="float64"))
     dtype = input.dtype if hasattr(input, "dtype") and input.dtype.kind == "f" else other.dtype
-    return incomplete(xp, a, x)[which].astype(dtype)
+    return xp.where((a < 0) | (x < 0), math.nan, incomplete(xp, a, x)[which]).astype(dtype)
 
 
 # The derivative by the first argument can be taken once, as checks of higher orders would need.
