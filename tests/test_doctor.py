@@ -371,6 +371,12 @@ def optimizer_made_before_the_model():
             optim.SGD(classifier().parameters(), lr=0.1), None)
 
 
+@bug("logarithm missing")
+def nll_loss_of_probabilities():
+    model, batch, *_ = usual(nn.Sequential(classifier(), nn.Softmax(-1)))
+    return model, batch, F.nll_loss, optim.Adam(model.parameters(), lr=0.01), None
+
+
 @bug("learning rate too high")
 def rate_of_fifty():
     return usual(classifier(), lr=50.0)
@@ -493,6 +499,17 @@ def test_report_and_page(tmp_path):
     page = (tmp_path / "page.html").read_text()
     assert "dead units" in page and page.count("<svg") == 2 * len(diagnosis.layers) + 1
     assert "<script" not in page and "http" not in page
+
+
+def test_targets_in_a_tuple_are_cut_with_their_samples():
+    tt.manual_seed(0)
+    x, y = points()
+    model = nn.Linear(8, 4)
+
+    def loss(output, targets):
+        return F.cross_entropy(output[:, :3], targets[0]) + F.mse_loss(output[:, 3], targets[1])
+    diagnosis = doctor(model, (x, (y, x[:, 0])), loss, optim.Adam(model.parameters(), lr=0.01))
+    assert not diagnosis.findings and not diagnosis.skipped, diagnosis
 
 
 def test_a_loss_of_another_kind_is_not_checked_for_what_it_cannot_have():

@@ -268,6 +268,12 @@ def _activation_before_the_loss(p: Patient, scores: Any) -> Iterator[Finding]:
                       "the outputs of a sample are at least 0 and sum to 1",
                       "logits: any numbers", "leave out the softmax at the end of the model; "
                       "cross_entropy applies it")
+    elif _classes(p, scores) is not None and abs(loss - shifted - 5) < 1e-3 \
+            and (numbers >= 0).all() and numpy.allclose(numbers.sum(axis), 1, atol=1e-3):
+        yield Finding("logarithm missing", "the model ends in a softmax, and the loss expects its "
+                      "logarithm", f"a loss of {loss:.3g}, the mean of minus the probabilities",
+                      "log-probabilities: at most 0", "end the model in log_softmax, or leave out "
+                      "the softmax and use cross_entropy")
     elif by_softmax and (numbers >= 0).all() and 0 < (numbers == 0).mean() < 1:
         yield Finding("activation at the end", "the last layer's activation cuts the logits",
                       f"no output below 0, {(numbers == 0).mean():.0%} exactly 0",
@@ -823,10 +829,16 @@ def _labels_at_random(p: Patient, size: int, classes: int) -> Iterator[Finding]:
 
 
 def _samples(p: Patient, start: int, stop: int) -> tuple[tuple[Any, ...], Any]:
-    """Some samples of the batch. A target of (N T,) is cut with its inputs of (N, T)."""
+    """Some samples of the batch. A target of (N T,) is cut with its inputs of (N, T), and each
+    Tensor of a tuple, list or dict of targets by itself.
+    """
     size = _length(p.inputs[0])
 
     def cut(value: Any) -> Any:
+        if type(value) in (tuple, list):
+            return type(value)(map(cut, value))
+        if type(value) is dict:
+            return {key: cut(entry) for key, entry in value.items()}
         n = _length(value)
         if not isinstance(value, Tensor) or n == 0 or n % size:
             return value
