@@ -501,6 +501,41 @@ def test_report_and_page(tmp_path):
     assert "<script" not in page and "http" not in page
 
 
+@pytest.mark.parametrize("classes", [5, 6])
+@pytest.mark.parametrize("classes_first", [False, True])
+@pytest.mark.parametrize("directions", [1, 2])
+def test_the_future_is_seen_in_either_order_of_the_scores(classes, classes_first, directions):
+    tt.manual_seed(0)
+    text = (tt.arange(32)[:, None] + tt.arange(7)) % classes
+
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Embedding(classes, 8)
+            self.read = nn.GRU(8, 8, batch_first=True, bidirectional=directions == 2)
+            self.head = nn.Linear(8 * directions, classes)
+
+        def forward(self, x):
+            scores = self.head(self.read(self.embed(x))[0])
+            return scores.transpose(1, 2) if classes_first else scores
+
+    def loss(scores, y):
+        return F.cross_entropy(scores if classes_first else scores.transpose(1, 2), y)
+    model = Reader()
+    diagnosis = doctor(model, (text[:, :-1], text[:, 1:]), loss,
+                       optim.Adam(model.parameters(), lr=0.01))
+    assert [f.name for f in diagnosis.findings] == ["sees the future"] * (directions - 1), diagnosis
+
+
+def test_large_steps_that_lower_the_loss_are_no_finding():
+    tt.manual_seed(0)
+    x = tt.randn(100, 5)
+    model = nn.Linear(5, 1)
+    diagnosis = doctor(model, (x, x @ tt.full((5, 1), 3.0)), F.mse_loss,
+                       optim.SGD(model.parameters(), lr=0.1))
+    assert not diagnosis.findings, diagnosis
+
+
 def test_targets_in_a_tuple_are_cut_with_their_samples():
     tt.manual_seed(0)
     x, y = points()
