@@ -356,6 +356,15 @@ def test_gradients_of_tensors_equal_grad_to_the_bit(name, recorded):
     assert found == {leaf.grad.numpy().tobytes() for leaf in leaves}
 
 
+def test_an_operation_is_shown_with_the_parameters_it_was_given(tmp_path):
+    layer = tt.nn.Conv2d(1, 2, 3, stride=2)
+    with learn.record():
+        out = layer(tt.ones(1, 1, 5, 5)).sum()
+    learn.debug(out, tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert "Frame(size=(5, 5)" in text and "<frame" not in text
+
+
 @pytest.mark.parametrize("name", programs())
 def test_a_recorded_graph_can_be_shown_after_backward(name):
     tt.manual_seed(1)

@@ -371,6 +371,12 @@ def optimizer_made_before_the_model():
             optim.SGD(classifier().parameters(), lr=0.1), None)
 
 
+@bug("logarithm missing")
+def nll_loss_of_probabilities():
+    model, batch, *_ = usual(nn.Sequential(classifier(), nn.Softmax(-1)))
+    return model, batch, F.nll_loss, optim.Adam(model.parameters(), lr=0.01), None
+
+
 @bug("learning rate too high")
 def rate_of_fifty():
     return usual(classifier(), lr=50.0)
@@ -493,6 +499,52 @@ def test_report_and_page(tmp_path):
     page = (tmp_path / "page.html").read_text()
     assert "dead units" in page and page.count("<svg") == 2 * len(diagnosis.layers) + 1
     assert "<script" not in page and "http" not in page
+
+
+@pytest.mark.parametrize("classes", [5, 6])
+@pytest.mark.parametrize("classes_first", [False, True])
+@pytest.mark.parametrize("directions", [1, 2])
+def test_the_future_is_seen_in_either_order_of_the_scores(classes, classes_first, directions):
+    tt.manual_seed(0)
+    text = (tt.arange(32)[:, None] + tt.arange(7)) % classes
+
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Embedding(classes, 8)
+            self.read = nn.GRU(8, 8, batch_first=True, bidirectional=directions == 2)
+            self.head = nn.Linear(8 * directions, classes)
+
+        def forward(self, x):
+            scores = self.head(self.read(self.embed(x))[0])
+            return scores.transpose(1, 2) if classes_first else scores
+
+    def loss(scores, y):
+        return F.cross_entropy(scores if classes_first else scores.transpose(1, 2), y)
+    model = Reader()
+    diagnosis = doctor(model, (text[:, :-1], text[:, 1:]), loss,
+                       optim.Adam(model.parameters(), lr=0.01))
+    assert [f.name for f in diagnosis.findings] == ["sees the future"] * (directions - 1), diagnosis
+
+
+def test_large_steps_that_lower_the_loss_are_no_finding():
+    tt.manual_seed(0)
+    x = tt.randn(100, 5)
+    model = nn.Linear(5, 1)
+    diagnosis = doctor(model, (x, x @ tt.full((5, 1), 3.0)), F.mse_loss,
+                       optim.SGD(model.parameters(), lr=0.1))
+    assert not diagnosis.findings, diagnosis
+
+
+def test_targets_in_a_tuple_are_cut_with_their_samples():
+    tt.manual_seed(0)
+    x, y = points()
+    model = nn.Linear(8, 4)
+
+    def loss(output, targets):
+        return F.cross_entropy(output[:, :3], targets[0]) + F.mse_loss(output[:, 3], targets[1])
+    diagnosis = doctor(model, (x, (y, x[:, 0])), loss, optim.Adam(model.parameters(), lr=0.01))
+    assert not diagnosis.findings and not diagnosis.skipped, diagnosis
 
 
 def test_a_loss_of_another_kind_is_not_checked_for_what_it_cannot_have():

@@ -77,6 +77,14 @@ def learn(monkeypatch, capsys, tmp_path):
     return run
 
 
+def test_start_in_the_folder_of_the_option(learn, tmp_path):
+    assert "lab01.py" in learn("--folder", str(tmp_path / "labs"), "start")
+    assert [p.name for p in tmp_path.iterdir()] == ["labs"]
+    assert "found labs" in learn("start", "labs")
+    (tmp_path / "labs" / "progress.json").write_text("[")
+    assert "cannot be read" in learn("start", "labs")
+
+
 def test_a_walk(learn, tmp_path):
     assert "is no folder of labs" in learn("check")
     assert "wrote lab01.py" in learn("start")

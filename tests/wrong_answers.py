@@ -28,6 +28,17 @@ WRONG: dict[int, list[tuple[int | str, str, str]]] = {
         (3, "return [x + rate * s for x, s in zip(xs, gradient(f, xs))]", "uphill"),
         (3, "return [rate * s for s in gradient(f, xs)]", "changes alone"),
         (3, "return [x - s for x, s in zip(xs, gradient(f, xs))]", "rate is not used"),
+        (1, "return (f(x + h) - f(x - h)) / 2", "divided by 2 and not by h"),
+        (1, "return f(x + h) - f(x - h) / (2 * h)", "difference in brackets"),
+        (2, "slopes = []\nfor i in range(len(xs)):\n    left = right = list(xs)\n"
+            "    right[i] += h\n    left[i] -= h\n    slopes.append((f(right) - f(left)) / h)\n"
+            "return slopes",
+         "the same list"),
+        (2, "slopes = [slope(lambda v: f([v, *xs[1:]]), xs[0], h)]", "needs a return"),
+        (3, "return [x - rate * s * x for x, s in zip(xs, gradient(f, xs))]",
+         "multiplied by its number"),
+        (3, "for x, s in zip(xs, gradient(f, xs)):\n    x -= rate * s\nreturn xs",
+         "did not move"),
     ],
     2: [
         (1, "return Number(self.data + other.data)", "parents are missing"),
@@ -123,6 +134,15 @@ WRONG: dict[int, list[tuple[int | str, str, str]]] = {
         (2, "push(last, last.data)", "this is its data"),
         (3, "for n in numbers:\n    n.data = 0.0", "must not touch data"),
         (3, "for n in numbers:\n    n.grad = None", "None cannot be added"),
+        (1, "number.grad += g\nfor p, l in zip(number.parents, number.locals):\n"
+            "    p.grad += l * g\n    push(p, l * g)",
+         "its share twice"),
+        (1, "number.grad += g\nfor p, l in zip(number.parents, number.locals):\n"
+            "    push(p, l + g)",
+         "multiply them"),
+        (1, "number.grad += g\nfor p in number.parents:\n    push(p, number.locals[0] * g)",
+         "each has its own"),
+        (2, "last.grad = 1.0\npush(last, 1.0)", "counted twice"),
     ],
     6: [
         (1, "for parent in number.parents:\n    visit(parent)\norder.append(number)", "times"),
@@ -259,6 +279,25 @@ WRONG: dict[int, list[tuple[int | str, str, str]]] = {
         (1, "return np.exp(x - x.max(1, keepdims=True))", "not divided by their sum"),
         (1, "return x / x.sum(1, keepdims=True)", "exp is missing"),
         (1, "p = np.exp(x - x.max())\nreturn p / p.sum(1, keepdims=True)", "of its own row"),
+        (1, "p = np.exp(x - x.mean(1, keepdims=True))\nreturn p / p.sum(1, keepdims=True)",
+         "the mean is subtracted"),
+        (1, "return np.exp(x - x.max(1, keepdims=True)) / np.exp(x).sum(1, keepdims=True)",
+         "above and not below"),
+        (2, "return -np.log(softmax(x)[labels]).mean()", "whole rows"),
+        (2, "return -np.log(softmax(x)[:, labels]).mean()", "whole columns"),
+        (2, "return -np.log(softmax(x)[np.arange(len(x)), labels])", "return their mean"),
+        (2, "m = x.max(1)\nlogs = np.log(np.exp(x - m[:, None]).sum(1))\n"
+            "return (logs - x[np.arange(len(x)), labels]).mean()",
+         "from the sum alone"),
+        (3, "return p * (g - (g * p).sum())", "a sum of its own"),
+        (3, "return p * g - (g * p).sum(1, keepdims=True)", "the whole bracket"),
+        (4, "grad = softmax(x)\ngrad[:, labels] -= 1\nreturn grad / len(x)", "whole columns"),
+        (4, "grad = softmax(x)\ngrad[np.arange(len(x)), labels] = -1\nreturn grad / len(x)",
+         "use -="),
+        (4, "grad = softmax(x)\ngrad[np.arange(len(x)), labels] += 1\nreturn grad / len(x)",
+         "subtract it"),
+        (4, "grad = x.copy()\ngrad[np.arange(len(x)), labels] -= 1\nreturn grad / len(x)",
+         "the scores are used"),
         (2, "return float(np.log(softmax(x)[np.arange(len(x)), labels]).mean())", "sign is wrong"),
         (2, "return float(-np.log(softmax(x)[np.arange(len(x)), labels]).sum())",
          "this is the sum"),
@@ -517,6 +556,35 @@ WRONG: dict[int, list[tuple[int | str, str, str]]] = {
             "s = np.where(np.triu(np.ones(s.shape), k=1) > 0, -np.inf, s)\np = np.exp(s)\n"
             "return p / p.sum(0, keepdims=True)",
          "each row must sum to 1"),
+        (1, "s = q @ k.T / np.sqrt(q.shape[1])\n"
+            "s = np.where(np.triu(np.ones(s.shape)) > 0, -np.inf, s)\n"
+            "p = np.exp(s - s.max(1, keepdims=True))\nreturn p / p.sum(1, keepdims=True)",
+         "the mask hides the position itself"),
+        (1, "s = q @ k.T / np.sqrt(q.shape[1])\n"
+            "s = np.where(np.tril(np.ones(s.shape), k=-1) > 0, -np.inf, s)\n"
+            "p = np.exp(s - s.max(1, keepdims=True))\nreturn p / p.sum(1, keepdims=True)",
+         "turned around"),
+        (1, "s = q @ k.T * np.sqrt(q.shape[1])\n"
+            "s = np.where(np.triu(np.ones(s.shape), k=1) > 0, -np.inf, s)\n"
+            "p = np.exp(s - s.max(1, keepdims=True))\nreturn p / p.sum(1, keepdims=True)",
+         "multiplied by sqrt(d)"),
+        (2, "return attention_weights(k, q) @ v", "exchanged"),
+        (3, "gw = g @ v.T\n"
+            "gs = w * (gw - (gw * w).sum(1, keepdims=True)) / np.sqrt(q.shape[1])\n"
+            "return w.T @ g, gs @ k, gs.T @ q",
+         "in this order"),
+        (3, "gw = g @ v.T\n"
+            "gs = w * (gw - (gw * w).sum(0, keepdims=True)) / np.sqrt(q.shape[1])\n"
+            "return gs @ k, gs.T @ q, w.T @ g",
+         "over each row"),
+        (3, "gw = g @ v.T\n"
+            "gs = w * (gw - (gw * w).sum(1, keepdims=True)) * np.sqrt(q.shape[1])\n"
+            "return gs @ k, gs.T @ q, w.T @ g",
+         "became a multiplication"),
+        (3, "gw = g @ v.T\n"
+            "gs = w * (gw - (gw * w).sum(1, keepdims=True)) / np.sqrt(q.shape[1])\n"
+            "return gs @ q, gs.T @ k, w.T @ g",
+         "the other operand, k"),
         (2, "return attention_weights(q, k).T @ v", "transposed"),
         (2, "return attention_weights(q, k) @ k", "multiply by v"),
         (3, "gw = g @ v.T\ngs = w * (gw - (gw * w).sum(1, keepdims=True))\n"

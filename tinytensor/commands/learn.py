@@ -31,12 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from ..learn.labs.folder import Folder
-    if options.action == "start":
-        folder = Folder.start(Path(options.what or "."))
-        print(f"wrote {folder.path / folder.current.file_name}\n\nRead it, write what is missing, "
-              f"and check it:\n\n    cd {folder.path}\n    python -m tinytensor learn check")
-        return
     try:
+        if options.action == "start":
+            path = Path(options.what or options.folder)
+            verb = "found" if (path / "progress.json").exists() else "wrote"
+            folder = Folder.start(path)
+            print(f"{verb} {folder.path / folder.current.file_name}\n\nRead it, write what is "
+                  f"missing, and check it:\n\n    cd {folder.path}\n"
+                  "    python -m tinytensor learn check")
+            return
         folder = Folder(options.folder)
         lab = folder.lab(options.what)
         getattr(sys.modules[__name__], f"_{options.action}")(folder, lab, options)

@@ -208,14 +208,19 @@ def _right_answers(p: Patient, scores: Any) -> Any:
     """What a model would ideally give: large scores of the right classes, or the target itself."""
     y, classes = p.target, _classes(p, scores)
     if classes is not None:
-        axis = scores.shape.index(classes) if scores.shape[-1] != classes else scores.ndim - 1
         labels = array(y).reshape(-1)
         if labels.min() < 0 or labels.max() >= classes:
             return None
         rows = numpy.zeros((labels.size, classes), array(scores).dtype)
         rows[numpy.arange(labels.size), labels] = 10
-        moved = [n for i, n in enumerate(scores.shape) if i != axis] + [classes]
-        return tensor(numpy.moveaxis(rows.reshape(moved), -1, axis).copy(), device=scores.device)
+        ideals = []
+        # Where C is T, (N, T, C) and (N, C, T) are both possible: the one that the loss prefers.
+        axes = [i for i, n in enumerate(scores.shape) if i and n == classes]
+        for axis in axes or [0]:
+            moved = [n for i, n in enumerate(scores.shape) if i != axis] + [classes]
+            ideals.append(tensor(numpy.moveaxis(rows.reshape(moved), -1, axis).copy(),
+                                 device=scores.device))
+        return min(ideals, key=lambda ideal: p.loss_of(ideal) or 0.0)
     if isinstance(y, Tensor) and y.is_floating_point() and y.numel() == scores.numel():
         return y.reshape(scores.shape).to(scores.dtype)
     return None
@@ -268,6 +273,12 @@ def _activation_before_the_loss(p: Patient, scores: Any) -> Iterator[Finding]:
                       "the outputs of a sample are at least 0 and sum to 1",
                       "logits: any numbers", "leave out the softmax at the end of the model; "
                       "cross_entropy applies it")
+    elif _classes(p, scores) is not None and abs(loss - shifted - 5) < 1e-3 \
+            and (numbers >= 0).all() and numpy.allclose(numbers.sum(axis), 1, atol=1e-3):
+        yield Finding("logarithm missing", "the model ends in a softmax, and the loss expects its "
+                      "logarithm", f"a loss of {loss:.3g}, the mean of minus the probabilities",
+                      "log-probabilities: at most 0", "end the model in log_softmax, or leave out "
+                      "the softmax and use cross_entropy")
     elif by_softmax and (numbers >= 0).all() and 0 < (numbers == 0).mean() < 1:
         yield Finding("activation at the end", "the last layer's activation cuts the logits",
                       f"no output below 0, {(numbers == 0).mean():.0%} exactly 0",
@@ -482,13 +493,18 @@ def check_future(p: Patient) -> Iterator[Finding]:
         return
     scores, leaf = watched
     steps = inputs.shape[1]
-    scores = scores.reshape(*inputs.shape[:2], -1) \
-        if scores.shape[:2] != inputs.shape[:2] else scores
+    orders = []
+    if scores.ndim == 3 and scores.shape[::2] == inputs.shape[:2]:  # (N, C, T) as in cross_entropy
+        orders.append(scores.transpose(1, 2))
+    if not orders or scores.shape[:2] == inputs.shape[:2]:  # where C is T it may be either
+        orders.append(scores.reshape(*inputs.shape[:2], -1))
     middle = steps // 2
-    (g,) = grad((scores[:, middle] ** 2).sum(), [leaf], allow_unused=True)
-    if g is None:
+    found = [grad((order[:, middle] ** 2).sum(), [leaf], retain_graph=True, allow_unused=True)[0]
+             for order in orders]
+    if any(g is None for g in found):
         return
-    sizes = numpy.abs(array(g)).reshape(len(inputs), steps, -1).max((0, 2))
+    sizes = numpy.min([numpy.abs(array(g)).reshape(len(inputs), steps, -1).max((0, 2))
+                       for g in found], axis=0)
     if sizes[middle + 1:].max() > 0:
         yield Finding("sees the future", f"the output at position {middle} depends on later ones",
                       f"a gradient by position {middle + 1 + int(sizes[middle + 1:].argmax())} of "
@@ -657,7 +673,9 @@ def check_optimizer(p: Patient) -> Iterator[Finding]:
                       "attributes, ModuleList or ModuleDict")
     with p.restored():
         before = {name: array(q).copy() for name, q in p.parameters.items()}
+        loss = p.value(training=True)
         p.train(1)
+        falls = p.value(training=True) < loss
         ratios = {name: float(numpy.linalg.norm(array(q) - before[name])
                               / (numpy.linalg.norm(before[name]) or 1))
                   for name, q in p.parameters.items() if id(q) in held and q.ndim > 1}
@@ -676,7 +694,7 @@ def check_optimizer(p: Patient) -> Iterator[Finding]:
         yield Finding("learning rate too low", "a training step hardly changes the weights",
                       f"{ratios[largest]:.1e} of {largest} at most", "1e-4 to 1e-2",
                       "raise the learning rate ten times until the loss moves")
-    elif ratios[largest] > 0.7 or math.isnan(ratios[largest]):
+    elif ratios[largest] > 0.7 and not falls or math.isnan(ratios[largest]):
         yield Finding("learning rate too high", "a training step replaces the weights",
                       f"{ratios[largest]:.2g} times the size of {largest}", "1e-4 to 1e-2",
                       "lower the learning rate ten times")
@@ -813,8 +831,7 @@ def _labels_at_random(p: Patient, size: int, classes: int) -> Iterator[Finding]:
         held = next(floating(p.output(*rest)))
         right = float((array(held).argmax(1) == labels).mean())
     chance = float(numpy.bincount(labels, minlength=classes).max() / len(labels))
-    noise = math.sqrt(chance * (1 - chance) / len(labels))
-    if losses[-1] < 0.5 * losses[0] and right < chance + noise / 2:
+    if losses[-1] < 0.5 * losses[0] and right <= chance:
         yield Finding("labels at random", "what is learned does not hold for other samples",
                       f"{right:.0%} right on {len(labels)} samples not trained on, after the loss "
                       f"fell from {losses[0]:.3g} to {losses[-1]:.3g}",
@@ -823,10 +840,16 @@ def _labels_at_random(p: Patient, size: int, classes: int) -> Iterator[Finding]:
 
 
 def _samples(p: Patient, start: int, stop: int) -> tuple[tuple[Any, ...], Any]:
-    """Some samples of the batch. A target of (N T,) is cut with its inputs of (N, T)."""
+    """Some samples of the batch. A target of (N T,) is cut with its inputs of (N, T), and each
+    Tensor of a tuple, list or dict of targets by itself.
+    """
     size = _length(p.inputs[0])
 
     def cut(value: Any) -> Any:
+        if type(value) in (tuple, list):
+            return type(value)(map(cut, value))
+        if type(value) is dict:
+            return {key: cut(entry) for key, entry in value.items()}
         n = _length(value)
         if not isinstance(value, Tensor) or n == 0 or n % size:
             return value

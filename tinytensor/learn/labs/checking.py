@@ -46,6 +46,8 @@ def expect(rule: str, got: Any, right: Any, mistakes: Mapping[str, Any] | None =
         return
     why = next((words for words, value in (mistakes or {}).items()
                 if difference(got, value, tolerance) is None), "")
+    if not why and got is None:
+        why = "the function returns nothing: it needs a return"
     element = "".join(f"[{i}]" for i in place)
     raise Wrong(rule, _shown(_at(got, place)), _shown(_at(right, place)), why, element)
 
@@ -98,6 +100,9 @@ def expect_gradients(rule: str, forward: Callable[..., Any], inputs: Mapping[str
 
 
 def _is_number(value: Any) -> bool:
+    """Whether float() takes it: a number, or an array of one."""
+    if isinstance(value, numpy.ndarray):
+        return value.ndim == 0 and value.dtype.kind in "iuf"
     return isinstance(value, int | float) or hasattr(value, "__float__")
 
 

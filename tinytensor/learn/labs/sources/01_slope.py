@@ -81,8 +81,9 @@ def check_slope(lab):
         "h is multiplied where it should divide": (up - down) / 2 * h,
         "the two points are exchanged: the sign is wrong": (down - up) / (2 * h),
         "this is the value of f, not its slope": here,
-        "the distance is 2 h. Without brackets, / 2 * h divides by 2 and multiplies by h":
-            (up - down) / 2 * h,
+        "it is divided by 2 and not by h": (up - down) / 2,
+        "division comes before subtraction: put the difference in brackets":
+            up - down / (2 * h),
         "this divides by h twice": (up - down) / (2 * h * h),
     })
     expect("slope of abs at 0, which is the same on both sides", lab.slope(abs, 0.0), 0.0)
@@ -110,20 +111,22 @@ def check_gradient(lab):
         "each number was moved to the right only": [(moved(i)[0] - f(xs)) / h for i in range(3)],
         "earlier moves are still in the list: start each time from a fresh copy of xs":
             [(moved(*range(i + 1))[0] - moved(*range(i + 1))[1]) / (2 * h) for i in range(3)],
-        "this is a tuple: return a list": tuple(right)})
+        "left and right are the same list: make a copy for each, list(xs)": [0.0] * 3})
 
 
 def check_step(lab):
     def f(v):
         return (v[0] - 3) ** 2 + 2 * v[1] ** 2
-    xs, rate = [1.0, 1.0], 0.1
-    slopes = [-4.0, 4.0]
-    expect("step on (x0 - 3)**2 + 2 x1**2 from [1, 1], with rate 0.1", lab.step(f, list(xs), rate),
-           [1.4, 0.6], {
+    xs, rate = [1.0, 0.5], 0.1
+    slopes = [-4.0, 2.0]
+    expect("step on (x0 - 3)**2 + 2 x1**2 from [1, 0.5], with rate 0.1",
+           lab.step(f, list(xs), rate), [1.4, 0.3], {
         "this goes uphill: subtract, do not add": [x + rate * s for x, s in zip(xs, slopes)],
         "these are the changes alone: subtract them from the numbers": [rate * s for s in slopes],
         "these are minus the changes alone: add them to the numbers": [-rate * s for s in slopes],
         "rate is not used": [x - s for x, s in zip(xs, slopes)],
-        "each number was multiplied by its slope": [x - rate * s * x for x, s in zip(xs, [4., -4.])],
+        "the numbers did not move": xs,
+        "each slope is multiplied by its number: the rate alone belongs there":
+            [x - rate * s * x for x, s in zip(xs, slopes)],
         "this divides by rate": [x - s / rate for x, s in zip(xs, slopes)],
         "the gradient itself was returned": slopes}, tolerance=1e-5)

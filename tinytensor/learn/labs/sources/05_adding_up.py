@@ -80,6 +80,7 @@ def check_one_path(lab):
     got, last = run(lab, "", lambda a, b, c: (a + b) * c, 2.0, -3.0, 4.0)
     expect("gradient of the last number by itself", last.grad, 1.0, {
         "0 would mean that nothing changes: a number grows as fast as itself": 0.0,
+        "this is counted twice: push adds g once, before the loop, and nothing else sets it": 2.0,
         "this is its data": last.data})
     expect("gradients of a, b, c in (a + b) * c, for 2, -3, 4", got, [4.0, 4.0, -1.0], {
         "nothing reached the parents: push on to each of them": [0.0, 0.0, 0.0],
@@ -90,6 +91,9 @@ def check_one_path(lab):
         "this is the local derivative alone: multiply it by g": [1.0, 1.0, -1.0],
         "the data of the parent is used where the local derivative is meant":
             [2.0 * -1, -3.0 * -1, 4.0],
+        "each parent gets its share twice: push adds it already": [8.0, 8.0, -2.0],
+        "g and the local derivative are added: multiply them": [6.0, 6.0, 0.0],
+        "the first local derivative is used for all parents: each has its own": [4.0, 4.0, 4.0],
         "the sign turns at each step": [4.0, 4.0, 1.0]})
 
 

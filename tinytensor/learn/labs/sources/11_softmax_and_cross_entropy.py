@@ -108,12 +108,19 @@ def check_softmax(lab):
         "these are the powers, not divided by their sum": powers.tolist(),
         "exp is missing": (X / X.sum(1, keepdims=True)).tolist(),
         "this is the logarithm of the softmax": np.log(by_definition(X)).tolist(),
+        "the largest score is subtracted above and not below: divide by the sum of the same powers":
+            (powers / np.exp(X).sum(1, keepdims=True)).tolist(),
         "it is divided by the largest power, not by the sum":
             (powers / powers.max(1, keepdims=True)).tolist()})
     with np.errstate(all="ignore"):
         got = np.asarray(lab.softmax(np.array([[1000.0, 1000.0, 0.0]])), float)
     expect("softmax of [1000, 1000, 0]", got.tolist(), [[0.5, 0.5, 0.0]], {
         "exp(1000) overflows: subtract the largest score first": [[float("nan"), float("nan"), 0.0]]})
+    with np.errstate(all="ignore"):
+        got = np.asarray(lab.softmax(np.array([[1000.0, -1000.0, -1000.0]])), float)
+    expect("softmax of [1000, -1000, -1000]", got.tolist(), [[1.0, 0.0, 0.0]], {
+        "the mean is subtracted: subtract the largest score, then no exponent is above 0":
+            [[float("nan"), 0.0, 0.0]]})
     with np.errstate(all="ignore"):
         got = np.asarray(lab.softmax(np.array([[1000.0, 1000.0], [0.0, 0.0]])), float)
     expect("softmax of [1000, 1000] and [0, 0] together", got.tolist(), [[0.5, 0.5]] * 2, {
@@ -122,9 +129,11 @@ def check_softmax(lab):
 
 
 def check_cross_entropy(lab):
-    p = by_definition(X)[np.arange(3), LABELS]
+    p, m = by_definition(X)[np.arange(3), LABELS], X.max(1)
     right = -np.log(p).mean()
-    expect("cross-entropy of three samples", lab.cross_entropy(X.copy(), LABELS), float(right), {
+    got = lab.cross_entropy(X.copy(), LABELS)
+    got = got.tolist() if isinstance(got, np.ndarray) else got
+    expect("cross-entropy of three samples", got, float(right), {
         "the sign is wrong: a loss is large where the probability is small": float(-right),
         "this is the sum: take the mean over the samples": float(3 * right),
         "the logarithm is missing": float(-p.mean()),
@@ -134,6 +143,13 @@ def check_cross_entropy(lab):
             float(-np.log(by_definition(X)).mean()),
         "the scores at the labels alone: they need the logarithm of the sum":
             float(-X[np.arange(3), LABELS].mean()),
+        "this picks whole rows: pick one number of each, x[np.arange(len(x)), labels]":
+            float(-np.log(by_definition(X)[LABELS]).mean()),
+        "this picks whole columns: pick one number of each row, x[np.arange(len(x)), labels]":
+            float(-np.log(by_definition(X)[:, LABELS]).mean()),
+        "the largest score was subtracted from the sum alone: subtract it from x_i, too":
+            float(right - m.mean()),
+        "this has one loss for each sample: return their mean": (-np.log(p)).tolist(),
         "the logarithm is taken of the mean: take the mean of the logarithms":
             float(-np.log(p.mean()))})
     with np.errstate(all="ignore"):
@@ -147,6 +163,8 @@ def check_cross_entropy(lab):
 def softmax_mistakes():
     p = by_definition(X)
     return {
+        "the sum goes over all rows: each row has a sum of its own": p * (G - (G * p).sum()),
+        "p multiplies the whole bracket: the sum, too": p * G - (G * p).sum(1, keepdims=True),
         "this is the diagonal alone: each probability depends on all scores of its row":
             G * p * (1 - p),
         "g is missing in the bracket": p * (1 - (G * p).sum(1, keepdims=True)),
@@ -162,9 +180,15 @@ def check_softmax_backward(lab):
 
 
 def loss_mistakes():
-    p, chosen = by_definition(X), np.zeros(X.shape)
+    p, chosen, columns = by_definition(X), np.zeros(X.shape), np.zeros(X.shape)
     chosen[np.arange(3), LABELS] = 1
+    columns[:, LABELS] = 1
     return {
+        "1 is taken from whole columns: take it from one number of each row, "
+        "[np.arange(len(x)), labels]": (p - columns) / 3,
+        "the number at the label becomes p - 1, not -1: use -=": np.where(chosen, -1, p) / 3,
+        "1 is added at the label: subtract it": (p + chosen) / 3,
+        "the scores are used where their softmax is meant": (X - chosen) / 3,
         "the loss is a mean: divide by the number of samples": p - chosen,
         "the right class is not treated apart: its share of 1 is missing": p / 3,
         "the sign is wrong": (chosen - p) / 3,

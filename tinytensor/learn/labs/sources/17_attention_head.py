@@ -69,9 +69,11 @@ T, D = 4, 3
 Q, K, V, G = (rng.normal(size=(T, D)) for _ in range(4))
 
 
-def weights(scale=D ** 0.5, later=1, axis=1, mask=-np.inf, after=False, transposed=False):
+def weights(scale=D ** 0.5, later=1, axis=1, mask=-np.inf, after=False, transposed=False,
+            past=False):
     scores = (K @ Q.T if transposed else Q @ K.T) / scale
-    hidden = np.triu(np.ones((T, T), bool), k=later)
+    ones = np.ones((T, T), bool)
+    hidden = np.tril(ones, k=-1) if past else np.triu(ones, k=later)
     if not after:
         scores = np.where(hidden, mask, scores)
     powers = np.exp(scores - scores.max(axis, keepdims=True))
@@ -95,8 +97,9 @@ def check_weights(lab):
     expect("attention weights of four positions", got, weights(), {
         "later positions are not masked": weights(later=T),
         "the mask hides the position itself, too: k=1 begins above the diagonal":
-            np.nan_to_num(np.array(weights(later=0))).tolist(),
+            weights(later=0),
         "the scores are not divided by sqrt(d)": weights(scale=1),
+        "the scores are multiplied by sqrt(d): divide by it": weights(scale=D ** -0.5),
         "the scores are divided by d: divide by its root": weights(scale=D),
         "they are divided by the root of the number of positions": weights(scale=T ** 0.5),
         "the softmax goes over the queries: each row must sum to 1": weights(axis=0),
@@ -104,7 +107,7 @@ def check_weights(lab):
         "the mask is applied after the softmax: the rows do not sum to 1": weights(after=True),
         "queries and keys are exchanged": weights(transposed=True),
         "the mask is turned around: it hides the past":
-            np.array(weights())[::-1, ::-1].tolist(),
+            weights(past=True),
         "these are scores: the softmax is missing":
             np.where(np.triu(np.ones((T, T), bool), 1), -np.inf, Q @ K.T / D ** 0.5).tolist()})
 
@@ -113,6 +116,7 @@ def check_attention(lab):
     w = np.array(weights())
     expect("attention of four positions", lab.attention(Q, K, V).tolist(), (w @ V).tolist(), {
         "the weights are transposed": (w.T @ V).tolist(),
+        "queries and keys are exchanged": (np.array(weights(transposed=True)) @ V).tolist(),
         "these are the weights of the keys: multiply by v": (w @ K).tolist(),
         "v is not used": w.tolist()})
 
@@ -120,7 +124,11 @@ def check_attention(lab):
 def mistakes(name):
     w = np.array(weights())
     if name == "v":
-        return {"the weights are not transposed: v[s] is used by all positions t with a weight":
+        gw = G @ V.T
+        gs = w * (gw - (gw * w).sum(1, keepdims=True)) / D ** 0.5
+        return {"this is the gradient of q: return those of q, k and v in this order": gs @ K,
+                "this is the gradient of k: return those of q, k and v in this order": gs.T @ Q,
+                "the weights are not transposed: v[s] is used by all positions t with a weight":
                     w @ G,
                 "the weights are missing: each value reaches each result by its weight": G}
     gw = G @ V.T
@@ -131,12 +139,16 @@ def mistakes(name):
     return {"the division by sqrt(d) is missing": gs @ K,
             "this is the diagonal of the softmax alone: each weight depends on its whole row":
                 w * (1 - w) * gw / D ** 0.5 @ K,
+            "the sum in the softmax's rule goes over each row, not over each column":
+                w * (gw - (gw * w).sum(0, keepdims=True)) / D ** 0.5 @ K,
+            "the division by sqrt(d) became a multiplication": gs * D ** 0.5 @ K,
+            "q is used where the other operand, k, is meant": gs @ Q / D ** 0.5,
             "the softmax is missing on the way back": gw / D ** 0.5 @ K}
 
 
 def check_backward(lab):
     got = lab.attention_backward(G.copy(), Q.copy(), K.copy(), V.copy())
-    if not isinstance(got, tuple) or len(got) != 3:
+    if not isinstance(got, tuple | list) or len(got) != 3:
         raise Wrong("attention_backward", type(got).__name__, "a tuple of three arrays",
                     "return the gradients of q, k and v")
     for name, grad in zip("vqk", (got[2], got[0], got[1])):
