@@ -245,6 +245,16 @@ def averages_strides_versions_and_works() -> None:
     raises(TypeError, "BOR needs integers",
            lambda: dist.all_reduce(tt.ones(2), dist.ReduceOp.BOR))
     raises(TypeError, "expected a Tensor, got float", lambda: dist.all_reduce(1.0))
+    raises(TypeError, "op must be a ReduceOp", lambda: dist.all_reduce(tt.ones(2), "sum"))
+    raises(ValueError, f"broadcast: rank {n} is not in", lambda: dist.broadcast(tt.ones(2), n))
+    for number in (-1, n):
+        raises(ValueError, f"broadcast: the group has no rank {number}",
+               lambda number=number: dist.broadcast(tt.ones(2), group_src=number))
+    raises(ValueError, "broadcast: the rank is missing", lambda: dist.broadcast(tt.ones(2)))
+    raises(ValueError, "a Tensor without dims has no parts",
+           lambda: dist.all_to_all_single(tt.tensor(1.0), tt.tensor(1.0)))
+    raises(ValueError, "do not fit", lambda: dist.all_to_all_single(
+        tt.ones(n), tt.ones(n), [-1, n + 1, *[0] * (n - 2)]))
     raises(ValueError, "one for each", lambda: dist.all_gather([tt.ones(1)], tt.ones(1)))
     raises(ValueError, "times as many",
            lambda: dist.all_gather_into_tensor(tt.ones(5), tt.ones(2)))
@@ -392,6 +402,22 @@ def losses_equal_those_of_one_process() -> None:
             first = p.detach().clone()
             dist.broadcast(first, 0)
             assert bool((first == p).all())
+
+
+@on(2)
+def gradients_add_up_over_backwards_without_zero_grad() -> None:
+    x, y = batch(tt, 12, tt.float64)
+    alone = without_batch_norm()
+    for options in ({}, {"gradient_as_bucket_view": True},
+                    {"gradient_as_bucket_view": True, "find_unused_parameters": True}):
+        model = DistributedDataParallel(without_batch_norm(), **options)
+        alone.zero_grad()
+        for start in (0, 4, 8):
+            whole, part = slice(start, start + 4), slice(start + 2 * rank(), start + 2 * rank() + 2)
+            nn.functional.cross_entropy(alone(x[whole]), y[whole]).backward()
+            nn.functional.cross_entropy(model(x[part]), y[part]).backward()
+            for p, q in zip(alone.parameters(), model.parameters(), strict=True):
+                numpy.testing.assert_allclose(q.grad.numpy(), p.grad.numpy(), 1e-9, 1e-12)
 
 
 @on(2)
@@ -651,6 +677,10 @@ def synchronized_batch_norm_equals_that_of_the_whole_batch() -> None:
             mine_second = second
     numpy.testing.assert_allclose(mine_second.numpy(), total.numpy(), 1e-8, 1e-10)
     raises(ValueError, "the input must be (N, C, *)", lambda: layer(tt.ones(3)))
+    half = nn.SyncBatchNorm(1).half()
+    out = half(tt.arange(2.0).half().repeat(1, 1, 40_000))  # the sum and the count exceed float16
+    assert out.dtype is tt.float16 and out.detach().abs().sub(1).abs().max().item() < 1e-2
+    assert half.running_mean.dtype is tt.float16 and abs(half.running_mean.item() - 0.05) < 1e-3
 
 
 @on(2, 3)
@@ -698,6 +728,8 @@ def zero_equals_the_whole_optimizer_with_a_part_of_the_state() -> None:
                 for name, value in state.items():
                     numpy.testing.assert_array_equal(values(mine["state"][number][name]),
                                                      values(value))
+            zero_optimizer.load_state_dict(theirs)  # what was brought together is out of date
+            raises(RuntimeError, "consolidate_state_dict(to=0)", zero_optimizer.state_dict)
     raises(TypeError, "got <class 'tinytensor.optim.lbfgs.LBFGS'>",
            lambda: optim.ZeroRedundancyOptimizer(groups, optim.LBFGS))
 

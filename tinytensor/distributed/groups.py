@@ -448,10 +448,15 @@ def member(name: str, group: ProcessGroup, rank: int | None, group_rank: int | N
     if group_rank is not None:
         if rank is not None:
             raise ValueError(f"{name}: give either the rank or its number in the group, not both")
+        if not 0 <= group_rank < group.size():
+            raise ValueError(f"{name}: the group has no rank {group_rank}; its ranks are numbered "
+                             f"from 0 to {group.size() - 1}")
         return int(group_rank)
     if rank is None:
         if default is None:
-            raise ValueError(f"{name}: the other rank is missing")
+            raise ValueError(f"{name}: the rank is missing; give src or dst, or its number in the "
+                             "group as group_src or group_dst")
         return default
-    return get_group_rank(group, rank)
-
+    if rank not in group.ranks:
+        raise ValueError(f"{name}: rank {rank} is not in {group}")
+    return group.ranks.index(rank)
