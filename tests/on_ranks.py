@@ -10,7 +10,10 @@ program with its traceback.
 from __future__ import annotations
 
 import contextlib
+import copy
+import gc
 import os
+import pickle
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -418,6 +421,29 @@ def gradients_add_up_over_backwards_without_zero_grad() -> None:
             nn.functional.cross_entropy(model(x[part]), y[part]).backward()
             for p, q in zip(alone.parameters(), model.parameters(), strict=True):
                 numpy.testing.assert_allclose(q.grad.numpy(), p.grad.numpy(), 1e-9, 1e-12)
+
+
+@on(2)
+def a_copy_of_the_model_averages_its_own_gradients() -> None:
+    x, y = batch(tt, 4, tt.float64)
+    model = DistributedDataParallel(without_batch_norm())
+    other = copy.deepcopy(model)
+    alone = without_batch_norm()
+    nn.functional.cross_entropy(alone(x), y).backward()
+    nn.functional.cross_entropy(other(x[rank()::2]), y[rank()::2]).backward()
+    for p, q, r in zip(alone.parameters(), other.parameters(), model.parameters(), strict=True):
+        numpy.testing.assert_allclose(q.grad.numpy(), p.grad.numpy(), 1e-9, 1e-12)
+        assert r.grad is None
+    raises(TypeError, "cannot be pickled", lambda: pickle.dumps(model))
+
+
+@on(2)
+def communicators_of_models_that_are_gone_are_free_again() -> None:
+    group = dist.group.WORLD
+    for _ in range(5):
+        DistributedDataParallel(nn.Linear(1, 1))
+        gc.collect()
+    assert len(group.lent) - sum(made() is not None for made, _ in group.lent.values()) <= 1
 
 
 @on(2)

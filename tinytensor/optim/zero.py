@@ -51,7 +51,7 @@ class ZeroRedundancyOptimizer(Optimizer):
         group = resolve("ZeroRedundancyOptimizer", process_group)
         if group is None:
             raise ValueError("ZeroRedundancyOptimizer: this rank is not in the group")
-        self.group: ProcessGroup = group.duplicate()
+        self.group: ProcessGroup = group.duplicate("ZeroRedundancyOptimizer")
         self.optim = optimizer_class(params, **defaults)
         self.defaults, self.param_groups = self.optim.defaults, self.optim.param_groups
         self._consolidated: dict[int, Any] | None = None

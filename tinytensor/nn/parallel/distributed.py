@@ -80,7 +80,7 @@ class DistributedDataParallel(Module):
         self.bucket_bytes_cap = int((25 if bucket_cap_mb is None else bucket_cap_mb) * MEGABYTE)
         trained = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
         _check_parameters(module, trained)
-        self.process_group: ProcessGroup = group.duplicate()
+        self.process_group: ProcessGroup = group.duplicate("DistributedDataParallel")
         if init_sync:
             _check_same(self.process_group, module)
             _broadcast(self.process_group, [*module.parameters(), *module.buffers()])

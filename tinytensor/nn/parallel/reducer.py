@@ -12,6 +12,7 @@ the order of its `time`, so a Watch finds the complete gradient.
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -122,6 +123,13 @@ class Reducer:
         self.sums: Sums | None = None  # of the walk that runs
         self.end = End("the end of DistributedDataParallel's backward", ())
         self.end.time, self.end.reducer = 1 / next(_ends), self  # type: ignore[assignment]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Reducer:
+        """That of a copy of the model. Copies of the buckets would not share memory with their
+        parts, so it makes new ones."""
+        parameters = copy.deepcopy(self.parameters, memo)
+        return Reducer(list(zip(self.names, parameters, strict=True)), self.group, self.limits,
+                       self.find_unused, self.as_views)
 
     def arrange(self, order: list[int]) -> None:
         """Divides the parameters, in this order, into buckets."""
