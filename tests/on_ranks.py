@@ -117,6 +117,14 @@ def reductions_equal_pytorchs() -> None:
 
 
 @on(2)
+def a_collective_whose_work_is_dropped_keeps_its_memory() -> None:
+    for _ in range(20):
+        dist.all_reduce(tt.ones(100_000), async_op=True)
+        assert tt.zeros(100_000).sum().item() == 0  # not the memory that MPI writes into
+    dist.barrier()
+
+
+@on(2)
 def moving_data_equals_pytorchs() -> None:
     for dtype in ("float32", "int64", "float16", "bool"):
         def program(lib: Any, d: Any, dtype: str = dtype) -> Any:

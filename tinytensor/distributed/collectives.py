@@ -31,7 +31,7 @@ def _run(call: Call, async_op: bool, launch: Callable[[bool], Any],
     """Starts a collective; waits for it unless it is asynchronous."""
     try:
         if async_op:
-            return Work(call, launch(False), finish, results)
+            return Work(call, launch(False), finish, results, launch)
         watcher.call = call
         try:
             launch(True)

@@ -39,8 +39,9 @@ class DistributedDataParallel(Module):
 
     Args:
         device_ids: the GPU of `module`, to which inputs are moved.
-        broadcast_buffers: the buffers of the first rank replace those of the others before a
-            forward that is trained on.
+        broadcast_buffers: the buffers of the first rank replace those of the others before the
+            first forward, and before each forward that follows one that was trained on. All ranks
+            must call these forwards, also in evaluation; one rank alone calls `model.module`.
         init_sync: False leaves parameters and buffers as they are, and does not compare them.
         bucket_cap_mb: the size of a bucket in MiB, by default 25. The first has 1 MiB.
         find_unused_parameters: parameters may get no gradient; `grad` of those that got none on
