@@ -10,7 +10,10 @@ program with its traceback.
 from __future__ import annotations
 
 import contextlib
+import copy
+import gc
 import os
+import pickle
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -111,6 +114,14 @@ def reductions_equal_pytorchs() -> None:
             return [x]
 
         agree(bits)
+
+
+@on(2)
+def a_collective_whose_work_is_dropped_keeps_its_memory() -> None:
+    for _ in range(20):
+        dist.all_reduce(tt.ones(100_000), async_op=True)
+        assert tt.zeros(100_000).sum().item() == 0  # not the memory that MPI writes into
+    dist.barrier()
 
 
 @on(2)
@@ -245,6 +256,16 @@ def averages_strides_versions_and_works() -> None:
     raises(TypeError, "BOR needs integers",
            lambda: dist.all_reduce(tt.ones(2), dist.ReduceOp.BOR))
     raises(TypeError, "expected a Tensor, got float", lambda: dist.all_reduce(1.0))
+    raises(TypeError, "op must be a ReduceOp", lambda: dist.all_reduce(tt.ones(2), "sum"))
+    raises(ValueError, f"broadcast: rank {n} is not in", lambda: dist.broadcast(tt.ones(2), n))
+    for number in (-1, n):
+        raises(ValueError, f"broadcast: the group has no rank {number}",
+               lambda number=number: dist.broadcast(tt.ones(2), group_src=number))
+    raises(ValueError, "broadcast: the rank is missing", lambda: dist.broadcast(tt.ones(2)))
+    raises(ValueError, "a Tensor without dims has no parts",
+           lambda: dist.all_to_all_single(tt.tensor(1.0), tt.tensor(1.0)))
+    raises(ValueError, "do not fit", lambda: dist.all_to_all_single(
+        tt.ones(n), tt.ones(n), [-1, n + 1, *[0] * (n - 2)]))
     raises(ValueError, "one for each", lambda: dist.all_gather([tt.ones(1)], tt.ones(1)))
     raises(ValueError, "times as many",
            lambda: dist.all_gather_into_tensor(tt.ones(5), tt.ones(2)))
@@ -392,6 +413,45 @@ def losses_equal_those_of_one_process() -> None:
             first = p.detach().clone()
             dist.broadcast(first, 0)
             assert bool((first == p).all())
+
+
+@on(2)
+def gradients_add_up_over_backwards_without_zero_grad() -> None:
+    x, y = batch(tt, 12, tt.float64)
+    alone = without_batch_norm()
+    for options in ({}, {"gradient_as_bucket_view": True},
+                    {"gradient_as_bucket_view": True, "find_unused_parameters": True}):
+        model = DistributedDataParallel(without_batch_norm(), **options)
+        alone.zero_grad()
+        for start in (0, 4, 8):
+            whole, part = slice(start, start + 4), slice(start + 2 * rank(), start + 2 * rank() + 2)
+            nn.functional.cross_entropy(alone(x[whole]), y[whole]).backward()
+            nn.functional.cross_entropy(model(x[part]), y[part]).backward()
+            for p, q in zip(alone.parameters(), model.parameters(), strict=True):
+                numpy.testing.assert_allclose(q.grad.numpy(), p.grad.numpy(), 1e-9, 1e-12)
+
+
+@on(2)
+def a_copy_of_the_model_averages_its_own_gradients() -> None:
+    x, y = batch(tt, 4, tt.float64)
+    model = DistributedDataParallel(without_batch_norm())
+    other = copy.deepcopy(model)
+    alone = without_batch_norm()
+    nn.functional.cross_entropy(alone(x), y).backward()
+    nn.functional.cross_entropy(other(x[rank()::2]), y[rank()::2]).backward()
+    for p, q, r in zip(alone.parameters(), other.parameters(), model.parameters(), strict=True):
+        numpy.testing.assert_allclose(q.grad.numpy(), p.grad.numpy(), 1e-9, 1e-12)
+        assert r.grad is None
+    raises(TypeError, "cannot be pickled", lambda: pickle.dumps(model))
+
+
+@on(2)
+def communicators_of_models_that_are_gone_are_free_again() -> None:
+    group = dist.group.WORLD
+    for _ in range(5):
+        DistributedDataParallel(nn.Linear(1, 1))
+        gc.collect()
+    assert len(group.lent) - sum(made() is not None for made, _ in group.lent.values()) <= 1
 
 
 @on(2)
@@ -651,6 +711,10 @@ def synchronized_batch_norm_equals_that_of_the_whole_batch() -> None:
             mine_second = second
     numpy.testing.assert_allclose(mine_second.numpy(), total.numpy(), 1e-8, 1e-10)
     raises(ValueError, "the input must be (N, C, *)", lambda: layer(tt.ones(3)))
+    half = nn.SyncBatchNorm(1).half()
+    out = half(tt.arange(2.0).half().repeat(1, 1, 40_000))  # the sum and the count exceed float16
+    assert out.dtype is tt.float16 and out.detach().abs().sub(1).abs().max().item() < 1e-2
+    assert half.running_mean.dtype is tt.float16 and abs(half.running_mean.item() - 0.05) < 1e-3
 
 
 @on(2, 3)
@@ -698,6 +762,8 @@ def zero_equals_the_whole_optimizer_with_a_part_of_the_state() -> None:
                 for name, value in state.items():
                     numpy.testing.assert_array_equal(values(mine["state"][number][name]),
                                                      values(value))
+            zero_optimizer.load_state_dict(theirs)  # what was brought together is out of date
+            raises(RuntimeError, "consolidate_state_dict(to=0)", zero_optimizer.state_dict)
     raises(TypeError, "got <class 'tinytensor.optim.lbfgs.LBFGS'>",
            lambda: optim.ZeroRedundancyOptimizer(groups, optim.LBFGS))
 

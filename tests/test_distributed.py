@@ -102,6 +102,28 @@ def test_if_a_rank_fails_all_end_and_the_cause_is_printed(kind: str, tmp_path: P
 # ---------------------------------------------------------------- alone
 
 
+@needs_mpi
+@pytest.mark.parametrize("first, begun", [("dist.init_process_group()", "DistributedDataParallel"),
+                                          ("pass", "init_process_group")])
+def test_what_all_ranks_must_begin_is_begun_by_one(first: str, begun: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(f"""\
+import os
+
+from tinytensor import distributed as dist
+from tinytensor import nn
+
+{first}
+if os.environ["RANK"] == "0":
+    if not dist.is_initialized():
+        dist.init_process_group()
+    nn.parallel.DistributedDataParallel(nn.Linear(1, 1))
+""")
+    ended = started(*LAUNCH, 2, program)
+    assert ended.returncode != 0
+    assert re.search(rf"rank 0 of 2 .* waits in {begun}\(\).* but rank 1 has left", ended.stderr)
+
+
 def test_a_program_that_may_be_one_of_several_runs_alone() -> None:
     dist = tinytensor.distributed
     assert not dist.is_initialized()

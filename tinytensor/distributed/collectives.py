@@ -31,7 +31,7 @@ def _run(call: Call, async_op: bool, launch: Callable[[bool], Any],
     """Starts a collective; waits for it unless it is asynchronous."""
     try:
         if async_op:
-            return Work(call, launch(False), finish, results)
+            return Work(call, launch(False), finish, results, launch)
         watcher.call = call
         try:
             launch(True)
@@ -102,8 +102,11 @@ def _for_reduction(name: str, group: ProcessGroup, array: Any, op: ReduceOp,
     """An array that the transport can add up, and the operation on it.
 
     Raises:
-        TypeError: the operation needs another dtype.
+        TypeError: `op` is no ReduceOp, or needs another dtype.
     """
+    if not isinstance(op, ReduceOp):
+        raise TypeError(f"{name}: op must be a ReduceOp, such as distributed.ReduceOp.SUM, got "
+                        f"{op!r}")
     kind = array.dtype.kind
     if op is ReduceOp.AVG and kind != "f":
         raise TypeError(f"{name}: AVG needs a floating point dtype, got {array.dtype}; use SUM")
@@ -164,7 +167,7 @@ def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: Group = None,
     """Reduces the Tensors of all ranks, element by element; all get the result.
 
     Raises:
-        TypeError: not a Tensor; AVG of integers, BAND of floats.
+        TypeError: not a Tensor; `op` is no ReduceOp; AVG of integers, BAND of floats.
     """
     members = resolve("all_reduce", group)
     if members is None:
@@ -472,7 +475,8 @@ def all_to_all_single(output: Tensor, input: Tensor, output_split_sizes: list[in
     The parts are along dim 0, of the given sizes, by default of equal ones.
 
     Raises:
-        ValueError: the sizes do not add up to dim 0, or dim 0 is not a multiple of the ranks.
+        ValueError: the sizes do not add up to dim 0, or dim 0 is not a multiple of the ranks; a
+            Tensor has no dims.
         TypeError: the dtypes differ.
     """
     members = resolve("all_to_all_single", group)
@@ -494,13 +498,15 @@ def all_to_all_single(output: Tensor, input: Tensor, output_split_sizes: list[in
 
 def _splits(name: str, array: Any, sizes: list[int] | None, count: int) -> list[int]:
     """The number of elements of each part along dim 0."""
+    if array.ndim == 0:
+        raise ValueError(f"{name}: a Tensor without dims has no parts; give it the shape (1,)")
     length = len(array)
     if not sizes:
         if length % count:
             raise ValueError(f"{name}: dim 0 has size {length}, which cannot be split among "
                              f"{count} ranks; give the sizes of the parts")
         sizes = [length // count] * count
-    if len(sizes) != count or sum(sizes) != length:
+    if len(sizes) != count or sum(sizes) != length or min(sizes) < 0:
         raise ValueError(f"{name}: parts of sizes {list(sizes)} do not fit a Tensor of shape "
                          f"{tuple(array.shape)} and {count} ranks")
     row = array.size // length if length else 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import socket
 import sys
+import weakref
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -36,6 +38,7 @@ class ProcessGroup:
         self.comm, self.ranks, self.backend = comm, tuple(ranks), backend
         self.name, self.timeout = name, timeout
         self.duplicates = 0
+        self.lent: dict[int, tuple[weakref.ref[ProcessGroup], list[Any]]] = {}  # by number
         self.transport = mpi.MPITransport(comm)
         self.checks = comm.Dup() if comm.size > 1 else comm
         self.verified: dict[tuple[Any, ...], mpi.MPITransport] = {}
@@ -59,12 +62,29 @@ class ProcessGroup:
             self._gpu = nccl.NCCLTransport(self.comm)
         return self._gpu
 
-    def duplicate(self) -> ProcessGroup:
+    def duplicate(self, name: str) -> ProcessGroup:
         """The same ranks with another communicator, whose collectives are in an order of their
-        own. All ranks of the group must call it."""
-        self.duplicates += 1
-        return ProcessGroup(self.comm.Dup(), self.ranks, self.backend,
-                            f"{self.name}.{self.duplicates}", self.timeout)
+        own. All ranks of the group must call it; `name` says in messages what needs it."""
+        call, _ = self.begin(None, name)
+        with monitor.watcher.inside(call):
+            self._free_unused()
+            self.duplicates += 1
+            made = ProcessGroup(self.comm.Dup(), self.ranks, self.backend,
+                                f"{self.name}.{self.duplicates}", self.timeout)
+        self.lent[self.duplicates] = weakref.ref(made), made.communicators()
+        return made
+
+    def communicators(self) -> list[Any]:
+        """Those that were made for this group."""
+        own = [transport.comm for transport in self.verified.values()]
+        return [*own, *([self.checks] if self.checks is not self.comm else []), self.comm]
+
+    def _free_unused(self) -> None:
+        """Frees the communicators of duplicates that no rank has any more."""
+        unused = {number for number, (made, _) in self.lent.items() if made() is None}
+        for number in sorted(set.intersection(*self.comm.allgather(unused))):
+            for comm in self.lent.pop(number)[1]:
+                comm.Free()
 
     # ------------------------------------------------------------ calls, for the monitor
 
@@ -107,6 +127,18 @@ class ProcessGroup:
         """A call between this rank and a rank of the group, or any for None."""
         peers = self.ranks if peer is None else (self.ranks[peer],)
         return Call(self.name, None, what, peers, self.timeout)
+
+    def __deepcopy__(self, memo: object) -> ProcessGroup:
+        """The group itself: the copy of a model has the same ranks."""
+        return self
+
+    def __reduce__(self) -> str:
+        """
+        Raises:
+            TypeError: another program has other ranks.
+        """
+        raise TypeError("a ProcessGroup cannot be pickled; save the state_dict of a model, or the "
+                        "inner module of DistributedDataParallel, model.module")
 
     def __repr__(self) -> str:
         return f"<ProcessGroup {self.name}: ranks {list(self.ranks)}, backend {self.backend}>"
@@ -240,7 +272,8 @@ def init_process_group(backend: str | None = None, init_method: str | None = Non
     if chosen == "nccl" and (missing := nccl.missing()) is not None:
         raise RuntimeError(f'init_process_group: the backend "nccl" needs {missing}; '
                            'backend "gloo" trains on the CPU')
-    local = comm.Split_type(mpi.library().COMM_TYPE_SHARED)
+    with _starting(comm):
+        local = comm.Split_type(mpi.library().COMM_TYPE_SHARED)
     for name, value in (("RANK", comm.rank), ("WORLD_SIZE", comm.size), ("LOCAL_RANK", local.rank),
                         ("LOCAL_WORLD_SIZE", local.size)):
         os.environ.setdefault(name, str(value))
@@ -251,7 +284,18 @@ def init_process_group(backend: str | None = None, init_method: str | None = Non
         set_device(local.rank % device_count())
     local.Free()
     seconds = (default_pg_timeout if timeout is None else timeout).total_seconds()
-    _World.group = ProcessGroup(comm.Dup(), range(comm.size), chosen, "world", seconds)
+    with _starting(comm):
+        _World.group = ProcessGroup(comm.Dup(), range(comm.size), chosen, "world", seconds)
+
+
+def _starting(comm: Any) -> contextlib.AbstractContextManager[None]:
+    """For the monitor: this rank waits for all others in `init_process_group`."""
+    counts = monitor.watcher.counts
+    number = counts.get("init", 0)
+    counts["init"] = number + 1
+    return monitor.watcher.inside(Call("init", number, ("init_process_group",),
+                                       tuple(range(comm.size)),
+                                       default_pg_timeout.total_seconds()))
 
 
 def _backend(backend: str | None) -> str:
@@ -308,11 +352,8 @@ def destroy_process_group(group: Group = None) -> None:
     ended = resolve("destroy_process_group", group)
     if ended is None:
         return
-    for transport in ended.verified.values():
-        transport.comm.Free()
-    if ended.checks is not ended.comm:
-        ended.checks.Free()
-    ended.comm.Free()
+    for comm in ended.communicators():
+        comm.Free()
     if ended is _World.group:
         _World.group = None
 
@@ -448,10 +489,15 @@ def member(name: str, group: ProcessGroup, rank: int | None, group_rank: int | N
     if group_rank is not None:
         if rank is not None:
             raise ValueError(f"{name}: give either the rank or its number in the group, not both")
+        if not 0 <= group_rank < group.size():
+            raise ValueError(f"{name}: the group has no rank {group_rank}; its ranks are numbered "
+                             f"from 0 to {group.size() - 1}")
         return int(group_rank)
     if rank is None:
         if default is None:
-            raise ValueError(f"{name}: the other rank is missing")
+            raise ValueError(f"{name}: the rank is missing; give src or dst, or its number in the "
+                             "group as group_src or group_dst")
         return default
-    return get_group_rank(group, rank)
-
+    if rank not in group.ranks:
+        raise ValueError(f"{name}: rank {rank} is not in {group}")
+    return group.ranks.index(rank)

@@ -21,14 +21,26 @@ def failed(call: Call, error: Exception) -> CollectiveError:
     return CollectiveError(f"{call.text()}: the transport failed: {error}")
 
 
+# Requests of Works that were dropped before their end, with the arrays that MPI still uses.
+dropped: list[tuple[Any, ...]] = []
+
+
 class Work:
     """What `async_op=True`, isend and irecv return: call `wait()` before the Tensors are used."""
 
-    def __init__(self, call: Call, request: Any, finish: Finish = (), result: Sequence[Any] = ()):
+    def __init__(self, call: Call, request: Any, finish: Finish = (), result: Sequence[Any] = (),
+                 held: Any = None):
         self._call, self._request, self._finish = call, request, finish
         self._results = list(result)
+        self._held = held  # what else refers to the arrays that MPI uses
         self._error: CollectiveError | None = None
         self._source: Callable[[], int] | None = None
+        if dropped:
+            dropped[:] = [held for held in dropped if not held[0].Test()]
+
+    def __del__(self) -> None:
+        if self._request is not None:
+            dropped.append((self._request, self._finish, self._results, self._held))
 
     def wait(self, timeout: datetime.timedelta | None = None) -> bool:
         """Waits until the results are in the Tensors. Returns True.

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from .. import distributed
+from ..arrays.dtypes import float16
 from ..autograd.function import Function
 from ..autograd.modes import no_grad
 from ..distributed.groups import Group
@@ -84,6 +85,8 @@ class SyncBatchNorm(BatchNorm):
         return self._over_all_ranks(input)
 
     def _over_all_ranks(self, input: Any) -> Any:
+        if input.dtype is float16:  # sums and counts may be larger than 65504
+            return self._over_all_ranks(input.float()).to(input.dtype)
         dims = (0, *range(2, input.ndim))
         shape = (1, -1, *[1] * (input.ndim - 2))
         count = math.prod(input.shape[d] for d in dims)
@@ -114,7 +117,8 @@ class SyncBatchNorm(BatchNorm):
         momentum = 1 / count.item() if self.momentum is None else self.momentum
         with no_grad():
             for running, new in ((self.running_mean, mean), (self.running_var, var)):
-                running.lerp_(new.detach(), momentum)  # type: ignore[union-attr]
+                assert running is not None
+                running.lerp_(new.detach().to(running.dtype), momentum)  # type: ignore[attr-defined]
 
     @classmethod
     def convert_sync_batchnorm(cls, module: Module, process_group: Group = None) -> Module:

@@ -10,7 +10,6 @@ import numpy
 
 from ..arrays.devices import array_module, to_numpy
 from ..autograd.versions import note_writes
-from ..distributed import get_rank
 from ..distributed.groups import Group, ProcessGroup, resolve
 from ..distributed.monitor import watcher
 from ..tensors.creation import tensor
@@ -52,7 +51,7 @@ class ZeroRedundancyOptimizer(Optimizer):
         group = resolve("ZeroRedundancyOptimizer", process_group)
         if group is None:
             raise ValueError("ZeroRedundancyOptimizer: this rank is not in the group")
-        self.group: ProcessGroup = group.duplicate()
+        self.group: ProcessGroup = group.duplicate("ZeroRedundancyOptimizer")
         self.optim = optimizer_class(params, **defaults)
         self.defaults, self.param_groups = self.optim.defaults, self.optim.param_groups
         self._consolidated: dict[int, Any] | None = None
@@ -123,7 +122,8 @@ class ZeroRedundancyOptimizer(Optimizer):
     # ------------------------------------------------------------ state
 
     def consolidate_state_dict(self, to: int = 0) -> None:
-        """Brings the state of all ranks to rank `to`, where `state_dict` may be called then."""
+        """Brings the state of all ranks to rank `to` of the group, which may call `state_dict`
+        then."""
         numbers = {p: i for i, p in enumerate(self.parameters)}
         own = {numbers[p]: {name: _plain(value) for name, value in values.items()}
                for p, values in self.optim.state.items()}
@@ -142,7 +142,7 @@ class ZeroRedundancyOptimizer(Optimizer):
         if self._consolidated is None:
             raise RuntimeError(
                 "ZeroRedundancyOptimizer.state_dict: the state is divided among the ranks; call "
-                f"consolidate_state_dict(to={get_rank()}) on all ranks first")
+                f"consolidate_state_dict(to={self.group.rank()}) on all ranks first")
         numbers = {p: i for i, p in enumerate(self.parameters)}
         groups = [{**{k: v for k, v in group.items() if k != "params"},
                    "params": [numbers[p] for p in group["params"]]} for group in self.param_groups]
@@ -156,6 +156,7 @@ class ZeroRedundancyOptimizer(Optimizer):
         """
         self.optim.param_groups = self.param_groups
         self.optim.load_state_dict(state_dict)
+        self._consolidated = None
         self.param_groups = self.optim.param_groups
         for parameter in [p for p in self.optim.state if p not in self.own]:
             del self.optim.state[parameter]

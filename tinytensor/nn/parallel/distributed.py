@@ -39,8 +39,9 @@ class DistributedDataParallel(Module):
 
     Args:
         device_ids: the GPU of `module`, to which inputs are moved.
-        broadcast_buffers: the buffers of the first rank replace those of the others before a
-            forward that is trained on.
+        broadcast_buffers: the buffers of the first rank replace those of the others before the
+            first forward, and before each forward that follows one that was trained on. All ranks
+            must call these forwards, also in evaluation; one rank alone calls `model.module`.
         init_sync: False leaves parameters and buffers as they are, and does not compare them.
         bucket_cap_mb: the size of a bucket in MiB, by default 25. The first has 1 MiB.
         find_unused_parameters: parameters may get no gradient; `grad` of those that got none on
@@ -80,7 +81,7 @@ class DistributedDataParallel(Module):
         self.bucket_bytes_cap = int((25 if bucket_cap_mb is None else bucket_cap_mb) * MEGABYTE)
         trained = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
         _check_parameters(module, trained)
-        self.process_group: ProcessGroup = group.duplicate()
+        self.process_group: ProcessGroup = group.duplicate("DistributedDataParallel")
         if init_sync:
             _check_same(self.process_group, module)
             _broadcast(self.process_group, [*module.parameters(), *module.buffers()])

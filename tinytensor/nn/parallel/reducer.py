@@ -12,6 +12,7 @@ the order of its `time`, so a Watch finds the complete gradient.
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -123,6 +124,13 @@ class Reducer:
         self.end = End("the end of DistributedDataParallel's backward", ())
         self.end.time, self.end.reducer = 1 / next(_ends), self  # type: ignore[assignment]
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Reducer:
+        """That of a copy of the model. Copies of the buckets would not share memory with their
+        parts, so it makes new ones."""
+        parameters = copy.deepcopy(self.parameters, memo)
+        return Reducer(list(zip(self.names, parameters, strict=True)), self.group, self.limits,
+                       self.find_unused, self.as_views)
+
     def arrange(self, order: list[int]) -> None:
         """Divides the parameters, in this order, into buckets."""
         self.buckets: list[Bucket] = []
@@ -206,7 +214,10 @@ class Reducer:
     def _fill(self, index: int, gradient: Any) -> None:
         """Puts a gradient, and what `grad` has from before, divided by the ranks, into a bucket."""
         bucket, parameter = self.places[index], self.parameters[index]
-        part, before = bucket.parts[index], parameter._grad
+        part = bucket.parts[index]
+        before = None if parameter._grad is None else parameter._grad._array
+        if before is not None and (before is part or before.base is bucket.flat):  # as_views
+            before = before.copy()  # `part` is overwritten now
         if gradient is None:
             part.fill(0)
         elif gradient.dtype == part.dtype:
@@ -215,9 +226,7 @@ class Reducer:
             part[...] = gradient
             part *= 1 / self.divisor
         if before is not None:
-            if before._array is part or before._array.base is bucket.flat:  # as_views
-                before = before.clone()
-            part += before._array.astype(part.dtype, copy=False) / self.divisor
+            part += before.astype(part.dtype, copy=False) / self.divisor
         self.used[index] = gradient is not None or before is not None
         bucket.missing.discard(index)
 
@@ -351,6 +360,3 @@ class Reducer:
         if self.as_views:  # `grad` shows the old ones
             return
         self.arrange(agreed.tolist())
-
-
-
