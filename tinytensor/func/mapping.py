@@ -69,6 +69,7 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
     cannot, and functions that read values of Tensors inside (`x[mask]`), run sample by sample. It
     may be nested, differentiated, and contain `grad`, `vjp`, `jacrev` and `hessian`. It must not
     write into Tensors from outside, such as the running statistics of a batch norm in training.
+    What it writes into its arguments does not reach the caller's Tensors.
 
     Args:
         in_dims: the batch dim of each argument, None for an argument that is the same for all; one
