@@ -273,6 +273,15 @@ def test_mixtures() -> None:
                                         distributions.Normal(tinytensor.zeros(2), 1.0))
 
 
+def test_samples_of_small_concentrations() -> None:
+    tinytensor.manual_seed(0)
+    x = distributions.Beta(0.01, 0.01).sample((2000,))
+    assert float(((x > 0.01) & (x < 0.99)).float().mean()) < 0.1  # they lie at both ends
+    assert float(x.min()) >= tinytensor.finfo(x.dtype).tiny and float(x.max()) < 1
+    x = distributions.Gamma(0.001, 1000.0).sample((200,))
+    assert float(x.min()) >= tinytensor.finfo(x.dtype).tiny
+
+
 @in_turn("make, message", [
     (lambda: distributions.Gamma(-1.0, 1.0), "concentration must be greater than 0"),
     (lambda: distributions.Beta(1.0, 0.0), "Beta: concentration0 must be greater than 0"),
@@ -281,7 +290,11 @@ def test_mixtures() -> None:
     (lambda: distributions.Poisson(1.0).log_prob(tinytensor.tensor(0.5)), "integers, at least 0"),
     (lambda: distributions.TransformedDistribution(distributions.Normal(0.0, 1.0), [3]),
      "transforms must be a Transform"),
-    (lambda: distributions.ReshapeTransform((2,), (3,)), "different numbers of elements")])
+    (lambda: distributions.ReshapeTransform((2,), (3,)), "different numbers of elements"),
+    (lambda: distributions.Dirichlet(tinytensor.ones(3)).log_prob(tinytensor.tensor(1.0)),
+     r"last sizes of a value must be event_shape \(3,\), got shape \(\)"),
+    (lambda: distributions.MultivariateNormal(tinytensor.zeros(3), tinytensor.eye(3)).log_prob(
+        tinytensor.ones(5, 1)), r"must be event_shape \(3,\), got shape \(5, 1\)")])
 def test_misuse(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()

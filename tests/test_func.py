@@ -302,6 +302,30 @@ def test_every_operation_on_a_batch_is_that_of_a_loop(entry: Entry) -> None:
                                           rtol=1e-9, atol=1e-9)
 
 
+def test_a_batch_without_samples() -> None:
+    x = tinytensor.zeros(0, 3, 3)
+    assert vmap(lambda x: x * 2)(x).shape == (0, 3, 3)
+    assert vmap(lambda x: x.diag_embed(), chunk_size=2)(x).shape == (0, 3, 3, 3)
+    assert vmap(lambda x: tinytensor.linalg.solve(x, x[0]))(x).shape == (0, 3)
+    assert vmap(lambda i: tinytensor.ones(1, 2)[i])(x[:, 0, 0].long()).shape == (0, 2)
+    assert vmap(grad(lambda x: x.diag_embed().sum()))(x).shape == (0, 3, 3)
+
+
+def test_derivatives_within_no_grad_are_constants() -> None:
+    def program(torch: Any, grad: Any) -> list[Any]:
+        def inner(x: Any) -> Any:
+            with torch.no_grad():
+                slope = grad(lambda y: (y ** 2).sum())(x)
+            return (x * slope).sum()
+
+        x = torch.tensor([1.0, 3.0], requires_grad=True)
+        with torch.no_grad():
+            outside = grad(lambda y: (y * x).sum())(x)
+        return [*grad(inner)(x.detach()).tolist(), outside.requires_grad]
+
+    assert program(tinytensor, grad) == program(torch, torch.func.grad)
+
+
 # ---------------------------------------------------------------- errors and random numbers
 
 
@@ -340,6 +364,7 @@ def test_random_numbers() -> None:
     (lambda: vmap(f, in_dims=(0, 0))(tinytensor.ones(2)), "does not have the form"),
     (lambda: vmap(f, randomness="some"), "randomness must be one of error, same, different"),
     (lambda: vmap(f, chunk_size=0), "chunk_size must be positive"),
+    (lambda: vmap(f, out_dims=None)(tinytensor.ones(2)), "out_dims is None for a result that"),
     (lambda: vmap(lambda x: 3)(tinytensor.ones(2)), "must return Tensors, got a int")])
 def test_what_vmap_refuses(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

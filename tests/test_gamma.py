@@ -57,6 +57,11 @@ def test_polygamma(n: int) -> None:
     assert worst(ours(lambda x: x.polygamma(n), values), exact, 1.0) < 50
 
 
+def test_polygamma_of_infinity() -> None:
+    x = tinytensor.tensor([math.inf])
+    assert [float(tinytensor.polygamma(n, x)) for n in (1, 2, 3)] == [0, 0, 0]
+
+
 def test_igamma_and_igammac() -> None:
     a = numpy.concatenate([10.0 ** RNG.uniform(-3, 4, 60), 10.0 ** RNG.uniform(0, 3, 60),
                            10.0 ** RNG.uniform(-10, 0, 30)])

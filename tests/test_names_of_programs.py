@@ -112,6 +112,25 @@ def test_hooks_of_nodes(name):
     assert x.grad.tolist() == [36.0, 36.0]
 
 
+def test_hooks_of_a_node_with_several_outputs():
+    results = []
+    for engine in BOTH.values():
+        x = engine.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
+        first, _ = x.split(2)
+        first.grad_fn.register_hook(lambda inputs, outputs: (inputs[0] * (2 + len(outputs)),))
+        (first * 3).sum().backward()
+        results.append([x.grad])
+    close(*results)
+
+
+@in_turn("name", list(BOTH))
+def test_a_hook_of_a_node_that_returns_no_tensors(name):
+    y = BOTH[name].ones(2, requires_grad=True).exp()
+    y.grad_fn.register_hook(lambda inputs, outputs: 3)
+    with pytest.raises(TypeError, match="tuple"):
+        y.sum().backward()
+
+
 def test_hooks_of_nodes_in_a_recorded_backward():
     results = []
     for engine in BOTH.values():

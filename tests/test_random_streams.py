@@ -284,3 +284,9 @@ def test_the_kernel_draws_the_same_words(monkeypatch: pytest.MonkeyPatch) -> Non
             expected = plain.words(count)
         assert (words == expected).all()
         assert fast.get_state(5).tobytes() == plain.get_state(5).tobytes()
+
+
+def test_a_generator_without_a_seed() -> None:
+    numbers = [[library.Generator().initial_seed(), library.rand(2, generator=library.Generator())
+                .tolist()] for library in (tinytensor, torch)]
+    assert numbers[0] == numbers[1]

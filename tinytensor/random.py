@@ -22,17 +22,20 @@ from .autograd.frames import warn
 from .autograd.graph import Tensor, tensor_of
 from .compat import absent
 
+UNSEEDED = 67280421310721  # PyTorch's seed of a Generator that was not given one
+
 
 class Generator:
     """A seeded random number generator: on the CPU PyTorch's Mersenne Twister, on a GPU Philox.
 
-    On the CPU a seed gives PyTorch's numbers, except where `PYTORCH.md` says otherwise.
+    On the CPU a seed gives PyTorch's numbers, except where `PYTORCH.md` says otherwise. Until a
+    seed is set, it is the same for every generator, as in PyTorch.
     """
 
     def __init__(self, device: devices.DeviceLike = "cpu"):
         self.device = devices.device(device)
         self.stream: Any = Stream(0) if self.device.type == "cpu" else PhiloxStream(self.device)
-        self.seed()
+        self.manual_seed(UNSEEDED)
 
     def manual_seed(self, seed: int) -> Generator:
         """Sets the seed. A negative seed -n means 2**64 - n. PyTorch uses its lower 32 bits.
@@ -196,7 +199,9 @@ def generator_of(where: devices.DeviceLike = "cpu") -> Generator:
     name, streams = str(where), _thread.streams
     if name not in streams.generators:
         generator = Generator(where)
-        if streams.seed is not None:
+        if streams.seed is None:
+            generator.seed()
+        else:
             generator.manual_seed(streams.seed)
         if streams.initial is not None:
             generator._seed = streams.initial

@@ -233,6 +233,8 @@ def tensor_of(array: Any, node: Node | Leaf | None) -> Any:
 
 def run_hooks(node: Any, g: Any) -> Any:
     """The gradient after the hooks of its Tensor have seen, and perhaps replaced, it."""
+    if isinstance(g, list):  # of several outputs: the hooks wait for the gradients of the inputs
+        return g
     tensor = g if isinstance(g, Tensor) else tensor_of(as_array(g), None)
     for hook in node.hooks:
         replaced = hook(tensor)

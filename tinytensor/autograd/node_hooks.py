@@ -50,7 +50,7 @@ def register_prehook(node: Any, hook: Callable[..., Any]) -> Handle:
     """
     def of_output(g: Any) -> Any:
         replaced = hook((g,))
-        return replaced[0] if isinstance(replaced, tuple | list) else replaced
+        return None if replaced is None else _checked(node, "gradient", [g], replaced)[0]
 
     node.hooks += (of_output,)
     return Handle(node, of_output)
@@ -85,7 +85,7 @@ def _hooked_type(kind: Any) -> Any:
             if isinstance(after, _After):
                 replaced = after.hook(tuple(gradients), outputs)
                 if replaced is not None:
-                    gradients = _checked(node, gradients, replaced)
+                    gradients = _checked(node, "input", gradients, replaced)
         for parent, d in zip(receivers, gradients, strict=True):
             if parent is not None and d is not None:
                 sums.add(parent, d if sums.recorded else d._array)
@@ -98,12 +98,23 @@ def _shown(d: Any) -> Any:
     return d if d is None or isinstance(d, graph.Tensor) else tensor_of(as_array(d), None)
 
 
-def _checked(node: Any, gradients: list[Any], replaced: Any) -> list[Any]:
-    replaced = list(replaced) if isinstance(replaced, tuple | list) else [replaced]
+def _checked(node: Any, what: str, gradients: list[Any], replaced: Any) -> list[Any]:
+    """What a hook returned in place of the gradients.
+
+    Raises:
+        TypeError: no tuple of Tensors and None.
+        RuntimeError: not as many as there are.
+    """
+    if isinstance(replaced, graph.Tensor):
+        replaced = (replaced,)
+    if not isinstance(replaced, tuple | list) or not all(
+            d is None or isinstance(d, graph.Tensor) for d in replaced):
+        raise TypeError(f"hook of {node.name()}: must return None or a tuple of Tensors, got "
+                        f"{type(replaced).__name__}")
     if len(replaced) != len(gradients):
         raise RuntimeError(f"hook of {node.name()}: returned {len(replaced)} gradients for "
-                           f"{len(gradients)} inputs; return None or one for each")
-    return replaced
+                           f"{len(gradients)} {what}s; return None or one for each")
+    return list(replaced)
 
 
 Node.register_hook, Node.register_prehook = (  # type: ignore[attr-defined]

@@ -135,7 +135,10 @@ class Distribution:
         if not isinstance(value, Tensor):
             raise ValueError(f"{name}: the value argument to log_prob must be a Tensor, got "
                              f"{type(value).__name__}")
-        expected = self._extended_shape()
+        expected, event = self._extended_shape(), self._event_shape
+        if value.shape[value.ndim - len(event):] != event or value.ndim < len(event):
+            raise ValueError(f"{name}: the last sizes of a value must be event_shape "
+                             f"{tuple(event)}, got shape {tuple(value.shape)}")
         for i, j in zip(reversed(value.shape), reversed(expected), strict=False):
             if i != 1 and j != 1 and i != j:
                 raise ValueError(f"{name}: a value of shape {tuple(value.shape)} does not "

@@ -89,7 +89,8 @@ class Gamma(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         shape = self._extended_shape(sample_shape)
-        return standard_gamma(self.concentration.expand(shape)) / self.rate
+        drawn = standard_gamma(self.concentration.expand(shape)) / self.rate
+        return drawn.clamp(min=dtypes.finfo(drawn.dtype).tiny)
 
     def log_prob(self, value: Any) -> Any:
         if self._validate_args:
@@ -222,8 +223,12 @@ class Dirichlet(Distribution):
         return new
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
-        drawn = standard_gamma(self.concentration.expand(self._extended_shape(sample_shape)))
-        return drawn / drawn.sum(-1, keepdim=True)
+        # In float64: in float32 all the numbers of small concentrations would be the least one.
+        shape, dtype = self._extended_shape(sample_shape), self.concentration.dtype
+        drawn = standard_gamma(self.concentration.double().expand(shape))
+        shares = (drawn / drawn.sum(-1, keepdim=True)).to(dtype)
+        info = dtypes.finfo(dtype)
+        return shares.clamp(min=info.tiny, max=1 - info.eps / 2)
 
     def log_prob(self, value: Any) -> Any:
         if self._validate_args:

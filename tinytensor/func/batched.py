@@ -61,10 +61,10 @@ class Sample:
 
     def min(self) -> Any:
         """The least value of all samples, for checks of positions and labels."""
-        return self.whole._array.min()
+        return self.whole._array.min() if self.whole.numel() else 0
 
     def max(self) -> Any:
-        return self.whole._array.max()
+        return self.whole._array.max() if self.whole.numel() else 0
 
     def _touch(self, *args: Any, **kwargs: Any) -> Any:
         raise Touched("vmap: an operation reads values")
@@ -224,6 +224,8 @@ def wrapped(result: Any, level: Level) -> Any:
 
 def one_by_one(function: Any, level: Level, args: Any, kwargs: dict[str, Any]) -> Any:
     """function for each sample in turn, with the results stacked along dim 0."""
+    if not level.size:
+        raise Touched("vmap: there is no sample")
     leaves, structure = flatten((args, kwargs))
     results, form = [], None
     for i in range(level.size):

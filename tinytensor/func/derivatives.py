@@ -13,7 +13,7 @@ from typing import Any
 
 from ..arrays.numbers import is_integer
 from ..autograd import engine
-from ..autograd.modes import enable_grad
+from ..autograd.modes import enable_grad, is_grad_enabled
 from ..ops.shape import stack
 from ..tensors.tensor import Tensor
 from .batched import Batched, Level, spread_over
@@ -27,10 +27,12 @@ class Tracked:
     """The Tensors by which something is differentiated, and the function's view of them.
 
     `real` are the Tensors in memory, with dims for the samples of all `vmap`s around; `shown` are
-    the same for the function.
+    the same for the function. `outside` tells whether what is outside may be recorded: within
+    no_grad() derivatives are constants.
     """
 
-    def __init__(self, name: str, tree: Any):
+    def __init__(self, name: str, tree: Any, outside: bool):
+        self.outside = outside
         leaves, self.structure = flatten(tree)
         for x in leaves:
             if not isinstance(x, Tensor) or not x.dtype.is_floating_point:
@@ -38,8 +40,12 @@ class Tracked:
                 raise TypeError(f"{name}: can differentiate by floating point Tensors only, got "
                                 f"{kind}; choose other arguments with argnums")
         self.around = list(levels())
-        self.real = [_followed(_real(_in_all(x, self.around))) for x in leaves]
+        self.real = [self._followed(_real(_in_all(x, self.around))) for x in leaves]
         self.shown = unflatten([_shown(x, self.around) for x in self.real], self.structure)
+
+    def _followed(self, x: Tensor) -> Any:
+        """A Tensor that requires grad, connected to the graph around it if there is one."""
+        return x.view_as(x) if x.requires_grad and self.outside else x.detach().requires_grad_()
 
     def gradients(self, outputs: Sequence[Tensor], weights: Sequence[Tensor],
                   retain: bool = False) -> list[Any]:
@@ -56,6 +62,8 @@ class Tracked:
 
     def is_recorded(self, outputs: Sequence[Tensor]) -> bool:
         """Whether the outputs depend on something else that requires a gradient."""
+        if not self.outside:
+            return False
         own = {x._node for x in self.real}
         order = engine.topological_order({o._node for o in outputs if o._node is not None})
         return any(not node.parents and node not in own for node in order) or any(
@@ -64,11 +72,6 @@ class Tracked:
     def finished(self, real: Sequence[Tensor]) -> Any:
         """Derivatives in the structure of the inputs, as the caller sees them."""
         return unflatten([_shown(x, self.around) for x in real], self.structure)
-
-
-def _followed(x: Tensor) -> Any:
-    """A Tensor that requires grad, connected to the graph around it if there is one."""
-    return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
 
 
 def _in_all(x: Tensor, around: Sequence[Level]) -> Tensor:
@@ -151,8 +154,9 @@ def grad_and_value(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool
     @functools.wraps(func)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         positions, single = _split("grad", args, argnums)
+        outside = is_grad_enabled()
         with enable_grad():
-            tracked = Tracked("grad", tuple(args[i] for i in positions))
+            tracked = Tracked("grad", tuple(args[i] for i in positions), outside)
             result = func(*_replaced(args, positions, tracked.shown), **kwargs)
             value, aux = _with_aux("grad", result, has_aux)
             if not isinstance(value, Tensor) or value.numel() != 1 or value.ndim:
@@ -201,8 +205,9 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
     v has the structure of the result. `pull` may be called several times. With `has_aux` `func`
     returns (result, other), and vjp (result, pull, other).
     """
+    outside = is_grad_enabled()
     with enable_grad():
-        tracked = Tracked("vjp", primals)
+        tracked = Tracked("vjp", primals, outside)
         result, aux = _with_aux("vjp", func(*tracked.shown), has_aux)
         outputs, shown, structure = _outputs("vjp", result, tracked.around)
 
@@ -252,8 +257,9 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool =
     """
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
         raise RuntimeError("jvp: primals and tangents must be tuples, one element an argument")
+    outside = is_grad_enabled()
     with enable_grad():
-        tracked = Tracked("jvp", primals)
+        tracked = Tracked("jvp", primals, outside)
         directions, _ = flatten(tangents)
         leaves, _ = flatten(primals)
         if [tuple(t.shape) for t in directions] != [tuple(p.shape) for p in leaves]:
@@ -308,8 +314,9 @@ def jacrev(func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = Fa
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         positions, single = _split("jacrev", args, argnums)
+        outside = is_grad_enabled()
         with enable_grad():
-            tracked = Tracked("jacrev", tuple(args[i] for i in positions))
+            tracked = Tracked("jacrev", tuple(args[i] for i in positions), outside)
             result, aux = _with_aux(
                 "jacrev", func(*_replaced(args, positions, tracked.shown), **kwargs), has_aux)
             outputs, _, structure = _outputs("jacrev", result, tracked.around)
@@ -344,8 +351,9 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         positions, single = _split("jacfwd", args, argnums)
+        outside = is_grad_enabled()
         with enable_grad():
-            tracked = Tracked("jacfwd", tuple(args[i] for i in positions))
+            tracked = Tracked("jacfwd", tuple(args[i] for i in positions), outside)
             result, aux = _with_aux(
                 "jacfwd", func(*_replaced(args, positions, tracked.shown), **kwargs), has_aux)
             outputs, _, structure = _outputs("jacfwd", result, tracked.around)

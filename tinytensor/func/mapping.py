@@ -13,7 +13,7 @@ from ..autograd import errors, versions
 from ..ops.shape import cat
 from ..tensors.tensor import Tensor
 from . import rules
-from .batched import Batched, DependsOnValues, Level, spread_over, stacked
+from .batched import Batched, DependsOnValues, Level, batch_of, spread_over, stacked
 from .trees import flatten, spread, unflatten
 
 errors.batched.append(rules.call)
@@ -69,19 +69,20 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
     cannot, and functions that read values of Tensors inside (`x[mask]`), run sample by sample. It
     may be nested, differentiated, and contain `grad`, `vjp`, `jacrev` and `hessian`. It must not
     write into Tensors from outside, such as the running statistics of a batch norm in training.
+    What it writes into its arguments does not reach the caller's Tensors.
 
     Args:
         in_dims: the batch dim of each argument, None for an argument that is the same for all; one
             for all, or a nesting of tuples and dicts like the arguments. Keyword arguments are
             the same for all samples.
-        out_dims: where the batch goes in the results.
+        out_dims: where the batch goes in the results; None for a result that is the same for all.
         randomness: what random functions do: "error" refuses them, "same" draws the same numbers
             for all samples, "different" draws for each.
         chunk_size: how many samples to compute at once, to save memory. All by default.
 
     Raises:
         ValueError: arguments without a batch dim, batch sizes that differ, dims that do not exist,
-            an unknown `randomness`.
+            an out_dims of None for a result that differs, an unknown `randomness`.
         RuntimeError: the function depends on the value of a Tensor in its control flow; or it
             draws random numbers, and `randomness` is "error"; or it writes into a Tensor that is
             the same for all samples, and has to run sample by sample.
@@ -93,7 +94,7 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
         raise ValueError(f"vmap: chunk_size must be positive, got {chunk_size}")
 
     @functools.wraps(func)
-    def batched(*args: Any, **kwargs: Any) -> Any:
+    def mapped(*args: Any, **kwargs: Any) -> Any:
         leaves, structure = flatten((args, kwargs))
         dims = _dims(in_dims, args, kwargs, leaves)
         size = _size(leaves, dims)
@@ -103,15 +104,20 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
         for start in range(0, max(size, 1), step):
             part = [x if dim is None or step >= size else x[start:start + step]
                     for x, dim in zip(fronted, dims, strict=True)]
-            outs, form = _run(func, part, dims, structure, min(step, size - start), randomness)
+            outs, batched, form = _run(
+                func, part, dims, structure, min(step, size - start), randomness)
             pieces.append(outs)
         results = [cat(list(column)) if len(column) > 1 else column[0]
                    for column in zip(*pieces, strict=True)]
         places = spread(out_dims, unflatten(results, form), "out_dims")
+        if any(place is None and differs
+               for place, differs in zip(places, batched, strict=True)):
+            raise ValueError("vmap: out_dims is None for a result that differs from sample to "
+                             "sample; give the dim where the batch goes")
         return unflatten([x if place == 0 else x[0] if place is None else x.movedim(0, place)
                           for x, place in zip(results, places, strict=True)], form)
 
-    return batched
+    return mapped
 
 
 def _dims(in_dims: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -148,8 +154,10 @@ def _size(leaves: list[Any], dims: list[int | None]) -> int:
 
 
 def _run(func: Callable[..., Any], leaves: list[Any], dims: list[int | None], structure: Any,
-         size: int, randomness: str) -> tuple[list[Any], Any]:
-    """The results of func for all samples, with the batch as dim 0, and their structure."""
+         size: int, randomness: str) -> tuple[list[Any], list[bool], Any]:
+    """The results of func for all samples, with the batch as dim 0; which of them are known to
+    differ from sample to sample; and their structure.
+    """
     level = Level(len(_thread.levels), size)
     streams, state = random.streams(), None
     if randomness == "same":
@@ -167,12 +175,10 @@ def _run(func: Callable[..., Any], leaves: list[Any], dims: list[int | None], st
         args, kwargs = unflatten(given, structure)
         with random.using(streams):
             results, form = flatten(func(*args, **kwargs))
-        return [_whole(x, level) for x in results], form
+        return ([_whole(x, level) for x in results], [batch_of(x, level) for x in results], form)
     except (DependsOnValues, RandomnessError):
         raise
     except Exception as error:
-        if not size:
-            raise
         if versions.last_write != written:  # it cannot run once more
             raise RuntimeError(
                 "vmap: the function writes into a Tensor that is the same for all samples (as a "
@@ -182,17 +188,30 @@ def _run(func: Callable[..., Any], leaves: list[Any], dims: list[int | None], st
     finally:
         _thread.levels.pop()
     # Sample by sample: an error here is that of the function itself.
+    # Without samples a made-up one tells the shapes of the results.
     samples = []
-    for i in range(size):
+    for i in range(max(size, 1)):
         if state is not None:
             streams.load_state_dict(state)
-        given = [x if dim is None else x[i].clone() for x, dim in zip(leaves, dims, strict=True)]
+        given = [x if dim is None else x[i].clone() if size else _made_up(x)
+                 for x, dim in zip(leaves, dims, strict=True)]
         args, kwargs = unflatten(given, structure)
         with random.using(random.streams() if randomness == "different" else streams):
             results, form = flatten(func(*args, **kwargs))
         _check(results)
         samples.append(results)
-    return [stacked(column) for column in zip(*samples, strict=True)], form
+    return ([stacked(column)[:size] for column in zip(*samples, strict=True)],
+            [False] * len(results), form)
+
+
+def _made_up(batch: Tensor) -> Any:
+    """A sample for a batch without any: 1, 1/2, 1/3, ..., whose square matrices have an inverse;
+    or zeros, which are valid positions.
+    """
+    sample: Any = batch.new_zeros(batch.shape[1:])  # type: ignore[attr-defined]
+    if not sample.dtype.is_floating_point:
+        return sample
+    return 1 / sample.new_tensor(range(1, sample.numel() + 1)).reshape(sample.shape)
 
 
 def _check(results: list[Any]) -> None:

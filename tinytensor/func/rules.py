@@ -99,7 +99,7 @@ def call(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict[st
 def _computed(given: Call) -> Any:
     """The result of a call for all samples, by a rule or one by one."""
     found = _rules().get(given.op.name)
-    result = None if found is None or not given.level.size else found(given)
+    result = None if found is None else found(given)
     if result is not None:
         return result
     inputs = [Batched(x, given.level) if batched else x

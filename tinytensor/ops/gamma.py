@@ -209,7 +209,7 @@ def _polygamma(xp, input, n):
 
 
 def _hurwitz(xp, s, x):
-    """ζ(s, x) = Σ (x + k)⁻ˢ by Euler and Maclaurin, for x >= 0.5 and an integer s."""
+    """ζ(s, x) = Σ (x + k)⁻ˢ by Euler and Maclaurin, for x >= 0.5 and an integer s >= 2."""
     steps = 12 + s // 2
     total = xp.zeros_like(x)
     for k in range(steps):
@@ -221,7 +221,7 @@ def _hurwitz(xp, s, x):
     for k, b in enumerate(BERNOULLI, 1):
         total = total + term * (b / math.factorial(2 * k))
         term = term * ((s + 2 * k - 1) * (s + 2 * k)) / (y * y)
-    return total
+    return xp.where(xp.isinf(x), 0.0, total)
 
 
 @functools.cache
