@@ -160,7 +160,7 @@ class _Pickler:
         offset = array.ctypes.data - memory.ctypes.data
         if (not memory.flags.forc or memory.dtype != array.dtype or not array.size
                 or offset % array.itemsize or any(s < 0 for s in array.strides)):
-            array = memory = numpy.ascontiguousarray(array)  # stored by itself
+            array = memory = numpy.asarray(array, order="C")  # stored by itself, in its shape
             offset = 0
         if array.dtype not in KINDS:
             raise TypeError(f"convert: PyTorch has no storage for {array.dtype}")
