@@ -237,10 +237,12 @@ def test_convert_writes_files_that_pytorch_reads(tmp_path):
 
 def test_the_command_convert_goes_both_ways(tmp_path):
     state = torch.nn.BatchNorm1d(2).state_dict()  # num_batches_tracked has no dim
+    state["view"] = state["weight"][1:]
     torch.save(state, tmp_path / "a.pt")
     for source, target in (("a.pt", "b.safetensors"), ("b.safetensors", "c.pt")):
         convert.run(argparse.Namespace(source=tmp_path / source, target=tmp_path / target))
     back = torch.load(tmp_path / "c.pt", weights_only=True)
     assert described(back) == described(state) and list(back) == list(state)
+    assert back["view"].untyped_storage().data_ptr() == back["weight"].untyped_storage().data_ptr()
     with pytest.raises(SystemExit, match=r"convert: .*none"):
         convert.run(argparse.Namespace(source=tmp_path / "none.pt", target="d.pt"))
