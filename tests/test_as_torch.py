@@ -108,6 +108,13 @@ def test_the_traceback_begins_in_the_program_and_says_what_is_absent(tmp_path):
     assert "ModuleNotFoundError: No module named 'torch.sparse'" in lines
     assert lines[-1].startswith("torch.sparse is left out on purpose: sparse and nested layouts")
 
+    for text, expected in (
+            ("from torch.optim import SparseAdam", ["SparseAdam is left out on purpose:"]),
+            ("import torch\nprint(", [f'File "{program}", line 2', "SyntaxError"])):
+        program.write_text(text)
+        errors = python("-m", "tinytensor", "run", program)[1]
+        assert all(part in errors for part in expected) and "commands" not in errors
+
     program.write_text("import sys\nsys.exit(7)\n")
     assert python("-m", "tinytensor", "run", program)[2] == 7
     assert python("-m", "tinytensor", "run", tmp_path / "none.py") == (

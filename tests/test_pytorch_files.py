@@ -117,6 +117,23 @@ def test_bfloat16_becomes_float32_with_a_warning():
     assert loaded["w"].tolist() == values.bfloat16().float().tolist()
 
 
+def test_a_sign_that_pytorch_has_only_noted_is_kept():
+    z = torch.tensor([1 + 2j, 3 - 4j])
+    assert tinytensor.load(saved(z.conj().imag)).tolist() == [-2, 4]
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: torch.ones(2).storage(), "a storage without a Tensor"),
+    (lambda: [torch.ones(2).storage()], "a storage without a Tensor"),
+    (lambda: torch.ones(2).untyped_storage(), "or a storage"),
+    (lambda: torch.ones(2).to(torch.float8_e4m3fn), "float8"),
+    (lambda: torch.ones(2, dtype=torch.complex64), r"ComplexFloat.*save torch.view_as_real\(x\)")])
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_storages_and_other_dtypes_are_refused(make, message):
+    with pytest.raises(RuntimeError, match=message):
+        tinytensor.load(saved(make()))
+
+
 def test_map_location_gets_each_storage():
     seen = []
 
@@ -219,11 +236,13 @@ def test_convert_writes_files_that_pytorch_reads(tmp_path):
 
 
 def test_the_command_convert_goes_both_ways(tmp_path):
-    state = torch.nn.Linear(2, 2).state_dict()
+    state = torch.nn.BatchNorm1d(2).state_dict()  # num_batches_tracked has no dim
+    state["view"] = state["weight"][1:]
     torch.save(state, tmp_path / "a.pt")
     for source, target in (("a.pt", "b.safetensors"), ("b.safetensors", "c.pt")):
         convert.run(argparse.Namespace(source=tmp_path / source, target=tmp_path / target))
     back = torch.load(tmp_path / "c.pt", weights_only=True)
-    assert all(torch.equal(state[key], back[key]) for key in state) and list(back) == list(state)
+    assert described(back) == described(state) and list(back) == list(state)
+    assert back["view"].untyped_storage().data_ptr() == back["weight"].untyped_storage().data_ptr()
     with pytest.raises(SystemExit, match=r"convert: .*none"):
         convert.run(argparse.Namespace(source=tmp_path / "none.pt", target="d.pt"))

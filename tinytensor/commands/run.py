@@ -69,8 +69,7 @@ def _show(error: BaseException) -> None:
         while tb is not None and (tb.tb_frame.f_code.co_filename == __file__
                                   or "runpy" in tb.tb_frame.f_code.co_filename):
             tb = tb.tb_next
-        if tb is not None:
-            each.__traceback__ = tb
+        each.__traceback__ = tb
     sys.stdout.flush()
     traceback.print_exception(error)
 

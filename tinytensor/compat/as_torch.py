@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec
@@ -173,8 +174,14 @@ ORIGINS = {kind: kind.__module__ for kind in PLACES}
 
 
 def reason_for(error: BaseException) -> str:
-    """Why a module below `torch` that could not be imported is absent; "" if nothing is known."""
+    """Why a module or name below `torch` that could not be imported is absent; "" if nothing is
+    known.
+    """
     name = getattr(error, "name", None)
+    wanted = re.match(r"cannot import name '(\w+)'", str(error))
+    if isinstance(error, ImportError) and wanted and wanted[1] in absent.REASONS \
+            and str(name).partition(".")[0] in ("torch", OWN_PACKAGE):
+        return f"{wanted[1]} is left out on purpose: {absent.REASONS[wanted[1]]}"
     if not isinstance(error, ModuleNotFoundError) or not (name or "").startswith("torch."):
         return ""
     for part in str(name).split(".")[1:]:

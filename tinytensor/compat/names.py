@@ -21,7 +21,7 @@ from ..cuda import streams
 from ..nn import attention
 from ..tensors import creation, sampling
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
-from . import older_forms
+from . import absent, modules, older_forms
 from .variable import Variable
 
 if TYPE_CHECKING:
@@ -345,6 +345,14 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
     yield
 
 
+def _of_autograd(name: str) -> Any:
+    """`autograd.profiler`, which PyTorch programs use without an import of its own."""
+    module = modules.module_of(f"autograd.{name}")
+    if module is None:
+        raise absent.AbsentName("tinytensor.autograd", name, lambda: vars(autograd))
+    return module
+
+
 def _attach() -> None:
     setters: dict[str, Any] = {
         "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
@@ -361,6 +369,7 @@ def _attach() -> None:
     setattr(Leaf, "variable", property(lambda leaf: leaf.tensor()))  # noqa: B010
     setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
+    vars(autograd)["__getattr__"] = _of_autograd
     vars(cuda).update(TYPES["cuda"], StreamContext=streams.stream)
     vars(attention).update(SDPBackend=SDPBackend, sdpa_kernel=sdpa_kernel)
 

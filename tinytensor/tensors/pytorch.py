@@ -175,6 +175,10 @@ class _Memories:
     def storage(self, pid: Any) -> Any:
         """What a persistent id stands for: ("storage", kind, key, location, elements, view)."""
         if isinstance(pid, tuple) and len(pid) > 1 and isinstance(pid[1], Name):
+            if pid[1].name == "UntypedStorage":
+                raise Damaged("holds Tensors of a dtype that is not supported, such as uint16 or "
+                              "float8, or a storage: in PyTorch save x.float() or x.int() instead, "
+                              "or a Tensor of the storage")
             raise refused(pid[1])  # the class of a whole module
         if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage":
             raise Damaged(f"damaged: an unknown reference {shown(repr(pid))}")
@@ -184,8 +188,9 @@ class _Memories:
         if not isinstance(key, str) or not isinstance(location, str) or not _is_size(count):
             raise Damaged("damaged: a storage is described wrongly")
         if kind.name not in STORAGES:
+            advice = "torch.view_as_real(x)" if "Complex" in kind.name else "x.dequantize()"
             raise Damaged(f"holds Tensors of {shown(kind.name.removesuffix('Storage'))}, which "
-                          "are not supported: convert them in PyTorch, or use view_as_real()")
+                          f"are not supported: in PyTorch save {advice} instead")
         dtype = numpy.dtype(STORAGES[kind.name])
         if self.content is None:
             self.sizes[key] = count, dtype.itemsize
@@ -225,8 +230,9 @@ def _is_size(n: Any) -> bool:
 
 
 def _tensor(memories: _Memories, storage: Any, offset: Any, size: Any, stride: Any,
-            requires_grad: Any = False, *rest: Any) -> Any:
-    """torch._utils._rebuild_tensor_v2: a view of a storage.
+            requires_grad: Any = False, hooks: Any = None, flags: Any = None, *rest: Any) -> Any:
+    """torch._utils._rebuild_tensor_v2: a view of a storage; a copy of it with the other sign where
+    PyTorch has only noted the sign, as in `z.conj().imag`.
 
     Raises:
         Damaged: it would reach past the storage.
@@ -246,6 +252,8 @@ def _tensor(memories: _Memories, storage: Any, offset: Any, size: Any, stride: A
         raise Damaged(f"damaged: a Tensor of shape {size} reaches past its storage")
     view = array_module(memory).lib.stride_tricks.as_strided(
         memory[offset:], size, [s * memory.itemsize for s in stride])
+    if isinstance(flags, dict) and flags.get("neg"):
+        view = -view
     memories.converted += storage.kind == BFLOAT16
     made = tensor_of(view, None)
     if requires_grad is True:
@@ -293,7 +301,6 @@ def _encode(memories: _Memories, text: Any, encoding: Any) -> Any:
 
 CALLED: dict[tuple[str, str], Callable[..., Any]] = {
     ("torch._utils", "_rebuild_tensor_v2"): _tensor, ("torch._utils", "_rebuild_tensor"): _tensor,
-    ("torch._utils", "_rebuild_tensor_v3"): _tensor,
     ("torch._utils", "_rebuild_parameter"): _parameter,
     ("torch._utils", "_rebuild_parameter_with_state"): _parameter,
     ("collections", "OrderedDict"): _ordered, ("collections", "defaultdict"): _default,
@@ -365,10 +372,12 @@ class Machine:
             instruction(self)
 
     def finished(self, value: Any) -> Any:
-        """The value, which must not be a function or class, nor a tuple with one."""
+        """The value, which must not be a function, class or storage, nor a tuple with one."""
         for part in value if type(value) is tuple else (value,):
             if isinstance(part, Name):
                 raise refused(part)
+            if isinstance(part, Storage):
+                raise Damaged("holds a storage without a Tensor: in PyTorch save the Tensor")
         return value
 
     # ------------------------------------------------------------ reading

@@ -49,7 +49,7 @@ class _Pickler:
     def __init__(self) -> None:
         self.parts: list[bytes] = []
         self.storages: dict[str, Any] = {}
-        self.keys: dict[int, str] = {}  # of a storage, by the id of the array that owns the memory
+        self.keys: dict[tuple[int, Any], str] = {}  # of storages, by the owner's id and the dtype
         self.kept: list[Any] = []  # these arrays: their ids must not be used again
         self.places: dict[int, int] = {}  # of a Tensor in the memo, by its id
         self.around: set[int] = set()  # ids of the enclosing containers
@@ -156,16 +156,19 @@ class _Pickler:
     def view(self, x: Tensor, requires_grad: bool) -> None:
         """A call of _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)."""
         array = to_numpy(x._array)
-        memory = owner(array)
+        memory = owned = owner(array)
+        if memory.dtype == numpy.uint8 and memory.ndim == 1 and memory.flags.c_contiguous \
+                and memory.nbytes % array.itemsize == 0:
+            memory = memory.view(array.dtype)  # the bytes of a safetensors file
         offset = array.ctypes.data - memory.ctypes.data
         if (not memory.flags.forc or memory.dtype != array.dtype or not array.size
                 or offset % array.itemsize or any(s < 0 for s in array.strides)):
-            array = memory = numpy.ascontiguousarray(array)  # stored by itself
+            array = memory = owned = numpy.asarray(array, order="C")  # stored by itself
             offset = 0
         if array.dtype not in KINDS:
             raise TypeError(f"convert: PyTorch has no storage for {array.dtype}")
-        key = self.keys.setdefault(id(memory), str(len(self.keys)))
-        self.kept.append(memory)
+        key = self.keys.setdefault((id(owned), array.dtype), str(len(self.keys)))
+        self.kept.append(owned)
         self.storages[key] = memory.reshape(-1, order="A")
         self.name("torch._utils", "_rebuild_tensor_v2")
         self.add(b"((")
