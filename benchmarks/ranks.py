@@ -1,6 +1,6 @@
 """What several ranks cost and gain. Start it with mpiexec.
 
-    mpiexec -n 2 python -m benchmarks.ranks                  # all of it
+    mpiexec -bind-to core -n 2 python -m benchmarks.ranks    # all of it; Open MPI: --bind-to core
     mpiexec -n 2 python -m benchmarks.ranks --only reduce    # all_reduce beside mpi4py's own
     mpiexec -n 2 python -m benchmarks.ranks --only scaling   # samples a second of 1 and all ranks
     mpiexec -n 2 python -m benchmarks.ranks --only hidden    # communication behind the backward
@@ -35,6 +35,7 @@ from tinytensor.distributed import mpi  # noqa: E402
 from tinytensor.nn.parallel import DistributedDataParallel  # noqa: E402
 
 ROUNDS = 5
+tt.set_num_threads(1)  # of the kernels too; the variables above are those of libraries
 
 
 def say(*text: Any) -> None:
