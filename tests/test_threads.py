@@ -8,6 +8,8 @@ from __future__ import annotations
 import ctypes
 import itertools
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -142,6 +144,17 @@ def test_threads_can_be_set(monkeypatch):
     assert pieces_of(100) == [(0, 100)]
     with pytest.raises(RuntimeError, match="at least 1, got 0"):
         tinytensor.set_num_threads(0)
+
+
+@pytest.mark.parametrize(("named", "count"), [("3", "3"), ("2,1", "2"), ("0", None), ("x", None)])
+def test_the_default_is_omp_num_threads_or_the_cores(named, count):
+    code = "import tinytensor; print(tinytensor.get_num_threads())"
+    environment = {k: v for k, v in os.environ.items() if "NUM_THREADS" not in k}
+    runs = [subprocess.run([sys.executable, "-c", code], env=environment | given, text=True,
+                           capture_output=True, check=True).stdout.strip()
+            for given in ({"OMP_NUM_THREADS": named}, {})]
+    assert runs[0] == (count or runs[1])
+    assert runs[1] == str(len(os.sched_getaffinity(0)))
 
 
 # ---------------------------------------------------------------- matrix products

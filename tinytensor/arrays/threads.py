@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 
 
-class Threads:
-    """The number of threads, by default that of the cores on which this process may run."""
-
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") \
+def _default() -> int:
+    """OMP_NUM_THREADS, as in PyTorch; else the number of cores on which this process may run."""
+    named = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if named.isdecimal() and int(named):
+        return int(named)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") \
         else os.cpu_count() or 1
 
 
+class Threads:
+    """The number of threads."""
+
+    count = _default()
+
+
 def get_num_threads() -> int:
-    """The number of threads that a kernel uses, by default the number of cores."""
+    """The number of threads that a kernel uses: OMP_NUM_THREADS, or the number of cores."""
     return Threads.count
 
 
