@@ -1,4 +1,4 @@
-"""CUDA graphs. Those marked `cuda` need a GPU; the others are about what is said without one."""
+"""CUDA graphs. Tests marked `cuda` need a GPU. The others check the errors on a machine without."""
 
 from __future__ import annotations
 

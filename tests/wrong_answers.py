@@ -184,7 +184,7 @@ WRONG: dict[int, list[tuple[int | str, str, str]]] = {
          "each multiplies its input"),
         (1, "return (self.w[0] * x[0] + self.b).tanh()", "only the first input"),
         (1, "return sum(w * xi + self.b for w, xi in zip(self.w, x)).tanh()", "for each input"),
-        (1, "return sum((w * xi for w, xi in zip(self.w, x)), self.b).relu()", "a relu stands"),
+        (1, "return sum((w * xi for w, xi in zip(self.w, x)), self.b).relu()", "this is a relu"),
         (1, "return Value(sum((w.data * xi for w, xi in zip(self.w, x)), self.b.data)).tanh()",
          "Nothing comes back"),
         (2, "return self.w", "bias is missing"),

@@ -125,7 +125,7 @@ class PhiloxStream:
         return devices.module_for(self.device)
 
     def _draw(self, function: Any, words: int, *arguments: Any) -> Array:
-        """A draw that takes so many words."""
+        """Draws by `function`, and moves the offset behind the `words` that it takes."""
         blocks = -(-words // 4)
         if devices.is_capturing():
             offset, base = captured.take(self, blocks)

@@ -22,7 +22,7 @@ from ..arrays.dispatch import Dispatch
 from .frames import caller
 
 PLACES = 1024  # marks of a GPU; each call of a program that is checked has one
-VALUE = "{value}"  # stands for the wrong value until it is known
+VALUE = "{value}"  # in an error's text, replaced by the wrong value when the mark is read
 
 
 class Check(NamedTuple):

@@ -58,9 +58,9 @@ POWERS_AT_ZERO = {  # the limits that the engine takes
 
 def formula_of(value: Value, operands: tuple[Value, ...], position: int
                ) -> tuple[str, Value | None]:
-    """The formula for the derivative of `value` by its operand at `position`; "" if unknown.
+    """The formula for the derivative of `value` by its operand at `position`, and the operand `b`.
 
-    With it the operand that b stands for, if there is one.
+    The formula is "" if it is unknown. The operand is None if the formula has no `b`.
     """
     op = value._op
     if op == "dot":  # the operands are a_1 ... a_n, b_1 ... b_n

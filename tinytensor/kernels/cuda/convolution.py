@@ -31,7 +31,7 @@ def _struct(frame: Frame) -> Any:
 
 
 def _over(count: int) -> int:
-    """The number of blocks for so many elements."""
+    """The number of blocks for `count` elements, one thread each."""
     return -(-count // THREADS)
 
 

@@ -16,7 +16,7 @@ PART = 512  # rows that a block sums; more are summed in parts, and then the par
 
 
 def parts_of(rows: int) -> tuple[int, int]:
-    """The number of parts in which so many rows are summed, and of threads of a block."""
+    """How a sum over `rows` rows is split: the number of parts, and of threads of a block."""
     parts = min(-(-rows // PART), 1024)
     return parts, 32 * min(max(rows // (4 * parts), 1), 32)
 

@@ -145,7 +145,7 @@ def check_neuron(lab):
         "the weights add up with the inputs: each multiplies its input": math.tanh(0.5 + 0.8 - 1 + 0.9 + 0.3),
         "only the first input is used": math.tanh(0.4 + 0.3),
         "the bias is added for each input: once is enough": math.tanh(inner + 0.3),
-        "a relu stands where the tanh should be": max(inner, 0.0),
+        "this is a relu: a tanh is asked for": max(inner, 0.0),
         "tanh is applied to each product: it is applied to their sum":
             math.tanh(0.4) + math.tanh(-0.9) + 0.3})
     if not hasattr(out, "backward"):
