@@ -15,7 +15,7 @@ from .arrays import dtypes
 from .arrays.devices import by_device, on
 from .arrays.dispatch import Dispatch
 from .autograd import versions
-from .autograd.halves import is_half, widened
+from .autograd.halves import half_of, widened
 from .tensors.tensor import Tensor
 
 __all__ = ["GradScaler", "autocast"]
@@ -63,7 +63,7 @@ class autocast:  # noqa: N801 - PyTorch's name
 def _unscale(xp: Any, arrays: list[Any], factor: float) -> Any:
     """Multiplies all arrays by a number, in place. Whether all elements are finite then."""
     for array in arrays:
-        if is_half(array):
+        if half_of(array):
             array[...] = widened(array) * factor
         else:
             array *= factor

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy
 
+from ..arrays import dtypes
 from ..arrays.devices import array_module, synchronize, to_numpy
 from ..autograd.versions import note_write
 from ..tensors.tensor import Tensor
@@ -119,7 +120,7 @@ def _for_reduction(name: str, group: ProcessGroup, array: Any, op: ReduceOp,
 
 def _result(used: Any, reduced: Any) -> Any:
     """The array with the result: of bools, that of which `reduced` shows the memory."""
-    return reduced if reduced.dtype.kind == "f" else used
+    return reduced if dtypes.is_floating(reduced.dtype) else used
 
 
 def _same_sizes(name: str, tensors: Sequence[Tensor], count: int, like: Tensor | None) -> None:

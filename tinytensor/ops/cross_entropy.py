@@ -337,7 +337,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
 
 def _check_probabilities(word: str, p: Tensor) -> None:
     hint = "; for scores use binary_cross_entropy_with_logits" if word == "input" else ""
-    if p._array.dtype.kind == "f":
+    if dtypes.is_floating(p._array.dtype):
         check_range(p._array, 0, 1, lambda value: RuntimeError(
             f"binary_cross_entropy: the {word} must be in [0, 1], got {value}{hint}"))
 

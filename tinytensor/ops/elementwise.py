@@ -242,7 +242,7 @@ def pow(input: Array, exponent: Array):
             Tensor to a bool Tensor.
     """
     if exponent.__class__ is float \
-            or (input if is_number(exponent) else exponent).dtype.kind in "fO":
+            or dtypes.is_differentiable((input if is_number(exponent) else exponent).dtype):
         return input ** exponent
     return _integer_power(input, exponent)
 
@@ -528,7 +528,7 @@ abs.vjp(input=lambda xp, g, input: g * sign.run(xp, input))
 @op(samples=[S(t(3, 4, grad=False)), S(ints(3, low=-3)), S(bools(2))], scalar="no numbers")
 def signbit(xp, input: Array):
     """Whether the sign bit of each element is set, as of -0.0. Shapes: (*) -> (*), bool."""
-    return xp.signbit(input) if input.dtype.kind == "f" else input < 0
+    return xp.signbit(input) if dtypes.is_floating(input.dtype) else input < 0
 
 
 @op(promotes="float", inplace=True, samples=[
@@ -552,7 +552,7 @@ def _step(name: str, array_name: str, doc: str, **entry: Any) -> Any:
     """A rounding function: integers are unchanged, and its derivative is 0."""
     def forward(xp, input: Array):
         refuse_bool(name, input)
-        return getattr(xp, array_name)(input) if input.dtype.kind == "f" else input.copy()
+        return getattr(xp, array_name)(input) if dtypes.is_floating(input.dtype) else input.copy()
 
     forward.__name__, forward.__module__ = name, __name__
     forward.__doc__ = (f"{doc}, elementwise; integers are unchanged. Shapes: (*) -> (*).\n\n"

@@ -168,7 +168,8 @@ window_sum.vjp(
 
 def _lowest(dtype):
     """The smallest value of a dtype."""
-    return -math.inf if dtype.kind in "fO" else dtypes.iinfo(dtypes.BY_NUMPY[dtype]).min
+    return -math.inf if dtypes.is_differentiable(dtype) \
+        else dtypes.iinfo(dtypes.BY_NUMPY[dtype]).min
 
 
 def _torch_max(torch):

@@ -72,7 +72,7 @@ def cast(input: Array, dtype: numpy.dtype[Any]):
 
     An array of `scalar.Value` stays what it is: floats would end its graph.
     """
-    if input.dtype.kind == "O" and dtype.kind == "f":
+    if input.dtype.kind == "O" and dtypes.is_floating(dtype):
         return input.copy()
     return input.astype(dtype, order="C" if 0 in input.strides else "K")
 

@@ -167,7 +167,7 @@ def median_of_all(xp, input: Array, skip_nan: bool):
     """The lower median of all elements; ties share the gradient. Shapes: (*) -> ()."""
     flat = xp.reshape(input, (-1,))
     if not flat.size:
-        return xp.full((), math.nan, dtype=input.dtype) if input.dtype.kind == "f" \
+        return xp.full((), math.nan, dtype=input.dtype) if dtypes.is_floating(input.dtype) \
             else xp.zeros((), dtype=input.dtype)
     return flat[_middle(xp, flat, 0, skip_nan)[0]]
 

@@ -93,7 +93,7 @@ def _formatter(array: numpy.ndarray[Any, Any]) -> Callable[[Any], str]:
     if array.dtype.kind == "O":
         return _padded([f"{float(v):.{options['precision']}f}" for v in array.ravel()],
                        lambda v: f"{float(v):.{options['precision']}f}")
-    if array.dtype.kind != "f":
+    if not dtypes.is_floating(array.dtype):
         return _padded([str(v) for v in array.ravel().tolist()], str)
     values = numpy.abs(array[numpy.isfinite(array) & (array != 0)].astype(numpy.float64))
     whole = bool((values == numpy.ceil(values)).all())

@@ -79,7 +79,7 @@ def _drawn(draw: Draw, shape: Sequence[int], dtype: numpy.dtype[Any] | type[nump
 
 
 def _check_floating(name: str, dtype: numpy.dtype[Any]) -> None:
-    if dtype.kind != "f":
+    if not dtypes.is_floating(dtype):
         raise NotImplementedError(f"{name}: needs a floating point dtype, got {dtype.name}")
 
 
@@ -156,7 +156,7 @@ def _integers_of(dtype: numpy.dtype[Any]) -> tuple[int, int]:
     """The range of integers that a dtype represents exactly."""
     if dtype.kind == "b":
         return 0, 1
-    if dtype.kind == "f":
+    if dtypes.is_floating(dtype):
         return -2 ** PRECISION[dtype], 2 ** PRECISION[dtype]
     return int(numpy.iinfo(dtype).min), int(numpy.iinfo(dtype).max)
 

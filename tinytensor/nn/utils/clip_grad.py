@@ -10,7 +10,7 @@ from ...arrays.devices import array_module, as_array, by_device, is_gpu_array, o
 from ...arrays.dispatch import Dispatch
 from ...autograd import versions
 from ...autograd.graph import tensor_of
-from ...autograd.halves import is_half, narrowed, widened
+from ...autograd.halves import half_of, narrowed, widened
 from ...tensors.creation import number_of, tensor
 from ...tensors.tensor import Tensor
 
@@ -52,7 +52,9 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0,
     xp = array_module(arrays[0])
     each = norms(xp, arrays, p)
     norm = as_array(_norm(xp, each, p))
-    total = tensor_of(narrowed(norm) if all(map(is_half, arrays)) else norm, None)
+    halves = set(map(half_of, arrays))
+    half = halves.pop() if len(halves) == 1 else None  # one dtype for all gradients
+    total = tensor_of(narrowed(norm, half) if half else norm, None)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(f"get_total_norm: the {p}-norm of the gradients is {total.item()}, so "
                            "they cannot be clipped; a smaller learning rate may help, and "
@@ -97,7 +99,7 @@ def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float
 def _scale(xp: Any, arrays: list[Any], factor: Any) -> None:
     """Multiplies all arrays by one factor, in place."""
     for array in arrays:
-        if is_half(array):
+        if half_of(array):
             array[...] = widened(array) * factor
         else:
             array *= factor.astype(array.dtype)
