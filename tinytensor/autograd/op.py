@@ -40,6 +40,7 @@ from typing import Any, ClassVar
 from ..arrays.devices import array_module, result_array
 from ..arrays.dispatch import Dispatch, parameter_names
 from . import graph
+from .casting import call_cast, casting
 from .engine import unbroadcast
 from .errors import recover
 from .frames import OWN, passes_on
@@ -65,7 +66,8 @@ class Op:
                  promoted: tuple[str, ...] = (), view: bool = False,
                  residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (),
                  widens: bool = True, contiguous: bool = False, refuses_bool: bool = False,
-                 positions: tuple[str, ...] = (),
+                 positions: tuple[str, ...] = (), autocast: str = "",
+                 mixes: bool = False,
                  place: tuple[str, int] | None = None):
         self.forward = forward
         self.name = forward.__name__.rstrip("_")
@@ -79,6 +81,7 @@ class Op:
         self.contiguous = contiguous
         self.refuses_bool = refuses_bool
         self.positions = positions
+        self.autocast, self.mixes = autocast, mixes
         # A notebook's cell that is run again replaces its rules and kernels.
         self.replaceable = not forward.__module__.startswith(f"{PACKAGE}.")
         self.residuals = residuals
@@ -99,6 +102,8 @@ class Op:
     @passes_on
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """What users call: arrays out of Tensors, the forward, and a node if one is wanted."""
+        if self.autocast and casting.targets:
+            return call_cast(self.call, self.autocast, args, kwargs)
         values = self.signature.bind(self.name, args, kwargs)
         inputs = tuple(values[name] for name in self.signature.inputs)
         parameters = {name: values[name] for name in self.signature.parameters}

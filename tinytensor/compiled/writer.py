@@ -17,6 +17,7 @@ from ..arrays.devices import array_module, result_array
 from ..arrays.dispatch import KernelSettings, NotCompiledError, parameter_names
 from ..arrays.numbers import Size, argument
 from ..autograd import graph
+from ..autograd.casting import Asked, call_cast, casting
 from ..autograd.engine import unbroadcast
 from ..autograd.errors import recover
 from ..autograd.frames import OWN, passes_on
@@ -127,6 +128,11 @@ def write_call(op: Any) -> Any:
         given = ", ".join(f"{p}={p}" for p in aliased)
         source.add(1, "if aliases:",
                    f"    {', '.join(aliased)}, = renamed({op.name!r}, aliases, {given})")
+    if op.autocast and Asked.asked:
+        named = ", ".join(f"{name}={name}" for name in signature.order)
+        source.namespace |= {"casting": casting, "call_cast": call_cast}
+        source.add(1, "if casting.targets:",
+                   f"    return call_cast(op.function, {op.autocast!r}, (), dict({named}))")
     for name, usual in signature.numbers.items():
         tests = [f"{name} is not None" if kind == "None" else f"{name}.__class__ is not {kind}"
                  for kind in usual]

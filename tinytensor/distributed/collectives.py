@@ -108,10 +108,10 @@ def _for_reduction(name: str, group: ProcessGroup, array: Any, op: ReduceOp,
     if not isinstance(op, ReduceOp):
         raise TypeError(f"{name}: op must be a ReduceOp, such as distributed.ReduceOp.SUM, got "
                         f"{op!r}")
-    kind = array.dtype.kind
-    if op is ReduceOp.AVG and kind != "f":
+    floating = dtypes.is_floating(array.dtype)
+    if op is ReduceOp.AVG and not floating:
         raise TypeError(f"{name}: AVG needs a floating point dtype, got {array.dtype}; use SUM")
-    if op in (ReduceOp.BAND, ReduceOp.BOR, ReduceOp.BXOR) and kind == "f":
+    if op in (ReduceOp.BAND, ReduceOp.BOR, ReduceOp.BXOR) and floating:
         raise TypeError(f"{name}: {op.name} needs integers or bools, got {array.dtype}")
     if group.on_mpi(array):
         return mpi.reducible(array, op)
@@ -360,7 +360,7 @@ def _reduce_scatter(name: str, members: ProcessGroup, output: Tensor, given: Any
     written = _writable(members, out)
     finish = _back(out, written, output, name)
     part = written
-    if used.dtype != written.dtype:  # float16 in float32; bool as uint8
+    if used.dtype != written.dtype:  # narrower ones in float32; bool as uint8
         part = array_module(used).empty(written.shape, used.dtype)
         finish = [lambda: _copy(written, part), *finish]
     if op is ReduceOp.AVG:

@@ -1,7 +1,7 @@
 """MPI through mpi4py: the transport of Tensors on the CPU. The only module that imports mpi4py.
 
-Reductions use MPI's types; everything else is moved as bytes. float16, which MPI does not have, is
-added up in float32.
+Reductions use MPI's types; everything else is moved as bytes. float16 and bfloat16, which MPI does
+not have, are added up in float32.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy
 
+from ..autograd.halves import half_of
 from .operations import ReduceOp
 
 INSTALL = "pip install mpi4py mpich (in a clone of tinytensor: pip install -e '.[mpi]')"
@@ -160,9 +161,9 @@ def as_bytes(array: Any) -> Any:
 def reducible(array: Any, op: ReduceOp) -> tuple[Any, ReduceOp]:
     """An array of a type that MPI adds up, and the operation on it.
 
-    float16 becomes a copy in float32; bool is seen as uint8.
+    float16 and bfloat16 become a copy in float32; bool is seen as uint8.
     """
-    if array.dtype == numpy.float16:
+    if half_of(array):
         return array.astype(numpy.float32), op
     if array.dtype == numpy.bool_:
         return array.view(numpy.uint8), {ReduceOp.SUM: ReduceOp.MAX,

@@ -187,7 +187,7 @@ def _times(losses: Tensor, weights: Tensor | None) -> Tensor:
     return losses if weights is None else losses * weights
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), ints(3, high=4)), S(t(2, 4, 3), ints(2, 3, high=4), reduction="sum"),
     S(t(3, 4), ints(3, high=4), reduction="none"), S(t(4), ints(high=4)),
     S(t(2, 4, 3, 2), ints(2, 3, 2, high=4), reduction="none"), S(t(0, 4), ints(0)),
@@ -209,7 +209,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, *,
     return class_loss("nll_loss", losses, used, weights, target.shape, reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), ints(3, high=4)), S(t(2, 4, 3), ints(2, 3, high=4)), S(t(4), ints(high=4)),
     S(t(2, 4, 3, 2), ints(2, 3, 2, high=4), reduction="none"), S(t(0, 4), ints(0)),
     S(t(3, 4), ints(3, high=4), ignore_index=1, weight=t(4, low=0.5, grad=False)),
@@ -312,7 +312,7 @@ probability_cross_entropy.vjp(
 )
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32 on cpu", widens=True, home="nn.functional", method=False, samples=[
     S(t(4, low=0.1, high=0.9), t(4, low=0.1, high=0.9)),
     S(t(2, 3, low=0.1, high=0.9), t(2, 3, low=0.1, high=0.9), t(3, grad=False), reduction="sum"),
     S(t(2, 3, low=0.1, high=0.9), t(2, 3, low=0.1, high=0.9), reduction="none"),
@@ -378,7 +378,7 @@ def _(xp, g, input, target):
     return g * target * _softplus(xp, -input)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(4), t(4, low=0, high=1)), S(t(0), t(0)),
     S(t(2, 3), t(2, 3, low=0, high=1), t(3, grad=False), reduction="sum"),
     S(t(2, 3), t(2, 3, low=0, high=1), reduction="none", pos_weight=t(3, low=0.5, grad=False)),
@@ -400,7 +400,7 @@ def binary_cross_entropy_with_logits(
                    losses if weight is None else losses * weight, reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), t(3, 4, low=0.1), reduction="batchmean"),
     S(t(3, 4), t(3, 4, low=0.1), reduction="sum"), S(t(3), t(2, 3, low=0.1), reduction="none"),
     S(t(3, 4), t(3, 4), reduction="batchmean", log_target=True)])

@@ -145,7 +145,7 @@ def _scattered(name, input, dim, index, src):
     return at, getitem(src, tuple(slice(n) for n in index.shape or (1,)))
 
 
-@composed(widens=True, inplace=True, samples=[
+@composed(autocast="widest on cuda", widens=True, inplace=True, samples=[
     S(t(3, 4), 1, ints(3, 6, high=4), t(3, 6)),
     S(t(3), -1, ints(5, high=3), t(5)), S(t(), 0, ints(high=1), t()),
     S(ints(3), 0, ints(5, high=3), ints(5))])
@@ -358,7 +358,7 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
                                   source, reduce, include_self=include_self), input.shape)
 
 
-@composed(inplace=True, samples=[
+@composed(autocast="widest", inplace=True, samples=[
     S(t(3, 4), 0, ints(1, high=3), t(1, 4)), S(t(3, 4), 1, ints(1, high=4), t(3, 1)),
     S(t(3), 0, ints(0), t(0)), S(t(), 0, ints(1, high=1), t(1))])
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
@@ -399,7 +399,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | float) ->
 # ---------------------------------------------------------------- any index
 
 
-@composed(widens=True, inplace=True, samples=[
+@composed(autocast="widest on cuda", widens=True, inplace=True, samples=[
         S(t(3, 4), (ints(1, high=3),), t(4)), S(t(3, 4), (bools(3, 4),), t()),
         S(t(3, 4), (ints(5, high=3), ints(5, high=4)), t(5), accumulate=True),
         S(t(3, 4), (ints(2, 1, low=-3, high=3), ints(3, high=4)), t(3), accumulate=True),

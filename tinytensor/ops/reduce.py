@@ -72,7 +72,7 @@ def _add_rows(xp, x):
     return xp.matmul(xp.ones(rows, dtype=x.dtype), x)
 
 
-@op(contiguous=True,
+@op(contiguous=True, autocast="float32 on cuda",
     array_names=("sum",), samples=[*reductions(), S(ints(2, 3)), S(bools(4), 0), S(t(0, 3), 0),
                                    S(t(0, 3)), S(t(1030, 2), 0), S(t(2, 600, 3), (0, 1), True)])
 def sum_(xp, input: Array, dim: Dim = None, keepdim: bool = False):
@@ -161,7 +161,7 @@ def _without_nan(input):
     return input.masked_fill(input != input, 0) if input.dtype.is_floating_point else input
 
 
-@op(contiguous=True,
+@op(autocast="float32", contiguous=True,
     array_names=("prod",), samples=[S(t(2, 3, 4)), S(t(2, 3, 4), 1), S(t(2, 3, 4), -1, True),
                                     S(t()), S(t(3), 0), S(ints(2, 3)), S(bools(4), 0),
                                     S(t(0, 3), 0), S(t(0, 3))])

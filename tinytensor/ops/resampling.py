@@ -433,7 +433,7 @@ _GRIDS = [{"mode": m, "padding_mode": p, "align_corners": a}
           for p in ("zeros", "border", "reflection") for a in (False, True)]
 
 
-@composed(widens=True, home="nn.functional", method=False,
+@composed(autocast="float32 on cpu", widens=True, home="nn.functional", method=False,
           scalar="positions choose from arrays of numbers",
           samples=[*(S(t(2, 2, 4, 3), t(2, 3, 5, 2, low=-1.6, high=1.6), **g) for g in _GRIDS),
                    S(t(1, 2, 3, 4, 3), t(1, 2, 3, 2, 3, low=-1.2, high=1.2), align_corners=False),

@@ -301,7 +301,7 @@ def _levels(name, input, q, interpolation):
     return q
 
 
-@composed(samples=QUANTILES, scalar=POSITIONS)
+@composed(autocast="float32 on cpu", samples=QUANTILES, scalar=POSITIONS)
 def quantile(input: Tensor, q: Tensor | float, dim: int | None = None, keepdim: bool = False, *,
              interpolation: str = "linear") -> Tensor:
     """The q-quantile of all elements or along `dim`: rank q (n - 1) of the sorted elements.
@@ -315,7 +315,7 @@ def quantile(input: Tensor, q: Tensor | float, dim: int | None = None, keepdim: 
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
 
 
-@composed(samples=QUANTILES, scalar=POSITIONS)
+@composed(autocast="float32 on cpu", samples=QUANTILES, scalar=POSITIONS)
 def nanquantile(input: Tensor, q: Tensor | float, dim: int | None = None, keepdim: bool = False, *,
                 interpolation: str = "linear") -> Tensor:
     """As `quantile`, of the elements that are not NaN.

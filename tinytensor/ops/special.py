@@ -103,7 +103,7 @@ def erfc(xp, input: Array):
     return xp.where(input < 0, 2 - tail, tail)
 
 
-@op(promotes="float", inplace=True, array_names=("erfinv",), samples=[
+@op(autocast="float32 on cuda", promotes="float", inplace=True, array_names=("erfinv",), samples=[
     *unary(-0.95, 0.95)], scalar="Value has no copysign")
 def erfinv(xp, input: Array):
     """The inverse of erf, for input in [-1, 1]; NaN outside. Shapes: (*) -> (*).

@@ -96,9 +96,9 @@ def load(f: str | os.PathLike[str] | BinaryIO, map_location: MapLocation | None 
 
     Tied weights, which `safetensors.torch.save_model` stores once, are returned under all their
     names. Without the package ml_dtypes bfloat16 becomes float32, with a warning. Of PyTorch's own
-    files, .pt and .pth, Tensors, Parameters, shared memory, numbers, strings and containers are read;
-    whole modules, NumPy objects and other classes are refused by name. A file object of such a file
-    must be seekable.
+    files, .pt and .pth, Tensors, Parameters, shared memory, numbers, strings and containers are
+    read; whole modules, NumPy objects and other classes are refused by name. A file object of such
+    a file must be seekable.
 
     The file may come from a stranger: nothing in it is executed, and a damaged or malicious one
     takes at most ten times its size in memory, plus 64 MiB.

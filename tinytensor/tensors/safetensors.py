@@ -306,8 +306,9 @@ def _entry(name: str, given: Any) -> Entry:
 
 
 def no_tensor(name: str, dtype: str) -> Damaged:
+    supported = ", ".join((*DTYPES, BFLOAT16))
     return Damaged(f"{name!r} has the dtype {dtype}, which Tensors do not support; they support "
-                   f"{', '.join((*DTYPES, BFLOAT16))}. Convert it in the program that wrote the file")
+                   f"{supported}. Convert it in the program that wrote the file")
 
 
 def are_sizes(values: object) -> bool:

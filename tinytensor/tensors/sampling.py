@@ -48,7 +48,7 @@ __all__ = [
     "randperm",
 ]
 
-PRECISION = {numpy.dtype("float16"): 11, numpy.dtype("float32"): 24, numpy.dtype("float64"): 53}
+PRECISION = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}  # bits of a number
 UNIT = numpy.dtype("float64")
 Draw: TypeAlias = Callable[[Stream, int], NumPyArray]  # so many numbers, 1-d
 
@@ -157,7 +157,7 @@ def _integers_of(dtype: numpy.dtype[Any]) -> tuple[int, int]:
     if dtype.kind == "b":
         return 0, 1
     if dtypes.is_floating(dtype):
-        return -2 ** PRECISION[dtype], 2 ** PRECISION[dtype]
+        return -2 ** PRECISION[dtype.name], 2 ** PRECISION[dtype.name]
     return int(numpy.iinfo(dtype).min), int(numpy.iinfo(dtype).max)
 
 

@@ -574,6 +574,8 @@ class Tensor(Methods):
     def numpy(self, *, force: bool = False) -> NumPyArray:
         """The values as a NumPy array that shares memory with this Tensor.
 
+        Of bfloat16 it has the dtype of ml_dtypes, where PyTorch raises TypeError.
+
         Raises:
             TypeError: the Tensor is on a GPU, or it requires grad, and `force` is not set (it
                 detaches, and copies to the CPU).
@@ -610,6 +612,9 @@ class Tensor(Methods):
     def __dlpack__(self, **options: Any) -> Any:
         if self._node is not None:
             raise BufferError("__dlpack__: this Tensor requires grad; use .detach()")
+        if self.dtype is dtypes.bfloat16:
+            raise BufferError("__dlpack__: NumPy cannot hand on bfloat16; exchange the bits, "
+                              "x.view(int16), and view them as bfloat16 on the other side")
         return self._array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
