@@ -15,7 +15,7 @@ from tinytensor.checking.calls import arguments_of, is_drawn, replace
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-from tinytensor.onnx.forms import FORMS, NO_FORM  # noqa: E402
+from tinytensor.onnx.forms import FORMS, NO_FORM
 
 OPERATIONS = {key for key, entry in TABLE.items() if entry.op is not None}
 # Forms of layers that are recorded as a whole: `test_onnx.py` tests them.

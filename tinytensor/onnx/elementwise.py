@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy
@@ -78,12 +79,13 @@ def _where(f: Form, condition: str, yes: str, no: str) -> Any:
 
 @form("div")
 def div(f: Form) -> Any:
-    divisor = f.call.inputs["other"]
-    if divisor is not None and divisor.kind == "number" and f.call.inputs["input"].kind == "call":
+    number_of = operator.attrgetter("key")
+    dividend, divisor = f.call.inputs["input"], f.call.inputs["other"]
+    if (dividend and dividend.kind) == "call" and (divisor and divisor.kind) == "number":
         ratio = f.writer.take_scale(f)  # the mean of a pooling is the sum over its count
         if ratio != 1:
             return f.writer.scaled(f, f["input"], ratio / f.fixed(
-                lambda c: c.inputs["other"].key, "the divisor"))
+                lambda c: number_of(c.inputs["other"]), "the divisor"))
     return f.node("Div", f.names())
 
 

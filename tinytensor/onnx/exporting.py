@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,9 +25,14 @@ from .writing import Writer
 
 OPSETS = range(18, 24)  # what the forms are written for
 FORMS_FROM = (elementwise, layers, shapes)
+# Options of PyTorch's exporter that have no effect here.
+IGNORED = frozenset((
+    "artifacts_dir", "autograd_inlining", "custom_opsets", "custom_translation_table",
+    "dump_exported_program", "export_modules_as_functions", "fallback",
+    "keep_initializers_as_inputs", "operator_export_type", "optimize", "profile", "report"))
 
 
-class DrawsNumbers(OnnxExporterError):
+class DrawsNumbersError(OnnxExporterError):
     """The model draws random numbers."""
 
 
@@ -77,11 +81,14 @@ def export(model: Module, args: Any = (), f: Any = None, *, kwargs: Mapping[str,
             do; a size or a constant that would be fixed wrongly; random numbers; names that do
             not fit.
         ImportError: the package onnx is not installed.
-        TypeError: not a Module; results that are no Tensors.
+        TypeError: not a Module; results that are no Tensors; an unknown option.
     """
     onnx = onnx_package("onnx.export")
     if not isinstance(model, Module):
         raise TypeError(f"onnx.export: expected a Module, got {type(model).__name__}")
+    unknown = sorted(ignored.keys() - IGNORED)
+    if unknown:
+        raise TypeError(f"onnx.export: unknown option {unknown[0]!r}")
     if training is not None and str(getattr(training, "name", training)) not in ("EVAL", "0"):
         raise OnnxExporterError("onnx.export: only eval mode is exported; batch norm and dropout "
                                 "of training would change with every call")
@@ -156,14 +163,14 @@ class Example:
             given = [*bound.arguments.items()]
         except (TypeError, ValueError):
             given = [(f"input_{i}", x) for i, x in enumerate(self.args)] + [*self.kwargs.items()]
-        kinds = {}
+        kinds: dict[str, Any] = {}
         for name, value in given:
             parameter = inspect.signature(self.model.forward).parameters.get(name)
             several = parameter is not None and parameter.kind in (
                 parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
             if several:
                 parts = value.items() if isinstance(value, dict) else enumerate(value)
-                kinds.update({part if isinstance(value, dict) else f"{name}_{part}": x
+                kinds.update({str(part) if isinstance(value, dict) else f"{name}_{part}": x
                               for part, x in parts})
             else:
                 kinds[name] = value
@@ -176,7 +183,8 @@ class Example:
 
     def _named(self, names: list[str], wanted: Sequence[str] | None) -> list[str]:
         counts = {name: names.count(name) for name in names}
-        made, seen = [], dict.fromkeys(names, 0)
+        made: list[str] = []
+        seen = dict.fromkeys(names, 0)
         for name in names:
             made.append(name if counts[name] == 1 else f"{name}_{seen[name]}")
             seen[name] += 1
@@ -257,7 +265,7 @@ class Example:
         modes = {module: module.training for module in self.model.modules()}
         self.model.eval()
         try:
-            with no_grad(), random.using(Refusing(DrawsNumbers, (
+            with no_grad(), random.using(Refusing(DrawsNumbersError, (
                     "onnx.export: the model draws random numbers in eval mode, which would be "
                     "fixed in the file; draw them outside, and pass them as an input"))), \
                     Recorder(self.model, leaves, self.weights) as recorder:
@@ -405,9 +413,3 @@ def _rename(writer: Writer, values: list[str], names: list[str], helper: Any) ->
     unused = set(writer.initializers) - {x for node in writer.nodes for x in node.input}
     for name in unused:
         del writer.initializers[name]
-
-
-def warn_of_ignored(ignored: Mapping[str, Any]) -> None:
-    """Warns of options that PyTorch does not have either."""
-    for name in ignored:
-        warnings.warn(f"onnx.export: the option {name!r} has no effect", stacklevel=3)

@@ -248,7 +248,8 @@ def _same_windows(f: Form) -> Windows | None:
         return first._replace(after=first.before) if counts else None
     if first.after < first.before:
         line = f.call.parameters["line"]
-        if _padding(line.size, line.out, *first[:3], first.dilation) == first.before:
+        if _padding(line.size, line.out, first.kernel, first.stride, first.before,
+                    first.dilation) == first.before:
             return first._replace(after=first.before)
     return first
 

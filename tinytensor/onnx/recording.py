@@ -243,7 +243,7 @@ class Recorder:
         if id(previous) not in self.sources:
             self._constant_before(previous, tensor._array, index)
         self.recording.written.update(id(t._array) for t in tensors)
-        if len(index) == 1 and index[0] is Ellipsis and tuple(value.shape) == tuple(tensor._array.shape):
+        if len(index) == 1 and index[0] is Ellipsis and value.shape == tensor._array.shape:
             new = self.source(value)
         else:
             self.add("setitem", {"input": tensor._array, "value": value}, {"index": index},

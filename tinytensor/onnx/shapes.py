@@ -190,8 +190,8 @@ def repeat_each(f: Form) -> Any:
     axis, rank = f.axis(), f.rank()
     (times,) = f.vary(lambda c: [c.parameters["repeats"]])
     apart = f.node("Unsqueeze", [f["input"], f.dims([axis + 1])])
-    tiles = [1] * (rank + 1)
-    tiles[axis + 1] = times  # type: ignore[call-overload]
+    tiles: list[Any] = [1] * (rank + 1)
+    tiles[axis + 1] = times
     return f.reshape(f.node("Tile", [apart, f.dims(tiles)]), f.result_shape())
 
 
@@ -361,8 +361,9 @@ def _as_index(call: Call) -> tuple[Any, ...] | None:
     base, view, _ = call.parameters["place"]
     if not base.contiguous or 0 in base.shape or 0 in view.shape:
         return None
-    starts, found, at = numpy.unravel_index(view.offset, base.shape), [], 0
-    for axis, start in enumerate(starts):
+    found: list[Any] = []
+    at = 0
+    for axis, start in enumerate(numpy.unravel_index(view.offset, base.shape)):
         if at < len(view.shape) and (view.strides[at] == base.strides[axis]
                                      or view.shape[at] == 1 == base.shape[axis]):
             found.append(slice(int(start), int(start) + view.shape[at]))

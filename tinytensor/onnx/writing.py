@@ -225,20 +225,18 @@ class Writer:
             self.shared[number] = self.node("Shape", [number.value], start=number.dim,
                                             end=number.dim + 1)
             return self.shared[number]
-        total = None
+        total = ""
         for factor, names in number.terms:
-            term = None
-            for name in names:
-                size = self._size(name)
-                term = size if term is None else self.node("Mul", [term, size])
+            term = self._size(names[0])
+            for name in names[1:]:
+                term = self.node("Mul", [term, self._size(name)])
             if factor != 1:
                 term = self.node("Mul", [term, self.constant([factor])])
-            total = term if total is None else self.node("Add", [total, term])
+            total = self.node("Add", [total, term]) if total else term
         if number.offset:
             total = self.node("Add", [total, self.constant([number.offset])])
         if number.divisor != 1:
             total = self.node("Div", [total, self.constant([number.divisor])])
-        assert total is not None
         self.shared[number] = total
         return total
 
