@@ -4,7 +4,8 @@
 
 recording.py    which operations a call of the model runs
 sizes.py        which numbers follow from the sizes of the inputs
-forms.py        the form of each operation in ONNX; elementwise.py, shapes.py, layers.py
+forms.py        the form of each operation in ONNX; elementwise.py, shapes.py, indexing.py,
+                layers.py, recurrent.py
 writing.py      the nodes of the graph
 exporting.py    `export`
 """

@@ -17,14 +17,14 @@ from ..nn.module import Module
 from ..tensors.creation import tensor
 from ..tensors.replacing import destination
 from ..tensors.tensor import Tensor
-from . import elementwise, layers, shapes  # each registers forms
+from . import elementwise, indexing, layers, recurrent, shapes  # each registers forms
 from .program import ONNXProgram, onnx_package
 from .recording import OnnxExporterError, Recorder, Recording, Source
 from .sizes import Formula
 from .writing import Writer
 
 OPSETS = range(18, 24)  # what the forms are written for
-FORMS_FROM = (elementwise, layers, shapes)
+FORMS_FROM = (elementwise, indexing, layers, recurrent, shapes)
 # Options of PyTorch's exporter that have no effect here.
 IGNORED = frozenset((
     "artifacts_dir", "autograd_inlining", "custom_opsets", "custom_translation_table",

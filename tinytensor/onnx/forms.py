@@ -1,8 +1,8 @@
 """The ONNX form of each operation of the table: `FORMS`, and for those without one, `NO_FORM`.
 
 A form is a function of a `writing.Form`, which is one call. It adds nodes and returns the name of
-the result, or a tuple of names. `elementwise.py`, `shapes.py` and `layers.py` beside this file
-register them; a program registers one for an operation of its own with `onnx.form`:
+the result, or a tuple of names. `elementwise.py`, `shapes.py`, `indexing.py`, `layers.py` and
+`recurrent.py` beside this file register them. A program registers one for an operation of its own:
 
     @tinytensor.onnx.form("squareplus")
     def squareplus(f):
