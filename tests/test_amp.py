@@ -119,7 +119,7 @@ def test_states_of_the_gpus_generators(gpu: Any) -> None:
     a = tinytensor.rand(4, device="cuda").cpu()
     tinytensor.cuda.set_rng_state_all(states)
     assert (tinytensor.rand(4, device="cuda").cpu() == a).all()
-    assert not tinytensor.cuda.is_bf16_supported()
+    assert tinytensor.cuda.is_bf16_supported()
 
 
 def test_without_a_gpu_there_are_no_states_of_generators() -> None:
