@@ -40,7 +40,7 @@ def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict
     tensors = [x for x in inputs if devices.is_array(getattr(x, "_array", None))]
     places = list(dict.fromkeys(devices.device_of(t._array) for t in tensors))
     if len(places) > 1:
-        gpu = next(p for p in places if p.type == "cuda")
+        gpu = next(p for p in places if p != devices.CPU)
         if len(places) == 2 and all(
                 t._array.ndim == 0 and devices.device_of(t._array) == devices.CPU
                 for t in tensors if devices.device_of(t._array) != gpu):

@@ -202,7 +202,7 @@ class BatchNorm(RunningNorm):
         momentum = self.momentum
         if self.training and self.track_running_stats:
             count: Any = self.num_batches_tracked
-            if count.is_cuda:  # counted where it is, without waiting for it
+            if not count.is_cpu:  # counted where it is, without waiting for it
                 count._array += 1
                 count._note_write("batch_norm")
             else:

@@ -127,7 +127,7 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
     if not training:
         return leaky_relu(input, (lower + upper) / 2).contiguous()
     stream = random.generator_of(input.device).stream
-    if input.is_cuda:  # a number for each element: the host does not know how many are negative
+    if not input.is_cpu:  # a number for each element: the host does not know how many are negative
         drawn = stream.uniform_in(input.numel(), input.dtype.numpy, lower, upper)
         slopes = stream.xp.where(input._array <= 0, drawn.reshape(input.shape), 1.0)
         return (input * _like(slopes, input)).contiguous()

@@ -195,6 +195,6 @@ def _additive(mask, dtype, causal):
         mask = where(mask, 0.0, -math.inf)
     mask = mask.to(dtype) if causal is None else mask.to(dtype) + causal
     blind = (mask == -math.inf).all(-1, keepdim=True)
-    if not blind.is_cuda and not bool(blind.any()):  # to look into a GPU would be to wait
+    if blind.is_cpu and not bool(blind.any()):  # to look into a GPU would be to wait
         return mask, None
     return mask.masked_fill(blind, 0.0), blind

@@ -159,6 +159,8 @@ def _all_in_range(labels: Array, classes: int, ignore_index: int) -> bool:
     """
     if 0 <= ignore_index < classes:
         return False
+    if devices.is_meta(labels):
+        return True
     if not devices.is_array(labels):  # those of a batch, under vmap
         return bool(labels.min() >= 0 and labels.max() < classes)
     unsigned = labels if labels.dtype.kind == "u" else labels.view("uint64")
@@ -169,7 +171,7 @@ def class_loss(name: str, losses: Tensor, used: Tensor | None, weights: Tensor |
                shape: Sequence[int], reduction: str) -> Tensor:
     """The losses of rows, reduced; "mean" divides by the sum of the weights that are used."""
     if used is not None:
-        if reduction == "none" or used.is_cuda:
+        if reduction == "none" or not used.is_cpu:
             losses = losses.masked_fill(~used, 0.0)
             if reduction == "mean":  # the host does not know how many labels are used
                 if weights is None:

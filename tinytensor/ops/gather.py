@@ -226,6 +226,8 @@ def combine_at(xp, input: Array, src: Array, index: Index, how: str):
 
     Shapes: (*), (+) -> (*).
     """
+    if devices.is_meta(input):
+        return input.copy()
     combine = getattr(xp, COMBINED[how])
     where_ = positions(xp, input.shape, index)
     values = xp.reshape(xp.broadcast_to(src, where_.shape), (-1,))
@@ -389,7 +391,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | float) ->
     *before, places = _slices("index_fill", input, dim, index, negative=True)
     size = input.shape[dim] if input.ndim else 1
     # Each slice once, or the gradient of the value would count it several times.
-    at = (*before, devices.array_module(places).unique(places % max(size, 1)))
+    places = places % max(size, 1)
+    at = (*before, places if devices.is_meta(places)
+          else devices.array_module(places).unique(places))
     value = fill_value("index_fill", input, python_number(value))
     if not hasattr(value, "ndim"):
         value = as_value(value, input).to(input.device)
@@ -504,7 +508,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """
     _same_dtype("masked_scatter", input, source)
     input, array = _mask("masked_scatter", input, mask)
-    count = int(array.sum())
+    count = 0 if devices.is_meta(array) else int(array.sum())
     if source.numel() < count:
         raise RuntimeError(f"masked_scatter: the mask has {count} True, the source only "
                            f"{source.numel()} elements")

@@ -236,7 +236,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: 
         least, log_var = var, math.log(max(var, eps))
         var = max(var, eps)
     else:
-        least = var._array.min() if var.numel() else 0.0
+        least = var._array.min() if var.numel() and not var.is_meta else 0.0
         var = _fitting_variance(input, var)
         var = where(var < eps, var - var.detach() + eps, var)
         log_var = log(var)

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from ..arrays import Array, dtypes
-from ..arrays.devices import is_gpu_array
+from ..arrays.devices import is_on_cpu
 from ..arrays.numbers import argument
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -39,7 +39,7 @@ def add_up(xp, x, over, keepdim):
     """
     last = len(x.shape) - 1
     if not dtypes.is_floating(x.dtype) or not over or len(over) > last or x.size < SMALL \
-            or is_gpu_array(x):
+            or not is_on_cpu(x):
         return xp.add.reduce(x, axis=over, keepdims=keepdim)
     if x.flags.f_contiguous and not x.flags.c_contiguous:
         return add_up(xp, x.T, tuple(last - i for i in over), keepdim).T

@@ -459,7 +459,7 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
     known = None
     if mode == "bicubic" or padding_mode == "zeros":  # the other ones move a point into the image
         known = grid.detach().isfinite().all(-1)
-        known = None if bool(known.all()) else known
+        known = None if grid.is_meta or bool(known.all()) else known
     if known is not None:
         grid = where(known.unsqueeze(-1), grid, 0.0)
     along = [_neighbours(_unnormalized(grid[..., dims - 1 - d], size, align_corners), size, mode,

@@ -68,7 +68,7 @@ def erf(xp, input: Array):
 
     A rational approximation after Cody 1969.
     """
-    if input.size <= PIECE or devices.is_gpu_array(input):  # a GPU has no use for pieces
+    if input.size <= PIECE or not devices.is_on_cpu(input):  # a GPU has no use for pieces
         return _erf(xp, input)
     flat = xp.reshape(input, (-1,))
     out = xp.empty_like(flat)

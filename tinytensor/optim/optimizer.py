@@ -16,7 +16,7 @@ from ..arrays.devices import (
     device_of,
     is_array,
     is_capturing,
-    is_gpu_array,
+    is_on_cpu,
     on,
 )
 from ..arrays.dispatch import Dispatch
@@ -437,7 +437,7 @@ def blocks(*arrays: Any) -> Iterator[tuple[Any, ...]]:
         yield arrays
         return
     flat = [a.reshape(-1) for a in arrays]
-    block = flat[0].size if is_gpu_array(flat[0]) else BLOCK
+    block = BLOCK if is_on_cpu(flat[0]) else flat[0].size
     for start in range(0, flat[0].size, max(block, 1)):
         yield tuple([a[start:start + block] for a in flat])
 

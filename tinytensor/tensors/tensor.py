@@ -234,9 +234,13 @@ class Tensor(Methods):
 
     @property
     def is_cpu(self) -> bool:
-        return not self.is_cuda
+        return self.device.type == "cpu"
 
-    is_sparse = is_quantized = is_meta = is_mps = is_xpu = False
+    @property
+    def is_meta(self) -> bool:
+        return devices.is_meta(self._array)
+
+    is_sparse = is_quantized = is_mps = is_xpu = False
     layout = "strided"
 
     def get_device(self) -> int:
@@ -732,7 +736,8 @@ class Tensor(Methods):
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
             raise RuntimeError("pickle: only leaves can be pickled, graphs cannot; use .detach()")
-        return _rebuild, (type(self), devices.to_numpy(self._array), self.requires_grad)
+        array = self._array if self.is_meta else devices.to_numpy(self._array)
+        return _rebuild, (type(self), array, self.requires_grad)
 
 
 def _on_arrays(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:

@@ -6,7 +6,15 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ...arrays.devices import array_module, as_array, by_device, is_gpu_array, on, to_device
+from ...arrays.devices import (
+    array_module,
+    as_array,
+    by_device,
+    is_gpu_array,
+    is_on_cpu,
+    on,
+    to_device,
+)
 from ...arrays.dispatch import Dispatch
 from ...autograd import versions
 from ...autograd.graph import tensor_of
@@ -88,7 +96,7 @@ def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float
     """Scales all gradients by min(1, max_norm / total_norm)."""
     factor = float(number_of(max_norm)) / (widened(total_norm._array) + 1e-6)
     factor = as_array(array_module(factor).minimum(factor, 1.0))
-    if not is_gpu_array(factor) and factor.item() == 1:  # reading it on a GPU would wait
+    if is_on_cpu(factor) and factor.item() == 1:  # reading it on a GPU would wait
         return
     gradients: list[Any] = [p.grad for p in _listed(parameters) if p.grad is not None]
     versions.note_writes([g._array for g in gradients], "clip_grad_norm_")
