@@ -166,10 +166,11 @@ def test_programs_as_on_the_cpu_in_pytorch(name: str) -> None:
 
 
 def test_printing_as_in_pytorch() -> None:
-    for options in ({}, {"dtype": "int64"}, {"dtype": "float16"}, {"requires_grad": True}):
+    cases: list[dict[str, Any]] = [{}, {"dtype": "int64"}, {"dtype": "float16"}, {"requires_grad": True}]
+    for options in cases:
         texts = []
         for k in (tinytensor, torch):
-            given = options | ({"dtype": getattr(k, options["dtype"])} if "dtype" in options else {})
+            given = {n: getattr(k, v) if n == "dtype" else v for n, v in options.items()}
             x = k.empty(2, 3, device="meta", **given)
             assert x.is_meta and not x.is_cpu and x.device == k.device("meta")
             texts.append(repr(x).replace(f"{k.__name__}.", ""))
