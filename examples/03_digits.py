@@ -65,7 +65,7 @@ def plot(history: list[float], path: Any) -> None:
     axes.set(xlabel="epoch", ylabel="cross-entropy", title="digits: training loss")
     axes.grid(alpha=0.3)
     figure.tight_layout()
-    figure.savefig(path)
+    support.save(figure, path)
 
 
 def main() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import sys
 
 import pytest
@@ -10,7 +12,8 @@ from wrong_answers import WRONG
 
 from tinytensor.__main__ import main
 from tinytensor.learn.labs.checking import Wrong
-from tinytensor.learn.labs.course import LABS
+from tinytensor.learn.labs.course import LABS, TODO, part_of
+from tinytensor.learn.labs.reporting import report_of_file
 
 by_number = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.file_name)
 
@@ -22,12 +25,27 @@ def test_the_solution_passes(lab):
 
 @by_number
 def test_the_learners_file_says_what_to_do(lab):
+    """At its first task; when that is solved, at the next one; and so on to the last."""
+    tasks = TODO.findall(lab._joined())
+    for count, (_, words, _) in enumerate(tasks, 1):
+        unsolved = {n: f"raise NotImplementedError({f'TODO {n}: {tasks[n - 1][1]}'!r})"
+                    for n in range(count, len(tasks) + 1)}
+        with pytest.raises(NotImplementedError) as error:
+            lab.check(lab.solution_text(unsolved), lab.file_name)
+        assert str(error.value) == f"TODO {count}: {words}"
     with pytest.raises((NotImplementedError, Wrong)) as error:
         lab.check(lab.learner_text(), lab.file_name)
-    if isinstance(error.value, NotImplementedError):
-        assert str(error.value).startswith("TODO")
-    else:  # a hunt for bugs has no tasks
-        assert error.value.why
+    assert bool(tasks) == isinstance(error.value, NotImplementedError)
+    assert tasks or error.value.why  # a hunt for bugs has no tasks
+
+
+@by_number
+def test_a_function_that_returns_nothing_is_told_so(lab, tmp_path):
+    for count in range(1, len(TODO.findall(lab._joined())) + 1):
+        text = lab.solution_text({count: "return None"})
+        report = report_of_file(lab, text, tmp_path / lab.file_name)
+        assert report.part in lab.ladders
+        assert re.search(r"return|nothing|not counted|is not set|nothing changes", report.mistake)
 
 
 ANSWERS = [(lab, *answer) for lab in LABS for answer in WRONG[lab.number]]
@@ -45,6 +63,29 @@ def test_a_wrong_answer_is_diagnosed(lab, task, answer, words):
     with pytest.raises(Wrong) as wrong:
         lab.check(text, lab.file_name)
     assert words in wrong.value.why and wrong.value.why, wrong.value
+    # The hints that follow are about the function that is wrong: they name it.
+    hints = " ".join(lab.hints_for(part_of(wrong.value)))
+    assert re.search(rf"(?<!\w){re.escape(function_of(lab, task))}(?!\w)", hints)
+
+
+def function_of(lab, task):
+    """The name of the function or method that an answer is in; of the class, if it is not its own.
+    """
+    if isinstance(task, int):
+        text = lab._joined()
+        place = list(TODO.finditer(text))[task - 1].start()
+    else:
+        text = lab.solution_text()
+        place = text.index(task)
+    line, names = text.count("\n", 0, place) + 1, []
+    nodes = ast.parse(text).body
+    while inner := [node for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)
+                    and node.lineno <= line <= node.end_lineno]:
+        names.append(inner[0].name)
+        nodes = inner[0].body if isinstance(inner[0], ast.ClassDef) else []
+    if names == ["_"]:
+        return "rule"
+    return names[0] if names[-1] in ("__call__", "forward") else names[-1]
 
 
 @by_number
@@ -53,12 +94,30 @@ def test_eight_wrong_answers(lab):
 
 
 @by_number
-def test_hints_do_not_contain_the_solution(lab):
-    assert len(lab.hints) == 3
-    given = lab.learner_text()
-    written = [line.strip() for line in lab.solution_text().splitlines()
-               if line.strip() not in given and len(line.strip()) > 8]
-    assert not any(line in hint for line in written for hint in lab.hints)
+def test_hints(lab):
+    """Three for the lab and for each of its parts, of which none contains the solution."""
+    ladders = [lab.hints, *lab.ladders.values()]
+    given = "".join(lab.learner_text().split())
+    written = {"".join(text.split()) for text in pieces_of_solution(lab)}
+    hints = [hint for ladder in ladders for hint in ladder]
+    assert len(written) >= len(TODO.findall(lab._joined())) / 2
+    assert {len(set(ladder)) for ladder in ladders} == {3}
+    for hint in hints:
+        assert hint.endswith((".", "?")) and not hint.startswith("TODO")
+        shown = [piece for piece in written - {""} if piece in "".join(hint.split())]
+        assert not [piece for piece in shown if piece not in given], hint
+
+
+def pieces_of_solution(lab):
+    """The statements that a learner has to write, and the values that they assign or return."""
+    given = set(map(ast.dump, ast.walk(ast.parse(lab.learner_text()))))
+    for node in ast.walk(ast.parse(lab.solution_text())):
+        for part in (node, getattr(node, "value", None)):
+            if isinstance(node, ast.Return | ast.Assign | ast.AugAssign | ast.Expr) \
+                    and isinstance(part, ast.AST) and ast.dump(part) not in given:
+                text = ast.unparse(part)
+                if len(text) > 8:
+                    yield text
 
 
 # ---------------------------------------------------------------- the command
@@ -100,25 +159,32 @@ def test_a_walk(learn, tmp_path):
         "  you have  12.61",
         "  expected  12.01",
         "  mistake   this looks to the right only, from x to x + h",
-        "  hint 1/3  Compute by hand: f(2.1) and f(1.9) for f(x) = x**3. How far are 2.1 and 1.9 "
-        "apart?"]
-    assert learn("hint").count("hint ") == 2
+        "  hint 1/3  Compute f(2.1) and f(1.9) by hand for f(x) = x**3. How far apart are 2.1 and "
+        "1.9?"]
+    assert learn("hint").splitlines() == [
+        f"slope, hint {n} of 3: {hint}" for n, hint in enumerate(LABS[0].ladders["slope"][:2], 1)]
     path.write_text("def slope(f, x, h=1)\n    return 0\n")
     told = learn("check", "01")
     assert "SyntaxError" in told and "line 1" in told
     path.write_text(LABS[0].solution_text({1: "return fx / h"}))
-    assert "error     NameError" in (told := learn("check")) and "at        line 24" in told
+    assert "error     NameError" in (told := learn("check"))
+    assert "at        line 24: return fx / h" in told and "hint 3/3" in told
+    path.write_text(LABS[0].solution_text({2: "return xs"}))
+    assert "hint 1/3  Take xs = [1.0, 2.0]." in learn("check", "1")
     path.write_text(LABS[0].solution_text())
     assert "passed" in learn("check") and "/ (2 * h)" in learn("solution")
     assert "wrote lab02.py" in learn("next") and "has not passed" in learn("next")
-    assert "07 is no lab that was begun here; there are 01, 02" in learn("check", "07")
+    assert "lab 07 was not begun here; there are 01, 02." in learn("check", "07")
+    assert "wrote lab17.py" in learn("next", "17") and "lab 17 One" in learn("check")
+    assert "wrote lab02.py" in learn("next", "2") and "lab 02 A number" in learn("check")
+    assert "there are labs 01 to 20, got 21" in learn("next", "21")
     assert "your file is now lab01.1.py" in learn("reset", "1")
     assert path.read_text() == LABS[0].learner_text()
     assert (tmp_path / "lab01.1.py").read_text() == LABS[0].solution_text()
     row = learn("export", "--name", "Ada").splitlines()[-1]
-    assert row.startswith("Ada,begun,0,0,begun,0,0,,0,0")
+    assert row.startswith("Ada,begun,0,0,begun,1,0,,0,0") and row.count(",") == 60
     page = (tmp_path / "labs.html").read_text()
-    assert "01 Slope" in page and "NotImplementedError" in page and "http" not in page
+    assert "01 Slope" in page and "<mark>raise NotImplementedError" in page and "http" not in page
     (tmp_path / "progress.json").write_text("[")
     assert "progress.json cannot be read" in learn("check")
 

@@ -77,6 +77,15 @@ def parts(axis=1, ddof=0, eps=1e-5, outside=False, centre=True, root=True):
 
 
 def check_normalise(lab):
+    """Normalise the row [1, 3] by hand: mean, what is left, variance, and the two numbers. Then
+    check their mean and variance.
+
+    normalise works on each row by itself: dimension 1, with keepdims=True, so that the results are
+    columns (N, 1).
+
+    Write it in single steps: subtract the mean; take the mean of the squares of what is left; add
+    eps, take the root, and 1 by it is the scale. n is the product. Return n and the scale.
+    """
     got = lab.normalise(X.copy())
     if not isinstance(got, tuple) or len(got) != 2:
         raise Wrong("normalise", type(got).__name__, "a tuple of n and scale", "return both")
@@ -102,6 +111,12 @@ def check_normalise(lab):
 
 
 def check_layer_norm(lab):
+    """How many weights has a layer norm of 5 features? To which dimension of x do they belong?
+
+    layer_norm uses normalise, which returns two things. Which one is needed here?
+
+    n times weight, plus bias: broadcasting takes care of the rows. The bias is not multiplied.
+    """
     n = parts()[0]
     expect("layer norm of three rows", lab.layer_norm(X.copy(), W, B).tolist(), (n * W + B).tolist(), {
         "weight is missing": (n + B).tolist(), "bias is missing": (n * W).tolist(),
@@ -137,6 +152,15 @@ def mistakes(name):
 
 
 def check_backward(lab):
+    """layer_norm_backward: the gradient of the bias is that of lab 10, and that of the weight is
+    almost the same. What did the weight multiply in forward?
+
+    weight and bias are used in every row: their gradients add up over the rows, dimension 0. For x,
+    take h = g times weight first, then the short rule of the text.
+
+    For x, all means go over each row, with keepdims=True. There are three terms in the bracket: h
+    itself, its mean, and n times the mean of h times n. The scale multiplies all.
+    """
     got = lab.layer_norm_backward(G.copy(), X.copy(), W)
     if not isinstance(got, tuple) or len(got) != 3:
         raise Wrong("layer_norm_backward", type(got).__name__, "a tuple of three arrays",

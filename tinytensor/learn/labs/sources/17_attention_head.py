@@ -92,8 +92,19 @@ def on_values(q, k, v):
 
 
 def check_weights(lab):
+    """Print your weights. Each row should sum to 1, and the first row should be 1, 0, 0, 0: the
+    first position sees itself alone.
+
+    attention_weights: q @ k.T has one row for each query. Divide by the root of the number of
+    features of a query, then mask, then softmax over each row.
+
+    np.triu(ones, k=1) marks what is above the diagonal, the later positions. np.where puts -np.inf
+    there before the softmax. The softmax is that of lab 11.
+    """
     with np.errstate(all="ignore"):
-        got = np.asarray(lab.attention_weights(Q.copy(), K.copy())).tolist()
+        got = lab.attention_weights(Q.copy(), K.copy())
+    expect("shape of the weights of four positions", None if got is None else np.shape(got), (T, T))
+    got = np.asarray(got).tolist()
     expect("attention weights of four positions", got, weights(), {
         "later positions are not masked": weights(later=T),
         "the mask hides the position itself, too: k=1 begins above the diagonal":
@@ -113,6 +124,13 @@ def check_weights(lab):
 
 
 def check_attention(lab):
+    """If a row of weights is 0, 1, 0, 0, what should the result of that position be?
+
+    attention needs the weights of the function above, and v. The result has one row for each query.
+
+    The formula is in the docstring. q comes before k in attention_weights, and v is the right
+    factor of the product.
+    """
     w = np.array(weights())
     expect("attention of four positions", lab.attention(Q, K, V).tolist(), (w @ V).tolist(), {
         "the weights are transposed": (w.T @ V).tolist(),
@@ -147,6 +165,15 @@ def mistakes(name):
 
 
 def check_backward(lab):
+    """attention_backward: the shapes lead the way. The gradient of v has the shape of v, and is
+    made of w and g. Which one is transposed?
+
+    Go back through four operations: result = w @ v, then the softmax by its rule of lab 11, then
+    the division, then q @ k.T. Lab 10 has the rules of both products.
+
+    gw is made of g and v. gs is w times the bracket of lab 11, divided by the same root as in
+    forward. q gets gs times k; k gets gs transposed times q. Return them in the order q, k, v.
+    """
     got = lab.attention_backward(G.copy(), Q.copy(), K.copy(), V.copy())
     if not isinstance(got, tuple | list) or len(got) != 3:
         raise Wrong("attention_backward", type(got).__name__, "a tuple of three arrays",
