@@ -8,12 +8,15 @@ import re
 import sys
 
 import pytest
-from wrong_answers import WRONG
 
+from tests.matrices import PAGE, diagnosed, function_of, row, zoo_row
+from tests.right_answers import RIGHT
+from tests.wrong_answers import WRONG
 from tinytensor.__main__ import main
 from tinytensor.learn.labs.checking import Wrong
 from tinytensor.learn.labs.course import LABS, TODO, part_of
 from tinytensor.learn.labs.reporting import report_of_file
+from tinytensor.learn.zoo.catalogue import ZOO
 
 by_number = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.file_name)
 
@@ -21,6 +24,33 @@ by_number = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.file_name)
 @by_number
 def test_the_solution_passes(lab):
     lab.check(lab.solution_text(), lab.file_name)
+
+
+@by_number
+def test_a_right_answer_written_otherwise_passes(lab):
+    answers = RIGHT[lab.number]
+    text = lab.solution_text({task: answer for task, answer in answers.items()
+                              if isinstance(task, int)})
+    for task, answer in answers.items():
+        if isinstance(task, str):
+            assert text.count(task) == 1
+            text = text.replace(task, answer)
+    assert len(answers) >= len(TODO.findall(lab._joined())) and text != lab.solution_text()
+    lab.check(text, lab.file_name)
+
+
+@by_number
+def test_a_lab_imports_only_what_it_says(lab):
+    """None imports another lab, so each solution passes without the others."""
+    names = set()
+    for node in ast.walk(ast.parse(lab.solution_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").partition(".")[0])
+    if lab.number < 7:  # before scalar.Value is introduced
+        assert names <= {"__future__", "collections", "math"}
+    assert names <= {"numpy", "scalar", "tinytensor", *sys.stdlib_module_names}
 
 
 @by_number
@@ -54,38 +84,31 @@ ANSWERS = [(lab, *answer) for lab in LABS for answer in WRONG[lab.number]]
 @pytest.mark.parametrize(("lab", "task", "answer", "words"), ANSWERS, ids=[
     f"{lab.number}-{words or answer[:30]}" for lab, _, answer, words in ANSWERS])
 def test_a_wrong_answer_is_diagnosed(lab, task, answer, words):
-    if isinstance(task, int):
-        text = lab.solution_text({task: answer})
-    else:
-        text = lab.solution_text()
-        assert text.count(task) == 1
-        text = text.replace(task, answer)
-    with pytest.raises(Wrong) as wrong:
-        lab.check(text, lab.file_name)
-    assert words in wrong.value.why and wrong.value.why, wrong.value
+    wrong = diagnosed(lab, task, answer)
+    assert words in wrong.why and wrong.why, wrong
+    assert row(lab, task, wrong) in PAGE_LINES, "run: python -m tests.matrices --write"
     # The hints that follow are about the function that is wrong: they name it.
-    hints = " ".join(lab.hints_for(part_of(wrong.value)))
-    assert re.search(rf"(?<!\w){re.escape(function_of(lab, task))}(?!\w)", hints)
+    names = function_of(lab, task)
+    name = {"_": "rule", "__call__": names[0], "forward": names[0]}.get(names[-1], names[-1])
+    hints = " ".join(lab.hints_for(part_of(wrong)))
+    assert re.search(rf"(?<!\w){re.escape(name)}(?!\w)", hints)
 
 
-def function_of(lab, task):
-    """The name of the function or method that an answer is in; of the class, if it is not its own.
+PAGE_LINES = PAGE.read_text(encoding="utf-8").splitlines()
+
+
+def test_the_page_of_diagnoses():
+    """Its rows are as many as the answers, and those of the zoo are the findings that are held by
+    tests/test_zoo.py.
     """
-    if isinstance(task, int):
-        text = lab._joined()
-        place = list(TODO.finditer(text))[task - 1].start()
-    else:
-        text = lab.solution_text()
-        place = text.index(task)
-    line, names = text.count("\n", 0, place) + 1, []
-    nodes = ast.parse(text).body
-    while inner := [node for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)
-                    and node.lineno <= line <= node.end_lineno]:
-        names.append(inner[0].name)
-        nodes = inner[0].body if isinstance(inner[0], ast.ClassDef) else []
-    if names == ["_"]:
-        return "rule"
-    return names[0] if names[-1] in ("__call__", "forward") else names[-1]
+    for lab in LABS:
+        count = len(WRONG[lab.number])
+        [numbers] = [line for line in PAGE_LINES if line.startswith(f"| {lab.title} |")]
+        assert numbers.startswith(f"| {lab.title} | {count} | {count} | ")
+        start = PAGE_LINES.index(f"### {lab.title}") + 4
+        assert all(line.startswith("| ") for line in PAGE_LINES[start:start + count])
+        assert not PAGE_LINES[start + count]
+    assert PAGE_LINES[-30:] == [zoo_row(exhibit, [exhibit.finding], []) for exhibit in ZOO]
 
 
 @by_number
