@@ -184,8 +184,8 @@ def test_a_walk(learn, tmp_path):
         "  mistake   this looks to the right only, from x to x + h",
         "  hint 1/3  Compute f(2.1) and f(1.9) by hand for f(x) = x**3. How far apart are 2.1 and "
         "1.9?"]
-    assert learn("hint").splitlines() == [
-        f"slope, hint {n} of 3: {hint}" for n, hint in enumerate(LABS[0].ladders["slope"][:2], 1)]
+    assert learn("hint").splitlines() == ["hints for slope", *(
+        f"  {n}/3  {hint}" for n, hint in enumerate(LABS[0].ladders["slope"][:2], 1))]
     path.write_text("def slope(f, x, h=1)\n    return 0\n")
     told = learn("check", "01")
     assert "SyntaxError" in told and "line 1" in told
@@ -193,7 +193,8 @@ def test_a_walk(learn, tmp_path):
     assert "error     NameError" in (told := learn("check"))
     assert "at        line 24: return fx / h" in told and "hint 3/3" in told
     path.write_text(LABS[0].solution_text({2: "return xs"}))
-    assert "hint 1/3  Take xs = [1.0, 2.0]." in learn("check", "1")
+    assert "hint 1/3  Take xs = [1.0, 2.0]." in (told := learn("check", "1"))
+    assert "lab 01 Slope: not yet, 1 of 3 parts are right" in told
     path.write_text(LABS[0].solution_text())
     assert "passed" in learn("check") and "/ (2 * h)" in learn("solution")
     assert "wrote lab02.py" in learn("next") and "has not passed" in learn("next")

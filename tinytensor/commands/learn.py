@@ -64,7 +64,8 @@ def _hint(folder: Any, options: argparse.Namespace) -> None:
 
 def _next(folder: Any, options: argparse.Namespace) -> None:
     path = folder.begin_next(options.what)
-    print(f"wrote {path}" if path else "this was the last lab")
+    print(f"wrote {path}: read it, write what is missing, and check it" if path
+          else "this was the last lab")
 
 
 def _solution(folder: Any, options: argparse.Namespace) -> None:

@@ -188,16 +188,18 @@ class Folder:
             lines[f"hint {given}/3"] = lab.hints_for(row.part)[given - 1]
         self.save()
         width = max(map(len, lines))
-        return "\n".join([f"lab {lab.title}: not yet", *(
+        parts = list(lab.ladders)
+        right = parts.index(report.part) if report.part else 0
+        so_far = f", {right} of {len(parts)} parts are right" if right else ""
+        return "\n".join([f"lab {lab.title}: not yet{so_far}", *(
             f"  {name:{width}}  {text}" for name, text in lines.items() if text)])
 
     def next_hints(self, lab: Lab) -> str:
         """The hints so far for the part that failed in the last check, and one more."""
         given, part = self._one_more_hint(lab), self.progress[lab.number].part
         self.save()
-        place = f"{part.replace('_', ' ')}, " if part else ""
-        return "\n".join(f"{place}hint {i} of 3: {hint}" for i, hint in
-                         enumerate(lab.hints_for(part)[:given], 1))
+        return "\n".join([f"hints for {part.replace('_', ' ') or 'this lab'}", *(
+            f"  {i}/3  {hint}" for i, hint in enumerate(lab.hints_for(part)[:given], 1))])
 
     def _one_more_hint(self, lab: Lab) -> int:
         row = self.progress[lab.number]

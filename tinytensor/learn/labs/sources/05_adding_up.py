@@ -105,7 +105,7 @@ def check_last(lab):
     _, last = run(lab, lambda a, b: a * b, 2.0, -3.0)
     expect("gradient of the last number by itself", last.grad, 1.0, {
         "0 would mean that nothing changes: a number grows as fast as itself": 0.0,
-        "this is counted twice: push adds g once, before the loop, and nothing else sets it": 2.0,
+        "this is counted twice: push adds it to grad, and nothing else may set grad": 2.0,
         "this is its data": last.data})
 
 

@@ -43,7 +43,7 @@ def hinge(scores: list[Value], targets: list[float]) -> Value:
 # %%
 def descend(parameters: list[Value], rate: float) -> None:
     """Moves each parameter by rate times its gradient, downhill."""
-    # <todo> change data of each parameter
+    # <todo> subtract rate times its gradient from the data of each parameter
     for p in parameters:
         p.data -= rate * p.grad
     # </todo>
@@ -51,7 +51,7 @@ def descend(parameters: list[Value], rate: float) -> None:
 
 def clear(parameters: list[Value]) -> None:
     """Sets all gradients to 0."""
-    # <todo> set grad of each parameter
+    # <todo> set the gradient of each parameter to 0
     for p in parameters:
         p.grad = 0.0
     # </todo>
@@ -64,7 +64,7 @@ def clear(parameters: list[Value]) -> None:
 def train_step(model, inputs: list, targets: list[float], parameters: list[Value],
                rate: float) -> float:
     """One step on the squared error. Returns the loss before it, as a float."""
-    # <todo> compute the loss of [model(x) for x in inputs]; clear; backward; descend
+    # <todo> compute the loss of [model(x) for x in inputs]; then clear, backward, descend
     loss = squared_error([model(x) for x in inputs], targets)
     clear(parameters)
     loss.backward()

@@ -26,14 +26,14 @@ def weight_std(inputs: int, before_relu: bool = False) -> float:
 
 def make_weights(sizes: list[int], rng: np.random.Generator) -> list[np.ndarray]:
     """Weights (inputs, results) before ReLUs for each pair of sizes: [8, 16, 4] gives two."""
-    # <todo> return a list; rng.normal(size=(a, b)) draws with standard deviation 1
+    # <todo> return a list of arrays; rng.normal(size=(a, b)) has standard deviation 1: scale it
     return [rng.normal(size=(a, b)) * weight_std(a, True) for a, b in zip(sizes, sizes[1:])]
     # </todo>
 
 
 def signal(x: np.ndarray, weights: list[np.ndarray]) -> list[float]:
     """The root of the mean square of x, and of the result of each layer relu(x @ w)."""
-    # <todo> return a list with len(weights) + 1 numbers
+    # <todo> return a list: the size of x, then that of the result of each layer
     sizes = [float(np.sqrt((x ** 2).mean()))]
     for w in weights:
         x = np.maximum(x @ w, 0)

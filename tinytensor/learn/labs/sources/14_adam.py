@@ -55,7 +55,7 @@ class Adam:
 # %%
 def decay(x: np.ndarray, rate: float, amount: float) -> None:
     """Shrinks x in place, by the share rate · amount of itself."""
-    # <todo> change x in place
+    # <todo> subtract from x, in place, rate times amount times x
     x -= rate * amount * x
     # </todo>
 

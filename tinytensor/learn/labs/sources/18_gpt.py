@@ -32,13 +32,13 @@ class Block(nn.Module):
         n, t, width = x.shape
         q, k, v = (part.view(n, t, self.heads, width // self.heads).transpose(1, 2)
                    for part in self.qkv(x).split(width, 2))
-        # <todo> y = F.scaled_dot_product_attention(...) of q, k, v; no position may see later ones
+        # <todo> set y to F.scaled_dot_product_attention of q, k, v; none may see later positions
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         # </todo>
         return self.out(y.transpose(1, 2).reshape(n, t, width))
 
     def forward(self, x):
-        # <todo> return the two sums of the docstring
+        # <todo> add the attention of norm1 to x, then the network of norm2 to that; return it
         x = x + self.attention(self.norm1(x))
         return x + self.network(self.norm2(x))
         # </todo>
@@ -57,7 +57,7 @@ class GPT(nn.Module):
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, characters)
 
     def forward(self, ids):
-        # <todo> add both embeddings; blocks; norm; head. tt.arange(T) numbers the positions
+        # <todo> add both embeddings (tt.arange(T) numbers the positions); then blocks, norm, head
         x = self.characters(ids) + self.positions(tt.arange(ids.shape[1]))
         return self.head(self.norm(self.blocks(x)))
         # </todo>
@@ -69,7 +69,7 @@ class GPT(nn.Module):
 # %%
 def loss_of(model, text):
     """The mean cross-entropy over all positions of `text`. Shapes: (N, T + 1) integers -> ()."""
-    # <todo> inputs are all but the last, targets all but the first; cross_entropy wants (N C)
+    # <todo> inputs: all characters but the last of each row; targets: all but the first
     logits = model(text[:, :-1])
     return F.cross_entropy(logits.flatten(0, 1), text[:, 1:].flatten())
     # </todo>
@@ -84,7 +84,7 @@ def loss_of(model, text):
 def write(model, ids, count: int):
     """`ids` with `count` more characters. Shapes: (N, T) -> (N, T + count)."""
     for _ in range(count):
-        # <todo> logits of the last position, of the last model.context characters; draw by softmax
+        # <todo> give the model the last model.context characters; draw the next one; append it
         logits = model(ids[:, -model.context:])[:, -1]
         drawn = tt.multinomial(logits.softmax(-1), 1)
         ids = tt.cat([ids, drawn], 1)

@@ -21,7 +21,7 @@ def make_model(torch):
 
 def set_weights(torch, model) -> None:
     """Sets the i-th number of each parameter to 0.3 sin(i + 1), without recording it."""
-    # <todo> in torch.no_grad(), for each parameter: copy_ of an arange, sin, reshape
+    # <todo> in torch.no_grad(), copy_ the numbers into each parameter (arange, sin, reshape)
     with torch.no_grad():
         for p in model.parameters():
             numbers = torch.arange(1, p.numel() + 1, dtype=p.dtype)
@@ -33,7 +33,7 @@ def train(torch, model, x, y, steps: int) -> list[float]:
     """Trains by SGD with rate 0.1 and momentum 0.9 on the mean squared error; the losses before
     each step, as floats.
     """
-    # <todo> optimizer; in each step zero_grad, loss, backward, step; collect loss.item()
+    # <todo> make the optimizer; in each step zero_grad, loss, backward, step, and keep the loss
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     losses = []
     for _ in range(steps):
@@ -52,7 +52,7 @@ def train(torch, model, x, y, steps: int) -> list[float]:
 # %%
 def weights_of(model) -> dict[str, list]:
     """The parameters by name, as nested lists of floats."""
-    # <todo> return a dict of each Tensor of model.state_dict(), with .tolist()
+    # <todo> return a dict with the .tolist() of each Tensor of model.state_dict()
     return {name: tensor.tolist() for name, tensor in model.state_dict().items()}
     # </todo>
 

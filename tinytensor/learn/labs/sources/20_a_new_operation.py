@@ -39,7 +39,7 @@ def squareplus_of_value(x: Value) -> Value:
 @op(promotes="floating", samples=[*unary()], method=False)
 def squareplus(xp, input: Array):
     """(x + sqrt(x² + 4)) / 2, a smooth ReLU. Shapes: (*) -> (*). Barron 2021."""
-    # <todo> return it, with xp.sqrt
+    # <todo> return the formula of the docstring, with xp.sqrt
     return (input + xp.sqrt(input * input + 4)) / 2
     # </todo>
 
