@@ -1,5 +1,7 @@
 """Distributions that are imported when they are asked for, against PyTorch's."""
 
+# ruff: noqa: N806 - matrices have names that are capitals
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -11,6 +13,7 @@ import torch
 from operations import in_turn
 
 import tinytensor
+from tinytensor.compat.modules import distributions_utils
 
 RNG = numpy.random.default_rng(0)
 PROBS = RNG.uniform(0.1, 0.9, (3, 4))
@@ -110,10 +113,95 @@ def test_divergences(kinds: tuple[str, str]) -> None:
             numbers = numpy.random.default_rng(i)
             loc, factor, diagonal = (library.tensor(numbers.normal(size=size)) for size in (
                 (3, 4), (3, 4, 2), (3, 4)))
-            pair.append({
-                "low": lambda: d.LowRankMultivariateNormal(loc, factor, diagonal ** 2 + 0.1),
-                "full": lambda: d.MultivariateNormal(
-                    loc, factor @ factor.mT + 2 * library.eye(4).double()),
-                "pareto": lambda: d.Pareto(diagonal ** 2 + 0.1, loc ** 2 + 1)}[kind]())
+            if kind == "low":
+                made = d.LowRankMultivariateNormal(loc, factor, diagonal ** 2 + 0.1)
+            elif kind == "full":
+                made = d.MultivariateNormal(loc, factor @ factor.mT + 2 * library.eye(4).double())
+            else:
+                made = d.Pareto(diagonal ** 2 + 0.1, loc ** 2 + 1)
+            pair.append(made)
         answers.append(d.kl_divergence(*pair).numpy())
     numpy.testing.assert_allclose(answers[0], answers[1], 1e-9)
+
+
+# ---------------------------------------------------------------- matrices, helpers
+
+
+def matrices(library: Any) -> list[Any]:
+    d = library.distributions
+    numbers = numpy.random.default_rng(0)
+    A = numbers.normal(size=(2, 3, 3))
+    V, X = (library.tensor(A @ A.transpose(0, 2, 1) + k * numpy.eye(3)) for k in (1.0, 2.5))
+    freedom = library.tensor([4.5, 7.0]).double()
+    wishart = d.Wishart(freedom, covariance_matrix=V)
+    correlation = library.tensor(numpy.linalg.cholesky(
+        [[1, 0.3, 0.2, 0.1], [0.3, 1, 0.4, 0], [0.2, 0.4, 1, 0.1], [0.1, 0, 0.1, 1]]))
+    lkj = d.LKJCholesky(4, library.tensor([0.7, 2.0]).double())
+    library.manual_seed(0)
+    drawn = lkj.sample((3,))
+    answers = [
+        wishart.log_prob(X), wishart.mean, wishart.mode, wishart.variance, wishart.entropy(),
+        wishart.expand((3, 2)).mean, wishart.covariance_matrix, wishart.precision_matrix,
+        d.kl_divergence(wishart, d.Wishart(freedom, precision_matrix=X)),
+        lkj.log_prob(correlation), lkj.expand((3, 2)).log_prob(correlation),
+        d.constraints.corr_cholesky.check(drawn), d.constraints.corr_cholesky.check(2 * drawn),
+        d.constraints.positive_semidefinite.check(V)]
+    tools: Any = d.utils if library is torch else distributions_utils
+    for diagonal in (-2, -1, 0, 1):
+        vector = tools.tril_matrix_to_vec(X, diagonal)
+        answers += [vector, tools.vec_to_tril_matrix(vector, diagonal)]
+    answers += [tools.logits_to_probs(X), tools.logits_to_probs(X, is_binary=True),
+                tools.probs_to_logits(tools.logits_to_probs(X)), *tools.broadcast_all(X, 2.0)]
+    library.manual_seed(1)
+    U, S, W = library.svd_lowrank(X[0], 2)
+    return [*answers, S, (U * S) @ W.mT, library.pca_lowrank(library.tensor(A[0]), 2)[1]]
+
+
+def test_matrices_and_helpers() -> None:
+    for ours, theirs in zip(matrices(tinytensor), matrices(torch), strict=True):
+        numpy.testing.assert_allclose(ours.detach().numpy(), theirs.numpy(), 1e-8, 1e-9)
+
+
+def test_a_wishart_of_numbers_is_a_gamma() -> None:
+    """So its divergence is known. PyTorch's is wrong where the two df differ."""
+    d, t = tinytensor.distributions, tinytensor.tensor
+    pair = [d.Wishart(t(df), covariance_matrix=t([[v]])) for df, v in ((4.5, 1.5), (3.0, 2.5))]
+    gammas = [d.Gamma(t(df / 2), t(1 / (2 * v))) for df, v in ((4.5, 1.5), (3.0, 2.5))]
+    assert float(d.kl_divergence(*pair)) == pytest.approx(float(d.kl_divergence(*gammas)), 1e-5)
+    tinytensor.manual_seed(0)
+    drawn = pair[0].sample((4000,))
+    assert float(drawn.mean()) == pytest.approx(4.5 * 1.5, 0.05)
+
+
+def test_entropies_of_exponential_families() -> None:
+    answers = []
+    for library in (tinytensor, torch):
+        class Exponential(library.distributions.ExponentialFamily):  # type: ignore[misc,name-defined]
+            _mean_carrier_measure = 0
+
+            def __init__(self, rate: Any):
+                self.rate = rate
+                super().__init__(rate.shape, validate_args=False)
+
+            @property
+            def _natural_params(self) -> Any:
+                return (-self.rate,)
+
+            def _log_normalizer(self, x: Any) -> Any:
+                return -(-x).log()
+
+        answers.append(Exponential(library.tensor([0.5, 2.0])).entropy().detach().numpy())
+    numpy.testing.assert_allclose(answers[0], answers[1], 1e-6)
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda d, e: d.LKJCholesky(1), "dim must be at least 2, got 1"),
+    (lambda d, e: d.Wishart(e.tensor(1.5), e.eye(3)), "greater than p - 1 = 2, got"),
+    (lambda d, e: d.Wishart(e.tensor(1.5)), "Exactly one of"),
+    (lambda d, e: d.Wishart(e.tensor(1.5), e.ones(2, 3)), r"must be \(\*, p, p\), got \(2, 3\)"),
+    (lambda d, e: d.LowRankMultivariateNormal(e.ones(3), e.ones(2, 1), e.ones(3)), "D, R"),
+    (lambda d, e: distributions_utils.vec_to_tril_matrix(e.ones(4)), "has 4 elements on and below"),
+    (lambda d, e: e.svd_lowrank(e.ones(3, 2), 3), "between 0 and the smaller size, 2, got 3")])
+def test_errors(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call(tinytensor.distributions, tinytensor)

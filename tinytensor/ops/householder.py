@@ -18,7 +18,7 @@ from .samples import S, t
 from .shape import transpose
 from .solving import solve_triangular
 
-geqrf_result = namedtuple("geqrf", "a tau")
+geqrf_result = namedtuple("geqrf_result", "a tau")
 
 
 @composed(home="linalg", method=False, scalar=LAPACK, samples=[

@@ -15,6 +15,18 @@ _TensorMeta = type
 DisableTorchFunctionSubclass = DisableTorchFunction = contextlib.nullcontext
 
 
+class Graph:
+    """The type of traced graphs, of which there are none."""
+
+
+class Node(Graph):
+    """The type of their nodes."""
+
+
+class Value(Graph):
+    """The type of their values."""
+
+
 def _log_api_usage_once(event: str) -> None:
     """Has no effect."""
 

@@ -1,9 +1,11 @@
 """Ready-made parametrizations: weight_norm, spectral_norm and orthogonal."""
 
+# ruff: noqa: N803, N806 - matrices have names that are capitals
+
 from __future__ import annotations
 
-from ...autograd.halves import in_single
 from ... import ops
+from ...autograd.halves import in_single
 from ...autograd.modes import no_grad
 from ...tensors.creation import eye
 from ...tensors.sampling import randn
@@ -252,8 +254,8 @@ def orthogonal(module: Module, name: str = "weight", orthogonal_map: str | None 
 
     Args:
         orthogonal_map: by default "matrix_exp" for a square weight, "householder" for others.
-        use_trivialization: multiply by the matrix that the weight had, or was given, orthonormalised.
-            Then the free matrix starts near the identity, and any matrix can be assigned.
+        use_trivialization: multiply by the matrix that the weight had, or was assigned, with
+            orthonormalised columns. Then every matrix can be assigned.
 
     Raises:
         ValueError: the module has no such parameter or buffer, it has fewer than 2 dims, or

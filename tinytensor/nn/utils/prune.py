@@ -18,7 +18,6 @@ from ...arrays.numbers import is_integer, is_number
 from ...tensors.sampling import rand, rand_like
 from ...tensors.tensor import Tensor
 from ..module import Module
-from ..parameter import Parameter
 
 __all__ = ["BasePruningMethod", "CustomFromMask", "Identity", "L1Unstructured", "LnStructured",
            "PruningContainer", "RandomStructured", "RandomUnstructured", "custom_from_mask",
