@@ -50,7 +50,6 @@ PLACES: dict[str, str] = {
     "nn.parallel.data_parallel": "parallel",
     "nn.parallel.distributed": "parallel",
     "nn.parallel.scatter_gather": "scatter_gather",
-    "onnx": "onnx",
     "onnx.symbolic_helper": "onnx_symbolic",
     "ops": "operators",
     "overrides": "overrides",
@@ -94,7 +93,9 @@ FROM: dict[str, str] = {
     "Event": "small", "svd_lowrank": "low_rank", "pca_lowrank": "low_rank",
     **dict.fromkeys(("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc",
                      "jagged"), "small")}
-TOP = frozenset(name for name in PLACES if "." not in name)
+# Packages of tinytensor that are imported when they are named.
+LATE = ("onnx",)
+TOP = frozenset((*LATE, *(name for name in PLACES if "." not in name)))
 
 
 def module_of(name: str) -> ModuleType | None:
