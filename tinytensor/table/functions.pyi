@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 from ..arrays.dtypes import memory_format
 from ..tensors.tensor import DTypeLike, Size, Tensor
 from .methods import (
-    Operand, Geqrf, Histogram, MinMax, Qr, Slogdet, SvdV, ValuesAndIndices,
+    Operand, GeqrfResult, Histogram, MinMax, Qr, Slogdet, SvdV, ValuesAndIndices,
 )
 
 def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -744,7 +744,7 @@ def gcd(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """
 def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input >= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def geqrf(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> Geqrf:
+def geqrf(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> GeqrfResult:
     """(a, tau) of the QR decomposition by Householder reflections, as LAPACK gives it.
 
     R is the upper triangle of a, and Q is `linalg.householder_product(a, tau)` for m >= n. There

@@ -29,7 +29,7 @@ class Eigh(NamedTuple):
     eigenvalues: Tensor
     eigenvectors: Tensor
 
-class Geqrf(NamedTuple):
+class GeqrfResult(NamedTuple):
     a: Tensor
     tau: Tensor
 
@@ -869,7 +869,7 @@ class Methods:
         """As `ge`, in place: writes into this Tensor and returns it."""
     def geometric_(self, p: builtins.float, *, generator: Generator | None = None) -> Self:
         """Fills with the number of trials until the first success, at probability p each: 1, 2, ..."""
-    def geqrf(self) -> Geqrf:  # ops/householder.py
+    def geqrf(self) -> GeqrfResult:  # ops/householder.py
         """(a, tau) of the QR decomposition by Householder reflections, as LAPACK gives it.
 
         R is the upper triangle of a, and Q is `linalg.householder_product(a, tau)` for m >= n. There
