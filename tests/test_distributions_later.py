@@ -159,7 +159,7 @@ def matrices(library: Any) -> list[Any]:
 
 def test_matrices_and_helpers() -> None:
     for ours, theirs in zip(matrices(tinytensor), matrices(torch), strict=True):
-        numpy.testing.assert_allclose(ours.detach().numpy(), theirs.numpy(), 1e-8, 1e-9)
+        numpy.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), 1e-8, 1e-9)
 
 
 def test_a_wishart_of_numbers_is_a_gamma() -> None:

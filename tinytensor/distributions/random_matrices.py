@@ -17,6 +17,7 @@ from .constraints import Constraint
 from .distribution import Distribution, Number, broadcast_all, functions
 from .gamma import Beta, Chi2
 from .kl import register_kl
+from .multivariate_normal import _precision_to_scale_tril
 
 where = functions["where"]
 
@@ -109,8 +110,9 @@ class Wishart(Distribution):
         size = matrix.shape[-1]
         matrix = matrix.expand((*self.df.shape, size, size))
         if name == "precision_matrix":
-            matrix = linalg.inv(matrix)
-        self.scale_tril = matrix if name == "scale_tril" else linalg.cholesky(matrix)
+            self.scale_tril = _precision_to_scale_tril(matrix)
+        else:
+            self.scale_tril = matrix if name == "scale_tril" else linalg.cholesky(matrix)
         super().__init__(self.df.shape, (size, size), validate_args=validate_args)
         if not bool((self.df > size - 1).all()):
             raise ValueError(f"Wishart: df must be greater than p - 1 = {size - 1}, got {self.df}")

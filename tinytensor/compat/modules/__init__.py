@@ -59,6 +59,8 @@ PLACES: dict[str, str] = {
     "torch_version": "torch_version",
     "types": "torch_types",
     "utils._contextlib": "contexts",
+    "utils._foreach_utils": "foreach_utils",
+    "utils._python_dispatch": "python_dispatch",
     "utils._pytree": "pytree",
     "utils.dlpack": "dlpack",
     "utils.model_zoo": "model_zoo",
@@ -91,6 +93,7 @@ FROM: dict[str, str] = {
     "detach": "small", "sym_int": "small", "sym_float": "small", "sym_not": "small",
     "sym_min": "small", "sym_max": "small", "OutOfMemoryError": "small", "Stream": "small",
     "Event": "small", "svd_lowrank": "low_rank", "pca_lowrank": "low_rank",
+    "TensorType": "core",
     **dict.fromkeys(("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc",
                      "jagged"), "small")}
 # Packages of tinytensor that are imported when they are named.

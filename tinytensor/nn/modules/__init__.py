@@ -74,3 +74,5 @@ def _fill() -> None:
 
 
 _fill()
+# PyTorch's older layer of the same formula.
+CrossMapLRN2d = vars(sys.modules[f"{__name__}.normalization"])["LocalResponseNorm"]
