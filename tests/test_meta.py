@@ -166,7 +166,8 @@ def test_programs_as_on_the_cpu_in_pytorch(name: str) -> None:
 
 
 def test_printing_as_in_pytorch() -> None:
-    cases: list[dict[str, Any]] = [{}, {"dtype": "int64"}, {"dtype": "float16"}, {"requires_grad": True}]
+    cases: list[dict[str, Any]] = [
+        {}, {"dtype": "int64"}, {"dtype": "float16"}, {"requires_grad": True}]
     for options in cases:
         texts = []
         for k in (tinytensor, torch):
