@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy
 
-from ..arrays import dtypes
 from ..autograd.table import TABLE
 from .forms import FORMS, NO_FORM
 from .recording import Call, OnnxExporterError, Recording, Source
@@ -73,7 +72,7 @@ class Writer:
         if any(id(x) in recording.written for recording in self.recordings
                for x in recording.calls[i].outputs):
             return False
-        return all(a.shape == b.shape and numpy.array_equal(a, b, equal_nan=dtypes.is_floating(a.dtype))
+        return all(a.shape == b.shape and numpy.array_equal(a, b, equal_nan=a.dtype.kind == "f")
                    for others in outputs[1:] for a, b in zip(outputs[0], others, strict=True))
 
     def write(self) -> None:
@@ -135,7 +134,7 @@ class Writer:
         """A constant that the program made without operations, at each of the sizes."""
         arrays = [recording.constants[j] for recording in self.recordings]
         first = arrays[0]
-        if all(a.shape == first.shape and numpy.array_equal(a, first, equal_nan=dtypes.is_floating(a.dtype))
+        if all(a.shape == first.shape and numpy.array_equal(a, first, equal_nan=a.dtype.kind == "f")
                for a in arrays):
             return self.constant(first)
         if len({a.ndim for a in arrays}) == 1 and first.size:
