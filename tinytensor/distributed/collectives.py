@@ -64,7 +64,8 @@ def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: Group = None,
     if op is ReduceOp.AVG:
         finish = [averaged(reduced, members.size()), *finish]
     call, transport = members.begin(used, "all_reduce", array.shape, array.dtype, op)
-    if on_host and reduced is array and op is not ReduceOp.AVG and call[0].what in members.verified:
+    if on_host and reduced is array and array.dtype.char != "e" and op is not ReduceOp.AVG \
+            and call[0].what in members.verified:
         in_place = functools.partial(transport.comm.Allreduce, transport.mpi.IN_PLACE)
         members.direct[array.shape, array.dtype, op] = call[0], in_place, transport.ops[op]
     return run(call, async_op,

@@ -17,6 +17,24 @@ from .monitor import Kind
 from .process_group import ProcessGroup
 
 BACKENDS = ("gloo", "mpi", "nccl")
+
+
+class Backend(str):
+    """The name of a backend, in small letters.
+
+    Raises:
+        ValueError: an unknown backend.
+    """
+
+    GLOO, MPI, NCCL = BACKENDS
+
+    def __new__(cls, name: str) -> Backend:
+        if str(name).lower() not in BACKENDS:
+            raise ValueError(f"Backend: unknown backend {name!r}; use "
+                             f"{', '.join(map(repr, BACKENDS))}")
+        return super().__new__(cls, str(name).lower())
+
+
 default_pg_timeout = datetime.timedelta(minutes=30)
 
 
@@ -112,6 +130,16 @@ def is_backend_available(backend: str) -> bool:
     """Whether a group of this backend can be made."""
     return {"gloo": is_gloo_available, "mpi": is_mpi_available,
             "nccl": is_nccl_available}.get(backend.lower(), lambda: False)()
+
+
+def is_ucc_available() -> bool:
+    """False: there is no backend "ucc"."""
+    return False
+
+
+def is_xccl_available() -> bool:
+    """False: there is no backend "xccl"."""
+    return False
 
 
 def is_torchelastic_launched() -> bool:
@@ -301,6 +329,25 @@ def new_subgroups(group_size: int | None = None, group: Group = None,
     own = made[parent.rank() // size]
     assert isinstance(own, ProcessGroup)
     return own, made
+
+
+def new_subgroups_by_enumeration(ranks_per_subgroup_list: Sequence[Sequence[int]],
+                                 timeout: datetime.timedelta | None = None,
+                                 backend: str | None = None, pg_options: object = None,
+                                 group_desc: str | None = None,
+                                 ) -> tuple[ProcessGroup | None, list[ProcessGroup | NonMember]]:
+    """A group for each list of ranks; returns the own one, or None, and all.
+
+    Raises:
+        ValueError: there is no list; a rank does not exist, or is given twice.
+    """
+    given = [rank for ranks in ranks_per_subgroup_list for rank in ranks]
+    if not given or len(set(given)) != len(given):
+        raise ValueError("new_subgroups_by_enumeration: expected lists of ranks, each rank in one "
+                         f"of them at most, got {[list(r) for r in ranks_per_subgroup_list]}")
+    made = [new_group(ranks, timeout, backend) for ranks in ranks_per_subgroup_list]
+    own = [group for group in made if isinstance(group, ProcessGroup)]
+    return (own[0] if own else None), made
 
 
 # ---------------------------------------------------------------- who is who

@@ -1,7 +1,7 @@
 """MPI through mpi4py: the transport of Tensors on the CPU. The only module that imports mpi4py.
 
-Reductions use MPI's types; everything else is moved as bytes. float16, which MPI does not have, is
-added up in float32.
+Reductions use MPI's types; everything else is moved as bytes. Where MPI has no float16, it is added
+up in float32.
 """
 
 from __future__ import annotations
@@ -48,6 +48,14 @@ def installed() -> bool:
     import importlib.util
 
     return importlib.util.find_spec("mpi4py") is not None
+
+
+@functools.cache
+def half_type() -> Any:
+    """MPI's type of float16; None if the library has none. MPICH 5 has one."""
+    mpi = library()
+    found = getattr(mpi, "FLOAT16_T", mpi.DATATYPE_NULL)
+    return found if found != mpi.DATATYPE_NULL and found.Get_size() == 2 else None
 
 
 # For MPICH: a pause after ten polls. For Open MPI: a yield after each.
@@ -102,14 +110,21 @@ class MPITransport:
                     ReduceOp.MIN: ops.MIN, ReduceOp.MAX: ops.MAX, ReduceOp.BAND: ops.BAND,
                     ReduceOp.BOR: ops.BOR, ReduceOp.BXOR: ops.BXOR}
 
+    @staticmethod
+    def _typed(array: Any) -> Any:
+        """An array whose elements are added up, with MPI's type where MPI does not see it."""
+        return [array, half_type()] if array.dtype.char == "e" else array
+
     def _call(self, name: str, blocking: bool, *args: Any, **kwargs: Any) -> Any:
         return getattr(self.comm, name if blocking else f"I{name.lower()}")(*args, **kwargs)
 
     def all_reduce(self, array: Any, op: ReduceOp, blocking: bool) -> Any:
-        return self._call("Allreduce", blocking, self.mpi.IN_PLACE, array, self.ops[op])
+        return self._call("Allreduce", blocking, self.mpi.IN_PLACE, self._typed(array),
+                          self.ops[op])
 
     def reduce(self, array: Any, op: ReduceOp, root: int, blocking: bool) -> Any:
-        given = (self.mpi.IN_PLACE, array) if self.comm.rank == root else (array, None)
+        typed = self._typed(array)
+        given = (self.mpi.IN_PLACE, typed) if self.comm.rank == root else (typed, None)
         return self._call("Reduce", blocking, *given, op=self.ops[op], root=root)
 
     def broadcast(self, array: Any, root: int, blocking: bool) -> Any:
@@ -132,7 +147,8 @@ class MPITransport:
 
     def reduce_scatter(self, out: Any, array: Any, op: ReduceOp, sizes: Sequence[int],
                        blocking: bool) -> Any:
-        return self._call("Reduce_scatter", blocking, array, out, list(sizes), op=self.ops[op])
+        return self._call("Reduce_scatter", blocking, self._typed(array), self._typed(out),
+                          list(sizes), op=self.ops[op])
 
     def all_to_all(self, out: Any, array: Any, out_sizes: Sequence[int], sizes: Sequence[int],
                    blocking: bool) -> Any:
@@ -160,10 +176,10 @@ def as_bytes(array: Any) -> Any:
 def reducible(array: Any, op: ReduceOp) -> tuple[Any, ReduceOp]:
     """An array of a type that MPI adds up, and the operation on it.
 
-    float16 becomes a copy in float32; bool is seen as uint8.
+    float16 becomes a copy in float32 if MPI cannot add it up; bool is seen as uint8.
     """
     kind = array.dtype.char
-    if kind == "e":
+    if kind == "e" and half_type() is None:
         return array.astype(numpy.float32), op
     if kind == "?":
         return array.view(numpy.uint8), {ReduceOp.SUM: ReduceOp.MAX,

@@ -1,4 +1,8 @@
-"""`torch.futures`: results that are there later. Nothing runs in the background here."""
+"""`torch.futures`: results that are there later.
+
+A Future is done when `set_result` was called. That of a collective, and those that `then` and
+`collect_all` make of it, move on in `wait` and `done`: nothing runs in the background.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,21 @@ class Future(Generic[T]):
 
     def __init__(self, *, devices: Any = None):
         self.future: futures.Future[Any] = futures.Future()
+        # What brings the result, if no other thread does: called with whether to wait for it.
+        self._advance: Callable[[bool], None] | None = None
+
+    def _move_on(self, waits: bool) -> None:
+        if self._advance is not None and not self.future.done():
+            self._advance(waits)
 
     def done(self) -> bool:
         """Whether there is a value or an error."""
+        self._move_on(False)
         return self.future.done()
 
     def wait(self) -> T:
         """The value. Waits for it; raises the error that was set in its place."""
+        self._move_on(True)
         return self.future.result()  # type: ignore[no-any-return]
 
     value = wait
@@ -38,6 +50,7 @@ class Future(Generic[T]):
     def then(self, callback: Callable[[Future[T]], Any]) -> Future[Any]:
         """The future of callback(self)."""
         following: Future[Any] = Future()
+        following._advance = self._move_on
 
         def run(done: Future[T]) -> None:
             try:
@@ -57,6 +70,12 @@ def wait_all(futures: Iterable[Future[Any]]) -> list[Any]:
 def collect_all(futures: Iterable[Future[Any]]) -> Future[list[Future[Any]]]:
     """A future of the list of these, when all are done."""
     waiting, all_done = list(futures), Future[Any]()
+
+    def advance(waits: bool) -> None:
+        for future in waiting:
+            future._move_on(waits)
+
+    all_done._advance = advance
     left = len(waiting)
     if not left:
         all_done.set_result(waiting)
