@@ -14,7 +14,7 @@ this package is the guide.
     transfers.py       send and recv
     buffers.py         the memory of Tensors as the transports use it
     grad_bucket.py     what communication hooks get; algorithms/ddp_comm_hooks has hooks
-    work.py            what async_op=True returns
+    work.py            what async_op=True returns; futures.py the same as a Future
     monitor.py         if one rank fails, all end, and the first cause is printed
     run.py, rank.py    the launcher, and what it starts
     cost.py            a model of what data parallel training costs

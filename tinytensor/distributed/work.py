@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .monitor import Call, watcher
 
 if TYPE_CHECKING:
-    from ..compat.modules.futures import Future
+    from .futures import Future
 
 Finish = Sequence[Callable[[], None]]
 
@@ -117,7 +117,7 @@ class Work:
     def get_future(self) -> Future[list[Any]]:
         """The Tensors that hold the results, as a Future. `wait` and `done` of it, and of those
         that `then` makes of it, move the data."""
-        from ..compat.modules.futures import Future
+        from .futures import Future
 
         future: Future[list[Any]] = Future()
 

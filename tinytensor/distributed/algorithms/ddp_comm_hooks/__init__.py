@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ....nn.parallel.distributed import DistributedDataParallel
 from . import debugging_hooks, default_hooks
+
+if TYPE_CHECKING:
+    from ....nn.parallel.distributed import DistributedDataParallel
 
 __all__ = ["DDPCommHookType", "register_ddp_comm_hook", "default_hooks", "debugging_hooks"]
 

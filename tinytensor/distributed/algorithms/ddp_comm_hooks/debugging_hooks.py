@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....compat.modules.futures import Future
 from ....tensors.tensor import Tensor
+from ...futures import Future
 from ...grad_bucket import GradBucket
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ....compat.modules.futures import Future
 from ....tensors.tensor import Tensor
 from ... import groups
 from ...collectives import all_reduce
+from ...futures import Future
 from ...grad_bucket import GradBucket
 from ...process_group import ProcessGroup
 
