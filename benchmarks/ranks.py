@@ -232,7 +232,7 @@ def steps(models: Models, seconds: float) -> None:
         works = {"without": without, "forward": forward, "alone": alone, "with": step,
                  "after": after}
         once = sum(medians(works, 2).values())
-        rounds = [max(5, int(seconds * 20 / once))]
+        rounds = [max(3, int(seconds * 20 / once))]
         dist.broadcast_object_list(rounds)
         found = medians(works, rounds[0])
         t0, t1, alone_, t2 = (found[k] for k in ("without", "with", "alone", "after"))

@@ -226,6 +226,8 @@ def _check_launcher(comm: Any, world_size: int, rank: int) -> None:
         RuntimeError, ValueError: MPI knows of another number of ranks than the environment or the
             caller says.
     """
+    if problem := mpi.not_connected():
+        raise RuntimeError(f"init_process_group: {problem}")
     told = os.environ.get("WORLD_SIZE", "")
     if told.isdecimal() and int(told) != comm.size:
         raise RuntimeError(

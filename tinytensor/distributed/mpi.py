@@ -90,7 +90,33 @@ def launched() -> dict[str, int]:
     for name, variables in LAUNCHERS.items():
         values = [os.environ[v] for v in variables if os.environ.get(v, "").isdecimal()]
         told[name] = int(values[0]) if values else int("SIZE" in name)
+    on_nodes = os.environ.get("SLURM_STEP_TASKS_PER_NODE", "")
+    if told["LOCAL_WORLD_SIZE"] == 1 and on_nodes:
+        told["LOCAL_WORLD_SIZE"] = _tasks_on(on_nodes, os.environ.get("SLURM_NODEID", "0"))
     return told
+
+
+def _tasks_on(text: str, node: str) -> int:
+    """The tasks on a node, in Slurm's words: "2(x3),1" are two on three nodes, one on another."""
+    counts = []
+    for part in text.split(","):
+        count, _, times = part.partition("(x")
+        counts += [count] * int(times.rstrip(")") or 1)
+    return int(counts[int(node)])
+
+
+def not_connected() -> str:
+    """What to do if srun has started several processes that MPI does not connect; "" if it does.
+
+    Each of them would train alone, as rank 0 of 1. The variable is of a step that srun has
+    started, not of a job.
+    """
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if not tasks.isdecimal() or int(tasks) == 1 or library().COMM_WORLD.size > 1:
+        return ""
+    return (f"srun has started {tasks} processes, but MPI sees one: give srun --mpi=pmi2 with "
+            "MPICH or --mpi=pmix with Open MPI (srun --mpi=list shows what this Slurm has), or "
+            "start the program with mpiexec in the job")
 
 
 # ---------------------------------------------------------------- collectives on arrays
