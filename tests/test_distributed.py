@@ -293,6 +293,22 @@ def test_ranks_that_wait_for_each_other_in_different_groups(cause: Any) -> None:
     assert "wait for each other" in text and "waits in barrier(), number 1 of group b" in text
 
 
+@pytest.mark.parametrize("what, number, advice", [
+    ("gradients(bucket 0, 9)", 3, "Did the ranks take different numbers of steps?"),
+    ("init_process_group()", 0, "All ranks of the group must call it"),
+    ("new_group([0, 1])", None, "All ranks of the group must call it"),
+    ("recv((2,), float32, from 1)", None, "call the send or recv that belongs to this one")])
+def test_the_advice_fits_what_a_rank_waits_for(cause: Any, monkeypatch: pytest.MonkeyPatch,
+                                               what: str, number: int, advice: str) -> None:
+    monkeypatch.setattr(monitor, "PATIENCE", 0.5)
+    ranks = Ranks(2)
+    ranks.peers[1].send(left=True, counts={"a": 0})
+    ranks.waits(0, "a", number, what, members=(1,), counts={})
+    text = cause(ranks)
+    assert f"waits in {what}" in text and "but rank 1 has left: its program has ended" in text
+    assert advice in text and text.count("?") == ("steps?" in advice)
+
+
 def test_a_rank_that_waits_for_one_that_is_on_its_way_is_left_alone() -> None:
     ranks = Ranks(3)
     ranks.waits(0, "a", 4, "all_reduce((2,))", members=(0, 1, 2))

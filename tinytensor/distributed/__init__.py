@@ -22,6 +22,7 @@ this package is the guide.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from ..compat import absent
@@ -101,4 +102,6 @@ __all__ = [
 
 if not TYPE_CHECKING:  # checkers report unknown names themselves
     def __getattr__(name: str) -> Any:
+        if name == "algorithms":  # as in PyTorch, there without an import of its own
+            return importlib.import_module("tinytensor.distributed.algorithms")
         raise absent.AbsentName("tinytensor.distributed", name, lambda: globals())

@@ -201,8 +201,8 @@ all_gather_single = all_gather_into_tensor  # PyTorch's new name
 
 def _check_parts(name: str, whole: Tensor, part: Tensor, count: int) -> None:
     if whole.dtype is not part.dtype:
-        raise TypeError(f"{name}: the output is {whole.dtype}, the input {part.dtype}, or the "
-                        "other way round; they must have the same dtype")
+        raise TypeError(f"{name}: dtypes {whole.dtype} and {part.dtype}; input and output must "
+                        "have the same dtype")
     if whole._array.size != count * part._array.size:
         raise ValueError(f"{name}: shapes {tuple(whole.shape)} and {tuple(part.shape)}: the first "
                          f"must have {count} times as many elements, one part for each rank")

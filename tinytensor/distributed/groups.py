@@ -287,10 +287,14 @@ def new_group(ranks: Sequence[int] | None = None, timeout: datetime.timedelta | 
     at once.
 
     Raises:
+        TypeError: a rank is no integer.
         ValueError: a rank does not exist, or is given twice.
     """
     parent = world("new_group")
-    chosen = sorted(range(parent.size()) if ranks is None else ranks)
+    chosen = list(range(parent.size()) if ranks is None else ranks)
+    if not all(hasattr(rank, "__index__") for rank in chosen):
+        raise TypeError(f"new_group: ranks must be integers, got {chosen}")
+    chosen.sort()
     if len(set(chosen)) != len(chosen) or any(not 0 <= r < parent.size() for r in chosen):
         raise ValueError(f"new_group: ranks must be different and in [0, {parent.size() - 1}], "
                          f"got {ranks}")
@@ -435,8 +439,10 @@ def member(name: str, group: ProcessGroup, rank: int | None, group_rank: int | N
         return int(group_rank)
     if rank is None:
         if default is None:
-            raise ValueError(f"{name}: the rank is missing; give src or dst, or its number in the "
-                             "group as group_src or group_dst")
+            from_one = ("broadcast", "scatter", "recv", "irecv")
+            argument = "src" if name.startswith(from_one) else "dst"
+            raise ValueError(f"{name}: the rank is missing; give {argument}, or its number in the "
+                             f"group as group_{argument}")
         return default
     if rank not in group.ranks:
         raise ValueError(f"{name}: rank {rank} is not in {group}")
