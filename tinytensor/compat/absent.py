@@ -24,7 +24,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "Store", "TCPStore", "FileStore", "HashStore", "PrefixStore"),
     "every process has the whole model; there is no sharding": (
         "DeviceMesh", "init_device_mesh", "device_mesh", "rpc"),
-    "few programs use them": ("Wishart", "LKJCholesky"),
     "eigenvalues of a general matrix are complex: eigh and eigvalsh are there": (
         "eig", "eigvals"),
     "buffers of lazy layers are empty before the first call": ("UninitializedBuffer",),
