@@ -128,7 +128,8 @@ def test_labs_as_notebooks_by_the_command(monkeypatch: Any, capsys: Any, tmp_pat
     learn("start", ".")
     (tmp_path / "lab01.py").write_text(LABS[0].solution_text({2: "return fx"}))
     assert "wrote lab01.ipynb\nOpen lab01.ipynb in Jupyter" in learn("notebooks")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["lab01.ipynb", "progress.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "lab01.1.py", "lab01.ipynb", "progress.json"]
     assert "at        gradient: return fx\n" in learn("check")
     assert "lab01.ipynb; your file is now lab01.1.ipynb" in learn("reset", "1")
     assert "to do  slope: TODO 1" in learn("check")
