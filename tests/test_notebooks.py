@@ -85,7 +85,7 @@ def test_an_example_shows_progress_and_pictures(path: Path) -> None:
     assert sum("image/png" in output.data for output in shown) == PICTURES.get(number, 1)
     bars = "".join(output.text for output in notebook.cells[-1].outputs
                    if output.output_type == "stream" and output.name == "stderr")
-    assert number in ("12", "13") or "it/s" in bars or "s/it" in bars
+    assert "it/s" in bars or "s/it" in bars or number == "12"  # which prints lines instead
     assert all(cell.cell_type == "markdown" or cell.source.strip() for cell in notebook.cells)
 
 
