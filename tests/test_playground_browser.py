@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import chromium
@@ -26,6 +27,7 @@ pytestmark = [
 AXE = os.environ.get("AXE_CORE", "")
 needs_axe = pytest.mark.skipif(not Path(AXE).is_file(), reason="AXE_CORE is not the path of "
                                "axe.min.js: npm install axe-core")
+SECONDS = 300  # in which Python must have started; it takes four on an idle machine
 LOSSES = "page.frames.map((frame) => frame.loss)"
 FRAME = "JSON.stringify([page.frame.loss, page.frame.batch, ...['weights', 'grads', 'after']" \
         ".map((name) => [...page.frame[name]])])"
@@ -41,7 +43,10 @@ def browser():
 def opened(browser, path, **options):
     """A tab with a page; at the end it must have made no request, and thrown nothing."""
     tab = browser.open(path.as_uri(), **options)
-    tab.run("page.ready")
+    deadline = time.monotonic() + SECONDS
+    while not tab.run("page.frame !== undefined"):
+        assert time.monotonic() < deadline, text(tab, "status")
+        time.sleep(0.05)
     yield tab
     assert [r for r in tab.requests if not r.startswith("blob:")] == [] and tab.errors == []
     assert tab.run("page.source.requests ?? []") == []
