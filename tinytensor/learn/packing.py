@@ -16,8 +16,6 @@ from .origins import Place, Spot
 LINES = 4  # of the program, before and after a line that is shown
 LARGEST = 16_384  # elements of an array that are shown
 ROOT = Path(__file__).parent.parent.parent
-
-
 CODES = {"f8": "d", "f4": "f", "i4": "i", "i2": "h", "u1": "B"}  # of `struct`, for each type
 
 

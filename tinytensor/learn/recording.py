@@ -37,8 +37,6 @@ ENGINES = ("scalar.engine", "scalar.number", "scalar.ieee", "tinytensor.arrays",
 LONGEST = 64  # lists, of which the Values are named
 VALUE = scalar.Value.__init__.__code__
 AS_VALUE = scalar.functional.as_value.__code__
-
-
 _spots: dict[tuple[int, int], tuple[CodeType, Spot]] = {}  # by the id of a code, and a position
 
 
