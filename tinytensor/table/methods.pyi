@@ -73,6 +73,10 @@ class Methods:
     def __abs__(self) -> Tensor: ...  # ops/elementwise.py
     def __add__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __and__(self, other: Operand) -> Tensor: ...  # ops/compare.py
+    def __array_function__(
+            self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
+    ) -> Any:
+        """A function of NumPy that was called with a Tensor, see the top of this file."""
     def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]  # ops/compare.py
     def __floordiv__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __ge__(self, other: Operand) -> Tensor: ...  # type: ignore[misc]  # ops/compare.py
