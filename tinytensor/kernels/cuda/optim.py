@@ -233,8 +233,8 @@ def _by_formula(kind: type[Any], states: str, options: str) -> Any:
     return step
 
 
-for _kind, (_states, _, _names, _) in FORMULAS.items():
-    _kind.update.kernel("cuda")(_by_formula(_kind, _states, _names))
+for _kind, _description in FORMULAS.items():
+    _kind.update.kernel("cuda")(_by_formula(_kind, _description[0], _description[2]))
 
 
 # ---------------------------------------------------------------- clipping
