@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from ..arrays import dtypes
 from ..nn.normalization import BatchNorm
 from ..ops.pooling import Line, positions
 from ..tensors.tensor import Tensor
@@ -269,7 +270,7 @@ def window_max(f: Form) -> Any:
 @form("internal.window_sum")
 def window_sum(f: Form) -> Any:
     line, axis = _same_windows(f), f.param("axis")
-    if line is not None and line.dilation == 1 and f.dtype().kind == "f":
+    if line is not None and line.dilation == 1 and dtypes.is_floating(f.dtype()):
         for include in (1, 0):  # what the sum of a window is, over the mean of its elements
             ratios = [_ratio(call.parameters["line"], bool(include)) for call in f.calls]
             if None not in ratios and max(ratios) - min(ratios) < 1e-9:  # type: ignore
