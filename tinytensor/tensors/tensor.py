@@ -415,7 +415,7 @@ class Tensor(Methods):
         if self._node is None:
             raise RuntimeError("register_hook: this Tensor does not require grad")
         hooks = self._node.hooks
-        last = tuple(h for h in hooks if isinstance(h, _Retain))  # it sees what hooks have made
+        last = tuple(h for h in hooks if getattr(h, "last", False))  # sees what hooks have made
         self._node.hooks = (*(h for h in hooks if h not in last), hook, *last)
         return RemovableHandle(self._node, hook)
 
@@ -727,7 +727,8 @@ class Tensor(Methods):
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
             raise RuntimeError("pickle: only leaves can be pickled, graphs cannot; use .detach()")
-        return _rebuild, (type(self), devices.to_numpy(self._array), self.requires_grad)
+        return _rebuild, (type(self), devices.to_numpy(self._array), self.requires_grad,
+                          str(self.device))
 
 
 def _on_arrays(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -760,6 +761,8 @@ def _array_of(x: Any) -> Any:
 
 class _Retain:
     """The hook of retain_grad: it must not keep the Tensor alive."""
+
+    last = True
 
     def __init__(self, tensor: Tensor):
         self.tensor = weakref.ref(tensor)
@@ -808,9 +811,9 @@ def is_nested(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     return True
 
 
-def _rebuild(kind: type, array: Any, requires_grad: bool) -> Tensor:
+def _rebuild(kind: type, array: Any, requires_grad: bool, device: str = "cpu") -> Tensor:
     tensor: Any = object.__new__(kind)
-    tensor._array, tensor._node = array, None
+    tensor._array, tensor._node = devices.to_device(array, devices.device(device)), None
     tensor.requires_grad = requires_grad
     return tensor
 
