@@ -41,6 +41,7 @@ from . import (  # each enters its operations into the table
     extrema,
     gamma,
     gather,
+    householder,
     index,
     linalg,
     loss,

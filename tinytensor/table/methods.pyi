@@ -29,6 +29,10 @@ class Eigh(NamedTuple):
     eigenvalues: Tensor
     eigenvectors: Tensor
 
+class GeqrfResult(NamedTuple):
+    a: Tensor
+    tau: Tensor
+
 class Histogram(NamedTuple):
     hist: Tensor
     bin_edges: Tensor
@@ -869,6 +873,17 @@ class Methods:
         """As `ge`, in place: writes into this Tensor and returns it."""
     def geometric_(self, p: builtins.float, *, generator: Generator | None = None) -> Self:
         """Fills with the number of trials until the first success, at probability p each: 1, 2, ..."""
+    def geqrf(self) -> GeqrfResult:  # ops/householder.py
+        """(a, tau) of the QR decomposition by Householder reflections, as LAPACK gives it.
+
+        R is the upper triangle of a, and Q is `linalg.householder_product(a, tau)` for m >= n. There
+        is no gradient; `linalg.qr` has one.
+
+        Shapes: (*, m, n) -> (*, m, n), (*, min(m, n)).
+
+        Raises:
+            RuntimeError: not of float32 or float64, or fewer than 2 dims.
+        """
     def ger(self, vec2: Tensor) -> Tensor:  # ops/linalg.py
         """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 
@@ -1494,6 +1509,8 @@ class Methods:
         """Whether input != other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def not_equal_(self, other: Operand) -> Self:  # ops/compare.py
         """As `not_equal`, in place: writes into this Tensor and returns it."""
+    def orgqr(self, input2: Tensor) -> Tensor:  # ops/householder.py
+        """`linalg.householder_product(input, input2)`. Shapes: (*, m, n), (*, k) -> (*, m, n)."""
     def outer(self, vec2: Tensor) -> Tensor:  # ops/linalg.py
         """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 

@@ -25,16 +25,15 @@ REASONS: dict[str, str] = {
     "distributed.device_mesh": SHARDED, "distributed.checkpoint": SHARDED,
     "distributed.checkpoint.state_dict": SHARDED, "distributed.checkpoint.optimizer": SHARDED,
     "distributed.checkpoint.default_planner": SHARDED, "distributed.pipelining": SHARDED,
-    "distributed.algorithms": SHARDED, "distributed.algorithms.join": SHARDED,
+    "distributed.algorithms.join": SHARDED,
     "distributed.algorithms._checkpoint": SHARDED,
     "distributed.algorithms._checkpoint.checkpoint_wrapper": SHARDED,
     "distributed.algorithms.model_averaging": SHARDED, "distributed.nn": SHARDED,
-    "distributed.nn.functional": SHARDED, "distributed.optim": SHARDED,
-    "distributed.rpc": SHARDED, "distributed._functional_collectives": SHARDED,
+    "distributed.nn.functional": SHARDED, "distributed.rpc": SHARDED,
+    "distributed._functional_collectives": SHARDED,
     "fx.experimental": COMPILED, "fx.graph": COMPILED, "export": COMPILED, "_inductor": COMPILED,
     "nn.attention.flex_attention": "its masks are programs that PyTorch compiles; "
                                    "scaled_dot_product_attention takes masks as Tensors",
-    "nn.utils.prune": "weights are not pruned; parametrize can multiply them by a mask",
     "utils.flop_counter": "operations are not counted",
 }
 
