@@ -71,6 +71,7 @@ PLACES: dict[str, str] = {
 SAME: dict[str, str] = {
     "_tensor": "tensors.tensor", "autograd.grad_mode": "autograd.modes",
     "autograd.variable": "compat.variable", "cuda.random": "cuda", "optim.adamw": "optim.adam",
+    "utils.tensorboard.writer": "utils.tensorboard",
     "utils.data._utils": "utils.data", "utils.data._utils.collate": "utils.data.collate",
     **{f"distributions.{name}": f"distributions.{place}" for place, names in {
         "counts": "binomial negative_binomial poisson",
@@ -151,7 +152,7 @@ class Same(importlib.machinery.ModuleSpec):
 
         below = f"{name.partition('.')[2]}."
         is_package = hasattr(module, "__path__") or any(
-            place.startswith(below) for place in (*PLACES, *REASONS))
+            place.startswith(below) for place in (*PLACES, *SAME, *REASONS))
         super().__init__(name, _Loader(module, is_package),  # type: ignore[arg-type]
                          is_package=is_package)
 
