@@ -12,6 +12,7 @@ from .. import linalg
 from ..arrays.dtypes import float64
 from ..arrays.numbers import python_number
 from ..autograd.modes import no_grad
+from ..compat import absent
 from ..ops.index import where
 from ..random import Generator
 from ..tensors.creation import empty, empty_like, eye, zeros
@@ -305,3 +306,7 @@ constant, dirac = _deprecated(constant_), _deprecated(dirac_)
 xavier_uniform, xavier_normal = _deprecated(xavier_uniform_), _deprecated(xavier_normal_)
 kaiming_uniform, kaiming_normal = _deprecated(kaiming_uniform_), _deprecated(kaiming_normal_)
 orthogonal, sparse = _deprecated(orthogonal_), _deprecated(sparse_)
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor.nn.init", name, lambda: globals())

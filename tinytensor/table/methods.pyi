@@ -77,6 +77,10 @@ class Methods:
     def __abs__(self) -> Tensor: ...  # ops/elementwise.py
     def __add__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __and__(self, other: Operand) -> Tensor: ...  # ops/compare.py
+    def __array_function__(
+            self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
+    ) -> Any:
+        """A function of NumPy that was called with a Tensor, see the top of this file."""
     def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]  # ops/compare.py
     def __floordiv__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __ge__(self, other: Operand) -> Tensor: ...  # type: ignore[misc]  # ops/compare.py
@@ -1608,12 +1612,13 @@ class Methods:
     def rad2deg_(self) -> Self:  # ops/elementwise.py
         """As `rad2deg`, in place: writes into this Tensor and returns it."""
     def random_(
-            self, from_: builtins.int | None = None, to: builtins.int | None = None, *, generator:
+            self, from_: builtins.int | None = None, to: builtins.int | None = ..., *, generator:
             Generator | None = None,
     ) -> Self:
         """Fills with integers in [from_, to), in [0, to) for one argument, or in the dtype's range.
 
-        For a floating point dtype the range is that in which every integer is exact.
+        random_(from_, None) has the largest number of the dtype as its last. For a floating point
+        dtype the range is that in which every integer is exact.
         """
     def ravel(self) -> Tensor:  # ops/shape.py
         """All dims as one: a view of a contiguous Tensor, else a copy. Shapes: (a, b) -> (a * b)."""
