@@ -22,6 +22,7 @@ OWN_PACKAGE = __name__.partition(".")[0]
 PLACES: dict[str, str] = {
     "_C": "core",
     "__config__": "config",
+    "_tensor_str": "tensor_str",
     "_custom_ops": "library",
     "_dynamo": "dynamo",
     "_dynamo._trace_wrapped_higher_order_op": "dynamo",
