@@ -95,7 +95,7 @@ FROM: dict[str, str] = {
     "detach": "small", "sym_int": "small", "sym_float": "small", "sym_not": "small",
     "sym_min": "small", "sym_max": "small", "OutOfMemoryError": "small", "Stream": "small",
     "Event": "small", "svd_lowrank": "low_rank", "pca_lowrank": "low_rank",
-    "TensorType": "core",
+    "TensorType": "core", "Future": "futures",
     **dict.fromkeys(("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc",
                      "jagged"), "small")}
 # Packages of tinytensor that are imported when they are named.
