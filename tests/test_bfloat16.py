@@ -65,6 +65,11 @@ def test_of_all_samples(key: str, i: int) -> None:
     compare(TABLE[key], TABLE[key].samples[i], (1e-4, 1.0, 300.0, 1e20), HALF)
 
 
+@in_turn("key, i", FIRST[::11])
+def test_on_a_gpu(gpu: Any, key: str, i: int) -> None:
+    compare(TABLE[key], TABLE[key].samples[i], (300.0,), HALF, "cuda")
+
+
 def in_library(library: Any, arguments: Any, *names: str) -> Any:
     """The arguments, with floating point Tensors of the named dtypes; the last is that of all
     further ones."""

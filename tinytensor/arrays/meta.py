@@ -71,7 +71,7 @@ def wrapped(result: Any) -> Any:
 class Meta(numpy.ndarray[Any, Any]):
     """An array without values."""
 
-    @property
+    @property  # type: ignore[misc]
     def strides(self) -> tuple[int, ...]:  # type: ignore[override]
         """Those of a contiguous array."""
         return tuple(self.itemsize * math.prod(max(n, 1) for n in self.shape[i + 1:])

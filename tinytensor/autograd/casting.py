@@ -2,15 +2,14 @@
 
 The definition of an operation says by `autocast=` which of these holds, as PyTorch's lists do:
 
-    "lower"             computed in the dtype of the autocast, such as bfloat16
-    "float32"           computed in float32
-    "float32 on cpu"    only on the CPU
-    "float32 on cuda"   only on a GPU
-    "widest"            in float32 if an input is float32, else in the dtype of the autocast
+    "lower"     computed in the dtype of the autocast, such as bfloat16
+    "float32"   computed in float32
+    "widest"    in float32 if an input is float32, else in the dtype of the autocast
 
-Others compute in the dtype of their inputs. float64 is never cast. The operations of which one is
-made do not cast again. Calls of ops are compiled with this question when an autocast is first
-entered, see `ask`, so that programs without one do not pay for it.
+"... on cpu" and "... on cuda" hold on that type of device only. Other operations compute in the
+dtype of their inputs. float64 is never cast. The operations of which one is made do not cast again.
+Calls of ops are compiled with this question when an autocast is first entered, see `ask`, so that
+programs without one do not pay for it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from ..arrays import dtypes
 from . import graph
 from .frames import passes_on, shorten
 
-RULES = ("", "lower", "float32", "float32 on cpu", "float32 on cuda", "widest")
 NONE: Mapping[str, dtypes.dtype] = MappingProxyType({})
 
 

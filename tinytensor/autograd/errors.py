@@ -70,7 +70,8 @@ def _in_single(op: Any, inputs: tuple[Any, ...], parameters: dict[str, Any]) -> 
     Further results, such as the mean of a batch, stay in float32, for running statistics.
     """
     half = half_of(inputs[0])
-    kinds = {x._array.dtype for x in inputs[1:] if x is not None}
+    kinds = {getattr(getattr(x, "_array", None), "dtype", None) for x in inputs[1:]
+             if x is not None}
     if half is None or not kinds or not kinds <= {half, SINGLE}:
         return None
     named = dict(zip(op.signature.inputs, map(widened, inputs), strict=True)) | parameters

@@ -1,7 +1,7 @@
 """MPI through mpi4py: the transport of Tensors on the CPU. The only module that imports mpi4py.
 
-Reductions use MPI's types; everything else is moved as bytes. bfloat16, and float16 where MPI does
-not have it, are added up in float32.
+Reductions use MPI's types; everything else is moved as bytes. bfloat16, and float16 where MPI has
+none, are added up in float32.
 """
 
 from __future__ import annotations
@@ -203,11 +203,9 @@ def as_bytes(array: Any) -> Any:
 def reducible(array: Any, op: ReduceOp) -> tuple[Any, ReduceOp]:
     """An array of a type that MPI adds up, and the operation on it.
 
-    bfloat16 becomes a copy in float32, and so does float16 if MPI cannot add it up; bool is seen as
-    uint8.
+    bfloat16, and float16 if MPI cannot add it up, become a copy in float32; bool is seen as uint8.
     """
-    half = half_of(array)
-    if half and (half != numpy.float16 or half_type() is None):
+    if half_of(array) and (array.dtype.char != "e" or half_type() is None):
         return array.astype(numpy.float32), op
     if array.dtype.char == "?":
         return array.view(numpy.uint8), {ReduceOp.SUM: ReduceOp.MAX,
