@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -44,9 +45,7 @@ def write_pages(place: Path, extra: Path) -> None:
     texts |= {page: (text, f"tinytensor/site/pages/{page}.md") for page, text in labs.chapters()}
     for page, (text, file) in texts.items():
         path = place / f"{page}.md"
-        text = links.rewrite(text, page, file).replace(
-            "} ROOT/", "} " + os.path.relpath(ROOT, path.parent) + "/")
-        _write(path, text)
+        _write(path, _with_code(links.rewrite(text, page, file), path.parent))
     reference = Reference()
     for name, text in reference.files():
         _write(place / "reference" / name, text)
@@ -57,6 +56,14 @@ def write_pages(place: Path, extra: Path) -> None:
         shutil.copy(ROOT / picture, target)
     labs.live_pages(extra / "live")
     sources.write(extra / "source", links.sources | reference.sources)
+
+
+def _with_code(text: str, folder: Path) -> str:
+    """A page whose included code is found from its folder, and highlighted."""
+    root = Path(os.path.relpath(ROOT, folder)).as_posix()
+    text = re.sub(r"(literalinclude\} )ROOT(/\S+\.py)$", rf"\1{root}\2\n:language: python", text,
+                  flags=re.MULTILINE)
+    return text.replace("literalinclude} ROOT/", f"literalinclude}} {root}/")
 
 
 def _write(path: Path, text: str) -> None:

@@ -105,7 +105,6 @@ page of any loss; <a href="{up}learn/tools.html">Tools for learning</a> describe
 <details><summary>The program of this page</summary>
 
 ```{{literalinclude}} ROOT/{program}
-:language: python
 ```
 
 </details>"""

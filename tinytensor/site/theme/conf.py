@@ -63,7 +63,7 @@ def improve(app, doctree):
             if signature.parent is described:
                 short = signature.get("_toc_name")
                 if short in seen:
-                    signature["_toc_parts"] = ()
+                    signature["_toc_name"] = ""
                 seen.add(short)
 
 
