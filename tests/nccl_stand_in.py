@@ -53,6 +53,9 @@ class NcclCommunicator:
         assert (self.comm.size, self.comm.rank) == (size, rank)
         self.ops = [MPI.SUM, MPI.PROD, MPI.MAX, MPI.MIN]
 
+    def destroy(self) -> None:
+        self.comm.Free()
+
     def _reduced(self, pointer: int, count: int, kind: int, op: int) -> Any:
         given = memory(pointer, count, kind)
         wide = given.astype("float32") if given.dtype == "float16" else given.copy()

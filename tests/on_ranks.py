@@ -167,6 +167,30 @@ def scattered_reductions_and_exchanges_equal_pytorchs() -> None:
     assert [x.tolist() for x in outs] == [[rank()] * 2, [10.0 + rank()] * 2]
 
 
+@on(2, 3)
+def exchanged_parts_that_do_not_fit_are_an_error_on_all_ranks() -> None:
+    me, n = rank(), world()
+    outs = [tt.zeros(i + 1, me + 1) for i in range(n)]  # of other shapes from every rank
+    dist.all_to_all(outs, [tt.full((me + 1, i + 1), 10.0 * me + i) for i in range(n)])
+    assert [x.tolist() for x in outs] == [[[10.0 * i + me] * (me + 1)] * (i + 1) for i in range(n)]
+    rest = [0] * (n - 2)
+    for async_op in (False, True):  # rank 0 sends 3 rows of 2 to rank 1, which expects 2 rows
+        sizes = [[1, 3, *rest], [1, 1, *rest], [0] * n][me]
+        out_sizes = [[1, 1, *rest], [2, 1, *rest], [0] * n][me]
+        raises(RuntimeError, "all_to_all_single: rank 0 sends 6 elements to rank 1, which expects "
+               "4. The sizes", lambda s=sizes, o=out_sizes, a=async_op: dist.all_to_all_single(
+                   tt.zeros(sum(o), 2), tt.zeros(sum(s), 2), o, s, async_op=a))
+    raises(RuntimeError, f"all_to_all: rank {n - 1} sends 2 elements to rank 0, which expects 1",
+           lambda: dist.all_to_all([tt.zeros(1)] * n, [tt.zeros(1 + (me == n - 1 and i == 0))
+                                                       for i in range(n)]))
+    raises(RuntimeError, "rank 1 sends 3 elements to rank 0, which expects 2; rank 0 sends 2",
+           lambda: dist.all_to_all_single(tt.zeros((2 + (me == 1)) * n),
+                                          tt.zeros((2 + (me == 1)) * n)))
+    x = tt.full((n,), float(me))
+    dist.all_to_all_single(out := tt.zeros(n), x)  # and the group can be used on
+    assert out.tolist() == list(range(n))
+
+
 @on(2)
 def transfers_equal_pytorchs() -> None:
     def program(lib: Any, d: Any) -> Any:
@@ -304,8 +328,34 @@ def groups() -> None:
         raises(ValueError, "rank 1 is not in",
                lambda: dist.broadcast(x, src=1, group=pair))
         dist.destroy_process_group(pair)
+        raises(RuntimeError, "was destroyed; call", lambda: dist.all_reduce(x, group=pair))
+        raises(ValueError, "was destroyed before", lambda: dist.destroy_process_group(pair))
     raises(ValueError, "must be different", lambda: dist.new_group([0, 0]))
     dist.barrier()
+
+
+@on(2, 3)
+def destroying_the_groups_frees_their_communicators() -> None:
+    group = dist.new_group()
+    dist.all_reduce(tt.ones(3), group=group)
+    model = DistributedDataParallel(nn.Linear(2, 1), process_group=group)
+    model(tt.ones(1, 2)).sum().backward()
+    made = [*group.communicators, *model.process_group.communicators]
+    dist.destroy_process_group(group)
+    assert len(made) >= 5 and all(comm == type(comm)() for comm in made), "not all are freed"
+    raises(RuntimeError, "was destroyed", lambda: model(tt.ones(1, 2)).sum().backward())
+    world_group = dist.group.WORLD
+    kept = dist.new_group()
+    dist.all_reduce(tt.ones(3), group=kept)
+    made = [*world_group.communicators, *kept.communicators]
+    dist.destroy_process_group()
+    assert not dist.is_initialized() and all(comm == type(comm)() for comm in made)
+    dist.init_process_group("gloo")
+    assert dist.group.WORLD is not world_group
+    for group in (world_group, kept):
+        raises(RuntimeError, "was destroyed", lambda group=group: dist.barrier(group))
+    dist.all_reduce(x := tt.ones(3))
+    assert x.tolist() == [world()] * 3
 
 
 @on(2)

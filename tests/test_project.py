@@ -33,7 +33,7 @@ FLOORS = [
      "tinytensor.accelerator", "tinytensor.amp", "tinytensor.distributed", "tinytensor.backends"),
     ("tinytensor.nn", "tinytensor.optim", "tinytensor.distributed.optim"),
     ("tinytensor.compat", "tinytensor.utils", "tinytensor.tensors", "tinytensor.distributions",
-     "tinytensor.func"),
+     "tinytensor.func", "tinytensor.onnx"),
     ("tinytensor.compiled", "tinytensor.kernels", "tinytensor.table"),
     ("tinytensor", "tinytensor.checking", "tinytensor.commands", "tinytensor.__main__",
      "tinytensor.learn", "tinytensor.site"),

@@ -40,6 +40,7 @@ class Mode(threading.local):
     device      of the gradients, while a backward is recorded: where rules make Tensors
     depth       how many blocks and walks, that put the mode back, the thread is in
     watcher     called with the arguments of `observe`, which is a third, see `watched`
+    writes      called with each write to the memory of a Tensor, see `Tensor._note_write`
     """
 
     enabled: bool | str = True
@@ -49,6 +50,7 @@ class Mode(threading.local):
     device: Any = None
     depth = 0
     watcher: Callable[..., None] | None = None
+    writes: Callable[..., None] | None = None
 
 
 mode = Mode()

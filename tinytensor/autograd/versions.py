@@ -17,7 +17,7 @@ from typing import Any
 import numpy
 
 from ..arrays.devices import is_array
-from .frames import caller, error_at, place_of
+from .frames import error_at, place_of, user_frame
 
 clock = itertools.count(1)  # ticks at every recorded op and at every write to memory
 
@@ -27,7 +27,9 @@ class Write:
 
     def __init__(self, memory: Any):
         key = id(memory)
-        self.count, self.time, self.name, self.place = 0, 0, "", ""
+        self.count, self.time, self.name = 0, 0, ""
+        self.code: Any = None
+        self.offset = 0
         # Called as pop(key, the reference): no frame of Python in which Ctrl-C would be lost.
         self.memory = weakref.ref(memory, functools.partial(writes.pop, key))
 
@@ -73,7 +75,8 @@ def note_write(array: Any, name: str) -> None:
 def note_writes(arrays: Iterable[Any], name: str) -> None:
     """Remembers that the op `name` writes to the memory of all these arrays, at one time."""
     global last_write
-    time, place = next(clock), caller()
+    time, frame = next(clock), user_frame(3)  # this function, its caller in this package
+    code, offset = frame.f_code, frame.f_lasti
     for array in arrays:
         memory = array if array.base is None else owner(array)
         write = writes.get(id(memory))
@@ -81,7 +84,7 @@ def note_writes(arrays: Iterable[Any], name: str) -> None:
             write = writes[id(memory)] = Write(memory)
         write.count += 1
         write.time = last_write = time
-        write.name, write.place = name, place
+        write.name, write.code, write.offset = name, code, offset
 
 
 def version(array: Any) -> int:
@@ -104,5 +107,5 @@ def check_unwritten(node: Any) -> None:
                 what = "its result" if name == "out" else f"its `{name}`"
                 raise error_at(
                     node, f"backward: {node.op.name} ({place_of(node)}) needs {what} of shape "
-                    f"{tuple(array.shape)}, but {write.name} ({write.place}) has overwritten "
+                    f"{tuple(array.shape)}, but {write.name} ({place_of(write)}) has overwritten "
                     "it in place since; use the out-of-place form there, or clone() before it")

@@ -8,8 +8,11 @@ In the program: `init_process_group()`, then `nn.parallel.DistributedDataParalle
 this package is the guide.
 
     mpi.py, nccl.py    the transports: mpi4py, and CuPy's NCCL
-    groups.py          ProcessGroup, starting and ending
+    process_group.py   ProcessGroup: ranks and their communicators
+    groups.py          starting and ending groups, and who is who in them
     collectives.py     all_reduce and its relatives; objects.py the same for Python objects
+    transfers.py       send and recv
+    buffers.py         the memory of Tensors as the transports use it
     work.py            what async_op=True returns
     monitor.py         if one rank fails, all end, and the first cause is printed
     run.py, rank.py    the launcher, and what it starts
@@ -22,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..compat import absent
 from .collectives import (
-    P2POp,
     all_gather,
     all_gather_into_tensor,
     all_gather_single,
@@ -30,23 +32,17 @@ from .collectives import (
     all_to_all,
     all_to_all_single,
     barrier,
-    batch_isend_irecv,
     broadcast,
     gather,
-    irecv,
-    isend,
     monitored_barrier,
-    recv,
     reduce,
     reduce_scatter,
     reduce_scatter_single,
     reduce_scatter_tensor,
     scatter,
-    send,
 )
 from .groups import (
     GroupMember,
-    ProcessGroup,
     default_pg_timeout,
     destroy_process_group,
     get_backend,
@@ -77,6 +73,8 @@ from .objects import (
     send_object_list,
 )
 from .operations import ReduceOp
+from .process_group import ProcessGroup
+from .transfers import P2POp, batch_isend_irecv, irecv, isend, recv, send
 from .work import Work
 
 __all__ = [

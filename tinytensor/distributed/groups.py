@@ -1,4 +1,4 @@
-"""ProcessGroup: ranks that take part in collectives together; starting and ending them."""
+"""Starting and ending groups of ranks, and who is who in them."""
 
 from __future__ import annotations
 
@@ -7,141 +7,17 @@ import datetime
 import os
 import socket
 import sys
-import weakref
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from ..arrays import threads
 from ..arrays.devices import cuda_is_available, device_count, set_device
 from . import monitor, mpi, nccl
-from .monitor import Call
+from .monitor import Kind
+from .process_group import ProcessGroup
 
 BACKENDS = ("gloo", "mpi", "nccl")
 default_pg_timeout = datetime.timedelta(minutes=30)
-COMMUNICATORS = 128  # of one group; MPICH has 2,000 of a process
-
-
-class ProcessGroup:
-    """Some of the ranks, with communicators of their own; `new_group` makes them.
-
-    ranks     their numbers among all ranks, in the order of their numbers in the group
-    backend   "gloo", "mpi" or "nccl", as it was asked for
-    verified  for each collective, with its shape and dtype, a communicator of its own
-
-    If ranks call different collectives, MPI may give wrong numbers, or end the program without a
-    word about the reason. So the first call with a shape is compared among the ranks, and gets a
-    communicator of its own. Later calls need no check: different calls never meet, and the
-    monitor finds the ranks waiting.
-    """
-
-    def __init__(self, comm: Any, ranks: Sequence[int], backend: str, name: str, timeout: float):
-        self.comm, self.ranks, self.backend = comm, tuple(ranks), backend
-        self.name, self.timeout = name, timeout
-        self.duplicates = 0
-        self.lent: dict[int, tuple[weakref.ref[ProcessGroup], list[Any]]] = {}  # by number
-        self.transport = mpi.MPITransport(comm)
-        self.checks = comm.Dup() if comm.size > 1 else comm
-        self.verified: dict[tuple[Any, ...], mpi.MPITransport] = {}
-        self._gpu: nccl.NCCLTransport | None = None
-
-    def rank(self) -> int:
-        """The number of this process in the group."""
-        return int(self.comm.rank)
-
-    def size(self) -> int:
-        """The number of processes in the group."""
-        return int(self.comm.size)
-
-    def on_mpi(self, array: Any) -> bool:
-        """Whether MPI moves an array: with the backend "nccl", those in the CPU's memory."""
-        return self.backend != "nccl" or nccl.on_host(array)
-
-    def on_gpus(self) -> nccl.NCCLTransport:
-        """NCCL's communicator of this group, made in the first call on all ranks."""
-        if self._gpu is None:
-            self._gpu = nccl.NCCLTransport(self.comm)
-        return self._gpu
-
-    def duplicate(self, name: str) -> ProcessGroup:
-        """The same ranks with another communicator, whose collectives are in an order of their
-        own. All ranks of the group must call it; `name` says in messages what needs it."""
-        call, _ = self.begin(None, name)
-        with monitor.watcher.inside(call):
-            self._free_unused()
-            self.duplicates += 1
-            made = ProcessGroup(self.comm.Dup(), self.ranks, self.backend,
-                                f"{self.name}.{self.duplicates}", self.timeout)
-        self.lent[self.duplicates] = weakref.ref(made), made.communicators()
-        return made
-
-    def communicators(self) -> list[Any]:
-        """Those that were made for this group."""
-        own = [transport.comm for transport in self.verified.values()]
-        return [*own, *([self.checks] if self.checks is not self.comm else []), self.comm]
-
-    def _free_unused(self) -> None:
-        """Frees the communicators of duplicates that no rank has any more."""
-        unused = {number for number, (made, _) in self.lent.items() if made() is None}
-        for number in sorted(set.intersection(*self.comm.allgather(unused))):
-            for comm in self.lent.pop(number)[1]:
-                comm.Free()
-
-    # ------------------------------------------------------------ calls, for the monitor
-
-    def begin(self, array: Any, *what: Any) -> tuple[Call, Any]:
-        """Numbers a collective, remembers it, and gives the transport for it.
-
-        Raises:
-            RuntimeError: another rank calls something else.
-        """
-        call = self.note(*what)
-        transport = self.verified.get(what) or self._verify(call)
-        return call, transport if array is None or self.on_mpi(array) else self.on_gpus()
-
-    def note(self, *what: Any) -> Call:
-        """Numbers a collective and remembers it."""
-        counts = monitor.watcher.counts
-        number = counts.get(self.name, 0)
-        call = Call(self.name, number, what, self.ranks, self.timeout)
-        counts[self.name] = number + 1
-        monitor.watcher.history.append(call)
-        return call
-
-    def _verify(self, call: Call) -> mpi.MPITransport:
-        """Compares a collective with those of the other ranks, and makes its communicator."""
-        if self.size() == 1:
-            return self.transport
-        with monitor.watcher.inside(call):
-            texts = self.checks.allgather(call.text())
-            if len(set(texts)) == 1 and len(self.verified) < COMMUNICATORS:
-                self.verified[call.what] = mpi.MPITransport(self.comm.Dup())
-        for rank, text in zip(self.ranks, texts, strict=True):
-            if text != texts[0]:
-                raise RuntimeError(
-                    f"{call.text()}: the ranks have called different collectives: rank "
-                    f"{self.ranks[0]} {texts[0]}, rank {rank} {text}. All ranks of a group must "
-                    "call the same in the same order, with the same shapes and dtypes")
-        return self.verified.get(call.what, self.transport)
-
-    def transfer(self, peer: int | None, *what: Any) -> Call:
-        """A call between this rank and a rank of the group, or any for None."""
-        peers = self.ranks if peer is None else (self.ranks[peer],)
-        return Call(self.name, None, what, peers, self.timeout)
-
-    def __deepcopy__(self, memo: object) -> ProcessGroup:
-        """The group itself: the copy of a model has the same ranks."""
-        return self
-
-    def __reduce__(self) -> str:
-        """
-        Raises:
-            TypeError: another program has other ranks.
-        """
-        raise TypeError("a ProcessGroup cannot be pickled; save the state_dict of a model, or the "
-                        "inner module of DistributedDataParallel, model.module")
-
-    def __repr__(self) -> str:
-        return f"<ProcessGroup {self.name}: ranks {list(self.ranks)}, backend {self.backend}>"
 
 
 class NonMember:
@@ -156,9 +32,14 @@ NON_GROUP_MEMBER = NonMember()
 
 
 class _World:
-    """The group of all ranks, while there is one, and a count of the groups made."""
+    """The group of all ranks, while there is one.
+
+    made    the others that there are, in the order in which all ranks have made them
+    groups  how many were made
+    """
 
     group: ProcessGroup | None = None
+    made: ClassVar[list[ProcessGroup]] = []
     groups = 0
 
 
@@ -189,7 +70,7 @@ def world(name: str) -> ProcessGroup:
 def resolve(name: str, group: Group) -> ProcessGroup | None:
     """The group of an argument `group`; None if this rank is not a member."""
     if group is None:
-        return world(name)
+        return _World.group or world(name)
     if isinstance(group, NonMember):
         return None
     if not isinstance(group, ProcessGroup):
@@ -293,9 +174,9 @@ def _starting(comm: Any) -> contextlib.AbstractContextManager[None]:
     counts = monitor.watcher.counts
     number = counts.get("init", 0)
     counts["init"] = number + 1
-    return monitor.watcher.inside(Call("init", number, ("init_process_group",),
-                                       tuple(range(comm.size)),
-                                       default_pg_timeout.total_seconds()))
+    kind = Kind("init", ("init_process_group",), tuple(range(comm.size)),
+                default_pg_timeout.total_seconds())
+    return monitor.watcher.inside((kind, number))
 
 
 def _backend(backend: str | None) -> str:
@@ -346,16 +227,24 @@ def _share_cores(local: Any, rank: int) -> None:
 
 
 def destroy_process_group(group: Group = None) -> None:
-    """Ends a group, or with None all of them, if there are any. The program may go on alone."""
+    """Ends a group, or with None all of them, if there are any. The program may go on alone.
+
+    All ranks of the group must call it. Later collectives of the group raise.
+    """
     if group is None and _World.group is None:
         return
     ended = resolve("destroy_process_group", group)
     if ended is None:
         return
-    for comm in ended.communicators():
-        comm.Free()
     if ended is _World.group:
+        while _World.made:
+            _World.made.pop().free()
         _World.group = None
+    elif ended in _World.made:
+        _World.made.remove(ended)
+    else:
+        raise ValueError(f"destroy_process_group: {ended} was destroyed before")
+    ended.free()
 
 
 def new_group(ranks: Sequence[int] | None = None, timeout: datetime.timedelta | None = None,
@@ -376,15 +265,17 @@ def new_group(ranks: Sequence[int] | None = None, timeout: datetime.timedelta | 
         raise ValueError(f"new_group: ranks must be different and in [0, {parent.size() - 1}], "
                          f"got {ranks}")
     _World.groups += 1
-    call = Call("world", None, ("new_group", chosen), tuple(chosen), parent.timeout)
+    call = Kind("world", ("new_group", chosen), tuple(chosen), parent.timeout), None
     if parent.rank() not in chosen:
         return NON_GROUP_MEMBER
     with monitor.watcher.inside(call):
         comm = parent.comm.Create_group(parent.comm.Get_group().Incl(chosen),
                                         tag=_World.groups % mpi.MAX_TAG)
     seconds = parent.timeout if timeout is None else timeout.total_seconds()
-    return ProcessGroup(comm, chosen, parent.backend if backend is None else _backend(backend),
+    made = ProcessGroup(comm, chosen, parent.backend if backend is None else _backend(backend),
                         f"{_World.groups} {chosen}", seconds)
+    _World.made.append(made)
+    return made
 
 
 def new_subgroups(group_size: int | None = None, group: Group = None,

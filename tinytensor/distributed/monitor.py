@@ -44,18 +44,16 @@ ADDRESS = "TINYTENSOR_HUB"  # the environment variable with the address of a Hub
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-class Call(NamedTuple):
+class Kind(NamedTuple):
     """A collective, or a transfer between two ranks, as the ranks compare it.
 
     group     the name of the group
-    number    how many collectives of the group came before; None for transfers
     what      the name, and what must be equal on all ranks, such as shape and dtype
     members   the ranks without which it cannot end
     timeout   the seconds that it may take
     """
 
     group: str
-    number: int | None
     what: tuple[Any, ...]
     members: tuple[int, ...]
     timeout: float
@@ -65,13 +63,20 @@ class Call(NamedTuple):
         name, *rest = self.what
         return f"{name}({', '.join(map(str, rest))})"
 
-    def message(self) -> list[Any]:
-        """As JSON. Made only when something is wrong."""
-        return [self.group, self.number, self.text(), self.members, self.timeout]
+
+# One call: its Kind, and how many collectives of the group came before; None for transfers. A plain
+# tuple, because one is made for each collective.
+Call = tuple[Kind, int | None]
+
+
+def _message(call: Call) -> list[Any]:
+    """As JSON. Made only when something is wrong."""
+    kind, number = call
+    return [kind.group, number, kind.text(), kind.members, kind.timeout]
 
 
 class Waiting(NamedTuple):
-    """What the Hub knows of a rank that waits: its Call, as `Call.message` tells it, and
+    """What the Hub knows of a rank that waits: its Call, as `_message` tells it, and
 
     place     file and line of its program
     since     when it began to wait
@@ -405,12 +410,12 @@ class Watcher:
 
     @contextlib.contextmanager
     def inside(self, call: Call) -> Iterator[None]:
-        """For the time in which the rank waits for a collective."""
-        self.call = call
+        """For the time in which the rank waits for a collective, perhaps within another one."""
+        before, self.call = self.call, call
         try:
             yield
         finally:
-            self.call = None
+            self.call = before
 
     def _look(self) -> None:
         """Tells the Hub if the rank has been in one collective for two looks."""
@@ -423,9 +428,8 @@ class Watcher:
                 seen, since, told = call, time.monotonic(), False
             elif call is not None and not told and self.peer:
                 self.peer.send(
-                    waiting=call.message(), place=self._place(), seconds=time.monotonic() - since,
-                    past=[(c.group, c.number, c.text()) for c in tuple(self.history)],
-                    counts=self.counts)
+                    waiting=_message(call), place=self._place(), seconds=time.monotonic() - since,
+                    past=[_message(past)[:3] for past in tuple(self.history)], counts=self.counts)
                 told = True
             time.sleep(TICK)
 

@@ -106,7 +106,7 @@ class MPITransport:
         return getattr(self.comm, name if blocking else f"I{name.lower()}")(*args, **kwargs)
 
     def all_reduce(self, array: Any, op: ReduceOp, blocking: bool) -> Any:
-        return self._call("Allreduce", blocking, self.mpi.IN_PLACE, array, op=self.ops[op])
+        return self._call("Allreduce", blocking, self.mpi.IN_PLACE, array, self.ops[op])
 
     def reduce(self, array: Any, op: ReduceOp, root: int, blocking: bool) -> Any:
         given = (self.mpi.IN_PLACE, array) if self.comm.rank == root else (array, None)
@@ -162,9 +162,10 @@ def reducible(array: Any, op: ReduceOp) -> tuple[Any, ReduceOp]:
 
     float16 becomes a copy in float32; bool is seen as uint8.
     """
-    if array.dtype == numpy.float16:
+    kind = array.dtype.char
+    if kind == "e":
         return array.astype(numpy.float32), op
-    if array.dtype == numpy.bool_:
+    if kind == "?":
         return array.view(numpy.uint8), {ReduceOp.SUM: ReduceOp.MAX,
                                          ReduceOp.PRODUCT: ReduceOp.MIN}.get(op, op)
     return array, op

@@ -74,7 +74,7 @@ class NCCLTransport:
 
     def _op(self, name: str, op: ReduceOp) -> int:
         if op not in OPS:
-            raise ValueError(f"{name}: NCCL has no {op}; use the backend \"gloo\"")
+            raise ValueError(f"{name}: NCCL has no ReduceOp.{op}; use the backend \"gloo\"")
         return OPS[op]
 
     def all_reduce(self, array: Any, op: ReduceOp, blocking: bool) -> Any:

@@ -6,8 +6,9 @@ import pickle
 from typing import Any
 
 from . import mpi
-from .groups import Group, ProcessGroup, member, resolve
+from .groups import Group, member, resolve
 from .monitor import watcher
+from .process_group import ProcessGroup
 from .work import failed
 
 

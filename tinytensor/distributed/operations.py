@@ -17,3 +17,11 @@ class ReduceOp(enum.Enum):
     BAND = 5
     BOR = 6
     BXOR = 7
+
+    __hash__ = object.__hash__  # there is one object of each; Enum's own hash runs in Python
+
+    def __str__(self) -> str:
+        return self._name_  # `name` is a property that runs in Python
+
+
+BITWISE = frozenset((ReduceOp.BAND, ReduceOp.BOR, ReduceOp.BXOR))

@@ -18,7 +18,7 @@ class CollectiveError(RuntimeError):
 
 def failed(call: Call, error: Exception) -> CollectiveError:
     """The error of a transport, with the collective that it failed in."""
-    return CollectiveError(f"{call.text()}: the transport failed: {error}")
+    return CollectiveError(f"{call[0].text()}: the transport failed: {error}")
 
 
 # Requests of Works that were dropped before their end, with the arrays that MPI still uses.
@@ -57,7 +57,7 @@ class Work:
                 else:
                     self._wait_until(time.monotonic() + timeout.total_seconds())
         except TimeoutError:
-            raise RuntimeError(f"{self._call.text()}: it is not done after the timeout of "
+            raise RuntimeError(f"{self._call[0].text()}: it is not done after the timeout of "
                                f"{timeout}") from None
         except Exception as error:
             self._error = failed(self._call, error)
@@ -103,7 +103,7 @@ class Work:
             RuntimeError: it was no receive.
         """
         if self._source is None:
-            raise RuntimeError(f"source_rank: {self._call.text()} has no source")
+            raise RuntimeError(f"source_rank: {self._call[0].text()} has no source")
         self.wait()
         return self._source()
 

@@ -372,7 +372,7 @@ def write(tensor, key, value):
         return
     view = tensor if basic is None else getitem(tensor, basic)
     _written(view._array, advanced, value._array)
-    view._note_write("__setitem__")
+    view._note_write("__setitem__", value._array, advanced)
     if (view._node is not None or value._node is not None) and mode.enabled:
         view._overwritten(setitem.op.leave_node(
             (view._node, value._node), view, index=copied(advanced),
@@ -382,7 +382,7 @@ def write(tensor, key, value):
 def assign(tensor, value, name, index=(Ellipsis,)):
     """Writes `value`, broadcast, into a Tensor where the basic `index` selects."""
     _written(tensor._array, index, value._array)
-    tensor._note_write(name)
+    tensor._note_write(name, value._array, index)
     if tensor._node is None and value._node is None or not mode.enabled:
         return
     if tensor._base is None:  # the index says where; for a view its layout in the base has to

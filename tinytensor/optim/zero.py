@@ -10,8 +10,9 @@ import numpy
 
 from ..arrays.devices import array_module, to_numpy
 from ..autograd.versions import note_writes
-from ..distributed.groups import Group, ProcessGroup, resolve
+from ..distributed.groups import Group, resolve
 from ..distributed.monitor import watcher
+from ..distributed.process_group import ProcessGroup
 from ..tensors.creation import tensor
 from ..tensors.tensor import Tensor
 from .lbfgs import LBFGS

@@ -48,7 +48,7 @@ MODULES = (
     "tinytensor.backends.cudnn", "tinytensor.backends.mkl", "tinytensor.backends.mkldnn",
     "tinytensor.backends.mps", "tinytensor.backends.openmp",
     "tinytensor.distributed", "tinytensor.distributed.optim",
-    "tinytensor.learn", "tinytensor.checking", "tinytensor.testing", "tinytensor.kernels",
+    "tinytensor.onnx", "tinytensor.learn", "tinytensor.checking", "tinytensor.testing", "tinytensor.kernels",
     "tinytensor.compiled", "tinytensor",
 )
 # PyTorch's modules that have no counterpart: they are imported when a program names them.

@@ -469,7 +469,7 @@ class Tensor(Methods):
                                    f"Tensor of {self.dtype}")
             result = result.to(self.dtype)
         self._array[...] = result._array
-        self._note_write(name)
+        self._note_write(name, result._array)
         if mode.enabled and (result._node is not None or self._node is not None):
             if self._base is None and result._node is not None:
                 self._rebase(result._node)
@@ -501,10 +501,16 @@ class Tensor(Methods):
             previous.hooks = tuple(h for h in previous.hooks if h not in moved)
             node.hooks += moved
 
-    def _note_write(self, name: str) -> None:
+    def _note_write(self, name: str, value: Any = None,
+                    index: tuple[Any, ...] = (Ellipsis,)) -> None:
+        """Remembers that `name` has just written to this Tensor: an array `value`, broadcast, where
+        `index` selects. None is a value that is no array of its own.
+        """
         base = self if self._base is None else self._base
         if not base._unnoted:
             versions.note_write(self._array, name)
+        if mode.writes is not None:
+            mode.writes(self, name, value, index)
 
     def _check_write(self, name: str, repeated: bool = False) -> None:
         """Checks that this Tensor may be written; with `repeated` also one that repeats elements.

@@ -46,7 +46,6 @@ PLACES: dict[str, str] = {
     "multiprocessing": "multiprocessing",
     "nn.parallel.data_parallel": "parallel",
     "nn.parallel.distributed": "parallel",
-    "onnx": "onnx",
     "onnx.symbolic_helper": "onnx_symbolic",
     "ops": "operators",
     "overrides": "overrides",
@@ -74,7 +73,9 @@ FROM: dict[str, str] = {
     "detach": "small", "sym_int": "small", "sym_float": "small", "sym_not": "small",
     "sym_min": "small", "sym_max": "small", "OutOfMemoryError": "small", "Stream": "small",
     "Event": "small"}
-TOP = frozenset(name for name in PLACES if "." not in name)
+# Packages of tinytensor that are imported when they are named.
+LATE = ("onnx",)
+TOP = frozenset((*LATE, *(name for name in PLACES if "." not in name)))
 
 
 def module_of(name: str) -> ModuleType | None:

@@ -13,9 +13,10 @@ import numpy
 from ...arrays.devices import array_module, resolve, to_numpy
 from ...autograd.modes import mode
 from ...autograd.versions import note_write
-from ...distributed.groups import Group, ProcessGroup
+from ...distributed.groups import Group
 from ...distributed.groups import resolve as resolve_group
 from ...distributed.monitor import watcher
+from ...distributed.process_group import ProcessGroup
 from ...tensors.tensor import Tensor
 from ..arguments import Device
 from ..module import Module

@@ -24,8 +24,8 @@ from ...autograd.engine import Sums, topological_order
 from ...autograd.graph import CustomNode, Leaf, pick, tensor_of
 from ...autograd.halves import HALF
 from ...distributed import ReduceOp
-from ...distributed.groups import ProcessGroup
 from ...distributed.monitor import watcher
+from ...distributed.process_group import ProcessGroup
 from ..parameter import Parameter
 
 _ends = itertools.count(2)
