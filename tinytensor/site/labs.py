@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import learn
 from ..arrays.dispatch import use_kernels
+from ..compiled import use_compiled
 from ..learn.labs.course import CELL, LABS, Lab
 from .names import ROOT
 
@@ -38,7 +39,8 @@ def live_pages(folder: Path) -> None:
     """Runs the programs and writes the page of each."""
     folder.mkdir(parents=True, exist_ok=True)
     for program in sorted(PROGRAMS.glob("*.py")):
-        with use_kernels(False):  # the recorder would follow every step of their compilation
+        # The recorder would follow every step that writes or compiles code.
+        with use_kernels(False), use_compiled(False):
             loss = runpy.run_path(str(program))["loss"]
         learn.debug(loss, folder / f"{program.stem}.html", title=title_of(program))
 

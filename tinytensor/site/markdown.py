@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from .names import ROOT
 
 # page of the site, without suffix: the file that it shows
-INCLUDED = {
+_PLACED = {
     "start": "README.md",
     "examples": "examples/README.md",
     "learn/tools": "tinytensor/learn/README.md",
@@ -28,6 +28,18 @@ INCLUDED = {
     "project/contributing": "CONTRIBUTING.md",
     "project/changelog": "CHANGELOG.md",
 }
+
+
+def _others() -> dict[str, str]:
+    """Pages for the Markdown files that have no place above: they are listed last."""
+    files = [*ROOT.glob("*.md"), *(path for folder in ("tinytensor", "benchmarks", "examples")
+                                   for path in sorted((ROOT / folder).rglob("*.md")))]
+    paths = [path.relative_to(ROOT).as_posix() for path in files]
+    return {f"more/{path.removesuffix('.md').lower().replace('/', '-')}": path for path in paths
+            if path not in _PLACED.values() and not path.startswith("tinytensor/site/")}
+
+
+INCLUDED = {**_PLACED, **_others()}
 PAGES = "tinytensor/site/pages/"
 LINK = re.compile(r"(!?)\[((?:[^][]|\[[^][]*\])*)\]\(([^()\s]+)\)")
 BLOCKS_OF_CODE = re.compile(r"(^```.*?^```$|^    [^\n]*$)", re.MULTILINE | re.DOTALL)

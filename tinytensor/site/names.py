@@ -48,8 +48,8 @@ MODULES = (
     "tinytensor.backends.cudnn", "tinytensor.backends.mkl", "tinytensor.backends.mkldnn",
     "tinytensor.backends.mps", "tinytensor.backends.openmp",
     "tinytensor.distributed", "tinytensor.distributed.optim",
-    "tinytensor.onnx", "tinytensor.learn", "tinytensor.checking", "tinytensor.testing", "tinytensor.kernels",
-    "tinytensor.compiled", "tinytensor",
+    "tinytensor.onnx", "tinytensor.learn", "tinytensor.checking", "tinytensor.testing",
+    "tinytensor.kernels", "tinytensor.compiled", "tinytensor",
 )
 # PyTorch's modules that have no counterpart: they are imported when a program names them.
 STAND_INS = tuple(f"tinytensor.{name}" for name in PLACES
