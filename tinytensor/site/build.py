@@ -50,10 +50,10 @@ def write_pages(place: Path, extra: Path) -> None:
     for name, text in reference.files():
         _write(place / "reference" / name, text)
     _write(place / "classes.json", json.dumps(reference.classes()))
-    for picture in links.pictures:
-        target = place / "pictures" / picture.replace("/", "-")
-        target.parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / picture, target)
+    for folder, pictures in ((place, links.pictures), (extra, links.linked)):
+        (folder / "pictures").mkdir()
+        for picture in pictures:
+            shutil.copy(ROOT / picture, folder / "pictures" / picture.replace("/", "-"))
     labs.live_pages(extra / "live")
     sources.write(extra / "source", links.sources | reference.sources)
 
@@ -86,5 +86,5 @@ def _copy(site: Path, extra: Path, out: Path) -> None:
     if out.exists() and any(out.iterdir()) and not (out / "searchindex.js").exists():
         raise FileExistsError(f"{out} has other files than a site: choose an empty folder")
     shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(site, out, ignore=shutil.ignore_patterns(".buildinfo", ".doctrees"))
+    shutil.copytree(site, out, ignore=shutil.ignore_patterns(".buildinfo", "_sources"))
     shutil.copytree(extra, out, dirs_exist_ok=True)

@@ -76,13 +76,15 @@ def _cell(kind: str, text: str) -> str:
 def _check(lab: Lab) -> str:
     first = "python -m tinytensor learn start labs && cd labs" if lab.number == 1 \
         else "python -m tinytensor learn next"
+    check = "python -m tinytensor learn check".ljust(len(first))
+    first = first.ljust(len(check))
     hints = "\n\n".join(f"<details><summary>Hint {i}</summary>\n\n{hint}\n\n</details>"
                         for i, hint in enumerate(lab.hints, 1))
     return f"""## Do it
 
 ```sh
 {first}    # writes {lab.file_name}
-python -m tinytensor learn check{' ' * max(1, len(first) - 27)}    # says what is wrong, and why
+{check}    # says what is wrong, and why
 ```
 
 {hints}"""

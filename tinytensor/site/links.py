@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import posixpath
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,35 +13,36 @@ LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("link", "href")
           ("source", "src"), ("object", "data"), ("video", "src"), ("audio", "src")}
 
 
-@dataclass
-class Found(HTMLParser):
+TAG = re.compile(r"<(\w+)\s([^<>]*)>")
+ATTRIBUTE = re.compile(r"""(?<![\w-])(id|name|href|src|data)=["']?([^"'\s]+)""")
+
+
+class Page:
     """The anchors and links of a page."""
 
-    anchors: set[str] = field(default_factory=set)
-    links: list[tuple[str, bool]] = field(default_factory=list)  # target, whether it is loaded
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if value and (name == "id" or (tag == "a" and name == "name")):
-                self.anchors.add(value)
-            elif value and (name in ("href", "src", "data") and tag not in ("base",)):
-                self.links.append((value, (tag, name) in LOADED))
+    def __init__(self, text: str = "") -> None:
+        self.anchors: set[str] = set()
+        self.links: list[tuple[str, bool]] = []  # the target, and whether the page loads it
+        text = re.sub(r"<!--.*?-->|(?<=<script>).*?(?=</script>)", "", text, flags=re.DOTALL)
+        for tag, attributes in TAG.findall(text):
+            for name, value in ATTRIBUTE.findall(attributes):
+                if name == "id" or (tag == "a" and name == "name"):
+                    self.anchors.add(html.unescape(value))
+                elif name != "name":
+                    self.links.append((html.unescape(value), (tag, name) in LOADED))
 
 
 def wrong_links(site: Path) -> list[str]:
     """A line for each link of the site that leads nowhere, or loads from elsewhere."""
     pages = {}
     for path in sorted(site.rglob("*.html")):
-        page = pages[path.relative_to(site).as_posix()] = Found()
-        if not path.is_relative_to(site / "live"):  # the debugger's pages have no links
-            page.feed(path.read_text(encoding="utf-8"))
+        live = path.is_relative_to(site / "live")  # the debugger's pages have no links
+        text = "" if live else path.read_text(encoding="utf-8")
+        pages[path.relative_to(site).as_posix()] = Page(text)
     return list(_wrong(site, pages))
 
 
-def _wrong(site: Path, pages: dict[str, Found]) -> Iterator[str]:
+def _wrong(site: Path, pages: dict[str, Page]) -> Iterator[str]:
     files = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
     for name, page in pages.items():
         for target, loaded in page.links:

@@ -52,6 +52,7 @@ class Links:
         self.page_of = {file: page for page, file in pages.items()}
         self.sources: set[str] = set()  # paths in the repository
         self.pictures: set[str] = set()
+        self.linked: set[str] = set()  # pictures that pages link to
 
     def rewrite(self, text: str, page: str, file: str) -> str:
         """The text of a Markdown file as that of a page of the site."""
@@ -72,7 +73,7 @@ class Links:
         if place in self.page_of:
             return f"[{text}]({up(page)}{self.page_of[place]}.md{anchor})"
         if place.endswith((".png", ".svg")):
-            self.pictures.add(place)
+            self.linked.add(place)
             return f'<a href="{up(page)}pictures/{place.replace("/", "-")}">{text}</a>'
         self.sources.add(place)
         return f'<a href="{up(page)}{source_page(place)}">{text}</a>'

@@ -102,7 +102,7 @@ def _first_line(file: str, name: str) -> int:
 def source_of(value: Any) -> tuple[Path, int] | None:
     """The file and the line where a function, class or property is defined."""
     value = inspect.unwrap(value) if callable(value) else value
-    value = getattr(value, "fget", None) or getattr(value, "func", value)
+    value = inspect.unwrap(getattr(value, "fget", None) or getattr(value, "func", value))
     op = getattr(value, "op", None)
     if isinstance(op, Op):
         return Path(op.file), op.line

@@ -9,6 +9,11 @@ document.addEventListener("DOMContentLoaded", () => {
   // What scrolls sideways can be scrolled with the keyboard.
   for (const element of document.querySelectorAll(".highlight pre, .table-wrapper"))
     if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
+  // Names and levels that a screen reader asks for.
+  for (const caption of document.querySelectorAll(".caption[role=heading]"))
+    caption.setAttribute("aria-level", "2");
+  for (const [part, name] of [[".sidebar-drawer", "Site"], [".toc-drawer", "Page"]])
+    document.querySelector(part)?.setAttribute("aria-label", name);
 });
 
 // "/" goes to the search.
