@@ -96,7 +96,12 @@ def explain_tensor(out: Any) -> None:
 
 
 def draw(graph: Any, name: str) -> None:
-    """Writes a picture. Without Graphviz: prints the tree, and what to install."""
+    """Shows a graph in a notebook, and elsewhere writes a picture of it.
+
+    Without Graphviz: prints the tree, and what to install.
+    """
+    if support.show(graph):
+        return
     try:
         print(f"picture: {graph.render(str(support.output(name)), format='png')}")
     except (ImportError, RuntimeError) as missing:
@@ -133,7 +138,7 @@ def main() -> None:
     print()
     draw(engine.draw_dot(out, **neuron.names), f"01_{args.mode}_after")
     page = support.output(f"01_{args.mode}_debugger.html")
-    learn.debug(out, page, title="one neuron")
+    support.show(learn.debug(out, page, title="one neuron"))
     print(f"every step, for a browser: {page}")
     slope = 1 - out.item() ** 2
     print("\nCheck by hand: d tanh(n)/dn = 1 - tanh(n)², and d n/d w0 = x0 = 2, so\n"

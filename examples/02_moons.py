@@ -85,7 +85,7 @@ def plot(predict: Any, x: Any, y: Any, path: Any) -> None:
     axes.set(title="two moons: score and decision boundary", xlabel="x", ylabel="y")
     figure.colorbar(shades, label="score")
     figure.tight_layout()
-    figure.savefig(path)
+    support.save(figure, path)
 
 
 def main() -> None:

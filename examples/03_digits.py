@@ -53,7 +53,7 @@ def train(engine: Any, model: Any, convert: Any, x: Any, y: Any, epochs: int, si
 
 def accuracy(model: Any, convert: Any, x: Any, y: Any) -> float:
     """The share of images whose digit is predicted correctly."""
-    scores = numpy.array([[float(s) for s in row] for row in model(convert(x))])
+    scores = numpy.array([[s.item() for s in row] for row in model(convert(x))])
     return float((scores.argmax(1) == y).mean())
 
 
@@ -65,7 +65,7 @@ def plot(history: list[float], path: Any) -> None:
     axes.set(xlabel="epoch", ylabel="cross-entropy", title="digits: training loss")
     axes.grid(alpha=0.3)
     figure.tight_layout()
-    figure.savefig(path)
+    support.save(figure, path)
 
 
 def main() -> None:

@@ -117,7 +117,7 @@ def plot_mistakes(x: tt.Tensor, y: tt.Tensor, guess: tt.Tensor, path: Path) -> N
         axes.imshow(x[i, 0].numpy(), cmap="gray_r")
         axes.set_title(f"{int(y[i])}, not {int(guess[i])}", fontsize=8)
     figure.tight_layout()
-    figure.savefig(path)
+    support.save(figure, path)
 
 
 def main() -> None:

@@ -135,8 +135,7 @@ def draw_latent_space(model: VAE, x: Any, y: Any, device: str, path: Any) -> Non
     right.set(title="encoded held-out digits", xlabel="z0", aspect="equal")
     right.legend(title="digit", bbox_to_anchor=(1, 1))
     figure.tight_layout()
-    figure.savefig(path)
-    plt.close(figure)
+    support.save(figure, path)
 
 
 def main() -> None:

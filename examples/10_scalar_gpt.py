@@ -182,7 +182,7 @@ def plot(losses: dict[str, list[float]], path: Any) -> None:
     axes.legend()
     axes.grid(alpha=0.3)
     figure.tight_layout()
-    figure.savefig(path)
+    support.save(figure, path)
 
 
 def main() -> None:

@@ -191,8 +191,7 @@ def draw_policy(agent: Agent, device: str, path: Any) -> None:
     panels[0].set_ylabel("angular speed, rad/s")
     figure.colorbar(shades, ax=panels, label="probability of a push to the right",
                     ticks=[0, 0.25, 0.5, 0.75, 1])
-    figure.savefig(path)
-    plt.close(figure)
+    support.save(figure, path)
 
 
 def main() -> None:

@@ -117,7 +117,7 @@ def plot(losses: list[float], path: Path) -> None:
     axes.set_xlabel("step")
     axes.set_ylabel("loss")
     figure.tight_layout()
-    figure.savefig(path)
+    support.save(figure, path)
 
 
 def main() -> None:

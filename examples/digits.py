@@ -59,8 +59,7 @@ def sheet(images: Any, path: Any, columns: int = 10, title: str = "",
     axes.set_yticks([9 * i + 4.5 for i in range(lines)] if rows else [], rows or [], fontsize=8)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    figure.savefig(path, bbox_inches="tight", pad_inches=0.06)  # includes title and labels
-    plt.close(figure)
+    support.save(figure, path, bbox_inches="tight", pad_inches=0.06)  # includes title and labels
 
 
 @dataclass

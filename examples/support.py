@@ -1,4 +1,4 @@
-"""What all examples share: command-line parsing, optional packages, progress bars, output files."""
+"""What all examples share: command line, optional packages, progress bars, pictures, files."""
 
 from __future__ import annotations
 
@@ -43,6 +43,22 @@ def pyplot() -> Any:
     """Matplotlib's pyplot, with a backend that draws into files."""
     need("matplotlib").use("Agg")
     return need("matplotlib.pyplot")
+
+
+def save(figure: Any, path: Path, **options: Any) -> None:
+    """Writes a figure of Matplotlib into a file, closes it, and shows it in a notebook."""
+    figure.savefig(path, **options)
+    pyplot().close(figure)
+    show(path)
+
+
+def show(what: Any) -> bool:
+    """Shows a picture file, or an object that shows itself, in a notebook. False elsewhere."""
+    ipython = sys.modules.get("IPython")
+    if ipython is None or not hasattr(ipython.get_ipython(), "kernel"):
+        return False
+    ipython.display.display(ipython.display.Image(what) if isinstance(what, Path) else what)
+    return True
 
 
 def settle() -> None:

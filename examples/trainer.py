@@ -364,8 +364,7 @@ class Run:
         panels[-1, 0].set_xlabel("step")
         panels[0, 0].set_title(self.name)
         figure.tight_layout()
-        figure.savefig(self._path("curves.png"))
-        plt.close(figure)
+        support.save(figure, self._path("curves.png"))
 
     def _path(self, name: str) -> Path:
         return self.folder / name

@@ -196,3 +196,21 @@ def test_hooks_of_an_optimizer_with_a_step_of_its_own() -> None:
 
     optimizer.step(closure)
     assert calls == [2]
+
+
+def test_hooks_of_leaves_are_those_of_accumulate_grad():
+    seen = {}
+    for package in (tinytensor, torch):
+        calls = seen.setdefault(package.__name__, [])
+        p = package.nn.Parameter(package.ones(2))
+        leaf = p.expand_as(p).grad_fn.next_functions[0][0]
+        handle = leaf.register_hook(lambda inputs, outputs, calls=calls, p=p: calls.append(
+            (inputs, outputs[0].tolist(), p.grad.tolist())))
+        leaf.register_prehook(lambda outputs: (outputs[0] * 10,))
+        (p * 2 + p).sum().backward()
+        (p * 3).sum().backward()
+        handle.remove()
+        p.sum().backward()
+        calls.append(p.grad.tolist())
+    assert seen["tinytensor"] == seen["torch"]
+    assert seen["torch"][1] == ((), [30, 30], [60, 60])

@@ -454,3 +454,8 @@ def test_in_place_forms_at_the_top(name):
         (1, 2), (3, 1), (2,), (1,), (3, 2), ((3, 1),), (2, 1), (1, 3, 2)))])
 def test_functions_of_the_top_level_with_other_arguments(call):
     agree_with_pytorch(call, numpy.array([[1.0, 2.0], [-1.0, 0.5], [3.0, -2.0]]))
+
+
+def test_misspelt_initializations_get_a_hint():
+    with pytest.raises(AttributeError, match="init has no 'xavier_norm_'; close to it: xavier"):
+        tinytensor.nn.init.xavier_norm_  # noqa: B018

@@ -157,7 +157,7 @@ REFUSED = {
                  r"asks for torch.nn.modules.linear.Linear.*torch.save\(model.state_dict\(\)"),
     "an array": (lambda: np.ones(3), "holds NumPy objects"),
     "a NumPy number": (lambda: {"loss": np.float64(1)}, "holds NumPy objects"),
-    "a class": (lambda: collections.Counter("ab"), "asks for collections.Counter"),
+    "a class": (lambda: collections.deque("ab"), "asks for collections.deque"),
     "complex numbers": (lambda: torch.ones(1) * 1j, "Tensors of ComplexFloat, which are not"),
     "a sparse Tensor": (lambda: torch.eye(2).to_sparse(), "_rebuild_sparse_tensor"),
 }
@@ -246,3 +246,24 @@ def test_the_command_convert_goes_both_ways(tmp_path):
     assert back["view"].untyped_storage().data_ptr() == back["weight"].untyped_storage().data_ptr()
     with pytest.raises(SystemExit, match=r"convert: .*none"):
         convert.run(argparse.Namespace(source=tmp_path / "none.pt", target="d.pt"))
+
+
+@in_turn("value", [collections.Counter("abca"), bytearray(b"\x00ab\xff"), 1.5 - 2j,
+                   {"epoch": collections.Counter({3: 2})}])
+def test_containers_and_numbers_that_weights_only_reads(value, tmp_path):
+    torch.save(value, tmp_path / "file.pt")
+    assert torch.load(tmp_path / "file.pt", weights_only=True) == value
+    back = tinytensor.load(tmp_path / "file.pt")
+    assert back == value and type(back) is type(value)
+
+
+@in_turn("text, message", [
+    ("<!DOCTYPE html>\n<html><head><title>404</title>", "a web page, not weights: download it"),
+    ("<html lang=en><body>Please log in</body></html>", "a web page, not weights"),
+    ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+     "a pointer of Git LFS, not the weights themselves: `git lfs pull`")])
+def test_texts_in_place_of_weights_are_recognized(text, message, tmp_path):
+    for name in ("a.pt", "a.safetensors"):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(RuntimeError, match=message):
+            tinytensor.load(tmp_path / name)

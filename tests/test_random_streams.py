@@ -290,3 +290,20 @@ def test_a_generator_without_a_seed() -> None:
     numbers = [[library.Generator().initial_seed(), library.rand(2, generator=library.Generator())
                 .tolist()] for library in (tinytensor, torch)]
     assert numbers[0] == numbers[1]
+
+
+@in_turn("dtype", ["float32", "float64", "int64", "int32", "uint8", "float16"])
+def test_random_up_to_the_largest_number(dtype):
+    found = []
+    for package in (tinytensor, torch):
+        package.manual_seed(3)
+        found.append(package.zeros(5, dtype=getattr(package, dtype)).random_(3, None).tolist())
+    assert found[0] == found[1] and min(found[0]) >= 3
+
+
+def test_a_clone_draws_the_same_numbers():
+    generator = tinytensor.Generator().manual_seed(5)
+    tinytensor.rand(3, generator=generator)
+    clone = generator.clone_state()
+    assert clone.initial_seed() == 5
+    assert tinytensor.rand(4, generator=clone).equal(tinytensor.rand(4, generator=generator))

@@ -16,7 +16,8 @@ from tinytensor.checking.calls import values
 from tinytensor.nn.utils import rnn
 
 KINDS: dict[str, dict[str, Any]] = {
-    "RNN": {}, "RNN relu": {"nonlinearity": "relu"}, "LSTM": {}, "GRU": {}}
+    "RNN": {}, "RNN relu": {"nonlinearity": "relu"}, "LSTM": {},
+    "LSTM projected": {"proj_size": 2}, "GRU": {}}
 SHAPES: list[dict[str, Any]] = [
     {}, {"bias": False}, {"batch_first": True}, {"num_layers": 3}, {"bidirectional": True},
     {"num_layers": 2, "bidirectional": True, "batch_first": True}]
@@ -86,9 +87,10 @@ def assert_same(mine: Any, theirs: Any, results: Any, expected: Any, inputs: Any
 
 def states(kind: str, *shape: int) -> tuple[Any, Any, list[Any]]:
     """Initial states for both libraries, and the list of pairs."""
-    pairs = [leaves(normal(*shape, seed=s)) for s in range(2 if kind == "LSTM" else 1)]
+    sizes = [KINDS[kind].get("proj_size", shape[-1]), shape[-1]][:1 + kind.startswith("LSTM")]
+    pairs = [leaves(normal(*shape[:-1], size, seed=s)) for s, size in enumerate(sizes)]
     mine, theirs = zip(*pairs, strict=True)
-    return (mine, theirs, pairs) if kind == "LSTM" else (mine[0], theirs[0], pairs)
+    return (mine, theirs, pairs) if len(pairs) == 2 else (mine[0], theirs[0], pairs)
 
 
 # ---------------------------------------------------------------- layers
@@ -138,7 +140,7 @@ def test_only_the_last_states_are_used(kind: str) -> None:
     mine, theirs = layers(kind, bidirectional=True)
     x, x_t = leaves(normal(4, 2, 4))
     last, last_t = mine(x)[1], theirs(x_t)[1]
-    if kind == "LSTM":
+    if kind.startswith("LSTM"):
         last, last_t = last[1], last_t[1]
     assert_same(mine, theirs, last, last_t, [(x, x_t)])
 
@@ -375,7 +377,9 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: nn.LSTM(4, 3)(rnn.pack_sequence([zeros(2, 5)])), RuntimeError, "this layer takes 4"),
     (lambda: nn.RNN(4, 3, nonlinearity="cos"), ValueError, "cos"),
     (lambda: nn.RNNBase("CONV", 4, 3), ValueError, "CONV"),
-    (lambda: nn.LSTM(4, 3, proj_size=2), ValueError, "proj_size.*Linear"),
+    (lambda: nn.LSTM(4, 3, proj_size=3), ValueError, "proj_size.*smaller than hidden_size 3"),
+    (lambda: nn.RNNBase("GRU", 4, 3, proj_size=2), ValueError, "only an LSTM has proj_size"),
+    (lambda: nn.LSTM(4, 3, proj_size=1.5), TypeError, "proj_size must be an int"),
     (lambda: nn.LSTM(4, 3, dropout=1.5), ValueError, r"\[0, 1\], got 1.5"),
     (lambda: nn.LSTM(4, 0), ValueError, "hidden_size"),
     (lambda: nn.LSTM(4.0, 3), TypeError, "input_size.*float"),

@@ -229,3 +229,19 @@ def test_single_names_of_the_package(name):
     with pytest.raises(RuntimeError, match="too small"):
         engine._check(False, lambda: "too small")
     assert issubclass(engine.OutOfMemoryError, RuntimeError)
+
+
+def test_dlpack_capsules_go_both_ways():
+    x = tinytensor.ones(2, 3)
+    ours, theirs = tinytensor.utils.dlpack, torch.utils.dlpack
+    ours.from_dlpack(ours.to_dlpack(x))[0] = 5.0
+    theirs.from_dlpack(ours.to_dlpack(x))[1] = 7.0
+    assert x.tolist() == [[5.0] * 3, [7.0] * 3]
+    y = torch.arange(3.0)
+    assert ours.from_dlpack(theirs.to_dlpack(y)).data_ptr() == y.data_ptr()
+    capsule = ours.to_dlpack(x)
+    ours.from_dlpack(capsule)
+    with pytest.raises(ValueError, match="used already"):
+        ours.from_dlpack(capsule)
+    with pytest.raises(TypeError, match="__dlpack__"):
+        ours.from_dlpack([1])

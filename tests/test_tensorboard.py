@@ -150,3 +150,93 @@ def test_a_figure_is_an_image(tmp_path: Path) -> None:
 def test_what_cannot_be_shown(wrong: Any, said: str, tmp_path: Path) -> None:
     with SummaryWriter(tmp_path) as writer, pytest.raises(ValueError, match=said):
         wrong(writer)
+
+
+# ---------------------------------------------------------------- plugins
+
+
+def test_hyperparameters(tmp_path):
+    for kind, writer, package in (("mine", SummaryWriter, tinytensor), ("theirs", Theirs, torch)):
+        with writer(tmp_path / kind) as w:
+            w.add_hparams({"lr": 0.1, "layers": 3, "name": "a", "flag": True, "none": None,
+                           "gain": package.tensor([2.0])}, {"loss": 0.5, "accuracy": 0.9},
+                          {"layers": [1, 2, 3], "name": ["a", "b"]}, "first", 7)
+    mine, theirs = events(tmp_path / "mine")["first"], events(tmp_path / "theirs")["first"]
+    assert len(mine) == len(theirs) == 5
+    for a, b in zip(mine, theirs, strict=True):
+        equal(a, b)
+    with SummaryWriter(tmp_path / "other") as w:
+        with pytest.raises(ValueError, match="'x' must be a number, a bool or a string, got list"):
+            w.add_hparams({"x": [1]}, {})
+        with pytest.raises(TypeError, match="must be a list of values like"):
+            w.add_hparams({"x": 1}, {}, {"x": ["a"]})
+
+
+def test_precision_and_recall(tmp_path):
+    labels, chances, counts = RNG.integers(0, 2, 50), RNG.random(50), RNG.random((6, 4))
+    for kind, writer in (("mine", SummaryWriter), ("theirs", Theirs)):
+        with writer(tmp_path / kind) as w:
+            w.add_pr_curve("curve", labels, chances, 3)
+            w.add_pr_curve("weighted", labels, chances, num_thresholds=500, weights=chances)
+            w.add_pr_curve_raw("raw", *counts, 2, num_thresholds=4)
+    mine, theirs = events(tmp_path / "mine")["."], events(tmp_path / "theirs")["."]
+    for a, b in zip(mine, theirs, strict=True):
+        equal(a, b)
+    with SummaryWriter(tmp_path / "other") as w, pytest.raises(ValueError, match="labels of shape"):
+        w.add_pr_curve("curve", labels, chances[:3])
+
+
+def test_embeddings(tmp_path):
+    points = RNG.normal(size=(5, 3)).astype("float32")
+    images = RNG.random((5, 3, 4, 4)).astype("float32")
+    for kind, writer, package in (("mine", SummaryWriter, tinytensor), ("theirs", Theirs, torch)):
+        with writer(tmp_path / kind) as w:
+            w.add_embedding(package.tensor(points), list("abcde"), package.tensor(images), 3, "a/b")
+            w.add_embedding(package.tensor(points), [[i, i * i] for i in range(5)],
+                            metadata_header=["i", "square"])
+    files = {kind: {str(p.relative_to(tmp_path / kind)): p.read_bytes()
+                    for p in (tmp_path / kind).rglob("*") if p.is_file() and "events" not in p.name}
+             for kind in ("mine", "theirs")}
+    sprites = [pixels(found.pop("00003/a%2fb/sprite.png")) for found in files.values()]
+    numpy.testing.assert_array_equal(*sprites)
+    assert files["mine"].keys() == files["theirs"].keys()
+    for name, content in files["mine"].items():
+        if name.endswith("tensors.tsv"):
+            content, other = (numpy.loadtxt(io.BytesIO(c)) for c in
+                              (content, files["theirs"][name]))
+            numpy.testing.assert_allclose(content, other, rtol=1e-6)
+        else:
+            assert content == files["theirs"][name], name
+    with SummaryWriter(tmp_path / "other") as w, pytest.raises(ValueError, match="3 labels for 5"):
+        w.add_embedding(points, [1, 2, 3])
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace")
+def test_graph_of_a_model(tmp_path):
+    from tensorboard.compat.proto.graph_pb2 import GraphDef
+
+    graphs = {}
+    for kind, writer, package in (("mine", SummaryWriter, tinytensor), ("theirs", Theirs, torch)):
+        nn = package.nn
+        model = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.ReLU(), nn.Linear(4, 2)))
+        with writer(tmp_path / kind) as w:
+            w.add_graph(model, package.rand(2, 3))
+        assert model.training
+        found = [e for e in events(tmp_path / kind)["."] if e.graph_def]
+        graphs[kind] = GraphDef.FromString(found[0].graph_def)
+    nodes = {node.name: node for node in graphs["mine"].node}
+    assert len(nodes) == len(graphs["mine"].node)
+    assert all(name in nodes for node in nodes.values() for name in node.input)
+    scopes = [{node.name.rpartition("/")[0] for node in graph.node if node.op != "prim::GetAttr"}
+              for graph in graphs.values()]
+    assert scopes[0] == scopes[1] == {
+        "input", "output", "Sequential/Linear[0]", "Sequential/Sequential[1]/ReLU[0]",
+        "Sequential/Sequential[1]/Linear[1]"}
+    # From the output back to the input.
+    name, ops = "output/output.1", []
+    while nodes[name].input:
+        name = nodes[name].input[0]
+        ops.append(nodes[name].op)
+    assert ops == ["nn.functional.linear", "relu", "nn.functional.linear", "IO Node"]
+    shape = nodes["output/output.1"].attr["_output_shapes"].list.shape[0]
+    assert [d.size for d in shape.dim] == [2, 2]

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import sys
 
 import pytest
 
+from tests.matrices import score_of
 from tinytensor.__main__ import main
 from tinytensor.learn.zoo.catalogue import ZOO, load
 
 by_name = pytest.mark.parametrize("exhibit", ZOO, ids=lambda e: f"{e.number}-{e.name}")
-
-
-def score_of(program):
-    try:
-        return program.score(program.train())
-    except RuntimeError:
-        return math.nan
 
 
 @by_name

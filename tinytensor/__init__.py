@@ -65,6 +65,7 @@ from .autograd.modes import (
     set_grad_enabled as set_grad_enabled,
 )
 from .compat import absent
+from .compat import einops_backend as _einops
 from .compat import modules as _stand_ins
 from .random import (
     Generator as Generator,
@@ -127,6 +128,7 @@ if _imports.find_spec(f"{__name__}.learn"):
 
 # Modules of PyTorch that have no counterpart here, such as `jit`, are imported when they are named.
 _sys.meta_path.append(_stand_ins.Finder(__name__))
+_einops.install()
 
 if not TYPE_CHECKING:  # checkers report unknown names themselves
     def __getattr__(name: str) -> Any:

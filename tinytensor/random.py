@@ -91,6 +91,10 @@ class Generator:
                              f"{error}") from None
         return self
 
+    def clone_state(self) -> Generator:
+        """Another generator in the same state: both draw the same numbers from here on."""
+        return _restored(self.device, self.get_state())
+
 
 def _restored(device: devices.device, state: Tensor) -> Generator:
     return Generator(device).set_state(state)

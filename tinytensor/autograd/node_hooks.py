@@ -14,7 +14,7 @@ from typing import Any
 from ..arrays.devices import as_array
 from . import graph
 from .engine import Sums, recompute
-from .graph import Node, Pick, tensor_of
+from .graph import Leaf, Node, Pick, tensor_of
 
 
 class _After:
@@ -52,7 +52,8 @@ def register_prehook(node: Any, hook: Callable[..., Any]) -> Handle:
         replaced = hook((g,))
         return None if replaced is None else _checked(node, "gradient", [g], replaced)[0]
 
-    node.hooks += (of_output,)
+    last = tuple(h for h in node.hooks if getattr(h, "last", False))
+    node.hooks = (*(h for h in node.hooks if h not in last), of_output, *last)
     return Handle(node, of_output)
 
 
@@ -117,5 +118,56 @@ def _checked(node: Any, what: str, gradients: list[Any], replaced: Any) -> list[
     return list(replaced)
 
 
+# ---------------------------------------------------------------- leaves
+
+
+class _Arrived:
+    """A hook that keeps the gradient, as other hooks have made it, until `take`."""
+
+    last = True
+
+    def __init__(self) -> None:
+        self.gradient: Any = None
+
+    def __call__(self, g: Any) -> None:
+        self.gradient = g
+
+    def take(self) -> Any:
+        gradient, self.gradient = self.gradient, None
+        return gradient
+
+
+class _LeafHandle(Handle):
+    """What registering a hook on a leaf returns."""
+
+    def __init__(self, leaf: Any, hook: Any, after: Any):
+        super().__init__(leaf, hook)
+        self.after = after
+
+    def remove(self) -> None:
+        super().remove()
+        self.after.remove()
+
+
+def register_leaf_hook(leaf: Any, hook: Callable[..., Any]) -> Handle:
+    """Calls hook((), grad_outputs) after a backward has added the gradient to the leaf's `grad`.
+
+    It is the hook of PyTorch's AccumulateGrad, which programs reach by
+    `p.expand_as(p).grad_fn.next_functions[0][0]`. `p.register_post_accumulate_grad_hook` is
+    simpler.
+    """
+    arrived = _Arrived()
+
+    def after(tensor: Any) -> None:
+        gradient = arrived.take()
+        if gradient is not None:
+            hook((), (gradient,))
+
+    leaf.hooks += (arrived,)
+    return _LeafHandle(leaf, arrived, leaf.tensor().register_post_accumulate_grad_hook(after))
+
+
 Node.register_hook, Node.register_prehook = (  # type: ignore[attr-defined]
     register_hook, register_prehook)
+Leaf.register_hook, Leaf.register_prehook = (  # type: ignore[attr-defined]
+    register_leaf_hook, register_prehook)

@@ -1,11 +1,12 @@
 """A course in a folder of your own: labs with checks that say what is wrong.
 
     start DIR       writes the first lab into DIR
-    next            writes the next lab, once the one before has passed
-    check [NN]      checks a lab, the last one that was begun if none is given
-    hint            a hint for it: each call one more, three in all
+    check [NN]      checks a lab, the one that was begun last if none is given
+    hint [NN]       a hint for what failed in the last check: each call one more, three in all
+    next [NN]       writes the next lab, once the one before has passed; or lab NN, at any time
     solution [NN]   the solution, once the lab has passed
     reset NN        writes lab NN anew; your file is kept under another name
+    notebooks       turns the labs into notebooks, and those that follow, too
     export          one page of your work, and a line for a teacher's table
 
 All but `start` are called in the folder, or with --folder. It needs no network, and no account.
@@ -18,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ACTIONS = ("start", "next", "check", "hint", "solution", "reset", "export")
+ACTIONS = ("start", "check", "hint", "next", "solution", "reset", "notebooks", "export")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,47 +34,63 @@ def run(options: argparse.Namespace) -> None:
     from ..learn.labs.folder import Folder
     try:
         if options.action == "start":
-            path = Path(options.what or options.folder)
-            verb = "found" if (path / "progress.json").exists() else "wrote"
-            folder = Folder.start(path)
-            print(f"{verb} {folder.path / folder.current.file_name}\n\nRead it, write what is "
-                  f"missing, and check it:\n\n    cd {folder.path}\n"
-                  "    python -m tinytensor learn check")
-            return
-        folder = Folder(options.folder)
-        lab = folder.lab(options.what)
-        getattr(sys.modules[__name__], f"_{options.action}")(folder, lab, options)
+            _start(options)
+        else:
+            globals()[f"_{options.action}"](Folder(options.folder), options)
     except ValueError as error:
         sys.exit(f"learn: {error}")
 
 
-def _next(folder: Any, lab: Any, options: argparse.Namespace) -> None:
-    begun = folder.begin_next()
-    print(f"wrote {folder.path / begun.file_name}" if begun else "this was the last lab")
+def _start(options: argparse.Namespace) -> None:
+    from ..learn.labs.folder import PROGRESS, Folder
+    path = Path(options.what or options.folder)
+    verb = "found" if (path / PROGRESS).exists() else "wrote"
+    folder = Folder.start(path)
+    print(f"{verb} {folder.file(folder.current)}\n\nOpen it in an editor, read it, write what is "
+          f"missing, save it, and check it:\n\n    cd {folder.path}\n"
+          "    python -m tinytensor learn check")
 
 
-def _check(folder: Any, lab: Any, options: argparse.Namespace) -> None:
-    print(folder.check(lab))
-    sys.exit(0 if folder.passed(lab) else 1)
+def _check(folder: Any, options: argparse.Namespace) -> None:
+    lab = folder.lab(options.what)
+    passed, told = folder.check(lab)
+    print(told)
+    sys.exit(0 if passed else 1)
 
 
-def _hint(folder: Any, lab: Any, options: argparse.Namespace) -> None:
-    for number, hint in enumerate(folder.next_hints(lab), 1):
-        print(f"hint {number} of 3: {hint}")
+def _hint(folder: Any, options: argparse.Namespace) -> None:
+    print(folder.next_hints(folder.lab(options.what)))
 
 
-def _solution(folder: Any, lab: Any, options: argparse.Namespace) -> None:
+def _next(folder: Any, options: argparse.Namespace) -> None:
+    path = folder.begin_next(options.what)
+    print(f"wrote {path}: read it, write what is missing, and check it" if path
+          else "this was the last lab")
+
+
+def _solution(folder: Any, options: argparse.Namespace) -> None:
+    lab = folder.lab(options.what)
     if not folder.passed(lab):
         raise ValueError(f"the solution of lab {lab.number:02} is shown when its check has passed")
     print(lab.solution_text())
 
 
-def _reset(folder: Any, lab: Any, options: argparse.Namespace) -> None:
+def _reset(folder: Any, options: argparse.Namespace) -> None:
     if options.what is None:
         raise ValueError("give the number of the lab: reset 03")
-    print(f"wrote {folder.path / lab.file_name}; your file is now {folder.reset(lab)}")
+    lab = folder.lab(options.what)
+    kept = folder.reset(lab)
+    print(f"wrote {folder.file(lab)}; your file is now {kept}")
 
 
-def _export(folder: Any, lab: Any, options: argparse.Namespace) -> None:
-    page, row = folder.export(options.name)
+def _notebooks(folder: Any, options: argparse.Namespace) -> None:
+    for path in folder.turn_into_notebooks():
+        print(f"wrote {path}")
+    print(f"Open {folder.file(folder.current)} in Jupyter or in an editor for notebooks. Its last "
+          "cell is the check")
+
+
+def _export(folder: Any, options: argparse.Namespace) -> None:
+    from ..learn.labs.exporting import export
+    page, row = export(folder, options.name)
     print(f"wrote {page}\n{row}")

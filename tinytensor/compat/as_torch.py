@@ -93,8 +93,11 @@ class TorchFinder(modules.Finder):
         return modules.Same(name, self.torch) if name == "torch" else super().find_spec(name)
 
     def module_of(self, name: str) -> ModuleType | None:
-        return (modules.module_of(name) or modules.own_module(name)
-                or unsupported.module_of(name))
+        module = (modules.module_of(name) or modules.own_module(name)
+                  or unsupported.module_of(name))
+        if name == "distributions" and module is not None:
+            module.import_all()  # Pyro walks through the names of the module
+        return module
 
     def find_distributions(self, context: Any = None) -> Iterator[Metadata]:
         if context is None or context.name in (None, "torch"):

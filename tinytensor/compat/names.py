@@ -15,6 +15,7 @@ from .. import autograd, cuda, ops
 from ..arrays import devices, dtypes, gpu_memory, naming
 from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import python_number
+from ..autograd import function
 from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.out import taking_out
 from ..cuda import streams
@@ -368,6 +369,7 @@ def _attach() -> None:
             lambda node: tuple((parent, 0) for parent in node.parents)))
     setattr(Leaf, "variable", property(lambda leaf: leaf.tensor()))  # noqa: B010
     setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
+    vars(function)["FunctionCtx"] = function.Context
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
     vars(autograd)["__getattr__"] = _of_autograd
     vars(cuda).update(TYPES["cuda"], StreamContext=streams.stream)

@@ -1,5 +1,6 @@
 """Probability distributions: samples, differentiable log-densities, entropies, divergences."""
 
+import importlib
 from typing import Any
 
 from ..compat import absent
@@ -47,5 +48,25 @@ __all__ = [
 ]
 
 
+# Distributions that few programs use are imported when they are asked for.
+LATER = {
+    "ContinuousBernoulli": "continuous_bernoulli", "ExponentialFamily": "exponential_family",
+    "LKJCholesky": "random_matrices", "Wishart": "random_matrices", "HalfCauchy": "powers_of_noise",
+    "Kumaraswamy": "powers_of_noise", "LogisticNormal": "powers_of_noise",
+    "LowRankMultivariateNormal": "low_rank_multivariate_normal",
+    "OneHotCategoricalStraightThrough": "relaxed", "Pareto": "powers_of_noise",
+    "RelaxedBernoulli": "relaxed", "LogitRelaxedBernoulli": "relaxed",
+    "RelaxedOneHotCategorical": "relaxed", "ExpRelaxedCategorical": "relaxed",
+    "VonMises": "von_mises", "Weibull": "powers_of_noise"}
+
+
+def import_all() -> None:
+    """Imports those of LATER, for programs that walk through the names of this module."""
+    for name in LATER:
+        globals()[name] = __getattr__(name)
+
+
 def __getattr__(name: str) -> Any:
+    if name in LATER:
+        return getattr(importlib.import_module(f"{__name__}.{LATER[name]}"), name)
     raise absent.AbsentName("tinytensor.distributions", name, lambda: globals())

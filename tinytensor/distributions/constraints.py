@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import linalg, ops
+from ..arrays import dtypes
 
 _functions: Any = ops.names_for("")
 
@@ -205,6 +206,14 @@ class _PositiveDefinite(_Symmetric):
         return (linalg.eigvalsh(value) > 0).all(-1)
 
 
+class _PositiveSemidefinite(_Symmetric):
+    text = "a positive semidefinite matrix"
+
+    def check(self, value: Any) -> Any:
+        symmetric = super().check(value)
+        return (linalg.eigvalsh(value) >= 0).all(-1) if symmetric.all() else symmetric
+
+
 class _LowerTriangular(Constraint):
     event_dim, text = 2, "a lower triangular matrix"
 
@@ -217,6 +226,15 @@ class _LowerCholesky(_LowerTriangular):
 
     def check(self, value: Any) -> Any:
         return super().check(value) & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
+
+
+class _CorrCholesky(_LowerCholesky):
+    text = "the Cholesky factor of a correlation matrix"
+
+    def check(self, value: Any) -> Any:
+        tolerance = dtypes.finfo(value.dtype).eps * value.shape[-1] * 10
+        lengths = (value * value).sum(-1).sqrt()
+        return super().check(value) & ((lengths - 1).abs() <= tolerance).all(-1)
 
 
 class independent(Constraint):  # noqa: N801
@@ -289,3 +307,13 @@ symmetric = _Symmetric()
 positive_definite = _PositiveDefinite()
 lower_triangular = _LowerTriangular()
 lower_cholesky = _LowerCholesky()
+corr_cholesky = _CorrCholesky()
+positive_semidefinite = _PositiveSemidefinite()
+
+__all__ = [
+    "Constraint", "boolean", "cat", "corr_cholesky", "dependent", "dependent_property",
+    "greater_than", "greater_than_eq", "half_open_interval", "independent", "integer_interval",
+    "interval", "is_dependent", "less_than", "lower_cholesky", "lower_triangular", "multinomial",
+    "nonnegative", "nonnegative_integer", "one_hot", "positive", "positive_definite",
+    "positive_integer", "positive_semidefinite", "real", "real_vector", "simplex", "square",
+    "stack", "symmetric", "unit_interval"]

@@ -7,11 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import linalg
+from ..tensors.creation import eye
 from ..tensors.sampling import randn
 from ..tensors.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
 from .distribution import Distribution
+
+
+def _precision_to_scale_tril(P: Any) -> Any:  # noqa: N803 - PyTorch's private name
+    """The lower Cholesky factor of the inverse of a matrix, by one factorisation."""
+    factor = linalg.cholesky(P.flip(-2, -1)).flip(-2, -1).mT
+    one = eye(P.shape[-1], dtype=P.dtype, device=P.device).expand(P.shape)
+    return linalg.solve_triangular(factor, one, upper=False)
 
 
 class MultivariateNormal(Distribution):
@@ -50,8 +58,9 @@ class MultivariateNormal(Distribution):
         self.loc = loc.expand((*batch, size))
         matrix = matrix.expand((*batch, size, size))
         if name == "precision_matrix":
-            matrix = linalg.inv(matrix)
-        self.scale_tril = matrix if name == "scale_tril" else linalg.cholesky(matrix)
+            self.scale_tril = _precision_to_scale_tril(matrix)
+        else:
+            self.scale_tril = matrix if name == "scale_tril" else linalg.cholesky(matrix)
         super().__init__(batch, (size,), validate_args=validate_args)
 
     @property

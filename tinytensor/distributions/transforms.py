@@ -45,7 +45,7 @@ class Transform:
     @property
     def inv(self) -> Transform:
         """The inverse transform."""
-        return _Inverse(self)
+        return _InverseTransform(self)
 
     @property
     def sign(self) -> int:
@@ -86,7 +86,7 @@ class Transform:
         return f"{type(self).__name__}()"
 
 
-class _Inverse(Transform):
+class _InverseTransform(Transform):
     """The inverse of a transform."""
 
     def __init__(self, transform: Transform):
@@ -129,7 +129,7 @@ class _Inverse(Transform):
         return self._inv.forward_shape(shape)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Inverse) and self._inv == other._inv
+        return isinstance(other, _InverseTransform) and self._inv == other._inv
 
     __hash__ = object.__hash__
 
@@ -338,6 +338,11 @@ class ExpTransform(_Increasing):
         return x
 
 
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two numbers or Tensors are equal."""
+    return bool((a == b).all() if isinstance(a == b, Tensor) else a == b)
+
+
 class PowerTransform(Transform):
     """y = x ** exponent, for positive x."""
 
@@ -349,8 +354,10 @@ class PowerTransform(Transform):
         self.exponent = exponent
 
     @property
-    def sign(self) -> int:
-        return 1 if self.exponent > 0 else -1
+    def sign(self) -> Any:
+        if isinstance(self.exponent, Tensor):
+            return self.exponent.sign()
+        return (self.exponent > 0) - (self.exponent < 0)
 
     def _call(self, x: Any) -> Any:
         return x ** self.exponent
@@ -362,7 +369,7 @@ class PowerTransform(Transform):
         return (self.exponent * y / x).abs().log()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PowerTransform) and bool(self.exponent == other.exponent)
+        return isinstance(other, PowerTransform) and _equal(self.exponent, other.exponent)
 
     __hash__ = object.__hash__
 
@@ -470,11 +477,8 @@ class AffineTransform(Transform):
         return sum_rightmost(value, self.event_dim)
 
     def __eq__(self, other: object) -> bool:
-        def same(a: Any, b: Any) -> bool:
-            return bool((a == b).all() if hasattr(a == b, "all") else a == b)
-
-        return isinstance(other, AffineTransform) and same(self.loc, other.loc) \
-            and same(self.scale, other.scale)
+        return isinstance(other, AffineTransform) and _equal(self.loc, other.loc) \
+            and _equal(self.scale, other.scale)
 
     __hash__ = object.__hash__
 

@@ -12,6 +12,7 @@ from .. import linalg
 from ..arrays.dtypes import float64
 from ..arrays.numbers import python_number
 from ..autograd.modes import no_grad
+from ..compat import absent
 from ..ops.index import where
 from ..random import Generator
 from ..tensors.creation import empty, empty_like, eye, zeros
@@ -180,7 +181,7 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[1] * taps, tensor.shape[0] * taps
 
 
-def _fan(tensor: Tensor, mode: str) -> int:
+def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
     modes = dict(zip(("fan_in", "fan_out"), _calculate_fan_in_and_fan_out(tensor), strict=True))
     if mode.lower() not in modes:
         raise ValueError(f"kaiming: mode must be 'fan_in' or 'fan_out', got {mode!r}")
@@ -215,7 +216,7 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in",
     """
     if not tensor.numel():
         return _warn_empty(tensor)
-    bound = calculate_gain(nonlinearity, a) * math.sqrt(3 / _fan(tensor, mode))
+    bound = calculate_gain(nonlinearity, a) * math.sqrt(3 / _calculate_correct_fan(tensor, mode))
     return uniform_(tensor, -bound, bound, generator)
 
 
@@ -228,7 +229,7 @@ def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in",
     """
     if not tensor.numel():
         return _warn_empty(tensor)
-    std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
+    std = calculate_gain(nonlinearity, a) / math.sqrt(_calculate_correct_fan(tensor, mode))
     return normal_(tensor, 0.0, std, generator)
 
 
@@ -305,3 +306,7 @@ constant, dirac = _deprecated(constant_), _deprecated(dirac_)
 xavier_uniform, xavier_normal = _deprecated(xavier_uniform_), _deprecated(xavier_normal_)
 kaiming_uniform, kaiming_normal = _deprecated(kaiming_uniform_), _deprecated(kaiming_normal_)
 orthogonal, sparse = _deprecated(orthogonal_), _deprecated(sparse_)
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor.nn.init", name, lambda: globals())

@@ -1,4 +1,4 @@
-"""Recurrent layers: RNN (Elman), LSTM and GRU, over whole sequences or one step at a time."""
+"""Recurrent layers over whole sequences: RNN (Elman), LSTM and GRU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .module import Module
 from .parameter import Parameter
 from .utils.rnn import PackedSequence
 
-Weights = Sequence[Tensor]  # weight_ih, weight_hh and, with biases, bias_ih, bias_hh
+Weights = Sequence[Tensor]  # weight_ih, weight_hh, with biases bias_ih, bias_hh, and weight_hr
 States = tuple[Tensor, ...]  # passed from step to step: (h,), for an LSTM (h, c)
 Steps = tuple[slice, ...]  # the rows of each step, in the order of the steps
 HiddenState = Tensor | tuple[Tensor, Tensor]  # h, or (h, c) for an LSTM
@@ -56,6 +56,13 @@ def _run_lstm(rows: Tensor, states: States, weights: Weights, steps: Steps) -> S
     return result.hidden, result.cells
 
 
+def _run_projected_lstm(rows: Tensor, states: States, weights: Weights, steps: Steps) -> States:
+    *weights, projection = weights
+    result = ops.recurrent.projected_lstm_sequence(_input_product(rows, weights), weights[1],
+                                                   projection, *states, steps)
+    return result.hidden, result.cells
+
+
 def _run_gru(rows: Tensor, states: States, weights: Weights, steps: Steps) -> States:
     padded: tuple[Any, ...] = (*weights, None, None)
     weight_ih, weight_hh, bias_ih, bias_hh = padded[:4]
@@ -64,7 +71,7 @@ def _run_gru(rows: Tensor, states: States, weights: Weights, steps: Steps) -> St
     return (result.hidden,)
 
 
-def _own(states: Tensor) -> Tensor:
+def own(states: Tensor) -> Tensor:
     """A copy for the user, who may write to it: the rule saves the states themselves."""
     return states.clone() if states.requires_grad else states
 
@@ -80,15 +87,17 @@ MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}
 class RNNBase(Module):
     """The base class of RNN, LSTM and GRU: stacked layers, in one or both directions.
 
-    Layer k has the parameters weight_ih_l{k}, weight_hh_l{k}, bias_ih_l{k} and bias_hh_l{k}. The
-    names for the backward direction end in _reverse. All begin uniform in ± 1 / sqrt(hidden_size).
+    Layer k has the parameters weight_ih_l{k}, weight_hh_l{k}, bias_ih_l{k} and bias_hh_l{k}, and
+    weight_hr_l{k} with proj_size. The names for the backward direction end in _reverse. All begin
+    uniform in ± 1 / sqrt(hidden_size).
 
     Args:
         dropout: the probability of dropout between layers.
 
     Raises:
         TypeError: a size is not an int, or bias or batch_first is not a bool.
-        ValueError: a size is not positive, dropout is not in [0, 1], or proj_size is not 0.
+        ValueError: a size is not positive, dropout is not in [0, 1], or proj_size is given for
+            another layer than an LSTM, or is not smaller than hidden_size.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ("h_0",)
@@ -100,11 +109,12 @@ class RNNBase(Module):
         super().__init__()
         _check_options(type(self).__name__, input_size=input_size, hidden_size=hidden_size,
                        num_layers=num_layers, bias=bias, batch_first=batch_first, dropout=dropout,
-                       proj_size=proj_size)
+                       proj_size=proj_size, mode=mode)
         if mode not in GATES:
             raise ValueError(f"{type(self).__name__}: mode must be one of {', '.join(GATES)}, got "
                              f"{mode!r}")
-        input_size, hidden_size, num_layers = map(index, (input_size, hidden_size, num_layers))
+        input_size, hidden_size, num_layers, proj_size = map(
+            index, (input_size, hidden_size, num_layers, proj_size))
         self.mode = mode
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -116,15 +126,21 @@ class RNNBase(Module):
         self.proj_size = proj_size
         directions, rows = 2 if bidirectional else 1, GATES[mode] * hidden_size
         for layer, suffix in self._layers():
-            columns = input_size if layer == 0 else directions * hidden_size
+            columns = input_size if layer == 0 else directions * self._size_of_h
             shapes: dict[str, tuple[int, ...]] = {
-                "weight_ih": (rows, columns), "weight_hh": (rows, hidden_size)}
+                "weight_ih": (rows, columns), "weight_hh": (rows, self._size_of_h)}
             if bias:
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+            if proj_size:
+                shapes["weight_hr"] = (proj_size, hidden_size)
             for name, shape in shapes.items():
                 self.register_parameter(f"{name}_l{layer}{suffix}", Parameter(
                     empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
+
+    @property
+    def _size_of_h(self) -> int:
+        return self.proj_size or self.hidden_size
 
     def _layers(self) -> list[tuple[int, str]]:
         """(layer, suffix of its parameter names) for each layer and direction, in order."""
@@ -139,6 +155,7 @@ class RNNBase(Module):
     def _names(self) -> list[list[str]]:
         """The names of `all_weights`."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[:4 if self.bias else 2]
+        names += ("weight_hr",) if self.proj_size else ()
         return [[f"{name}_l{layer}{suffix}" for name in names]
                 for layer, suffix in self._layers()]
 
@@ -165,8 +182,8 @@ class RNNBase(Module):
 
         Shapes: (T, N, input), or (N, T, input) with batch_first, or (T, input) without a batch, or
         a PackedSequence -> the same with D * hidden for input; (layers * D, N, hidden) for each
-        state, where D is the number of directions. `hx` is the initial states in the same form,
-        zeros by default.
+        state, where D is the number of directions. With proj_size, h has that size in place of
+        hidden. `hx` is the initial states in the same form, zeros by default.
 
         Raises:
             ValueError: the input has the wrong number of dims or another dtype than the weights.
@@ -201,7 +218,8 @@ class RNNBase(Module):
         """Runs all layers over packed rows; step i has sizes[i] rows."""
         starts = [0, *itertools.accumulate(sizes)]
         steps = tuple(slice(a, b) for a, b in itertools.pairwise(starts))
-        run, directions = RUN[self.mode], 2 if self.bidirectional else 1
+        run = _run_projected_lstm if self.proj_size else RUN[self.mode]
+        directions = 2 if self.bidirectional else 1
         hidden, last = [], []  # h of each direction of a layer; the last states of each layer
         for i, weights in enumerate(self.all_weights):
             reverse = i % directions
@@ -215,19 +233,20 @@ class RNNBase(Module):
                 hidden = []
                 if i + 1 < len(states[0]):
                     rows = functional.dropout(rows, self.dropout, self.training)
-        rows = rows if self.bidirectional else _own(rows)
+        rows = rows if self.bidirectional else own(rows)
         return rows, tuple(ops.shape.stack(column) for column in zip(*last, strict=True))
 
     def _initial(self, hx: HiddenState | None, input: Tensor, count: int,
                  batched: bool) -> States:
         """The initial states, each (layers * directions, N, hidden)."""
-        shape = (len(self._layers()), count, self.hidden_size)
+        layers = len(self._layers())
+        sizes = (self._size_of_h, self.hidden_size)[:len(self.state_names)]
         if hx is None:
-            start = zeros(shape, dtype=input.dtype, device=input.device)
-            return (start,) * len(self.state_names)
+            return tuple(zeros((layers, count, size), dtype=input.dtype, device=input.device)
+                         for size in sizes)
         given = self._as_states(hx)
-        for name, state in zip(self.state_names, given, strict=True):
-            expected = shape if batched else (shape[0], self.hidden_size)
+        for name, state, size in zip(self.state_names, given, sizes, strict=True):
+            expected = (layers, count, size) if batched else (layers, size)
             if tuple(state.shape) != expected:
                 raise RuntimeError(f"{type(self).__name__}: {name} must have shape {expected} for "
                                    f"an input of shape {tuple(input.shape)}, got "
@@ -252,10 +271,11 @@ class RNNBase(Module):
         if input.dtype is not weight.dtype:
             raise ValueError(f"{name}: {what} has dtype {input.dtype}, the weights have "
                              f"{weight.dtype}; convert it with .to({weight.dtype})")
-        _check_features(name, what, shape, self.input_size)
+        check_features(name, what, shape, self.input_size)
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
+        text += f", proj_size={self.proj_size}" if self.proj_size else ""
         for name, default in (("num_layers", 1), ("bias", True), ("batch_first", False),
                               ("dropout", 0.0), ("bidirectional", False)):
             if getattr(self, name) != default:
@@ -271,7 +291,7 @@ def _last_states(states: Tensor, starts: list[int], sizes: list[int]) -> Any:
     return pieces[0] if len(pieces) == 1 else ops.shape.cat(pieces[::-1]) if pieces else states[:0]
 
 
-def _check_features(name: str, what: str, shape: tuple[int, ...], input_size: int) -> None:
+def check_features(name: str, what: str, shape: tuple[int, ...], input_size: int) -> None:
     if shape[-1] != input_size:
         raise RuntimeError(f"{name}: {what} has {shape[-1]} features (shape {shape}), this layer "
                            f"takes {input_size} (input_size)")
@@ -293,9 +313,14 @@ def _check_options(kind: str, **options: Any) -> None:
     if dropout and options["num_layers"] == 1:
         warn(f"{kind}: dropout={dropout} has no effect: it acts between layers, and num_layers "
              "is 1")
-    if options["proj_size"]:
-        raise ValueError(f"{kind}: proj_size={options['proj_size']} is not supported; add a Linear "
-                         "after the layer for a smaller output")
+    size = options["proj_size"]
+    if not is_integer(size):
+        raise TypeError(f"{kind}: proj_size must be an int, got {type(size).__name__}")
+    if size and options["mode"] != "LSTM":
+        raise ValueError(f"{kind}: only an LSTM has proj_size, got {size}")
+    if not 0 <= size < options["hidden_size"]:
+        raise ValueError(f"{kind}: proj_size must be at least 0 and smaller than hidden_size "
+                         f"{options['hidden_size']}, got {size}")
 
 
 class RNN(RNNBase):
@@ -323,7 +348,8 @@ class LSTM(RNNBase):
         c ← σ(f) c + σ(i) tanh(g)
         h ← σ(o) tanh(c)
 
-    Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000 (f).
+    Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000 (f). With proj_size,
+    h ← W_hr (σ(o) tanh(c)), of that size: Sak, Senior and Beaufays 2014.
 
     Shapes: (T, N, input) and (h, c), each (layers * D, N, hidden) -> (T, N, D * hidden) and (h, c)
     after the last step; see `RNNBase.forward`. For parameters and errors see `RNNBase`.
@@ -343,7 +369,7 @@ class LSTM(RNNBase):
                          bidirectional, proj_size, device, dtype)
 
     def _as_states(self, hx: HiddenState) -> States:
-        return _as_pair("LSTM", hx)
+        return as_pair("LSTM", hx)
 
     def _as_result(self, states: States) -> Any:
         return states
@@ -368,128 +394,8 @@ class GRU(RNNBase):
                          bidirectional, device=device, dtype=dtype)
 
 
-def _as_pair(name: str, hx: HiddenState) -> States:
+def as_pair(name: str, hx: HiddenState) -> States:
     if not isinstance(hx, tuple | list) or len(hx) != 2:
         got = f"{len(hx)} values" if isinstance(hx, tuple | list) else f"a {type(hx).__name__}"
         raise TypeError(f"{name}: hx must be a pair of Tensors (h, c), got {got}")
     return tuple(hx)
-
-
-# ---------------------------------------------------------------- single steps
-
-
-class RNNCellBase(Module):
-    """The base class of RNNCell, LSTMCell and GRUCell: weights, and one step.
-
-    The parameters weight_ih, weight_hh, bias_ih and bias_hh begin uniform in
-    ± 1 / sqrt(hidden_size).
-    """
-
-    def __init__(self, input_size: int, hidden_size: int, bias: bool, num_chunks: int,
-                 device: Device = None, dtype: DType = None):
-        super().__init__()
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.bias = bias
-        rows = num_chunks * hidden_size
-        for name, shape in (("weight_ih", (rows, input_size)), ("weight_hh", (rows, hidden_size)),
-                            ("bias_ih", (rows,)), ("bias_hh", (rows,))):
-            self.register_parameter(name, Parameter(empty(shape, device=device, dtype=dtype))
-                                    if bias or name.startswith("weight") else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draws new weights."""
-        uniform_by_fan_in(self.hidden_size, *self.parameters())
-
-    def _step(self, mode: str, input: Tensor, states: States | None,
-              names: Sequence[str]) -> States:
-        """The states after one step.
-
-        Raises:
-            ValueError: the input or a state does not have 1 or 2 dims.
-            RuntimeError: sizes do not fit.
-        """
-        kind = type(self).__name__
-        for name, x in zip(("the input", *names), (input, *(states or ())), strict=False):
-            if x.ndim not in (1, 2):
-                raise ValueError(f"{kind}: {name} must have 1 or 2 dims, got shape "
-                                 f"{tuple(x.shape)}")
-        _check_features(kind, "the input", tuple(input.shape), self.input_size)
-        expected = (*input.shape[:-1], self.hidden_size)
-        if states is None:
-            states = (zeros(expected, dtype=input.dtype, device=input.device),) * len(names)
-        for name, state in zip(names, states, strict=True):
-            if tuple(state.shape) != expected:
-                raise RuntimeError(f"{kind}: {name} must have shape {expected} for an input of "
-                                   f"shape {tuple(input.shape)}, got {tuple(state.shape)}")
-        batched = input.ndim == 2
-        if not batched:
-            input, states = input.unsqueeze(0), tuple(s.unsqueeze(0) for s in states)
-        weights = [w for w in (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-                   if w is not None]
-        after = tuple(map(_own, RUN[mode](input, states, weights, (slice(0, len(input)),))))
-        return after if batched else tuple(s.squeeze(0) for s in after)
-
-    def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + ", bias=False" * (not self.bias)
-
-
-class RNNCell(RNNCellBase):
-    """One step of an `RNN`: tanh(W_ih x + b_ih + W_hh h + b_hh), or relu in place of tanh.
-
-    Shapes: (N, input), h (N, hidden) -> (N, hidden), all without N for one sample. h is zeros by
-    default.
-
-    Raises:
-        ValueError: the input or h does not have 1 or 2 dims.
-        RuntimeError: sizes do not fit, or the nonlinearity is unknown.
-    """
-
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True,
-                 nonlinearity: str = "tanh", device: Device = None, dtype: DType = None):
-        super().__init__(input_size, hidden_size, bias, 1, device, dtype)
-        self.nonlinearity = nonlinearity
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        if self.nonlinearity not in MODES:
-            raise RuntimeError("RNNCell: nonlinearity must be 'tanh' or 'relu', got "
-                               f"{self.nonlinearity!r}")
-        states = None if hx is None else (hx,)
-        return self._step(MODES[self.nonlinearity], input, states, ("hx",))[0]
-
-    def extra_repr(self) -> str:
-        shown = self.nonlinearity != "tanh"
-        return super().extra_repr() + f", nonlinearity={self.nonlinearity}" * shown
-
-
-class LSTMCell(RNNCellBase):
-    """One step of an `LSTM`.
-
-    Shapes: (N, input), h and c (N, hidden) -> h and c (N, hidden), all without N for one sample.
-    States and errors as for `RNNCell`.
-    """
-
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Device = None,
-                 dtype: DType = None):
-        super().__init__(input_size, hidden_size, bias, 4, device, dtype)
-
-    def forward(self, input: Tensor,
-                hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
-        states = None if hx is None else _as_pair("LSTMCell", hx)
-        return self._step("LSTM", input, states, ("hx[0]", "hx[1]"))  # type: ignore[return-value]
-
-
-class GRUCell(RNNCellBase):
-    """One step of a `GRU`.
-
-    Shapes: (N, input), h (N, hidden) -> (N, hidden), all without N for one sample. State and errors
-    as for `RNNCell`.
-    """
-
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Device = None,
-                 dtype: DType = None):
-        super().__init__(input_size, hidden_size, bias, 3, device, dtype)
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return self._step("GRU", input, None if hx is None else (hx,), ("hx",))[0]

@@ -26,6 +26,8 @@ def _record_recurrent(recorder: Recorder, module: Any, args: Any, output: Any,
     x, given = args[0], args[1] if len(args) > 1 else None
     if not isinstance(x, Tensor) or x.ndim != 3 or module.training and module.dropout:
         return
+    if module.proj_size:  # ONNX's LSTM has no projection
+        return
     states = [] if given is None else [given] if isinstance(given, Tensor) else list(given)
     last = [output[1]] if isinstance(output[1], Tensor) else list(output[1])
     inputs = {"input": x._array, **{f"state_{i}": s._array for i, s in enumerate(states)}}
@@ -117,7 +119,7 @@ def _recurrent_product(f: Form) -> Callable[[str], str]:
 
 
 def _gates(f: Form, x: str, count: int) -> tuple[str, ...]:
-    hidden = f.fixed(lambda c: c.shapes["weight"][1])
+    hidden = f.fixed(lambda c: c.shapes["weight"][0]) // count
     parts: tuple[str, ...] = f.node("Split", [x, f.dims([hidden] * count)], outputs=count, axis=1)
     return parts
 
@@ -134,6 +136,16 @@ def rnn_sequence(f: Form) -> Any:
 
 @form("lstm_sequence")
 def lstm_sequence(f: Form) -> Any:
+    return _lstm(f, lambda h: h)
+
+
+@form("projected_lstm_sequence")
+def projected_lstm_sequence(f: Form) -> Any:
+    across = f.node("Transpose", [f["projection"]], perm=[1, 0])
+    return _lstm(f, lambda h: str(f.node("MatMul", [h, across])))
+
+
+def _lstm(f: Form, projected: Callable[[str], str]) -> tuple[str, ...]:
     product = _recurrent_product(f)
 
     def step(x: str, h: str, c: str) -> tuple[str, ...]:
@@ -141,7 +153,7 @@ def lstm_sequence(f: Form) -> Any:
         i, forget, out = (f.node("Sigmoid", [g]) for g in (i, forget, out))
         new = f.node("Tanh", [new])
         c = f.node("Add", [f.node("Mul", [forget, c]), f.node("Mul", [i, new])])
-        h = f.node("Mul", [out, f.node("Tanh", [c])])
+        h = projected(f.node("Mul", [out, f.node("Tanh", [c])]))
         return h, c, f.node("Concat", [i, forget, new, out], axis=1)
 
     return _step_by_step(f, [f["h0"], f["c0"]], step)

@@ -41,6 +41,7 @@ from . import (  # each enters its operations into the table
     extrema,
     gamma,
     gather,
+    householder,
     index,
     linalg,
     loss,
@@ -61,6 +62,7 @@ from . import (  # each enters its operations into the table
     special,
     strided,
 )
+from .array_functions import array_function
 from .inplace import in_place, like
 
 REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__",
@@ -220,7 +222,8 @@ for _name, _function in {
         "copy_": copy_, "fill_": fill_, "zero_": zero_,
         "fill_diagonal_": fill_diagonal_, "resize_": resize_,
         "where": index.where_method,
-        "__getitem__": index.read, "__setitem__": index.write}.items():
+        "__getitem__": index.read, "__setitem__": index.write,
+        "__array_function__": array_function}.items():
     setattr(Tensor, _name, _function)
 
 

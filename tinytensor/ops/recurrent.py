@@ -59,8 +59,8 @@ def _run_back(xp, steps, gradients, step):
             begun.append([d[before:] for d in carried])
             carried = [d[:before] for d in carried]
         elif size < before:  # rows whose sequences had ended
-            rest = xp.zeros((before - size, carried[0].shape[1]), dtype=carried[0].dtype)
-            carried = [xp.concatenate((d, rest), axis=0) for d in carried]
+            carried = [xp.concatenate(
+                (d, xp.zeros((before - size, d.shape[1]), dtype=d.dtype)), axis=0) for d in carried]
     initial = [xp.concatenate(tuple(pieces[::-1]), axis=0) for pieces in zip(*begun, strict=True)]
     return initial, *(_by_row(xp, steps, pieces[::-1]) for pieces in zip(*made, strict=True))
 
@@ -189,7 +189,18 @@ def lstm_sequence(xp, input: Array, weight: Array, h0: Array, c0: Array, steps: 
     result instead of a residual: their gradient makes second derivatives correct.
     Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000.
     """
-    size, across = weight.shape[1], _across(xp, weight)
+    return _run(xp, steps, [h0, c0], _lstm_step(xp, input, weight, None))
+
+
+@lstm_sequence.vjp("input", "weight", "h0", "c0")
+def _(xp, g, hidden, cells, gates, weight, h0, c0, steps):
+    (d_h0, d_c0), d = _lstm_back(xp, g, hidden, cells, gates, weight, None, c0, steps)
+    return d, _weight_gradient(xp, d, _before(xp, steps, hidden, h0)), d_h0, d_c0
+
+
+def _lstm_step(xp, input, weight, projection):
+    """One step of an LSTM, for `_run`."""
+    across, size = _across(xp, weight), weight.shape[0] // 4
 
     def step(rows, h, c):
         z = input[rows] + xp.matmul(h, across)
@@ -197,13 +208,16 @@ def lstm_sequence(xp, input: Array, weight: Array, h0: Array, c0: Array, steps: 
                               xp.tanh(z[:, 2 * size:3 * size]), sigmoid.run(xp, z[:, 3 * size:]))
         i, f, g, o = _columns(gates, 4)
         c = f * c + i * g
-        return o * xp.tanh(c), c, gates
+        h = o * xp.tanh(c)
+        if projection is not None:
+            h = xp.matmul(h, _transposed(xp, projection))
+        return h, c, gates
 
-    return _run(xp, steps, [h0, c0], step)
+    return step
 
 
-@lstm_sequence.vjp("input", "weight", "h0", "c0")
-def _(xp, g, hidden, cells, gates, weight, h0, c0, steps):
+def _lstm_back(xp, g, hidden, cells, gates, weight, projection, c0, steps):
+    """The gradients of the initial states, of the input, and, with a projection, of its results."""
     i, f, new, o = _columns(gates, 4)
     squashed = xp.tanh(cells)
     slopes = _side_by_side(xp, i * (1 - i), f * (1 - f), 1 - new * new, o * (1 - o))
@@ -213,15 +227,52 @@ def _(xp, g, hidden, cells, gates, weight, h0, c0, steps):
     d_hidden, d_cells = _given(xp, g[:2], (hidden, cells))
     extra = None if g[2] is None else g[2] * slopes
 
-    def step(rows, d_h, d_c):
+    def step(rows, d_projected, d_c):
+        d_h = d_projected if projection is None else xp.matmul(d_projected, projection)
         d_c = d_c + d_h * to_cell[rows]
         d = _side_by_side(xp, d_c, d_c, d_c, d_h) * factors[rows]
         if extra is not None:
             d = d + extra[rows]
-        return xp.matmul(d, weight), d_c * f[rows], d
+        made = (d,) if projection is None else (d, d_projected)
+        return xp.matmul(d, weight), d_c * f[rows], *made
 
-    (d_h0, d_c0), d = _run_back(xp, steps, [d_hidden, d_cells], step)
-    return d, _weight_gradient(xp, d, _before(xp, steps, hidden, h0)), d_h0, d_c0
+    return _run_back(xp, steps, [d_hidden, d_cells], step)
+
+
+def _reference_projected_lstm(torch):
+    def run(x, weight, projection, h0, c0, steps):
+        def cell(x, h, c):
+            i, f, g, o = (x + weight @ h).chunk(4)
+            i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+            c = f * c + i * g
+            return projection @ (o * c.tanh()), c, torch.cat([i, f, g, o])
+
+        return _by_single_rows(torch, cell, x, [h0, c0], steps)
+
+    return run
+
+
+@op(promotes="same", method=False, internal=True, outputs=("hidden", "cells", "gates"),
+    reference=_reference_projected_lstm, samples=[
+        S(t(5, 12), t(12, 2), t(2, 3), t(3, 2), t(3, 3), TWO),
+        S(t(5, 12), t(12, 2), t(2, 3), t(3, 2), t(3, 3), BACK),
+        S(t(2, 8), t(8, 1), t(1, 2), t(1, 1), t(1, 2), (slice(0, 1), slice(1, 2)))])
+def projected_lstm_sequence(xp, input: Array, weight: Array, projection: Array, h0: Array,
+                            c0: Array, steps: Steps):
+    """As `lstm_sequence`, but h_t = projection @ (σ(o) tanh(c_t)), which may be smaller than c_t.
+
+    Shapes: (rows, 4H), (4H, P), (P, H), (N, P), (N, H) -> (rows, P), (rows, H), (rows, 4H).
+    Sak, Senior and Beaufays 2014.
+    """
+    return _run(xp, steps, [h0, c0], _lstm_step(xp, input, weight, projection))
+
+
+@projected_lstm_sequence.vjp("input", "weight", "projection", "h0", "c0")
+def _(xp, g, hidden, cells, gates, weight, projection, h0, c0, steps):
+    (d_h0, d_c0), d, d_projected = _lstm_back(xp, g, hidden, cells, gates, weight, projection, c0,
+                                              steps)
+    d_projection = _weight_gradient(xp, d_projected, _columns(gates, 4)[3] * xp.tanh(cells))
+    return (d, _weight_gradient(xp, d, _before(xp, steps, hidden, h0)), d_projection, d_h0, d_c0)
 
 
 # ---------------------------------------------------------------- GRU

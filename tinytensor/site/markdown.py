@@ -19,6 +19,7 @@ _PLACED = {
     "learn/tools": "tinytensor/learn/README.md",
     "learn/mistakes": "tinytensor/learn/MISTAKES.md",
     "learn/teaching": "tinytensor/learn/TEACHING.md",
+    "learn/diagnoses": "tinytensor/learn/DIAGNOSES.md",
     "coming/pytorch": "tinytensor/PYTORCH.md",
     "project/operations": "tinytensor/OPERATIONS.md",
     "project/benchmarks": "benchmarks/README.md",

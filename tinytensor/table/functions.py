@@ -129,6 +129,7 @@ from ..ops.elementwise import frac as frac
 from ..ops.gather import gather as gather
 from ..ops.elementwise import gcd as gcd
 from ..ops.compare import ge as ge
+from ..ops.householder import geqrf as geqrf
 from ..ops.linalg import outer as ger
 from ..ops.compare import gt as greater
 from ..ops.compare import ge as greater_equal
@@ -216,6 +217,7 @@ from ..ops.elementwise import neg as negative
 from ..ops.searching import nonzero as nonzero
 from ..ops.norms import norm as norm
 from ..ops.compare import ne as not_equal
+from ..ops.householder import orgqr as orgqr
 from ..ops.linalg import outer as outer
 from ..ops.distance import pairwise_distance as pairwise_distance
 from ..ops.distance import pdist as pdist

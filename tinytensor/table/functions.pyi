@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 from ..arrays.dtypes import memory_format
 from ..tensors.tensor import DTypeLike, Size, Tensor
 from .methods import (
-    Operand, Histogram, MinMax, Qr, Slogdet, SvdV, ValuesAndIndices,
+    Operand, GeqrfResult, Histogram, MinMax, Qr, Slogdet, SvdV, ValuesAndIndices,
 )
 
 def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -744,6 +744,17 @@ def gcd(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """
 def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input >= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
+def geqrf(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> GeqrfResult:
+    """(a, tau) of the QR decomposition by Householder reflections, as LAPACK gives it.
+
+    R is the upper triangle of a, and Q is `linalg.householder_product(a, tau)` for m >= n. There
+    is no gradient; `linalg.qr` has one.
+
+    Shapes: (*, m, n) -> (*, m, n), (*, min(m, n)).
+
+    Raises:
+        RuntimeError: not of float32 or float64, or fewer than 2 dims.
+    """
 def ger(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 
@@ -1272,6 +1283,8 @@ def norm(
     """
 def not_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input != other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
+def orgqr(input: Tensor, input2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`linalg.householder_product(input, input2)`. Shapes: (*, m, n), (*, k) -> (*, m, n)."""
 def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 

@@ -9,6 +9,7 @@ from ..ops.norms import cond as cond
 from ..ops.linalg import cross as cross
 from ..ops.decomposition import eigh as eigh
 from ..ops.decomposition import eigvalsh as eigvalsh
+from ..ops.householder import householder_product as householder_product
 from ..ops.solving import inv as inv
 from ..ops.solving import inv_ex as inv_ex
 from ..ops.decomposition import lstsq as lstsq

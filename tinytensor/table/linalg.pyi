@@ -66,6 +66,17 @@ def eigvalsh(A: Tensor, UPLO: str = 'L', *, out: Tensor | None = None) -> Tensor
     Raises:
         RuntimeError: as `eigh`.
     """
+def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The first n columns of H_1 H_2 ... H_k, with the reflections H_i = I - tau_i v_i v_iᵀ.
+
+    v_i has zeros above row i, 1 in row i, and the elements of column i of A below. The product is
+    I - V T Vᵀ, with the triangular T of Schreiber and Van Loan 1989.
+
+    Shapes: (*, m, n), (*, k) -> (*, m, n), where k <= n <= m.
+
+    Raises:
+        RuntimeError: sizes that do not fit, or dtypes other than float32 or float64.
+    """
 def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of square matrices. Shapes: (*, n, n) -> (*, n, n). Giles 2008, section 2.2.3.
 

@@ -29,6 +29,10 @@ class Eigh(NamedTuple):
     eigenvalues: Tensor
     eigenvectors: Tensor
 
+class GeqrfResult(NamedTuple):
+    a: Tensor
+    tau: Tensor
+
 class Histogram(NamedTuple):
     hist: Tensor
     bin_edges: Tensor
@@ -73,6 +77,10 @@ class Methods:
     def __abs__(self) -> Tensor: ...  # ops/elementwise.py
     def __add__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __and__(self, other: Operand) -> Tensor: ...  # ops/compare.py
+    def __array_function__(
+            self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
+    ) -> Any:
+        """A function of NumPy that was called with a Tensor, see the top of this file."""
     def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]  # ops/compare.py
     def __floordiv__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __ge__(self, other: Operand) -> Tensor: ...  # type: ignore[misc]  # ops/compare.py
@@ -865,6 +873,17 @@ class Methods:
         """As `ge`, in place: writes into this Tensor and returns it."""
     def geometric_(self, p: builtins.float, *, generator: Generator | None = None) -> Self:
         """Fills with the number of trials until the first success, at probability p each: 1, 2, ..."""
+    def geqrf(self) -> GeqrfResult:  # ops/householder.py
+        """(a, tau) of the QR decomposition by Householder reflections, as LAPACK gives it.
+
+        R is the upper triangle of a, and Q is `linalg.householder_product(a, tau)` for m >= n. There
+        is no gradient; `linalg.qr` has one.
+
+        Shapes: (*, m, n) -> (*, m, n), (*, min(m, n)).
+
+        Raises:
+            RuntimeError: not of float32 or float64, or fewer than 2 dims.
+        """
     def ger(self, vec2: Tensor) -> Tensor:  # ops/linalg.py
         """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 
@@ -1490,6 +1509,8 @@ class Methods:
         """Whether input != other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def not_equal_(self, other: Operand) -> Self:  # ops/compare.py
         """As `not_equal`, in place: writes into this Tensor and returns it."""
+    def orgqr(self, input2: Tensor) -> Tensor:  # ops/householder.py
+        """`linalg.householder_product(input, input2)`. Shapes: (*, m, n), (*, k) -> (*, m, n)."""
     def outer(self, vec2: Tensor) -> Tensor:  # ops/linalg.py
         """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 
@@ -1591,12 +1612,13 @@ class Methods:
     def rad2deg_(self) -> Self:  # ops/elementwise.py
         """As `rad2deg`, in place: writes into this Tensor and returns it."""
     def random_(
-            self, from_: builtins.int | None = None, to: builtins.int | None = None, *, generator:
+            self, from_: builtins.int | None = None, to: builtins.int | None = ..., *, generator:
             Generator | None = None,
     ) -> Self:
         """Fills with integers in [from_, to), in [0, to) for one argument, or in the dtype's range.
 
-        For a floating point dtype the range is that in which every integer is exact.
+        random_(from_, None) has the largest number of the dtype as its last. For a floating point
+        dtype the range is that in which every integer is exact.
         """
     def ravel(self) -> Tensor:  # ops/shape.py
         """All dims as one: a view of a contiguous Tensor, else a copy. Shapes: (a, b) -> (a * b)."""

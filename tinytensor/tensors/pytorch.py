@@ -17,7 +17,7 @@ from __future__ import annotations
 import errno
 import struct
 import zipfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple
@@ -278,6 +278,26 @@ def _default(memories: _Memories, factory: Any = None, *rest: Any) -> Any:
     return {}
 
 
+def _counter(memories: _Memories, counts: Any = None) -> Any:
+    if not isinstance(counts, dict | None):
+        raise Damaged("damaged: a Counter of something that is no dict")
+    return Counter(counts)
+
+
+def _bytearray(memories: _Memories, content: Any = b"", encoding: Any = "latin-1") -> Any:
+    if isinstance(content, str) and encoding in ("latin-1", "latin1"):
+        content = content.encode("latin-1")
+    if not isinstance(content, bytes):
+        raise Damaged("damaged: a bytearray of something that is no bytes")
+    return bytearray(content)
+
+
+def _complex(memories: _Memories, real: Any = 0, imag: Any = 0) -> Any:
+    if not isinstance(real, int | float) or not isinstance(imag, int | float):
+        raise Damaged("damaged: a complex number of something that is no number")
+    return complex(real, imag)
+
+
 def _device(memories: _Memories, kind: Any, index: Any = None) -> Any:
     return device(kind, index)
 
@@ -304,11 +324,13 @@ CALLED: dict[tuple[str, str], Callable[..., Any]] = {
     ("torch._utils", "_rebuild_parameter"): _parameter,
     ("torch._utils", "_rebuild_parameter_with_state"): _parameter,
     ("collections", "OrderedDict"): _ordered, ("collections", "defaultdict"): _default,
-    ("_codecs", "encode"): _encode,
+    ("collections", "Counter"): _counter, ("_codecs", "encode"): _encode,
     ("torch", "device"): _device, ("torch", "Size"): _size,
     ("torch.serialization", "_get_layout"): _layout,
     **{(module, kind): _set for module in ("builtins", "__builtin__")
        for kind in ("set", "frozenset")},
+    **{(module, name): function for module in ("builtins", "__builtin__")
+       for name, function in (("bytearray", _bytearray), ("complex", _complex))},
 }
 
 

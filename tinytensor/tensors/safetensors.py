@@ -47,6 +47,14 @@ OTHER_FORMATS = {  # first bytes of other formats in which weights are stored
     b"\x1f\x8b": "gzipped",
     b"\x89HDF": "HDF5",
 }
+# First bytes, in lower case, of texts that come in place of weights, and what to do.
+TEXTS = {
+    b"version ": "a pointer of Git LFS, not the weights themselves: `git lfs pull` in the "
+                 "repository fetches them",
+    **dict.fromkeys((b"<!doctyp", b"<html", b"<head", b"<?xml"), (
+        "a web page, not weights: download it again, with the link of the file itself (on GitHub "
+        "and Hugging Face that of \"raw\" or \"download\"), and look into it if it stays one")),
+}
 ADVICE = ("load reads safetensors files, and those of torch.save from a path or from a file object "
           "that is seekable")
 
@@ -195,6 +203,9 @@ def _foreign(first: bytes | bytearray, length: int, follows: int | None) -> str:
     for magic, name in OTHER_FORMATS.items():
         if first.startswith(magic) and (len(magic) > 1 or length > HEADER_LIMIT):
             return f"not a safetensors file, but {name}. {ADVICE}"
+    for start, what in TEXTS.items():
+        if first.lower().startswith(start):
+            return f"this is {what}"
     if len(first) < 8:
         return f"cut off, or not a safetensors file: it has only {len(first)} bytes"
     if length <= min(HEADER_LIMIT, length if follows is None else follows):

@@ -411,17 +411,23 @@ def bernoulli_(self: Tensor, p: Tensor | float = 0.5, *,
     return _fill("bernoulli_", self, generator, draw, integers=True)
 
 
-def random_(self: Tensor, from_: int | None = None, to: int | None = None, *,
+NOT_GIVEN: Any = object()
+
+
+def random_(self: Tensor, from_: int | None = None, to: int | None = NOT_GIVEN, *,
             generator: random.Generator | None = None) -> Tensor:
     """Fills with integers in [from_, to), in [0, to) for one argument, or in the dtype's range.
 
-    For a floating point dtype the range is that in which every integer is exact.
+    random_(from_, None) has the largest number of the dtype as its last. For a floating point
+    dtype the range is that in which every integer is exact.
     """
     dtype, wide = self.dtype.numpy, None
-    if to is None and from_ is None:
+    if from_ is None:
         from_, to, wide = 0, _integers_of(dtype)[1] + 1, dtype in (numpy.int64, numpy.float64)
-    elif to is None:
+    elif to is NOT_GIVEN:
         from_, to = 0, from_
+    elif to is None:
+        to = _integers_of(dtype)[1] + 1
     bounds = number_of(from_ or 0), number_of(to)
     _check_integers("random_", *bounds, dtype)
     return _fill("random_", self, generator, lambda s, count: s.integers(*bounds, count, wide),

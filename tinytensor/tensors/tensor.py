@@ -430,7 +430,7 @@ class Tensor(Methods):
         if self._node is None:
             raise RuntimeError("register_hook: this Tensor does not require grad")
         hooks = self._node.hooks
-        last = tuple(h for h in hooks if isinstance(h, _Retain))  # it sees what hooks have made
+        last = tuple(h for h in hooks if getattr(h, "last", False))  # sees what hooks have made
         self._node.hooks = (*(h for h in hooks if h not in last), hook, *last)
         return RemovableHandle(self._node, hook)
 
@@ -775,6 +775,8 @@ def _array_of(x: Any) -> Any:
 
 class _Retain:
     """The hook of retain_grad: it must not keep the Tensor alive."""
+
+    last = True
 
     def __init__(self, tensor: Tensor):
         self.tensor = weakref.ref(tensor)

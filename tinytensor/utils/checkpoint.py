@@ -11,14 +11,15 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .. import random
+from .. import cuda, random
 from ..autograd import frames, graph, versions
 from ..autograd.engine import Sums, walk
 from ..autograd.graph import CustomNode, Leaf, pick, tensor_of
 from ..autograd.modes import enable_grad, mode
 from ..tensors.tensor import Tensor
 
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential"]
+__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "get_device_states",
+           "set_device_states"]
 
 
 class CheckpointError(RuntimeError):
@@ -175,3 +176,16 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any,
         input = checkpoint(run(functions[i * size:(i + 1) * size]), input,
                            use_reentrant=use_reentrant, preserve_rng_state=preserve_rng_state)
     return run(functions[(segments - 1) * size:])(input)
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[Tensor]]:
+    """The GPUs of the Tensors among the arguments, and the states of their generators."""
+    gpus = sorted({x.device.index or 0 for x in args if isinstance(x, Tensor) and x.is_cuda})
+    return gpus, [cuda.get_rng_state(gpu) for gpu in gpus]
+
+
+def set_device_states(devices: Iterable[int], states: Iterable[Tensor], *,
+                      device_type: str | None = None) -> None:
+    """Sets the states of the generators of GPUs, as `get_device_states` gave them."""
+    for gpu, state in zip(devices, states, strict=True):
+        cuda.set_rng_state(state, gpu)

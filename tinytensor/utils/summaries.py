@@ -20,7 +20,12 @@ from ..nn.module import Module
 from ..ops.attention import attention
 from ..ops.convolution import convolution, convolution_input
 from ..ops.linalg import linear, matmul
-from ..ops.recurrent import gru_sequence, lstm_sequence, rnn_sequence
+from ..ops.recurrent import (
+    gru_sequence,
+    lstm_sequence,
+    projected_lstm_sequence,
+    rnn_sequence,
+)
 from ..ops.shape import broadcast_shapes
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
@@ -287,6 +292,8 @@ WORK: dict[Any, Callable[..., int]] = {
     # The product of the input with its weight is a call of `linear`.
     rnn_sequence: lambda input, weight, *_: len(input) * weight.size,
     lstm_sequence: lambda input, weight, *_: len(input) * weight.size,
+    projected_lstm_sequence: lambda input, weight, projection, *_: (
+        len(input) * (weight.size + projection.size)),
     gru_sequence: lambda input, weight, *_: len(input) * weight.size,
 }
 

@@ -13,18 +13,28 @@ import io
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy
-from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.config_pb2 import RunMetadata
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog, TaggedRunMetadata
+from tensorboard.compat.proto.step_stats_pb2 import DeviceStepStats, StepStats
 from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from ..nn.module import Module
 from ..tensors.tensor import Tensor
+from .tensorboard_parts import (
+    curve_of,
+    hyperparameters,
+    model_graph,
+    precision_recall,
+    write_embedding,
+)
 
 __all__ = ["SummaryWriter"]
 
@@ -32,7 +42,8 @@ Array = numpy.ndarray[Any, Any]
 
 
 class SummaryWriter:
-    """Writes scalars, histograms, images and texts of a run to event files in a folder.
+    """Writes scalars, histograms, images, texts, hyperparameters, curves of precision and recall,
+    embeddings and the graph of a model to event files in a folder.
 
     Values may be Tensors on any device, arrays or numbers. `with SummaryWriter() as writer:` closes
     it at the end of the block.
@@ -57,6 +68,7 @@ class SummaryWriter:
         self._options = (max_queue, flush_secs, filename_suffix)
         self._files: dict[str, EventFileWriter] = {}
         self._purged: set[str] = set()
+        self._embeddings: list[Any] = []
         self._file(self.log_dir)
 
     def get_logdir(self) -> str:
@@ -125,6 +137,105 @@ class SummaryWriter:
                            tensor_shape=TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)]))
         value = Summary.Value(tag=f"{tag}/text_summary", metadata=metadata, tensor=text)
         self._add(self.log_dir, value, global_step, walltime)
+
+    def add_hparams(self, hparam_dict: Mapping[str, Any], metric_dict: Mapping[str, Any],
+                    hparam_domain_discrete: Mapping[str, list[Any]] | None = None,
+                    run_name: str | None = None, global_step: int | None = None) -> None:
+        """Adds a row to the table of hyperparameters: their values, and what came of them.
+
+        Args:
+            hparam_dict: numbers, bools and strings by name.
+            metric_dict: the results by name; each is a curve too.
+            hparam_domain_discrete: all values that a hyperparameter may have.
+            run_name: the folder of the row below log_dir, by default the time.
+
+        Raises:
+            TypeError: not dicts, or values that do not fit.
+            ValueError: a hyperparameter of another type.
+        """
+        if not isinstance(hparam_dict, dict) or not isinstance(metric_dict, dict):
+            raise TypeError("add_hparams: hparam_dict and metric_dict must be dicts")
+        records = hyperparameters(hparam_dict, metric_dict, hparam_domain_discrete or {})
+        folder = os.path.join(self.log_dir, run_name or str(time.time()))
+        for record in records:
+            self._add(folder, record, global_step, None)
+        for tag, value in metric_dict.items():
+            self._add(folder, _scalar(tag, value), global_step, None)
+
+    def add_pr_curve(self, tag: str, labels: Any, predictions: Any,
+                     global_step: int | None = None, num_thresholds: int = 127,
+                     weights: Any = None, walltime: float | None = None) -> None:
+        """Adds a curve of precision and recall, for binary labels and probabilities.
+
+        Raises:
+            ValueError: as many labels as predictions are needed.
+        """
+        truth, chances = _array(labels), _array(predictions)
+        if truth.shape != chances.shape:
+            raise ValueError(f"add_pr_curve: labels of shape {truth.shape} for predictions of "
+                             f"shape {chances.shape}")
+        value = precision_recall(tag, truth, chances, num_thresholds,
+                                 None if weights is None else _array(weights))
+        self._add(self.log_dir, value, global_step, walltime)
+
+    def add_pr_curve_raw(self, tag: str, true_positive_counts: Any, false_positive_counts: Any,
+                         true_negative_counts: Any, false_negative_counts: Any, precision: Any,
+                         recall: Any, global_step: int | None = None, num_thresholds: int = 127,
+                         weights: Any = None, walltime: float | None = None) -> None:
+        """Adds a curve of precision and recall from its numbers at each threshold."""
+        rows = [_array(x) for x in (true_positive_counts, false_positive_counts,
+                                    true_negative_counts, false_negative_counts, precision, recall)]
+        self._add(self.log_dir, curve_of(tag, rows, num_thresholds), global_step, walltime)
+
+    def add_embedding(self, mat: Any, metadata: Sequence[Any] | None = None, label_img: Any = None,
+                      global_step: int | None = None, tag: str = "default",
+                      metadata_header: Sequence[str] | None = None) -> None:
+        """Adds points for the projector, with labels and images.
+
+        Shapes: mat (N, D), N labels, label_img (N, C, H, W) with values from 0 to 1.
+
+        Args:
+            metadata_header: names of columns; each label is then a list of as many.
+
+        Raises:
+            ValueError: shapes or numbers that do not fit.
+        """
+        from google.protobuf import text_format
+        from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+
+        step = str(0 if global_step is None else global_step).zfill(5)
+        encoded = "".join(f"%{ord(c):02x}" if c in "%/\\" else c for c in tag)
+        info = write_embedding(self.log_dir, f"{step}/{encoded}", f"{tag}:{step}", _array(mat),
+                               metadata, None if label_img is None else _array(label_img),
+                               metadata_header)
+        self._embeddings.append(info)
+        text = text_format.MessageToString(ProjectorConfig(embeddings=self._embeddings))
+        with open(os.path.join(self.log_dir, "projector_config.pbtxt"), "w") as file:
+            file.write(text)
+
+    def add_graph(self, model: Module, input_to_model: Any = None, verbose: bool = False,
+                  use_strict_trace: bool = True) -> None:
+        """Adds the graph of a model: the operations of one call in eval mode, by layers.
+
+        `verbose` prints it. `use_strict_trace` has no effect.
+
+        Raises:
+            TypeError: not a Module.
+        """
+        if not isinstance(model, Module):
+            raise TypeError(f"add_graph: expected a Module, got {type(model).__name__}")
+        given = input_to_model if isinstance(input_to_model, tuple | list) else (
+            () if input_to_model is None else (input_to_model,))
+        graph = model_graph(model, tuple(given))
+        if verbose:
+            print(graph)
+        now = time.time()
+        self._file(self.log_dir).add_event(Event(
+            graph_def=graph.SerializeToString(), wall_time=now))
+        steps = RunMetadata(step_stats=StepStats(
+            dev_stats=[DeviceStepStats(device="/device:CPU:0")]))
+        self._file(self.log_dir).add_event(Event(tagged_run_metadata=TaggedRunMetadata(
+            tag="step1", run_metadata=steps.SerializeToString()), wall_time=now))
 
     def flush(self) -> None:
         """Writes all buffered records to the files."""

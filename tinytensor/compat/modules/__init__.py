@@ -21,6 +21,7 @@ from ...autograd.frames import OWN
 OWN_PACKAGE = __name__.partition(".")[0]
 PLACES: dict[str, str] = {
     "_C": "core",
+    "__config__": "config",
     "_custom_ops": "library",
     "_dynamo": "dynamo",
     "_dynamo._trace_wrapped_higher_order_op": "dynamo",
@@ -33,6 +34,7 @@ PLACES: dict[str, str] = {
     "compiler": "compiler",
     "cuda.amp.autocast_mode": "autocast_mode",
     "cuda.amp.grad_scaler": "grad_scaler",
+    "distributions.utils": "distributions_utils",
     "futures": "futures",
     "fx": "fx",
     "fx.graph_module": "fx",
@@ -44,8 +46,10 @@ PLACES: dict[str, str] = {
     "library": "library",
     "mps": "other_devices",
     "multiprocessing": "multiprocessing",
+    "nn.common_types": "common_types",
     "nn.parallel.data_parallel": "parallel",
     "nn.parallel.distributed": "parallel",
+    "nn.parallel.scatter_gather": "scatter_gather",
     "onnx.symbolic_helper": "onnx_symbolic",
     "ops": "operators",
     "overrides": "overrides",
@@ -55,12 +59,28 @@ PLACES: dict[str, str] = {
     "torch_version": "torch_version",
     "types": "torch_types",
     "utils._contextlib": "contexts",
+    "utils._foreach_utils": "foreach_utils",
+    "utils._python_dispatch": "python_dispatch",
     "utils._pytree": "pytree",
     "utils.dlpack": "dlpack",
     "utils.model_zoo": "model_zoo",
     "version": "version",
     "xpu": "other_devices",
 }
+# Modules of PyTorch whose content is in a module of tinytensor with another name.
+SAME: dict[str, str] = {
+    "_tensor": "tensors.tensor", "autograd.grad_mode": "autograd.modes",
+    "autograd.variable": "compat.variable", "cuda.random": "cuda", "optim.adamw": "optim.adam",
+    "utils.data._utils": "utils.data", "utils.data._utils.collate": "utils.data.collate",
+    **{f"distributions.{name}": f"distributions.{place}" for place, names in {
+        "counts": "binomial negative_binomial poisson",
+        "gamma": "beta chi2 dirichlet fishersnedecor inverse_gamma studentT",
+        "low_rank_multivariate_normal": "lowrank_multivariate_normal",
+        "mixture": "mixture_same_family",
+        "powers_of_noise": "half_cauchy kumaraswamy logistic_normal pareto weibull",
+        "exponential_family": "exp_family", "random_matrices": "lkj_cholesky wishart",
+        "relaxed": "relaxed_bernoulli relaxed_categorical",
+        "transforms": "constraint_registry"}.items() for name in names.split()}}
 # Names of the package that modules of this folder define.
 FROM: dict[str, str] = {
     "ScriptModule": "jit", "ScriptFunction": "jit", "UntypedStorage": "storage",
@@ -72,14 +92,19 @@ FROM: dict[str, str] = {
     "_check_is_size": "small", "_assert_async": "small", "scalar_tensor": "small",
     "detach": "small", "sym_int": "small", "sym_float": "small", "sym_not": "small",
     "sym_min": "small", "sym_max": "small", "OutOfMemoryError": "small", "Stream": "small",
-    "Event": "small"}
+    "Event": "small", "svd_lowrank": "low_rank", "pca_lowrank": "low_rank",
+    "TensorType": "core",
+    **dict.fromkeys(("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc",
+                     "jagged"), "small")}
 # Packages of tinytensor that are imported when they are named.
 LATE = ("onnx",)
 TOP = frozenset((*LATE, *(name for name in PLACES if "." not in name)))
 
 
 def module_of(name: str) -> ModuleType | None:
-    """The module of this folder for a dotted name below the package."""
+    """The module for a dotted name below the package: of this folder, or under another name."""
+    if name in SAME:
+        return own_module(SAME[name])
     return _imported(f"{__name__}.{PLACES[name]}") if name in PLACES else None
 
 

@@ -15,6 +15,26 @@ _TensorMeta = type
 DisableTorchFunctionSubclass = DisableTorchFunction = contextlib.nullcontext
 
 
+class Graph:
+    """The type of traced graphs, of which there are none."""
+
+
+class Node(Graph):
+    """The type of their nodes."""
+
+
+class Value(Graph):
+    """The type of their values."""
+
+
+class ScriptMethod(Graph):
+    """The type of compiled methods, of which there are none."""
+
+
+class TensorType(Graph):
+    """The type of Tensors in traced graphs, of which there are none."""
+
+
 def _log_api_usage_once(event: str) -> None:
     """Has no effect."""
 

@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
-from ...tensors.creation import from_dlpack as from_dlpack
+from ...tensors import creation
 from ...tensors.tensor import Tensor
+
+__all__ = ["from_dlpack", "to_dlpack"]
+
+CAPSULE = type(creation.tensor(0).__dlpack__())
+# Where the device stands in the struct, by the capsule's name: behind the address of the data,
+# and in DLPack 1 behind a version, two addresses and flags as well.
+DEVICE_AT = {b"dltensor": 8, b"dltensor_versioned": 40}
 
 
 def to_dlpack(tensor: Tensor) -> Any:
     """A DLPack capsule of the Tensor's memory, outside of the graph."""
-    return tensor.detach().__dlpack__()
+    return tensor.detach().__dlpack__(max_version=(1, 0))
+
+
+class _Capsule:
+    """A capsule in the form that `from_dlpack` takes."""
+
+    def __init__(self, capsule: Any):
+        self.capsule = capsule
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The kind and number of the device, from the struct that the capsule points to."""
+        name = next(n for n in DEVICE_AT if f'"{n.decode()}"' in repr(self.capsule))
+        pointer = ctypes.pythonapi.PyCapsule_GetPointer
+        pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+        address = pointer(self.capsule, name) + DEVICE_AT[name]
+        kind, number = (ctypes.c_int32 * 2).from_address(address)
+        return kind, number
+
+
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """As `tinytensor.from_dlpack`; takes capsules of `to_dlpack` too, each once.
+
+    NumPy gives the memory of a capsule older than DLPack 1 for reading only.
+
+    Raises:
+        TypeError: neither a capsule nor an array with `__dlpack__`.
+        ValueError: a capsule that was used already.
+    """
+    if not isinstance(ext_tensor, CAPSULE):
+        return creation.from_dlpack(ext_tensor)
+    if '"used_' in repr(ext_tensor):
+        raise ValueError("from_dlpack: this capsule was used already; a capsule gives its memory "
+                         "to one array")
+    return creation.from_dlpack(_Capsule(ext_tensor))

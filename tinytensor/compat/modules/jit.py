@@ -122,3 +122,13 @@ def optimized_execution(should_optimize: bool) -> Iterator[None]:
 def fuser(name: str) -> Iterator[None]:
     """Has no effect."""
     yield
+
+
+def _get_trace_graph(*args: Any, **kwargs: Any) -> Any:
+    """PyTorch's graph of a model, by which libraries count operations.
+
+    Raises:
+        RuntimeError: always.
+    """
+    raise RuntimeError("jit._get_trace_graph: programs run as they are written, nothing is traced; "
+                       "tinytensor.utils.summary counts parameters and multiplications")

@@ -11,6 +11,7 @@ from ...tensors.files import save as save
 
 MAP_LOCATION: TypeAlias = Any
 FILE_LIKE: TypeAlias = Any
+DEFAULT_PROTOCOL = 2
 
 
 class PyTorchFileReader:

@@ -105,3 +105,8 @@ def sym_max(a: Any, b: Any) -> Any:
 def sym_min(a: Any, b: Any) -> Any:
     """min(a, b)."""
     return min(a, b)
+
+
+# Layouts that no Tensor has: `x.layout == torch.sparse_coo` is False.
+sparse_coo, sparse_csr, sparse_csc = "sparse_coo", "sparse_csr", "sparse_csc"
+sparse_bsr, sparse_bsc, jagged = "sparse_bsr", "sparse_bsc", "jagged"

@@ -34,7 +34,6 @@ REASONS: dict[str, str] = {
     "fx.experimental": COMPILED, "fx.graph": COMPILED, "export": COMPILED, "_inductor": COMPILED,
     "nn.attention.flex_attention": "its masks are programs that PyTorch compiles; "
                                    "scaled_dot_product_attention takes masks as Tensors",
-    "nn.utils.prune": "weights are not pruned; parametrize can multiply them by a mask",
     "utils.flop_counter": "operations are not counted",
 }
 

@@ -11,6 +11,8 @@ import numpy
 
 from ..explaining import explain
 
+NOTHING = "the function returns nothing: it needs a return"
+
 
 @dataclass
 class Wrong(Exception):  # noqa: N818  # it is the result of a check, not an error
@@ -46,8 +48,8 @@ def expect(rule: str, got: Any, right: Any, mistakes: Mapping[str, Any] | None =
         return
     why = next((words for words, value in (mistakes or {}).items()
                 if difference(got, value, tolerance) is None), "")
-    if not why and got is None:
-        why = "the function returns nothing: it needs a return"
+    if not why and _at(got, place) is None:
+        why = NOTHING
     element = "".join(f"[{i}]" for i in place)
     raise Wrong(rule, _shown(_at(got, place)), _shown(_at(right, place)), why, element)
 
@@ -84,6 +86,8 @@ def expect_gradients(rule: str, forward: Callable[..., Any], inputs: Mapping[str
     Raises:
         Wrong: they are not, with the mistake that gives them.
     """
+    if any(gradient is None for gradient in gradients.values()):
+        raise Wrong(rule, "None", "a gradient of the input's shape", NOTHING)
     explanation = explain(forward, inputs, gradients, g)
     if explanation.right:
         return

@@ -1,7 +1,8 @@
 """The labs, read from their sources: texts for learners, solutions, hints and checks.
 
 A source consists of percent cells. The cells that are tagged "check" and "hints" are not part of
-the learner's file. In the others the solution stands between markers, which become a task:
+the learner's file. A function `check_...` checks one part of the lab, and its docstring has three
+hints for it. In the other cells the solution stands between markers, which become a task:
 
     # <todo> say what to write
     return 6 * x
@@ -31,6 +32,7 @@ SOURCES = Path(__file__).parent / "sources"
 TODO = re.compile(r"^( *)# <todo> (.*)\n((?:.*\n)*?) *# </todo>\n", re.MULTILINE)
 BUG = re.compile(r"^ *# <bug>\n((?:.*\n)*?) *# <fix>\n((?:.*\n)*?) *# </bug>\n", re.MULTILINE)
 CELL = re.compile(r"^# %%(.*)\n", re.MULTILINE)
+CHECK = "<check>"  # the file name of checks; `explain` finds no source of it, and names no line
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,13 @@ class Lab:
         return int(self.source.stem[:2])
 
     @property
+    def name(self) -> str:
+        """The name of the learner's file, without its ending."""
+        return f"lab{self.number:02}"
+
+    @property
     def file_name(self) -> str:
-        """The name of the learner's file."""
-        return f"lab{self.number:02}.py"
+        return f"{self.name}.py"
 
     @property
     def title(self) -> str:
@@ -91,34 +97,69 @@ class Lab:
 
     @property
     def hints(self) -> list[str]:
-        """Three hints, each says more than the one before."""
+        """Three hints for the lab as a whole, where it is not known which part fails."""
         cell = next(text for tag, text in self.cells if tag == "hints")
-        return [" ".join(hint.split()) for hint in ast.literal_eval(cell.strip()).split("\n\n")]
+        return _paragraphs(ast.literal_eval(cell.strip()))
+
+    @cached_property
+    def ladders(self) -> dict[str, list[str]]:
+        """Three hints for each part that is checked, each says more than the one before. A part has
+        the name of its check: "slope" is checked by `check_slope`.
+        """
+        return {name: _paragraphs(ast.get_docstring(node) or "")
+                for name, node in self._checks().items()}
+
+    def _checks(self) -> dict[str, ast.FunctionDef]:
+        trees = [ast.parse(text) for tag, text in self.cells if tag == "check"]
+        return {node.name.removeprefix("check_"): node for tree in trees for node in tree.body
+                if isinstance(node, ast.FunctionDef) and node.name.startswith("check_")}
+
+    def hints_for(self, part: str) -> list[str]:
+        """The three hints for a part, or for the lab if `part` is none of its parts."""
+        return self.ladders.get(part, self.hints)
 
     def check(self, text: str, path: str) -> None:
-        """Runs a learner's file and checks it.
+        """Runs a learner's file, and checks it.
 
         Raises:
             Wrong: an answer is wrong.
             Exception: whatever the file raises; NotImplementedError at a task.
         """
-        learner: Any = types.ModuleType("lab")
+        learner = types.ModuleType("lab")
         learner.__file__ = path
-        check = types.ModuleType("check")
-        vars(check).update(vars(checking))
         operations = dict(TABLE)
         try:
             exec(compile(text, path, "exec"), vars(learner))
-            for tag, body in self.cells:
-                if tag == "check":
-                    # `explain` finds no source under this name, and so names no line of a check.
-                    exec(compile(body, "<check>", "exec"), vars(check))
-            for name, function in list(vars(check).items()):
-                if name.startswith("check_"):
-                    function(learner)
+            self.check_names(vars(learner))
         finally:  # operations that the file defines stay its own
             TABLE.clear()
             TABLE.update(operations)
+
+    def check_names(self, names: dict[str, Any]) -> None:
+        """Checks what a learner has defined, by name. Raises what `check` raises."""
+        learner = types.SimpleNamespace(**names)
+        check = types.ModuleType("check")
+        vars(check).update(vars(checking))
+        for tag, body in self.cells:
+            if tag == "check":
+                exec(compile(body, CHECK, "exec"), vars(check))
+        for part in self.ladders:
+            getattr(check, f"check_{part}")(learner)
+
+
+def part_of(error: BaseException) -> str:
+    """The part of the lab whose check raised an error; "" if none did."""
+    tb = error.__traceback__
+    while tb is not None:
+        code = tb.tb_frame.f_code
+        if code.co_filename == CHECK and code.co_name.startswith("check_"):
+            return code.co_name.removeprefix("check_")
+        tb = tb.tb_next
+    return ""
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n")]
 
 
 LABS = [Lab(source) for source in sorted(SOURCES.glob("[0-9][0-9]_*.py"))]

@@ -1,32 +1,34 @@
-"""A learner's folder: the files of labs, and progress.json beside them."""
+"""A learner's folder: the files of labs, and progress.json beside them.
+
+A lab is one file: lab05.py, or lab05.ipynb once it was turned into a notebook.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import csv
-import html
 import io
 import json
 import os
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from .checking import Wrong
+from . import notebooks
 from .course import LABS, Lab
+from .reporting import Report, report_of_file
 
 PROGRESS = "progress.json"
 
 
 @dataclass
 class Progress:
-    """What is known of one lab: number of checks and hints, and when it was begun and passed."""
+    """What is known of one lab."""
 
     begun: str = ""
     passed: str = ""
     checks: int = 0
-    hints: int = 0
+    part: str = ""  # that failed in the last check
+    hints: dict[str, int] = field(default_factory=dict)  # how many were given, by the part
     mistakes: list[str] = field(default_factory=list)  # what the checks named, in order
 
 
@@ -62,9 +64,14 @@ class Folder:
 
     @property
     def current(self) -> Lab:
-        """The last lab that was begun."""
-        return max((lab for lab in LABS if lab.number in self.progress),
-                   key=lambda lab: lab.number)
+        """The lab that was begun last.
+
+        Raises:
+            ValueError: none was begun.
+        """
+        for number in reversed(self.progress):
+            return numbered(str(number))
+        raise ValueError("no lab was begun here; begin with: python -m tinytensor learn next 01")
 
     def lab(self, number: str | None) -> Lab:
         """The lab of a number, or the current one.
@@ -74,142 +81,162 @@ class Folder:
         """
         if number is None:
             return self.current
-        found = [lab for lab in LABS if number.isdecimal() and lab.number == int(number)]
-        if not found or found[0].number not in self.progress:
-            begun = ", ".join(f"{n:02}" for n in sorted(self.progress))
-            raise ValueError(f"{number} is no lab that was begun here; there are {begun}")
-        return found[0]
+        lab = numbered(number)
+        if lab.number not in self.progress:
+            raise ValueError(f"lab {lab.number:02} was not begun here; there are "
+                             f"{', '.join(f'{n:02}' for n in sorted(self.progress))}. To begin "
+                             f"it: python -m tinytensor learn next {lab.number:02}")
+        return lab
 
-    def begin(self, lab: Lab) -> None:
-        """Writes a lab's file, if it is not there."""
-        path = self.path / lab.file_name
-        if not path.exists():
-            path.write_text(lab.learner_text(), encoding="utf-8")
-        self.progress.setdefault(lab.number, Progress(begun=_now()))
-        self.save()
+    def file(self, lab: Lab) -> Path:
+        """The learner's file of a lab: the notebook, if there is one."""
+        notebook = self.path / f"{lab.name}.ipynb"
+        return notebook if notebook.exists() else self.path / f"{lab.name}.py"
 
-    def begin_next(self) -> Lab | None:
-        """Begins the lab after the current one; None after the last.
+    def text(self, lab: Lab) -> str:
+        """What the learner's file has, as Python in percent cells.
 
         Raises:
-            ValueError: the current lab has not passed.
+            ValueError: there is no such file, or it cannot be read.
         """
+        path = self.file(lab)
+        try:
+            if path.suffix == ".ipynb":
+                return notebooks.text_of(path)
+            return path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ValueError(f"{path} is missing; to write it anew: python -m tinytensor learn "
+                             f"reset {lab.number:02}") from None
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is not UTF-8: {error}") from None
+
+    def begin(self, lab: Lab) -> Path:
+        """Writes a lab's file if it is not there, as a notebook where the current lab is one.
+        The lab becomes the current one.
+        """
+        path = self.file(lab)
+        if not path.exists():
+            ending = self.file(self.current).suffix if self.progress else ".py"
+            path = self._write(lab, lab.learner_text(), ending)
+        row = self.progress.pop(lab.number) if lab.number in self.progress else Progress(_now())
+        self.progress[lab.number] = row  # the last one in the order of the dict
+        self.save()
+        return path
+
+    def begin_next(self, number: str | None) -> Path | None:
+        """Begins the lab of a number, or the one after the current; None after the last.
+
+        Raises:
+            ValueError: no number is given and the current lab has not passed.
+        """
+        if number is not None:
+            return self.begin(numbered(number))
+        here = self.current.number
+        later = [lab for lab in LABS if lab.number > here]
         if not self.passed(self.current):
-            raise ValueError(f"lab {self.current.number:02} has not passed its check yet")
-        later = [lab for lab in LABS if lab.number > self.current.number]
-        if not later:
-            return None
-        self.begin(later[0])
-        return later[0]
+            raise ValueError(f"lab {here:02} has not passed its check yet" + (
+                f"; to go on without it: python -m tinytensor learn next {here + 1:02}"
+                if later else ""))
+        return self.begin(later[0]) if later else None
+
+    def turn_into_notebooks(self) -> list[Path]:
+        """Turns the files of all labs that were begun into notebooks, and returns these."""
+        written = []
+        for lab in LABS:
+            path = self.file(lab)
+            if lab.number in self.progress and path.suffix == ".py" and path.exists():
+                written.append(self._write(lab, self.text(lab), ".ipynb"))
+                path.unlink()
+        return written
+
+    def _write(self, lab: Lab, text: str, ending: str) -> Path:
+        path = self.path / f"{lab.name}{ending}"
+        if ending == ".ipynb":
+            notebooks.write(text, path, lab)
+        else:
+            path.write_text(text, encoding="utf-8")
+        return path
 
     def passed(self, lab: Lab) -> bool:
         return bool(self.progress[lab.number].passed)
 
-    def check(self, lab: Lab) -> str:
-        """Checks a lab, and says what is wrong: the rule, the element, value and expected value,
-        the mistake in words, and a hint.
+    def check(self, lab: Lab) -> tuple[bool, str]:
+        """Checks a lab. Returns whether it passes, and what is wrong: the rule, the element, value
+        and expected value, the mistake in words, and a hint.
         """
-        row, path = self.progress[lab.number], self.path / lab.file_name
+        text, path = self.text(lab), self.file(lab)
+        with contextlib.redirect_stdout(io.StringIO()):
+            report = report_of_file(lab, text, path)
+        return not report.lines, self.record(lab, report)
+
+    def record(self, lab: Lab, report: Report) -> str:
+        """Keeps the result of a check, and returns it in words."""
+        row = self.progress[lab.number]
         row.checks += 1
-        printed = io.StringIO()
-        try:
-            with contextlib.redirect_stdout(printed):
-                lab.check(path.read_text(encoding="utf-8"), str(path))
-        except Wrong as wrong:
-            row.mistakes.append(wrong.why or wrong.rule)
-            lines = {"rule": wrong.rule, "element": wrong.element, "you have": wrong.got,
-                     "expected": wrong.right, "mistake": wrong.why}
-        except NotImplementedError as task:
-            lines = {"to do": f"line {_line_of(task, path)}: {task}"}
-        except Exception as error:
-            row.mistakes.append(type(error).__name__)
-            lines = {"error": f"{type(error).__name__}: {error}",
-                     "at": f"line {_line_of(error, path)}"}
-        else:
+        row.part = report.part
+        if not report.lines:
             row.passed = row.passed or _now()
             self.save()
-            return f"lab {lab.title}: passed. python -m tinytensor learn next"
-        if "to do" not in lines:
-            row.hints = min(row.hints + 1, 3)
-            lines[f"hint {row.hints}/3"] = lab.hints[row.hints - 1]
+            return f"lab {lab.title}: passed. " + (
+                "This was the last lab" if lab is LABS[-1] else
+                "The next one: python -m tinytensor learn next")
+        lines = dict(report.lines)
+        if report.mistake:
+            row.mistakes.append(report.mistake)
+        if report.mistake and report.part:
+            given = self._one_more_hint(lab)
+            lines[f"hint {given}/3"] = lab.hints_for(row.part)[given - 1]
         self.save()
         width = max(map(len, lines))
-        return "\n".join([f"lab {lab.title}: not yet", *(
+        parts = list(lab.ladders)
+        right = parts.index(report.part) if report.part else 0
+        so_far = f", {right} of {len(parts)} parts are right" if right else ""
+        return "\n".join([f"lab {lab.title}: not yet{so_far}", *(
             f"  {name:{width}}  {text}" for name, text in lines.items() if text)])
 
-    def next_hints(self, lab: Lab) -> list[str]:
-        """The hints so far, and one more."""
-        row = self.progress[lab.number]
-        row.hints = min(row.hints + 1, 3)
+    def next_hints(self, lab: Lab) -> str:
+        """The hints so far for the part that failed in the last check, and one more."""
+        given, part = self._one_more_hint(lab), self.progress[lab.number].part
         self.save()
-        return lab.hints[:row.hints]
+        return "\n".join([f"hints for {part.replace('_', ' ') or 'this lab'}", *(
+            f"  {i}/3  {hint}" for i, hint in enumerate(lab.hints_for(part)[:given], 1))])
+
+    def _one_more_hint(self, lab: Lab) -> int:
+        row = self.progress[lab.number]
+        row.hints[row.part] = min(row.hints.get(row.part, 0) + 1, 3)
+        return row.hints[row.part]
 
     def reset(self, lab: Lab) -> Path:
         """Writes a lab's file anew. Returns where the learner's is kept."""
-        path = self.path / lab.file_name
+        path = self.file(lab)
         kept = next(p for n in range(1, 1000)
-                    if not (p := path.with_suffix(f".{n}.py")).exists())
-        path.rename(kept)
+                    if not (p := path.with_name(f"{lab.name}.{n}{path.suffix}")).exists())
+        if path.exists():
+            path.rename(kept)
+        self._write(lab, lab.learner_text(), path.suffix)
         self.progress[lab.number] = Progress(begun=_now())
-        self.begin(lab)
+        self.save()
         return kept
 
     def save(self) -> None:
         """Writes progress.json, whole or not at all."""
-        rows = {f"{number}": asdict(row) for number, row in sorted(self.progress.items())}
+        rows = {f"{number}": asdict(row) for number, row in self.progress.items()}
         temporary = self.path / f"{PROGRESS}.new"
         temporary.write_text(json.dumps(rows, indent=1), encoding="utf-8")
         os.replace(temporary, self.path / PROGRESS)
 
-    def export(self, name: str = "") -> tuple[Path, str]:
-        """Writes labs.html with the learner's files, and returns its path and a CSV row: name, and
-        for each lab of the course "passed", "begun" or nothing, its checks and hints.
-        """
-        parts = [f"<h1>{html.escape(name or 'Labs')}</h1><table><tr><th>lab<th>passed<th>checks"
-                 "<th>hints</tr>"]
-        cells: list[Any] = [name]
-        for lab in LABS:
-            row = self.progress.get(lab.number)
-            state = "" if row is None else "passed" if row.passed else "begun"
-            cells += [state, row.checks if row else 0, row.hints if row else 0]
-            if row is not None:
-                parts.append(f"<tr><td>{html.escape(lab.title)}<td>{row.passed or 'not yet'}"
-                             f"<td>{row.checks}<td>{row.hints}</tr>")
-        parts.append("</table>")
-        for lab in LABS:
-            path = self.path / lab.file_name
-            if lab.number in self.progress and path.exists():
-                parts.append(f"<h2>{html.escape(lab.title)}</h2>"
-                             f"<pre>{html.escape(path.read_text(encoding='utf-8'))}</pre>")
-        page = self.path / "labs.html"
-        page.write_text(f"<!doctype html><html lang=en><meta charset=utf-8><title>labs</title>"
-                        f"<style>{STYLE}</style><main>{''.join(parts)}</main></html>",
-                        encoding="utf-8")
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(cells)
-        return page, line.getvalue()
 
+def numbered(number: str) -> Lab:
+    """The lab of a number, such as "3" or "03".
 
-STYLE = """
-:root { color-scheme: light dark }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem }
-pre { font: 14px/1.45 ui-monospace, monospace; border: 1px solid #8886; padding: .8rem;
-      overflow-x: auto } th, td { text-align: left; padding: .2rem 1.2rem .2rem 0 }
-"""
+    Raises:
+        ValueError: there is none.
+    """
+    for lab in LABS:
+        if number.isdecimal() and lab.number == int(number):
+            return lab
+    raise ValueError(f"there are labs 01 to {len(LABS)}, got {number}")
 
 
 def _now() -> str:
     return datetime.now().isoformat(sep=" ", timespec="minutes")
-
-
-def _line_of(error: BaseException, path: Path) -> int | str:
-    """The line of the learner's file where an error was raised, or a syntax error is."""
-    if isinstance(error, SyntaxError):
-        return error.lineno or "?"
-    line: int | str = "?"
-    tb = error.__traceback__
-    while tb is not None:
-        if tb.tb_frame.f_code.co_filename == str(path):
-            line = tb.tb_lineno
-        tb = tb.tb_next
-    return line

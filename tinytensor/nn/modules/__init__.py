@@ -26,6 +26,7 @@ from .. import (
     padding,
     pooling,
     recurrent,
+    recurrent_cells,
     sparse,
     state,
     sync_batch_norm,
@@ -41,7 +42,7 @@ PLACES = {
     "dropout": (dropout,), "flatten": (linear,), "fold": (upsampling,),
     "instancenorm": (normalization, lazy), "linear": (linear, lazy), "loss": (loss,),
     "module": (base,), "normalization": (normalization,), "padding": (padding,),
-    "pixelshuffle": (upsampling,), "pooling": (pooling,), "rnn": (recurrent,),
+    "pixelshuffle": (upsampling,), "pooling": (pooling,), "rnn": (recurrent, recurrent_cells),
     "sparse": (sparse,), "transformer": (transformer,), "upsampling": (upsampling,),
 }
 # Base classes and helpers that programs import by PyTorch's private names.
@@ -73,3 +74,5 @@ def _fill() -> None:
 
 
 _fill()
+# PyTorch's older layer of the same formula.
+CrossMapLRN2d = vars(sys.modules[f"{__name__}.normalization"])["LocalResponseNorm"]

@@ -38,7 +38,7 @@ class ParametrizationList(ModuleList):
         value: Any = original
         for module in reversed(list(self)):
             if hasattr(module, "right_inverse"):
-                with no_grad():
+                with no_grad(), contextlib.suppress(NotImplementedError):
                     value = module.right_inverse(value)
         trained = isinstance(original, Parameter)
         if isinstance(value, Tensor):

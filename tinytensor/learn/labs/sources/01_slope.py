@@ -71,6 +71,14 @@ def cube(x):
 
 
 def check_slope(lab):
+    """Compute f(2.1) and f(1.9) by hand for f(x) = x**3. How far apart are 2.1 and 1.9?
+
+    slope calls f twice: once a step h to the right of x, once a step h to the left. f itself is not
+    changed.
+
+    A slope is a rise divided by a distance: the difference of the two results in brackets, and
+    below it the distance from x - h to x + h, which is more than h.
+    """
     h, x = 0.1, 2.0
     up, down, here = cube(x + h), cube(x - h), cube(x)
     expect("slope of x**3 at 2, with h = 0.1", lab.slope(cube, x, h), (up - down) / (2 * h), {
@@ -90,6 +98,15 @@ def check_slope(lab):
 
 
 def check_gradient(lab):
+    """Take xs = [1.0, 2.0]. Which two lists does f get for the slope of the first number, and which
+    two for the second?
+
+    In gradient, each number has its own two lists. They differ from xs in one place only, and xs
+    itself stays as it is: list(xs) makes a copy.
+
+    Loop over the positions of xs. In each round make two fresh copies, move one number in each, and
+    append one slope to a list that was empty before the loop.
+    """
     def f(v):
         return v[0] ** 2 * v[1] + 3 * v[2]
     xs, h = [1.0, 2.0, -1.0], 0.5
@@ -115,6 +132,13 @@ def check_gradient(lab):
 
 
 def check_step(lab):
+    """A positive slope means that f grows with x. Should x grow or shrink then?
+
+    step needs one slope for each number of xs. You have written a function that gives them all.
+
+    The new list has one number for each old one: zip goes through the numbers and their slopes
+    together. How far a number moves is rate times its slope.
+    """
     def f(v):
         return (v[0] - 3) ** 2 + 2 * v[1] ** 2
     xs, rate = [1.0, 0.5], 0.1

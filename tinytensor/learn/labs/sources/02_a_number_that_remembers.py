@@ -14,6 +14,13 @@
 from __future__ import annotations
 
 
+def wrap(other: Number | float) -> Number:
+    """`other` itself if it is a Number, else a new Number without parents."""
+    # <todo> return other if it is a Number, else Number(other)
+    return other if isinstance(other, Number) else Number(other)
+    # </todo>
+
+
 class Number:
     """A float that knows its parents and the operation that made it."""
 
@@ -37,13 +44,6 @@ class Number:
 
     __radd__ = __add__  # for 2 + a, where Python asks a
     __rmul__ = __mul__
-
-
-def wrap(other: Number | float) -> Number:
-    """`other` itself if it is a Number, else a new Number without parents."""
-    # <todo> return other if it is a Number, else Number(other)
-    return other if isinstance(other, Number) else Number(other)
-    # </todo>
 
 
 # %% [markdown]
@@ -102,13 +102,21 @@ def made(lab, rule, c, data, parents, op):
 
 
 def check_wrap(lab):
+    """What should wrap(3.0) give, and what wrap(a) for a Number a? Write down both.
+
+    isinstance(x, Number) tells whether x is a Number. wrap asks it first.
+
+    In wrap, a Number goes out as the same object that came in; anything else becomes the data of a
+    new Number.
+    """
     a = lab.Number(2.0)
     got = lab.wrap(a)
     if got is not a:
         raise Wrong("wrap(a) for a Number a", repr(got), "a itself",
                     "a Number inside of a Number" if isinstance(getattr(got, "data", None), lab.Number)
                     else "a copy has no link to what is known of a: return a itself"
-                    if isinstance(got, lab.Number) else "it must return the Number")
+                    if isinstance(got, lab.Number) else NOTHING if got is None else
+                    "it must return the Number")
     got = lab.wrap(3.0)
     if not isinstance(got, lab.Number):
         raise Wrong("wrap(3.0)", repr(got), "Number(3.0)", "a float must become a Number, since a "
@@ -117,6 +125,15 @@ def check_wrap(lab):
 
 
 def check_operations(lab):
+    """Print a.data, (a + b).data and (a + b).parents. What should each be for a = 2 and b = -3?
+
+    __add__ and __mul__ make a new Number and change neither a nor b. The parents are the two
+    objects, not their data.
+
+    Number(...) takes three things: the result as a float, a tuple of the two parents in their
+    order, and the sign of the operation as text. In __add__ and in __mul__ the parents are self and
+    other.
+    """
     a, b = lab.Number(2.0), lab.Number(-3.0)
     made(lab, "a + b for a = 2, b = -3", a + b, -1.0, (a, b), "+")
     made(lab, "a * b for a = 2, b = -3", a * b, -6.0, (a, b), "*")
@@ -128,6 +145,15 @@ def check_operations(lab):
 
 
 def check_nodes(lab):
+    """Draw the graph of s = a * a; c = s + b; d = c * s. How many circles did you draw, and how
+    many arrows?
+
+    In nodes, keep two lists: Numbers that are found, and Numbers that still have to be looked at.
+    It begins with one Number to look at.
+
+    Take a Number from those to look at. If it is not among the found (compare by `is`), it is found
+    now, and its parents are to be looked at. nodes is done when nothing is left to look at.
+    """
     a, b = lab.Number(2.0), lab.Number(-1.0)
     s = a * a
     c = s + b

@@ -83,6 +83,13 @@ import math
 
 
 def check_sum(lab):
+    """Add 1 to a in a + b. By how much does the sum grow? And if 1 is added to b?
+
+    of_sum returns two numbers, for a and for b. Do they depend on a or b at all?
+
+    In a sum each operand counts once: a small change arrives in the result as it is. Write this
+    factor twice, as a tuple of floats.
+    """
     expect("derivatives of a + b at 3, -2", lab.of_sum(3.0, -2.0), (1.0, 1.0), {
         "these are the operands: a grows by 1, and the sum grows by how much?": (3.0, -2.0),
         "these are the operands, exchanged, which is the rule of the product": (-2.0, 3.0),
@@ -92,6 +99,12 @@ def check_sum(lab):
 
 
 def check_product(lab):
+    """Take 3 * -2, and let the 3 become 3.1. By how much does the product change, for each 0.1?
+
+    of_product: if a grows by 1, then a * b grows by one more b.
+
+    So the derivative by one operand is the other operand. The first of the two is that by a.
+    """
     expect("derivatives of a * b at 3, -2", lab.of_product(3.0, -2.0), (-2.0, 3.0), {
         "they are exchanged: if a grows, c grows b times as much": (3.0, -2.0),
         "this is the product itself": (-6.0, -6.0),
@@ -99,6 +112,14 @@ def check_product(lab):
 
 
 def check_quotient(lab):
+    """a / b is a times 1 / b. Which rule gives the derivative by a, with b fixed?
+
+    of_quotient, by b: b**-1 falls as b grows, so the sign is minus. Use the rule of the power with
+    n = -1.
+
+    The derivative of b**-1 is minus one divided by the square of b. a multiplies it, since a stands
+    in front. By a, only the factor 1 / b is left.
+    """
     a, b = 3.0, -2.0
     expect("derivatives of a / b at 3, -2", lab.of_quotient(a, b), (1 / b, -a / b ** 2), {
         "the second one has the wrong sign: if b grows, a / b shrinks": (1 / b, a / b ** 2),
@@ -110,6 +131,12 @@ def check_quotient(lab):
 
 
 def check_power(lab):
+    """Draw a**2 and a**3 near a = 1. Which is steeper, and how much?
+
+    In of_power the exponent becomes a factor in front.
+
+    And the exponent is one less than before. For a**3 at 2: three times the square of two.
+    """
     expect("derivative of a**3 at 2", lab.of_power(2.0, 3), 12.0, {
         "the factor n is missing": 4.0,
         "the exponent must be one less": 24.0,
@@ -120,6 +147,12 @@ def check_power(lab):
 
 
 def check_log(lab):
+    """The logarithm grows fast near 0 and slowly for large a. Which simple function of a does that?
+
+    of_log(4) is about (log(4.1) - log(3.9)) / 0.2. Which fraction is near this number?
+
+    log undoes exp. Where exp has slope y at height y, log has the inverse of it.
+    """
     expect("derivative of log(a) at 4", lab.of_log(4.0), 0.25, {
         "this is the logarithm itself": math.log(4.0), "this is a, not 1 / a": 4.0,
         "the sign is wrong: the logarithm grows": -0.25, "this is -1 / a**2, the derivative of 1 / a":
@@ -127,6 +160,13 @@ def check_log(lab):
 
 
 def check_tanh(lab):
+    """Draw tanh: it is steepest at 0, with slope 1, and flat far out. What is 1 minus its square at
+    0, and far out?
+
+    of_tanh computes t = math.tanh(a) first. a is not needed after that.
+
+    The rule is in the text above: it is written in t, the result, and t is squared in it.
+    """
     t = math.tanh(0.5)
     expect("derivative of tanh(a) at 0.5", lab.of_tanh(0.5), 1 - t * t, {
         "this uses a where the result t = tanh(a) is meant": 1 - 0.5 ** 2,
@@ -135,6 +175,13 @@ def check_tanh(lab):
 
 
 def check_relu(lab):
+    """Draw max(a, 0). What is its slope at a = 2, and at a = -1?
+
+    of_relu has two cases: to the right of 0 the line rises as a itself does, to the left it is
+    flat.
+
+    At 0 itself the text asks for the slope of the flat part. Return floats, not True or False.
+    """
     expect("derivative of relu at 2, -1 and 0", [lab.of_relu(x) for x in (2.0, -1.0, 0.0)],
            [1.0, 0.0, 0.0], {
         "this is relu itself, not its derivative": [2.0, 0.0, 0.0],

@@ -77,6 +77,13 @@ import math
 
 
 def check_along(lab):
+    """x grows by 1, y three times as fast, z twice as fast as y. By how much does z grow?
+
+    along multiplies all the slopes of the list, one after the other.
+
+    Begin with the number that changes nothing in a product. For an empty list, it is the answer of
+    along.
+    """
     expect("derivative along a path with slopes 3, -2, 0.5", lab.along([3.0, -2.0, 0.5]), -3.0, {
         "slopes along a path multiply, they do not add up": 1.5,
         "this is the last slope alone": 0.5, "this is the first slope alone": 3.0,
@@ -87,6 +94,13 @@ def check_along(lab):
 
 
 def check_composition(lab):
+    """Take f(x) = 3 x and g(y) = y**2 at x = 1. How does g(f(x)) change if x becomes 1.01?
+
+    In of_composition there are two slopes along one path: that of f, and that of g. Each is asked
+    for at the number that its function was given.
+
+    f was given x. What was g given? There its derivative is taken, and the two numbers multiply.
+    """
     def f(x):
         return x * x + 1
 
@@ -108,6 +122,13 @@ PATH = [lambda x: 3 * x, math.sin, lambda x: x * x], [lambda x: 3.0, math.cos, l
 
 
 def check_forward(lab):
+    """Compute by hand for [3 x, square] from x = 2: three numbers, of which the first is 2.
+
+    forward gives each function the newest number, the last one of the list so far.
+
+    Begin with a list that holds x alone. Append one number for each function, and return the whole
+    list.
+    """
     x = 0.4
     right = [x, 1.2, math.sin(1.2), math.sin(1.2) ** 2]
     expect("forward of 3 x, sin, square from 0.4", lab.forward(PATH[0], x), right, {
@@ -119,6 +140,15 @@ def check_forward(lab):
 
 
 def check_backward(lab):
+    """Take [3 x, square] from x = 2: values 2, 6, 36. What is the derivative of 36 by 36, by 6, and
+    by 2?
+
+    backward begins with 1 at the end. Each step to the left multiplies by one local derivative,
+    asked for at the function's input, which is the value to its left.
+
+    Go through derivatives and values[:-1] from the end together, with reversed and zip. The list
+    grows from the end to the start: which order does the caller want?
+    """
     values = [0.4, 1.2, math.sin(1.2), math.sin(1.2) ** 2]
     local = [d(v) for d, v in zip(PATH[1], values)]
     right = [local[0] * local[1] * local[2], local[1] * local[2], local[2], 1.0]

@@ -69,19 +69,55 @@ the sum of all that came.
 """
 
 # %% tags=["check"]
-def run(lab, name, build, *data):
+def run(lab, build, *data):
     numbers = [lab.Number(x) for x in data]
     last = build(*numbers)
     lab.backward(last)
     return [n.grad for n in numbers], last
 
 
-def check_one_path(lab):
-    got, last = run(lab, "", lambda a, b, c: (a + b) * c, 2.0, -3.0, 4.0)
+def check_push(lab):
+    """push adds g to the grad of the number. What is grad after pushes of 0.5 and of 2?
+
+    In push, the first line changes number.grad. It keeps what was there: a later push adds to it.
+
+    The sign for adding to what is there is in the text above, and it is the whole lab. A number
+    without parents needs nothing else in push.
+    """
+    number = lab.Number(3.0)
+    lab.push(number, 0.5)
+    expect("gradient of a number without parents, after push of 0.5", number.grad, 0.5, {
+        "nothing changed: add g to number.grad": 0.0,
+        "this is counted twice: add g once": 1.0})
+    lab.push(number, 2.0)
+    expect("gradient after another push, of 2", number.grad, 2.5, {
+        "a later path overwrites an earlier one: add with +=": 2.0})
+
+
+def check_last(lab):
+    """If the last number grows by 1, by how much does the last number grow?
+
+    backward brings this gradient to the last number. push does the rest: it is what adds to grad.
+
+    So backward is one call of push, with the last number and its gradient by itself. It sets
+    nothing else.
+    """
+    _, last = run(lab, lambda a, b: a * b, 2.0, -3.0)
     expect("gradient of the last number by itself", last.grad, 1.0, {
         "0 would mean that nothing changes: a number grows as fast as itself": 0.0,
-        "this is counted twice: push adds g once, before the loop, and nothing else sets it": 2.0,
+        "this is counted twice: push adds it to grad, and nothing else may set grad": 2.0,
         "this is its data": last.data})
+
+
+def check_one_path(lab):
+    """Take c = a * b with a = 2, b = -3, and g = 1 at c. What does a get, what does b get?
+
+    push does two things: it adds g to the number's own grad, and it calls itself for each parent.
+
+    What a parent gets is g times the local derivative by that parent. zip goes through
+    number.parents and number.locals together.
+    """
+    got, _ = run(lab, lambda a, b, c: (a + b) * c, 2.0, -3.0, 4.0)
     expect("gradients of a, b, c in (a + b) * c, for 2, -3, 4", got, [4.0, 4.0, -1.0], {
         "nothing reached the parents: push on to each of them": [0.0, 0.0, 0.0],
         "nothing reached the parents of parents: push, do not only add": [0.0, 0.0, -1.0],
@@ -98,20 +134,28 @@ def check_one_path(lab):
 
 
 def check_several_paths(lab):
-    got, _ = run(lab, "", lambda a: a * a + a, 3.0)
+    """Write down the three paths from a to c in c = a * a + a, and the product along each.
+
+    push is called once for each path. What does number.grad hold before the second call, and what
+    must it hold behind it?
+
+    Gradients of several paths add up in grad. But what push hands on depends on g, which has just
+    come in, not on number.grad, which is the sum of all that came.
+    """
+    got, _ = run(lab, lambda a: a * a + a, 3.0)
     expect("gradient of a in a * a + a, at 3", got[0], 7.0, {
         "a later path overwrites an earlier one: add with +=": 1.0,
         "the paths of a * a are overwritten by each other: add with +=": 3.0,
         "a * a has two paths to a": 4.0,
         "what is handed on is number.grad, the sum of all that came: hand on g": 10.0,
         "the gradients multiply here: those of several paths add up": 9.0})
-    got, _ = run(lab, "", lambda a, b: ((a + b) * (a + b)) * a, 1.0, 2.0)
+    got, _ = run(lab, lambda a, b: ((a + b) * (a + b)) * a, 1.0, 2.0)
     expect("gradients of a, b in (a + b) (a + b) a, at 1, 2", got, [15.0, 6.0])
 
     def shared(a):
         s = a + a
         return s * s
-    got, _ = run(lab, "", shared, 1.5)
+    got, _ = run(lab, shared, 1.5)
     expect("gradient of a in s * s with s = a + a, at 1.5", got[0], 12.0, {
         "what is handed on is number.grad, the sum of all that came: it counts the first path "
         "again. Hand on g": 18.0,
@@ -119,6 +163,13 @@ def check_several_paths(lab):
 
 
 def check_clear(lab):
+    """What should grad be before a new backward pass begins to add to it?
+
+    clear changes grad of each number, and leaves data alone.
+
+    A loop over the numbers, and one assignment: the float with which a new Number begins. None
+    would not do, since nothing can be added to it.
+    """
     numbers = [lab.Number(2.0), lab.Number(3.0)]
     lab.backward(numbers[0] * numbers[1])
     lab.clear(numbers)

@@ -85,6 +85,15 @@ def graph(lab):
 
 
 def check_ordered(lab):
+    """Write the order for b = a + a; c = b * a by hand. Which number stands at the end, which at
+    the start?
+
+    In ordered, visit appends a number when all of its parents are in the list. So does append stand
+    before or behind the loop over the parents?
+
+    visit is called several times for a number that is used several times: ask first whether its id
+    is in seen, and put it there. Then all parents, then the number itself.
+    """
     numbers = graph(lab)
     names = {id(n): name for name, n in numbers.items()}
     got = "".join(names.get(id(n), "?") for n in lab.ordered(numbers["f"]))
@@ -115,6 +124,14 @@ def check_ordered(lab):
 
 
 def check_backward(lab):
+    """Which number's gradient is known before anything else? What is it?
+
+    backward goes through the order from its end. When a number's turn comes, its grad is complete,
+    since all that use it came before.
+
+    For each parent, add to its grad: the local derivative by that parent times the number's grad.
+    zip goes through number.parents and number.locals together.
+    """
     numbers = graph(lab)
     lab.backward(numbers["f"])
     a, b, c, d, e, f = (n.data for n in numbers.values())
@@ -151,6 +168,15 @@ def check_backward(lab):
 
 
 def check_many_paths(lab):
+    """60 times b = b + b are 61 numbers, and more than 10**18 paths. How often may a number be
+    handled?
+
+    If this does not end, ordered visits a number again for each path: look at seen. backward needs
+    one round for each number.
+
+    If the result is too small, one of the two uses in b + b gets lost: both parents are the same
+    object, and each share is added.
+    """
     number = first = lab.Number(1.0)
     for _ in range(60):
         number = number + number

@@ -130,6 +130,14 @@ def value_of(x):
 
 
 def check_neuron(lab):
+    """Compute a neuron with weights 1, -2, bias 0.5 and inputs 3, 4 by hand. What does tanh get?
+
+    In Neuron, zip(self.w, x) gives the pairs of weight and input. The bias is added once, and tanh
+    comes last, on the whole sum.
+
+    Begin a total with the bias, add one product for each pair, and call .tanh() on it. Use the
+    Values themselves, not their data, or no gradient comes back.
+    """
     neuron = lab.Neuron(2)
     for w, data in zip(neuron.w, (0.5, -1.0)):
         w.data = data
@@ -164,6 +172,12 @@ def gradients_of(out, neuron):
 
 
 def check_parameters(lab):
+    """How many numbers does training change in a neuron with 3 inputs?
+
+    parameters of a Neuron gives the Values themselves, in one flat list.
+
+    The weights are a list already. [*a, b] makes a list of all elements of a, and b.
+    """
     neuron = lab.Neuron(3)
     names = {id(w): f"w{i}" for i, w in enumerate(neuron.w)} | {id(neuron.b): "b"}
     got = neuron.parameters()
@@ -177,6 +191,13 @@ def check_parameters(lab):
 
 
 def check_layer(lab):
+    """A layer of 3 neurons is given 2 inputs. How many results does it have?
+
+    In Layer, each neuron is called with the same x.
+
+    Return a list with one result for each element of self.neurons; also a layer of one neuron gives
+    a list.
+    """
     layer = lab.Layer(2, 3)
     x = [0.5, -0.5]
     each = [value_of(neuron(x)) for neuron in layer.neurons]
@@ -184,12 +205,21 @@ def check_layer(lab):
     if hasattr(got, "data"):
         raise Wrong("layer of 3 neurons", repr(got), "a list of 3 Values", "this is one result: a "
                     "layer gives one for each neuron")
+    if got is None:
+        raise Wrong("layer of 3 neurons", "None", "a list of 3 Values", NOTHING)
     expect("results of a layer of 3 neurons", [value_of(v) for v in got], each, {
         "only the first neuron was asked": each[:1], "the order is turned around": each[::-1],
         "each neuron looks at x, not at the result of the neuron before": [each[0]] * 3})
 
 
 def check_network(lab):
+    """Network([2, 3, 1]): what goes into the second layer?
+
+    In Network, the result of a layer is the x of the next one.
+
+    Loop over self.layers, and give x its new meaning in each round. What the last layer returns is
+    the result, a list.
+    """
     random_state = lab.random.getstate()
     lab.random.seed(3)
     network = lab.Network([2, 3, 3, 1])
@@ -200,8 +230,8 @@ def check_network(lab):
     third = network.layers[2](second)
     got = network(list(x))
     if not isinstance(got, list):
-        raise Wrong("result of a network", repr(got), "a list with one Value", "return the list of "
-                    "the last layer as it is")
+        raise Wrong("result of a network", repr(got), "a list with one Value", NOTHING if got is None
+                    else "return the list of the last layer as it is")
     expect("result of a network [2, 3, 3, 1]", [value_of(v) for v in got],
            [value_of(v) for v in third], {
         "only the first layer was applied": [value_of(v) for v in first],
@@ -212,6 +242,14 @@ def check_network(lab):
 
 
 def check_training(lab):
+    """Run `python lab07.py`. Does the error fall at all, and where does it stop?
+
+    If a Neuron passes its check and nothing is learned, a parameter is missing in parameters, or a
+    Network leaves out a layer.
+
+    Print p.grad for each of network.parameters() after one backward. A number that stays at 0 has
+    no path to the loss.
+    """
     state = lab.random.getstate()
     lab.random.seed(0)
     network = lab.Network([2, 8, 1])

@@ -43,7 +43,7 @@ def hinge(scores: list[Value], targets: list[float]) -> Value:
 # %%
 def descend(parameters: list[Value], rate: float) -> None:
     """Moves each parameter by rate times its gradient, downhill."""
-    # <todo> change data of each parameter
+    # <todo> subtract rate times its gradient from the data of each parameter
     for p in parameters:
         p.data -= rate * p.grad
     # </todo>
@@ -51,7 +51,7 @@ def descend(parameters: list[Value], rate: float) -> None:
 
 def clear(parameters: list[Value]) -> None:
     """Sets all gradients to 0."""
-    # <todo> set grad of each parameter
+    # <todo> set the gradient of each parameter to 0
     for p in parameters:
         p.grad = 0.0
     # </todo>
@@ -64,7 +64,7 @@ def clear(parameters: list[Value]) -> None:
 def train_step(model, inputs: list, targets: list[float], parameters: list[Value],
                rate: float) -> float:
     """One step on the squared error. Returns the loss before it, as a float."""
-    # <todo> compute the loss of [model(x) for x in inputs]; clear; backward; descend
+    # <todo> compute the loss of [model(x) for x in inputs]; then clear, backward, descend
     loss = squared_error([model(x) for x in inputs], targets)
     clear(parameters)
     loss.backward()
@@ -94,12 +94,21 @@ def run(lab, name):
     out = getattr(lab, name)(scores, list(TARGETS))
     if not hasattr(out, "backward"):
         raise Wrong(name, repr(out), "a Value", "a plain number has no gradient: compute with the "
-                    "Values, not with their data" if out is not None else "nothing was returned")
+                    "Values, not with their data" if out is not None else NOTHING)
     out.backward()
     return out.data, [s.grad for s in scores]
 
 
 def check_squared_error(lab):
+    """Compute it by hand for scores 2 and -1 with targets 1 and 1. There is one square for each
+    sample.
+
+    squared_error: first the difference, then its square, then the sum over the samples, then the
+    mean.
+
+    Add up in a total that begins as a Value of 0, and divide at the end by how many samples there
+    are. Compute with Values, so that backward works.
+    """
     d = [s - t for s, t in zip(SCORES, TARGETS)]
     n = len(d)
     data, grads = run(lab, "squared_error")
@@ -119,6 +128,13 @@ def check_squared_error(lab):
 
 
 def check_hinge(lab):
+    """A sample with target 1 and score 2: is anything wrong with it? And with score 0.5?
+
+    hinge: max(0, z) of a Value is z.relu(). It is applied to each sample, before the mean.
+
+    The z of a sample is 1 less the product of target and score. Add up, and divide by how many
+    samples there are.
+    """
     m = [s * t for s, t in zip(SCORES, TARGETS)]
     n = len(m)
     right = sum(max(0.0, 1 - x) for x in m) / n
@@ -144,6 +160,12 @@ def two(lab):
 
 
 def check_descend(lab):
+    """A parameter 1.0 has gradient 0.5, and the rate is 0.1. Where does it move?
+
+    descend changes p.data, and reads p.grad. A positive gradient means: the loss grows with p.
+
+    The change is rate times gradient, subtracted from what data was. Only data changes.
+    """
     a, b = two(lab)
     lab.descend([a, b], 0.1)
     expect("parameters 1, -2 with gradients 0.5, -3 after a step of rate 0.1", [a.data, b.data],
@@ -159,6 +181,12 @@ def check_descend(lab):
 
 
 def check_clear(lab):
+    """What should a gradient be before backward adds to it?
+
+    clear changes p.grad of each parameter, and leaves p.data alone.
+
+    It is the float with which gradients begin; None cannot be added to.
+    """
     a, b = two(lab)
     lab.clear([a, b])
     expect("data after clear", [a.data, b.data], [1.0, -2.0], {"clear must not touch data": [0., 0.]})
@@ -168,6 +196,14 @@ def check_clear(lab):
 
 
 def check_train_step(lab):
+    """Which line fills grad, which reads it, which empties it?
+
+    In train_step, each step must see the gradient of its own loss only. So the old gradients go
+    before backward adds new ones, and descend comes when they are there.
+
+    Loss, empty, backward, move: in this order, with the functions that you wrote. Return what the
+    loss is as a float, its data.
+    """
     w, rate = Value(0.5), 0.1
     inputs, targets = [1.0, 2.0], [3.0, 5.0]
 

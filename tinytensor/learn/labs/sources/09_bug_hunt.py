@@ -109,6 +109,13 @@ def grads(lab, build, *data):
 
 
 def check_product(lab):
+    """Compute (a * b).backward() for a = 3, b = -2. What is a.grad, and what should it be?
+
+    Look at __mul__: the tuple of local derivatives has one for each parent, in their order.
+
+    If a grows by 1, a * b grows by b. Which of the two numbers in the tuple of __mul__ belongs to
+    a?
+    """
     expect("gradients of a, b in a * b, at 3, -2", grads(lab, lambda a, b: a * b, 3.0, -2.0),
            [-2.0, 3.0], {"they are exchanged: look at the local derivatives of the product":
                          [3.0, -2.0]})
@@ -116,10 +123,23 @@ def check_product(lab):
 
 
 def check_sum(lab):
+    """Compute (a + b).backward(). Both gradients should be 1.
+
+    __add__ was right when the lab began. Look at what you changed, there or in backward.
+
+    backward gives the last number the gradient 1, and each parent its local derivative times that.
+    """
     expect("gradients of a, b in a + b", grads(lab, lambda a, b: a + b, 3.0, -2.0), [1.0, 1.0])
 
 
 def check_tanh(lab):
+    """Compare a.tanh() at 0.5 with a measured slope: (tanh(0.5001) - tanh(0.4999)) / 0.0002.
+
+    tanh: the rule of lab 03 is written in the result of the operation, not in its operand.
+
+    In the method tanh, the result has a name already. It belongs where self.data stands in the
+    derivative.
+    """
     t = math.tanh(0.5)
     expect("gradient of tanh(a), at 0.5", grads(lab, lambda a: a.tanh(), 0.5)[0], 1 - t * t, {
         "the rule is written in the result, and is given the operand": 1 - 0.25,
@@ -127,6 +147,12 @@ def check_tanh(lab):
 
 
 def check_used_twice(lab):
+    """Compute (a + a).backward(). The gradient should be 2. Which line of backward loses a part?
+
+    In backward, parent.grad is set once for each use. What happens to what was there before?
+
+    Lab 05: shares of several uses add up. One sign is missing in the inner loop of backward.
+    """
     expect("gradient of a in a + a", grads(lab, lambda a: a + a, 3.0)[0], 2.0, {
         "the second use overwrites the first": 1.0})
     expect("gradient of a in a * a, at 3", grads(lab, lambda a: a * a, 3.0)[0], 6.0, {
@@ -134,6 +160,16 @@ def check_used_twice(lab):
 
 
 def check_order(lab):
+    """Write the order that backward builds for b = a + a; c = b * a. In which order are they
+    handled?
+
+    In backward, visit puts a number into the list. Should its parents be there already? Then the
+    loop has to go through the list from its end.
+
+    Two lines of backward belong together: where append stands, and in which direction the loop
+    goes. A number comes behind its parents in the list, and is handled before them. Each number is
+    in the list once.
+    """
     def build(a):
         b = a + a
         return b * a
@@ -167,6 +203,14 @@ def handled_again(lab, build, *data):
 
 
 def check_training(lab):
+    """Print w.grad in each round of train, just before backward. What should it be?
+
+    In train, backward adds to the gradients that are there. Those of the round before are still
+    there.
+
+    Lab 08: something is to be emptied in each round of train, after the loss is computed or before,
+    but not between backward and the step.
+    """
     points = [(-1.0, -0.6), (0.0, 0.2), (1.0, 0.7)]
 
     def measured(w, b, steps, clear=True):

@@ -82,6 +82,15 @@ def pair(rule, got):
 
 
 def check_matmul(lab):
+    """Write the shapes of g, a, b, a.T and b.T beside each other. Which two can be multiplied so
+    that the result has the shape of a? And of b?
+
+    matmul_backward: the gradient of a is made of g and b, that of b is made of a and g. g stands
+    where the result stood.
+
+    In each product, one of the two is transposed, so that the dimension that the gradient does not
+    have is the inner one, and sums away.
+    """
     a, b, g = draw(2, 3), draw(3, 4), draw(2, 4)
     rule = "gradients of a and b in a @ b"
     ga, gb = pair(rule, lab.matmul_backward(g, a, b))
@@ -91,6 +100,14 @@ def check_matmul(lab):
 
 
 def check_sum(lab):
+    """x.sum(0) adds up the rows. To which elements of x does one element of the sum belong?
+
+    sum_backward: each number of a column reached the sum with the factor 1. So what is its share of
+    g?
+
+    The result has the shape of x, and every row of it is g. np.broadcast_to repeats an array along
+    a new first dimension.
+    """
     x, g = draw(3, 4), draw(4)
     expect_gradients("gradient of x in x.sum(0)", lambda x: x.sum(0), {"x": x},
                      {"x": lab.sum_backward(g, x)}, g, {
@@ -99,6 +116,12 @@ def check_sum(lab):
 
 
 def check_mean(lab):
+    """A mean of 12 numbers: if one of them grows by 1, by how much does the mean grow?
+
+    mean_backward: all elements have the same share of g.
+
+    np.full(shape, number) makes an array of one number. How many elements x has says x.size.
+    """
     x = draw(3, 4)
     expect_gradients("gradient of x in x.mean()", lambda x: x.mean(), {"x": x},
                      {"x": lab.mean_backward(2.5, x)}, 2.5, {
@@ -107,6 +130,13 @@ def check_mean(lab):
 
 
 def check_bias(lab):
+    """Write x + b for two rows by hand. In how many results does b[0] stand?
+
+    bias_backward: x reaches the result with the factor 1. b does, too, but once in each row.
+
+    The gradient of b has the shape of b: the shares of all rows are added up, along the dimension
+    that b does not have.
+    """
     x, b, g = draw(5, 3), draw(3), draw(5, 3)
     rule = "gradients of x and b in x + b"
     gx, gb = pair(rule, lab.bias_backward(g, x, b))

@@ -97,8 +97,17 @@ def loss_on_values(x):
 
 
 def check_softmax(lab):
-    got = np.asarray(lab.softmax(X.copy()), float)
-    expect("shape of softmax", got.shape, X.shape)
+    """Try [[0, 0, 0]], [[1, 2, 3]] and [[1000, 1000, 0]]. Do the rows sum to 1?
+
+    softmax works on each row by itself, so maximum and sum go over dimension 1. keepdims=True keeps
+    them as a column, which can be subtracted from x.
+
+    Three steps: subtract the largest number of each row from the row; take np.exp; divide by the
+    sum of each row of the powers you have just computed.
+    """
+    got = lab.softmax(X.copy())
+    expect("shape of softmax", None if got is None else np.shape(got), X.shape)
+    got = np.asarray(got, float)
     powers = np.exp(X - X.max(1, keepdims=True))
     expect("softmax of three rows of scores", got.tolist(), by_definition(X).tolist(), {
         "the columns sum to 1: the sum goes over the classes, dimension 1":
@@ -129,6 +138,14 @@ def check_softmax(lab):
 
 
 def check_cross_entropy(lab):
+    """With two classes and scores [0, 0] the probability of each is 1/2. What is the loss?
+
+    cross_entropy: use the formula of the log softmax in the text, at the label of each row. Do not
+    take the logarithm of softmax: it may be log(0).
+
+    For each row: the score at the label, less the row's maximum, less the logarithm of the sum of
+    the powers. Then the mean over the rows, with a minus.
+    """
     p, m = by_definition(X)[np.arange(3), LABELS], X.max(1)
     right = -np.log(p).mean()
     got = lab.cross_entropy(X.copy(), LABELS)
@@ -175,6 +192,14 @@ def softmax_mistakes():
 
 
 def check_softmax_backward(lab):
+    """Set g to ones: the sum of a softmax is always 1. What must the gradient be then?
+
+    softmax_backward: each output depends on all scores of its row. The sum in the bracket is what a
+    row shares, one number for each row.
+
+    First (g * p) summed over dimension 1 with keepdims=True; subtract that from g; multiply by p
+    last.
+    """
     expect_gradients("gradient of softmax", on_values, {"x": X},
                      {"x": lab.softmax_backward(G.copy(), by_definition(X))}, G, softmax_mistakes())
 
@@ -197,5 +222,13 @@ def loss_mistakes():
 
 
 def check_cross_entropy_backward(lab):
+    """In the gradient each row sums to 0: what the right class gains, the others lose. Does yours?
+
+    cross_entropy_backward begins with the softmax of x. Only one number in each row is treated
+    apart: that at the label.
+
+    x[np.arange(len(x)), labels] picks these numbers, also on the left of -=. The loss is a mean
+    over the samples: so is its gradient.
+    """
     expect_gradients("gradient of the cross-entropy", loss_on_values, {"x": X},
                      {"x": lab.cross_entropy_backward(X.copy(), LABELS)}, None, loss_mistakes())

@@ -26,14 +26,14 @@ def weight_std(inputs: int, before_relu: bool = False) -> float:
 
 def make_weights(sizes: list[int], rng: np.random.Generator) -> list[np.ndarray]:
     """Weights (inputs, results) before ReLUs for each pair of sizes: [8, 16, 4] gives two."""
-    # <todo> return a list; rng.normal(size=(a, b)) draws with standard deviation 1
+    # <todo> return a list of arrays; rng.normal(size=(a, b)) has standard deviation 1: scale it
     return [rng.normal(size=(a, b)) * weight_std(a, True) for a, b in zip(sizes, sizes[1:])]
     # </todo>
 
 
 def signal(x: np.ndarray, weights: list[np.ndarray]) -> list[float]:
     """The root of the mean square of x, and of the result of each layer relu(x @ w)."""
-    # <todo> return a list with len(weights) + 1 numbers
+    # <todo> return a list: the size of x, then that of the result of each layer
     sizes = [float(np.sqrt((x ** 2).mean()))]
     for w in weights:
         x = np.maximum(x @ w, 0)
@@ -68,6 +68,14 @@ import numpy as np
 
 
 def check_weight_std(lab):
+    """100 products of variance v are added up. What is the variance of the sum, and for which v is
+    it 1?
+
+    weight_std returns a standard deviation, the square root of a variance.
+
+    The variance is 1 by the number of inputs. Before a ReLU, which halves the mean square, it is
+    twice that. The root comes last.
+    """
     expect("weight_std(100)", lab.weight_std(100), 0.1, {
         "this is the variance: take the square root": 0.01, "this is 1 / std": 10.0,
         "this is the inverse of the variance": 100.0,
@@ -81,6 +89,14 @@ def check_weight_std(lab):
 
 
 def check_make_weights(lab):
+    """How many weight matrices are between layers of sizes 8, 16 and 4? Which shapes have they?
+
+    make_weights: zip(sizes, sizes[1:]) gives the pairs. Each matrix is drawn with standard
+    deviation 1, then scaled.
+
+    Multiply by weight_std of the number of inputs, which is the first of the pair. The layers have
+    ReLUs, and weight_std has an argument for that.
+    """
     sizes = [300, 200, 400]
     weights = lab.make_weights(sizes, np.random.default_rng(0))
     expect("number of weight matrices for [300, 200, 400]", len(weights), 2, {
@@ -103,6 +119,14 @@ def check_make_weights(lab):
 
 
 def check_signal(lab):
+    """Compute the root of the mean square of [3, -4] by hand: square, mean, root.
+
+    signal: the result of a layer is the input of the next. The size of x itself is the first
+    number.
+
+    In the loop x becomes the relu of x @ w (np.maximum takes the larger of two, number by number),
+    and its size is appended. The mean of the squares is not the variance: nothing is subtracted.
+    """
     rng = np.random.default_rng(1)
     x, weights = rng.normal(size=(20, 8)), [rng.normal(size=(8, 8)) * 0.5 for _ in range(3)]
 
@@ -132,6 +156,12 @@ def check_signal(lab):
 
 
 def check_first_loss(lab):
+    """A guess among 10 classes gives each the same probability. Which one?
+
+    first_loss is minus the natural logarithm of that probability.
+
+    Minus the logarithm of 1 / n is the logarithm of n.
+    """
     expect("first loss with 10 classes", lab.first_loss(10), float(np.log(10)), {
         "this is the probability": 0.1, "the sign is wrong": float(-np.log(10)),
         "this is the logarithm to base 2": float(np.log2(10)),

@@ -17,7 +17,7 @@ import numpy as np
 
 def normalise(x: np.ndarray, eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:
     """n, and 1 / sqrt(variance + eps). Shapes: (N, D) -> (N, D), (N, 1)."""
-    # <todo> return both; keepdims=True keeps the dimension of size 1
+    # <todo> return n and the scale; keepdims=True keeps the dimension of size 1
     centred = x - x.mean(1, keepdims=True)
     scale = 1 / np.sqrt((centred ** 2).mean(1, keepdims=True) + eps)
     return centred * scale, scale
@@ -26,7 +26,7 @@ def normalise(x: np.ndarray, eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray]
 
 def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """n · weight + bias. Shapes: (N, D), (D), (D) -> (N, D)."""
-    # <todo> return it
+    # <todo> return n times weight plus bias
     return normalise(x)[0] * weight + bias
     # </todo>
 
@@ -77,6 +77,15 @@ def parts(axis=1, ddof=0, eps=1e-5, outside=False, centre=True, root=True):
 
 
 def check_normalise(lab):
+    """Normalise the row [1, 3] by hand: mean, what is left, variance, and the two numbers. Then
+    check their mean and variance.
+
+    normalise works on each row by itself: dimension 1, with keepdims=True, so that the results are
+    columns (N, 1).
+
+    Write it in single steps: subtract the mean; take the mean of the squares of what is left; add
+    eps, take the root, and 1 by it is the scale. n is the product. Return n and the scale.
+    """
     got = lab.normalise(X.copy())
     if not isinstance(got, tuple) or len(got) != 2:
         raise Wrong("normalise", type(got).__name__, "a tuple of n and scale", "return both")
@@ -102,6 +111,12 @@ def check_normalise(lab):
 
 
 def check_layer_norm(lab):
+    """How many weights has a layer norm of 5 features? To which dimension of x do they belong?
+
+    layer_norm uses normalise, which returns two things. Which one is needed here?
+
+    n times weight, plus bias: broadcasting takes care of the rows. The bias is not multiplied.
+    """
     n = parts()[0]
     expect("layer norm of three rows", lab.layer_norm(X.copy(), W, B).tolist(), (n * W + B).tolist(), {
         "weight is missing": (n + B).tolist(), "bias is missing": (n * W).tolist(),
@@ -136,11 +151,45 @@ def mistakes(name):
             "scale is missing": rule(h, scale=1.0)}
 
 
-def check_backward(lab):
+def gradient(lab, name):
     got = lab.layer_norm_backward(G.copy(), X.copy(), W)
     if not isinstance(got, tuple) or len(got) != 3:
         raise Wrong("layer_norm_backward", type(got).__name__, "a tuple of three arrays",
-                    "return the gradients of x, weight and bias")
-    for name, grad in zip(("bias", "weight", "x"), got[::-1]):  # the easy ones first
-        expect_gradients(f"gradient of {name} in layer norm", forward,
-                         {"x": X, "weight": W, "bias": B}, {name: grad}, G, mistakes(name))
+                    NOTHING if got is None else "return the gradients of x, weight and bias")
+    expect_gradients(f"gradient of {name} in layer norm", forward,
+                     {"x": X, "weight": W, "bias": B},
+                     {name: got[("x", "weight", "bias").index(name)]}, G, mistakes(name))
+
+
+def check_gradient_of_bias(lab):
+    """layer_norm_backward, the gradient of the bias: how many rows use one number of the bias?
+
+    It is the last of the three that are returned, and has the shape of the bias.
+
+    bias_backward of lab 10 does the same: the shares of the rows add up.
+    """
+    gradient(lab, "bias")
+
+
+def check_gradient_of_weight(lab):
+    """layer_norm_backward, the gradient of the weight: what did the weight multiply in forward?
+
+    In a product the gradient of one factor is g times the other factor. Which one is it here? It
+    is one of the two that normalise returns.
+
+    Each row uses the weight, so the shares of the rows add up, over dimension 0. It is the second
+    of the three that are returned.
+    """
+    gradient(lab, "weight")
+
+
+def check_gradient_of_x(lab):
+    """layer_norm_backward, the gradient of x: write the forward in single steps (mean, centred,
+    variance, scale, n). On which three paths does x reach n?
+
+    Take h = g times weight first: this is what arrives at n. Then the short rule of the text.
+
+    All means go over each row, with keepdims=True. There are three terms in the bracket: h itself,
+    its mean, and n times the mean of h times n. The scale multiplies all.
+    """
+    gradient(lab, "x")

@@ -55,7 +55,7 @@ class Adam:
 # %%
 def decay(x: np.ndarray, rate: float, amount: float) -> None:
     """Shrinks x in place, by the share rate · amount of itself."""
-    # <todo> change x in place
+    # <todo> subtract from x, in place, rate times amount times x
     x -= rate * amount * x
     # </todo>
 
@@ -77,6 +77,14 @@ B1, B2 = 0.9, 0.99
 
 
 def check_average(lab):
+    """Compute the first step by hand for g = 2: what are m and v, with betas 0.9 and 0.99?
+
+    average: m keeps the share beta1 of what it was, and takes the rest from g. v does the same with
+    beta2 and the square of g.
+
+    Three assignments to self: t counts one more, then m and v by the first two formulas of the
+    text. self.betas has both betas.
+    """
     adam = lab.Adam(np.zeros(2))
     adam.average(G1)
     adam.average(G2)
@@ -111,6 +119,15 @@ def steps(correct=(True, True), root=True, eps_inside=False, sign=-1, square_m=F
 
 
 def check_step(lab):
+    """The first step of Adam moves each number by about the rate, whatever the size of g. Does
+    yours?
+
+    In step, m and v are first divided by 1 - beta ** self.t, each with its own beta. self.m and
+    self.v themselves stay as they are.
+
+    Then: rate times m, divided by the root of v plus eps, which stands outside of the root.
+    Subtract it from self.x by -=, so that the array of the model changes.
+    """
     x = np.array([1.0, 2.0])
     adam = lab.Adam(x, rate=0.1, eps=1e-3)
     adam.step(G1)
@@ -131,6 +148,13 @@ def check_step(lab):
 
 
 def check_decay(lab):
+    """A weight of 2 with rate 0.1 and amount 0.5: what is it after decay?
+
+    decay takes from each number a share of the number itself.
+
+    x = ... makes a new array, which nobody else sees. x -= ... or x *= ... changes the one that is
+    there.
+    """
     x = np.array([1.0, -2.0])
     lab.decay(x, 0.1, 0.5)
     expect("[1, -2] after decay with rate 0.1 and amount 0.5", x.tolist(), [0.95, -1.9], {

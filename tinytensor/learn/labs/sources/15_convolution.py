@@ -80,6 +80,14 @@ def on_values(x, w):
 
 
 def check_convolve(lab):
+    """Convolve [[1, 2, 3]] with [[1, 10]] by hand: two results.
+
+    convolve: the window at i, j is x[i:i + h, j:j + w], if the kernel has h rows and w columns. How
+    many places are there in each direction?
+
+    Two loops, over the rows and the columns of the result. At each place: window times kernel,
+    number by number, and the sum of these products.
+    """
     right = on_values(X, W)
     got = lab.convolve(X.copy(), W.copy())
     expect("shape of the convolution of (4, 5) with (2, 3)", got.shape, (3, 3), {
@@ -102,6 +110,14 @@ def check_convolve(lab):
 
 
 def check_weight(lab):
+    """One weight of the kernel: at how many places is it used, and by which number of x is it
+    multiplied there?
+
+    weight_gradient: a result is window times kernel, summed. So at each place the gradient of the
+    kernel is the window, times g there.
+
+    Begin with zeros in the shape of w, and add in two loops over the places of g.
+    """
     expect_gradients("gradient of the kernel", on_values, {"x": X, "w": W},
                      {"w": lab.weight_gradient(G.copy(), X.copy(), W.copy())}, G, {
         "each place adds its share: this is the last one alone": G[-1, -1] * X[2:4, 2:5],
@@ -121,6 +137,15 @@ def spread(share, add=True):
 
 
 def check_image(lab):
+    """An element in the middle of the image is under the kernel at several places. What does that
+    mean for its gradient?
+
+    image_gradient: each g[i, j] sends its share back to one window of the gradient: the window that
+    made y[i, j].
+
+    Begin with zeros in the shape of x. In two loops over the places of g, add to a slice: g there,
+    times w. Slices overlap, so add with +=.
+    """
     expect_gradients("gradient of the image", on_values, {"x": X, "w": W},
                      {"x": lab.image_gradient(G.copy(), X.copy(), W.copy())}, G, {
         "windows overlap: add each share, do not overwrite": spread(lambda i, j: G[i, j] * W, False),

@@ -99,6 +99,15 @@ def varied(update):
 
 
 def check_forward(lab):
+    """Compute two steps by hand with W = U = 1, b = 0, and inputs 1, 1. What does the second tanh
+    get?
+
+    forward: the old state starts as zeros, one for each element of b. In each step the new state
+    takes its place.
+
+    A loop over the rows of x: input @ W, plus old state @ U, plus b, then np.tanh. Append each new
+    state; the zeros of the start are no result.
+    """
     got = [np.asarray(h).tolist() for h in lab.forward(X.copy(), W, U, B)]
     right = on_values(W, U, B).tolist()
     expect("number of states for 4 steps", len(got), 4, {
@@ -129,6 +138,14 @@ def by_hand(states, carried=True, slope=True, add=True, transposed=True, of_befo
 
 
 def check_backward(lab):
+    """Unroll two steps on paper. On which paths does the loss reach U? In which steps is U used?
+
+    In backward, d is what arrives at h_t from both sides, times the slope of tanh, which is written
+    in states[t]. W was multiplied by x[t], U by the state before.
+
+    np.outer(input, d) is a step's share for a matrix; shares add up with +=. Last, `after` is what
+    goes to the old state: d, through U the other way round, as in lab 10.
+    """
     states = list(on_values(W, U, B))
     got = lab.backward(list(GS), X.copy(), states, W, U)
     expect_gradients("gradients of W, U and b through four steps", on_values,
@@ -148,6 +165,14 @@ def check_backward(lab):
 
 
 def check_clip(lab):
+    """Gradients [3, 0] and [[4]]: how long are they together, as one vector?
+
+    clip: one length for all arrays, the root of the sum of all squares. One factor for all of them,
+    too, or the direction changes.
+
+    The factor is longest by length, but never more than 1: short gradients stay as they are. Return
+    a new list.
+    """
     grads = [np.array([3.0, 0.0]), np.array([[4.0]])]  # length 5
     rule = "gradients [3, 0] and [[4]] clipped to length 1"
     got = [g.tolist() for g in lab.clip([g.copy() for g in grads], 1.0)]

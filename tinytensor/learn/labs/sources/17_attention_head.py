@@ -19,7 +19,7 @@ import numpy as np
 
 def attention_weights(q: np.ndarray, k: np.ndarray) -> np.ndarray:
     """The weights with the later positions masked. Shapes: (T, d), (T, d) -> (T, T)."""
-    # <todo> scores; -np.inf above the diagonal (np.triu with k=1); softmax of each row
+    # <todo> compute the scores; put -np.inf above the diagonal; take the softmax of each row
     scores = q @ k.T / np.sqrt(q.shape[1])
     later = np.triu(np.ones(scores.shape, dtype=bool), k=1)
     scores = np.where(later, -np.inf, scores)
@@ -30,7 +30,7 @@ def attention_weights(q: np.ndarray, k: np.ndarray) -> np.ndarray:
 
 def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
     """weights @ v. Shapes: (T, d), (T, d), (T, e) -> (T, e)."""
-    # <todo> return it
+    # <todo> return the weights times v
     return attention_weights(q, k) @ v
     # </todo>
 
@@ -45,7 +45,7 @@ def attention_backward(g: np.ndarray, q: np.ndarray, k: np.ndarray, v: np.ndarra
                        ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients of q, k and v, for the gradient g of the result."""
     w = attention_weights(q, k)
-    # <todo> compute the gradients of the weights, of the scores, and of q, k, v
+    # <todo> compute the gradients of w and of the scores; return those of q, k and v
     gw = g @ v.T
     gs = w * (gw - (gw * w).sum(1, keepdims=True)) / np.sqrt(q.shape[1])
     return gs @ k, gs.T @ q, w.T @ g
@@ -92,8 +92,19 @@ def on_values(q, k, v):
 
 
 def check_weights(lab):
+    """Print your weights. Each row should sum to 1, and the first row should be 1, 0, 0, 0: the
+    first position sees itself alone.
+
+    attention_weights: q @ k.T has one row for each query. Divide by the root of the number of
+    features of a query, then mask, then softmax over each row.
+
+    np.triu(ones, k=1) marks what is above the diagonal, the later positions. np.where puts -np.inf
+    there before the softmax. The softmax is that of lab 11.
+    """
     with np.errstate(all="ignore"):
-        got = np.asarray(lab.attention_weights(Q.copy(), K.copy())).tolist()
+        got = lab.attention_weights(Q.copy(), K.copy())
+    expect("shape of the weights of four positions", None if got is None else np.shape(got), (T, T))
+    got = np.asarray(got).tolist()
     expect("attention weights of four positions", got, weights(), {
         "later positions are not masked": weights(later=T),
         "the mask hides the position itself, too: k=1 begins above the diagonal":
@@ -113,6 +124,13 @@ def check_weights(lab):
 
 
 def check_attention(lab):
+    """If a row of weights is 0, 1, 0, 0, what should the result of that position be?
+
+    attention needs the weights of the function above, and v. The result has one row for each query.
+
+    The formula is in the docstring. q comes before k in attention_weights, and v is the right
+    factor of the product.
+    """
     w = np.array(weights())
     expect("attention of four positions", lab.attention(Q, K, V).tolist(), (w @ V).tolist(), {
         "the weights are transposed": (w.T @ V).tolist(),
@@ -146,11 +164,46 @@ def mistakes(name):
             "the softmax is missing on the way back": gw / D ** 0.5 @ K}
 
 
-def check_backward(lab):
+def gradient(lab, name):
     got = lab.attention_backward(G.copy(), Q.copy(), K.copy(), V.copy())
     if not isinstance(got, tuple | list) or len(got) != 3:
         raise Wrong("attention_backward", type(got).__name__, "a tuple of three arrays",
-                    "return the gradients of q, k and v")
-    for name, grad in zip("vqk", (got[2], got[0], got[1])):
-        expect_gradients(f"gradient of {name} in attention", on_values,
-                         {"q": Q, "k": K, "v": V}, {name: grad}, G, mistakes(name))
+                    NOTHING if got is None else "return the gradients of q, k and v")
+    expect_gradients(f"gradient of {name} in attention", on_values, {"q": Q, "k": K, "v": V},
+                     {name: got["qkv".index(name)]}, G, mistakes(name))
+
+
+def check_gradient_of_v(lab):
+    """attention_backward, the gradient of v: the shapes lead the way. It has the shape of v, and is
+    made of w and g.
+
+    result = w @ v is a matrix product, and v is its right factor. Lab 10 has the rule.
+
+    v[s] goes into the results of all positions t, each time with the factor w[t, s]. So w is
+    transposed, and g is multiplied by it. It is the last of the three that are returned.
+    """
+    gradient(lab, "v")
+
+
+def check_gradient_of_q(lab):
+    """attention_backward, the gradient of q: which four operations are between q and the result?
+    Go back through them from the end.
+
+    First the gradient of w, made of g and v. Then the softmax by its rule of lab 11, for each row.
+    Then the division, which divides here, too.
+
+    What you have then is the gradient of q @ k.T. q is its left factor: multiply by the other one,
+    so that the shape is that of q. It is the first of the three that are returned.
+    """
+    gradient(lab, "q")
+
+
+def check_gradient_of_k(lab):
+    """attention_backward, the gradient of k: it is made of the gradient of the scores, as that of q
+    is, and of q.
+
+    In q @ k.T, k is transposed. A key stands in a row of k, and in a column of the scores.
+
+    So the gradient of the scores is transposed before it multiplies q.
+    """
+    gradient(lab, "k")

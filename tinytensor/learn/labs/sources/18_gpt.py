@@ -32,13 +32,13 @@ class Block(nn.Module):
         n, t, width = x.shape
         q, k, v = (part.view(n, t, self.heads, width // self.heads).transpose(1, 2)
                    for part in self.qkv(x).split(width, 2))
-        # <todo> y = F.scaled_dot_product_attention(...) of q, k, v; no position may see later ones
+        # <todo> set y to F.scaled_dot_product_attention of q, k, v; none may see later positions
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         # </todo>
         return self.out(y.transpose(1, 2).reshape(n, t, width))
 
     def forward(self, x):
-        # <todo> return the two sums of the docstring
+        # <todo> add the attention of norm1 to x, then the network of norm2 to that; return it
         x = x + self.attention(self.norm1(x))
         return x + self.network(self.norm2(x))
         # </todo>
@@ -57,7 +57,7 @@ class GPT(nn.Module):
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, characters)
 
     def forward(self, ids):
-        # <todo> add both embeddings; blocks; norm; head. tt.arange(T) numbers the positions
+        # <todo> add both embeddings (tt.arange(T) numbers the positions); then blocks, norm, head
         x = self.characters(ids) + self.positions(tt.arange(ids.shape[1]))
         return self.head(self.norm(self.blocks(x)))
         # </todo>
@@ -69,7 +69,7 @@ class GPT(nn.Module):
 # %%
 def loss_of(model, text):
     """The mean cross-entropy over all positions of `text`. Shapes: (N, T + 1) integers -> ()."""
-    # <todo> inputs are all but the last, targets all but the first; cross_entropy wants (N C)
+    # <todo> inputs: all characters but the last of each row; targets: all but the first
     logits = model(text[:, :-1])
     return F.cross_entropy(logits.flatten(0, 1), text[:, 1:].flatten())
     # </todo>
@@ -84,7 +84,7 @@ def loss_of(model, text):
 def write(model, ids, count: int):
     """`ids` with `count` more characters. Shapes: (N, T) -> (N, T + count)."""
     for _ in range(count):
-        # <todo> logits of the last position, of the last model.context characters; draw by softmax
+        # <todo> give the model the last model.context characters; draw the next one; append it
         logits = model(ids[:, -model.context:])[:, -1]
         drawn = tt.multinomial(logits.softmax(-1), 1)
         ids = tt.cat([ids, drawn], 1)
@@ -119,6 +119,13 @@ def size(x):
 
 
 def check_attention(lab):
+    """Read the documentation: help(F.scaled_dot_product_attention). Which option is for text?
+
+    attention: the function takes queries, keys and values in this order. It scales and masks by
+    itself.
+
+    One option hides the later positions. It is a keyword, and its value is True.
+    """
     tt.manual_seed(1)
     block, x = lab.Block(16, 2), tt.randn(2, 5, 16)
     n, t, width = x.shape
@@ -140,6 +147,14 @@ def check_attention(lab):
 
 
 def check_block(lab):
+    """What must a Block give if attention and network both return zeros?
+
+    forward of a Block: each part is added to what is there. The network sees the sum that the
+    attention has made.
+
+    Two lines. In the first, x gets a new value: x plus attention of norm1. In the second the same
+    happens with network and norm2.
+    """
     tt.manual_seed(1)
     block, x = lab.Block(16, 2), tt.randn(2, 5, 16)
     a, m, n1, n2 = block.attention, block.network, block.norm1, block.norm2
@@ -160,6 +175,13 @@ def check_block(lab):
 
 
 def check_model(lab):
+    """A GPT without positions: what does it say to `ab` and `ba`?
+
+    forward of the GPT: a character's row and a position's row are added. self.positions wants the
+    numbers 0 to T - 1.
+
+    Then three modules, one after the other: the blocks, the norm, the head. Keep all positions.
+    """
     model = small(lab)
     ids = TEXT[:, :5]
 
@@ -182,6 +204,14 @@ def check_model(lab):
 
 
 def check_loss(lab):
+    """The text is `hello`. What does the model see at its first position, and what should it say?
+
+    loss_of: inputs and targets are the same text, moved by one. The model returns (N, T, C), and
+    cross_entropy wants (N C): flatten(0, 1) joins the first two dimensions.
+
+    Inputs leave out the last character of each row, targets the first one. cross_entropy takes
+    logits, no softmax, and takes the mean itself.
+    """
     model = small(lab)
     logits = model(TEXT[:, :-1])
 
@@ -189,7 +219,8 @@ def check_loss(lab):
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten()).item()
     got = lab.loss_of(model, TEXT)
     if not hasattr(got, "backward"):
-        raise Wrong("loss of two texts", repr(got), "a Tensor", "a plain number has no gradient")
+        raise Wrong("loss of two texts", repr(got), "a Tensor", NOTHING if got is None else
+                    "a plain number has no gradient: return the Tensor")
     right = loss(logits, TEXT[:, 1:])
     expect("loss of two texts", got.item(), right, {
         "the targets are the inputs: the next character is wanted": loss(logits, TEXT[:, :-1]),
@@ -203,6 +234,14 @@ def check_loss(lab):
 
 
 def check_write(lab):
+    """Which position of the logits says what comes after the last character?
+
+    write: give the model no more than its context, ids[:, -model.context:]. Of the logits, take the
+    last position: (N, characters).
+
+    softmax over the last dimension makes probabilities; tt.multinomial(p, 1) draws one of each row,
+    (N, 1); tt.cat(..., 1) appends it to ids.
+    """
     model = small(lab)
 
     class Sure(type(model)):
@@ -219,11 +258,18 @@ def check_write(lab):
     got = lab.write(model, ids, 8)
     if got is None or tuple(got.shape) != (2, 10):
         raise Wrong("shape of what was written", str(None if got is None else tuple(got.shape)),
-                    "(2, 10)", "append what was drawn to ids: tt.cat([ids, drawn], 1)"
-                    if got is not None and got.shape[1] in (2, 8) else "")
-    right = [[0, 3, 4, 5, 6, 0, 1, 2, 3, 4], [5, 2, 3, 4, 5, 6, 0, 1, 2, 3]]
-    expect("8 characters after [0, 3] and [5, 2], by a model that counts on", got.tolist(), right, {
-        "the logits of the first position were used: take the last": None,
+                    "(2, 10)", NOTHING if got is None else
+                    "append what was drawn to ids: tt.cat([ids, drawn], 1)")
+
+    def written(row, position):
+        """8 characters more, each by the logits of one position of the last 6 characters."""
+        for _ in range(8):
+            row = [*row, (row[-6:][position] + 1) % 7]
+        return row
+    expect("8 characters after [0, 3] and [5, 2], by a model that counts on", got.tolist(),
+           [written(row, -1) for row in ids.tolist()], {
+        "the logits of the first position were used: take the last":
+            [written(row, 0) for row in ids.tolist()],
         "this is the character itself, not the next one": [[0] + [3] * 9, [5] + [2] * 9]})
     flat = small(lab)
     flat.__class__ = type("Flat", (type(flat),), {
@@ -236,6 +282,15 @@ def check_write(lab):
 
 
 def check_learning(lab):
+    """Look at the checks before this one: all pass. Print the loss in each step of a short
+    training. Does it move?
+
+    If nothing moves, a part of the GPT has no gradient: print p.grad for model.named_parameters()
+    after loss_of(...).backward().
+
+    A detach, an item or a no_grad in forward or in loss_of cuts the graph. Compute with Tensors
+    throughout.
+    """
     tt.manual_seed(0)
     model = lab.GPT(5, 8, 16, 2, 1)
     text = tt.tensor([[(3 * i + start) % 5 for i in range(9)] for start in range(5)])

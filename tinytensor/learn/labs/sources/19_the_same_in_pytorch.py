@@ -21,7 +21,7 @@ def make_model(torch):
 
 def set_weights(torch, model) -> None:
     """Sets the i-th number of each parameter to 0.3 sin(i + 1), without recording it."""
-    # <todo> in torch.no_grad(), for each parameter: copy_ of an arange, sin, reshape
+    # <todo> in torch.no_grad(), copy_ the numbers into each parameter (arange, sin, reshape)
     with torch.no_grad():
         for p in model.parameters():
             numbers = torch.arange(1, p.numel() + 1, dtype=p.dtype)
@@ -33,7 +33,7 @@ def train(torch, model, x, y, steps: int) -> list[float]:
     """Trains by SGD with rate 0.1 and momentum 0.9 on the mean squared error; the losses before
     each step, as floats.
     """
-    # <todo> optimizer; in each step zero_grad, loss, backward, step; collect loss.item()
+    # <todo> make the optimizer; in each step zero_grad, loss, backward, step, and keep the loss
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     losses = []
     for _ in range(steps):
@@ -52,7 +52,7 @@ def train(torch, model, x, y, steps: int) -> list[float]:
 # %%
 def weights_of(model) -> dict[str, list]:
     """The parameters by name, as nested lists of floats."""
-    # <todo> return a dict of each Tensor of model.state_dict(), with .tolist()
+    # <todo> return a dict with the .tolist() of each Tensor of model.state_dict()
     return {name: tensor.tolist() for name, tensor in model.state_dict().items()}
     # </todo>
 
@@ -97,6 +97,14 @@ def prepared(lab, torch):
 
 
 def check_model(lab):
+    """How many inputs has the first Linear, how many results the last one?
+
+    make_model: everything comes from the argument, torch.nn. Sequential takes the layers in their
+    order.
+
+    Three layers: from 2 to 8, the tanh as a module, from 8 to 1. Both Linear layers keep their
+    bias.
+    """
     for name, torch in libraries():
         model = lab.make_model(torch)
         layers = [type(layer).__name__ for layer in model]
@@ -111,8 +119,17 @@ def check_model(lab):
 
 
 def check_set_weights(lab):
+    """What are the first three numbers of each parameter? Compute them by hand.
+
+    set_weights: inside of torch.no_grad(), p.copy_ writes into a parameter. The numbers 1, 2, 3,
+    ... come from torch.arange, with the dtype of p.
+
+    arange from 1 to the number of elements, torch.sin of it, times 0.3, reshaped as p. The same for
+    each of model.parameters(), biases as well.
+    """
     for name, torch in libraries():
         model = lab.make_model(torch)
+        before = [p.detach().flatten().tolist() for p in model.parameters()]
         lab.set_weights(torch, model)
         numbers = [p.detach().flatten().tolist() for p in model.parameters()]
 
@@ -122,7 +139,10 @@ def check_set_weights(lab):
                by(lambda i: 0.3 * math.sin(i + 1)), {
             "i begins at 0: sin(i + 1) is meant": by(lambda i: 0.3 * math.sin(i)),
             "the factor 0.3 is missing": by(lambda i: math.sin(i + 1)),
-            "only the weights were set, not the biases": None,
+            "nothing was set": before,
+            "only the weights were set, not the biases":
+                [b if i % 2 else v for i, (v, b) in enumerate(zip(
+                    by(lambda i: 0.3 * math.sin(i + 1)), before))],
             "this is the cosine": by(lambda i: 0.3 * math.cos(i + 1)),
             "sin is missing": by(lambda i: 0.3 * (i + 1))}, 1e-5)
         if any(p.grad_fn is not None or not p.requires_grad for p in model.parameters()):
@@ -146,6 +166,14 @@ def losses_of(torch, model, steps=6, lr=0.1, momentum=0.9, zero=True, total=Fals
 
 
 def check_train(lab):
+    """Which four calls make a step? Lab 08 has their order.
+
+    train: the optimizer is torch.optim.SGD with two options, lr and momentum. It is made once,
+    before the loop.
+
+    In the loop: empty the gradients, compute the loss by torch.nn.functional.mse_loss, backward,
+    step. Append the loss as a float, by item().
+    """
     for name, torch in libraries():
         x, y = data(torch)
         got = lab.train(torch, prepared(lab, torch), x, y, 6)
@@ -165,6 +193,12 @@ def check_train(lab):
 
 
 def check_weights_of(lab):
+    """Print model.state_dict(). Which names do you see?
+
+    weights_of: items() of the state dict gives pairs of name and Tensor.
+
+    A dict comprehension keeps the names, and makes a nested list of each Tensor.
+    """
     for name, torch in libraries():
         model = prepared(lab, torch)
         got = lab.weights_of(model)

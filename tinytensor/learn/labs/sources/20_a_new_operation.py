@@ -39,7 +39,7 @@ def squareplus_of_value(x: Value) -> Value:
 @op(promotes="floating", samples=[*unary()], method=False)
 def squareplus(xp, input: Array):
     """(x + sqrt(x² + 4)) / 2, a smooth ReLU. Shapes: (*) -> (*). Barron 2021."""
-    # <todo> return it, with xp.sqrt
+    # <todo> return the formula of the docstring, with xp.sqrt
     return (input + xp.sqrt(input * input + 4)) / 2
     # </todo>
 
@@ -115,11 +115,20 @@ def known(table, factor=1.0):
 
 
 def check_value(lab):
+    """squareplus(0) is 1, and its slope there is 1/2. Far to the right both look like those of
+    relu. Are yours so?
+
+    squareplus_of_value: compute the root once, by math.sqrt from x.data. Result and derivative are
+    both made of it.
+
+    Value.operation takes a name, the result as a float, a list of operands, and a list of
+    derivatives, here one of each. The two formulas are in the text.
+    """
     xs = [Value(x) for x in XS]
     got = [lab.squareplus_of_value(x) for x in xs]
     if not all(hasattr(v, "backward") for v in got):
-        raise Wrong("squareplus of a Value", repr(got[0]), "a Value",
-                    "a plain number has no gradient: use Value.operation")
+        raise Wrong("squareplus of a Value", repr(got[0]), "a Value", NOTHING if got[0] is None
+                    else "a plain number has no gradient: use Value.operation")
     expect("squareplus of Values -3, -0.5, 0, 1.5", [v.data for v in got], [right(x) for x in XS],
            known(VALUES))
     for v in got:
@@ -130,6 +139,14 @@ def check_value(lab):
 
 
 def check_tensor(lab):
+    """Which of the two is wrong, the value or the gradient? The rule above says it.
+
+    squareplus: the same formula as on a Value, with input for x.data and xp.sqrt for math.sqrt. In
+    the rule under it, g is what comes in from above.
+
+    The rule is g times the derivative of the text. Where squareplus calls something of numpy by
+    name, second derivatives break: call it from xp.
+    """
     x = tt.tensor(XS, dtype=tt.float64, requires_grad=True)
     y = lab.squareplus(x)
     expect("squareplus of a Tensor [-3, -0.5, 0, 1.5]", y.tolist(), [right(v) for v in XS],
@@ -148,6 +165,12 @@ def check_tensor(lab):
 
 
 def check_largest_error(lab):
+    """derivative(x) is 11.5, the slope is 12. What is the error, and what if it were 12.5?
+
+    largest_error: the slope is that of lab 01. An error has no sign.
+
+    One number for each x: abs of the difference. Then the largest of them.
+    """
     def f(x):
         return x ** 3
     got = lab.largest_error(f, lambda x: 3 * x * x + (x > 0) * 0.5, [-2.0, 1.0])
