@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
@@ -57,7 +57,7 @@ def test_no_public_name_is_missing(reference):
                     count += 1
                     known = id(value) in found or f"{info.name}.{name}" in reference.found
                     missing |= set() if known else {f"{info.name}.{name}"}
-    assert missing == set() and count > 1500
+    assert (missing, count > 1500) == (set(), True)
 
 
 def test_every_name_in_the_stubs_is_described(reference):
@@ -198,6 +198,11 @@ def test_the_chapter_of_a_lab_has_the_task_and_no_solution(lab):
     for solution in [match[3] for match in TODO.finditer(source)]:
         longest = max(solution.strip().splitlines(), key=len).strip()
         assert len(longest) < 12 or longest not in chapter
+
+
+def test_the_playground_has_a_chapter_where_it_is_installed():
+    assert ("learn/playground" in dict(labs.chapters())) == (
+        importlib.util.find_spec("tinytensor.learn.playground") is not None)
 
 
 @pytest.mark.parametrize("program", sorted(labs.PROGRAMS.glob("*.py")), ids=lambda p: p.stem)
