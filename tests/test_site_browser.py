@@ -137,6 +137,7 @@ def test_a_live_page_answers_in_its_frame(show):
 def test_no_violation_that_axe_core_finds(show, kind, dark):
     tab = show(KINDS[kind], dark=dark)
     tab.run(Path(AXE).read_text())
-    found = tab.run("axe.run(document, {iframes: false, preload: false}).then((r) => r.violations.map((v) => "
-                    "[v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200))]))")
+    found = tab.run("axe.run(document, {iframes: false, preload: false})"
+                    ".then((r) => r.violations.map((v) => [v.id, v.help, "
+                    "v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200))]))")
     assert found == []

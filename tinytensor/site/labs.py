@@ -37,14 +37,16 @@ LIVE = {
 PLAYGROUND = importlib.util.find_spec("tinytensor.learn.playground") is not None
 PLAYGROUND_PAGE = """# Playground
 
-A small network learns to tell the points of two moons, circles, xor or a spiral apart. This page is a recording of four
-runs with the numbers of both engines: step, run, rewind, and point at a weight to see where its gradient comes from.
+A small network learns to tell the points of two moons, circles, xor or a spiral apart. This page is
+a recording of four runs with the numbers of both engines: step, run, rewind, and point at a weight
+to see where its gradient comes from.
 
 <iframe class="live tall" src="../live/playground.html" loading="lazy" title="Playground"></iframe>
 
 <p><a href="../live/playground.html">Open this page alone.</a></p>
 
-The page that trains by itself, offline, with the scalar engine in the browser, is made by a command:
+The page that trains by itself, offline, with the scalar engine in the browser, is made by a
+command:
 
 ```sh
 python -m tinytensor playground playground.html --pyodide
