@@ -89,6 +89,11 @@ def test_the_blocks_of_a_page_run_and_print_what_it_says(page, tmp_path, monkeyp
     assert run((ROOT / page).read_text(), GIVEN.get(page, {})) == []
 
 
+@pytest.mark.parametrize("page", GIVEN)
+def test_blocks_that_take_something_for_granted_are_on_their_page(page):
+    assert all(words in (ROOT / page).read_text() for words in GIVEN[page])
+
+
 @pytest.mark.parametrize("page", ELSEWHERE)
 def test_the_blocks_of_other_pages_have_their_own_tests(page):
     file, words = ELSEWHERE[page]

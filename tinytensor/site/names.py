@@ -96,9 +96,11 @@ def is_constant(value: Any) -> bool:
 
 
 @functools.cache
-def _first_line(file: str, name: str) -> int:
-    found = re.search(rf"^\s*(?:class|def) {name}\b", Path(file).read_text(encoding="utf-8"), re.M)
-    return 1 + Path(file).read_text(encoding="utf-8").count("\n", 0, found.end()) if found else 1
+def _line_of_class(file: Path, name: str) -> int:
+    """The line where a file defines a class; 1 for a class that is made by a call."""
+    text = file.read_text(encoding="utf-8")
+    found = re.search(rf"^\s*class {name}\b", text, re.MULTILINE)
+    return 1 + text.count("\n", 0, found.end()) if found else 1
 
 
 def source_of(value: Any) -> tuple[Path, int] | None:
@@ -111,7 +113,7 @@ def source_of(value: Any) -> tuple[Path, int] | None:
     try:
         file = Path(inspect.getsourcefile(value) or "")
         if inspect.isclass(value):
-            return file, _first_line(str(file), value.__name__)
+            return file, _line_of_class(file, value.__name__)
         return file, inspect.unwrap(value).__code__.co_firstlineno
     except (TypeError, AttributeError):
         return None
