@@ -233,7 +233,11 @@ STEPS = [("SGD", {"lr": 0.1}), ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_deca
          ("AdamW", {"lr": 0.1, "weight_decay": 0.2, "capturable": True}),
          ("Adam", {"lr": 0.1, "amsgrad": True, "capturable": True}),
          ("RMSprop", {"lr": 0.1}),
-         ("RMSprop", {"lr": 0.1, "centered": True, "momentum": 0.5, "weight_decay": 0.1})]
+         ("RMSprop", {"lr": 0.1, "centered": True, "momentum": 0.5, "weight_decay": 0.1}),
+         ("Adadelta", {"lr": 0.5, "weight_decay": 0.1}), ("Adagrad", {"lr": 0.1, "lr_decay": 0.1}),
+         ("Adamax", {"lr": 0.1, "maximize": True}), ("ASGD", {"lr": 0.1, "t0": 1.0}),
+         ("NAdam", {"lr": 0.1, "weight_decay": 0.2, "decoupled_weight_decay": True}),
+         ("RAdam", {"lr": 0.1, "weight_decay": 0.1, "betas": (0.5, 0.6)}), ("Rprop", {"lr": 0.1})]
 
 
 def trained(where: str, name: str, options: dict[str, Any], dtypes: Any) -> list[Any]:
@@ -243,7 +247,7 @@ def trained(where: str, name: str, options: dict[str, Any], dtypes: Any) -> list
     params = [nn.Parameter(tinytensor.tensor(a, device=where)) for a in arrays]
     params.append(nn.Parameter(tinytensor.tensor(arrays[0], device=where).T))
     optimizer = getattr(optim, name)(params, **options)
-    for step in range(3):
+    for step in range(7 if name == "RAdam" else 3):  # RAdam trusts the variance from step 6 on
         for i, p in enumerate(params):
             grad = numpy.asarray(rng.normal(size=tuple(p.shape)))
             if i == 2 and grad.size > 3:
@@ -475,6 +479,8 @@ def test_each_kernel_is_launched(gpu):
         test_marks_of_values_out_of_range(gpu, dtype)
     test_formulas_on_strided_operands(gpu, "float32")
     F.gelu(wide(3).requires_grad_(), approximate="tanh").sum().backward()
+    large_heads = [wide(2, 130).requires_grad_() for _ in range(3)]
+    F.scaled_dot_product_attention(*large_heads).sum().backward()
     F.cross_entropy(wide(3, 4), tinytensor.tensor([0, 1, 2], device="cuda"))
     kernels = {name for source in Source.by_name.values()
                for name in cuda_on_cpu.KERNEL.findall(source.whole_text())}

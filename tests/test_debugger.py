@@ -19,8 +19,8 @@ from scalar import Value, functional, topological_order
 from tinytensor import learn, nn
 from tinytensor.autograd.table import TABLE
 from tinytensor.learn.formulas import FORMULAS, evaluate
+from tinytensor.learn.origins import origin_of
 from tinytensor.learn.page import SCRIPTS, WEB
-from tinytensor.learn.recording import origin_of
 from tinytensor.learn.rules import rule_text
 
 

@@ -182,8 +182,19 @@ def test_copies_stay_on_their_device(gpu):
     x = tensor([1.0, 2.0], device="cuda", requires_grad=True)
     twin = copy.deepcopy(x)
     assert twin.is_cuda and twin.requires_grad and twin.tolist() == [1, 2]
-    back = pickle.loads(pickle.dumps(x))
-    assert back.tolist() == [1, 2] and back.requires_grad
+    for back in (pickle.loads(pickle.dumps(x)), copy.copy(x)):
+        assert back.is_cuda and back.tolist() == [1, 2] and back.requires_grad
+
+
+@pytest.mark.parametrize("index", [([0, 1], [0, 1, 2]), ([0, 1], slice(None), [0, 1, 2]),
+                                   ([True, True], [0, 1, 2])])
+def test_arrays_of_an_index_that_do_not_broadcast(gpu, index):
+    key = tuple(tensor(k, device="cuda") if isinstance(k, list) else k for k in index)
+    x = tinytensor.zeros(2, 3, 4, device="cuda")
+    with pytest.raises(IndexError, match=r"shape mismatch.*\(2,\) and \(3,\)"):
+        x[key]
+    with pytest.raises(IndexError, match=r"shape mismatch.*\(2,\) and \(3,\)"):
+        x[key] = 1.0
 
 
 def test_printing_names_the_device(gpu):

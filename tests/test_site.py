@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import inspect
 import pkgutil
 import re
@@ -198,11 +198,6 @@ def test_the_chapter_of_a_lab_has_the_task_and_no_solution(lab):
     for solution in [match[3] for match in TODO.finditer(source)]:
         longest = max(solution.strip().splitlines(), key=len).strip()
         assert len(longest) < 12 or longest not in chapter
-
-
-def test_the_playground_has_a_chapter_where_it_is_installed():
-    assert ("learn/playground" in dict(labs.chapters())) == (
-        importlib.util.find_spec("tinytensor.learn.playground") is not None)
 
 
 @pytest.mark.parametrize("program", sorted(labs.PROGRAMS.glob("*.py")), ids=lambda p: p.stem)

@@ -61,7 +61,8 @@ def test_every_page_is_there(site):
     pages = {path.relative_to(site).with_suffix("").as_posix() for path in site.rglob("*.html")}
     assert {*markdown.INCLUDED} | {page for page, _ in labs.chapters()} <= pages
     assert {f"live/{program.stem}" for program in labs.PROGRAMS.glob("*.py")} <= pages
-    assert {"index", "search", "how/operation", "recipes/save", "coming/micrograd"} <= pages
+    assert {"index", "search", "live/playground", "how/operation", "recipes/save",
+            "coming/micrograd"} <= pages
 
 
 def test_the_search_index_is_a_script(site):

@@ -107,6 +107,19 @@ def begin_capture() -> Captured:
     return captured
 
 
+class Again:
+    """The bools of a draw, computed whenever they are needed instead of being stored."""
+
+    def __init__(self, stream: PhiloxStream, count: int, limit: float):
+        self.device, self.seed, self.count = stream.device, stream.value, count
+        self.offset, self.base = stream.take(count)
+        self.bound = min(max(math.ceil(limit * 2**32), 0), 2**32)
+
+    def bools(self) -> Array:
+        return devices.on(self.device, less, self.seed, self.offset, self.count, self.bound,
+                          self.base)
+
+
 class PhiloxStream:
     """A stream of random numbers of one GPU, with the methods of `streams.Stream`.
 
@@ -124,14 +137,19 @@ class PhiloxStream:
     def xp(self) -> Any:
         return devices.module_for(self.device)
 
-    def _draw(self, function: Any, words: int, *arguments: Any) -> Array:
-        """Draws by `function`, and moves the offset behind the `words` that it takes."""
+    def take(self, words: int) -> tuple[int, Array | None]:
+        """Moves the offset behind `words` words. Returns where they begin: an offset, and a number
+        in the memory of the GPU that is added to it, or None.
+        """
         blocks = -(-words // 4)
         if devices.is_capturing():
-            offset, base = captured.take(self, blocks)
-        else:
-            offset, base = self.offset, None
-            self.offset += blocks
+            return captured.take(self, blocks)
+        self.offset += blocks
+        return self.offset - blocks, None
+
+    def _draw(self, function: Any, words: int, *arguments: Any) -> Array:
+        """Draws by `function`, which takes so many words."""
+        offset, base = self.take(words)
         return devices.on(self.device, function, self.value, offset, *arguments, base)
 
     def words(self, count: int) -> Array:
@@ -168,7 +186,11 @@ class PhiloxStream:
 
     def less(self, count: int, limit: float) -> Array:
         """Whether each of `count` uniform numbers of 32 bits is less than the limit."""
-        return self._draw(less, count, count, min(max(math.ceil(limit * 2**32), 0), 2**32))
+        return self.less_again(count, limit).bools()
+
+    def less_again(self, count: int, limit: float) -> Again:
+        """A draw of `less` that computes its bools whenever they are needed."""
+        return Again(self, count, limit)
 
     def integers(self, low: int, high: int, count: int, wide: bool | None = None) -> Array:
         """Integers in [low, high), as int64."""

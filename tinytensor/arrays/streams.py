@@ -46,6 +46,16 @@ def _unseeded() -> Any:
     return Zeros()
 
 
+class Stored:
+    """The bools of a draw, kept in memory."""
+
+    def __init__(self, bools: numpy.ndarray[Any, Any]):
+        self._bools = bools
+
+    def bools(self) -> numpy.ndarray[Any, Any]:
+        return self._bools
+
+
 class Stream:
     """A stream of random numbers from a seed, of which the lower 32 bits count.
 
@@ -168,6 +178,10 @@ class Stream:
         equal = numpy.flatnonzero(upper == numpy.uint32(bound >> 32))
         less[equal] = words[1::2][equal] < bound % 2**32
         return less
+
+    def less_again(self, count: int, limit: float) -> Stored:
+        """A draw of `less` whose bools can be read several times."""
+        return Stored(self.less(count, limit))
 
     def integers(self, low: int, high: int, count: int, wide: bool | None = None) \
             -> numpy.ndarray[Any, Any]:

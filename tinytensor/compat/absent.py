@@ -20,6 +20,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "dims have positions only": ("refine_names", "rename", "align_to"),
     "sparse and nested layouts need an engine of their own; dense Tensors and mm give the same": (
         "sparse", "sparse_coo_tensor", "sparse_csr_tensor", "nested", "to_sparse"),
+    "MPI knows all ranks, so no store is needed": (
+        "Store", "TCPStore", "FileStore", "HashStore", "PrefixStore"),
+    "every process has the whole model; there is no sharding": (
+        "DeviceMesh", "init_device_mesh", "device_mesh", "rpc"),
     "eigenvalues of a general matrix are complex: eigh and eigvalsh are there": (
         "eig", "eigvals"),
     "buffers of lazy layers are empty before the first call": ("UninitializedBuffer",),

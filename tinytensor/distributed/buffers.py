@@ -123,8 +123,10 @@ def same_sizes(name: str, tensors: Sequence[Tensor], count: int, like: Tensor | 
     """
     Raises:
         ValueError: a list has not one Tensor for each rank.
-        TypeError: a Tensor has another dtype.
+        TypeError: a Tensor has another dtype; a Tensor in place of a list.
     """
+    if isinstance(tensors, Tensor):
+        raise TypeError(f"{name}: expected a list with a Tensor for each rank, got a Tensor")
     if len(tensors) != count:
         raise ValueError(f"{name}: the list has {len(tensors)} Tensors; it must have one for each "
                          f"of the {count} ranks")

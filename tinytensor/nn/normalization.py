@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from ..arrays import dtypes
 from ..arrays.numbers import integers
+from ..ops.normalization import counting
 from ..tensors.creation import empty, ones, tensor, zeros
 from ..tensors.tensor import Tensor
 from . import functional, init
@@ -202,19 +203,21 @@ class BatchNorm(RunningNorm):
         momentum = self.momentum
         if self.training and self.track_running_stats:
             count: Any = self.num_batches_tracked
-            if count.is_cuda:  # counted where it is, without waiting for it
-                count._array += 1
-                count._note_write("batch_norm")
-            else:
-                init.constant_(count, count.item() + 1)
+            if count.is_cuda and momentum is not None:  # counted where it is, without waiting
+                with counting(count):
+                    return self._normalized(input, momentum)
+            init.constant_(count, count.item() + 1)
             if momentum is None:
                 momentum = 1 / count.item()
+        return self._normalized(input, momentum or 0.0)
+
+    def _normalized(self, input: Tensor, momentum: float) -> Tensor:
         by_batch = self.training or self.running_mean is None
         use_running = not self.training or self.track_running_stats
         return functional.batch_norm(
             input, self.running_mean if use_running else None,
             self.running_var if use_running else None, self.weight, self.bias, by_batch,
-            momentum or 0.0, self.eps)
+            momentum, self.eps)
 
 
 class BatchNorm1d(BatchNorm):

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from ..arrays import Array, devices, dtypes
-from ..autograd.graph import tensor_of
+from .. import random
+from ..arrays import Array, dtypes
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
-from .activation import softmax
-from .dropout import dropout
 from .index import where
-from .linalg import matmul
 from .samples import S, bools, t
-from .shape import broadcast_shapes, broadcast_to, transpose
+from .shape import broadcast_shapes
 
 # ---------------------------------------------------------------- the op
+
+
+class Kept:
+    """Which weights dropout keeps, and the factor of those. Shape: that of the scores.
+
+    `draw` gives the bools again in backward. On a GPU it computes them anew, so they are not
+    stored.
+    """
+
+    def __init__(self, stream: Any, shape: tuple[int, ...], p: float):
+        self.draw, self.shape = stream.less_again(math.prod(shape), 1 - p), shape
+        self.factor = 1 / (1 - p)
+
+    def bools(self) -> Any:
+        return self.draw.bools().reshape(self.shape)
+
+    def factors(self, dtype: Any) -> Any:
+        """What the weights are multiplied by: an array of 0 and `factor`."""
+        return self.bools().astype(dtype) * self.factor
 
 
 def _scores(xp, query, key, mask, is_causal, scale):
@@ -26,6 +43,11 @@ def _scores(xp, query, key, mask, is_causal, scale):
         later = xp.arange(keys) > xp.reshape(xp.arange(queries), (-1, 1))
         scores = scores + xp.where(later, -math.inf, xp.zeros_like(scores))
     return scores if mask is None else scores + mask
+
+
+def _weights(xp, powers, total):
+    """powers / total; 0 for a query that attends to no key, whose powers are all 0."""
+    return powers / xp.where(total == 0, xp.ones_like(total), total)
 
 
 def _math_only(torch):
@@ -41,10 +63,11 @@ def _math_only(torch):
         S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 4), t(2, 1, 5), False, 0.5),
         S(t(2, 3), t(0, 3), t(0, 4), None, False, 1.0)])
 def attention(xp, query: Array, key: Array, value: Array, mask: Array | None, is_causal: bool,
-              scale: float):
-    """softmax(query @ key.T * scale + mask) @ value.
+              scale: float, kept: Kept | None = None):
+    """softmax(query @ key.T * scale + mask) @ value; the softmax times what dropout has `kept`.
 
     Shapes: (*, L, E), (*, S, E), (*, S, V), mask (*, L, S) -> (*, L, V); batch dims broadcast.
+    A query whose scores are all -inf gives 0.
 
     Of the scores only the largest and the sum of powers are kept, two numbers for each query. The
     rule computes the scores again (Dao et al. 2022). Their log-sum-exp alone would lose the digits
@@ -55,21 +78,31 @@ def attention(xp, query: Array, key: Array, value: Array, mask: Array | None, is
         nothing = xp.sum(scores, axis=-1, keepdims=True)
         return xp.matmul(scores, value), nothing, nothing
     largest = xp.amax(scores, axis=-1, keepdims=True)
+    # -inf - -inf would be NaN.
+    largest = xp.where(largest == -math.inf, xp.zeros_like(largest), largest)
     powers = xp.exp(scores - largest)
     total = xp.sum(powers, axis=-1, keepdims=True)
-    return xp.matmul(powers / total, value), largest, total
+    weights = _weights(xp, powers, total)
+    if kept is not None:
+        weights = weights * kept.factors(value.dtype)
+    return xp.matmul(weights, value), largest, total
 
 
 @attention.vjp("query", "key", "value", "mask")
-def _(xp, g, needs, query, key, value, mask, is_causal, scale, out, largest,
-      total):
-    weights = xp.exp(_scores(xp, query, key, mask, is_causal, scale) - largest) / total
+def _(xp, g, needs, query, key, value, mask, is_causal, scale, kept, out, largest, total):
+    scores = _scores(xp, query, key, mask, is_causal, scale)
+    weights = _weights(xp, xp.exp(scores - largest), total)
+    d_weights = xp.matmul(g, xp.swapaxes(value, -1, -2))
+    if kept is not None:
+        factors = kept.factors(value.dtype)
+        d_weights, used = d_weights * factors, weights * factors
+    else:
+        used = weights
     # The gradient of softmax is weights * (d - Σ weights * d); that sum equals Σ g * out.
-    d_scores = weights * (xp.matmul(g, xp.swapaxes(value, -1, -2))
-                          - xp.sum(g * out, axis=-1, keepdims=True))
+    d_scores = weights * (d_weights - xp.sum(g * out, axis=-1, keepdims=True))
     return (xp.matmul(d_scores, key) * scale,
             xp.matmul(xp.swapaxes(d_scores, -1, -2), query) * scale,
-            xp.matmul(xp.swapaxes(weights, -1, -2), g),
+            xp.matmul(xp.swapaxes(used, -1, -2), g),
             d_scores if needs[3] else None)
 
 
@@ -113,26 +146,27 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor,
         RuntimeError: shapes or dtypes that do not fit.
     """
     _check(query, key, value, attn_mask)
+    mask = attn_mask
     if enable_gqa:
-        key, value = (_heads_for(query, x, what) for x, what in ((key, "key"), (value, "value")))
+        query, key, value, mask = _grouped(query, key, value, mask)
+    batch = broadcast_shapes(*(x.shape[:-2] for x in (query, key, value)))
+    scores = (*batch, query.shape[-2], key.shape[-2])
+    if mask is not None:
+        _check_mask(attn_mask, scores, enable_gqa)
+        mask = where(mask, 0.0, -math.inf) if mask.dtype is dtypes.bool_ else mask
+        mask = mask.to(query.dtype)
     scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
-    mask = blind = None
-    if attn_mask is not None:
-        _check_mask(query, key, value, attn_mask)
-        mask, blind = _additive(attn_mask, query.dtype, _causal(query, key) if is_causal else None)
-        is_causal = False
-    if dropout_p:
-        scores = matmul(query * scale, transpose(key, -2, -1))
-        mask = _causal(query, key) if is_causal else mask
-        scores = scores if mask is None else scores + mask
-        out = matmul(dropout(softmax(scores, -1), dropout_p), value)
-    else:
-        out = attention(query, key, value, mask, is_causal, scale)
-        if out.requires_grad and out.ndim != 4:
-            # The rule saves the output. As in PyTorch, only that of 4 dims, the one of large
-            # models, must not be written before backward.
-            out = out.clone()
-    return out if blind is None else out * ~blind
+    out = attention(query, key, value, mask, is_causal, scale,
+                    _kept(query.device, scores, dropout_p))
+    if dropout_p == 1:
+        out = out * 0.0
+    if enable_gqa:
+        out = out.flatten(-4, -3)
+    if out.requires_grad and out.ndim != 4:
+        # The rule saves the output. As in PyTorch, only that of 4 dims, the one of large
+        # models, must not be written before backward.
+        out = out.clone()
+    return out
 
 
 def _check(query, key, value, attn_mask):
@@ -151,9 +185,15 @@ def _check(query, key, value, attn_mask):
                            f"{attn_mask.dtype}")
 
 
-def _check_mask(query, key, value, mask):
-    batch = broadcast_shapes(*(x.shape[:-2] for x in (query, key, value)))
-    scores, given = (*batch, query.shape[-2], key.shape[-2]), tuple(mask.shape)
+def _check_mask(mask, scores, enable_gqa):
+    """
+    Raises:
+        RuntimeError: the mask does not broadcast to the scores, whose heads may be in two dims.
+    """
+    if enable_gqa:
+        *batch, groups, shared, queries, keys = scores
+        scores = (*batch, groups * shared, queries, keys)
+    given = tuple(mask.shape)
     if len(given) > len(scores) or any(
             m not in (1, s) for m, s in zip(reversed(given), reversed(scores), strict=False)):
         raise RuntimeError(f"scaled_dot_product_attention: a mask of shape {given} does not "
@@ -164,35 +204,32 @@ def _shapes(query, key, value):
     return f"query {query.shape}, key {key.shape}, value {value.shape}"
 
 
-def _heads_for(query, x, what):
-    """Each head of `x` repeated for the query heads that share it."""
-    heads, own = query.shape[-3], x.shape[-3]
-    if not own or heads % own:
-        raise RuntimeError(f"scaled_dot_product_attention: {heads} query heads cannot share {own} "
-                           f"{what} heads: the number does not divide")
-    *batch, _, length, size = x.shape
-    repeated = broadcast_to(x.unsqueeze(-3), (*batch, own, heads // own, length, size))
-    return repeated.reshape((*batch, heads, length, size))
+def _grouped(query, key, value, mask):
+    """The heads (dim -3) as groups that share a key and value head, so that these broadcast."""
+    heads, own = query.shape[-3], [x.shape[-3] for x in (key, value)]
+    for count, what in zip(own, ("key", "value"), strict=True):
+        if not count or heads % count:
+            raise RuntimeError(f"scaled_dot_product_attention: {heads} query heads cannot share "
+                               f"{count} {what} heads: the number does not divide")
+    groups = math.lcm(*own)
+    key, value = (x if x.shape[-3] == groups else x.repeat_interleave(groups // x.shape[-3], -3)
+                  for x in (key, value))
+    if mask is not None and mask.ndim > 2:
+        mask = mask.unflatten(-3, (groups, heads // groups)) if mask.shape[-3] == heads \
+            else mask.unsqueeze(-3)
+    return (query.unflatten(-3, (groups, heads // groups)), key.unsqueeze(-3),
+            value.unsqueeze(-3), mask)
 
 
-def _causal(query, key):
-    """The causal mask as numbers: -inf for keys after the query."""
-    shape, dtype = (query.shape[-2], key.shape[-2]), query.dtype.numpy
-    return tensor_of(devices.on(query.device, lambda xp: xp.triu(
-        xp.full(shape, -math.inf, dtype=dtype), 1)), None)
+def _kept(device, scores, p):
+    """The weights that dropout keeps; None if none is drawn, for p = 0 and, as in PyTorch, 1.
 
-
-def _additive(mask, dtype, causal):
-    """The mask as numbers to add, and a mask of the queries that attend to no key, or None.
-
-    `causal` is the causal mask as numbers, or None.
-
-    Such queries get a row of zeros, because the softmax of -inf everywhere is NaN.
+    Raises:
+        ValueError: p outside of [0, 1].
     """
-    if mask.dtype is dtypes.bool_:
-        mask = where(mask, 0.0, -math.inf)
-    mask = mask.to(dtype) if causal is None else mask.to(dtype) + causal
-    blind = (mask == -math.inf).all(-1, keepdim=True)
-    if not blind.is_cuda and not bool(blind.any()):  # to look into a GPU would be to wait
-        return mask, None
-    return mask.masked_fill(blind, 0.0), blind
+    if not 0 <= p <= 1:
+        raise ValueError("scaled_dot_product_attention: dropout_p, the probability of a zero, must "
+                         f"be in [0, 1], got {p}")
+    if p in (0, 1):
+        return None
+    return Kept(random.generator_of(device).stream, scores, float(p))

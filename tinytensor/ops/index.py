@@ -140,7 +140,21 @@ def _steps(array, keys):
             basic += [WHOLE] * taken
             advanced.append(key)
         axis += taken
+    _check_broadcast([k for k in advanced if devices.is_array(k)])
     return basic, advanced
+
+
+def _check_broadcast(arrays):
+    """Raises IndexError unless the arrays of an index, of which CuPy says less, broadcast."""
+    if len(arrays) < 2:
+        return
+    shapes = [(int(k.sum()),) if _is_mask(k) else tuple(k.shape) for k in arrays]
+    try:
+        numpy.broadcast_shapes(*shapes)
+    except ValueError:
+        hint = " (of a mask, its number of True)" if any(map(_is_mask, arrays)) else ""
+        raise IndexError("shape mismatch: the arrays of an index must broadcast together, got "
+                         f"shapes {' and '.join(map(str, shapes))}{hint}") from None
 
 
 def check_positions(name, index, shape, axis, negative=True):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
 from collections.abc import Sequence
+from typing import Any
 
 import numpy
 
@@ -206,19 +209,52 @@ def _update(n, momentum, *pairs):
     if kept:
         move_averages(array_module(kept[0][0]._array), [
             (running._array, value._array.reshape(running.shape), factor)
-            for running, value, factor in kept], 1 - momentum)
+            for running, value, factor in kept], 1 - momentum, batches.take())
     for running, _, _ in kept:
         running._note_write("batch_norm")
 
 
-def _move_averages(xp, triples, rest):
-    """running ← rest * running + factor * value, in place, for each (running, value, factor)."""
+def _move_averages(xp, triples, rest, count):
+    """running ← rest * running + factor * value, in place, for each (running, value, factor).
+
+    `count`, if it is not None, becomes count + 1.
+    """
     for running, value, factor in triples:
         running *= rest
         running += value.astype(running.dtype) * factor
+    if count is not None:
+        count += 1
 
 
 move_averages = Dispatch("batch_norm", _move_averages)
+
+
+class _Batches(threading.local):
+    """The number of batches that the next update of running statistics is to count."""
+
+    count: Any = None
+
+    def take(self):
+        count, self.count = self.count, None
+        return count
+
+
+batches = _Batches()
+
+
+@contextlib.contextmanager
+def counting(count):
+    """Adds 1 to the Tensor `count` together with the update of running statistics in the block,
+    which a GPU does in one launch; after it, if there is none.
+    """
+    batches.count = count._array
+    try:
+        yield
+    finally:
+        array = batches.take()
+        if array is not None:
+            array += 1
+        count._note_write("batch_norm")
 
 
 @in_single

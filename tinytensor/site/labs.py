@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import runpy
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from .. import learn
 from ..arrays.dispatch import use_kernels
 from ..compiled import use_compiled
 from ..learn.labs.course import CELL, LABS, Lab
+from ..learn.playground import page as playground
 from .names import ROOT
 
 PROGRAMS = Path(__file__).parent / "live"
@@ -34,41 +34,17 @@ LIVE = {
     16: ("lstm", "The weights are used in every step: their gradients arrive in three parts."),
     17: ("attention", "The mask stops the gradient: above the diagonal of the scores it is 0."),
 }
-PLAYGROUND = importlib.util.find_spec("tinytensor.learn.playground") is not None
-PLAYGROUND_PAGE = """# Playground
-
-A small network learns to tell the points of two moons, circles, xor or a spiral apart. This page is
-a recording of four runs with the numbers of both engines: step, run, rewind, and point at a weight
-to see where its gradient comes from.
-
-<iframe class="live tall" src="../live/playground.html" loading="lazy" title="Playground"></iframe>
-
-<p><a href="../live/playground.html">Open this page alone.</a></p>
-
-The page that trains by itself, offline, with the scalar engine in the browser, is made by a
-command:
-
-```sh
-python -m tinytensor playground playground.html --pyodide
-```
-
-[Tools for learning](../../../learn/README.md#playground) says more.
-"""
 
 
 def live_pages(folder: Path) -> None:
-    """Runs the programs and writes the page of each."""
+    """Runs the programs and writes the page of each, and the playground."""
     folder.mkdir(parents=True, exist_ok=True)
     for program in sorted(PROGRAMS.glob("*.py")):
         # The recorder would follow every step that writes or compiles code.
         with use_kernels(False), use_compiled(False):
             loss = runpy.run_path(str(program))["loss"]
         learn.debug(loss, folder / f"{program.stem}.html", title=title_of(program))
-
-
-    if PLAYGROUND:
-        page = importlib.import_module("tinytensor.learn.playground.page")
-        (folder / "playground.html").write_text(page.page(), encoding="utf-8")
+    (folder / "playground.html").write_text(playground.page(), encoding="utf-8")
 
 
 def title_of(program: Path) -> str:
@@ -77,11 +53,9 @@ def title_of(program: Path) -> str:
 
 
 def chapters() -> Iterator[tuple[str, str]]:
-    """(page, Markdown) of every lab, and of the playground."""
+    """(page, Markdown) of every lab."""
     for lab in LABS:
         yield page_of(lab), chapter(lab)
-    if PLAYGROUND:
-        yield "learn/playground", PLAYGROUND_PAGE
 
 
 def page_of(lab: Lab) -> str:

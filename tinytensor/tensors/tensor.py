@@ -742,7 +742,8 @@ class Tensor(Methods):
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
             raise RuntimeError("pickle: only leaves can be pickled, graphs cannot; use .detach()")
-        return _rebuild, (type(self), devices.to_numpy(self._array), self.requires_grad)
+        return _rebuild, (type(self), devices.to_numpy(self._array), self.requires_grad,
+                          str(self.device))
 
 
 def _on_arrays(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -825,9 +826,9 @@ def is_nested(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     return True
 
 
-def _rebuild(kind: type, array: Any, requires_grad: bool) -> Tensor:
+def _rebuild(kind: type, array: Any, requires_grad: bool, device: str = "cpu") -> Tensor:
     tensor: Any = object.__new__(kind)
-    tensor._array, tensor._node = array, None
+    tensor._array, tensor._node = devices.to_device(array, devices.device(device)), None
     tensor.requires_grad = requires_grad
     return tensor
 

@@ -78,6 +78,19 @@ def put_powers(x, at, count, shift):
 
 
 @loop
+def drop(x, at, count, kept, factor):
+    """Replaces each y by y factor where it is kept, else by 0."""
+    for j in range(count):
+        put(x, at + j, get(x, at + j) * factor if kept[j] else x.dtype.type(0))
+
+
+@loop
+def share_of(total):
+    """1 / the sum of the powers of a query; 0 if it attends to no key."""
+    return total if total == 0 else 1 / total
+
+
+@loop
 def put_shares(x, at, count, shift, share):
     """Replaces each y by e**(y - shift) share."""
     for j in range(count):
@@ -92,14 +105,16 @@ def times_difference(d, weights, at, count, common):
 
 
 @loop
-def attend(start, stop, ids, heads, queries, keys, size, columns, mask, is_causal, scale, kept):
+def attend(start, stop, ids, heads, queries, keys, size, columns, mask, is_causal, scale, kept,
+           factor, sums_of):
     """The forward for heads start to stop of (batch, heads, length, size).
 
     `ids` are the ids of query, key, value and out. The mask is empty, or its dims broadcast to
-    (batch, heads, queries, keys). `kept` gets the largest score of each query and the sum of its
+    (batch, heads, queries, keys). `kept` is empty, or tells which weights dropout keeps and
+    multiplies by `factor`. `sums_of` gets the largest score of each query and the sum of its
     powers.
     """
-    dtype, one = kept.dtype, kept.dtype.type(1)
+    dtype = sums_of.dtype
     shares = numpy.empty(QUERIES, dtype)  # 1 / the sum of the powers of a query
     # One strip more than needed: with a power of 2 all rows would share a few cache sets.
     pitch = whole_strips(shares, keys) + strip_of(shares)
@@ -124,23 +139,27 @@ def attend(start, stop, ids, heads, queries, keys, size, columns, mask, is_causa
                 if mask.size:
                     add_to(scores[i * pitch:i * pitch + own], row_of(mask, b, h, first + i))
                 shift = largest_of(scores, i * pitch, own)
+                if shift == -numpy.inf:  # the query attends to no key; -inf - -inf is NaN
+                    shift = dtype.type(0)
                 total = put_powers(scores, i * pitch, own, shift)
+                if kept.size:
+                    drop(scores, i * pitch, own, kept[b, h, first + i], factor)
                 fill_with_zeros(scores, i * pitch + own, i * pitch + seen)
-                kept[0, b, h, first + i], kept[1, b, h, first + i] = shift, total
-                shares[i] = one / total
+                sums_of[0, b, h, first + i], sums_of[1, b, h, first + i] = shift, total
+                shares[i] = share_of(total)
             multiply(scores, 0, pitch, 1, rows, seen, values, keys, columns, sums, width, False)
             put_rows(sums, width, shares, out, first * step, step, rows, columns)
 
 
 @loop
 def attend_back(start, stop, ids, heads, queries, keys, size, columns, mask, is_causal, scale,
-                kept):
+                kept, factor, sums_of):
     """The gradients for heads start to stop; the scores are recomputed.
 
     `ids` are the ids of query, key, value, out, its gradient, and the gradients of query, key and
     value.
     """
-    dtype, one = kept.dtype, kept.dtype.type(1)
+    dtype, one = sums_of.dtype, sums_of.dtype.type(1)
     ones = numpy.ones(max(QUERIES, keys), dtype)
     scales = ones * scale
     pitch = whole_strips(ones, keys) + strip_of(ones)
@@ -183,11 +202,15 @@ def attend_back(start, stop, ids, heads, queries, keys, size, columns, mask, is_
                 own = min(first + i + 1, keys) if is_causal else keys
                 if mask.size:
                     add_to(weights[i * pitch:i * pitch + own], row_of(mask, b, h, first + i))
-                put_shares(weights, i * pitch, own, kept[0, b, h, first + i],
-                           one / kept[1, b, h, first + i])
+                put_shares(weights, i * pitch, own, sums_of[0, b, h, first + i],
+                           share_of(sums_of[1, b, h, first + i]))
                 common = sum_of_products(d_out, (first + i) * g_step, out, (first + i) * step,
                                          columns)
+                if kept.size:
+                    drop(d_scores, i * pitch, own, kept[b, h, first + i], factor)
                 times_difference(d_scores, weights, i * pitch, own, common)
+                if kept.size:
+                    drop(weights, i * pitch, own, kept[b, h, first + i], factor)
                 fill_with_zeros(weights, i * pitch + own, i * pitch + seen)
                 fill_with_zeros(d_scores, i * pitch + own, i * pitch + seen)
             multiply(d_scores, 0, pitch, 1, rows, seen, packed_keys, keys, size, to_query,

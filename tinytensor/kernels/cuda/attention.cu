@@ -34,10 +34,11 @@ extern "C" __global__ void attention_weights(const __grid_constant__ Scores scor
             largest = larger(largest, s[i]);
         }
         largest = block_max(largest);
+        if (largest == -infinity()) largest = 0;  // the query attends to no key: all powers are 0
         for (Int i = threadIdx.x; i < keys; i += blockDim.x) total += s[i] = exp(s[i] - largest);
         total = block_sum(total);
         for (Int i = threadIdx.x; i < scores.keys; i += blockDim.x)
-            s[i] = i < keys ? s[i] / total : Real(0);
+            s[i] = i < keys && total != 0 ? s[i] / total : Real(0);
         if (threadIdx.x == 0) {
             largests[row] = largest;
             totals[row] = total;
@@ -56,7 +57,7 @@ extern "C" __global__ void attention_back(const __grid_constant__ Scores scores,
         Real sum = 0;
         for (Int i = threadIdx.x; i < keys; i += blockDim.x) {
             if (mask.number) s[i] += added[i * mask.key];
-            s[i] = exp(s[i] - largests[row]) / totals[row];
+            s[i] = totals[row] == 0 ? Real(0) : exp(s[i] - largests[row]) / totals[row];
             sum += s[i] * ds[i];
         }
         sum = block_sum(sum);

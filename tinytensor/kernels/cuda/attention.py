@@ -1,4 +1,9 @@
-"""Kernels for attention: cuBLAS for its products, and one kernel between them."""
+"""Kernels for attention: blockwise, or cuBLAS for its products and one kernel between them.
+
+The second way holds the matrix of scores. It takes heads of more than 128 elements, computes the
+gradient of a mask, and is used for products in TF32, where cuBLAS has tensor cores and the kernels
+of the first way do not, unless the matrix is large.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +14,33 @@ from typing import Any
 import numpy
 
 from ...arrays.devices import cupy
-from ...ops.attention import attention
+from ...ops.attention import Kept, attention
+from . import blockwise_attention as blockwise
 from .copies import dense_all
 from .launch import Array, Source, dense, empty_like, fits, row_threads
-from .products import product
+from .products import computes_in_tf32, product
 
 SOURCE = Source("attention")
+MOST_SCORES = 1 << 28  # bytes of a matrix of scores that is held for the sake of speed
 MASK = numpy.dtype([(name, "i8") for name in ("number", "outer", "inner", "query", "key")])
 SCORES = numpy.dtype([(name, "i8") for name in ("rows", "inner", "queries", "keys", "causal")])
 
 
 def _fits(query: Array, key: Array, value: Array, mask: Array | None) -> bool:
-    return fits(query, key, value, mask) and key.size > 0 < value.size \
-        and min(query.ndim, key.ndim, value.ndim) >= 2
+    """Whether the arrays are of one dtype that kernels have, not empty, and their shapes agree."""
+    if not fits(query, key, value, mask) or not key.size or not value.size \
+            or min(query.ndim, key.ndim, value.ndim) < 2 or query.shape[-1] != key.shape[-1] \
+            or key.shape[-2] != value.shape[-2]:
+        return False
+    try:
+        scores = (*_lead(query, key, value), query.shape[-2], key.shape[-2])
+        return mask is None or numpy.broadcast_shapes(mask.shape, scores) == scores
+    except ValueError:  # the batch dims do not broadcast
+        return False
+
+
+def _lead(*arrays: Array) -> tuple[int, ...]:
+    return numpy.broadcast_shapes(*(a.shape[:-2] for a in arrays))
 
 
 def _described(scores: Array, mask: Array | None, is_causal: bool) -> tuple[Any, Any, Array | None]:
@@ -39,25 +58,45 @@ def _described(scores: Array, mask: Array | None, is_causal: bool) -> tuple[Any,
     return described, numpy.array((mask.data.ptr, *strides), MASK), mask
 
 
+def _holds_scores(query: Array, key: Array, value: Array) -> bool:
+    """Whether cuBLAS multiplies at the speed of tensor cores, and the scores are not too large."""
+    size = math.prod(_lead(query, key, value)) * query.shape[-2] * key.shape[-2] * query.itemsize
+    return query.itemsize == 4 and size <= MOST_SCORES and computes_in_tf32()
+
+
 @attention.kernel("cuda")
 def _(query: Array, key: Array, value: Array, mask: Array | None, is_causal: bool,
-      scale: float) -> Any:
+      scale: float, kept: Kept | None) -> Any:
     if not _fits(query, key, value, mask):
+        return None
+    if not _holds_scores(query, key, value):
+        results = blockwise.forward(query, key, value, mask, is_causal, scale, kept)
+        if results is not None:
+            return results
+    if kept is not None:
         return None
     query, key, value = dense_all(query, key, value)
     scores = product(query, key.swapaxes(-1, -2), factor=scale)
-    kept = (*scores.shape[:-1], 1)
-    largest, total = empty_like(scores, kept), empty_like(scores, kept)
+    rows = (*scores.shape[:-1], 1)
+    largest, total = empty_like(scores, rows), empty_like(scores, rows)
     *structs, _kept_alive = _described(scores, mask, is_causal)
-    SOURCE.launch("attention_weights", scores.dtype, math.prod(kept), row_threads(scores.shape[-1]),
+    SOURCE.launch("attention_weights", scores.dtype, math.prod(rows), row_threads(scores.shape[-1]),
                   *structs, scores, largest, total)
     return product(scores, value), largest, total
 
 
 @attention.kernel("cuda", "query", "key", "value", "mask")
 def _(g: Array, needs: Sequence[bool], query: Array, key: Array, value: Array, mask: Array | None,
-      is_causal: bool, scale: float, out: Array, largest: Array, total: Array) -> Any:
+      is_causal: bool, scale: float, kept: Kept | None, out: Array, largest: Array,
+      total: Array) -> Any:
     if not _fits(query, key, value, mask) or not fits(g, largest, total):
+        return None
+    if not _holds_scores(query, key, value):
+        gradients = blockwise.backward(g, needs, out, largest, total, query, key, value, mask,
+                                       is_causal, scale, kept)
+        if gradients is not None:
+            return gradients
+    if kept is not None:
         return None
     query, key, value, g = dense_all(query, key, value, g)
     weights = product(query, key.swapaxes(-1, -2), factor=scale)

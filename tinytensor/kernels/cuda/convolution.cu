@@ -40,11 +40,22 @@ struct Frame {  // as in ops/convolution.py
 // The element of the columns for image n, row c taps + tap, and a position is at
 // n image_step + row row_step + position.
 
+// With `others`, copies the channels of those images, which have a pixel for each position, to rows
+// of the same steps as well.
 extern "C" __global__ void copy_windows(const __grid_constant__ Frame frame, const Real* x,
                                         Real* columns, Int images, Int channels, Int image_step,
-                                        Int row_step) {
+                                        Int row_step, const Real* others, Real* other_rows,
+                                        Int other_channels) {
     Int positions = frame.positions(), taps = frame.taps(), rows = channels * taps;
-    for (Int i = first_element(); i < images * rows * positions; i += element_step()) {
+    Int count = images * rows * positions;
+    Int all = others ? count + images * other_channels * positions : count;
+    for (Int i = first_element(); i < all; i += element_step()) {
+        if (i >= count) {
+            Int j = i - count, row = j / positions % other_channels;
+            Int n = j / positions / other_channels;
+            other_rows[n * image_step + row * row_step + j % positions] = others[j];
+            continue;
+        }
         Int position = i % positions, row = i / positions % rows, n = i / positions / rows;
         Int pixel = frame.pixel(position, row % taps);
         columns[n * image_step + row * row_step + position] =

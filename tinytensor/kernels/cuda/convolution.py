@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy
 
-from ...arrays.devices import cupy
 from ...ops import convolution as ops
 from ...ops.convolution import Frame
 from .launch import THREADS, Array, Source, dense, empty_like, fits
@@ -55,21 +54,34 @@ def _depthwise(frame: Frame, channels: int) -> bool:
     return frame.groups == channels > 1
 
 
-def _columns(frame: Frame, images: Array, by_row: bool) -> Array:
-    """The windows as matrices for each group: (N, groups, rows, positions), or, by row, with the
-    positions of all images in a row, (groups, rows, N positions).
-    """
+def _columns(frame: Frame, images: Array) -> Array:
+    """The windows as matrices for each image and group: (N, groups, rows, positions)."""
     n, channels = images.shape[:2]
     _, positions, taps = _sizes(frame)
-    rows = channels * taps
-    shape = (frame.groups, rows // frame.groups)
-    if _is_identity(frame) and (not by_row or n == 1):
-        return images.reshape(*shape, positions) if by_row else images.reshape(n, *shape, positions)
-    columns = empty_like(images, (*shape, n * positions) if by_row else (n, *shape, positions))
-    steps = (positions, n * positions) if by_row else (rows * positions, positions)
+    shape = (n, frame.groups, channels * taps // frame.groups, positions)
+    if _is_identity(frame):
+        return images.reshape(shape)
+    columns = empty_like(images, shape)
     SOURCE.launch("copy_windows", images.dtype, _over(columns.size), THREADS, _struct(frame),
-                  images, columns, n, channels, *steps)
+                  images, columns, n, channels, channels * taps * positions, positions, None, None,
+                  0)
     return columns
+
+
+def _columns_by_row(frame: Frame, images: Array, grad: Array) -> tuple[Array, Array]:
+    """The windows as matrices for each group, with the positions of all images in a row:
+    (groups, rows, N positions); and so the channels of `grad`: (groups, channels, N positions).
+    """
+    (n, channels), made, groups = images.shape[:2], grad.shape[1], frame.groups
+    _, positions, taps = _sizes(frame)
+    shapes = [(groups, rows // groups, n * positions) for rows in (channels * taps, made)]
+    if n == 1 and _is_identity(frame):
+        return images.reshape(shapes[0]), grad.reshape(shapes[1])
+    columns, rows = (empty_like(images, shape) for shape in shapes)
+    SOURCE.launch("copy_windows", images.dtype, _over(columns.size + rows.size), THREADS,
+                  _struct(frame), images, columns, n, channels, positions, n * positions, grad,
+                  rows, made)
+    return columns, rows
 
 
 def _products(weight: Array, columns: Array, out: Array) -> None:
@@ -97,7 +109,7 @@ def _(input: Array, weight: Array, bias: Array | None, frame: Frame) -> Any:
         return out
     rows = weight.reshape(groups, made // groups, -1)
     for part in _parts(input, frame, channels):
-        columns = _columns(frame, input[part], False)
+        columns = _columns(frame, input[part])
         _products(rows, columns, out[part].reshape(-1, groups, made // groups, positions))
     if bias is not None:
         SOURCE.over_elements("add_to_channels", out, out, dense(bias), out.size, made, positions)
@@ -136,7 +148,6 @@ def _(input: Array, grad: Array, frame: Frame) -> Any:
         return None
     input, grad = dense(input), dense(grad)
     (n, channels), made, groups = input.shape[:2], grad.shape[1], frame.groups
-    positions = math.prod(frame.out)
     out = empty_like(input, (made, channels // groups, *frame.kernel))
     if _depthwise(frame, channels):
         SOURCE.launch("depthwise_weight", out.dtype, out.size, THREADS, _struct(frame), input, grad,
@@ -144,10 +155,8 @@ def _(input: Array, grad: Array, frame: Frame) -> Any:
         return out
     result = out.reshape(groups, made // groups, -1)
     for i, part in enumerate(_parts(input, frame, channels)):
-        columns = _columns(frame, input[part], True)
-        g = cupy().ascontiguousarray(grad[part].reshape(-1, made, positions).swapaxes(0, 1))
-        product(g.reshape(groups, made // groups, -1), columns.swapaxes(1, 2), out=result,
-                add=i > 0)
+        columns, rows = _columns_by_row(frame, input[part], grad[part])
+        product(rows, columns.swapaxes(1, 2), out=result, add=i > 0)
     return out
 
 
@@ -159,7 +168,7 @@ def _(input: Array, frame: Frame) -> Any:
     (n, channels), (_, positions, taps) = input.shape[:2], _sizes(frame)
     out = empty_like(input, (n, channels, *frame.kernel, *frame.out))
     SOURCE.launch("copy_windows", out.dtype, _over(out.size), THREADS, _struct(frame), input, out,
-                  n, channels, channels * taps * positions, positions)
+                  n, channels, channels * taps * positions, positions, None, None, 0)
     return out
 
 

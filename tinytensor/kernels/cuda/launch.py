@@ -10,6 +10,7 @@ float16 is computed in float32, and converted before and after, as everywhere.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,16 +25,21 @@ FLOATS = {numpy.dtype("float32"): "float", numpy.dtype("float64"): "double"}
 THREADS, MOST_THREADS = 256, 1024  # of a block that goes over elements, and of any block
 MOST_BLOCKS = 1 << 16
 FOLDER = Path(__file__).parent
+UNBOUND = re.compile(r"__global__ void (?!__launch_bounds__)")
 
 
 class Source:
-    """The kernels of the file `name`.cu, or of a text."""
+    """The kernels of the file `name`.cu, or of a text, after those files whose functions they use.
+
+    `constants` are integers that the text is compiled for: a source for each choice of them.
+    """
 
     by_name: ClassVar[dict[str, Source]] = {}
 
-    def __init__(self, name: str, text: str | None = None):
-        Source.by_name[name] = self
-        self.name, self.text = name, text
+    def __init__(self, name: str, text: str | None = None, after: Sequence[str] = (),
+                 **constants: int):
+        Source.by_name["_".join([name, *map(str, constants.values())])] = self
+        self.name, self.text, self.after, self.constants = name, text, after, constants
         self.modules: dict[tuple[Any, numpy.dtype[Any]], Any] = {}
         self.kernels: dict[tuple[Any, str, numpy.dtype[Any]], Any] = {}
 
@@ -50,14 +56,15 @@ class Source:
         return made
 
     def whole_text(self) -> str:
-        """What is compiled: `common.cu`, then the kernels.
+        """What is compiled: `common.cu`, the files before, the constants, then the kernels.
 
-        The bound keeps kernels below the registers with which no block of 1024 threads starts.
+        The bound keeps kernels below the registers with which no block of 1024 threads starts. A
+        kernel whose blocks are smaller states its own.
         """
-        text = self.text or (FOLDER / f"{self.name}.cu").read_text()
-        text = f"{(FOLDER / 'common.cu').read_text()}\n{text}"
-        bound = f"__launch_bounds__({MOST_THREADS})"
-        return text.replace("__global__ void ", f"__global__ void {bound} ")
+        parts = [(FOLDER / f"{name}.cu").read_text() for name in ("common", *self.after)]
+        parts += [f"constexpr int {name} = {value};" for name, value in self.constants.items()]
+        parts.append(self.text or (FOLDER / f"{self.name}.cu").read_text())
+        return UNBOUND.sub(f"__global__ void __launch_bounds__({MOST_THREADS}) ", "\n".join(parts))
 
     def launch(self, name: str, dtype: numpy.dtype[Any], blocks: int, threads: int,
                *arguments: Any) -> None:

@@ -134,7 +134,8 @@ extern "C" __global__ void standardize_affine(const Real* g, const Real* x, cons
 // running = rest * running + factor * value, for two arrays of one size; a null one is left out.
 extern "C" __global__ void move_averages(Real* running, const Real* value, double factor,
                                          Real* other, const Real* other_value, double other_factor,
-                                         double rest, Int size) {
+                                         double rest, Int* count, Int size) {
+    if (count && first_element() == 0) ++*count;
     for (Int i = first_element(); i < size; i += element_step()) {
         running[i] = running[i] * Real(rest) + value[i] * Real(factor);
         if (other) other[i] = other[i] * Real(rest) + other_value[i] * Real(other_factor);

@@ -171,7 +171,7 @@ def _(g: Array, needs: Sequence[bool], input: Array, normalized_shape: int | Seq
 
 
 @move_averages.kernel("cuda")
-def _(triples: list[tuple[Array, Array, float]], rest: float) -> bool | None:
+def _(triples: list[tuple[Array, Array, float]], rest: float, count: Array | None) -> bool | None:
     first = triples[0][0]
     arrays = [x for triple in triples for x in triple[:2]]
     if not fits(*arrays) or len(triples) > 2 or not all(
@@ -179,5 +179,5 @@ def _(triples: list[tuple[Array, Array, float]], rest: float) -> bool | None:
         return None
     given = [x for triple in triples for x in (*triple[:2], float(triple[2]))]
     SOURCE.over_elements("move_averages", first, *given, *[None, None, 0.0] * (2 - len(triples)),
-                         float(rest), first.size)
+                         float(rest), count, first.size)
     return True

@@ -1,6 +1,7 @@
 """Kernels for the steps of optimisers and for gradient clipping: one launch for all parameters.
 
-The addresses of the arrays go to the kernels of `steps.cu` with the launch, by value.
+The addresses of the arrays go to the kernels of `steps.cu` with the launch, by value. The steps of
+optimisers that need no more than numbers from the host are generated from `FORMULAS`.
 """
 
 from __future__ import annotations
@@ -14,14 +15,21 @@ from ... import amp
 from ...arrays.devices import cupy, gpu_module, is_gpu_array
 from ...autograd.graph import Tensor
 from ...nn.utils import clip_grad
+from ...optim.adadelta import Adadelta
+from ...optim.adagrad import Adagrad
 from ...optim.adam import Adam
+from ...optim.adamax import Adamax
+from ...optim.asgd import ASGD
+from ...optim.nadam import NAdam
 from ...optim.optimizer import check_shapes
+from ...optim.radam import RAdam
 from ...optim.rmsprop import RMSprop
+from ...optim.rprop import Rprop
 from ...optim.sgd import SGD
 from .launch import FLOATS, THREADS, Array, Source, dense, is_here
 
-SOURCE = Source("steps")
-ROWS, ARRAYS, CHUNK = 70, 5, 4096  # as in steps.cu
+SOURCE = Source("steps", after=("tables",))
+ROWS, ARRAYS, CHUNK = 70, 5, 4096  # as in tables.cu
 TABLE = numpy.dtype([("rows", "i8"), ("chunks", "i8"), ("row", "i8", (ROWS, ARRAYS + 2))])
 STEPS = numpy.dtype([("rows", "i8"), ("step", "i8", ROWS)])
 
@@ -72,15 +80,15 @@ def _fitting(update: Any, prepared: list[tuple[Any, ...]], group: dict[str, Any]
 
 
 def _launch(name: str, dtype: Any, rows: list[tuple[Any, ...]], arrays: int,
-            *arguments: Any) -> None:
+            *arguments: Any, source: Source = SOURCE) -> None:
     given = [[row[0], dense(row[1]), *row[2:arrays]] for row in rows]
     for table, _, chunks in _tables(given):
-        SOURCE.launch(name, dtype, chunks, THREADS, table, *arguments)
+        source.launch(name, dtype, chunks, THREADS, table, *arguments)
 
 
 def _signs(group: dict[str, Any]) -> tuple[float, float]:
     """The sign of the gradient, and the L2 penalty."""
-    decay = 0.0 if group.get("decoupled_weight_decay") else float(group["weight_decay"])
+    decay = 0.0 if group.get("decoupled_weight_decay") else float(group.get("weight_decay", 0))
     return (-1.0 if group["maximize"] else 1.0), decay
 
 
@@ -138,6 +146,95 @@ def _(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> Any:
         _launch("rmsprop", dtype, rows, 5, *_rate(group, dtype), *_signs(group), alpha,
                 1 - alpha, float(group["eps"]), float(group["momentum"]))
     return True
+
+
+# ---------------------------------------------------------------- steps from their formulas
+
+# For each optimiser: its state arrays, the numbers that it prepares for each parameter, options of
+# the group, and the step of an element p whose gradient is g. Numbers are double.
+FORMULAS: dict[type[Any], tuple[str, str, str, str]] = {
+    Adadelta: ("square delta_square", "", "rho eps lr", """
+        square = square * Real(rho) + g * g * Real(1 - rho);
+        Real delta = sqrt((delta_square + Real(eps)) / (square + Real(eps))) * g;
+        delta_square = delta_square * Real(rho) + delta * delta * Real(1 - rho);
+        p -= delta * Real(lr);"""),
+    Adagrad: ("total", "rate", "eps", """
+        total += g * g;
+        p -= g / (sqrt(total) + Real(eps)) * Real(rate);"""),
+    Adamax: ("mean largest", "rate", "beta1 beta2 eps", """
+        mean += (g - mean) * Real(1 - beta1);
+        largest = larger(largest * Real(beta2), abs(g) + Real(eps));
+        p -= mean / largest * Real(rate);"""),
+    ASGD: ("average", "eta mu", "lambd", """
+        p = p * Real(1 - lambd * eta) - Real(eta) * g;
+        average += (p - average) * Real(mu);"""),
+    NAdam: ("mean square", "of_g of_m correction", "beta1 beta2 eps", """
+        mean += (g - mean) * Real(1 - beta1);
+        square = square * Real(beta2) + g * g * Real(1 - beta2);
+        p -= (mean * Real(of_m) + Real(of_g) * g) / (sqrt(square / Real(correction)) + Real(eps));
+        """),
+    RAdam: ("mean square", "rate trusted", "beta1 beta2 eps", """
+        mean += (g - mean) * Real(1 - beta1);
+        square = square * Real(beta2) + g * g * Real(1 - beta2);
+        p -= (trusted != 0 ? mean / (sqrt(square) + Real(eps)) : mean) * Real(rate);"""),
+    Rprop: ("before size", "", "less more least most", """
+        Real agreement = g * before;
+        size *= Real(agreement > 0 ? more : agreement < 0 ? less : 1.0);
+        size = size < Real(least) ? Real(least) : size > Real(most) ? Real(most) : size;
+        before = agreement < 0 ? Real(0) : g;
+        p -= (before > 0 ? 1 : before < 0 ? -1 : before) * size;"""),
+}
+PAIRS = {"betas": ("beta1", "beta2"), "etas": ("less", "more"), "step_sizes": ("least", "most")}
+TEXT = """
+extern "C" __global__ void {name}_step(const __grid_constant__ Table table, double sign,
+                                       double penalty, double kept{numbers}) {{
+    for_each_element(table, [&](int row, Int i) {{
+        Real* const* array = table.row[row].array;
+        Real p = array[0][i] * Real(kept), g = direction(array[1][i], p, Real(sign), Real(penalty));
+        {state}{step}
+        array[0][i] = p;
+    }});
+}}
+"""
+
+
+def _text(name: str, states: str, prepared: str, options: str, step: str) -> str:
+    """The kernel of an optimiser."""
+    numbers = "".join(f", double {n}" for n in f"{prepared} {options}".split())
+    state = " ".join(f"Real& {n} = array[{2 + i}][i];" for i, n in enumerate(states.split()))
+    return TEXT.format(name=name, numbers=numbers, state=state, step=step)
+
+
+FORMULAS_SOURCE = Source("formulas of optimisers", "".join(
+    _text(kind.__name__.lower(), *description) for kind, description in FORMULAS.items()),
+    after=("tables",))
+
+
+def _options(group: dict[str, Any], names: str) -> list[float]:
+    values = dict(group)
+    for pair, parts in PAIRS.items():
+        values |= dict(zip(parts, group.get(pair, ()), strict=False))
+    return [float(values[name]) for name in names.split()]
+
+
+def _by_formula(kind: type[Any], states: str, options: str) -> Any:
+    """The kernel of the step of an optimiser."""
+    arrays = 2 + len(states.split())
+
+    def step(prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> bool:
+        decay = float(group["weight_decay"]) if group.get("decoupled_weight_decay") else 0.0
+        kept = 1 - float(group["lr"]) * decay if decay else 1.0
+        numbers = _options(group, options)
+        for (dtype, own), rows in _fitting(kind.update, prepared, group, arrays).items():
+            _launch(f"{kind.__name__.lower()}_step", dtype, rows, arrays, *_signs(group), kept,
+                    *map(float, own), *numbers, source=FORMULAS_SOURCE)
+        return True
+
+    return step
+
+
+for _kind, _description in FORMULAS.items():
+    _kind.update.kernel("cuda")(_by_formula(_kind, _description[0], _description[2]))
 
 
 # ---------------------------------------------------------------- clipping

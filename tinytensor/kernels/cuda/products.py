@@ -102,7 +102,7 @@ def product(a: Array, b: Array, out: Array | None = None, *, factor: float = 1.0
     b, transposed_b, leading_b, step_b = _operand(b, batch)
     out = cupy().empty((*batch, m, n), a.dtype) if out is None else out
     kind, compute, number = TYPES[a.dtype]
-    if kind == 0 and _computes_in_tf32():
+    if kind == 0 and computes_in_tf32():
         compute = TF32
     alpha, beta = number(factor), number(1.0 if add else 0.0)
     # cuBLAS has columns where NumPy has rows: outᵀ = bᵀ aᵀ.
@@ -114,9 +114,10 @@ def product(a: Array, b: Array, out: Array | None = None, *, factor: float = 1.0
     return out
 
 
-def _computes_in_tf32() -> bool:
+def computes_in_tf32() -> bool:
+    """Whether products of float32 are computed in TF32."""
     linalg = cupy()._core._routines_linalg
-    return bool(linalg.get_compute_type("f") == linalg.COMPUTE_TYPE_TF32)
+    return bool(linalg.get_compute_type("float32") == linalg.COMPUTE_TYPE_TF32)
 
 
 def _by_cupy(a: Array, b: Array, out: Array | None, factor: float, add: bool) -> Array:

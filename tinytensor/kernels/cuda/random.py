@@ -10,7 +10,7 @@ from ...arrays import philox
 from ...arrays.devices import cupy
 from .launch import THREADS, Array, Source
 
-SOURCE = Source("random")
+SOURCE = Source("random", after=("philox",))
 SINGLE, DOUBLE = numpy.dtype("float32"), numpy.dtype("float64")
 
 
