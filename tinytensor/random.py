@@ -22,6 +22,9 @@ from .autograd.frames import warn
 from .autograd.graph import Tensor, tensor_of
 from .compat import absent
 
+__all__ = ["Generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed",
+           "set_rng_state"]
+
 UNSEEDED = 67280421310721  # PyTorch's seed of a Generator that was not given one
 
 
@@ -229,6 +232,7 @@ def seed() -> int:
 
 
 def initial_seed() -> int:
+    """The seed of the default generator that was set last."""
     return generator_of().initial_seed()
 
 

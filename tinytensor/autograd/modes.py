@@ -295,18 +295,22 @@ def _recorded() -> bool | str:
 
 
 def is_grad_enabled() -> bool:
+    """Whether operations are recorded for backward, in this thread."""
     return bool(mode.enabled)
 
 
 def is_inference_mode_enabled() -> bool:
+    """Whether the innermost of such blocks is `inference_mode`."""
     return mode.inference
 
 
 def is_anomaly_enabled() -> bool:
+    """Whether `detect_anomaly` is on."""
     return mode.anomaly
 
 
 def is_anomaly_check_nan_enabled() -> bool:
+    """Whether `detect_anomaly` looks for NaN: always, when it is on."""
     return mode.anomaly
 
 

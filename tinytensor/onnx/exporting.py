@@ -307,7 +307,7 @@ def _changed(x: Tensor) -> Tensor:
     array = x._array
     if dtypes.is_floating(array.dtype):
         return tensor((array * 0.75 + 0.125).astype(array.dtype))
-    return tensor(numpy.ascontiguousarray(numpy.flip(array)))
+    return tensor(numpy.flip(array).copy())
 
 
 def _sizes_to_try(example: Example, symbols: dict[str, list[tuple[int, int]]],

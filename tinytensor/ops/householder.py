@@ -34,7 +34,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     Shapes: (*, m, n), (*, k) -> (*, m, n), where k <= n <= m.
 
     Raises:
-        RuntimeError: sizes that do not fit, or integers.
+        RuntimeError: sizes that do not fit, or Tensors that are not floating point.
     """
     check_matrices("linalg.householder_product", A._array)
     (m, n), count = A.shape[-2:], tau.shape[-1] if tau.ndim else -1
@@ -59,7 +59,7 @@ def orgqr(input: Tensor, input2: Tensor) -> Tensor:
     return householder_product(input, input2)
 
 
-@composed(scalar=LAPACK, samples=[S(t(4, 3, grad=False)), S(t(2, 3, 4, grad=False))])
+@composed(widens=True, scalar=LAPACK, samples=[S(t(4, 3, grad=False)), S(t(2, 3, 4, grad=False))])
 def geqrf(input: Tensor):
     """(a, tau) of the QR decomposition by Householder reflections, as LAPACK gives it.
 
@@ -69,7 +69,7 @@ def geqrf(input: Tensor):
     Shapes: (*, m, n) -> (*, m, n), (*, min(m, n)).
 
     Raises:
-        RuntimeError: not of float32 or float64, or fewer than 2 dims.
+        RuntimeError: not floating point, or fewer than 2 dims.
     """
     check_matrices("geqrf", input._array)
     factors, tau = devices.array_module(input._array).linalg.qr(input._array, "raw")

@@ -61,14 +61,18 @@ def tensor_str(tensor: Any) -> str:
     else:
         if tensor.dtype not in usual:
             suffixes.append(f"dtype={tensor.dtype}")
-        summarize = array.size > options["threshold"]
-        shown = _edges(array) if summarize else array
-        body = _layout(array, len("tensor("), summarize, _formatter(shown))
+        body = numbers_of(array, len("tensor("))
     if tensor.grad_fn is not None:
         suffixes.append(f"grad_fn=<{tensor.grad_fn.name()}>")
     elif tensor.requires_grad:
         suffixes.append("requires_grad=True")
     return _with_suffixes("tensor(" + body, suffixes)
+
+
+def numbers_of(array: numpy.ndarray[Any, Any], indent: int) -> str:
+    """The elements as text, in brackets; lines after the first are indented."""
+    summarize = array.size > options["threshold"]
+    return _layout(array, indent, summarize, _formatter(_edges(array) if summarize else array))
 
 
 def _with_suffixes(text: str, suffixes: list[str]) -> str:
