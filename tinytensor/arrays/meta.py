@@ -413,7 +413,8 @@ RULES: dict[Any, Callable[..., Any]] = {
     **{f: _like(f) for f in (numpy.zeros_like, numpy.ones_like, numpy.empty_like,
                              numpy.full_like)},
     **{f: _reduction(f) for f in (
-        numpy.sum, numpy.prod, numpy.max, numpy.min, numpy.mean, numpy.any, numpy.all,
+        numpy.sum, numpy.prod, numpy.max, numpy.min, numpy.amax, numpy.amin, numpy.mean,
+        numpy.any, numpy.all,
         numpy.argmax, numpy.argmin, numpy.var, numpy.std, numpy.count_nonzero, numpy.nansum,
         numpy.nanmax, numpy.nanmin)},
     **{f: _accumulation(f) for f in (numpy.cumsum, numpy.cumprod)},
