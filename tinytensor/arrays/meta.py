@@ -511,6 +511,9 @@ class Stream:
     def less(self, count: int, limit: float) -> Any:
         return empty(count, bool)
 
+    def less_again(self, count: int, limit: float) -> Any:
+        return SimpleNamespace(bools=lambda: empty(count, bool))
+
     def integers(self, low: int, high: int, count: int, wide: bool | None = None) -> Any:
         return empty(count, numpy.int64)
 

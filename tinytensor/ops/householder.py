@@ -21,7 +21,8 @@ from .solving import solve_triangular
 geqrf_result = namedtuple("geqrf_result", "a tau")
 
 
-@composed(widens=True, home="linalg", method=False, scalar=LAPACK, samples=[
+@composed(
+    widens=True, autocast="float32 on cpu", home="linalg", method=False, scalar=LAPACK, samples=[
     S(t(4, 3), t(3)), S(t(4, 4), t(2)), S(t(2, 4, 3), t(2, 3)),
     S(t(3, 0, grad=False), t(0, grad=False))])
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
@@ -52,7 +53,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     return identity(m, n) - matmul(V, scale * product)
 
 
-@composed(widens=True, scalar=LAPACK, samples=[S(t(4, 3), t(3))])
+@composed(widens=True, autocast="float32 on cpu", scalar=LAPACK, samples=[S(t(4, 3), t(3))])
 def orgqr(input: Tensor, input2: Tensor) -> Tensor:
     """`linalg.householder_product(input, input2)`. Shapes: (*, m, n), (*, k) -> (*, m, n)."""
     return householder_product(input, input2)
