@@ -521,13 +521,6 @@ def test_a_page_is_one_file_without_addresses(tmp_path):
     assert json.loads(trace)["title"] == "</script> & <b>"
 
 
-def test_the_program_of_the_documentation_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    page = (WEB.parent / "README.md").read_text(encoding="utf-8")
-    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], {})
-    assert (tmp_path / "page.html").stat().st_size > 50_000
-
-
 def test_the_page_shows_itself_in_a_notebook():
     page = learn.debug(debugged.neuron())
     frame = page._repr_html_()
