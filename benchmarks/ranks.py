@@ -3,20 +3,23 @@
     mpiexec -bind-to core -n 2 python -m benchmarks.ranks    # all of it; Open MPI: --bind-to core
     mpiexec -n 2 python -m benchmarks.ranks --only reduce    # all_reduce beside mpi4py's own
     mpiexec -n 2 python -m benchmarks.ranks --only scaling   # samples a second of 1 and all ranks
-    mpiexec -n 2 python -m benchmarks.ranks --only hidden    # communication behind the backward
+    mpiexec -n 2 python -m benchmarks.ranks --only steps     # communication, and the model of cost
 
 Every rank uses one thread. What is compared runs in alternating turns, and the best turn counts:
 other programs can only lengthen one. While one rank is measured alone, the others sleep.
 
-hidden: t0 is a step without communication, t1 one with it, t2 one that sends all gradients after
-the backward. The hidden share is (t2 - t1) / (t2 - t0). On one machine the transport itself is work
-for the cores that compute, so there is nothing to hide: measure between machines.
+steps: latency and bandwidth are measured, and the model of `distributed.cost` predicts the step of
+each network from them and from a step without communication. Medians of single calls in turns. The
+hidden share is what a step with communication takes less than a step without it and the
+communication alone, divided by what could be hidden: the shorter of communication and backward. On
+one machine the transport is work for the cores that compute, so there is nothing to hide.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -31,7 +34,7 @@ from pathlib import Path  # noqa: E402
 import tinytensor as tt  # noqa: E402
 from tinytensor import distributed as dist  # noqa: E402
 from tinytensor import nn, optim  # noqa: E402
-from tinytensor.distributed import mpi  # noqa: E402
+from tinytensor.distributed import cost, mpi  # noqa: E402
 from tinytensor.nn.parallel import DistributedDataParallel  # noqa: E402
 
 ROUNDS = 5
@@ -116,7 +119,8 @@ def mlp() -> tuple[nn.Module, Any]:
                           nn.Linear(128, 10)), (tt.randn(128, 784), tt.randint(10, (128,))))
 
 
-MODELS = {"MLP 784-256-128-10, batch 128": mlp, "residual network, batch 32": residual,
+Models = dict[str, Callable[[], tuple[nn.Module, Any]]]
+MODELS: Models = {"MLP 784-256-128-10, batch 128": mlp, "residual network, batch 32": residual,
           "GPT 384, 4 blocks, batch 8 x 64": gpt(384)}
 
 
@@ -151,11 +155,11 @@ def alone(step: Callable[[], None], calls: int) -> float:
     return float(ready.recv(source=0))
 
 
-def scaling(seconds: float) -> None:
+def scaling(models: Models, seconds: float) -> None:
     ranks = dist.get_world_size()
     say(f"weak scaling, {ranks} ranks with one thread each; best of {ROUNDS} alternating turns")
     one = dist.new_group([0])
-    for name, make in MODELS.items():
+    for name, make in models.items():
         tt.manual_seed(0)
         model, samples = make()
         plain = step_of(model, samples)
@@ -183,52 +187,85 @@ def scaling(seconds: float) -> None:
             f"times the samples a second")
 
 
-def hidden(seconds: float) -> None:
-    say("communication behind the backward")
-    for name, make in MODELS.items():
+# ---------------------------------------------------------------- communication
+
+
+def medians(works: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """The median seconds of single calls in turns, all ranks starting together, on rank 0."""
+    found: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            dist.barrier()
+            begun = time.perf_counter()
+            work()
+            found[name].append(time.perf_counter() - begun)
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def steps(models: Models, seconds: float) -> None:
+    latency, bandwidth = cost.measure()
+    for name, make in models.items():
         tt.manual_seed(0)
         module, samples = make()
-        size = sum(p.numel() for p in module.parameters()) * 4 / (1 << 20)
-        model = DistributedDataParallel(module, bucket_cap_mb=min(2, size / 5))
-        step = step_of(model, samples)
-        reducer = model._reducer
+        size = sum(p.numel() for p in module.parameters()) * 4
+        model = DistributedDataParallel(module, bucket_cap_mb=min(2, size / 5 / (1 << 20)))
+        step, reducer = step_of(model, samples), model._reducer
         assert reducer is not None
+        group = reducer.group
 
         def without(step: Any = step, model: Any = model) -> None:
             with model.no_sync():
                 step()
 
+        def forward(model: Any = model, samples: Any = samples) -> None:
+            with model.no_sync(), tt.enable_grad():
+                model(samples[0])
+
+        def alone(reducer: Any = reducer, group: Any = group) -> None:
+            for bucket in reducer.buckets:
+                group.transport.all_reduce(bucket.flat, dist.ReduceOp.SUM, True)
+
         def after(step: Any = step, reducer: Any = reducer) -> None:
             reducer.forwards = 1  # as after a second forward: all is sent at the end
             step()
 
-        step()
-        begun = time.perf_counter()
-        step()
-        calls = [max(2, int(seconds / (time.perf_counter() - begun)))]
-        dist.broadcast_object_list(calls)
-        found = best({"without": without, "with": step, "after": after}, calls[0])
-        t0, t1, t2 = found["without"], found["with"], found["after"]
-        share = f"{(t2 - t1) / (t2 - t0):.0%}" if t2 > t0 else "nothing to hide"
-        say(f"{name}: buckets: {len(reducer.buckets)}; without communication {t0 * 1e3:.2f} ms, "
-            f"with it {t1 * 1e3:.2f}, all after the backward {t2 * 1e3:.2f}; hidden {share}")
+        works = {"without": without, "forward": forward, "alone": alone, "with": step,
+                 "after": after}
+        once = sum(medians(works, 2).values())
+        rounds = [max(3, int(seconds * 20 / once))]
+        dist.broadcast_object_list(rounds)
+        found = medians(works, rounds[0])
+        t0, t1, alone_, t2 = (found[k] for k in ("without", "with", "alone", "after"))
+        backward = 1 - found["forward"] / t0  # with the optimizer, which is short here
+        model_says = cost.seconds_with_buckets(
+            [bucket.flat.nbytes for bucket in reducer.buckets], t0, dist.get_world_size(),
+            bandwidth, latency, backward)
+        say(f"{name}, {size / 1e6:.1f} MB in {len(reducer.buckets)} buckets, {rounds[0]} rounds: "
+            f"step {t0 * 1e3:.1f} ms without communication, of which {backward:.0%} backward; "
+            f"communication alone {alone_ * 1e3:.1f}; step with it {t1 * 1e3:.1f} (model "
+            f"{model_says * 1e3:.1f}: {model_says / t1 - 1:+.0%}), all sent after the backward "
+            f"{t2 * 1e3:.1f}; hidden {(t0 + alone_ - t1) / min(alone_, t0 * backward):.0%} of "
+            "what can be")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("reduce", "scaling", "hidden"),
+    parser.add_argument("--only", choices=("reduce", "scaling", "steps"),
                         help="one part (default: all)")
     parser.add_argument("--seconds", type=float, default=0.5,
                         help="of a turn (default: %(default)s)")
+    parser.add_argument("--models", default="", metavar="TEXT",
+                        help="those with this in their name (default: all)")
     args = parser.parse_args()
+    models = {name: make for name, make in MODELS.items() if args.models in name}
     dist.init_process_group()
     if args.only in (None, "reduce"):
         reductions()
     if args.only in (None, "scaling"):
-        scaling(args.seconds)
-    if args.only in (None, "hidden"):
-        hidden(args.seconds)
+        scaling(models, args.seconds)
+    if args.only in (None, "steps"):
+        steps(models, args.seconds)
 
 
 if __name__ == "__main__":

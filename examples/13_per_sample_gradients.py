@@ -88,7 +88,7 @@ def main() -> None:
     model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
     compare(model, x[:64], labels[:64])
     optimizer = optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(2 if args.smoke else args.epochs):
+    for _ in support.progress(range(2 if args.smoke else args.epochs), desc="epochs"):
         for chosen in tt.randperm(count).split(32):
             loss = F.cross_entropy(model(x[chosen]), labels[chosen])
             optimizer.zero_grad()

@@ -16,7 +16,7 @@ from .functional import max, min
 from .gradcheck import gradcheck
 
 __all__ = ["Value", "draw_dot", "functional", "gradcheck", "manual_seed", "max", "min", "nn",
-           "operation", "optim", "topological_order"]
+           "optim", "topological_order"]
 
 
 def manual_seed(seed: int) -> None:

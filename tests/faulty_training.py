@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import tinytensor as tt
 import tinytensor.distributed as dist
 from tinytensor import nn, optim
+from tinytensor.distributed.algorithms.ddp_comm_hooks import default_hooks
 from tinytensor.nn.parallel import DistributedDataParallel
 from tinytensor.utils import resume
 
@@ -56,6 +57,8 @@ def fail(model: Any) -> None:
         dist.all_reduce(tt.ones(7))
     if KIND == "barrier":
         dist.barrier()
+    if KIND == "destroy":
+        dist.destroy_process_group()
     if KIND == "interrupt":
         os.kill(os.getpid(), signal.SIGINT)
     if KIND == "unused":
@@ -65,15 +68,29 @@ def fail(model: Any) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
 
 
+class Now:
+    step = 0
+
+
+def hook(rank: int, bucket: dist.GradBucket) -> Any:
+    """The mean of the gradients, until it fails while the gradients of others are on the way."""
+    if rank == RANK and Now.step == STEP:
+        raise ValueError("a bad hook")
+    return default_hooks.allreduce_hook(None, bucket)
+
+
 def main() -> None:
     dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=3))
-    rank = dist.get_rank()
+    rank, ranks = dist.get_rank(), dist.get_world_size()
     tt.manual_seed(0)
     width = 9 if KIND == "model" and rank == RANK else 8
     model = DistributedDataParallel(nn.Sequential(
         nn.Linear(4, width), nn.Tanh(), nn.Linear(width, 2)))
+    if KIND == "hook":
+        model.register_comm_hook(rank, hook)
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     for step in range(STEPS):
+        Now.step = step
         if step == STEP:
             if rank == 0:  # when it was, for faults.py
                 (FOLDER / "now").write_text(str(time.time()))
@@ -82,6 +99,8 @@ def main() -> None:
                 fail(model)
         total = dist.all_reduce(tt.ones(5))
         assert total is None
+        part = 3 if KIND == "parts" and (rank, step) == (RANK, STEP) else 1
+        dist.all_to_all_single(tt.zeros(ranks), tt.ones(ranks * part))
         optimizer.zero_grad()
         model(tt.full((3, 4), float(step + rank))).square().mean().backward()
         optimizer.step()

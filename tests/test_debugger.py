@@ -19,8 +19,8 @@ from scalar import Value, functional, topological_order
 from tinytensor import learn, nn
 from tinytensor.autograd.table import TABLE
 from tinytensor.learn.formulas import FORMULAS, evaluate
+from tinytensor.learn.origins import origin_of
 from tinytensor.learn.page import SCRIPTS, WEB
-from tinytensor.learn.recording import origin_of
 from tinytensor.learn.rules import rule_text
 
 
@@ -519,13 +519,6 @@ def test_a_page_is_one_file_without_addresses(tmp_path):
     assert not re.search(r"https?://|src=|url\((?!#)|@import|fetch\(", text)
     [trace] = re.findall(r'<script type="application/json" id="trace">(.*?)</script>', text)
     assert json.loads(trace)["title"] == "</script> & <b>"
-
-
-def test_the_program_of_the_documentation_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    page = (WEB.parent / "README.md").read_text(encoding="utf-8")
-    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], {})
-    assert (tmp_path / "page.html").stat().st_size > 50_000
 
 
 def test_the_page_shows_itself_in_a_notebook():

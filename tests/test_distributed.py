@@ -138,6 +138,35 @@ def test_a_program_that_may_be_one_of_several_runs_alone() -> None:
         dist.all_reduc  # noqa: B018
 
 
+def test_places_of_names_in_pytorch() -> None:
+    program = """
+import tinytensor
+tinytensor.as_torch()
+import torch
+import torch.distributed as dist
+import torch.distributed.algorithms.ddp_comm_hooks.default_hooks as default
+from torch.distributed.algorithms.ddp_comm_hooks.debugging_hooks import noop_hook
+from torch.distributed.distributed_c10d import ReduceOp, _get_default_group
+from torch.distributed.elastic.multiprocessing.errors import record
+from torch.distributed.optim import ZeroRedundancyOptimizer
+
+assert ReduceOp is dist.ReduceOp and ZeroRedundancyOptimizer is torch.optim.ZeroRedundancyOptimizer
+assert dist.algorithms.ddp_comm_hooks.default_hooks is default
+assert record(noop_hook) is noop_hook and dist.Backend("GLOO") == dist.Backend.GLOO == "gloo"
+bucket = dist.GradBucket(0, torch.ones(3), [torch.ones(3)], [torch.ones(3)], True)
+assert noop_hook(None, bucket).wait() is bucket.buffer()
+for call in (_get_default_group, lambda: default.allreduce_hook(None, bucket)):
+    try:
+        call()
+        raise SystemExit("no error")
+    except ValueError as error:
+        assert "default process group has not been initialized" in str(error)
+print("fine")
+"""
+    ended = started(sys.executable, "-c", program)
+    assert ended.stdout.strip() == "fine", ended.stderr
+
+
 def test_without_mpi4py_the_message_says_what_to_install() -> None:
     program = ("import sys; sys.modules['mpi4py'] = None\n"
                "import tinytensor as tt\n"
@@ -199,6 +228,26 @@ print("fine")
                     "import tinytensor.distributed as dist; dist.init_process_group()",
                     WORLD_SIZE="4", RANK="0")
     assert "WORLD_SIZE is 4, but MPI has started 1 process. Start the program with" in ended.stderr
+
+
+@needs_mpi
+def test_processes_of_srun_that_mpi_does_not_connect_are_an_error() -> None:
+    program = "import tinytensor.distributed as dist; dist.init_process_group(); print('begun')"
+    step = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS": "2", "SLURM_PROCID": "1"}
+    ended = started(sys.executable, "-c", program, **step)
+    assert "srun has started 2 processes, but MPI sees one: give srun --mpi=pmi2" in ended.stderr
+    job = {"SLURM_NTASKS": "2", "SLURM_PROCID": "0"}  # a program in the script of a job
+    assert started(sys.executable, "-c", program, **job).stdout.strip() == "begun"
+
+
+def test_ranks_on_this_machine_as_slurm_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    for names in mpi.LAUNCHERS.values():
+        for name in names:
+            monkeypatch.delenv(name, raising=False)
+    for text, node, count in (("4", "0", 4), ("2(x3),1", "2", 2), ("2(x3),1", "3", 1)):
+        monkeypatch.setenv("SLURM_STEP_TASKS_PER_NODE", text)
+        monkeypatch.setenv("SLURM_NODEID", node)
+        assert mpi.launched()["LOCAL_WORLD_SIZE"] == count
 
 
 def test_options_of_the_launcher(capsys: pytest.CaptureFixture[str]) -> None:
@@ -271,6 +320,22 @@ def test_ranks_that_wait_for_each_other_in_different_groups(cause: Any) -> None:
     text = cause(ranks)
     assert "rank 0 of 2 (h, process 7) waits in all_reduce((2,)), number 4 of group a" in text
     assert "wait for each other" in text and "waits in barrier(), number 1 of group b" in text
+
+
+@pytest.mark.parametrize("what, number, advice", [
+    ("gradients(bucket 0, 9)", 3, "Did the ranks take different numbers of steps?"),
+    ("init_process_group()", 0, "All ranks of the group must call it"),
+    ("new_group([0, 1])", None, "All ranks of the group must call it"),
+    ("recv((2,), float32, from 1)", None, "call the send or recv that belongs to this one")])
+def test_the_advice_fits_what_a_rank_waits_for(cause: Any, monkeypatch: pytest.MonkeyPatch,
+                                               what: str, number: int, advice: str) -> None:
+    monkeypatch.setattr(monitor, "PATIENCE", 0.5)
+    ranks = Ranks(2)
+    ranks.peers[1].send(left=True, counts={"a": 0})
+    ranks.waits(0, "a", number, what, members=(1,), counts={})
+    text = cause(ranks)
+    assert f"waits in {what}" in text and "but rank 1 has left: its program has ended" in text
+    assert advice in text and text.count("?") == ("steps?" in advice)
 
 
 def test_a_rank_that_waits_for_one_that_is_on_its_way_is_left_alone() -> None:
@@ -350,6 +415,24 @@ def test_costs_by_hand() -> None:
     assert cost.best_bucket(1e9, 1.0, 8, 1e9, 1e-5) < cost.best_bucket(1e9, 1.0, 8, 1e9, 1e-2)
     lines = cost.table(4e6, 1.0, [2, 512], [1], 1e-5, 2 / 3)
     assert lines[0] == "| Gbit/s | 2 ranks | 512 ranks |" and lines[2].startswith("| 1 | 2.0 (9")
+
+
+def test_a_fit_gives_back_the_network() -> None:
+    for ranks in (2, 4):
+        times = {size: cost.all_reduce_seconds(size, ranks, 1e9, 1e-4)
+                 for size in (64, 1 << 14, 1 << 18, 1 << 20, 1 << 24)}
+        latency, bandwidth = cost.fit(times, ranks)
+        assert latency == pytest.approx(1e-4, rel=1e-3)
+        assert bandwidth == pytest.approx(1e9, rel=1e-3)
+
+
+def test_measuring_alone_says_what_is_missing(capsys: pytest.CaptureFixture[str],
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("is_initialized", lambda: True), ("get_world_size", lambda: 1)):
+        monkeypatch.setattr(tinytensor.distributed, name, value)
+    with pytest.raises(SystemExit):
+        cost.main(["--measure"])
+    assert "start it with `mpiexec -n 2" in capsys.readouterr().err
 
 
 def test_backends() -> None:

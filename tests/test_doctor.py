@@ -387,6 +387,32 @@ def rate_of_a_ten_millionth():
     return usual(classifier(), lr=1e-7)
 
 
+def with_decay(kind, lr, decay):
+    model = classifier()
+    optimizer = kind(model.parameters(), lr=lr, weight_decay=decay)
+    return model, points(), F.cross_entropy, optimizer, None
+
+
+@bug("weight decay too large")
+def decay_of_one():
+    return with_decay(optim.SGD, 0.1, 1.0)
+
+
+@bug("weight decay too large")
+def decay_that_erases_the_weights_in_a_step():
+    return with_decay(optim.SGD, 0.1, 10.0)
+
+
+@bug("weight decay too large")
+def decay_in_the_gradient_of_adam():
+    return with_decay(optim.Adam, 0.01, 1.0)
+
+
+@bug("weight decay too large")
+def decay_beside_the_gradient():
+    return with_decay(optim.AdamW, 0.01, 30.0)
+
+
 def step_of(model, optimizer, *, zero=True, update=True, before=lambda: None):
     def step(x, y):
         before()
@@ -432,6 +458,46 @@ def test_first_finding_is_the_bug(name):
     *program, step = make()
     diagnosis = doctor(*program, step=step, seconds=60)
     assert diagnosis.findings and diagnosis.findings[0].name == finding, diagnosis
+
+
+@pytest.mark.parametrize("kind, lr, decay", [
+    (optim.SGD, 0.1, 1e-3), (optim.SGD, 0.1, 1e-2), (optim.Adam, 0.01, 1e-3),
+    (optim.AdamW, 0.01, 0.1), (optim.AdamW, 0.01, 1.0)])
+def test_a_usual_weight_decay_is_no_finding(kind, lr, decay):
+    tt.manual_seed(1)
+    *program, _ = with_decay(kind, lr, decay)
+    diagnosis = doctor(*program, seconds=60)
+    assert not diagnosis.findings and not diagnosis.skipped, diagnosis
+
+
+@pytest.mark.parametrize("lr, decay, cause", [
+    (50.0, 1e-3, "learning rate too high"), (1e-7, 1e-3, "learning rate too low")])
+def test_a_usual_weight_decay_is_not_the_cause(lr, decay, cause):
+    tt.manual_seed(1)
+    *program, _ = with_decay(optim.SGD, lr, decay)
+    found = [finding.name for finding in doctor(*program, seconds=60).findings]
+    assert found[0] == cause and "weight decay too large" not in found
+
+
+@pytest.mark.parametrize("name", [
+    "labels shifted by one", "view in place of transpose", "batch norm with the other momentum"])
+def test_labels_are_not_blamed_for_what_has_another_cause(name):
+    make, finding = BUGS[name]
+    tt.manual_seed(1)
+    *program, step = make()
+    found = [f.name for f in doctor(*program, step=step, seconds=60).findings]
+    assert found[0] == finding and "labels at random" not in found
+
+
+@pytest.mark.parametrize("lr, decay, cause", [
+    (1e-7, 0.0, "learning rate too low"), (0.1, 10.0, "weight decay too large")])
+def test_labels_are_named_beside_a_cause_that_does_not_explain_them(lr, decay, cause):
+    """The optimizer of the program has no part in the training that judges labels."""
+    tt.manual_seed(1)
+    model, batch, loss, _, _ = labels_shuffled()
+    optimizer = optim.SGD(model.parameters(), lr=lr, weight_decay=decay)
+    found = [f.name for f in doctor(model, batch, loss, optimizer, seconds=60).findings]
+    assert found[0] == cause and "labels at random" in found
 
 
 # ---------------------------------------------------------------- what it promises

@@ -189,12 +189,14 @@ def test_a_walk(learn, tmp_path):
     path.write_text("def slope(f, x, h=1)\n    return 0\n")
     told = learn("check", "01")
     assert "SyntaxError" in told and "line 1" in told
+    path.write_text("x = 1\n")
+    assert "mistake   slope is not defined" in learn("check")
     path.write_text(LABS[0].solution_text({1: "return fx / h"}))
     assert "error     NameError" in (told := learn("check"))
     assert "at        line 24: return fx / h" in told and "hint 3/3" in told
     path.write_text(LABS[0].solution_text({2: "return xs"}))
     assert "hint 1/3  Take xs = [1.0, 2.0]." in (told := learn("check", "1"))
-    assert "lab 01 Slope: not yet, 1 of 3 parts are right" in told
+    assert "lab 01 Slope: not yet (right so far: 1 of 3 parts)" in told
     path.write_text(LABS[0].solution_text())
     assert "passed" in learn("check") and "/ (2 * h)" in learn("solution")
     assert "wrote lab02.py" in learn("next") and "has not passed" in learn("next")

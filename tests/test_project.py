@@ -36,7 +36,7 @@ FLOORS = [
      "tinytensor.func", "tinytensor.onnx"),
     ("tinytensor.compiled", "tinytensor.kernels", "tinytensor.table"),
     ("tinytensor", "tinytensor.checking", "tinytensor.commands", "tinytensor.__main__",
-     "tinytensor.learn"),
+     "tinytensor.learn", "tinytensor.site"),
 ]
 
 

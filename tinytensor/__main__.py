@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 
-from .commands import check, convert, generate, hunt, learn, ops, run, stubs
+from .commands import check, convert, generate, hunt, learn, ops, playground, run, stubs
 
 # Each module's docstring is its help; it has `add_arguments(parser)` and `run(options)`.
 COMMANDS = {"check": check, "convert": convert, "generate": generate, "hunt": hunt, "learn": learn,
-            "ops": ops, "run": run, "stubs": stubs}
+            "ops": ops, "playground": playground, "run": run, "stubs": stubs}
 
 
 def main() -> None:

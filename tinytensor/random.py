@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy
 
-from .arrays import devices
+from .arrays import devices, meta
 from .arrays.devices import to_numpy
 from .arrays.philox import PhiloxStream
 from .arrays.streams import Stream
 from .autograd.frames import warn
 from .autograd.graph import Tensor, tensor_of
 from .compat import absent
+
+__all__ = ["Generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed",
+           "set_rng_state"]
 
 UNSEEDED = 67280421310721  # PyTorch's seed of a Generator that was not given one
 
@@ -34,7 +37,8 @@ class Generator:
 
     def __init__(self, device: devices.DeviceLike = "cpu"):
         self.device = devices.device(device)
-        self.stream: Any = Stream(0) if self.device.type == "cpu" else PhiloxStream(self.device)
+        self.stream: Any = Stream(0) if self.device.type == "cpu" else meta.Stream() \
+            if self.device.type == "meta" else PhiloxStream(self.device)
         self.manual_seed(UNSEEDED)
 
     def manual_seed(self, seed: int) -> Generator:
@@ -228,6 +232,7 @@ def seed() -> int:
 
 
 def initial_seed() -> int:
+    """The seed of the default generator that was set last."""
     return generator_of().initial_seed()
 
 

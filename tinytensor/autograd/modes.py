@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import Any, Self, TypeVar, overload
 
+from ..arrays import dtypes
 from ..arrays.devices import array_module, as_array, is_array
 from .frames import error_at, place_of
 
@@ -294,18 +295,22 @@ def _recorded() -> bool | str:
 
 
 def is_grad_enabled() -> bool:
+    """Whether operations are recorded for backward, in this thread."""
     return bool(mode.enabled)
 
 
 def is_inference_mode_enabled() -> bool:
+    """Whether the innermost of such blocks is `inference_mode`."""
     return mode.inference
 
 
 def is_anomaly_enabled() -> bool:
+    """Whether `detect_anomaly` is on."""
     return mode.anomaly
 
 
 def is_anomaly_check_nan_enabled() -> bool:
+    """Whether `detect_anomaly` looks for NaN: always, when it is on."""
     return mode.anomaly
 
 
@@ -359,5 +364,5 @@ def _any(test: str, values: Any) -> bool:
     if isinstance(values, float):
         return bool(getattr(math, test)(values))
     array = as_array(getattr(values, "_array", values))
-    return is_array(array) and array.dtype.kind == "f" \
+    return is_array(array) and dtypes.is_floating(array.dtype) \
         and bool(getattr(array_module(array), test)(array).any())

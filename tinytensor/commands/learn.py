@@ -6,7 +6,7 @@
     next [NN]       writes the next lab, once the one before has passed; or lab NN, at any time
     solution [NN]   the solution, once the lab has passed
     reset NN        writes lab NN anew; your file is kept under another name
-    notebooks       turns the labs into notebooks, and those that follow, too
+    notebooks       turns the labs into notebooks, and those that follow; your files are kept
     export          one page of your work, and a line for a teacher's table
 
 All but `start` are called in the folder, or with --folder. It needs no network, and no account.

@@ -13,7 +13,8 @@ this package is the guide.
     collectives.py     all_reduce and its relatives; objects.py the same for Python objects
     transfers.py       send and recv
     buffers.py         the memory of Tensors as the transports use it
-    work.py            what async_op=True returns
+    grad_bucket.py     what communication hooks get; algorithms/ddp_comm_hooks has hooks
+    work.py            what async_op=True returns; futures.py the same as a Future
     monitor.py         if one rank fails, all end, and the first cause is printed
     run.py, rank.py    the launcher, and what it starts
     cost.py            a model of what data parallel training costs
@@ -21,6 +22,7 @@ this package is the guide.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from ..compat import absent
@@ -41,7 +43,9 @@ from .collectives import (
     reduce_scatter_tensor,
     scatter,
 )
+from .grad_bucket import GradBucket
 from .groups import (
+    Backend,
     GroupMember,
     default_pg_timeout,
     destroy_process_group,
@@ -61,8 +65,11 @@ from .groups import (
     is_mpi_available,
     is_nccl_available,
     is_torchelastic_launched,
+    is_ucc_available,
+    is_xccl_available,
     new_group,
     new_subgroups,
+    new_subgroups_by_enumeration,
 )
 from .objects import (
     all_gather_object,
@@ -75,7 +82,7 @@ from .objects import (
 from .operations import ReduceOp
 from .process_group import ProcessGroup
 from .transfers import P2POp, batch_isend_irecv, irecv, isend, recv, send
-from .work import Work
+from .work import DistBackendError, DistError, Work
 
 __all__ = [
     "init_process_group", "destroy_process_group", "new_group", "new_subgroups", "is_available",
@@ -83,14 +90,18 @@ __all__ = [
     "is_nccl_available", "is_torchelastic_launched", "get_rank", "get_world_size",
     "get_node_local_rank", "get_backend", "get_process_group_ranks", "get_group_rank",
     "get_global_rank", "default_pg_timeout", "ProcessGroup", "GroupMember", "group", "ReduceOp",
-    "Work", "all_reduce", "reduce", "broadcast", "all_gather", "all_gather_into_tensor",
-    "all_gather_single", "reduce_scatter", "reduce_scatter_tensor", "reduce_scatter_single",
-    "scatter", "gather", "all_to_all", "all_to_all_single", "barrier", "monitored_barrier", "send",
-    "recv", "isend", "irecv", "P2POp", "batch_isend_irecv", "all_gather_object", "gather_object",
-    "broadcast_object_list", "scatter_object_list", "send_object_list", "recv_object_list",
+    "Work", "GradBucket", "all_reduce", "reduce", "broadcast", "all_gather",
+    "all_gather_into_tensor", "all_gather_single", "reduce_scatter", "reduce_scatter_tensor",
+    "reduce_scatter_single", "scatter", "gather", "all_to_all", "all_to_all_single", "barrier",
+    "monitored_barrier", "send", "recv", "isend", "irecv", "P2POp", "batch_isend_irecv",
+    "all_gather_object", "gather_object", "broadcast_object_list", "scatter_object_list",
+    "send_object_list", "recv_object_list", "Backend", "DistError", "DistBackendError",
+    "is_ucc_available", "is_xccl_available", "new_subgroups_by_enumeration",
 ]
 
 
 if not TYPE_CHECKING:  # checkers report unknown names themselves
     def __getattr__(name: str) -> Any:
+        if name == "algorithms":  # as in PyTorch, there without an import of its own
+            return importlib.import_module("tinytensor.distributed.algorithms")
         raise absent.AbsentName("tinytensor.distributed", name, lambda: globals())

@@ -64,7 +64,8 @@ def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: Group = None,
     if op is ReduceOp.AVG:
         finish = [averaged(reduced, members.size()), *finish]
     call, transport = members.begin(used, "all_reduce", array.shape, array.dtype, op)
-    if on_host and reduced is array and op is not ReduceOp.AVG and call[0].what in members.verified:
+    if on_host and reduced is array and array.dtype.char != "e" and op is not ReduceOp.AVG \
+            and call[0].what in members.verified:
         in_place = functools.partial(transport.comm.Allreduce, transport.mpi.IN_PLACE)
         members.direct[array.shape, array.dtype, op] = call[0], in_place, transport.ops[op]
     return run(call, async_op,
@@ -200,8 +201,8 @@ all_gather_single = all_gather_into_tensor  # PyTorch's new name
 
 def _check_parts(name: str, whole: Tensor, part: Tensor, count: int) -> None:
     if whole.dtype is not part.dtype:
-        raise TypeError(f"{name}: the output is {whole.dtype}, the input {part.dtype}, or the "
-                        "other way round; they must have the same dtype")
+        raise TypeError(f"{name}: dtypes {whole.dtype} and {part.dtype}; input and output must "
+                        "have the same dtype")
     if whole._array.size != count * part._array.size:
         raise ValueError(f"{name}: shapes {tuple(whole.shape)} and {tuple(part.shape)}: the first "
                          f"must have {count} times as many elements, one part for each rank")
@@ -261,7 +262,7 @@ def _reduce_scatter(name: str, members: ProcessGroup, output: Tensor, given: Any
     written = writable(members, out)
     finish = written_back(out, written, output, name)
     part = written
-    if used.dtype != written.dtype:  # float16 in float32; bool as uint8
+    if used.dtype != written.dtype:  # narrower ones in float32; bool as uint8
         part = array_module(used).empty(written.shape, used.dtype)
         finish = [lambda: copy_into(written, part), *finish]
     if op is ReduceOp.AVG:

@@ -16,13 +16,14 @@ slower ones, links that are shared, and work of the transport on the cores that 
 
 The table has, for each network and number of ranks, the samples a second compared with one rank,
 and the efficiency, which is that divided by the ranks. With `--measure` the ranks that mpiexec has
-started measure latency and bandwidth between them, and compare the model with measured reductions.
+started measure latency and bandwidth between them, and the table is for this network.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import statistics
 import time
 from collections.abc import Sequence
 
@@ -45,10 +46,16 @@ def step_seconds(size: float, step: float, ranks: int, bandwidth: float, latency
         backward: its part that is the backward.
     """
     count = max(1, math.ceil(size / bucket))
-    each = all_reduce_seconds(size / count, ranks, bandwidth, latency)
-    through = 0.0  # since the backward began
-    for i in range(1, count + 1):
-        through = max(through, backward * step * i / count) + each
+    return seconds_with_buckets([size / count] * count, step, ranks, bandwidth, latency, backward)
+
+
+def seconds_with_buckets(buckets: Sequence[float], step: float, ranks: int, bandwidth: float,
+                         latency: float, backward: float = 2 / 3) -> float:
+    """The seconds of a step with buckets of these bytes, in the order in which they are sent."""
+    size, ready, through = sum(buckets), 0.0, 0.0  # ready, through: since the backward began
+    for bucket in buckets:
+        ready += backward * step * bucket / size
+        through = max(through, ready) + all_reduce_seconds(bucket, ranks, bandwidth, latency)
     return step * (1 - backward) + max(through, backward * step)
 
 
@@ -76,33 +83,73 @@ def table(size: float, step: float, ranks: Sequence[int], gbits: Sequence[float]
     return lines
 
 
-def measure() -> None:
-    """Fits latency and bandwidth to measured reductions, and prints both."""
-    from ..tensors.creation import ones
-    from . import all_reduce, barrier, get_rank, get_world_size, init_process_group
+def measured_reductions(longest: float = 0.1) -> dict[int, float]:
+    """The seconds of an all_reduce by its bytes: medians, the same on all ranks.
 
-    init_process_group()
-    ranks, found = get_world_size(), {}
-    for size in (64, 1 << 20, 1 << 22, 1 << 24, 1 << 26):
-        tensor, best = ones(size // 4), math.inf
-        for _ in range(30 if size < 1 << 24 else 8):
+    It begins with 64 bytes and ends with 64 MiB, or earlier if one takes more than `longest`
+    seconds. All ranks of a process group must call it.
+    """
+    from ..tensors.creation import ones
+    from . import all_reduce, barrier, broadcast_object_list
+
+    found: dict[int, float] = {}
+    for size in (64, *(1 << i for i in range(14, 27, 2))):
+        tensor, times = ones(size // 4), []
+        for _ in range(25 if size < 1 << 20 else 8):
             barrier()
             begun = time.perf_counter()
             all_reduce(tensor)
-            best = min(best, time.perf_counter() - begun)
-        found[size] = best
-    if get_rank() == 0 and ranks > 1:
-        latency = found[64] / (2 * math.log2(ranks))
-        bandwidth = 2 * (ranks - 1) / ranks * (1 << 24) / (found[1 << 24] - found[64])
+            times.append(time.perf_counter() - begun)
+        del times[:3]  # the first call of a shape is compared among the ranks, and connects them
+        seconds = [statistics.median(times)]
+        broadcast_object_list(seconds)
+        found[size] = seconds[0]
+        if seconds[0] > longest:
+            break
+    return found
+
+
+def fit(found: dict[int, float], ranks: int) -> tuple[float, float]:
+    """Latency in seconds and bandwidth in bytes a second, from measured reductions.
+
+    The smallest size gives the latency. The bandwidth is the median over the sizes from 256 KiB on:
+    smaller ones may fit into a cache, or into what the network takes at once.
+    """
+    smallest = min(found)
+    rates = [2 * (ranks - 1) / ranks * size / (seconds - found[smallest])
+             for size, seconds in found.items() if size >= 1 << 18 and seconds > found[smallest]]
+    return found[smallest] / (2 * math.log2(ranks)), statistics.median(rates)
+
+
+def measure() -> tuple[float, float]:
+    """Latency and bandwidth between the ranks. Rank 0 prints how well the model fits.
+
+    Raises:
+        RuntimeError: there is one rank only.
+    """
+    from . import get_rank, get_world_size, init_process_group, is_initialized
+
+    if not is_initialized():
+        init_process_group()
+    ranks = get_world_size()
+    if ranks == 1:
+        raise RuntimeError("there is no network to measure with one rank: start it with "
+                           "`mpiexec -n 2 python -m tinytensor.distributed.cost --measure`")
+    found = measured_reductions()
+    latency, bandwidth = fit(found, ranks)
+    if get_rank() == 0:
         print(f"{ranks} ranks: latency {latency * 1e6:.1f} µs, bandwidth "
-              f"{bandwidth * 8 / 1e9:.2f} Gbit/s (from 64 bytes and 16 MiB)")
+              f"{bandwidth * 8 / 1e9:.3g} Gbit/s")
         for size, seconds in found.items():
             model = all_reduce_seconds(size, ranks, bandwidth, latency)
             print(f"{size:>11,} bytes: measured {seconds * 1e3:9.3f} ms, model {model * 1e3:9.3f}")
+    return latency, bandwidth
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """The program."""
+    from . import get_rank
+
     parser = argparse.ArgumentParser(prog="python -m tinytensor.distributed.cost",
                                      description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -119,11 +166,17 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=30e-6,
                         help="seconds (default: %(default)g)")
     parser.add_argument("--measure", action="store_true",
-                        help="measure a network; start it with mpiexec")
-    args = parser.parse_args()
+                        help="measure latency and bandwidth, in place of --latency and --gbit; "
+                             "start it with mpiexec")
+    args = parser.parse_args(arguments)
     if args.measure:
-        measure()
-        return
+        try:
+            args.latency, bandwidth = measure()
+        except RuntimeError as error:
+            parser.error(str(error))
+        args.gbit = [float(f"{bandwidth * 8 / 1e9:.3g}")]
+        if get_rank() > 0:
+            return
     print(f"{args.parameters:,.0f} parameters, {args.step:g} s a step: times the samples a second "
           "of one rank (efficiency, bucket)")
     print("\n".join(table(4 * args.parameters, args.step, args.ranks, args.gbit, args.latency,

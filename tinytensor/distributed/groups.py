@@ -17,6 +17,24 @@ from .monitor import Kind
 from .process_group import ProcessGroup
 
 BACKENDS = ("gloo", "mpi", "nccl")
+
+
+class Backend(str):
+    """The name of a backend, in small letters.
+
+    Raises:
+        ValueError: an unknown backend.
+    """
+
+    GLOO, MPI, NCCL = BACKENDS
+
+    def __new__(cls, name: str) -> Backend:
+        if str(name).lower() not in BACKENDS:
+            raise ValueError(f"Backend: unknown backend {name!r}; use "
+                             f"{', '.join(map(repr, BACKENDS))}")
+        return super().__new__(cls, str(name).lower())
+
+
 default_pg_timeout = datetime.timedelta(minutes=30)
 
 
@@ -114,6 +132,16 @@ def is_backend_available(backend: str) -> bool:
             "nccl": is_nccl_available}.get(backend.lower(), lambda: False)()
 
 
+def is_ucc_available() -> bool:
+    """False: there is no backend "ucc"."""
+    return False
+
+
+def is_xccl_available() -> bool:
+    """False: there is no backend "xccl"."""
+    return False
+
+
 def is_torchelastic_launched() -> bool:
     """False: failed ranks are not started again."""
     return False
@@ -198,6 +226,8 @@ def _check_launcher(comm: Any, world_size: int, rank: int) -> None:
         RuntimeError, ValueError: MPI knows of another number of ranks than the environment or the
             caller says.
     """
+    if problem := mpi.not_connected():
+        raise RuntimeError(f"init_process_group: {problem}")
     told = os.environ.get("WORLD_SIZE", "")
     if told.isdecimal() and int(told) != comm.size:
         raise RuntimeError(
@@ -257,10 +287,14 @@ def new_group(ranks: Sequence[int] | None = None, timeout: datetime.timedelta | 
     at once.
 
     Raises:
+        TypeError: a rank is no integer.
         ValueError: a rank does not exist, or is given twice.
     """
     parent = world("new_group")
-    chosen = sorted(range(parent.size()) if ranks is None else ranks)
+    chosen = list(range(parent.size()) if ranks is None else ranks)
+    if not all(hasattr(rank, "__index__") for rank in chosen):
+        raise TypeError(f"new_group: ranks must be integers, got {chosen}")
+    chosen.sort()
     if len(set(chosen)) != len(chosen) or any(not 0 <= r < parent.size() for r in chosen):
         raise ValueError(f"new_group: ranks must be different and in [0, {parent.size() - 1}], "
                          f"got {ranks}")
@@ -301,6 +335,25 @@ def new_subgroups(group_size: int | None = None, group: Group = None,
     own = made[parent.rank() // size]
     assert isinstance(own, ProcessGroup)
     return own, made
+
+
+def new_subgroups_by_enumeration(ranks_per_subgroup_list: Sequence[Sequence[int]],
+                                 timeout: datetime.timedelta | None = None,
+                                 backend: str | None = None, pg_options: object = None,
+                                 group_desc: str | None = None,
+                                 ) -> tuple[ProcessGroup | None, list[ProcessGroup | NonMember]]:
+    """A group for each list of ranks; returns the own one, or None, and all.
+
+    Raises:
+        ValueError: there is no list; a rank does not exist, or is given twice.
+    """
+    given = [rank for ranks in ranks_per_subgroup_list for rank in ranks]
+    if not given or len(set(given)) != len(given):
+        raise ValueError("new_subgroups_by_enumeration: expected lists of ranks, each rank in one "
+                         f"of them at most, got {[list(r) for r in ranks_per_subgroup_list]}")
+    made = [new_group(ranks, timeout, backend) for ranks in ranks_per_subgroup_list]
+    own = [group for group in made if isinstance(group, ProcessGroup)]
+    return (own[0] if own else None), made
 
 
 # ---------------------------------------------------------------- who is who
@@ -386,8 +439,10 @@ def member(name: str, group: ProcessGroup, rank: int | None, group_rank: int | N
         return int(group_rank)
     if rank is None:
         if default is None:
-            raise ValueError(f"{name}: the rank is missing; give src or dst, or its number in the "
-                             "group as group_src or group_dst")
+            from_one = ("broadcast", "scatter", "recv", "irecv")
+            argument = "src" if name.startswith(from_one) else "dst"
+            raise ValueError(f"{name}: the rank is missing; give {argument}, or its number in the "
+                             f"group as group_{argument}")
         return default
     if rank not in group.ranks:
         raise ValueError(f"{name}: rank {rank} is not in {group}")

@@ -41,6 +41,8 @@ PATIENCE = 3.0  # seconds for an answer, and for the end of a program
 LONELY = 120.0  # seconds without any rank after which a Hub ends
 HISTORY = 64  # collectives that a rank remembers
 ADDRESS = "TINYTENSOR_HUB"  # the environment variable with the address of a Hub outside
+# The beginning of what a DistributedDataParallel calls in every step.
+OF_TRAINING = ("gradients(", "values(", "join(")
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -93,6 +95,15 @@ class Waiting(NamedTuple):
     since: float
     past: dict[tuple[str, int], str]
     counts: dict[str, int]
+
+    def advice(self) -> str:
+        """What to look at if a rank is missing."""
+        if self.what.startswith(OF_TRAINING):
+            return ("Did the ranks take different numbers of steps? DistributedSampler gives all "
+                    "ranks the same number of batches, and model.join() lets the others go on")
+        if self.number is None and not self.what.startswith("new_group("):
+            return "It must call the send or recv that belongs to this one"
+        return "All ranks of the group must call it"
 
     def misses(self, counts: dict[str, int]) -> bool:
         """Whether this rank waits in vain for one with these counts, which begins no more.
@@ -271,9 +282,7 @@ class Hub:
             absent = {r for r in call.members if r in self.left and call.misses(self.left[r])}
             if absent:
                 self.fail(f"{self._waits(rank)}, but {_ranks(absent)} has left: its program has "
-                          "ended. Did the ranks take different numbers of steps? "
-                          "DistributedSampler gives all ranks the same number of batches, and "
-                          "model.join() lets the others go on")
+                          f"ended. {call.advice()}")
             elif differing := self._differing(rank):
                 self.fail(f"{self._waits(rank)}{differing}.\nAll ranks must call the same "
                           "collectives in the same order, with the same shapes and dtypes")

@@ -1,7 +1,7 @@
 """MPI through mpi4py: the transport of Tensors on the CPU. The only module that imports mpi4py.
 
-Reductions use MPI's types; everything else is moved as bytes. float16, which MPI does not have, is
-added up in float32.
+Reductions use MPI's types; everything else is moved as bytes. bfloat16, and float16 where MPI has
+none, are added up in float32.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy
 
+from ..autograd.halves import half_of
 from .operations import ReduceOp
 
 INSTALL = "pip install mpi4py mpich (in a clone of tinytensor: pip install -e '.[mpi]')"
@@ -50,6 +51,14 @@ def installed() -> bool:
     return importlib.util.find_spec("mpi4py") is not None
 
 
+@functools.cache
+def half_type() -> Any:
+    """MPI's type of float16; None if the library has none. MPICH 5 has one."""
+    mpi = library()
+    found = getattr(mpi, "FLOAT16_T", mpi.DATATYPE_NULL)
+    return found if found != mpi.DATATYPE_NULL and found.Get_size() == 2 else None
+
+
 # For MPICH: a pause after ten polls. For Open MPI: a yield after each.
 YIELD = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "10", "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1",
          "OMPI_MCA_mpi_yield_when_idle": "1"}
@@ -82,7 +91,33 @@ def launched() -> dict[str, int]:
     for name, variables in LAUNCHERS.items():
         values = [os.environ[v] for v in variables if os.environ.get(v, "").isdecimal()]
         told[name] = int(values[0]) if values else int("SIZE" in name)
+    on_nodes = os.environ.get("SLURM_STEP_TASKS_PER_NODE", "")
+    if told["LOCAL_WORLD_SIZE"] == 1 and on_nodes:
+        told["LOCAL_WORLD_SIZE"] = _tasks_on(on_nodes, os.environ.get("SLURM_NODEID", "0"))
     return told
+
+
+def _tasks_on(text: str, node: str) -> int:
+    """The tasks on a node, in Slurm's words: "2(x3),1" are two on three nodes, one on another."""
+    counts = []
+    for part in text.split(","):
+        count, _, times = part.partition("(x")
+        counts += [count] * int(times.rstrip(")") or 1)
+    return int(counts[int(node)])
+
+
+def not_connected() -> str:
+    """What to do if srun has started several processes that MPI does not connect; "" if it does.
+
+    Each of them would train alone, as rank 0 of 1. The variable is of a step that srun has
+    started, not of a job.
+    """
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if not tasks.isdecimal() or int(tasks) == 1 or library().COMM_WORLD.size > 1:
+        return ""
+    return (f"srun has started {tasks} processes, but MPI sees one: give srun --mpi=pmi2 with "
+            "MPICH or --mpi=pmix with Open MPI (srun --mpi=list shows what this Slurm has), or "
+            "start the program with mpiexec in the job")
 
 
 # ---------------------------------------------------------------- collectives on arrays
@@ -102,14 +137,21 @@ class MPITransport:
                     ReduceOp.MIN: ops.MIN, ReduceOp.MAX: ops.MAX, ReduceOp.BAND: ops.BAND,
                     ReduceOp.BOR: ops.BOR, ReduceOp.BXOR: ops.BXOR}
 
+    @staticmethod
+    def _typed(array: Any) -> Any:
+        """An array whose elements are added up, with MPI's type where MPI does not see it."""
+        return [array, half_type()] if array.dtype.char == "e" else array
+
     def _call(self, name: str, blocking: bool, *args: Any, **kwargs: Any) -> Any:
         return getattr(self.comm, name if blocking else f"I{name.lower()}")(*args, **kwargs)
 
     def all_reduce(self, array: Any, op: ReduceOp, blocking: bool) -> Any:
-        return self._call("Allreduce", blocking, self.mpi.IN_PLACE, array, self.ops[op])
+        return self._call("Allreduce", blocking, self.mpi.IN_PLACE, self._typed(array),
+                          self.ops[op])
 
     def reduce(self, array: Any, op: ReduceOp, root: int, blocking: bool) -> Any:
-        given = (self.mpi.IN_PLACE, array) if self.comm.rank == root else (array, None)
+        typed = self._typed(array)
+        given = (self.mpi.IN_PLACE, typed) if self.comm.rank == root else (typed, None)
         return self._call("Reduce", blocking, *given, op=self.ops[op], root=root)
 
     def broadcast(self, array: Any, root: int, blocking: bool) -> Any:
@@ -132,7 +174,8 @@ class MPITransport:
 
     def reduce_scatter(self, out: Any, array: Any, op: ReduceOp, sizes: Sequence[int],
                        blocking: bool) -> Any:
-        return self._call("Reduce_scatter", blocking, array, out, list(sizes), op=self.ops[op])
+        return self._call("Reduce_scatter", blocking, self._typed(array), self._typed(out),
+                          list(sizes), op=self.ops[op])
 
     def all_to_all(self, out: Any, array: Any, out_sizes: Sequence[int], sizes: Sequence[int],
                    blocking: bool) -> Any:
@@ -160,12 +203,11 @@ def as_bytes(array: Any) -> Any:
 def reducible(array: Any, op: ReduceOp) -> tuple[Any, ReduceOp]:
     """An array of a type that MPI adds up, and the operation on it.
 
-    float16 becomes a copy in float32; bool is seen as uint8.
+    bfloat16, and float16 if MPI cannot add it up, become a copy in float32; bool is seen as uint8.
     """
-    kind = array.dtype.char
-    if kind == "e":
+    if half_of(array) and (array.dtype.char != "e" or half_type() is None):
         return array.astype(numpy.float32), op
-    if kind == "?":
+    if array.dtype.char == "?":
         return array.view(numpy.uint8), {ReduceOp.SUM: ReduceOp.MAX,
                                          ReduceOp.PRODUCT: ReduceOp.MIN}.get(op, op)
     return array, op

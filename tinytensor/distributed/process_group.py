@@ -92,7 +92,7 @@ class ProcessGroup:
         if self._gpu is not None:
             self._gpu.comm.destroy()
         self.lent, self.verified, self.direct, self._gpu = {}, {}, {}, None
-        self.comm = self.checks = self.transport = _Destroyed(self.name)
+        self.comm = self.checks = self.transport = _Destroyed(self.ranks)
 
     # ------------------------------------------------------------ calls, for the monitor
 
@@ -170,13 +170,14 @@ class ProcessGroup:
 class _Destroyed:
     """What a group has in place of its communicators after `destroy_process_group`."""
 
-    def __init__(self, name: str):
-        self._name = name
+    def __init__(self, ranks: Sequence[int]):
+        self._ranks = list(ranks)
 
     def __getattr__(self, attribute: str) -> NoReturn:
         """
         Raises:
             RuntimeError: always.
         """
-        raise RuntimeError(f"the process group {self._name} was destroyed; call "
-                           "init_process_group or new_group again, and wrap the model again")
+        raise RuntimeError(
+            f"this process group, of ranks {self._ranks}, was destroyed by destroy_process_group; "
+            "make another with init_process_group or new_group, and wrap the model again")

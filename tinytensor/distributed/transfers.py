@@ -55,13 +55,26 @@ def irecv(tensor: Tensor, src: int | None = None, group: Group = None, tag: int 
         TypeError: not a Tensor.
         ValueError: `src` is not in the group, or is this rank.
     """
-    members = resolve("irecv", group)
+    return _receive("irecv", tensor, src, group, tag, group_src)
+
+
+def recv(tensor: Tensor, src: int | None = None, group: Group = None, tag: int = 0,
+         group_src: int | None = None) -> int:
+    """Receives a Tensor from a rank, by default from any. Returns the rank that sent it; -1 if
+    this rank is not in the group. Errors as `irecv`."""
+    work = _receive("recv", tensor, src, group, tag, group_src)
+    return -1 if work is None else work.source_rank()
+
+
+def _receive(name: str, tensor: Tensor, src: int | None, group: Group, tag: int,
+             group_src: int | None) -> Work | None:
+    members = resolve(name, group)
     if members is None:
         return None
-    peer = None if src is None and group_src is None else member("irecv", members, src, group_src)
+    peer = None if src is None and group_src is None else member(name, members, src, group_src)
     if peer is not None:
-        _check_peer("irecv", members, peer, tag)
-    array = array_of("irecv", tensor)
+        _check_peer(name, members, peer, tag)
+    array = array_of(name, tensor)
     used = writable(members, array)
     transport = members.transport if members.on_mpi(used) else members.on_gpus()
     source = "any" if peer is None else members.ranks[peer]
@@ -73,14 +86,6 @@ def irecv(tensor: Tensor, src: int | None = None, group: Group = None, tag: int 
     work = Work(call, request, written_back(array, used, tensor, "recv"), (tensor,))
     work._source = lambda: members.ranks[status.source if peer is None else peer]
     return work
-
-
-def recv(tensor: Tensor, src: int | None = None, group: Group = None, tag: int = 0,
-         group_src: int | None = None) -> int:
-    """Receives a Tensor from a rank, by default from any. Returns the rank that sent it; -1 if
-    this rank is not in the group. Errors as `irecv`."""
-    work = irecv(tensor, src, group, tag, group_src)
-    return -1 if work is None else work.source_rank()
 
 
 class _Received:
@@ -108,7 +113,7 @@ class _Received:
 def _check_peer(name: str, members: ProcessGroup, peer: int, tag: int) -> None:
     if peer == members.rank():
         raise ValueError(f"{name}: rank {members.ranks[peer]} is this rank; a rank cannot send to "
-                         "itself")
+                         "itself or receive from itself")
     if not 0 <= peer < members.size():
         raise ValueError(f"{name}: the group has no rank {peer}")
     if not 0 <= tag <= mpi.MAX_TAG:

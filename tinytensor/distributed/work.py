@@ -5,20 +5,27 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .monitor import Call, watcher
+
+if TYPE_CHECKING:
+    from .futures import Future
 
 Finish = Sequence[Callable[[], None]]
 
 
-class CollectiveError(RuntimeError):
+class DistError(RuntimeError):
+    """What goes wrong between ranks."""
+
+
+class DistBackendError(DistError):
     """The transport has failed in a collective."""
 
 
-def failed(call: Call, error: Exception) -> CollectiveError:
+def failed(call: Call, error: Exception) -> DistBackendError:
     """The error of a transport, with the collective that it failed in."""
-    return CollectiveError(f"{call[0].text()}: the transport failed: {error}")
+    return DistBackendError(f"{call[0].text()}: the transport failed: {error}")
 
 
 # Requests of Works that were dropped before their end, with the arrays that MPI still uses.
@@ -33,7 +40,7 @@ class Work:
         self._call, self._request, self._finish = call, request, finish
         self._results = list(result)
         self._held = held  # what else refers to the arrays that MPI uses
-        self._error: CollectiveError | None = None
+        self._error: DistBackendError | None = None
         self._source: Callable[[], int] | None = None
         if dropped:
             dropped[:] = [held for held in dropped if not held[0].Test()]
@@ -107,35 +114,23 @@ class Work:
         self.wait()
         return self._source()
 
-    def get_future(self) -> Future:
-        """The results as a Future."""
-        return Future(self)
+    def get_future(self) -> Future[list[Any]]:
+        """The Tensors that hold the results, as a Future. `wait` and `done` of it, and of those
+        that `then` makes of it, move the data."""
+        from .futures import Future
 
+        future: Future[list[Any]] = Future()
 
-class Future:
-    """The results of a Work, under the names of `torch.futures.Future`."""
-
-    def __init__(self, work: Work, function: Callable[[Future], Any] | None = None,
-                 before: Future | None = None):
-        self._work, self._function, self._before = work, function, before
-        self._value: tuple[Any] | None = None
-
-    def wait(self) -> Any:
-        """Waits, and returns the value."""
-        if self._value is None:
-            if self._before is None or self._function is None:
-                self._value = (self._work.result(),)
+        def advance(waits: bool) -> None:
+            try:
+                if waits:
+                    self.wait()
+                elif not self.is_completed():
+                    return
+            except Exception as error:
+                future.set_exception(error)
             else:
-                self._before.wait()
-                self._value = (self._function(self._before),)
-        return self._value[0]
+                future.set_result(self._results)
 
-    value = wait
-
-    def done(self) -> bool:
-        """Whether `wait` would return at once."""
-        return self._work.is_completed()
-
-    def then(self, function: Callable[[Future], Any]) -> Future:
-        """A Future of function(self), which its `wait` calls when this one is done."""
-        return Future(self._work, function, self)
+        future._advance = advance
+        return future

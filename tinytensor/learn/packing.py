@@ -6,23 +6,32 @@ import base64
 import linecache
 import math
 import os
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy
-
-from .recording import Place, Spot
+from .origins import Place, Spot
 
 LINES = 4  # of the program, before and after a line that is shown
 LARGEST = 16_384  # elements of an array that are shown
 ROOT = Path(__file__).parent.parent.parent
+CODES = {"f8": "d", "f4": "f", "i4": "i", "i2": "h", "u1": "B"}  # of `struct`, for each type
 
 
-def packed(numbers: Any, dtype: str) -> dict[str, str]:
+def packed(numbers: Sequence[float], dtype: str) -> dict[str, str]:
     """Numbers as the page reads them: little-endian bytes in base64, so no digit is lost."""
-    array = numpy.asarray(numbers, dtype=numpy.dtype(dtype).newbyteorder("<"))
-    return {"type": dtype, "bytes": base64.b64encode(array.tobytes()).decode()}
+    return _entry(struct.pack(f"<{len(numbers)}{CODES[dtype]}", *numbers), dtype)
+
+
+def unpacked(entry: Mapping[str, str]) -> list[float]:
+    """The numbers that `packed` has written."""
+    content, code = base64.b64decode(entry["bytes"]), CODES[entry["type"]]
+    return list(struct.unpack(f"<{len(content) // struct.calcsize(code)}{code}", content))
+
+
+def _entry(content: bytes, dtype: str) -> dict[str, str]:
+    return {"type": dtype, "bytes": base64.b64encode(content).decode()}
 
 
 def packed_array(array: Any, largest: int = LARGEST) -> dict[str, Any]:
@@ -37,7 +46,8 @@ def packed_array(array: Any, largest: int = LARGEST) -> dict[str, Any]:
     shown = array[tuple(slice(n) for n in shape)]
     kind = "f4" if array.dtype.name in ("float16", "float32") else \
         "u1" if array.dtype.kind == "b" else "f8"
-    entry = {"shape": list(array.shape), "dtype": array.dtype.name, **packed(shown, kind)}
+    entry = {"shape": list(array.shape), "dtype": array.dtype.name,
+             **_entry(shown.astype(f"<{kind}").tobytes(), kind)}
     if shape != list(array.shape):
         entry["shown"] = shape
     return entry

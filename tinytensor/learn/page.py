@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -39,17 +40,10 @@ class Page:
     @property
     def html(self) -> str:
         trace = json.dumps(self.trace, separators=(",", ":"), allow_nan=False)
-        parts = {
+        return filled(template(), {
             "title": html.escape(self.trace["title"]),
-            "style": (WEB / "style.css").read_text(encoding="utf-8"),
-            "script": "\n".join((WEB / f"{name}.js").read_text(encoding="utf-8")
-                                for name in SCRIPTS),
             "trace": trace.replace("<", "\\u003c"),  # no text of a program ends the element
-        }
-        page = (WEB / "page.html").read_text(encoding="utf-8")
-        head, *rest = page.split("{{")
-        return head + "".join(parts[name] + text for name, _, text in
-                              (part.partition("}}") for part in rest))
+        })
 
     def save(self, path: str | Path) -> Path:
         """Writes the page into one file and returns its path."""
@@ -64,6 +58,22 @@ class Page:
     def __repr__(self) -> str:
         return (f"<Page {self.trace['title']!r}: in a notebook it shows itself, "
                 f"and .save(\"page.html\") writes it>")
+
+
+def template() -> str:
+    """The page with the places of its title and its trace: {{title}}, {{trace}}."""
+    page = (WEB / "page.html").read_text(encoding="utf-8")
+    return filled(page, {"style": (WEB / "style.css").read_text(encoding="utf-8"),
+                         "script": "\n".join(map(script, SCRIPTS))})
+
+
+def script(name: str) -> str:
+    return (WEB / f"{name}.js").read_text(encoding="utf-8")
+
+
+def filled(page: str, parts: Mapping[str, str]) -> str:
+    """A page with texts in the places that are named {{name}}; other places remain."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts.get(place[1], place[0]), page)
 
 
 def debug(loss: Any = None, path: str | Path | None = None, *, title: str = "",

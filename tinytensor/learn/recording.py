@@ -19,7 +19,7 @@ import weakref
 from collections import Counter
 from collections.abc import Iterator
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any
 
 import scalar
 import scalar.nn
@@ -29,6 +29,7 @@ from ..autograd.frames import OWN
 from ..autograd.op import Op
 from ..autograd.table import TABLE
 from ..tensors.retaining import Retained, retain_all
+from .origins import Origin, Place, Spot, _origins
 
 ENGINES = ("scalar.engine", "scalar.number", "scalar.ieee", "tinytensor.arrays",
            "tinytensor.autograd", "tinytensor.compiled", "tinytensor.kernels",
@@ -36,17 +37,6 @@ ENGINES = ("scalar.engine", "scalar.number", "scalar.ieee", "tinytensor.arrays",
 LONGEST = 64  # lists, of which the Values are named
 VALUE = scalar.Value.__init__.__code__
 AS_VALUE = scalar.functional.as_value.__code__
-
-
-class Spot(NamedTuple):
-    """An expression in a file, from `start` to `end` in bytes of the line; -1 is unknown."""
-
-    file: str
-    line: int
-    start: int
-    end: int
-
-
 _spots: dict[tuple[int, int], tuple[CodeType, Spot]] = {}  # by the id of a code, and a position
 
 
@@ -60,63 +50,6 @@ def spot_of(code: CodeType, offset: int) -> Spot:
                     *((start, end) if is_whole else (-1, -1)))  # type: ignore[arg-type]
         known = _spots[id(code), offset] = code, spot
     return known[1]
-
-
-class Place(NamedTuple):
-    """Where an operation was called.
-
-    line       the Spot in the program, the innermost outside of both engines
-    inner      that of the layer or function of the package that the program called, or None
-    root       the number and the type of the outermost module, or None outside of modules
-    path       the path of the innermost module in it: "layers.0"; "" is the root itself
-    sample     the position in the batch, if a scalar model was called with one
-    call       how many calls of this module came before, in one call of the root
-    function   the function of the package that the program or a module called: "hinge_loss"
-    """
-
-    line: Spot
-    inner: Spot | None
-    root: tuple[int, str] | None
-    path: str
-    sample: int | None
-    call: int
-    function: str
-
-
-class Origin(weakref.ref[Any]):
-    """Where a Value comes from.
-
-    place      of the operation, or of what made a leaf; None if that was outside of the block
-    number     in the order of creation
-    name       of a number of a sample that a module was called with: "x[0]"
-    is_given   whether it is a plain number that the program gave to a module or a function
-    variable   of the program that it was in when its function, or the block, ended: "n", "w[0]"
-    is_named   whether that is a variable of the function that has made it
-    """
-
-    __slots__ = ("is_given", "is_named", "key", "name", "number", "place", "variable")
-
-    def __new__(cls, value: scalar.Value, *origin: Any) -> Origin:
-        return super().__new__(cls, value, _forget)
-
-    def __init__(self, value: scalar.Value, place: Place | None = None, name: str = "",
-                 is_given: bool = False):
-        super().__init__(value, _forget)  # type: ignore[call-arg]
-        self.place, self.name, self.is_given, self.variable = place, name, is_given, ""
-        self.number, self.key, self.is_named = next(_count), id(value), False
-
-
-def _forget(origin: Any) -> None:
-    del _origins[origin.key]
-
-
-_origins: dict[int, Origin] = {}  # by the id of a Value, which may not be compared
-_count = itertools.count()
-
-
-def origin_of(value: scalar.Value) -> Origin | None:
-    """The origin of a Value, if it was recorded."""
-    return _origins.get(id(value))
 
 
 class record(retain_all):  # noqa: N801 - a context manager, as no_grad

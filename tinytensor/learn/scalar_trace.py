@@ -12,8 +12,8 @@ from scalar import Value, topological_order
 from scalar.draw import parameter_names
 
 from .formulas import evaluate, formula_of
+from .origins import origin_of
 from .packing import Places, packed
-from .recording import origin_of
 
 OWN = ("dot", "max", "min")  # operations in whose formulas a is the operand itself
 ROLES = ("result", "parameter", "input", "target", "constant")

@@ -20,8 +20,9 @@ from ..autograd.versions import check_unwritten
 from ..nn import Module
 from ..tensors.retaining import Given, Retained, retained
 from ..tensors.tensor import Tensor
+from .origins import Place
 from .packing import LARGEST, Places, packed_array
-from .recording import Place, spot_of
+from .recording import spot_of
 from .rules import rule_text
 
 PAGE = 16_000_000  # bytes of arrays in a page; above it fewer elements of each array are shown

@@ -57,7 +57,8 @@ def _math_only(torch):
         query, key, value, mask, is_causal=is_causal, scale=scale)
 
 
-@op(promotes="floating", method=False, internal=True, residuals=("largest", "total"),
+@op(autocast="lower",
+    promotes="floating", method=False, internal=True, residuals=("largest", "total"),
     reference=_math_only, samples=[
         S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 2), None, False, 0.5),
         S(t(2, 1, 3, 4), t(3, 5, 4), t(2, 3, 5, 4), None, True, 0.3),
@@ -122,7 +123,8 @@ def _reference(torch):
     return attention
 
 
-@composed(widens=True, home="nn.functional", method=False, reference=_reference, samples=[
+@composed(autocast="lower",
+          widens=True, home="nn.functional", method=False, reference=_reference, samples=[
     S(t(3, 4), t(3, 4), t(3, 4)), S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 2)),
     S(t(2, 1, 3, 4), t(3, 5, 4), t(2, 3, 5, 4), is_causal=True),
     S(t(2, 3, 4), t(2, 2, 4), t(2, 2, 4), is_causal=True, scale=0.3),

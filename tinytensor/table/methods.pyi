@@ -397,6 +397,8 @@ class Methods:
             self, p: Tensor | builtins.float = 0.5, *, generator: Generator | None = None,
     ) -> Self:
         """Fills with 1 with probability p (a number, or a Tensor that broadcasts), else 0."""
+    def bfloat16(self) -> Tensor:
+        """This Tensor as tinytensor.bfloat16."""
     def bincount(self, weights: Tensor | None = None, minlength: builtins.int = 0) -> Tensor:  # ops/searching.py
         """The number of occurrences of each integer from 0 to the largest, or the sum of its weights.
 

@@ -158,6 +158,7 @@ class Tensor(Methods):
 
     @property
     def requires_grad(self) -> bool:
+        """Whether backward() gives a gradient for this Tensor. May be assigned on leaves."""
         return self._node is not None
 
     @requires_grad.setter
@@ -181,14 +182,17 @@ class Tensor(Methods):
 
     @property
     def grad_fn(self) -> Node | None:
+        """The node of the graph that made this Tensor; None for leaves."""
         return self._node if isinstance(self._node, Node) else None
 
     @property
     def is_leaf(self) -> bool:
+        """Whether no recorded operation made this Tensor: data, parameters, detached results."""
         return not isinstance(self._node, Node)
 
     @property
     def shape(self) -> Size:
+        """The size of each dim, as a tuple."""
         return Size(self._array.shape)
 
     @overload
@@ -206,6 +210,7 @@ class Tensor(Methods):
 
     @property
     def ndim(self) -> int:
+        """The number of dims."""
         return self._array.ndim
 
     def dim(self) -> int:
@@ -222,21 +227,30 @@ class Tensor(Methods):
 
     @property
     def dtype(self) -> dtypes.dtype:
+        """The dtype of the elements."""
         return dtypes.BY_NUMPY[self._array.dtype]
 
     @property
     def device(self) -> devices.device:
+        """Where the elements are: the CPU, or a GPU."""
         return devices.device_of(self._array)
 
     @property
     def is_cuda(self) -> bool:
+        """Whether it is on a GPU."""
         return devices.is_gpu_array(self._array)
 
     @property
     def is_cpu(self) -> bool:
-        return not self.is_cuda
+        """Whether it is on the CPU."""
+        return self.device.type == "cpu"
 
-    is_sparse = is_quantized = is_meta = is_mps = is_xpu = False
+    @property
+    def is_meta(self) -> bool:
+        """Whether it has a shape and a dtype, and no elements."""
+        return devices.is_meta(self._array)
+
+    is_sparse = is_quantized = is_mps = is_xpu = False
     layout = "strided"
 
     def get_device(self) -> int:
@@ -244,16 +258,20 @@ class Tensor(Methods):
         return self.device.index if self.is_cuda and self.device.index is not None else -1
 
     def is_floating_point(self) -> bool:
+        """Whether the dtype is a floating point one."""
         return self.dtype.is_floating_point
 
     def is_complex(self) -> bool:
+        """False: there are no complex numbers."""
         return False
 
     def is_signed(self) -> bool:
+        """Whether the dtype has negative numbers."""
         return self.dtype.is_signed
 
     @property
     def itemsize(self) -> int:
+        """The bytes of one element."""
         return self.dtype.itemsize
 
     def element_size(self) -> int:
@@ -262,6 +280,7 @@ class Tensor(Methods):
 
     @property
     def nbytes(self) -> int:
+        """The bytes of all elements."""
         return int(self._array.nbytes)
 
     @overload
@@ -404,6 +423,7 @@ class Tensor(Methods):
 
     @property
     def retains_grad(self) -> bool:
+        """Whether `retain_grad()` was called on this result."""
         return isinstance(self._node, Node) and any(
             isinstance(h, _Retain) and h.tensor() is self for h in self._node.hooks)
 
@@ -580,6 +600,8 @@ class Tensor(Methods):
     def numpy(self, *, force: bool = False) -> NumPyArray:
         """The values as a NumPy array that shares memory with this Tensor.
 
+        Of bfloat16 it has the dtype of ml_dtypes, where PyTorch raises TypeError.
+
         Raises:
             TypeError: the Tensor is on a GPU, or it requires grad, and `force` is not set (it
                 detaches, and copies to the CPU).
@@ -616,6 +638,9 @@ class Tensor(Methods):
     def __dlpack__(self, **options: Any) -> Any:
         if self._node is not None:
             raise BufferError("__dlpack__: this Tensor requires grad; use .detach()")
+        if self.dtype is dtypes.bfloat16:
+            raise BufferError("__dlpack__: NumPy cannot hand on bfloat16; exchange the bits, "
+                              "x.view(int16), and view them as bfloat16 on the other side")
         return self._array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
@@ -727,8 +752,8 @@ class Tensor(Methods):
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
             raise RuntimeError("pickle: only leaves can be pickled, graphs cannot; use .detach()")
-        return _rebuild, (type(self), devices.to_numpy(self._array), self.requires_grad,
-                          str(self.device))
+        array = self._array if self.is_meta else devices.to_numpy(self._array)
+        return _rebuild, (type(self), array, self.requires_grad, str(self.device))
 
 
 def _on_arrays(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:

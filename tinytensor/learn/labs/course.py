@@ -106,12 +106,9 @@ class Lab:
         """Three hints for each part that is checked, each says more than the one before. A part has
         the name of its check: "slope" is checked by `check_slope`.
         """
-        return {name: _paragraphs(ast.get_docstring(node) or "")
-                for name, node in self._checks().items()}
-
-    def _checks(self) -> dict[str, ast.FunctionDef]:
         trees = [ast.parse(text) for tag, text in self.cells if tag == "check"]
-        return {node.name.removeprefix("check_"): node for tree in trees for node in tree.body
+        return {node.name.removeprefix("check_"): _paragraphs(ast.get_docstring(node) or "")
+                for tree in trees for node in tree.body
                 if isinstance(node, ast.FunctionDef) and node.name.startswith("check_")}
 
     def hints_for(self, part: str) -> list[str]:
@@ -137,7 +134,7 @@ class Lab:
 
     def check_names(self, names: dict[str, Any]) -> None:
         """Checks what a learner has defined, by name. Raises what `check` raises."""
-        learner = types.SimpleNamespace(**names)
+        learner = _Names(**names)
         check = types.ModuleType("check")
         vars(check).update(vars(checking))
         for tag, body in self.cells:
@@ -145,6 +142,15 @@ class Lab:
                 exec(compile(body, CHECK, "exec"), vars(check))
         for part in self.ladders:
             getattr(check, f"check_{part}")(learner)
+
+
+class _Names(types.SimpleNamespace):
+    """What a learner has defined, as attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise checking.Wrong(name, "nothing of this name", "a definition",
+                             f"{name} is not defined: was it renamed or deleted? In a notebook, "
+                             "run its cell first")
 
 
 def part_of(error: BaseException) -> str:

@@ -140,13 +140,15 @@ class Folder:
         return self.begin(later[0]) if later else None
 
     def turn_into_notebooks(self) -> list[Path]:
-        """Turns the files of all labs that were begun into notebooks, and returns these."""
+        """Turns the files of all labs that were begun into notebooks, and returns these. The files
+        are kept under other names.
+        """
         written = []
         for lab in LABS:
             path = self.file(lab)
             if lab.number in self.progress and path.suffix == ".py" and path.exists():
                 written.append(self._write(lab, self.text(lab), ".ipynb"))
-                path.unlink()
+                path.rename(_free(path))
         return written
 
     def _write(self, lab: Lab, text: str, ending: str) -> Path:
@@ -190,7 +192,7 @@ class Folder:
         width = max(map(len, lines))
         parts = list(lab.ladders)
         right = parts.index(report.part) if report.part else 0
-        so_far = f", {right} of {len(parts)} parts are right" if right else ""
+        so_far = f" (right so far: {right} of {len(parts)} parts)" if right else ""
         return "\n".join([f"lab {lab.title}: not yet{so_far}", *(
             f"  {name:{width}}  {text}" for name, text in lines.items() if text)])
 
@@ -209,8 +211,7 @@ class Folder:
     def reset(self, lab: Lab) -> Path:
         """Writes a lab's file anew. Returns where the learner's is kept."""
         path = self.file(lab)
-        kept = next(p for n in range(1, 1000)
-                    if not (p := path.with_name(f"{lab.name}.{n}{path.suffix}")).exists())
+        kept = _free(path)
         if path.exists():
             path.rename(kept)
         self._write(lab, lab.learner_text(), path.suffix)
@@ -236,6 +237,12 @@ def numbered(number: str) -> Lab:
         if number.isdecimal() and lab.number == int(number):
             return lab
     raise ValueError(f"there are labs 01 to {len(LABS)}, got {number}")
+
+
+def _free(path: Path) -> Path:
+    """A name for a copy of a file: lab05.1.py for lab05.py, if there is none yet."""
+    return next(p for n in range(1, 1000)
+                if not (p := path.with_name(f"{path.stem}.{n}{path.suffix}")).exists())
 
 
 def _now() -> str:

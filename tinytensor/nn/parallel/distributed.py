@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy
@@ -13,6 +13,7 @@ import numpy
 from ...arrays.devices import array_module, resolve, to_numpy
 from ...autograd.modes import mode
 from ...autograd.versions import note_write
+from ...distributed.grad_bucket import GradBucket
 from ...distributed.groups import Group
 from ...distributed.groups import resolve as resolve_group
 from ...distributed.monitor import watcher
@@ -20,7 +21,7 @@ from ...distributed.process_group import ProcessGroup
 from ...tensors.tensor import Tensor
 from ..arguments import Device
 from ..module import Module
-from ..parameter import UninitializedParameter
+from ..parameter import Parameter, UninitializedParameter
 from .data_parallel import moved
 from .reducer import Reducer
 
@@ -86,12 +87,40 @@ class DistributedDataParallel(Module):
         if init_sync:
             _check_same(self.process_group, module)
             _broadcast(self.process_group, [*module.parameters(), *module.buffers()])
-        self._reducer = None if group.size() == 1 else Reducer(
-            trained, self.process_group, (min(MEGABYTE, self.bucket_bytes_cap),
-                                          self.bucket_bytes_cap),
-            self.find_unused_parameters, gradient_as_bucket_view)
+        self._reducer = None if group.size() == 1 else self._new_reducer(trained)
         self._joining: _Joining | None = None
         self._register_load_state_dict_pre_hook(_with_prefix, with_module=True)
+
+    def _new_reducer(self, trained: Sequence[tuple[str, Parameter]]) -> Reducer:
+        limits = min(MEGABYTE, self.bucket_bytes_cap), self.bucket_bytes_cap
+        return Reducer(trained, self.process_group, limits, self.find_unused_parameters,
+                       self.gradient_as_bucket_view)
+
+    def register_comm_hook(self, state: Any, hook: Callable[[Any, GradBucket], Any]) -> None:
+        """Replaces the average of a bucket of gradients by hook(state, bucket).
+
+        The hook returns a Future whose value, a Tensor or a list of one, becomes the gradients of
+        the bucket. It is called while the backward runs, on all ranks with the same buckets in the
+        same order, so it should not wait: start collectives with async_op=True and return
+        `get_future().then(...)`. The gradients in the bucket are not divided by the number of
+        ranks. `distributed.algorithms.ddp_comm_hooks` has hooks.
+
+        Gradients that arrive after their bucket was sent, from nodes beside the forward, are
+        averaged without the hook.
+
+        Raises:
+            RuntimeError: the model has a hook already.
+            TypeError: the hook cannot be called.
+        """
+        if not callable(hook):
+            raise TypeError("register_comm_hook: expected a function of (state, bucket), got "
+                            f"{type(hook).__name__}")
+        if self._reducer is None:  # one rank: a hook may change the gradients all the same
+            self._reducer = self._new_reducer([
+                (name, p) for name, p in self.module.named_parameters() if p.requires_grad])
+        if self._reducer.hook is not None:
+            raise RuntimeError("register_comm_hook: the model has a communication hook already")
+        self._reducer.hook = state, hook
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         if self.device_ids:

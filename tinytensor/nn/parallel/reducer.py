@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy
@@ -22,10 +22,12 @@ import numpy
 from ...arrays.devices import array_module, device_of, on, to_numpy
 from ...autograd.engine import Sums, topological_order
 from ...autograd.graph import CustomNode, Leaf, pick, tensor_of
-from ...autograd.halves import HALF
-from ...distributed import ReduceOp
+from ...autograd.halves import half_of
+from ...distributed.grad_bucket import GradBucket
 from ...distributed.monitor import watcher
+from ...distributed.operations import ReduceOp
 from ...distributed.process_group import ProcessGroup
+from ...tensors.tensor import Tensor
 from ..parameter import Parameter
 
 _ends = itertools.count(2)
@@ -87,7 +89,7 @@ class Bucket:
     def __init__(self, indices: Sequence[int], parameters: Sequence[Parameter]):
         first = parameters[indices[0]]._array
         sizes = [parameters[i]._array.size for i in indices]
-        dtype = numpy.dtype("float32") if first.dtype == HALF else first.dtype
+        dtype = numpy.dtype("float32") if half_of(first) else first.dtype
         self.flat = on(device_of(first), lambda xp: xp.zeros(sum(sizes), dtype))
         offsets = numpy.cumsum([0, *sizes]).tolist()
         self.parts = {i: self.flat[start:stop].reshape(parameters[i]._array.shape)
@@ -116,6 +118,7 @@ class Reducer:
         self.group, self.limits = group, limits
         self.find_unused, self.as_views = find_unused, as_views
         self.divisor = group.size()
+        self.hook: tuple[Any, Callable[[Any, GradBucket], Any]] | None = None  # and its state
         self.source = 0  # the rank whose order of arrival the buckets follow
         self.arrange(list(range(len(parameters)))[::-1])
         self.order: list[int] | None = []  # of the first backward, until the buckets follow it
@@ -128,8 +131,15 @@ class Reducer:
         """That of a copy of the model. Copies of the buckets would not share memory with their
         parts, so it makes new ones."""
         parameters = copy.deepcopy(self.parameters, memo)
-        return Reducer(list(zip(self.names, parameters, strict=True)), self.group, self.limits,
+        made = Reducer(list(zip(self.names, parameters, strict=True)), self.group, self.limits,
                        self.find_unused, self.as_views)
+        made.hook = self.hook
+        return made
+
+    @property
+    def scale(self) -> float:
+        """The factor of gradients that are put into a bucket. A hook gets them as they are."""
+        return 1.0 if self.hook is not None else 1 / self.divisor
 
     def arrange(self, order: list[int]) -> None:
         """Divides the parameters, in this order, into buckets."""
@@ -206,13 +216,13 @@ class Reducer:
         if bucket.request is not None:
             self.late[index] = self.late[index] + gradient if index in self.late else gradient
         elif index not in bucket.missing:
-            bucket.parts[index] += gradient / self.divisor
+            bucket.parts[index] += gradient * self.scale
         else:
             self._fill(index, gradient)
             self.send()
 
     def _fill(self, index: int, gradient: Any) -> None:
-        """Puts a gradient, and what `grad` has from before, divided by the ranks, into a bucket."""
+        """Puts a gradient, and what `grad` has from before, into a bucket, times `scale`."""
         bucket, parameter = self.places[index], self.parameters[index]
         part = bucket.parts[index]
         before = None if parameter._grad is None else parameter._grad._array
@@ -221,12 +231,12 @@ class Reducer:
         if gradient is None:
             part.fill(0)
         elif gradient.dtype == part.dtype:
-            array_module(part).multiply(gradient, 1 / self.divisor, out=part)
+            array_module(part).multiply(gradient, self.scale, out=part)
         else:
             part[...] = gradient
-            part *= 1 / self.divisor
+            part *= self.scale
         if before is not None:
-            part += before.astype(part.dtype, copy=False) / self.divisor
+            part += before.astype(part.dtype, copy=False) * self.scale
         self.used[index] = gradient is not None or before is not None
         bucket.missing.discard(index)
 
@@ -236,18 +246,39 @@ class Reducer:
             bucket = self.buckets[self.next]
             if bucket.missing:
                 return
-            call = self.group.note("gradients", f"bucket {self.next}", bucket.flat.size)
-            on_mpi = self.group.on_mpi(bucket.flat)
-            bucket.sent = to_numpy(bucket.flat) if on_mpi else bucket.flat
-            transport = self.group.transport if on_mpi else self.group.on_gpus()
-            bucket.call = call
-            bucket.request = transport.all_reduce(bucket.sent, ReduceOp.SUM, False)
+            bucket.call = self.group.note("gradients", f"bucket {self.next}", bucket.flat.size)
+            if self.hook is not None:
+                self._call_hook(bucket)
+            else:
+                on_mpi = self.group.on_mpi(bucket.flat)
+                bucket.sent = to_numpy(bucket.flat) if on_mpi else bucket.flat
+                transport = self.group.transport if on_mpi else self.group.on_gpus()
+                bucket.request = transport.all_reduce(bucket.sent, ReduceOp.SUM, False)
             self.next += 1
+
+    def _call_hook(self, bucket: Bucket) -> None:
+        """
+        Raises:
+            TypeError: the hook returns no Future.
+        """
+        assert self.hook is not None
+        state, hook = self.hook
+        given = GradBucket(self.next, _quiet(bucket.flat), [*map(_quiet, bucket.parts.values())],
+                           [self.parameters[i] for i in bucket.parts], bucket is self.buckets[-1])
+        with watcher.inside(bucket.call):
+            future = hook(state, given)
+        if not (hasattr(future, "wait") and hasattr(future, "done")):
+            raise TypeError("register_comm_hook: the hook must return a torch.futures.Future, such "
+                            "as all_reduce(..., async_op=True).get_future(), got "
+                            f"{type(future).__name__}")
+        bucket.request = future
 
     def progress(self) -> None:
         """MPI moves data only in its own calls, so one is made now and then."""
         for bucket in self.buckets[:self.next]:
-            if bucket.request is not None and bucket.sent is bucket.flat and \
+            if self.hook is not None:
+                bucket.request.done()
+            elif bucket.request is not None and bucket.sent is bucket.flat and \
                     bucket.flat.__class__ is numpy.ndarray:
                 bucket.request.Test()
 
@@ -296,7 +327,10 @@ class Reducer:
 
     def _wait(self, bucket: Bucket) -> None:
         with watcher.inside(bucket.call):
-            bucket.request.Wait()
+            if self.hook is not None:
+                bucket.sent = _result_of_hook(bucket.request.wait(), bucket.flat)
+            else:
+                bucket.request.Wait()
         bucket.request = None
         if bucket.sent is not bucket.flat:
             bucket.flat[...] = array_module(bucket.flat).asarray(bucket.sent)
@@ -360,3 +394,28 @@ class Reducer:
         if self.as_views:  # `grad` shows the old ones
             return
         self.arrange(agreed.tolist())
+
+
+def _quiet(array: Any) -> Tensor:
+    """An array as a Tensor. What a hook writes into it overwrites nothing that backward needs."""
+    tensor = tensor_of(array, None)
+    tensor._unnoted = True
+    return tensor
+
+
+def _result_of_hook(value: Any, flat: Any) -> Any:
+    """The elements that the Future of a hook gives for a bucket.
+
+    Raises:
+        TypeError: the value is no Tensor, nor a list of one.
+        ValueError: it has another number of elements than the bucket.
+    """
+    if isinstance(value, list | tuple) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, Tensor):
+        raise TypeError("register_comm_hook: the Future of the hook must give a Tensor, or a list "
+                        f"with one, got {type(value).__name__}")
+    if value._array.size != flat.size:
+        raise ValueError(f"register_comm_hook: the hook's result has {value._array.size} elements, "
+                         f"the bucket {flat.size}")
+    return flat if value._array is flat else value._array.reshape(-1)
