@@ -22,7 +22,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "MPI knows all ranks, so no store is needed": (
         "Store", "TCPStore", "FileStore", "HashStore", "PrefixStore"),
     "every process has the whole model; there is no sharding": (
-        "DeviceMesh", "init_device_mesh", "device_mesh", "rpc"),
+        "DeviceMesh", "init_device_mesh"),
     "eigenvalues of a general matrix are complex: eigh and eigvalsh are there": (
         "eig", "eigvals"),
     "buffers of lazy layers are empty before the first call": ("UninitializedBuffer",),

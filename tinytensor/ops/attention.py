@@ -30,9 +30,11 @@ class Kept:
     def bools(self) -> Any:
         return self.draw.bools().reshape(self.shape)
 
-    def factors(self, dtype: Any) -> Any:
-        """What the weights are multiplied by: an array of 0 and `factor`."""
-        return self.bools().astype(dtype) * self.factor
+    def factors(self, like: Any) -> Any:
+        """What the weights are multiplied by: 0 and `factor`, in the dtype of an array or Tensor.
+        """
+        array = like._array if isinstance(like, Tensor) else like
+        return self.bools().astype(array.dtype) * self.factor
 
 
 def _scores(xp, query, key, mask, is_causal, scale):
@@ -85,7 +87,7 @@ def attention(xp, query: Array, key: Array, value: Array, mask: Array | None, is
     total = xp.sum(powers, axis=-1, keepdims=True)
     weights = _weights(xp, powers, total)
     if kept is not None:
-        weights = weights * kept.factors(value.dtype)
+        weights = weights * kept.factors(value)
     return xp.matmul(weights, value), largest, total
 
 
@@ -95,7 +97,7 @@ def _(xp, g, needs, query, key, value, mask, is_causal, scale, kept, out, larges
     weights = _weights(xp, xp.exp(scores - largest), total)
     d_weights = xp.matmul(g, xp.swapaxes(value, -1, -2))
     if kept is not None:
-        factors = kept.factors(value.dtype)
+        factors = kept.factors(value)
         d_weights, used = d_weights * factors, weights * factors
     else:
         used = weights

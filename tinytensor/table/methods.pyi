@@ -884,7 +884,7 @@ class Methods:
         Shapes: (*, m, n) -> (*, m, n), (*, min(m, n)).
 
         Raises:
-            RuntimeError: not of float32 or float64, or fewer than 2 dims.
+            RuntimeError: not floating point, or fewer than 2 dims.
         """
     def ger(self, vec2: Tensor) -> Tensor:  # ops/linalg.py
         """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
