@@ -14,12 +14,12 @@ with the options that are written there. Pictures are shown below it.
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
-from typing import Any
 
 import support
 
-from tinytensor.learn.notebooks import notebook
+from tinytensor.learn.notebooks import write
 
 EXAMPLES = Path(__file__).parent
 END = """# %% [markdown]
@@ -71,13 +71,15 @@ def main() -> None:
                         help="where the notebooks are written (default: that of the examples)")
     parser.add_argument("number", nargs="*", help="of the examples (default: all)")
     args = parser.parse_args()
-    jupytext: Any = support.need("jupytext")
     args.folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(EXAMPLES.glob("[0-9][0-9]_*.py")):
         if not args.number or path.name[:2] in args.number:
             elsewhere = args.folder.absolute() != EXAMPLES.absolute()
             written = args.folder / f"{path.stem}.ipynb"
-            jupytext.write(notebook(text_of(path, elsewhere=elsewhere)), written)
+            try:
+                write(text_of(path, elsewhere=elsewhere), written)
+            except ImportError as missing:
+                sys.exit(str(missing))
             print(f"wrote {written}")
 
 

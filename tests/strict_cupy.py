@@ -682,7 +682,7 @@ def asarray(x: Any, dtype: Any = None) -> ndarray:
     if isinstance(x, list | tuple) and any(isinstance(item, ndarray) for item in x):
         x = [item._memory if isinstance(item, ndarray) else item for item in x]
     array = numpy.array(x._memory if isinstance(x, ndarray) else x, dtype=dtype)
-    if array.dtype.kind not in "biufc":
+    if array.dtype.kind not in "biufc" and array.dtype.name != "bfloat16":
         raise ValueError(f"Unsupported dtype {array.dtype}")
     return strict(array)
 

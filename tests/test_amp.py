@@ -12,24 +12,6 @@ import tinytensor
 from tinytensor import nn
 
 
-def test_autocast_changes_nothing() -> None:
-    layer, x = nn.Linear(3, 2), tinytensor.rand(4, 3)
-    expected = layer(x)
-    for context in (tinytensor.autocast("cpu", dtype=tinytensor.bfloat16),
-                    tinytensor.amp.autocast(device_type="cuda", dtype=tinytensor.float16),
-                    tinytensor.cuda.amp.autocast(enabled=True)):
-        with context:
-            assert layer(x).dtype is tinytensor.float32 and (layer(x) == expected).all()
-
-    @tinytensor.autocast("cpu")
-    def decorated(y: Any) -> Any:
-        return layer(y)
-
-    assert (decorated(x) == expected).all() and decorated.__name__ == "decorated"
-    with pytest.raises(RuntimeError, match="unknown device_type 'tpu'"):
-        tinytensor.autocast("tpu")
-
-
 def scaled_training(lib: Any, scaler: Any, losses: list[float]) -> list[Any]:
     """The weight and the scale after each step. The factors of some losses overflow."""
     weight = lib.nn.Parameter(lib.tensor([1.0, -2.0]))
@@ -137,7 +119,7 @@ def test_states_of_the_gpus_generators(gpu: Any) -> None:
     a = tinytensor.rand(4, device="cuda").cpu()
     tinytensor.cuda.set_rng_state_all(states)
     assert (tinytensor.rand(4, device="cuda").cpu() == a).all()
-    assert not tinytensor.cuda.is_bf16_supported()
+    assert tinytensor.cuda.is_bf16_supported()
 
 
 def test_without_a_gpu_there_are_no_states_of_generators() -> None:

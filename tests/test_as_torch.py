@@ -145,8 +145,8 @@ print([name for name in sys.modules if name.partition(".")[0] == "torch"], tinyt
       tinytensor.Tensor.__module__)
 """
     assert printed("-c", code) == [
-        "torch has no 'view_as_real', on purpose: complex numbers would double every rule, and no "
-        "network here needs them",
+        "torch has no 'view_as_real', on purpose: complex numbers would put conjugates into most "
+        "derivative rules",
         "torch has no 'randnn'; close to it: randn, rand, randint",
         "torch.ao.quantization.QuantStub is left out on purpose: quantised arithmetic is not for "
         "training",

@@ -12,6 +12,7 @@ import cuda_on_cpu
 import numpy
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import tinytensor
 from tinytensor.kernels.cuda.launch import Source
@@ -150,6 +151,20 @@ def test_dropout_is_that_of_pytorch_on_the_cpu(kernels):
         found.append([x.detach().numpy() for x in (out, *(leaf.grad for leaf in leaves))])
     for mine, theirs in zip(*found, strict=True):
         numpy.testing.assert_allclose(mine, theirs, 1e-11, 1e-11)
+
+
+def test_second_derivatives_with_dropout_are_those_of_pytorch():
+    arrays, found = RNG.normal(size=(3, 2, 5, 4)), []
+    for library in (tinytensor, torch):
+        library.manual_seed(1)
+        leaves = [library.tensor(a, requires_grad=True) for a in arrays]
+        with sdpa_kernel(SDPBackend.MATH):
+            out = library.nn.functional.scaled_dot_product_attention(*leaves, dropout_p=0.4)
+        first = library.autograd.grad((out * out).sum(), leaves, create_graph=True)
+        second = library.autograd.grad(sum((g * g).sum() for g in first), leaves)
+        found.append([x.numpy() for x in second])
+    for mine, theirs in zip(*found, strict=True):
+        numpy.testing.assert_allclose(mine, theirs, 1e-10, 1e-10)
 
 
 def test_each_pass_is_one_or_two_launches(device, gpu):

@@ -138,6 +138,35 @@ def test_a_program_that_may_be_one_of_several_runs_alone() -> None:
         dist.all_reduc  # noqa: B018
 
 
+def test_places_of_names_in_pytorch() -> None:
+    program = """
+import tinytensor
+tinytensor.as_torch()
+import torch
+import torch.distributed as dist
+import torch.distributed.algorithms.ddp_comm_hooks.default_hooks as default
+from torch.distributed.algorithms.ddp_comm_hooks.debugging_hooks import noop_hook
+from torch.distributed.distributed_c10d import ReduceOp, _get_default_group
+from torch.distributed.elastic.multiprocessing.errors import record
+from torch.distributed.optim import ZeroRedundancyOptimizer
+
+assert ReduceOp is dist.ReduceOp and ZeroRedundancyOptimizer is torch.optim.ZeroRedundancyOptimizer
+assert dist.algorithms.ddp_comm_hooks.default_hooks is default
+assert record(noop_hook) is noop_hook and dist.Backend("GLOO") == dist.Backend.GLOO == "gloo"
+bucket = dist.GradBucket(0, torch.ones(3), [torch.ones(3)], [torch.ones(3)], True)
+assert noop_hook(None, bucket).wait() is bucket.buffer()
+for call in (_get_default_group, lambda: default.allreduce_hook(None, bucket)):
+    try:
+        call()
+        raise SystemExit("no error")
+    except ValueError as error:
+        assert "default process group has not been initialized" in str(error)
+print("fine")
+"""
+    ended = started(sys.executable, "-c", program)
+    assert ended.stdout.strip() == "fine", ended.stderr
+
+
 def test_without_mpi4py_the_message_says_what_to_install() -> None:
     program = ("import sys; sys.modules['mpi4py'] = None\n"
                "import tinytensor as tt\n"

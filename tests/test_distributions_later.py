@@ -162,6 +162,46 @@ def test_matrices_and_helpers() -> None:
         numpy.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), 1e-8, 1e-9)
 
 
+def test_transforms_to_matrices() -> None:
+    answers = []
+    for library in (tinytensor, torch):
+        d, made = library.distributions, []
+        for constraint, shape in (("corr_cholesky", (2, 6)), ("positive_definite", (2, 3, 3))):
+            x = library.tensor(numpy.random.default_rng(0).normal(size=shape)).requires_grad_()
+            transform = d.transform_to(getattr(d.constraints, constraint))
+            y = transform(x)
+            made += [y, transform.inv(y), *library.autograd.grad((y ** 3).sum(), (x,),
+                                                                 retain_graph=True)]
+            if constraint == "corr_cholesky":
+                made.append(transform.log_abs_det_jacobian(x, y))
+                assert tuple(transform.inverse_shape(y.shape)) == shape
+        answers.append(made)
+    for ours, theirs in zip(*answers, strict=True):
+        numpy.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), 1e-8, 1e-9)
+
+
+def test_subclasses_are_expanded_into_an_instance() -> None:
+    results = []
+    for library in (tinytensor, torch):
+        d = library.distributions
+
+        class Diagonal(d.Independent):  # type: ignore[misc,name-defined]
+            def __init__(self, loc: Any):
+                super().__init__(d.Normal(loc, 1.0), 1)  # noqa: B023 - used at once
+
+            def expand(self, batch_shape: Any, new: Any = None) -> Any:
+                new = self._get_checked_instance(Diagonal, new)
+                return super().expand(batch_shape, new)
+
+        made = Diagonal(library.arange(3.0)).expand((2,))
+        assert type(made) is Diagonal
+        results.append(made.log_prob(library.ones(2, 3)).tolist())
+        assert isinstance(d.LogNormal(0.0, 1.0), d.TransformedDistribution)
+        with pytest.raises(NotImplementedError):
+            made._get_checked_instance(d.Independent)
+    assert results[0] == results[1]
+
+
 def test_a_wishart_of_numbers_is_a_gamma() -> None:
     """So its divergence is known. PyTorch's is wrong where the two df differ."""
     d, t = tinytensor.distributions, tinytensor.tensor

@@ -355,16 +355,6 @@ def test_rewritten_by_the_library_with_its_metadata(tmp_path: Any) -> None:
     assert same(loaded["optimizer"], saved["optimizer"]) and same(loaded["shape"], saved["shape"])
 
 
-def test_bfloat16_becomes_float32(tmp_path: Any) -> None:
-    values = torch.tensor([1.5, -0.0, math.inf, 3e38, 1e-40]).bfloat16()
-    safetensors.torch.save_file({"x": values}, tmp_path / "b.safetensors")
-    with pytest.warns(UserWarning, match=r"b\.safetensors: 1 bfloat16 .* float32") as caught:
-        loaded = load(tmp_path / "b.safetensors")
-    assert caught[0].filename == __file__
-    assert loaded["x"].dtype is tinytensor.float32
-    assert loaded["x"].numpy().tobytes() == values.float().numpy().tobytes()
-
-
 def test_dtypes_that_tensors_do_not_have(tmp_path: Any) -> None:
     safetensors.torch.save_file({"x": torch.ones(2, dtype=torch.uint16)}, tmp_path / "f")
     with pytest.raises(RuntimeError, match=r"f: 'x' has the dtype U16"):

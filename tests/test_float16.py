@@ -12,153 +12,56 @@ from typing import Any
 
 import numpy
 import pytest
+from narrow import REFUSED, calls, compare, equal, of_magnitude, rounded, slopes_of
 from operations import in_turn
 
 import tinytensor
 from tinytensor import nn, optim, tensor
 from tinytensor.arrays.dispatch import KernelSettings, use_kernels
-from tinytensor.autograd.table import TABLE, Entry
-from tinytensor.checking.calls import (
-    Drawn,
-    arguments_of,
-    differentiable,
-    is_drawn,
-    leaf_names,
-    ours,
-    outputs,
-    replace,
-    weights,
-)
-from tinytensor.checking.exemptions import OTHER_DTYPES, RANDOM
+from tinytensor.autograd.table import TABLE
+from tinytensor.checking.calls import arguments_of, differentiable, ours, outputs
 from tinytensor.kernels import loops
-from tinytensor.ops.samples import S
 
 functional = nn.functional
 HALF, SINGLE = numpy.float16, numpy.float32
 MAGNITUDES = (1e-4, 1.0, 300.0, 40000.0)
-REFUSED = {
-    "nanquantile": "as in PyTorch, it takes float32 and float64",
-    "quantile": "as in PyTorch, it takes float32 and float64",
-}
-# Exceptions: the allowed error of a gradient, relative to its largest element.
-RECORDED = {
-    "nn.functional.embedding_bag": (2e-3, "its rows are an operation of their own, because "
-                                          "max_norm writes into the weight"),
-}
-
-
-def of_magnitude(arguments: Any, magnitude: float) -> Any:
-    """Scales each Tensor to the largest value `magnitude`, and rounds it to float16."""
-    def change(x: Drawn) -> Drawn:
-        if x.array.dtype.kind != "f" or not x.array.any():
-            return x
-        array = x.array * (magnitude / numpy.abs(x.array).max())
-        return Drawn(array.astype(HALF).astype(float), x.grad)
-
-    return replace(arguments, is_drawn, change)
-
-
-def evaluated(entry: Entry, arguments: Any, dtype: Any, where: str) -> tuple[list[Any], list[Any]]:
-    """Results and gradients of the inputs, from `slopes_of` the results."""
-    (args, kwargs), leaves = ours(arguments, dtype, make=lambda array: tensor(array, device=where))
-    results = outputs(entry.function(*args, **kwargs))
-    floating, slopes = differentiable(results), []
-    if floating and leaves:
-        slopes = tinytensor.autograd.grad(floating, leaves, slopes_of(floating),
-                                          allow_unused=True)
-    return [x.cpu().detach().numpy() for x in results], [
-        None if x is None else x.cpu().numpy() for x in slopes]
-
-
-def slopes_of(results: list[Any]) -> list[Any]:
-    """Gradients of the results, with the same float16 values for both dtypes."""
-    return [tensor(w.astype(HALF), dtype=r.dtype, device=r.device)
-            for w, r in zip(weights(results, 0), results, strict=True)]
-
-
-def rounded(x: Any) -> Any:
-    return x.astype(HALF) if x is not None and x.dtype == SINGLE else x
-
-
-def compare(entry: Entry, sample: S, magnitudes: Any, where: str = "cpu") -> None:
-    arguments = arguments_of(sample, entry.name)
-    tolerance, _ = RECORDED.get(entry.key, (0, ""))
-    for magnitude in magnitudes:
-        given = of_magnitude(arguments, magnitude)
-        found: list[Any] = []
-        for dtype in (HALF, SINGLE):
-            try:
-                found.append(evaluated(entry, given, dtype, where))
-            except (RuntimeError, ValueError, IndexError, numpy.linalg.LinAlgError) as error:
-                found.append(type(error))  # the numbers are not in the function's domain
-        half, single = found
-        if isinstance(half, type) or isinstance(single, type):
-            assert half is single, magnitude
-            continue
-        for i, (mine, reference) in enumerate(zip(half[0], single[0], strict=True)):
-            equal(mine, reference, 0, f"result {i} at {magnitude}")
-        for i, (mine, reference) in enumerate(zip(half[1], single[1], strict=True)):
-            equal(mine, reference, tolerance, f"gradient {i} at {magnitude}")
-
-
-def equal(mine: Any, reference: Any, tolerance: float, what: str) -> None:
-    """Asserts that a float16 array equals the rounded float32 array."""
-    expected = rounded(reference)
-    if mine is None or expected is None:
-        assert mine is expected, what
-        return
-    assert mine.dtype == expected.dtype and mine.shape == expected.shape, what
-    if tolerance:
-        size = float(numpy.abs(expected).max(initial=0))
-        numpy.testing.assert_allclose(mine, expected, 0, tolerance * size, err_msg=what)
-    else:
-        numpy.testing.assert_array_equal(mine, expected, err_msg=what)
-
-
-def calls(count: int | None, entries: Any = TABLE) -> list[tuple[str, int]]:
-    """The first samples of each operation that have a floating point input with a gradient."""
-    return [(key, i) for key, entry in entries.items()
-            if key not in RANDOM and key not in OTHER_DTYPES and key not in REFUSED
-            for i, sample in enumerate(entry.samples[:count])
-            if leaf_names(entry, arguments_of(sample, entry.name))]
-
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # float16 overflows
 
 
 @in_turn("key, i", calls(None))
 def test_results_and_gradients_are_those_of_float32_rounded(key: str, i: int) -> None:
-    compare(TABLE[key], TABLE[key].samples[i], MAGNITUDES if i == 0 else (300.0,))
+    compare(TABLE[key], TABLE[key].samples[i], MAGNITUDES if i == 0 else (300.0,), HALF)
 
 
 @pytest.mark.skipif(loops.Numba.missing, reason="the kernels need numba")
 def test_with_kernels(kernels: None, monkeypatch: Any) -> None:
     monkeypatch.setattr(KernelSettings, "min_work", 0)
     for key, i in calls(1, {key: e for key, e in TABLE.items() if e.op and e.op.kernels}):
-        compare(TABLE[key], TABLE[key].samples[i], MAGNITUDES)
+        compare(TABLE[key], TABLE[key].samples[i], MAGNITUDES, HALF)
 
 
 @in_turn("key, i", calls(1))
 def test_on_a_gpu(gpu: Any, key: str, i: int) -> None:
-    compare(TABLE[key], TABLE[key].samples[i], (300.0,), "cuda")
+    compare(TABLE[key], TABLE[key].samples[i], (300.0,), HALF, "cuda")
 
 
 @in_turn("key, i", calls(1))
 def test_second_derivatives(key: str, i: int) -> None:
     """These are not exact, since the first derivatives are rounded."""
     entry = TABLE[key]
-    arguments, found = of_magnitude(arguments_of(entry.samples[i], entry.name), 1.0), []
+    arguments, found = of_magnitude(arguments_of(entry.samples[i], entry.name), 1.0, HALF), []
     for dtype in (HALF, SINGLE):
         (args, kwargs), leaves = ours(arguments, dtype)
         results = differentiable(outputs(entry.function(*args, **kwargs)))
-        first = results and tinytensor.autograd.grad(results, leaves, slopes_of(results),
+        first = results and tinytensor.autograd.grad(results, leaves, slopes_of(results, HALF),
                                                      create_graph=True, allow_unused=True)
         first = differentiable([g for g in first if g is not None])
-        second = first and tinytensor.autograd.grad(first, leaves, slopes_of(first),
+        second = first and tinytensor.autograd.grad(first, leaves, slopes_of(first, HALF),
                                                     allow_unused=True)
         found.append([None if g is None else g.numpy() for g in second])
     for n, (mine, reference) in enumerate(zip(*found, strict=True)):
-        equal(mine, reference, 5e-3, f"second derivative {n}")
+        equal(mine, rounded(reference, HALF), 5e-3, f"second derivative {n}")
 
 
 @pytest.mark.parametrize("key", REFUSED)

@@ -96,6 +96,16 @@ def test_an_example_in_another_folder_finds_what_it_shares(tmp_path: Path) -> No
     assert here.startswith("# %% [markdown]\n# # 01 one neuron\n#\n# One neuron, tanh(w·x + b)")
 
 
+def test_the_command_for_examples(monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["notebooks.py", str(tmp_path), "04", "12"])
+    of_examples.main()
+    assert [p.name for p in sorted(tmp_path.iterdir())] == [
+        "04_cnn.ipynb", "12_data_parallel.ipynb"]
+    monkeypatch.setitem(sys.modules, "jupytext", None)
+    with pytest.raises(SystemExit, match=r"notebooks need jupytext: pip install .*notebooks"):
+        of_examples.main()
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_no_line_of_an_example_is_lost(path: Path) -> None:
     text = path.read_text()

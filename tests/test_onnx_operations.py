@@ -103,16 +103,34 @@ def test_a_wrong_form_is_noticed(monkeypatch):
         compare([("exp", engine.exp, samples_of(TABLE["exp"]))])
 
 
-COMPOSED = sorted(key for key, entry in TABLE.items() if entry.op is None and samples_of(entry))
+# What these give depends on values in ways that no graph has, or is no Tensor.
+NOT_EXPORTED = {
+    "allclose", "equal", "argwhere", "nonzero", "broadcast_shapes", "histogram", "masked_scatter",
+    "masked_select", "index_put", "repeat_interleave", "nn.functional.embedding_bag",
+    "nn.functional.multi_margin_loss", "nn.functional.multilabel_margin_loss",
+    *(f"nn.functional.max_unpool{n}d" for n in (1, 2, 3))}
+COMPOSED = sorted(key for key, entry in TABLE.items() if entry.op is None and samples_of(entry)
+                  and key not in NOT_EXPORTED)
 
 
 @pytest.mark.long
 @in_turn("key", COMPOSED)
 def test_functions_of_operations_run_too(key):
-    """Functions that are composed of operations, but for those that say what hinders them."""
-    entry = TABLE[key]
+    """Functions that are composed of operations. Where one has no form, the error says so."""
+    entry, refused = TABLE[key], 0
+    try:
+        compare([(key, entry.function, samples_of(entry))])
+        return
+    except engine.onnx.OnnxExporterError:
+        pass  # of one of the samples
     for arguments in samples_of(entry):
         try:
             compare([(key, entry.function, [arguments])])
-        except engine.onnx.OnnxExporterError:
-            pass  # a sentence that `test_onnx.py` looks at
+        except engine.onnx.OnnxExporterError as error:
+            assert "cannot be exported" in str(error) or "no ONNX form" in str(error) \
+                or "writes in place" in str(error), key
+            refused += 1
+    assert refused < len(samples_of(entry)) or key.startswith(("linalg.", "cholesky")) \
+        or key in ("cummax", "cummin", "inverse", "logdet", "matrix_power", "mode", "mvlgamma",
+                   "nanmedian", "pinverse", "polygamma", "qr", "svd", "unique",
+                   "unique_consecutive", "nn.functional.instance_norm"), key

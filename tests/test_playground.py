@@ -8,7 +8,6 @@ import json
 import math
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy
 import pytest
@@ -20,7 +19,6 @@ from tinytensor.learn.packing import unpacked
 from tinytensor.learn.playground import program, pyodide, recorded, session
 from tinytensor.learn.playground.program import COUNT, DATA, Session, Settings, Training
 
-ROOT = Path(__file__).parent.parent
 SMALL = Settings(layers=(3, 2), batch=5)
 
 
@@ -223,6 +221,12 @@ def test_without_npm_the_command_says_what_to_do(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="apt-get install npm"):
         command.main()
     assert not (tmp_path / "p.html").exists()
+
+
+def test_a_folder_that_does_not_exist(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["tinytensor", "playground", str(tmp_path / "a/p.html")])
+    with pytest.raises(SystemExit, match=r"there is no folder .*a to write into"):
+        command.main()
 
 
 def test_npm_that_fails(tmp_path, monkeypatch):

@@ -110,13 +110,6 @@ def test_a_checkpoint_continues_a_training():
         np.testing.assert_allclose(ours.detach().numpy(), other.detach().numpy(), rtol=1e-5)
 
 
-def test_bfloat16_becomes_float32_with_a_warning():
-    values = torch.tensor([1.5, -2.0, 3.0e38])
-    with pytest.warns(UserWarning, match="1 bfloat16 Tensors become float32"):
-        loaded = tinytensor.load(saved({"w": values.bfloat16()}))
-    assert loaded["w"].tolist() == values.bfloat16().float().tolist()
-
-
 def test_a_sign_that_pytorch_has_only_noted_is_kept():
     z = torch.tensor([1 + 2j, 3 - 4j])
     assert tinytensor.load(saved(z.conj().imag)).tolist() == [-2, 4]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import importlib
 
 import numpy as np
 import pytest
@@ -245,3 +246,32 @@ def test_dlpack_capsules_go_both_ways():
         ours.from_dlpack(capsule)
     with pytest.raises(TypeError, match="__dlpack__"):
         ours.from_dlpack([1])
+
+
+def test_private_names_of_libraries():
+    answers = []
+    for name, engine in BOTH.items():
+        tools = importlib.import_module(f"{name}._tensor_str")
+        foreach = importlib.import_module(f"{name}.utils._foreach_utils")
+        x = engine.arange(6.0).reshape(2, 3)
+        groups = foreach._group_tensors_by_device_and_dtype([[x, x.double(), x], [x, x, x + 1]],
+                                                            with_indices=True)
+        answers.append((
+            tools.PRINT_OPTS.precision, tools._tensor_str(x, 0), tools._tensor_str(x[0] + 0.5, 4),
+            sorted((str(dtype).partition(".")[2], [len(c) for c in columns], list(indices))
+                   for (_, dtype), (columns, indices) in groups.items()),
+            engine.utils.checkpoint.get_device_states(x)))
+    assert answers[0] == answers[1]
+
+
+def test_batches_are_scattered_and_gathered():
+    tools = importlib.import_module("tinytensor.nn.parallel.scatter_gather")
+    x = tinytensor.arange(6.0).reshape(2, 3)
+    parts = tools.scatter([x, {"a": x * 2}, "text"], ["cpu", "cpu"])
+    assert [[p[0].tolist(), p[1]["a"].tolist(), p[2]] for p in parts] == [
+        [[[0.0, 1.0, 2.0]], [[0.0, 2.0, 4.0]], "text"],
+        [[[3.0, 4.0, 5.0]], [[6.0, 8.0, 10.0]], "text"]]
+    whole, doubled = tools.gather([(p[0], p[1]) for p in parts], "cpu")
+    assert whole.tolist() == x.tolist() and doubled["a"].tolist() == (x * 2).tolist()
+    args, named = tools.scatter_kwargs((x,), {"b": x}, ["cpu"])
+    assert args[0][0].tolist() == named[0]["b"].tolist() == x.tolist()

@@ -1,8 +1,8 @@
 """Mixed precision, under the names of `torch.amp`.
 
-`autocast` does not cast: every operation computes in the dtype of its inputs, so a program of
-float32 Tensors computes in float32. `GradScaler` scales the loss and the gradients as PyTorch's
-does, for programs with float16 weights.
+Inside `autocast` matrix products and convolutions give bfloat16 or float16, and losses float32.
+That makes activations smaller. It does not make a CPU faster: these dtypes are computed in float32
+and rounded. `GradScaler` scales the loss and the gradients, so that float16 can hold them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from .arrays import dtypes
 from .arrays.devices import by_device, on
 from .arrays.dispatch import Dispatch
 from .autograd import versions
-from .autograd.halves import is_half, widened
+from .autograd.casting import ask, casting
+from .autograd.frames import warn
+from .autograd.halves import half_of, widened
 from .tensors.tensor import Tensor
 
 __all__ = ["GradScaler", "autocast"]
@@ -29,13 +31,28 @@ class _Optimizer(Protocol):
     def step(self) -> Any: ...
 
 
-class autocast:  # noqa: N801 - PyTorch's name
-    """A context or decorator in which PyTorch lowers the precision of some operations.
+# The default dtypes of autocast.
+DTYPES = {"cpu": dtypes.bfloat16, "cuda": dtypes.float16}
 
-    Here it has no effect.
+
+class autocast:  # noqa: N801 - PyTorch's name
+    """A context or decorator in which operations cast their inputs, by PyTorch's lists.
+
+    Matrix products, linear, convolutions, prelu and attention compute in `dtype`; losses, and some
+    functions whose results may leave the range of float16, in float32. Other operations compute in
+    the dtype of their inputs. float64 is never cast. Parameters stay what they are, and so do
+    their gradients. On nested autocasts the innermost counts.
+
+    Args:
+        device_type: "cpu" or "cuda", where the Tensors are that are cast.
+        dtype: bfloat16 or float16; by default bfloat16 on the CPU and float16 on a GPU. float32
+            switches it off, with a warning.
+        enabled: False switches an autocast around it off.
+        cache_enabled: ignored; PyTorch keeps the weights that it has cast.
 
     Raises:
         RuntimeError: a device_type other than "cpu" and "cuda".
+        ModuleNotFoundError: bfloat16 without the package ml_dtypes.
     """
 
     def __init__(self, device_type: str, dtype: dtypes.dtype | None = None, enabled: bool = True,
@@ -43,18 +60,30 @@ class autocast:  # noqa: N801 - PyTorch's name
         if device_type not in ("cpu", "cuda"):
             raise RuntimeError(f"autocast: unknown device_type {device_type!r}; write 'cpu' or "
                                "'cuda'")
-        self.device, self.fast_dtype, self.enabled = device_type, dtype, enabled
+        self.device, self.enabled = device_type, enabled
+        self.fast_dtype = DTYPES[device_type] if dtype is None else dtype
+        if enabled and self.fast_dtype not in (dtypes.bfloat16, dtypes.float16):
+            warn(f"autocast: bfloat16 and float16 can be cast to, got {self.fast_dtype}; it is "
+                 "switched off")
+            self.enabled = False
+        self.around: list[Any] = []  # what held outside of each block that is open
 
     def __enter__(self) -> autocast:
+        targets = {where: d for where, d in casting.targets.items() if where != self.device}
+        if self.enabled:
+            targets[self.device] = dtypes.BY_NUMPY[self.fast_dtype.numpy]  # raises if it is missing
+            ask()
+        self.around.append(casting.targets)
+        casting.targets = targets
         return self
 
     def __exit__(self, *exception: object) -> None:
-        pass
+        casting.targets = self.around.pop()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            with autocast(self.device, self.fast_dtype, self.enabled):
                 return function(*args, **kwargs)
 
         return inside
@@ -63,7 +92,7 @@ class autocast:  # noqa: N801 - PyTorch's name
 def _unscale(xp: Any, arrays: list[Any], factor: float) -> Any:
     """Multiplies all arrays by a number, in place. Whether all elements are finite then."""
     for array in arrays:
-        if is_half(array):
+        if half_of(array):
             array[...] = widened(array) * factor
         else:
             array *= factor

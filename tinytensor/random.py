@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy
 
-from .arrays import devices
+from .arrays import devices, meta
 from .arrays.devices import to_numpy
 from .arrays.philox import PhiloxStream
 from .arrays.streams import Stream
@@ -37,7 +37,8 @@ class Generator:
 
     def __init__(self, device: devices.DeviceLike = "cpu"):
         self.device = devices.device(device)
-        self.stream: Any = Stream(0) if self.device.type == "cpu" else PhiloxStream(self.device)
+        self.stream: Any = Stream(0) if self.device.type == "cpu" else meta.Stream() \
+            if self.device.type == "meta" else PhiloxStream(self.device)
         self.manual_seed(UNSEEDED)
 
     def manual_seed(self, seed: int) -> Generator:

@@ -9,13 +9,15 @@ import numpy
 from numpy.typing import NDArray
 
 from .arrays.devices import to_numpy
+from .arrays.dtypes import is_floating
 from .compat import absent
 from .tensors.tensor import Tensor
 
 __all__ = ["assert_close"]
 
 # (rtol, atol) as in PyTorch; 0 for integers and bools.
-TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
+TOLERANCES = {"bfloat16": (1.6e-2, 1e-5), "float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5),
+              "float64": (1e-7, 1e-7)}
 KINDS: tuple[Any, ...] = (Tensor, numpy.ndarray, bool | int | float | numpy.generic)
 
 
@@ -31,8 +33,8 @@ def assert_close(actual: Any, expected: Any, *, allow_subclasses: bool = True,
 
     Args:
         rtol, atol: both or neither. The default depends on the dtype: 1.3e-6 and 1e-5 for float32,
-            1e-7 and 1e-7 for float64, 1e-3 and 1e-5 for float16, 0 for others; the larger ones if
-            the dtypes differ.
+            1e-7 and 1e-7 for float64, 1e-3 and 1e-5 for float16, 1.6e-2 and 1e-5 for bfloat16, 0
+            for others; the larger ones if the dtypes differ.
         equal_nan: whether NaN is close to NaN.
         check_device, check_dtype, check_stride: whether these must be equal.
         check_layout, allow_subclasses: ignored.
@@ -125,7 +127,7 @@ def _kind(x: bool | int | float | numpy.generic) -> type:
 
 
 def _difference(x: NDArray[Any], y: NDArray[Any], rtol: float, atol: float, equal_nan: bool) -> str:
-    kinds = {x.dtype.kind, y.dtype.kind}
+    kinds = {"f" if is_floating(d) else d.kind for d in (x.dtype, y.dtype)}
     if not kinds <= set("biufcO" if not x.ndim else "biufc"):
         raise TypeError(f"assert_close: cannot compare {x.dtype} with {y.dtype}")
     wide: Any = numpy.complex128 if "c" in kinds else numpy.float64 if "f" in kinds \

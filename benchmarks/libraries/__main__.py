@@ -7,10 +7,10 @@ The libraries are installed from PyPI without PyTorch, in an environment of thei
     /tmp/libraries/bin/pip install --no-deps -r benchmarks/libraries/libraries.txt
     python -m benchmarks.libraries --here /tmp/libraries/bin/python
 
-Each job of `jobs.py` runs in two processes: with that Python under tinytensor, and with this one,
-which has PyTorch, and which finds the same libraries. The table says for each job whether the
-libraries could be imported, whether it ran, and whether the results agree: the largest difference,
-divided by the largest number of the result.
+Each job of the files `jobs_*.py` runs in two processes: with that Python under tinytensor, and
+with this one, which has PyTorch, and which finds the same libraries. The table says for each job
+whether the libraries could be imported, whether it ran, and whether the results agree: the largest
+difference, divided by the largest number of the result.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy
 
-from . import gpu, gpu_memory
+from . import gpu, gpu_memory, meta
+from .meta import is_meta as is_meta
 
 
 class device:  # noqa: N801 - PyTorch's name
@@ -43,7 +44,7 @@ class device:  # noqa: N801 - PyTorch's name
                     raise RuntimeError(f"device: cannot read {name + ':' + number!r}; "
                                        "write 'cpu', 'cuda' or 'cuda:0'")
                 index = int(number)
-        if name not in ("cpu", "cuda", *NAMED):
+        if name not in ("cpu", "cuda", "meta", *NAMED):
             raise RuntimeError(f"device: unknown device {name!r}; write 'cpu' or 'cuda'")
         if name == "cpu" and index not in (None, 0):
             raise RuntimeError(f"device: 'cpu:{index}' does not exist; write 'cpu'")
@@ -71,9 +72,9 @@ class device:  # noqa: N801 - PyTorch's name
 
 
 # Kinds of devices that programs may name and compare with, and that no Tensor can be on.
-NAMED = ("meta", "mps", "xpu", "hpu", "npu", "mtia", "privateuseone")
+NAMED = ("mps", "xpu", "hpu", "npu", "mtia", "privateuseone")
 DeviceLike: TypeAlias = device | str | int
-CPU = device("cpu")
+CPU, META = device("cpu"), device("meta")
 
 
 class Defaults(threading.local):
@@ -173,9 +174,18 @@ def is_gpu_array(x: Any) -> bool:
     return isinstance(x, _gpu_arrays)
 
 
+def is_on_cpu(x: Any) -> bool:
+    """Whether `x` is an array of NumPy with values, which can be read without waiting."""
+    return isinstance(x, numpy.ndarray) and not isinstance(x, meta.Meta)
+
+
 def array_module(*arrays: Any) -> Any:
-    """numpy or cupy, by the arrays' type; Python numbers and None are ignored."""
+    """numpy or cupy, or that of the device "meta", by the arrays' type; Python numbers and None are
+    ignored.
+    """
     for array in arrays:
+        if isinstance(array, meta.Meta):
+            return meta.module
         if isinstance(array, _gpu_arrays):
             if Gpus.several:
                 Gpus.follow(arrays)
@@ -253,7 +263,7 @@ def plain_array(array: Any) -> Any:
     Raises:
         TypeError: a masked array with masked elements, which would count as numbers.
     """
-    if not isinstance(array, numpy.ndarray):
+    if not isinstance(array, numpy.ndarray) or isinstance(array, meta.Meta):
         return array
     if isinstance(array, numpy.ma.MaskedArray) and numpy.ma.is_masked(array):
         raise TypeError("a masked array has elements without a value: give array.filled(number), "
@@ -279,6 +289,8 @@ def module_for(where: device) -> Any:
     global _gpu_arrays
     if where.type == "cpu":
         return numpy
+    if where.type == "meta":
+        return meta.module
     module = gpu_module()
     if not _gpu_arrays:
         _gpu_arrays = (module.ndarray,)
@@ -292,7 +304,7 @@ def device_of(array: Any) -> device:
     """The device that holds an array."""
     if isinstance(array, _gpu_arrays):
         return device("cuda", int(array.device.id))
-    return CPU
+    return META if isinstance(array, meta.Meta) else CPU
 
 
 def set_default_device(device: DeviceLike | None) -> None:
@@ -320,7 +332,7 @@ def resolve(where: DeviceLike | None) -> device:
         return device("cuda", current_device())
     if where.type in NAMED:
         raise RuntimeError(f"device {str(where)!r}: Tensors cannot be there; write 'cpu' or 'cuda'")
-    return CPU if where.type == "cpu" else where
+    return CPU if where.type == "cpu" else META if where.type == "meta" else where
 
 
 # ---------------------------------------------------------------- moving data
@@ -344,6 +356,12 @@ def to_device(array: Any, where: device, non_blocking: bool = False) -> Any:
     """
     if device_of(array) == where:
         return array
+    if where.type == "meta":
+        return meta.empty(array.shape, array.dtype)
+    if isinstance(array, meta.Meta):
+        raise NotImplementedError(
+            "a Tensor on the device 'meta' has no values to copy; make the Tensor, or the module "
+            f"by to_empty(device={str(where)!r}), on the device and fill it")
     if where.type == "cpu":
         return gpu_memory.to_pinned(cupy(), array) if non_blocking else to_numpy(array)
     module = module_for(where)
@@ -379,6 +397,8 @@ def _between_gpus(array: Any, where: device) -> Any:
 
 def to_numpy(array: Any) -> numpy.ndarray[Any, Any]:
     """The array as a NumPy array: itself if it is on the CPU, a copy if it is on a GPU."""
+    if isinstance(array, meta.Meta):
+        raise meta.NoValues(f"values were asked for: {meta.READS}")
     if not isinstance(array, _gpu_arrays):
         return numpy.asarray(array)
     array = cupy().asnumpy(array)
@@ -395,7 +415,7 @@ def read_checks() -> None:
 def on(where: device, make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Calls make(module, *args, **kwargs) with the array module of `where` on that device."""
     module = module_for(where)
-    if where.type == "cpu":
+    if where.type in ("cpu", "meta"):
         return make(module, *args, **kwargs)
     Gpus.note(where.index)
     with module.cuda.Device(where.index):
@@ -404,7 +424,7 @@ def on(where: device, make: Callable[..., Any], *args: Any, **kwargs: Any) -> An
 
 def by_device(tensors: list[Any]) -> list[tuple[device, list[Any]]]:
     """The Tensors grouped by device."""
-    if not _gpu_arrays:
+    if not _gpu_arrays and not any(isinstance(t._array, meta.Meta) for t in tensors):
         return [(CPU, tensors)]
     groups: dict[device, list[Any]] = {}
     for tensor in tensors:

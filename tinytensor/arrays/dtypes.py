@@ -9,7 +9,8 @@ import numpy
 
 from . import naming
 
-CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2, "O": 2}  # bool < integer < floating point
+# bool < integer < floating point. NumPy's kind of bfloat16 is V, as of all dtypes added to it.
+CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "O": 2}
 
 
 class dtype:  # noqa: N801 - PyTorch's name
@@ -23,7 +24,7 @@ class dtype:  # noqa: N801 - PyTorch's name
 
     @property
     def is_floating_point(self) -> bool:
-        return self.numpy.kind in "fO"
+        return self.numpy in DIFFERENTIABLE
 
     @property
     def is_complex(self) -> bool:
@@ -31,7 +32,7 @@ class dtype:  # noqa: N801 - PyTorch's name
 
     @property
     def is_signed(self) -> bool:
-        return self.numpy.kind in "ifO"
+        return self.numpy.kind not in "bu"
 
     @property
     def itemsize(self) -> int:
@@ -42,6 +43,41 @@ class dtype:  # noqa: N801 - PyTorch's name
 
     def __reduce__(self) -> Any:
         return from_name, (self.name,)
+
+
+class _BFloat16(dtype):
+    """bfloat16, which NumPy has by the package ml_dtypes. It is imported at the first use."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.name = "bfloat16"
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "numpy":
+            raise AttributeError(f"dtype has no attribute {name!r}")
+        try:
+            from ml_dtypes import bfloat16
+        except ImportError:
+            raise ModuleNotFoundError("bfloat16 needs the package ml_dtypes, which adds it to "
+                                      "NumPy: pip install ml_dtypes") from None
+        self.numpy = numpy.dtype(bfloat16)
+        BY_NUMPY[self.numpy] = self
+        for kinds in (HALVES, FLOATING, DIFFERENTIABLE):
+            kinds.add(self.numpy)
+        return self.numpy
+
+    @property
+    def is_floating_point(self) -> bool:
+        return True
+
+    @property
+    def is_signed(self) -> bool:
+        return True
+
+    @property
+    def itemsize(self) -> int:
+        return 2
 
 
 class _Unsupported(dtype):
@@ -84,7 +120,7 @@ int64 = long = dtype("int64", numpy.int64)
 float16 = half = dtype("float16", numpy.float16)
 float32 = float_ = dtype("float32", numpy.float32)
 float64 = double = dtype("float64", numpy.float64)
-bfloat16 = _Unsupported("bfloat16")
+bfloat16 = _BFloat16()
 complex32 = _Unsupported("complex32")
 complex64 = _Unsupported("complex64")
 complex128 = _Unsupported("complex128")
@@ -102,14 +138,17 @@ qint32 = _Unsupported("qint32")
 quint8 = _Unsupported("quint8")
 quint4x2 = _Unsupported("quint4x2")
 UNSUPPORTED = (
-    bfloat16, complex32, complex64, complex128, uint16, uint32, uint64, float8_e4m3fn,
-    float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, float4_e2m1fn_x2, qint8, qint32,
-    quint8, quint4x2)
+    complex32, complex64, complex128, uint16, uint32, uint64, float8_e4m3fn, float8_e4m3fnuz,
+    float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, float4_e2m1fn_x2, qint8, qint32, quint8, quint4x2)
 # For Tensors whose elements are `scalar.Value`: an op on them builds the scalar engine's graph.
 scalar_value = dtype("scalar_value", object)
 
-ALL = (bool_, uint8, int8, int16, int32, int64, float16, float32, float64, scalar_value)
-BY_NUMPY = {d.numpy: d for d in ALL}
+ALL = (bool_, uint8, int8, int16, int32, int64, bfloat16, float16, float32, float64, scalar_value)
+# The first use of bfloat16 adds its NumPy dtype to these four.
+BY_NUMPY = {d.numpy: d for d in ALL if d is not bfloat16}
+HALVES = {float16.numpy}  # computed in float32, see autograd/halves.py
+FLOATING = {float16.numpy, float32.numpy, float64.numpy}
+DIFFERENTIABLE = {*FLOATING, scalar_value.numpy}  # of these a Tensor can have a gradient
 BY_NAME = {d.name: d for d in ALL} | {"float": float32, "double": float64, "half": float16,
                                       "int": int32, "long": int64, "short": int16,
                                       "cfloat": complex64, "cdouble": complex128,
@@ -123,6 +162,24 @@ def from_name(name: str) -> dtype:
     return BY_NAME[name]
 
 
+def has_bfloat16() -> bool:
+    """Whether the package ml_dtypes is installed."""
+    try:
+        return bfloat16.numpy is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def is_floating(kind: numpy.dtype[Any]) -> bool:
+    """Whether a NumPy dtype is bfloat16, float16, float32 or float64."""
+    return kind in FLOATING
+
+
+def is_differentiable(kind: numpy.dtype[Any]) -> bool:
+    """Whether a Tensor of a NumPy dtype can have a gradient: floating point, or of Values."""
+    return kind in DIFFERENTIABLE
+
+
 def of_array(array: Any) -> dtype:
     """The dtype of an array.
 
@@ -132,7 +189,21 @@ def of_array(array: Any) -> dtype:
     try:
         return BY_NUMPY[array.dtype]
     except KeyError:
-        raise _unknown(array.dtype) from None
+        return _of_numpy(array.dtype)
+
+
+def _of_numpy(kind: numpy.dtype[Any]) -> dtype:
+    """The dtype of a NumPy dtype, which may be bfloat16 that was not used here before.
+
+    Raises:
+        TypeError: Tensors do not support it.
+    """
+    if kind.name == "bfloat16" and kind == bfloat16.numpy:
+        return bfloat16
+    try:
+        return BY_NUMPY[kind]
+    except KeyError:
+        raise _unknown(kind) from None
 
 
 def resolve(given: DTypeLike) -> dtype:
@@ -145,9 +216,11 @@ def resolve(given: DTypeLike) -> dtype:
         return given
     if isinstance(given, type) and not issubclass(given, bool | int | float | numpy.generic):
         raise _unknown(given)  # numpy.dtype of any other class is the dtype object
+    if given == "bfloat16":
+        return bfloat16
     try:
-        return BY_NUMPY[numpy.dtype(int64.numpy if given is int else given)]
-    except (KeyError, TypeError, ValueError):
+        return _of_numpy(numpy.dtype(int64.numpy if given is int else given))
+    except (TypeError, ValueError):
         raise _unknown(given) from None
 
 
@@ -183,6 +256,8 @@ def promote_types(type1: DTypeLike, type2: DTypeLike) -> dtype:
     first, second = resolve(type1).numpy, resolve(type2).numpy
     if CATEGORIES[first.kind] != CATEGORIES[second.kind]:
         return BY_NUMPY[max(first, second, key=lambda d: CATEGORIES[d.kind])]
+    if first in HALVES and second in HALVES and first != second:
+        return float32  # float16 and bfloat16: neither contains the other
     return BY_NUMPY[numpy.promote_types(first, second)]
 
 
@@ -258,11 +333,13 @@ channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 
 
-# The largest number, eps and the smallest normal number of dtypes that Tensors cannot have.
-EIGHT_BITS = {"float8_e4m3fn": (448.0, 2.0**-3, 2.0**-6),
-              "float8_e4m3fnuz": (240.0, 2.0**-3, 2.0**-7),
-              "float8_e5m2": (57344.0, 2.0**-2, 2.0**-14),
-              "float8_e5m2fnuz": (57344.0, 2.0**-3, 2.0**-15)}
+# bits, the largest number, eps, the smallest normal number and the resolution of dtypes that
+# NumPy's finfo does not know.
+LIMITS = {"bfloat16": (16, (2 - 2.0**-7) * 2.0**127, 2.0**-7, 2.0**-126, 0.01),
+          "float8_e4m3fn": (8, 448.0, 2.0**-3, 2.0**-6, 1.0),
+          "float8_e4m3fnuz": (8, 240.0, 2.0**-3, 2.0**-7, 1.0),
+          "float8_e5m2": (8, 57344.0, 2.0**-2, 2.0**-14, 1.0),
+          "float8_e5m2fnuz": (8, 57344.0, 2.0**-3, 2.0**-15, 1.0)}
 
 
 class finfo:  # noqa: N801
@@ -272,10 +349,9 @@ class finfo:  # noqa: N801
         self.dtype = resolve(_default if type is None else type)
         if not self.dtype.is_floating_point:
             raise TypeError(f"finfo: needs a floating point dtype, got {self.dtype}; use iinfo")
-        if self.dtype.name in EIGHT_BITS:
-            self.bits = 8
-            self.max, self.eps, self.tiny = EIGHT_BITS[self.dtype.name]
-            self.min, self.smallest_normal, self.resolution = -self.max, self.tiny, 1.0
+        if self.dtype.name in LIMITS:
+            self.bits, self.max, self.eps, self.tiny, self.resolution = LIMITS[self.dtype.name]
+            self.min, self.smallest_normal = -self.max, self.tiny
             return
         info = numpy.finfo(self.dtype.numpy)
         self.bits = int(info.bits)

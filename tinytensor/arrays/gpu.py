@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy
 
+from . import dtypes
+
 Array = Any
 
 RAISING = ("cholesky", "inv", "eigh", "eigvalsh", "qr", "svd")  # where LAPACK reports a failure
@@ -58,7 +60,7 @@ def adapted(cupy: ModuleType, errstate: Callable[..., Any]) -> ModuleType:
         return divmod_of_floats(a, b)[1] if is_float(a, b) else cupy.remainder(a, b)
 
     def is_float(a: Array | float, b: Array | float) -> bool:
-        return any(isinstance(x, cupy.ndarray) and x.dtype.kind == "f" for x in (a, b))
+        return any(isinstance(x, cupy.ndarray) and dtypes.is_floating(x.dtype) for x in (a, b))
 
     def left_shift(a: Array | int, b: Array | int) -> Array:
         """0 where all bits are shifted out, and where b is negative. The GPU's own shift counts
@@ -80,7 +82,7 @@ def adapted(cupy: ModuleType, errstate: Callable[..., Any]) -> ModuleType:
         """argmax or argmin with the first NaN, if there is one. CuPy gives any of several."""
         def function(x: Array, axis: int | None = None) -> Array:
             found = extremum(x, axis=axis)
-            if x.dtype.kind != "f":
+            if not dtypes.is_floating(x.dtype):
                 return found
             nan = cupy.isnan(x)
             return cupy.where(cupy.any(nan, axis=axis), cupy.argmax(nan, axis=axis), found)

@@ -29,7 +29,7 @@ from ..arrays.devices import Gpus, array_module, as_array, ones_like
 from . import graph, versions
 from .errors import GradientShapeError
 from .graph import Node, new, tensor_of, tensors
-from .halves import is_half, narrowed, widened
+from .halves import half_of, narrowed, widened
 from .modes import check_backward, mode, set_mode
 from .versions import check_unwritten, is_all_of_its_base, note_write
 
@@ -191,8 +191,9 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     Raises:
         GradientShapeError: `shape` does not broadcast to the shape of `g`.
     """
-    if is_half(g):  # the gradient of a view
-        return narrowed(unbroadcast(widened(g), shape))
+    half = half_of(g)
+    if half is not None:  # the gradient of a view
+        return narrowed(unbroadcast(widened(g), shape), half)
     extra = len(g.shape) - len(shape)
     if extra < 0 or any(m not in (1, n) for n, m in zip(g.shape[extra:], shape, strict=True)):
         raise GradientShapeError(g, shape)
@@ -222,7 +223,7 @@ def recompute(node: Node, xp: Any, g: Any, sums: Sums, parents: Any) -> None:
         given = {name: widened(value) for name, value in given.items()}
     out = op.forward(xp, **given)[0]
     if node.half:
-        out = narrowed(out)
+        out = narrowed(out, node.half)
     gradients = walk({out._node: g}, [a._node for a in aliases.values()], True, True)
     for name, parent in zip(inputs, parents, strict=True):
         if parent is not None and aliases[name]._node in gradients:

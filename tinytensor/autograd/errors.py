@@ -10,6 +10,7 @@ from typing import Any
 from ..arrays import devices
 from . import graph
 from .frames import shorten
+from .halves import SINGLE, half_of, narrowed, widened
 
 # What computes a call with Tensors of the package `func`, if that is imported.
 batched: list[Callable[..., Any]] = []
@@ -18,8 +19,9 @@ batched: list[Callable[..., Any]] = []
 def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
     """The result of a second try, or an exception to raise.
 
-    A 0-d Tensor on the CPU among Tensors of one GPU is moved there. NumPy's and CuPy's errors about
-    shapes and dtypes become errors that name the op and the sizes; any other error gets a note.
+    A 0-d Tensor on the CPU among Tensors of one GPU is moved there. Normalisation takes a float16
+    or bfloat16 input with float32 weights. NumPy's and CuPy's errors about shapes and dtypes become
+    errors that name the op and the sizes; any other error gets a note.
     """
     if op.signature.variadic and len(inputs) == 1 and isinstance(inputs[0], list | tuple):
         inputs = tuple(inputs[0])
@@ -27,6 +29,10 @@ def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict
         repeated = _repeated(*inputs)
         if repeated is not None:
             return repeated
+    if op.mixes:
+        mixed = _in_single(op, inputs, parameters)
+        if mixed is not None:
+            return mixed
     for call in batched:
         result = call(op, error, inputs, parameters)
         if result is not None:
@@ -34,7 +40,7 @@ def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict
     tensors = [x for x in inputs if devices.is_array(getattr(x, "_array", None))]
     places = list(dict.fromkeys(devices.device_of(t._array) for t in tensors))
     if len(places) > 1:
-        gpu = next(p for p in places if p.type == "cuda")
+        gpu = next(p for p in places if p != devices.CPU)
         if len(places) == 2 and all(
                 t._array.ndim == 0 and devices.device_of(t._array) == devices.CPU
                 for t in tensors if devices.device_of(t._array) != gpu):
@@ -56,6 +62,22 @@ def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict
         error.add_note(f"in {op.name}, on inputs of shape {', '.join(map(str, shapes))}")
     shorten(error, most=2)
     return error
+
+
+def _in_single(op: Any, inputs: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+    """A float16 or bfloat16 input with float32 weights: computed in float32, then rounded.
+
+    Further results, such as the mean of a batch, stay in float32, for running statistics.
+    """
+    half = half_of(inputs[0])
+    kinds = {getattr(getattr(x, "_array", None), "dtype", None) for x in inputs[1:]
+             if x is not None}
+    if half is None or not kinds or not kinds <= {half, SINGLE}:
+        return None
+    named = dict(zip(op.signature.inputs, map(widened, inputs), strict=True)) | parameters
+    result = op.function(**{name: named[name] for name in op.signature.order})
+    return result._replace(out=narrowed(result.out, half)) if op.outputs \
+        else narrowed(result, half)
 
 
 def _repeated(*inputs: Any) -> Any:

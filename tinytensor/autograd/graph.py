@@ -17,6 +17,7 @@ from operator import attrgetter
 from types import CodeType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from ..arrays import dtypes
 from ..arrays.devices import as_array, is_array
 from .frames import place_of, user_frame
 from .versions import clock
@@ -61,7 +62,7 @@ class Node:
     code: CodeType
     offset: int
     keeps = True  # whether it saves arrays, which backward releases
-    half = False  # whether it was computed from float16, see halves.py
+    half: Any = None  # float16 or bfloat16, if it was computed from these, see halves.py
     hooked = False  # whether it has hooks for the gradients of its inputs, see node_hooks.py
     packed = False  # whether a program keeps the saved values, see saved.py
 
@@ -142,9 +143,9 @@ def node_type(name: str, op: Any) -> Any:
     return type(name, (Node,), members)
 
 
-def half_node_type(kind: type[Node]) -> Any:
-    """The class of an op's nodes for float16: they always run `Op.backward`."""
-    return type(kind.__name__, (kind,), {"__slots__": (), "half": True, "backward": Node.backward})
+def half_node_type(kind: type[Node], half: Any) -> Any:
+    """The class of an op's nodes for float16 or bfloat16: they always run `Op.backward`."""
+    return type(kind.__name__, (kind,), {"__slots__": (), "half": half, "backward": Node.backward})
 
 
 class Leaf:
@@ -218,7 +219,7 @@ class Pick(CustomNode):
 
 def pick(node: Node, index: int, array: Any) -> Pick | None:
     """The node of one output, or None if the output is of integers."""
-    return Pick(node, index, array) if array.dtype.kind in "fO" else None
+    return Pick(node, index, array) if dtypes.is_differentiable(array.dtype) else None
 
 
 def tensor_of(array: Any, node: Node | Leaf | None) -> Any:

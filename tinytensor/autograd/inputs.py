@@ -139,10 +139,10 @@ def prepare(op: Any, *inputs: Any) -> list[Any]:
                                f"{' and '.join(kinds)}; convert with .to(...)")
         return values
     common = dtypes.result_dtype(tuple(arrays))
-    if op.promotes == "floating" and common.kind not in "fO":
+    if op.promotes == "floating" and not dtypes.is_differentiable(common):
         raise RuntimeError(f"{op.name}: needs floating point, got "
                            f"{dtypes.BY_NUMPY[common].name}; convert it with .float() first")
-    if op.promotes == "float" and common.kind not in "fO":
+    if op.promotes == "float" and not dtypes.is_differentiable(common):
         common = dtypes.get_default_dtype().numpy
     weak = any(devices.is_array(a) for a in arrays)
     for i in chosen:
@@ -169,7 +169,7 @@ def _with_number(a: Any, b: Any) -> list[Any] | None:
     """The inputs if they are a floating point Tensor and a Python number: by far the most calls."""
     for number, tensor in ((a, b), (b, a)):
         if number.__class__ in (float, int) and isinstance(tensor, graph.Tensor) \
-                and tensor._array.dtype.kind == "f":
+                and dtypes.is_floating(tensor._array.dtype):
             ready = Constant(float(number))
             return [ready, tensor] if number is a else [tensor, ready]
     return None
@@ -215,4 +215,6 @@ def _number(number: Any, common: Any, weak: bool) -> Any:
             return numpy.asarray(number).astype(common)[()]
     if not weak:  # a NumPy scalar of that dtype, which arrays of a GPU take too
         return numpy.asarray(number, dtype=common)[()]
-    return {"f": float, "b": bool}.get(common.kind, int)(number)
+    if dtypes.is_floating(common):
+        return float(number)
+    return bool(number) if common.kind == "b" else int(number)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import Any, Self, TypeVar, overload
 
+from ..arrays import dtypes
 from ..arrays.devices import array_module, as_array, is_array
 from .frames import error_at, place_of
 
@@ -363,5 +364,5 @@ def _any(test: str, values: Any) -> bool:
     if isinstance(values, float):
         return bool(getattr(math, test)(values))
     array = as_array(getattr(values, "_array", values))
-    return is_array(array) and array.dtype.kind == "f" \
+    return is_array(array) and dtypes.is_floating(array.dtype) \
         and bool(getattr(array_module(array), test)(array).any())

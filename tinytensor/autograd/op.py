@@ -40,11 +40,12 @@ from typing import Any, ClassVar
 from ..arrays.devices import array_module, result_array
 from ..arrays.dispatch import Dispatch, parameter_names
 from . import graph
+from .casting import call_cast, casting
 from .engine import unbroadcast
 from .errors import recover
 from .frames import OWN, passes_on
 from .graph import pick, tensor_of
-from .halves import is_half, narrowed, widened
+from .halves import half_among, half_of, narrowed, widened
 from .inputs import Signature, array_of, prepare, take_sequence
 from .modes import OBSERVED, mode, observe
 from .out import into
@@ -65,7 +66,8 @@ class Op:
                  promoted: tuple[str, ...] = (), view: bool = False,
                  residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (),
                  widens: bool = True, contiguous: bool = False, refuses_bool: bool = False,
-                 positions: tuple[str, ...] = (),
+                 positions: tuple[str, ...] = (), autocast: str = "",
+                 mixes: bool = False,
                  place: tuple[str, int] | None = None):
         self.forward = forward
         self.name = forward.__name__.rstrip("_")
@@ -79,6 +81,7 @@ class Op:
         self.contiguous = contiguous
         self.refuses_bool = refuses_bool
         self.positions = positions
+        self.autocast, self.mixes = autocast, mixes
         # A notebook's cell that is run again replaces its rules and kernels.
         self.replaceable = not forward.__module__.startswith(f"{PACKAGE}.")
         self.residuals = residuals
@@ -91,7 +94,7 @@ class Op:
         self.function = _function(self)
         title = "".join(part.capitalize() for part in self.name.split("_"))
         self.node_type = graph.node_type(f"{title}Backward0", self)
-        self.half_node_type = graph.half_node_type(self.node_type)
+        self.half_node_types: dict[Any, Any] = {}
         self.changed()
 
     # ------------------------------------------------------------ forward
@@ -99,12 +102,14 @@ class Op:
     @passes_on
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """What users call: arrays out of Tensors, the forward, and a node if one is wanted."""
+        if self.autocast and casting.targets:
+            return call_cast(self.call, self.autocast, args, kwargs)
         values = self.signature.bind(self.name, args, kwargs)
         inputs = tuple(values[name] for name in self.signature.inputs)
         parameters = {name: values[name] for name in self.signature.parameters}
         try:
             inputs = self._take_inputs(inputs, values)
-            half = self.widens and any(map(is_half, inputs))
+            half = half_among(inputs) if self.widens else None
             outs = self._compute(values, half)
         except Exception as error:
             outcome = recover(self, error, inputs, parameters)
@@ -139,7 +144,7 @@ class Op:
             values.update(zip(names, map(array_of, inputs), strict=True))
         return inputs
 
-    def _compute(self, values: dict[str, Any], half: bool) -> list[Any]:
+    def _compute(self, values: dict[str, Any], half: Any) -> list[Any]:
         """The results of the forward; they and the residuals go into `values` too."""
         arrays = [values[name] for name in self.signature.inputs]
         xp = array_module(*arrays[0]) if self.signature.variadic else array_module(*arrays)
@@ -152,16 +157,16 @@ class Op:
             outs = [out if out.flags.c_contiguous else out.copy() for out in outs]
         values |= dict(zip(self.outputs or ("out",), outs, strict=True))
         values |= dict(zip(self.residuals, residuals, strict=True))
-        return [narrowed(out) for out in outs] if half else outs
+        return [narrowed(out, half) for out in outs] if half else outs
 
     def _record(self, tensors: list[Any], inputs: tuple[Any, ...], values: dict[str, Any],
-                half: bool) -> None:
+                half: Any) -> None:
         """Makes the node of the call and gives it to the results, if some gradient is wanted."""
         parents = [None if x is None else x._node for x in inputs]
         wanted = self._wanted(parents)
         if not mode.enabled or not any(wanted.values()):
             return
-        kind = self.half_node_type if half else self.node_type
+        kind = self.node_type_for(half)
         shape = () if self.outputs else tensors[0]._array.shape
         node = kind(parents, self._saved(wanted, values), shape)
         for i, tensor in enumerate(tensors):
@@ -180,18 +185,27 @@ class Op:
         """This op inside another op's forward or rule, in the array language `xp`."""
         if xp is graph.tensors:
             return self.function(*args, **kwargs)
-        if self.widens and is_half(args[0]):  # the gradient of a view, whose rule does not widen
-            return narrowed(self.run(xp, *map(widened, args), **kwargs))
+        half = half_of(args[0]) if self.widens else None
+        if half:  # the gradient of a view, whose rule does not widen
+            return narrowed(self.run(xp, *map(widened, args), **kwargs), half)
         out = self.forward_on(xp, *args, **kwargs)
         return out[0] if self.residuals else out
 
     def leave_node(self, parents: Sequence[Any], like: Any, **saved: Any) -> graph.Node:
         """The node of a call whose result, of the shape and dtype of the Tensor `like`, is in
         memory already: no forward runs. `saved` are the values of the save list."""
-        kind = self.half_node_type if self.widens and is_half(like) else self.node_type
+        kind = self.node_type_for(half_of(like) if self.widens else None)
         node: graph.Node = kind(parents, [saved[name] for name in self.save_list],
                                 tuple(like._array.shape))
         return node
+
+    def node_type_for(self, half: Any) -> Any:
+        """The class of the nodes of calls on float32 and float64, or on that narrower dtype."""
+        if half is None:
+            return self.node_type
+        if half not in self.half_node_types:
+            self.half_node_types[half] = graph.half_node_type(self.node_type, half)
+        return self.half_node_types[half]
 
     def _wanted(self, parents: Sequence[Any]) -> dict[str, bool]:
         """For each input that has a rule, whether its gradient is wanted."""
@@ -243,7 +257,7 @@ class Op:
                     continue
                 if node.half:  # rounded after the sum over what was broadcast
                     d = narrowed(d if d.shape == receiver.shape
-                                 else unbroadcast(d, receiver.shape))
+                                 else unbroadcast(d, receiver.shape), node.half)
                 sums.add(receiver, d)
 
     @functools.cached_property

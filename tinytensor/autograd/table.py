@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..arrays.dispatch import parameter_names
+from .casting import casts
 from .frames import passes_on, shorten
 from .halves import in_single
 from .inputs import ALIASES
@@ -90,8 +91,8 @@ def _enter(entry: Entry) -> None:
 def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
        residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (), widens: bool = True,
        contiguous: bool = False, refuses_bool: bool = False, positions: tuple[str, ...] = (),
-       kind: type[Op] = Op, place: tuple[str, int] | None = None, **entry: Any,
-       ) -> Callable[[Callable[..., Any]], Any]:
+       autocast: str = "", mixes: bool = False, kind: type[Op] = Op,
+       place: tuple[str, int] | None = None, **entry: Any) -> Callable[[Callable[..., Any]], Any]:
     """Defines an operation from its forward. The result is the function that users call.
 
     Its attributes `vjp` and `kernel` take rules and kernels, `run` calls it inside another op, and
@@ -115,6 +116,9 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
         refuses_bool: whether a bool operand is an error also beside another dtype.
         positions: inputs that hold positions or labels. A node saves a copy of them, because a
             program that reuses the buffer of its labels would get the gradient of other labels.
+        autocast: what it does with its inputs inside `amp.autocast`, see casting.py.
+        mixes: whether the first input may be float16 or bfloat16 beside others of float32; the
+            result is of its dtype.
         kind: a subclass of Op, for an operation with a backward of its own.
         place: (file, line) of the definition, for an operation that a function makes.
         entry: the fields of `Entry`.
@@ -122,7 +126,8 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
     def define(forward: Callable[..., Any]) -> Any:
         made = kind(forward, promotes=promotes, promoted=promoted, view=view,
                     residuals=residuals, outputs=outputs, widens=widens, contiguous=contiguous,
-                    refuses_bool=refuses_bool, positions=positions, place=place)
+                    refuses_bool=refuses_bool, positions=positions, autocast=autocast,
+                    mixes=mixes, place=place)
         row = Entry(name=made.name, function=made.function, op=made, **entry)
         made.function.public = row.offer
         _enter(row)
@@ -131,12 +136,12 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
     return define
 
 
-def composed(keywords: dict[str, str] | None = None, widens: bool = False, **entry: Any,
-             ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def composed(keywords: dict[str, str] | None = None, widens: bool = False, autocast: str = "",
+             **entry: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enters a function made of other operations into the table; `entry` as in `Entry`.
 
-    `keywords` are further names of parameters, beside NumPy's. With `widens` float16 Tensors are
-    computed with in float32, see halves.py.
+    `keywords` are further names of parameters, beside NumPy's. With `widens` float16 and bfloat16
+    Tensors are computed with in float32, see halves.py. `autocast` as in `op`.
     """
     def define(function: Callable[..., Any]) -> Callable[..., Any]:
         known = parameter_names(function)
@@ -144,6 +149,8 @@ def composed(keywords: dict[str, str] | None = None, widens: bool = False, **ent
                  if old in known and new not in known}
         if widens:
             function = in_single(function)
+        if autocast:
+            function = casts(function, autocast)
         called = _with_other_names(names, function) if names else function
         _enter(Entry(name=function.__name__.rstrip("_"), function=called, **entry))
         return function

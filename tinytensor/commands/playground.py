@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from ..learn.playground.page import page
     from ..learn.playground.pyodide import pyodide
+    if not options.page.parent.is_dir():
+        sys.exit(f"playground: there is no folder {options.page.parent} to write into")
     parts = None
     if options.pyodide:
         try:

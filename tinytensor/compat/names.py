@@ -211,8 +211,9 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 
 
 TYPE_NAMES = {"FloatTensor": dtypes.float32, "DoubleTensor": dtypes.float64,
-              "HalfTensor": dtypes.float16, "LongTensor": dtypes.int64,
-              "IntTensor": dtypes.int32, "ShortTensor": dtypes.int16, "CharTensor": dtypes.int8,
+              "HalfTensor": dtypes.float16, "BFloat16Tensor": dtypes.bfloat16,
+              "LongTensor": dtypes.int64, "IntTensor": dtypes.int32,
+              "ShortTensor": dtypes.int16, "CharTensor": dtypes.int8,
               "ByteTensor": dtypes.uint8, "BoolTensor": dtypes.bool_}
 
 

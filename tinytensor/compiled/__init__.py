@@ -22,6 +22,7 @@ from types import FunctionType
 from typing import Any
 
 from ..arrays.devices import Gpus
+from ..autograd.casting import Asked
 from ..autograd.frames import OWN
 from ..autograd.op import Op
 from ..autograd.table import TABLE
@@ -91,7 +92,15 @@ def use_compiled(on: bool) -> Iterator[None]:
         _use(previous)
 
 
+def _ask() -> None:
+    """Calls of operations that an autocast casts are written anew: with the question."""
+    for entry in TABLE.values():
+        if entry.op is not None and entry.op.autocast:
+            entry.op.changed()
+
+
 _wanted = os.environ.get("TINYTENSOR_COMPILED", "1") != "0"
 _use(_wanted)
 # Written code does not ask on which of several GPUs its arrays are.
+Asked.hooks.append(_ask)
 Gpus.hooks.append(lambda several: _use(_wanted and not several))

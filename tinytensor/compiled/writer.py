@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy
 
+from ..arrays import dtypes
 from ..arrays.devices import array_module, result_array
 from ..arrays.dispatch import KernelSettings, NotCompiledError, parameter_names
 from ..arrays.numbers import Size, argument
 from ..autograd import graph
+from ..autograd.casting import Asked, call_cast, casting
 from ..autograd.engine import unbroadcast
 from ..autograd.errors import recover
 from ..autograd.frames import OWN, passes_on
-from ..autograd.halves import HALF, is_half
+from ..autograd.halves import half_among
 from ..autograd.inputs import ALIASES, Constant, Signature, prepare, take_sequence
 from ..autograd.modes import everywhere, mode, observe
 from ..autograd.op import mark_view
@@ -98,8 +100,9 @@ def write_call(op: Any) -> Any:
         "argument": argument, "Size": Size,
         "prepare": prepare, "recover": recover, "Constant": Constant, "renamed": renamed,
         "numpy": numpy, "ndarray": numpy.ndarray, "array": numpy.array,
-        "float32": numpy.dtype("float32"), "float64": numpy.dtype("float64"), "half": HALF,
-        "is_half": is_half, "numbers": frozenset((float, int)),
+        "float32": numpy.dtype("float32"), "float64": numpy.dtype("float64"),
+        "halves": dtypes.HALVES, "floats": dtypes.FLOATING, "half_among": half_among,
+        "numbers": frozenset((float, int)),
         "array_module": array_module,
         "graph_mode": mode, "everywhere": everywhere,
         "as_array": result_array, "new": object.__new__, "clock": clock,
@@ -125,6 +128,11 @@ def write_call(op: Any) -> Any:
         given = ", ".join(f"{p}={p}" for p in aliased)
         source.add(1, "if aliases:",
                    f"    {', '.join(aliased)}, = renamed({op.name!r}, aliases, {given})")
+    if op.autocast and Asked.asked:
+        named = ", ".join(f"{name}={name}" for name in signature.order)
+        source.namespace |= {"casting": casting, "call_cast": call_cast}
+        source.add(1, "if casting.targets:",
+                   f"    return call_cast(op.function, {op.autocast!r}, (), dict({named}))")
     for name, usual in signature.numbers.items():
         tests = [f"{name} is not None" if kind == "None" else f"{name}.__class__ is not {kind}"
                  for kind in usual]
@@ -195,7 +203,7 @@ def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
     arrays = {i: f"None if {i} is None else {i}._array" if i in optional else f"{i}._array"
               for i in inputs}
     floating = "{0}.dtype is float32 or {0}.dtype is float64" if op.widens \
-        else "{0}.dtype is float32 or {0}.dtype.kind == 'f'"
+        else "{0}.dtype is float32 or {0}.dtype in floats"
     checks = []
     for i in inputs:
         unless = f"{i}_ is None or " * (i in optional)
@@ -204,7 +212,7 @@ def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
         elif i in promoted and op.promotes in ("float", "floating"):
             checks.append(f"({unless}{floating.format(f'{i}_')})")
         elif op.widens:
-            checks.append(f"({unless}{i}_.dtype is not half)")
+            checks.append(f"({unless}{i}_.dtype is float32 or {i}_.dtype not in halves)")
     prepared = f"{', '.join(inputs)}, = prepare(op, {', '.join(inputs)})"
     indent = 2
     if len(inputs) == 2 and op.promotes in ("common", "float"):  # tensor * 2.0 is frequent
@@ -229,7 +237,7 @@ def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
     source.add(2, "if not ready:")
     if op.widens:
         given = ", ".join(f"{name}={name}" for name in op.signature.order)
-        source.add(3, f"if {' or '.join(f'is_half({i})' for i in inputs)}:",
+        source.add(3, f"if half_among({_tuple(inputs)}):",
                    f"    return op.call({given})")
     source.add(2, f"    {prepared}",
                *[f"    {i}_ = {array}" for i, array in arrays.items()])
@@ -247,7 +255,7 @@ def _take_sequence(source: _Source, op: Any, takes_xp: bool) -> None:
                f"{name}_ = [t._array for t in {name}]")
     if op.widens:
         given = ", ".join(f"{name}={name}" for name in op.signature.order)
-        source.add(2, f"if any(map(is_half, {name}_)):", f"    return op.call({given})")
+        source.add(2, f"if half_among({name}_):", f"    return op.call({given})")
     if takes_xp:
         source.add(2, f"xp = array_module(*{name}_)")
 

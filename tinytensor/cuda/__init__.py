@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import random
+from ..arrays import dtypes
 from ..arrays.devices import (
     DeviceLike,
     cuda_is_available,
@@ -157,8 +158,8 @@ def set_rng_state_all(new_states: Iterable[Tensor]) -> None:
 
 
 def is_bf16_supported() -> bool:
-    """False: NumPy and CuPy have no bfloat16."""
-    return False
+    """Whether there is a GPU, and the package ml_dtypes."""
+    return is_available() and dtypes.has_bfloat16()
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy
 
+from ..arrays import dtypes
 from ..arrays.devices import array_module, synchronize, to_numpy
 from ..autograd.versions import note_write
 from ..tensors.tensor import Tensor
@@ -104,10 +105,10 @@ def for_reduction(name: str, group: ProcessGroup, array: Any, op: ReduceOp,
     if not isinstance(op, ReduceOp):
         raise TypeError(f"{name}: op must be a ReduceOp, such as distributed.ReduceOp.SUM, got "
                         f"{op!r}")
-    kind = array.dtype.kind
-    if op is ReduceOp.AVG and kind != "f":
+    floating = dtypes.is_floating(array.dtype)
+    if op is ReduceOp.AVG and not floating:
         raise TypeError(f"{name}: AVG needs a floating point dtype, got {array.dtype}; use SUM")
-    if kind == "f" and op in BITWISE:
+    if floating and op in BITWISE:
         raise TypeError(f"{name}: {op.name} needs integers or bools, got {array.dtype}")
     if group.on_mpi(array):
         return mpi.reducible(array, op)
@@ -116,7 +117,7 @@ def for_reduction(name: str, group: ProcessGroup, array: Any, op: ReduceOp,
 
 def result_of(used: Any, reduced: Any) -> Any:
     """The array with the result: of bools, that of which `reduced` shows the memory."""
-    return reduced if reduced.dtype.kind == "f" else used
+    return reduced if dtypes.is_floating(reduced.dtype) else used
 
 
 def same_sizes(name: str, tensors: Sequence[Tensor], count: int, like: Tensor | None) -> None:

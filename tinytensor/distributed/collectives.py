@@ -262,7 +262,7 @@ def _reduce_scatter(name: str, members: ProcessGroup, output: Tensor, given: Any
     written = writable(members, out)
     finish = written_back(out, written, output, name)
     part = written
-    if used.dtype != written.dtype:  # float16 in float32; bool as uint8
+    if used.dtype != written.dtype:  # narrower ones in float32; bool as uint8
         part = array_module(used).empty(written.shape, used.dtype)
         finish = [lambda: copy_into(written, part), *finish]
     if op is ReduceOp.AVG:

@@ -1,7 +1,7 @@
 """MPI through mpi4py: the transport of Tensors on the CPU. The only module that imports mpi4py.
 
-Reductions use MPI's types; everything else is moved as bytes. Where MPI has no float16, it is added
-up in float32.
+Reductions use MPI's types; everything else is moved as bytes. bfloat16, and float16 where MPI has
+none, are added up in float32.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy
 
+from ..autograd.halves import half_of
 from .operations import ReduceOp
 
 INSTALL = "pip install mpi4py mpich (in a clone of tinytensor: pip install -e '.[mpi]')"
@@ -202,12 +203,11 @@ def as_bytes(array: Any) -> Any:
 def reducible(array: Any, op: ReduceOp) -> tuple[Any, ReduceOp]:
     """An array of a type that MPI adds up, and the operation on it.
 
-    float16 becomes a copy in float32 if MPI cannot add it up; bool is seen as uint8.
+    bfloat16, and float16 if MPI cannot add it up, become a copy in float32; bool is seen as uint8.
     """
-    kind = array.dtype.char
-    if kind == "e" and half_type() is None:
+    if half_of(array) and (array.dtype.char != "e" or half_type() is None):
         return array.astype(numpy.float32), op
-    if kind == "?":
+    if array.dtype.char == "?":
         return array.view(numpy.uint8), {ReduceOp.SUM: ReduceOp.MAX,
                                          ReduceOp.PRODUCT: ReduceOp.MIN}.get(op, op)
     return array, op

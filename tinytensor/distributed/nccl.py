@@ -16,7 +16,7 @@ from .operations import ReduceOp
 
 # NCCL's numbers of types, from nccl.h.
 TYPES = {"int8": 0, "bool": 1, "uint8": 1, "int32": 2, "int64": 4, "float16": 6, "float32": 7,
-         "float64": 8}
+         "float64": 8, "bfloat16": 9}
 OPS = {ReduceOp.SUM: 0, ReduceOp.AVG: 0, ReduceOp.PRODUCT: 1, ReduceOp.MAX: 2, ReduceOp.MIN: 3}
 BYTES = TYPES["uint8"]
 

@@ -75,7 +75,7 @@ class Categorical(Distribution):
         return self.mean
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Categorical:
-        new = self._expanded(batch_shape, (self._num_events,),
+        new = self._expanded(batch_shape, _instance, (self._num_events,),
                              **{self._given: getattr(self, self._given)})
         new._given = self._given
         return new

@@ -46,7 +46,7 @@ class ContinuousBernoulli(Trials):
         return getattr(self, self._given).shape
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = super().expand(batch_shape)
+        new = super().expand(batch_shape, _instance)
         new._lims = self._lims
         return new
 

@@ -57,7 +57,7 @@ class Poisson(Distribution):
         return self.rate
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        return self._expanded(batch_shape, rate=self.rate)
+        return self._expanded(batch_shape, _instance, rate=self.rate)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Any:
         return poisson(self.rate.detach().expand(self._extended_shape(sample_shape)))
@@ -99,7 +99,7 @@ class _Counted(Distribution):
         return getattr(self, self._given).shape
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = self._expanded(batch_shape, total_count=self.total_count,
+        new = self._expanded(batch_shape, _instance, total_count=self.total_count,
                              **{self._given: getattr(self, self._given)})
         new._given = self._given
         return new

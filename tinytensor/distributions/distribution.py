@@ -147,10 +147,21 @@ class Distribution:
         if not bool(support.check(value).all()):
             raise ValueError(f"{name}: values must be {support}, got {value}")
 
-    def _expanded(self, batch_shape: Sequence[int], event_shape: Sequence[int] = (),
-                  **parameters: Tensor) -> Any:
+    def _get_checked_instance(self, cls: type, _instance: Any = None) -> Any:
+        """What `expand` of a class fills: an instance without attributes, or the given one.
+
+        Raises:
+            NotImplementedError: a subclass has an `__init__` of its own, but no `expand`.
+        """
+        if _instance is None and type(self).__init__ is not cls.__init__:  # type: ignore[misc]
+            raise NotImplementedError(f"{type(self).__name__}: a subclass of {cls.__name__} with "
+                                      "another __init__ must define expand too")
+        return type(self).__new__(type(self)) if _instance is None else _instance
+
+    def _expanded(self, batch_shape: Sequence[int], _instance: Any,
+                  event_shape: Sequence[int] = (), **parameters: Tensor) -> Any:
         """A distribution of this type with expanded parameters, which are not checked again."""
-        new = object.__new__(type(self))
+        new = object.__new__(type(self)) if _instance is None else _instance
         for name, parameter in parameters.items():
             vars(new)[name] = parameter.expand((*batch_shape, *event_shape))
         Distribution.__init__(new, batch_shape, (), validate_args=False)

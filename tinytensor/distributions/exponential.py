@@ -45,7 +45,7 @@ class Exponential(Distribution):
         return self.rate ** -2
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Exponential:
-        return self._expanded(batch_shape, rate=self.rate)
+        return self._expanded(batch_shape, _instance, rate=self.rate)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return standard_exponential(self._extended_shape(sample_shape), self.rate) / self.rate

@@ -85,7 +85,8 @@ class Gamma(Distribution):
         return self.concentration / self.rate ** 2
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        return self._expanded(batch_shape, concentration=self.concentration, rate=self.rate)
+        return self._expanded(batch_shape, _instance, concentration=self.concentration,
+                              rate=self.rate)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         shape = self._extended_shape(sample_shape)
@@ -159,7 +160,8 @@ class InverseGamma(Distribution):
         return where(a > 2, self.rate ** 2 / ((a - 1) ** 2 * (a - 2)), math.inf)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        return self._expanded(batch_shape, concentration=self.concentration, rate=self.rate)
+        return self._expanded(batch_shape, _instance, concentration=self.concentration,
+                              rate=self.rate)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         return 1 / self.base_dist.rsample(sample_shape)
@@ -218,7 +220,8 @@ class Dirichlet(Distribution):
         return self.concentration * (total - self.concentration) / (total ** 2 * (total + 1))
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = self._expanded(batch_shape, self._event_shape, concentration=self.concentration)
+        new = self._expanded(batch_shape, _instance, self._event_shape,
+                             concentration=self.concentration)
         new._event_shape = self._event_shape
         return new
 
@@ -338,7 +341,7 @@ class StudentT(Distribution):
         return where(self.df > 2, finite, where(self.df > 1, math.inf, math.nan))
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        return self._expanded(batch_shape, df=self.df, loc=self.loc, scale=self.scale)
+        return self._expanded(batch_shape, _instance, df=self.df, loc=self.loc, scale=self.scale)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         shape = self._extended_shape(sample_shape)
@@ -392,7 +395,7 @@ class FisherSnedecor(Distribution):
         return where(d2 > 4, finite, math.nan)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        return self._expanded(batch_shape, df1=self.df1, df2=self.df2)
+        return self._expanded(batch_shape, _instance, df1=self.df1, df2=self.df2)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         shape = self._extended_shape(sample_shape)

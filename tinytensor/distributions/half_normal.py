@@ -53,7 +53,7 @@ class HalfNormal(Distribution):
         return self.scale ** 2 * (1 - 2 / math.pi)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> HalfNormal:
-        return self._expanded(batch_shape, scale=self.scale)
+        return self._expanded(batch_shape, _instance, scale=self.scale)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         drawn: Any = self.base_dist.rsample(sample_shape)

@@ -33,7 +33,7 @@ class LocationScale(Distribution):
         return self.loc
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        return self._expanded(batch_shape, loc=self.loc, scale=self.scale)
+        return self._expanded(batch_shape, _instance, loc=self.loc, scale=self.scale)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.loc + self._noise(self._extended_shape(sample_shape)) * self.scale

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution, Number, broadcast_all
+from .distribution import Number
 from .normal import Normal
+from .transformed_distribution import TransformedDistribution
+from .transforms import ExpTransform
 
 
-class LogNormal(Distribution):
+class LogNormal(TransformedDistribution):
     """e**x for normally distributed x of mean `loc` and standard deviation `scale`.
 
     Density: exp(-((log x - loc) / scale)² / 2) / (x scale √(2π)).
     """
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}  # noqa: RUF012
-    has_rsample = True
-
-    loc: Tensor
-    scale: Tensor
+    has_rsample = True  # type: ignore[assignment]
+    base_dist: Any
 
     def __init__(self, loc: Number, scale: Number, validate_args: bool | None = None):
-        self.loc, self.scale = broadcast_all("LogNormal", loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
+        super().__init__(Normal(loc, scale, validate_args), ExpTransform(),
+                         validate_args=validate_args)
 
     @property
-    def base_dist(self) -> Normal:
-        """The distribution of x."""
-        return Normal(self.loc, self.scale, self._validate_args)
+    def loc(self) -> Tensor:
+        return self.base_dist.loc  # type: ignore[no-any-return]
+
+    @property
+    def scale(self) -> Tensor:
+        return self.base_dist.scale  # type: ignore[no-any-return]
 
     @property
     def support(self) -> Constraint:
@@ -49,24 +51,8 @@ class LogNormal(Distribution):
     def variance(self) -> Tensor:
         return (self.scale ** 2).expm1() * (2 * self.loc + self.scale ** 2).exp()
 
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> LogNormal:
-        return self._expanded(batch_shape, loc=self.loc, scale=self.scale)
-
-    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        drawn: Any = self.base_dist.rsample(sample_shape)
-        return drawn.exp()
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
-        return self.base_dist.log_prob(value.log()) - value.log()
-
-    def cdf(self, value: Tensor) -> Tensor:
-        return self.base_dist.cdf(value.log())
-
-    def icdf(self, value: Tensor) -> Tensor:
-        normal: Any = self.base_dist.icdf(value)
-        return normal.exp()
-
     def entropy(self) -> Tensor:
-        return self.base_dist.entropy() + self.loc
+        return self.base_dist.entropy() + self.loc  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"LogNormal(loc: {self.loc.shape}, scale: {self.scale.shape})"

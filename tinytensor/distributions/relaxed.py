@@ -43,7 +43,7 @@ class LogitRelaxedBernoulli(Trials):
         return getattr(self, self._given).shape
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = super().expand(batch_shape)
+        new = super().expand(batch_shape, _instance)
         new.temperature = self.temperature
         return new
 
@@ -110,7 +110,7 @@ class ExpRelaxedCategorical(OverClasses):
         return constraints.real_vector
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = super().expand(batch_shape)
+        new = super().expand(batch_shape, _instance)
         new.temperature = self.temperature
         return new
 

@@ -65,10 +65,7 @@ class TransformedDistribution(Distribution):
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         shape = ComposeTransform(self.transforms).inverse_shape((*batch_shape, *self.event_shape))
         base = self.base_dist.expand(shape[:len(shape) - len(self.base_dist.event_shape)])
-        return type(self)._of(self, base, batch_shape)
-
-    def _of(self, base: Distribution, batch_shape: Sequence[int]) -> Any:
-        new = object.__new__(type(self))
+        new = object.__new__(type(self)) if _instance is None else _instance
         vars(new).update(vars(self))
         new.base_dist = base
         Distribution.__init__(new, batch_shape, self.event_shape, validate_args=False)

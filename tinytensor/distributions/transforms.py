@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import ops
+from .. import linalg, ops
 from ..arrays import dtypes
+from ..tensors.creation import arange
 from ..tensors.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
@@ -17,9 +18,10 @@ softplus: Any = ops.names_for("nn.functional")["softplus"]
 pad: Any = ops.names_for("nn.functional")["pad"]
 
 __all__ = [
-    "AbsTransform", "AffineTransform", "CatTransform", "ComposeTransform",
+    "AbsTransform", "AffineTransform", "CatTransform", "ComposeTransform", "CorrCholeskyTransform",
     "CumulativeDistributionTransform", "ExpTransform", "IndependentTransform",
-    "LowerCholeskyTransform", "PowerTransform", "ReshapeTransform", "SigmoidTransform",
+    "LowerCholeskyTransform", "PositiveDefiniteTransform", "PowerTransform", "ReshapeTransform",
+    "SigmoidTransform",
     "SoftmaxTransform", "SoftplusTransform", "StackTransform", "StickBreakingTransform",
     "TanhTransform", "Transform", "identity_transform"]
 
@@ -557,6 +559,79 @@ class LowerCholeskyTransform(Transform):
     __hash__ = object.__hash__
 
 
+class PositiveDefiniteTransform(Transform):
+    """y = L Lᵀ, where L is the `LowerCholeskyTransform` of x."""
+
+    domain = constraints.independent(constraints.real, 2)
+    codomain = constraints.positive_definite
+
+    def _call(self, x: Any) -> Any:
+        factor = LowerCholeskyTransform()(x)
+        return factor @ factor.mT
+
+    def _inverse(self, y: Any) -> Any:
+        return LowerCholeskyTransform().inv(linalg.cholesky(y))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PositiveDefiniteTransform)
+
+    __hash__ = object.__hash__
+
+
+class CorrCholeskyTransform(Transform):
+    """Vectors of n (n - 1) / 2 numbers to Cholesky factors of correlation matrices, n x n.
+
+    tanh(x) are canonical partial correlations, row by row, of which each row breaks a stick of
+    length 1: Lewandowski, Kurowicka and Joe 2009.
+    """
+
+    domain = constraints.real_vector
+    codomain = constraints.corr_cholesky
+    bijective = True
+
+    def _call(self, x: Any) -> Any:
+        eps = dtypes.finfo(x.dtype).eps
+        n = self.forward_shape(x.shape)[-1]
+        partial = x.new_zeros((*x.shape[:-1], n, n))
+        partial[(..., _below(n))] = x.tanh().clamp(-1 + eps, 1 - eps)
+        left = (1 - partial * partial).sqrt().cumprod(-1)
+        one = x.new_ones(n).diag()
+        return (partial + one) * pad(left[..., :-1], (1, 0), value=1.0)
+
+    def _inverse(self, y: Any) -> Any:
+        left = pad(1 - (y * y).cumsum(-1)[..., :-1], (1, 0), value=1.0)
+        where_below = (..., _below(y.shape[-1]))
+        partial = y[where_below] / left[where_below].sqrt()
+        return (partial.log1p() - (-partial).log1p()) / 2
+
+    def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
+        left = 1 - (y * y).cumsum(-1)
+        sticks = left[(..., _below(y.shape[-1], -2))].log().sum(-1) / 2
+        return sticks - 2 * (x + softplus(-2 * x) - math.log(2)).sum(-1)
+
+    def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        count = shape[-1]
+        n = round((0.25 + 2 * count) ** 0.5 + 0.5)
+        if n * (n - 1) // 2 != count:
+            raise ValueError("CorrCholeskyTransform: the size must be n (n - 1) / 2 for some n, "
+                             f"got {count}")
+        return (*shape[:-1], n, n)
+
+    def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        return (*shape[:-2], shape[-1] * (shape[-1] - 1) // 2)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CorrCholeskyTransform)
+
+    __hash__ = object.__hash__
+
+
+def _below(n: int, diagonal: int = -1) -> Any:
+    """A mask of the elements on and below a diagonal of n x n matrices."""
+    rows = arange(n)
+    return rows.unsqueeze(-1) + diagonal >= rows
+
+
 class _Parts(Transform):
     """Transforms of the parts of a value along a dim."""
 
@@ -708,6 +783,9 @@ for _registry in (biject_to, transform_to):
     _registry.register(constraints.interval, _between)
     _registry.register(constraints.half_open_interval, _between)
     _registry.register(constraints.lower_cholesky, lambda _: LowerCholeskyTransform())
+    for _kind in (constraints.positive_definite, constraints.positive_semidefinite):
+        _registry.register(_kind, lambda _: PositiveDefiniteTransform())
+    _registry.register(constraints.corr_cholesky, lambda _: CorrCholeskyTransform())
     _registry.register(constraints.independent, lambda c, to=_registry: IndependentTransform(
         to(c.base_constraint), c.reinterpreted_batch_ndims))
 biject_to.register(constraints.simplex, lambda _: StickBreakingTransform())

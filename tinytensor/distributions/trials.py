@@ -30,6 +30,6 @@ class Trials(Distribution):
         return probs.log() - (-probs).log1p()
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = self._expanded(batch_shape, **{self._given: getattr(self, self._given)})
+        new = self._expanded(batch_shape, _instance, **{self._given: getattr(self, self._given)})
         new._given = self._given
         return new

@@ -49,7 +49,7 @@ class Uniform(Distribution):
         return (self.high - self.low) ** 2 / 12
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Uniform:
-        return self._expanded(batch_shape, low=self.low, high=self.high)
+        return self._expanded(batch_shape, _instance, low=self.low, high=self.high)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         drawn: Any = rand(self._extended_shape(sample_shape), dtype=self.low.dtype,

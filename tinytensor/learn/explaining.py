@@ -15,6 +15,7 @@ import numpy
 
 from scalar import Value
 
+from ..arrays import dtypes
 from ..arrays.devices import to_numpy
 from ..arrays.dispatch import use_kernels
 from ..autograd import graph
@@ -117,9 +118,9 @@ def _on_values(name: str, x: Any) -> Any:
     """An argument with Values in the place of its numbers."""
     if isinstance(x, graph.Tensor):
         return graph.tensor_of(value_array(to_numpy(x._array), name), None) \
-            if x._array.dtype.kind == "f" else x
+            if dtypes.is_floating(x._array.dtype) else x
     if isinstance(x, numpy.ndarray | numpy.floating):
-        return value_array(x, name) if x.dtype.kind == "f" else x
+        return value_array(x, name) if dtypes.is_floating(x.dtype) else x
     if isinstance(x, float | Value):
         return Value(float(getattr(x, "data", x)), label=name)
     if isinstance(x, list | tuple):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy
 
+from ..arrays import dtypes
 from .mistakes import MOST_NUMBERS, ORDER, Backward, Mistake, all_mistakes, on_one_branch
 from .tape import Tape
 from .words import Explanation, Finding, describe, listed, place_of
@@ -71,7 +72,7 @@ class _Learner:
         self.given = {name: numpy.zeros(self.right[name].shape) if x is None
                       else numpy.asarray(x, dtype=float) for name, x in gradients.items()}
         self.missing = [name for name, x in gradients.items() if x is None]
-        narrow = [x for x in gradients.values() if x is not None and x.dtype.kind == "f"
+        narrow = [x for x in gradients.values() if x is not None and dtypes.is_floating(x.dtype)
                   and x.dtype.itemsize < 8]
         self.tolerance, self.rounding = (3e-4, 1e-2) if narrow else (1e-6, 1e-5)
         self.wrong = [name for name in gradients if not self.is_right(name)]

@@ -22,6 +22,7 @@ import scalar
 from scalar import Value
 
 from .. import random
+from ..arrays import dtypes
 from ..arrays.devices import to_numpy
 from ..arrays.dispatch import use_kernels
 from ..autograd import engine, graph
@@ -326,7 +327,7 @@ class _Run:
         name = node.op.name
         if self.convert is counting:
             node.hooks += () if node.op.outputs else (_count_on,)
-        elif any(a.dtype.kind == "f" for a in arrays if isinstance(a, numpy.ndarray)):
+        elif any(dtypes.is_floating(a.dtype) for a in arrays if isinstance(a, numpy.ndarray)):
             raise TypeError(_cannot(name, _reason(name), place_of(node)))
         tensors = [graph.tensor_of(a, node) for a in arrays]
         self.operations.append((name, tensors[0] if len(tensors) == 1 else tuple(tensors)))
@@ -371,7 +372,7 @@ def _count_on(gradient: Any) -> Any:
 
 
 def _is_float(x: Any) -> bool:
-    return isinstance(x, Tensor) and x._array.dtype.kind in "fO"
+    return isinstance(x, Tensor) and dtypes.is_differentiable(x._array.dtype)
 
 
 def _is_one_number(x: Any) -> bool:

@@ -25,6 +25,8 @@ COMMON = 0.3
 
 def _draw(tensor: Tensor, fill: Callable[[Any], Any]) -> Tensor:
     """Calls `fill` on the Tensor, or on a Tensor on the CPU that is copied to it."""
+    if tensor.is_meta:
+        return tensor
     with no_grad():
         host: Any = tensor
         if tensor.device.type != "cpu":
@@ -256,6 +258,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     if not tensor.numel():
         return tensor
     rows = tensor.shape[0]
+    if tensor.is_meta:
+        return tensor
     drawn: Any = empty(rows, tensor.numel() // rows, dtype=tensor.dtype, device="cpu")
     with no_grad():
         drawn = drawn.normal_(generator=generator).to(float64)

@@ -374,6 +374,10 @@ class Module(Stateful):
         """to(float16)."""
         return self.to(dtypes.float16)
 
+    def bfloat16(self: Self) -> Self:
+        """to(bfloat16)."""
+        return self.to(dtypes.bfloat16)
+
     def cpu(self: Self) -> Self:
         """to("cpu")."""
         return self.to("cpu")

@@ -203,7 +203,7 @@ class BatchNorm(RunningNorm):
         momentum = self.momentum
         if self.training and self.track_running_stats:
             count: Any = self.num_batches_tracked
-            if count.is_cuda and momentum is not None:  # counted where it is, without waiting
+            if not count.is_cpu and momentum is not None:  # counted where it is, without waiting
                 with counting(count):
                     return self._normalized(input, momentum)
             init.constant_(count, count.item() + 1)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ..autograd.frames import warn
 from ..autograd.modes import no_grad
 from ..tensors.creation import tensor
 from ..tensors.tensor import Tensor
@@ -338,6 +339,9 @@ def _set_value(values: Registry, name: str, value: Tensor, assign: bool) -> None
     """Copies a value into a parameter or buffer, or puts it in its place."""
     own = values[name]
     if not assign:
+        if own.is_meta and not value.is_meta:
+            warn(f"load_state_dict: {name} is on the device 'meta', so its values are lost; give "
+                 "assign=True, or call to_empty(device='cpu') before")
         with no_grad():
             own.copy_(value.detach())
     elif not isinstance(own, Parameter):

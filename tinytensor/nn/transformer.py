@@ -209,7 +209,7 @@ def _is_causal(mask: Tensor | None, hint: bool | None) -> bool:
     """
     if hint is not None or mask is None:
         return bool(hint)
-    if mask.is_cuda or mask.ndim != 2 or mask.shape[0] != mask.shape[1]:
+    if not mask.is_cpu or mask.ndim != 2 or mask.shape[0] != mask.shape[1]:
         return False
     return bool((mask == _causal_mask(len(mask), mask.device, mask.dtype)).all())
 

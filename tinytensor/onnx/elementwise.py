@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy
 
+from ..arrays import dtypes
 from .forms import FORMS, form
 from .writing import Form
 
@@ -49,7 +50,7 @@ def number(f: Form, value: float) -> str:
 
 
 def is_float(f: Form) -> bool:
-    return bool(f.dtype().kind == "f")
+    return dtypes.is_floating(f.dtype())
 
 
 def choose(f: Form, condition: str, yes: str, no: str) -> str:

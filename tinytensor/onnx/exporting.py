@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 
 from .. import random
+from ..arrays import dtypes
 from ..autograd.modes import no_grad
 from ..func.mapping import Refusing
 from ..func.trees import flatten, unflatten
@@ -304,9 +305,9 @@ def flatten_dims(value: Any) -> list[Any]:
 def _changed(x: Tensor) -> Tensor:
     """Other values of the same kind: what stays equal in a recording does not depend on them."""
     array = x._array
-    if array.dtype.kind == "f":
+    if dtypes.is_floating(array.dtype):
         return tensor((array * 0.75 + 0.125).astype(array.dtype))
-    return tensor(numpy.ascontiguousarray(numpy.flip(array)))
+    return tensor(numpy.flip(array).copy())
 
 
 def _sizes_to_try(example: Example, symbols: dict[str, list[tuple[int, int]]],

@@ -316,6 +316,10 @@ def _combined(f: Form, start: str, values: str, index: Sequence[Any], rank: int,
     order = [*at, *others]
     moved = start if order == list(range(rank)) else f.node("Transpose", [start], perm=order)
     where, dims = _stacked(f, [index[i] for i in at])
+    given = next(n for n in ("value", "src", "input") if n in f.call.shapes)
+    missing = dims + len(others) - f.rank(given)
+    if missing > 0:
+        values = f.node("Unsqueeze", [values, f.dims(list(range(missing)))])
     adjacent = at[-1] - at[0] == len(at) - 1
     if adjacent and at[0] and dims:  # the dims of the index come first
         first = list(range(at[0], at[0] + dims))

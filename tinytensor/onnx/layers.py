@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from ..arrays import dtypes
 from ..nn.normalization import BatchNorm
 from ..ops.pooling import Line, positions
 from ..tensors.tensor import Tensor
@@ -177,13 +178,15 @@ def _regular(line: Line) -> Windows | None:
     at = members.index(middle)
     full = [o for o, m in enumerate(members) if len(m) == kernel]
     stride = (members[full[-1]][0] - middle[0]) // (full[-1] - at) if full[-1] != at else 0
-    for step in ([stride] if stride else range(1, line.size + 1)):
+    for step in ([stride] if stride else [line.size] if line.out == 1 else range(1, line.size)):
         starts = [middle[0] + (o - at) * step for o in range(line.out)]
         if all(m == [i for i in range(s, s + kernel * dilation, dilation) if 0 <= i < line.size]
                for m, s in zip(members, starts, strict=True)):
-            last = starts[-1] + (kernel - 1) * dilation + 1
-            return Windows(kernel, step, max(-starts[0], 0), max(last - line.size, 0), dilation) \
-                if starts[0] <= 0 else None
+            reach = (kernel - 1) * dilation + 1
+            before, after = -starts[0], max(starts[-1] + reach - line.size, 0)
+            count = (line.size + before + after - reach) // step + 1
+            return Windows(kernel, step, before, after, dilation) \
+                if before >= 0 and count == line.out else None
     return None
 
 
@@ -269,7 +272,7 @@ def window_max(f: Form) -> Any:
 @form("internal.window_sum")
 def window_sum(f: Form) -> Any:
     line, axis = _same_windows(f), f.param("axis")
-    if line is not None and line.dilation == 1 and f.dtype().kind == "f":
+    if line is not None and line.dilation == 1 and dtypes.is_floating(f.dtype()):
         for include in (1, 0):  # what the sum of a window is, over the mean of its elements
             ratios = [_ratio(call.parameters["line"], bool(include)) for call in f.calls]
             if None not in ratios and max(ratios) - min(ratios) < 1e-9:  # type: ignore
@@ -292,6 +295,8 @@ def _ratio(line: Line, include_padding: bool) -> float | None:
     """The weight of each element times the number of elements, if that is one number."""
     matrix = _matrix(line)
     counts = (matrix != 0).sum(0)
+    if counts.tolist() != list(map(len, _members(line))):
+        return None  # a weight is 0
     if include_padding:
         counts = numpy.full_like(counts, counts.max())
     ratios = (matrix * counts)[matrix != 0]

@@ -124,7 +124,10 @@ def median_of_all(f: Form) -> Any:
 def bisect(f: Form) -> Any:
     """The number of elements of the sorted sequence before each value."""
     kind = "LessOrEqual" if f.param("right") else "Less"
-    sequence, values = f["sequence"], f.node("Unsqueeze", [f["values"], f.dims([-1])])
+    common = numpy.result_type(f.dtype("sequence"), f.dtype("values"))
+    sequence, values = (f[name] if f.dtype(name) == common else f.cast(f[name], common)
+                        for name in ("sequence", "values"))
+    values = f.node("Unsqueeze", [values, f.dims([-1])])
     if f.rank("sequence") > 1:
         sequence = f.node("Unsqueeze", [sequence, f.dims([-2])])
     before = f.cast(f.node(kind, [sequence, values]), numpy.int64)
@@ -133,6 +136,8 @@ def bisect(f: Form) -> Any:
 
 @form("where_nonzero")
 def where_nonzero(f: Form) -> Any:
+    if not f.rank():
+        raise f.error("the positions of a 0-d Tensor have no ONNX form")
     return f.node("Transpose", [f.node("NonZero", [f["input"]])], perm=[1, 0])
 
 
@@ -162,7 +167,13 @@ def permute(f: Form) -> Any:
 
 @form("broadcast_to")
 def broadcast_to(f: Form) -> Any:
-    return f.node("Expand", [f["input"], f.dims(f.result_shape())])
+    shape = f.result_shape()
+    empty = [i for i, n in enumerate(shape) if n == 0]
+    out = f.node("Expand", [f["input"], f.dims([1 if n == 0 else n for n in shape])])
+    if not empty:
+        return out
+    none = f.dims([0] * len(empty))  # Expand cannot make 0 of 1
+    return f.node("Slice", [out, none, none, f.dims(empty)])
 
 
 @form("cat")
@@ -272,6 +283,8 @@ def triangle(f: Form) -> Any:
 
 @form("surround")
 def surround(f: Form) -> Any:
+    if not f.rank():
+        return f["input"]
     sides = f.vary(lambda c: [n for pair in zip(*c.parameters["sides"], strict=True)
                               for n in pair])
     value = f.constant(numpy.asarray(f.param("value"), dtype=f.dtype()))

@@ -348,9 +348,12 @@ class Form:
         if name:
             return self.call.dtypes[name]
         op = TABLE[self.call.key].op if self.call.key in TABLE else None
-        chosen = [n for n in self.call.dtypes if op is None or n in op.promoted]
-        return self.call.dtypes[chosen[0]] if chosen else numpy.dtype(
-            type(next(s.key for s in self.call.inputs.values() if s is not None)))
+        chosen = [n for n in self.call.dtypes
+                  if op is None or op.signature.variadic or n in op.promoted]
+        if chosen:
+            return self.call.dtypes[chosen[0]]
+        return numpy.dtype(type(next(s.key for s in self.call.inputs.values()
+                                     if s is not None and s.kind == "number")))
 
     def rank(self, name: str = "input") -> int:
         return len(self.call.shapes.get(name, ()))

@@ -144,7 +144,7 @@ def conversion(name: str, **target: Any) -> Callable[[Tensor], Tensor]:
     return method
 
 
-for _name in ("float", "double", "half", "int", "long", "short", "bool"):
+for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bool"):
     setattr(Tensor, _name, conversion(_name, dtype=dtypes.BY_NAME[_name]))
 
 

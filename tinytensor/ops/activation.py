@@ -77,7 +77,7 @@ def _(xp, g, input, negative_slope):
     return xp.where(input > 0, g, g * negative_slope)
 
 
-@op(promotes="floating", samples=[
+@op(autocast="lower", promotes="floating", samples=[
     S(t(3, 4), t(1)), S(t(3, 4), t(4)), S(t(2, 3, 4), t(3)), S(t(3), t(1)), S(t(), t())])
 def prelu(xp, input: Array, weight: Array):
     """x for x > 0, weight * x otherwise: a slope for all, or one for each channel (dim 1).
@@ -127,7 +127,7 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
     if not training:
         return leaky_relu(input, (lower + upper) / 2).contiguous()
     stream = random.generator_of(input.device).stream
-    if input.is_cuda:  # a number for each element: the host does not know how many are negative
+    if not input.is_cpu:  # a number for each element: the host does not know how many are negative
         drawn = stream.uniform_in(input.numel(), input.dtype.numpy, lower, upper)
         slopes = stream.xp.where(input._array <= 0, drawn.reshape(input.shape), 1.0)
         return (input * _like(slopes, input)).contiguous()
@@ -362,7 +362,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 # ---------------------------------------------------------------- functions related to sigmoid
 
 
-@op(promotes="floating", home=FUNCTIONAL, method=False, samples=[
+@op(autocast="float32 on cuda", promotes="floating", home=FUNCTIONAL, method=False, samples=[
     *WIDE, S(t(9, low=-9, high=9), 2.0), S(t(9, low=-9, high=9), 0.5, 2.0)])
 def softplus(xp, input: Array, beta: float = 1, threshold: float = 20):
     """log(1 + e**(beta x)) / beta, and x itself where beta x > threshold. Shapes: (*) -> (*)."""
@@ -423,7 +423,8 @@ def _exponentials(xp, input, dim):
     return xp.exp(input - xp.max(input, axis=over, keepdims=True)) if input.size else xp.exp(input)
 
 
-@op(contiguous=True, promotes="floating", samples=[*SAMPLES, S(ints(2, 3), 1, dtype="float64")])
+@op(autocast="float32 on cuda",
+    contiguous=True, promotes="floating", samples=[*SAMPLES, S(ints(2, 3), 1, dtype="float64")])
 def softmax(xp, input: Array, dim: int):
     """e**x / Σ e**x along a dim. Shapes: (*) -> (*)."""
     powers = _exponentials(xp, input, dim)
@@ -436,7 +437,8 @@ def _(xp, g, out, dim):
     return weighted - out * xp.sum(weighted, axis=axes(dim, len(out.shape)), keepdims=True)
 
 
-@op(contiguous=True, promotes="floating", samples=[*SAMPLES, S(ints(2, 3), 1, dtype="float64")])
+@op(autocast="float32 on cuda",
+    contiguous=True, promotes="floating", samples=[*SAMPLES, S(ints(2, 3), 1, dtype="float64")])
 def log_softmax(xp, input: Array, dim: int):
     """x - log Σ e**x along a dim, without overflow. Shapes: (*) -> (*)."""
     over = axes(dim, input.ndim)
@@ -483,7 +485,7 @@ softmax_with_dtype = _with_dtype(softmax)
 _with_dtype(log_softmax)
 
 
-@composed(widens=True, home=FUNCTIONAL, method=False, samples=SAMPLES)
+@composed(autocast="float32 on cuda", widens=True, home=FUNCTIONAL, method=False, samples=SAMPLES)
 def softmin(input: Tensor, dim: int | None = None,
             dtype: dtypes.dtype | None = None) -> Tensor:
     """softmax(-x) along a dim. Shapes: (*) -> (*)."""

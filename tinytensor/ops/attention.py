@@ -30,9 +30,11 @@ class Kept:
     def bools(self) -> Any:
         return self.draw.bools().reshape(self.shape)
 
-    def factors(self, dtype: Any) -> Any:
-        """What the weights are multiplied by: an array of 0 and `factor`."""
-        return self.bools().astype(dtype) * self.factor
+    def factors(self, like: Any) -> Any:
+        """What the weights are multiplied by: 0 and `factor`, in the dtype of an array or Tensor.
+        """
+        array = like._array if isinstance(like, Tensor) else like
+        return self.bools().astype(array.dtype) * self.factor
 
 
 def _scores(xp, query, key, mask, is_causal, scale):
@@ -55,7 +57,8 @@ def _math_only(torch):
         query, key, value, mask, is_causal=is_causal, scale=scale)
 
 
-@op(promotes="floating", method=False, internal=True, residuals=("largest", "total"),
+@op(autocast="lower",
+    promotes="floating", method=False, internal=True, residuals=("largest", "total"),
     reference=_math_only, samples=[
         S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 2), None, False, 0.5),
         S(t(2, 1, 3, 4), t(3, 5, 4), t(2, 3, 5, 4), None, True, 0.3),
@@ -84,7 +87,7 @@ def attention(xp, query: Array, key: Array, value: Array, mask: Array | None, is
     total = xp.sum(powers, axis=-1, keepdims=True)
     weights = _weights(xp, powers, total)
     if kept is not None:
-        weights = weights * kept.factors(value.dtype)
+        weights = weights * kept.factors(value)
     return xp.matmul(weights, value), largest, total
 
 
@@ -94,7 +97,7 @@ def _(xp, g, needs, query, key, value, mask, is_causal, scale, kept, out, larges
     weights = _weights(xp, xp.exp(scores - largest), total)
     d_weights = xp.matmul(g, xp.swapaxes(value, -1, -2))
     if kept is not None:
-        factors = kept.factors(value.dtype)
+        factors = kept.factors(value)
         d_weights, used = d_weights * factors, weights * factors
     else:
         used = weights
@@ -120,7 +123,8 @@ def _reference(torch):
     return attention
 
 
-@composed(widens=True, home="nn.functional", method=False, reference=_reference, samples=[
+@composed(autocast="lower",
+          widens=True, home="nn.functional", method=False, reference=_reference, samples=[
     S(t(3, 4), t(3, 4), t(3, 4)), S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 2)),
     S(t(2, 1, 3, 4), t(3, 5, 4), t(2, 3, 5, 4), is_causal=True),
     S(t(2, 3, 4), t(2, 2, 4), t(2, 2, 4), is_causal=True, scale=0.3),

@@ -412,7 +412,7 @@ def _conv(dims: int) -> Callable[..., Any]:
     Raises:
         RuntimeError: shapes that do not fit; a kernel larger than the padded input; a parameter
             out of range; padding='same' with a stride.
-    """, samples=_conv_samples(dims))
+    """, autocast="lower", samples=_conv_samples(dims))
 
 
 def _spatial(dims: int, *sizes: int) -> Callable[..., TensorSample]:
@@ -473,7 +473,7 @@ def _conv_transpose(dims: int) -> Callable[..., Any]:
     Raises:
         RuntimeError: shapes that do not fit; an output without elements; a parameter out of
             range; output_padding not below stride or dilation.
-    """, widens=True, samples=_conv_transpose_samples(dims))
+    """, widens=True, autocast="lower", samples=_conv_transpose_samples(dims))
 
 
 def _conv_transpose_samples(n: int) -> list[S]:

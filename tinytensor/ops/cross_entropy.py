@@ -159,6 +159,8 @@ def _all_in_range(labels: Array, classes: int, ignore_index: int) -> bool:
     """
     if 0 <= ignore_index < classes:
         return False
+    if devices.is_meta(labels):
+        return True
     if not devices.is_array(labels):  # those of a batch, under vmap
         return bool(labels.min() >= 0 and labels.max() < classes)
     unsigned = labels if labels.dtype.kind == "u" else labels.view("uint64")
@@ -169,7 +171,7 @@ def class_loss(name: str, losses: Tensor, used: Tensor | None, weights: Tensor |
                shape: Sequence[int], reduction: str) -> Tensor:
     """The losses of rows, reduced; "mean" divides by the sum of the weights that are used."""
     if used is not None:
-        if reduction == "none" or used.is_cuda:
+        if reduction == "none" or not used.is_cpu:
             losses = losses.masked_fill(~used, 0.0)
             if reduction == "mean":  # the host does not know how many labels are used
                 if weights is None:
@@ -187,7 +189,7 @@ def _times(losses: Tensor, weights: Tensor | None) -> Tensor:
     return losses if weights is None else losses * weights
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), ints(3, high=4)), S(t(2, 4, 3), ints(2, 3, high=4), reduction="sum"),
     S(t(3, 4), ints(3, high=4), reduction="none"), S(t(4), ints(high=4)),
     S(t(2, 4, 3, 2), ints(2, 3, 2, high=4), reduction="none"), S(t(0, 4), ints(0)),
@@ -209,7 +211,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, *,
     return class_loss("nll_loss", losses, used, weights, target.shape, reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), ints(3, high=4)), S(t(2, 4, 3), ints(2, 3, high=4)), S(t(4), ints(high=4)),
     S(t(2, 4, 3, 2), ints(2, 3, 2, high=4), reduction="none"), S(t(0, 4), ints(0)),
     S(t(3, 4), ints(3, high=4), ignore_index=1, weight=t(4, low=0.5, grad=False)),
@@ -312,7 +314,7 @@ probability_cross_entropy.vjp(
 )
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32 on cpu", widens=True, home="nn.functional", method=False, samples=[
     S(t(4, low=0.1, high=0.9), t(4, low=0.1, high=0.9)),
     S(t(2, 3, low=0.1, high=0.9), t(2, 3, low=0.1, high=0.9), t(3, grad=False), reduction="sum"),
     S(t(2, 3, low=0.1, high=0.9), t(2, 3, low=0.1, high=0.9), reduction="none"),
@@ -337,7 +339,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
 
 def _check_probabilities(word: str, p: Tensor) -> None:
     hint = "; for scores use binary_cross_entropy_with_logits" if word == "input" else ""
-    if p._array.dtype.kind == "f":
+    if dtypes.is_floating(p._array.dtype):
         check_range(p._array, 0, 1, lambda value: RuntimeError(
             f"binary_cross_entropy: the {word} must be in [0, 1], got {value}{hint}"))
 
@@ -378,7 +380,7 @@ def _(xp, g, input, target):
     return g * target * _softplus(xp, -input)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(4), t(4, low=0, high=1)), S(t(0), t(0)),
     S(t(2, 3), t(2, 3, low=0, high=1), t(3, grad=False), reduction="sum"),
     S(t(2, 3), t(2, 3, low=0, high=1), reduction="none", pos_weight=t(3, low=0.5, grad=False)),
@@ -400,7 +402,7 @@ def binary_cross_entropy_with_logits(
                    losses if weight is None else losses * weight, reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), t(3, 4, low=0.1), reduction="batchmean"),
     S(t(3, 4), t(3, 4, low=0.1), reduction="sum"), S(t(3), t(2, 3, low=0.1), reduction="none"),
     S(t(3, 4), t(3, 4), reduction="batchmean", log_target=True)])

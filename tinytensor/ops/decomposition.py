@@ -78,7 +78,7 @@ def _(xp, g, out):
     return (d + transposed(xp, d)) * 0.5
 
 
-@composed(home="linalg", method=False, scalar=LAPACK, samples=[
+@composed(autocast="float32 on cpu", home="linalg", method=False, scalar=LAPACK, samples=[
     *DEFINITE, S(Definite((3, 3)), upper=True)])
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """L of A = L Lᵀ for symmetric positive definite A, or with `upper` Lᵀ.
@@ -98,7 +98,8 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 cholesky_ex_result = namedtuple("cholesky_ex_result", "L info")
 
 
-@composed(home="linalg", method=False, scalar=LAPACK, widens=True, samples=[*DEFINITE])
+@composed(autocast="float32 on cpu",
+          home="linalg", method=False, scalar=LAPACK, widens=True, samples=[*DEFINITE])
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False):
     """(L, info) of `cholesky`, without an error: info is 0, or the order of the first leading
     minor that is not positive; L is NaN there.
@@ -172,7 +173,8 @@ def _of_triangle(name):
     return reference
 
 
-@composed(widens=True, scalar=LAPACK, reference=_of_triangle("cholesky_solve"), samples=[
+@composed(autocast="float32 on cpu",
+          widens=True, scalar=LAPACK, reference=_of_triangle("cholesky_solve"), samples=[
     S(t(3, 2), Regular((3, 3))), S(t(3, 2), Regular((3, 3)), upper=True)])
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """X of A X = B from the Cholesky factor L of A. Shapes: (*, n, k), (*, n, n) -> (*, n, k)."""
@@ -181,7 +183,8 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     return solve_triangular(transpose(lower, -2, -1), Y, upper=True)
 
 
-@composed(widens=True, scalar=LAPACK, reference=_of_triangle("cholesky_inverse"), samples=[
+@composed(autocast="float32 on cpu",
+          widens=True, scalar=LAPACK, reference=_of_triangle("cholesky_inverse"), samples=[
     S(Regular((3, 3))), S(Regular((3, 3)), upper=True)])
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A from its Cholesky factor. Shapes: (*, n, n) -> (*, n, n)."""
@@ -191,7 +194,8 @@ def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
 # ---------------------------------------------------------------- qr
 
 
-@op(home="linalg", method=False, outputs=("Q", "R"), scalar=LAPACK, samples=[
+@op(autocast="float32 on cpu",
+    home="linalg", method=False, outputs=("Q", "R"), scalar=LAPACK, samples=[
     S(t(4, 3)), S(t(2, 3, 4)), S(t(3, 3)), S(t(3, 4), "complete"),
     S(t(4, 3, grad=False), "complete"),
     S(t(4, 3, grad=False), "r")])
@@ -254,7 +258,8 @@ def _eigh_like_numpy(torch):
     return function
 
 
-@op(home="linalg", method=False, outputs=("eigenvalues", "eigenvectors"), scalar=LAPACK, samples=[
+@op(autocast="float32 on cpu",
+    home="linalg", method=False, outputs=("eigenvalues", "eigenvectors"), scalar=LAPACK, samples=[
     S(Definite((3, 3))), S(Definite((2, 3, 3))), S(t(3, 3), "U"), S(t(3, 3), "L"), S(t(0, 3, 3))],
     reference=_eigh_like_numpy)
 def eigh(xp, A: Array, UPLO: str = "L"):
@@ -284,7 +289,7 @@ def _(xp, g, eigenvalues, eigenvectors):
     return (d + transposed(xp, d)) * 0.5
 
 
-@composed(widens=True, home="linalg", method=False, samples=[
+@composed(autocast="float32 on cpu", widens=True, home="linalg", method=False, samples=[
     S(Definite((3, 3))), S(t(2, 3, 3), "U")],
           scalar=LAPACK)
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
@@ -309,7 +314,8 @@ def _svd_like_numpy(torch):
     return function
 
 
-@op(home="linalg", method=False, outputs=("U", "S", "Vh"), scalar=LAPACK, reference=_svd_like_numpy,
+@op(autocast="float32 on cpu",
+    home="linalg", method=False, outputs=("U", "S", "Vh"), scalar=LAPACK, reference=_svd_like_numpy,
     samples=[S(t(4, 3), False), S(t(2, 3, 4), False), S(t(3, 3)), S(t(4, 3)), S(t(3, 4)),
              S(t(0, 3, 2), False)])
 def svd(xp, A: Array, full_matrices: bool = True):
@@ -365,7 +371,8 @@ _top_level("svd", lambda input, some=True: USV(*(
         lambda usv: (usv[0], usv[1], usv[2].mT))(_svd_like_numpy(torch)(A, not some)))
 
 
-@composed(widens=True, home="linalg", method=False, samples=[S(t(4, 3)), S(t(2, 3, 4)), S(t(0, 3))],
+@composed(autocast="float32 on cpu",
+          widens=True, home="linalg", method=False, samples=[S(t(4, 3)), S(t(2, 3, 4)), S(t(0, 3))],
           scalar=LAPACK)
 def svdvals(A: Tensor) -> Tensor:
     """The singular values, descending. Shapes: (*, n, m) -> (*, min(n, m)).
@@ -439,7 +446,8 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     return pinv(input, rtol=rcond)
 
 
-@composed(widens=True, home="linalg", method=False, scalar=LAPACK, samples=[
+@composed(autocast="float32 on cpu",
+          widens=True, home="linalg", method=False, scalar=LAPACK, samples=[
     S(t(4, 3)), S(t(2, 3, 4)), S(t(3, 3), atol=2.0), S(t(3, 3), rtol=0.5)])
 def matrix_rank(A: Tensor, *, atol: Tensor | float | None = None,
                 rtol: Tensor | float | None = None, hermitian: bool = False) -> Tensor:
@@ -457,7 +465,8 @@ LeastSquares = namedtuple(  # type: ignore[name-match]
     "lstsq", "solution residuals rank singular_values")
 
 
-@composed(widens=True, home="linalg", method=False, scalar=LAPACK, samples=[
+@composed(autocast="float32 on cpu",
+          widens=True, home="linalg", method=False, scalar=LAPACK, samples=[
     S(t(4, 2), t(4, 3)), S(t(2, 4), t(2, 3)), S(t(2, 4, 2), t(2, 4, 1)), S(t(4, 2), t(4))],
     reference=lambda torch: lambda A, B: tuple(
         x if i == 0 else x.detach() for i, x in enumerate(torch.linalg.lstsq(A, B))))

@@ -16,7 +16,7 @@ from .samples import S, t
 from .shape import broadcast_tensors, unsqueeze
 
 
-@composed(widens=True, samples=[
+@composed(autocast="float32 on cuda", widens=True, samples=[
     S(t(2, 3), t(2, 3)), S(t(4), t(4), dim=0), S(t(2, 1, 3), t(4, 3), dim=-1),
                    S(t(2, 3), t(2, 3), 0, 0.5), S(t(1, 2, 3), t(2, 1, 3), -2)])
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -38,7 +38,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return vector_norm(x1 - x2 + eps, p, -1, keepdim)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32 on cuda", widens=True, home="nn.functional", method=False, samples=[
     S(t(2, 3)), S(t(2, 3), 1), S(t(2, 3, 2), p=3, dim=-1), S(t(2, 3), 2, (0, 1)),
     S(t(2, 3, distinct=True), math.inf), S(t(2, 3), eps=5.0), S(t(4), dim=0)])
 def normalize(input: Tensor, p: float = 2.0, dim: Dim = 1, eps: float = 1e-12) -> Tensor:
@@ -90,7 +90,7 @@ def _(xp, g, x1, x2, out, needs):
         - xp.matmul(xp.swapaxes(w, -1, -2), x1)
 
 
-@composed(widens=True, method=False, reference=_differences, samples=[
+@composed(autocast="float32 on cuda", widens=True, method=False, reference=_differences, samples=[
     S(t(3, 2), t(4, 2)), S(t(2, 3, 2), t(1, 4, 2), 1.0), S(t(3, 2), t(4, 2), 3.0),
     S(t(3, 2, distinct=True), t(4, 2), math.inf), S(t(3, 2, grad=False), t(4, 2, grad=False), 0.0)])
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0,
@@ -117,7 +117,8 @@ def _lengths(vectors, p):
     return vector_norm(vectors, p, -1) if vectors.shape[-1] else vectors.sum(-1)
 
 
-@composed(widens=True, samples=[S(t(4, 3)), S(t(4, 3), 1.0), S(t(3, 3), 3.0), S(t(1, 3))],
+@composed(autocast="float32 on cuda",
+          widens=True, samples=[S(t(4, 3)), S(t(4, 3), 1.0), S(t(3, 3), 3.0), S(t(1, 3))],
           reference=lambda torch: lambda x, p=2.0: torch.stack(
               [torch.linalg.vector_norm(x[i] - x[j], p) for i in range(len(x))
                for j in range(i + 1, len(x))]) if len(x) > 1 else x.new_zeros(0) * x.sum())

@@ -28,6 +28,11 @@ def _kept(input, shape, p):
     return devices.to_device(kept, where).astype(input.dtype.numpy)
 
 
+def _tensor(input, array):
+    """An array as a Tensor of the dtype of `input`; bfloat16 times a number is float32 in NumPy."""
+    return tensor_of(array.astype(input.dtype.numpy, copy=False), None)
+
+
 def _is_drawn(name, input, p, training):
     """Whether a mask must be drawn; checks the arguments.
 
@@ -50,7 +55,7 @@ def _drop(name, input, p, training, inplace, shape):
     p = float(p)  # a NumPy scalar would change the dtype
     if p == 1:  # without drawing, as in PyTorch
         return input.mul_(0.0) if inplace else input * 0.0
-    mask = tensor_of(_kept(input, shape, p) * (1 / (1 - p)), None)
+    mask = _tensor(input, _kept(input, shape, p) * (1 / (1 - p)))
     return input.mul_(mask) if inplace else input * mask
 
 
@@ -63,8 +68,8 @@ def _drop_alpha(name, input, p, training, inplace, shape):
         return input.mul_(0.0) if inplace else input * 0.0
     kept = _kept(input, shape, p)
     scale = 1 / math.sqrt((SATURATED ** 2 * p + 1) * (1 - p))
-    shift = tensor_of((1 - kept) * (SATURATED * scale) - SATURATED * scale * p, None)
-    mask = tensor_of(kept * scale, None)
+    shift = _tensor(input, (1 - kept) * (SATURATED * scale) - SATURATED * scale * p)
+    mask = _tensor(input, kept * scale)
     return input.mul_(mask).add_(shift) if inplace else input * mask + shift
 
 

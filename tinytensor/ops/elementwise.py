@@ -231,7 +231,8 @@ fmod.vjp(
 # ---------------------------------------------------------------- powers
 
 
-@op(promotes="common", operator="__pow__", inplace=True, array_names=("power",), samples=[
+@op(autocast="float32 on cuda",
+    promotes="common", operator="__pow__", inplace=True, array_names=("power",), samples=[
     *binary(0.3, 2), S(t(3), 3), S(t(3, low=0.5), -0.5), S(t(3), 0), S(t(3), 1), S(2.5, t(3)),
     S(ints(4, low=-3), 3), S(ints(4, low=1), ints(4)), S(3, ints(4)), S(ints(3, low=1), 0.5)])
 def pow(input: Array, exponent: Array):
@@ -242,7 +243,7 @@ def pow(input: Array, exponent: Array):
             Tensor to a bool Tensor.
     """
     if exponent.__class__ is float \
-            or (input if is_number(exponent) else exponent).dtype.kind in "fO":
+            or dtypes.is_differentiable((input if is_number(exponent) else exponent).dtype):
         return input ** exponent
     return _integer_power(input, exponent)
 
@@ -363,29 +364,35 @@ def elementwise(name: str, rule: Callable[..., Any], doc: str, low: float = -2.0
 neg = elementwise("neg", lambda g: -g, "-input", array_name="negative", promotes="common",
                   aliases=("negative",), operator="__neg__")
 
-exp = elementwise("exp", lambda g, out: g * out, "e ** input")
+exp = elementwise("exp", lambda g, out: g * out, "e ** input", autocast="float32 on cuda")
 exp2 = elementwise("exp2", lambda g, out: g * (out * math.log(2)), "2 ** input")
-expm1 = elementwise("expm1", lambda g, out: g * (out + 1), "e ** input - 1, exact near 0")
-log = elementwise("log", lambda g, input: g / input, "The natural logarithm", 0.2)
+expm1 = elementwise("expm1", lambda g, out: g * (out + 1), "e ** input - 1, exact near 0",
+                    autocast="float32 on cuda")
+log = elementwise("log", lambda g, input: g / input, "The natural logarithm", 0.2,
+                  autocast="float32 on cuda")
 log2 = elementwise("log2", lambda g, input: g / (input * math.log(2)), "The logarithm to base 2",
-                   0.2)
+                   0.2, autocast="float32 on cuda")
 log10 = elementwise("log10", lambda g, input: g / (input * math.log(10)),
-                    "The logarithm to base 10", 0.2)
+                    "The logarithm to base 10", 0.2, autocast="float32 on cuda")
 log1p = elementwise("log1p", lambda g, input: g / (input + 1), "log(1 + input), exact near 0",
-                    -0.8)
+                    -0.8, autocast="float32 on cuda")
 sqrt = elementwise("sqrt", lambda g, out: g / (2 * out), "The square root", 0.2)
 
 sin = elementwise("sin", lambda xp, g, input: g * xp.cos(input), "The sine")
 cos = elementwise("cos", lambda xp, g, input: -g * xp.sin(input), "The cosine")
-tan = elementwise("tan", lambda g, out: g * (1 + out * out), "The tangent", -1.4, 1.4)
+tan = elementwise("tan", lambda g, out: g * (1 + out * out), "The tangent", -1.4, 1.4,
+                  autocast="float32 on cuda")
 asin = elementwise("asin", lambda xp, g, input: g / xp.sqrt(1 - input * input), "The inverse sine",
-                   -0.9, 0.9, array_name="arcsin", aliases=("arcsin",))
+                   -0.9, 0.9, array_name="arcsin", aliases=("arcsin",), autocast="float32 on cuda")
 acos = elementwise("acos", lambda xp, g, input: -g / xp.sqrt(1 - input * input),
-                   "The inverse cosine", -0.9, 0.9, array_name="arccos", aliases=("arccos",))
+                   "The inverse cosine", -0.9, 0.9, array_name="arccos", aliases=("arccos",),
+                   autocast="float32 on cuda")
 atan = elementwise("atan", lambda g, input: g / (1 + input * input), "The inverse tangent",
                    array_name="arctan", aliases=("arctan",))
-sinh = elementwise("sinh", lambda xp, g, input: g * xp.cosh(input), "The hyperbolic sine")
-cosh = elementwise("cosh", lambda xp, g, input: g * xp.sinh(input), "The hyperbolic cosine")
+sinh = elementwise("sinh", lambda xp, g, input: g * xp.cosh(input), "The hyperbolic sine",
+                   autocast="float32 on cuda")
+cosh = elementwise("cosh", lambda xp, g, input: g * xp.sinh(input), "The hyperbolic cosine",
+                   autocast="float32 on cuda")
 tanh = elementwise("tanh", lambda g, out: g * (1 - out * out), "The hyperbolic tangent")
 asinh = elementwise("asinh", lambda xp, g, input: g / xp.sqrt(input * input + 1),
                     "The inverse hyperbolic sine", array_name="arcsinh", aliases=("arcsinh",))
@@ -406,7 +413,7 @@ def square(input: Array):
 square.vjp(input=lambda g, input: g * (2 * input))
 
 
-@op(promotes="float", inplace=True, samples=unary(0.2))
+@op(autocast="float32 on cuda", promotes="float", inplace=True, samples=unary(0.2))
 def rsqrt(xp, input: Array):
     """1 / √input, elementwise. Shapes: (*) -> (*)."""
     return 1 / xp.sqrt(input)
@@ -415,7 +422,8 @@ def rsqrt(xp, input: Array):
 rsqrt.vjp(input=lambda g, out: g * (-0.5 * (out * out * out)))
 
 
-@op(promotes="float", inplace=True, array_names=("reciprocal",), samples=unary(0.2))
+@op(autocast="float32 on cuda",
+    promotes="float", inplace=True, array_names=("reciprocal",), samples=unary(0.2))
 def reciprocal(input: Array):
     """1 / input, elementwise. Shapes: (*) -> (*)."""
     return 1 / input
@@ -461,7 +469,8 @@ def rad2deg(input: Tensor) -> Tensor:
     return input * (180 / math.pi)
 
 
-@op(promotes="float", inplace=True, aliases=("arctan2",), array_names=("arctan2",),
+@op(autocast="widest on cuda", promotes="float", inplace=True,
+    aliases=("arctan2",), array_names=("arctan2",),
     samples=binary(numbers=False), scalar="Value has no arctan2")
 def atan2(xp, input: Array, other: Array):
     """The angle of the point (other, input), in [-π, π]. Shapes: (*), (*) -> the broadcast shape.
@@ -528,7 +537,7 @@ abs.vjp(input=lambda xp, g, input: g * sign.run(xp, input))
 @op(samples=[S(t(3, 4, grad=False)), S(ints(3, low=-3)), S(bools(2))], scalar="no numbers")
 def signbit(xp, input: Array):
     """Whether the sign bit of each element is set, as of -0.0. Shapes: (*) -> (*), bool."""
-    return xp.signbit(input) if input.dtype.kind == "f" else input < 0
+    return xp.signbit(input) if dtypes.is_floating(input.dtype) else input < 0
 
 
 @op(promotes="float", inplace=True, samples=[
@@ -552,7 +561,7 @@ def _step(name: str, array_name: str, doc: str, **entry: Any) -> Any:
     """A rounding function: integers are unchanged, and its derivative is 0."""
     def forward(xp, input: Array):
         refuse_bool(name, input)
-        return getattr(xp, array_name)(input) if input.dtype.kind == "f" else input.copy()
+        return getattr(xp, array_name)(input) if dtypes.is_floating(input.dtype) else input.copy()
 
     forward.__name__, forward.__module__ = name, __name__
     forward.__doc__ = (f"{doc}, elementwise; integers are unchanged. Shapes: (*) -> (*).\n\n"
@@ -786,7 +795,7 @@ def _lerp_by(input: Tensor, end: Tensor, weight: float) -> Tensor:
     return lerp(input, end, input.new_tensor(weight))
 
 
-@composed(widens=True, inplace=True, samples=[
+@composed(autocast="widest on cuda", widens=True, inplace=True, samples=[
     S(t(2, 3), t(2, 3), t(3)), S(t(2, 3), t(3), t(2, 1), value=0.5),
                                  S(ints(3), ints(3), ints(3), value=2)])
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
@@ -799,8 +808,8 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     return add_with_alpha(input, tensor1 * tensor2, alpha=value)
 
 
-@composed(widens=True, inplace=True, samples=[S(t(2, 3), t(2, 3), t(3, low=0.3)),
-                                 S(t(2, 3), t(3), t(2, 1, low=0.3), value=0.5)])
+@composed(autocast="widest on cuda", widens=True, inplace=True, samples=[
+    S(t(2, 3), t(2, 3), t(3, low=0.3)), S(t(2, 3), t(3), t(2, 1, low=0.3), value=0.5)])
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """input + value * tensor1 / tensor2. Shapes: (*), (*), (*) -> the broadcast shape.
 

@@ -12,8 +12,10 @@ from ..autograd.graph import tensor_of
 from ..autograd.halves import in_single
 from ..autograd.modes import no_grad
 from ..autograd.table import composed, op
+from ..tensors.creation import arange
 from ..tensors.tensor import Tensor
 from .checks import need_one_of
+from .compare import eq
 from .gather import index_add, scatter_reduce
 from .index import check_labels, getitem, put_zeros, where
 from .samples import S, ints, t
@@ -181,6 +183,4 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     check_range(raw, 0, num_classes - 1, lambda position: RuntimeError(
         f"one_hot: position {position} is out of range for {num_classes} classes: it must be in "
         f"[0, {num_classes - 1}]"))
-    xp = array_module(raw)
-    matches = xp.expand_dims(raw, -1) == xp.arange(num_classes)
-    return graph.tensor_of(matches.astype(xp.int64, order="C"), None)
+    return eq(tensor.unsqueeze(-1), arange(num_classes, device=tensor.device)).long()

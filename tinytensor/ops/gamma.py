@@ -18,7 +18,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..arrays import Array
+from ..arrays import Array, dtypes
 from ..arrays.numbers import integer, is_integer
 from ..arrays.quadrature import gauss_legendre
 from ..autograd import graph
@@ -406,7 +406,8 @@ def incomplete(xp: Any, a: Any, x: Any) -> tuple[Any, Any, Any]:
 def _of_two(xp, input, other, which):
     a, x = xp.broadcast_arrays(xp.asarray(input, dtype="float64"),
                                xp.asarray(other, dtype="float64"))
-    dtype = input.dtype if hasattr(input, "dtype") and input.dtype.kind == "f" else other.dtype
+    dtype = input.dtype if hasattr(input, "dtype") and dtypes.is_floating(input.dtype) \
+        else other.dtype
     return xp.where((a < 0) | (x < 0), math.nan, incomplete(xp, a, x)[which]).astype(dtype)
 
 

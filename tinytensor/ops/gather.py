@@ -145,7 +145,7 @@ def _scattered(name, input, dim, index, src):
     return at, getitem(src, tuple(slice(n) for n in index.shape or (1,)))
 
 
-@composed(widens=True, inplace=True, samples=[
+@composed(autocast="widest on cuda", widens=True, inplace=True, samples=[
     S(t(3, 4), 1, ints(3, 6, high=4), t(3, 6)),
     S(t(3), -1, ints(5, high=3), t(5)), S(t(), 0, ints(high=1), t()),
     S(ints(3), 0, ints(5, high=3), ints(5))])
@@ -226,6 +226,8 @@ def combine_at(xp, input: Array, src: Array, index: Index, how: str):
 
     Shapes: (*), (+) -> (*).
     """
+    if devices.is_meta(input):
+        return input.copy()
     combine = getattr(xp, COMBINED[how])
     where_ = positions(xp, input.shape, index)
     values = xp.reshape(xp.broadcast_to(src, where_.shape), (-1,))
@@ -358,7 +360,7 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
                                   source, reduce, include_self=include_self), input.shape)
 
 
-@composed(inplace=True, samples=[
+@composed(autocast="widest", inplace=True, samples=[
     S(t(3, 4), 0, ints(1, high=3), t(1, 4)), S(t(3, 4), 1, ints(1, high=4), t(3, 1)),
     S(t(3), 0, ints(0), t(0)), S(t(), 0, ints(1, high=1), t(1))])
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
@@ -389,7 +391,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | float) ->
     *before, places = _slices("index_fill", input, dim, index, negative=True)
     size = input.shape[dim] if input.ndim else 1
     # Each slice once, or the gradient of the value would count it several times.
-    at = (*before, devices.array_module(places).unique(places % max(size, 1)))
+    places = places % max(size, 1)
+    at = (*before, places if devices.is_meta(places)
+          else devices.array_module(places).unique(places))
     value = fill_value("index_fill", input, python_number(value))
     if not hasattr(value, "ndim"):
         value = as_value(value, input).to(input.device)
@@ -399,7 +403,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | float) ->
 # ---------------------------------------------------------------- any index
 
 
-@composed(widens=True, inplace=True, samples=[
+@composed(autocast="widest on cuda", widens=True, inplace=True, samples=[
         S(t(3, 4), (ints(1, high=3),), t(4)), S(t(3, 4), (bools(3, 4),), t()),
         S(t(3, 4), (ints(5, high=3), ints(5, high=4)), t(5), accumulate=True),
         S(t(3, 4), (ints(2, 1, low=-3, high=3), ints(3, high=4)), t(3), accumulate=True),
@@ -504,7 +508,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """
     _same_dtype("masked_scatter", input, source)
     input, array = _mask("masked_scatter", input, mask)
-    count = int(array.sum())
+    count = 0 if devices.is_meta(array) else int(array.sum())
     if source.numel() < count:
         raise RuntimeError(f"masked_scatter: the mask has {count} True, the source only "
                            f"{source.numel()} elements")

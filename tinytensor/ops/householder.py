@@ -21,7 +21,8 @@ from .solving import solve_triangular
 geqrf_result = namedtuple("geqrf_result", "a tau")
 
 
-@composed(home="linalg", method=False, scalar=LAPACK, samples=[
+@composed(
+    widens=True, autocast="float32 on cpu", home="linalg", method=False, scalar=LAPACK, samples=[
     S(t(4, 3), t(3)), S(t(4, 4), t(2)), S(t(2, 4, 3), t(2, 3)),
     S(t(3, 0, grad=False), t(0, grad=False))])
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
@@ -33,7 +34,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     Shapes: (*, m, n), (*, k) -> (*, m, n), where k <= n <= m.
 
     Raises:
-        RuntimeError: sizes that do not fit, or dtypes other than float32 or float64.
+        RuntimeError: sizes that do not fit, or Tensors that are not floating point.
     """
     check_matrices("linalg.householder_product", A._array)
     (m, n), count = A.shape[-2:], tau.shape[-1] if tau.ndim else -1
@@ -52,13 +53,13 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     return identity(m, n) - matmul(V, scale * product)
 
 
-@composed(scalar=LAPACK, samples=[S(t(4, 3), t(3))])
+@composed(widens=True, autocast="float32 on cpu", scalar=LAPACK, samples=[S(t(4, 3), t(3))])
 def orgqr(input: Tensor, input2: Tensor) -> Tensor:
     """`linalg.householder_product(input, input2)`. Shapes: (*, m, n), (*, k) -> (*, m, n)."""
     return householder_product(input, input2)
 
 
-@composed(scalar=LAPACK, samples=[S(t(4, 3, grad=False)), S(t(2, 3, 4, grad=False))])
+@composed(widens=True, scalar=LAPACK, samples=[S(t(4, 3, grad=False)), S(t(2, 3, 4, grad=False))])
 def geqrf(input: Tensor):
     """(a, tau) of the QR decomposition by Householder reflections, as LAPACK gives it.
 
@@ -68,7 +69,7 @@ def geqrf(input: Tensor):
     Shapes: (*, m, n) -> (*, m, n), (*, min(m, n)).
 
     Raises:
-        RuntimeError: not of float32 or float64, or fewer than 2 dims.
+        RuntimeError: not floating point, or fewer than 2 dims.
     """
     check_matrices("geqrf", input._array)
     factors, tau = devices.array_module(input._array).linalg.qr(input._array, "raw")

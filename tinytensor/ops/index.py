@@ -95,7 +95,7 @@ def _as_key(tensor, key):
         raise IndexError(f"an index must be of dtype int64, int32 or bool, got {key.dtype}; "
                          "convert it with .long()")
     if not key.ndim:
-        return key.item()
+        return 0 if devices.is_meta(key) else key.item()  # any position gives the same shape
     return devices.to_device(key, devices.device_of(tensor._array))
 
 
@@ -163,7 +163,7 @@ def check_positions(name, index, shape, axis, negative=True):
     first = -size if negative else 0
     if isinstance(index, int):
         low = high = index
-    elif devices.is_gpu_array(index):
+    elif devices.is_gpu_array(index) or devices.is_meta(index):
         check_range(index, first, size - 1, functools.partial(_no_position, name, axis, size))
         return
     elif index.size:

@@ -52,7 +52,7 @@ def _check_features(input, weight):
     _check_inner("linear", input, weight.T)
 
 
-@op(promotes="same", operator="__matmul__", array_names=("matmul",), samples=[
+@op(autocast="lower", promotes="same", operator="__matmul__", array_names=("matmul",), samples=[
     S(t(3, 4), t(4, 2)), S(t(4), t(4)), S(t(4), t(4, 2)), S(t(3, 4), t(4)),
     S(t(2, 3, 4), t(4, 2)), S(t(3, 4), t(2, 4, 2)), S(t(2, 1, 3, 4), t(5, 4, 2)),
     S(t(2, 3, 4), t(4)), S(t(4), t(2, 4, 3)), S(t(0, 3), t(3, 2)), S(t(2, 0), t(0, 3)),
@@ -173,7 +173,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return matmul(input, vec)
 
 
-@composed(aliases=("vdot",), keywords={"other": "tensor"}, samples=[
+@composed(autocast="widest on cuda", aliases=("vdot",), keywords={"other": "tensor"}, samples=[
     S(t(4), t(4)), S(t(0), t(0)), S(ints(3), ints(3))])
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Σ input * tensor of two vectors. Shapes: (n), (n) -> ().
@@ -185,7 +185,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return matmul(input, tensor)
 
 
-@composed(widens=True, home="linalg", method=False, samples=[
+@composed(autocast="lower", widens=True, home="linalg", method=False, samples=[
     S(t(3, 4), t(3, 4)), S(t(3, 4), t(3, 1), dim=0), S(t(2, 1, 4), t(3, 4))])
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Σ x * y along a dim. Shapes: (*, n, *), (*, n, *) that broadcast -> (*)."""
@@ -216,7 +216,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return reshape(input, (input.numel(), 1)) * vec2
 
 
-@composed(widens=True, method=False, samples=[
+@composed(autocast="lower on cpu", widens=True, method=False, samples=[
     S(t(2, 3, 4), t(3, 4, 5)), S(t(2, 3), t(4, 5), 0), S(t(2, 3, 4), t(4, 3), ([1, 2], [1, 0])),
     S(t(2, 3), t(3), dims=1), S(t(2, 3), t(2, 3), 2),
     S(t(2, 1, 3), t(2, 4, 3), ([0, 1], [0, 1]))])
@@ -273,7 +273,7 @@ def _scaled_sum(input, product, beta, alpha):
 ADDED = {"beta": 0.5, "alpha": -2}
 
 
-@composed(widens=True, inplace=True, samples=[
+@composed(autocast="lower", widens=True, inplace=True, samples=[
     S(t(3, 2), t(3, 4), t(4, 2)), S(t(2), t(3, 4), t(4, 2), **ADDED),
                                  S(t(), t(3, 4), t(4, 2), beta=2)])
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1,
@@ -298,7 +298,8 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
     return _scaled_sum(input, outer(vec1, vec2), beta, alpha)
 
 
-@composed(widens=True, inplace=True, samples=[S(t(2, 3, 2), t(2, 3, 4), t(2, 4, 2)),
+@composed(autocast="lower",
+          widens=True, inplace=True, samples=[S(t(2, 3, 2), t(2, 3, 4), t(2, 4, 2)),
                                  S(t(3, 2), t(2, 3, 4), t(2, 4, 2), **ADDED)])
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
             alpha: float = 1) -> Tensor:
@@ -309,7 +310,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
     return _scaled_sum(input, bmm(batch1, batch2), beta, alpha)
 
 
-@composed(widens=True, inplace=True, samples=[S(t(3, 2), t(2, 3, 4), t(2, 4, 2)),
+@composed(autocast="lower", widens=True, inplace=True, samples=[S(t(3, 2), t(2, 3, 4), t(2, 4, 2)),
                                  S(t(2), t(2, 3, 4), t(2, 4, 2), **ADDED)])
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
            alpha: float = 1) -> Tensor:
@@ -345,7 +346,7 @@ def _best_order(sizes):
     return split
 
 
-@composed(widens=True, home="linalg", method=False, samples=[
+@composed(autocast="lower", widens=True, home="linalg", method=False, samples=[
     S([t(2, 5), t(5, 3), t(3, 4), t(4, 2)]), S([t(4), t(4, 3), t(3)]), S([t(2, 3), t(3)])])
 def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     """The product of several matrices in the cheapest order; the first and last may be vectors.
@@ -376,7 +377,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     return reshape(out, out.shape[row:2 - column])
 
 
-@composed(widens=True, method=False, samples=[S(t(2, 5), t(5, 3), t(3, 4))],
+@composed(autocast="lower", widens=True, method=False, samples=[S(t(2, 5), t(5, 3), t(3, 4))],
           reference=lambda torch: lambda *matrices: torch.linalg.multi_dot(matrices))
 def chain_matmul(*matrices: Tensor) -> Tensor:
     """The product of several matrices in the cheapest order. Shapes: (n, k), ..., (p, m) -> (n, m).
@@ -411,7 +412,7 @@ def _cross(name, input, other, axis):
     return (first - getitem(input, two) * getitem(other, one)).contiguous()
 
 
-@composed(widens=True, home="linalg", method=False, samples=[
+@composed(autocast="widest on cuda", widens=True, home="linalg", method=False, samples=[
     S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 1), dim=0), S(t(1, 3), t(4, 3))])
 def cross(input: Tensor, other: Tensor, *, dim: int | None = -1) -> Tensor:
     """The cross product of vectors of 3 elements. Shapes: (*, 3), (*, 3) -> (*, 3).
@@ -440,7 +441,8 @@ _first_cross.__name__ = "cross"
 composed(widens=True, samples=[S(t(2, 3), t(2, 3), dim=1), S(t(3, 3), t(3, 3), 0)])(_first_cross)
 
 
-@composed(widens=True, samples=[S(t(3, 3)), S(t(2, 4)), S(t(0, 3)), S(ints(3, 3))])
+@composed(autocast="float32 on cpu",
+          widens=True, samples=[S(t(3, 3)), S(t(2, 4)), S(t(0, 3)), S(ints(3, 3))])
 def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal of a matrix. Shapes: (n, m) -> ().
 
@@ -505,7 +507,7 @@ def corrcoef(input: Tensor) -> Tensor:
 # ---------------------------------------------------------------- linear layers
 
 
-@op(promotes="same", home="nn.functional", method=False, samples=[
+@op(autocast="lower", promotes="same", home="nn.functional", method=False, samples=[
     S(t(5, 3), t(4, 3)), S(t(5, 3), t(4, 3), t(4)), S(t(2, 5, 3), t(4, 3), t(4)),
     S(t(3), t(4, 3), t(4)), S(t(0, 3), t(4, 3), t(4))])
 def linear(xp, input: Array, weight: Array, bias: Array | None = None):
@@ -553,7 +555,7 @@ def _of_bias(xp, g):
     return xp.matmul(xp.ones_like(rows[:, 0]), rows)
 
 
-@op(promotes="same", home="internal", method=False, samples=[
+@op(autocast="lower", promotes="same", home="internal", method=False, samples=[
     S(t(5, 3), t(4, 3)), S(t(5, 3), t(4, 3), t(4)), S(t(2, 5, 3), t(4, 3), t(4)),
     S(t(3), t(4, 3), t(4)), S(t(0, 3), t(4, 3), t(4))],
     reference=lambda torch: lambda *given: torch.relu(torch.nn.functional.linear(*given)))
@@ -583,7 +585,7 @@ def rectified_linear(input, weight, bias):
     return linear_relu(input, weight, bias)
 
 
-@composed(widens=True, method=False, samples=[
+@composed(autocast="widest on cuda", widens=True, method=False, samples=[
     S(t(5, 3), t(5, 4), t(2, 3, 4)), S(t(5, 3), t(5, 4), t(2, 3, 4), t(2)),
     S(t(2, 5, 3), t(2, 5, 4), t(6, 3, 4), t(6)), S(t(0, 3), t(0, 4), t(2, 3, 4), t(2))])
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

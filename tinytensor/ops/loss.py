@@ -108,7 +108,7 @@ def _weighted(name: str, losses: Tensor, weight: Tensor, reduction: str) -> Tens
     return total.sum() / weight.sum() if reduction == "mean" else reduced(name, total, reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     *LOSS, S(t(3, 4), t(3, 4), weight=t(3, 4, low=0.1)),
     S(t(3, 4), t(3, 4), weight=t(3, 4), reduction="none")])
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
@@ -127,7 +127,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
     return reduced("mse_loss", losses, reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     *LOSS, S(t(3, 4), t(3, 4), weight=t(3, 4, low=0.1))])
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
             weight: Tensor | None = None) -> Tensor:
@@ -152,7 +152,7 @@ def _huber(input: Tensor, target: Tensor, delta: float) -> Tensor:
     return bounded * (size - 0.5 * bounded)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     *NEAR, S(t(3, 4), t(3, 4), beta=0.3), S(t(3, 4), t(3, 4), beta=0.0)])
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
                    beta: float = 1.0) -> Tensor:
@@ -170,7 +170,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean",
     return reduced("smooth_l1_loss", losses, reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32 on cpu", widens=True, home="nn.functional", method=False, samples=[
     *NEAR, S(t(3, 4), t(3, 4), delta=0.3), S(t(3, 4), t(3, 4), weight=t(3, 4))])
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
                weight: Tensor | None = None) -> Tensor:
@@ -196,7 +196,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
 # ---------------------------------------------------------------- negative log-likelihoods
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), t(3, 4)), S(t(5, low=0.5), t(5, low=0.5), log_input=False, full=True),
     S(t(5), t(5, low=1.1, high=4), full=True, reduction="sum"),
     S(t(5, low=0.5), t(5), log_input=False, reduction="none")])
@@ -236,7 +236,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: 
         least, log_var = var, math.log(max(var, eps))
         var = max(var, eps)
     else:
-        least = var._array.min() if var.numel() else 0.0
+        least = var._array.min() if var.numel() and not var.is_meta else 0.0
         var = _fitting_variance(input, var)
         var = where(var < eps, var - var.detach() + eps, var)
         log_var = log(var)

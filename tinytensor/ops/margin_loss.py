@@ -40,7 +40,7 @@ def hinge_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor
     return reduced("hinge_loss", relu(1 - target * input), reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(5), ints(5, low=0, high=2)), S(t(2, 3), ints(2, 3, low=-1, high=2), margin=0.5),
     S(t(3), ints(3, low=1, high=2), reduction="none"), S(t(3), ints(3, low=-1, high=0),
                                                          reduction="sum")])
@@ -54,7 +54,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *,
     return reduced("hinge_embedding_loss", losses, reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(5), t(5), t(5, grad=False)), S(t(2, 3), t(2, 1), ints(2, 3, low=-1, high=2), margin=0.5),
     S(t(3), t(3), t(3, grad=False), reduction="none"),
     S(t(3), t(3), t(3, grad=False), reduction="sum")])
@@ -75,7 +75,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     return reduced("margin_ranking_loss", losses, reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(5), t(5, grad=False)), S(t(2, 3), ints(2, 3, low=-1, high=2)),
     S(t(3), t(3, grad=False), reduction="none"), S(t(3), t(3, grad=False), reduction="sum")])
 def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
@@ -137,7 +137,7 @@ def _check_classes(name: str, target: Tensor, low: int, classes: int) -> None:
         f"{name}: label {label} is out of range for {classes} classes"))
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), ints(3, 4, low=-1, high=4)), S(t(4), ints(4, low=-1, high=4)),
     S(t(2, 3), ints(2, 3, low=0, high=3), reduction="sum"),
     S(t(2, 3), ints(2, 3, low=-1, high=0)),
@@ -167,7 +167,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     return reduced(name, losses.reshape(input.shape[:-1]), reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), ints(3, high=4)), S(t(3, 4), ints(3, high=4), p=2, margin=0.7),
     S(t(4), ints(high=4)), S(t(3, 4), ints(3, high=4), weight=t(4, grad=False), reduction="sum"),
     S(t(3, 4), ints(3, high=4), p=2, weight=t(4, grad=False), reduction="none")])
@@ -200,7 +200,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     return reduced(name, losses.reshape(target.shape), reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), t(3, 4), t(3, 4)), S(t(3, 4), t(3, 4), t(3, 4), margin=2.0, swap=True),
     S(t(3, 4), t(3, 4), t(3, 4), p=1.0, reduction="sum"), S(t(4), t(4), t(4)),
     S(t(3, 4), t(3, 4), t(3, 4), p=3.0, eps=0.01, reduction="none")])
@@ -257,7 +257,7 @@ def _triplet(name: str, anchor: Tensor, positive: Tensor, negative: Tensor,
     return reduced(name, clamp_min(margin + near - far, 0), reduction)
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[
     S(t(3, 4), t(3, 4), ints(3, low=-1, high=2)), S(t(4), t(4), ints(low=1, high=2)),
     S(t(3, 4), t(3, 4), ints(3, low=-1, high=0), margin=0.1, reduction="sum"),
     S(t(3, 4), t(3, 4), ints(3, low=1, high=2), reduction="none")])

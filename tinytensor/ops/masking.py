@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy
-
 from ..arrays import Array
+from ..arrays.devices import is_on_cpu
 from ..autograd.graph import tensors
 
 SMALL = 4096  # elements: below, `where` is as fast as a product
@@ -19,7 +18,7 @@ def masked(xp: Any, g: Array, mask: Array) -> Array:
     On irregular masks NumPy's `where` takes ten times as long as the product g * mask. The product
     is wrong only where 0 meets an infinity or NaN. It is NaN there, which one dot product detects.
     """
-    if xp is tensors or not isinstance(g, numpy.ndarray) or g.size < SMALL:
+    if xp is tensors or not is_on_cpu(g) or g.size < SMALL:
         return xp.where(mask, g, 0.0)
     d = g * mask
     flat = d.ravel()

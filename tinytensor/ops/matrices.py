@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy
 from numpy.linalg import LinAlgError as NotSolvable  # CuPy raises it too
 
-from ..arrays import devices
+from ..arrays import devices, dtypes
 from ..autograd.frames import passes_on
 from ..autograd.graph import tensor_of
 from .checks import need_dims
@@ -28,7 +28,7 @@ class LinAlgError(RuntimeError):
 
 
 def check_matrices(name, A):
-    if A.dtype.kind != "f" or A.dtype.itemsize < 4:
+    if not dtypes.is_floating(A.dtype) or A.dtype.itemsize < 4:
         raise RuntimeError(f"{name}: needs a Tensor of float32 or float64, got {A.dtype}; convert "
                            "it with .float()")
     need_dims(name, A, 2)

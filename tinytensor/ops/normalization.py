@@ -23,7 +23,7 @@ from .samples import S, t
 # ---------------------------------------------------------------- the op of most of them
 
 
-@op(contiguous=True,
+@op(contiguous=True, mixes=True,
     promotes="same", method=False, internal=True, outputs=("out", "mean", "var"), samples=[
     S(t(3, 4), None, None, (1,), 1e-5), S(t(2, 3, 4), t(3, 1), t(3, 1), (0, 2), 1e-5),
     S(t(2, 3, 4), t(4), t(4), (2,), 0.1), S(t(2, 3, 4), t(3, 4), None, (1, 2), 1e-5)],
@@ -111,7 +111,7 @@ def _trailing(name, input, normalized_shape, **affine):
     return tuple(range(input.ndim - len(shape), input.ndim))
 
 
-@op(contiguous=True,
+@op(autocast="float32 on cuda", contiguous=True, mixes=True,
     promotes="same", home="nn.functional", method=False, residuals=("mean", "var"), samples=[
     S(t(3, 4), (4,)), S(t(2, 3, 4), (4,), t(4), t(4)), S(t(2, 3, 4), (3, 4), t(3, 4)),
     S(t(2, 5), (5,), t(5), t(5), eps=0.1), S(t(4), (4,), t(4)),
@@ -136,8 +136,8 @@ def _(xp, g, needs, input, normalized_shape, weight, bias, mean, var, eps):
     return standardize_back(xp, (g, None, None), needs, input, weight, bias, mean, var, dims, eps)
 
 
-@op(contiguous=True,
-    promotes="floating", home="nn.functional", method=False, residuals=("square",), samples=[
+@op(contiguous=True, mixes=True,
+    promotes="same", home="nn.functional", method=False, residuals=("square",), samples=[
     S(t(3, 4), (4,)), S(t(2, 3, 4), (4,), t(4)), S(t(2, 3, 4), (3, 4), t(3, 4), 0.1),
     S(t(0, 3), (3,), t(3))])
 def rms_norm(xp, input: Array, normalized_shape: int | Sequence[int], weight: Array | None = None,
@@ -265,7 +265,8 @@ def _fixed(input, running_mean, running_var, weight, bias, eps, shape):
     # The product saves -mean, which later updates of the running mean do not change.
     shift = -running_mean * factor
     shift = shift if bias is None else bias + shift
-    return (input * factor.reshape(shape) + shift.reshape(shape)).contiguous()
+    result = input * factor.reshape(shape) + shift.reshape(shape)
+    return result.to(input.dtype).contiguous()
 
 
 @composed(home="nn.functional", method=False, samples=[
@@ -349,7 +350,7 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None,
     return out
 
 
-@composed(widens=True, home="nn.functional", method=False, samples=[
+@composed(autocast="float32 on cuda", widens=True, home="nn.functional", method=False, samples=[
     S(t(2, 4, 3), 2), S(t(2, 4, 3), 2, t(4), t(4)), S(t(2, 6), 3, t(6)),
     S(t(2, 4, 2, 2), 1, t(4), t(4)),
     S(t(2, 3, 4), 3, t(3), t(3)), S(t(2, 4), 2, eps=0.1)])

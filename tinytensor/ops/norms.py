@@ -109,7 +109,7 @@ def _extremum(sizes, dim, largest, keepdim=False):
     return (amax if largest else amin)(sizes, dim, keepdim)
 
 
-@composed(home="linalg", method=False, samples=[
+@composed(autocast="float32 on cuda", home="linalg", method=False, samples=[
     S(t(2, 3)), S(t(2, 3), 1), S(t(3), 3), S(t(2, 3), 1, 0), S(t(2, 3, 2), "fro", (0, 1)),
     S(t(2, 3, 2)), S(t(2, 3), None, 1, True)], reference="linalg.norm")
 def norm(A: Tensor, ord: str | float | None = None, dim: Dim = None,  # noqa: N803
@@ -134,7 +134,7 @@ def norm(A: Tensor, ord: str | float | None = None, dim: Dim = None,  # noqa: N8
     return vector_norm(A, ord, dim, keepdim, dtype=dtype)
 
 
-@composed(reference="norm", samples=[  # type: ignore[no-redef]
+@composed(autocast="float32 on cuda", reference="norm", samples=[  # type: ignore[no-redef]
     S(t(2, 3)), S(t(2, 3), "fro", 1), S(t(2, 3), dim=0, keepdim=True), S(t()), *ORDERS])
 def norm(input: Tensor, p: str | float | None = "fro",  # noqa: F811 - not linalg's
          dim: Dim = None, keepdim: bool = False, dtype: dtypes.dtype | None = None) -> Tensor:
@@ -148,14 +148,15 @@ def norm(input: Tensor, p: str | float | None = "fro",  # noqa: F811 - not linal
     return vector_norm(x, 2 if p in ("fro", None) else p, dim, keepdim)
 
 
-@composed(widens=True, samples=[
+@composed(autocast="float32 on cuda", widens=True, samples=[
     S(t(2, 3), t(2, 3)), S(t(2, 3), t(3), 1), S(t(4), t(4), 3.0), S(t(), t())])
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The p-norm of input - other. Shapes: (*), (*) that broadcast -> ()."""
     return vector_norm(input - other, p)
 
 
-@composed(widens=True, inplace=True, samples=[S(t(3, 4), 2, 0, 0.5), S(t(3, 4), 1, 1, 1.5),
+@composed(autocast="float32 on cuda",
+          widens=True, inplace=True, samples=[S(t(3, 4), 2, 0, 0.5), S(t(3, 4), 1, 1, 1.5),
                                  S(t(2, 3, 4), 2.5, -2, 1.0), S(t(2, 3), float("inf"), 0, 0.4)])
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Scales slices along `dim` with a p-norm above maxnorm down to it. Shapes: (*) -> (*).
@@ -183,7 +184,8 @@ def _cond_of_pytorch(torch):
     return function
 
 
-@composed(widens=True, home="linalg", method=False, scalar=LAPACK, reference=_cond_of_pytorch,
+@composed(autocast="float32 on cpu",
+          widens=True, home="linalg", method=False, scalar=LAPACK, reference=_cond_of_pytorch,
           samples=[
     S(Regular((3, 3))), S(t(2, 3, 4), 2), S(t(3, 4), -2), S(Regular((3, 3)), "fro"),
     S(Regular((2, 3, 3)), 1), S(Regular((3, 3)), -1), S(Regular((3, 3)), float("inf")),

@@ -168,7 +168,8 @@ window_sum.vjp(
 
 def _lowest(dtype):
     """The smallest value of a dtype."""
-    return -math.inf if dtype.kind in "fO" else dtypes.iinfo(dtypes.BY_NUMPY[dtype]).min
+    return -math.inf if dtypes.is_differentiable(dtype) \
+        else dtypes.iinfo(dtypes.BY_NUMPY[dtype]).min
 
 
 def _torch_max(torch):
@@ -336,6 +337,11 @@ def _pool_samples(n: int, grad: bool, **options: Any) -> list[S]:
     ]
 
 
+def _autocast(dims: int) -> str:
+    """PyTorch's autocast computes pooling over three dims in float32."""
+    return "float32 on cpu" if dims == 3 else ""
+
+
 def _max_pool(dims: int) -> Callable[..., Any]:
     name = f"max_pool{dims}d"
 
@@ -356,7 +362,7 @@ def _max_pool(dims: int) -> Callable[..., Any]:
 
     Raises:
         RuntimeError: a kernel larger than the padded input; padding of more than half a kernel.
-    """, widens=True, samples=[
+    """, widens=True, autocast=_autocast(dims), samples=[
         *_pool_samples(dims, True), *_pool_samples(dims, True, return_indices=True)[::3],
         S(t(1, 2, *(7, 6, 5)[:dims], distinct=True), 2, 1, 1, 2)])
 
@@ -397,7 +403,8 @@ def _avg_pool(dims: int) -> Callable[..., Any]:
     Raises:
         RuntimeError: a kernel larger than the padded input; padding of more than half a kernel;
             integers, whose means PyTorch would truncate.
-    """, widens=True, samples=samples + [S(x, 2, divisor_override=3)] * (dims > 1))
+    """, widens=True, autocast=_autocast(dims),
+       samples=samples + [S(x, 2, divisor_override=3)] * (dims > 1))
 
 
 def _box_sum(input, lines):
@@ -482,7 +489,7 @@ def _adaptive_avg_pool(dims: int) -> Callable[..., Any]:
 
     Raises:
         RuntimeError: sizes below 0, or another number of them.
-    """, widens=True, samples=_adaptive_samples(dims, False))
+    """, widens=True, autocast=_autocast(dims), samples=_adaptive_samples(dims, False))
 
 
 adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(
@@ -508,7 +515,8 @@ def _adaptive_max_pool(dims: int) -> Callable[..., Any]:
 
     Raises:
         RuntimeError: sizes below 0, or another number of them.
-    """, widens=True, samples=[*samples, *(S(*s.args, return_indices=True) for s in samples[:2])])
+    """, widens=True, autocast=_autocast(dims),
+       samples=[*samples, *(S(*s.args, return_indices=True) for s in samples[:2])])
 
 
 adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(
@@ -577,7 +585,7 @@ def _max_unpool(dims: int) -> Callable[..., Any]:
     Raises:
         RuntimeError: shapes that differ; an index outside of the output.
         ValueError: an output_size that does not fit the pooling.
-    """, samples=samples)
+    """, autocast="float32 on cpu", samples=samples)
 
 
 def _unpooled_size(name, input, dims, kernel, stride, padding, output_size):

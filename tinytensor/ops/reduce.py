@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from ..arrays import Array, dtypes
-from ..arrays.devices import is_gpu_array
+from ..arrays.devices import is_on_cpu
 from ..arrays.numbers import argument
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -38,7 +38,8 @@ def add_up(xp, x, over, keepdim):
     2 to 20 times faster. CuPy sums in one launch, and as accurately along each axis.
     """
     last = len(x.shape) - 1
-    if x.dtype.kind != "f" or not over or len(over) > last or x.size < SMALL or is_gpu_array(x):
+    if not dtypes.is_floating(x.dtype) or not over or len(over) > last or x.size < SMALL \
+            or not is_on_cpu(x):
         return xp.add.reduce(x, axis=over, keepdims=keepdim)
     if x.flags.f_contiguous and not x.flags.c_contiguous:
         return add_up(xp, x.T, tuple(last - i for i in over), keepdim).T
@@ -71,7 +72,7 @@ def _add_rows(xp, x):
     return xp.matmul(xp.ones(rows, dtype=x.dtype), x)
 
 
-@op(contiguous=True,
+@op(contiguous=True, autocast="float32 on cuda",
     array_names=("sum",), samples=[*reductions(), S(ints(2, 3)), S(bools(4), 0), S(t(0, 3), 0),
                                    S(t(0, 3)), S(t(1030, 2), 0), S(t(2, 600, 3), (0, 1), True)])
 def sum_(xp, input: Array, dim: Dim = None, keepdim: bool = False):
@@ -160,7 +161,7 @@ def _without_nan(input):
     return input.masked_fill(input != input, 0) if input.dtype.is_floating_point else input
 
 
-@op(contiguous=True,
+@op(autocast="float32", contiguous=True,
     array_names=("prod",), samples=[S(t(2, 3, 4)), S(t(2, 3, 4), 1), S(t(2, 3, 4), -1, True),
                                     S(t()), S(t(3), 0), S(ints(2, 3)), S(bools(4), 0),
                                     S(t(0, 3), 0), S(t(0, 3))])
@@ -342,7 +343,7 @@ def logsumexp(xp, input: Array, dim: Dim, keepdim: bool = False):
     if not count(input.shape, dim):  # the sum is 0
         return xp.sum(input, axis=over, keepdims=keepdim) - math.inf
     top = xp.max(input, axis=over, keepdims=True)
-    if input.dtype.kind == "f":  # an infinite maximum is the result
+    if dtypes.is_floating(input.dtype):  # an infinite maximum is the result
         top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
     out = xp.log(xp.sum(xp.exp(input - top), axis=over, keepdims=True)) + top
     return out if keepdim else xp.reshape(out, tuple(

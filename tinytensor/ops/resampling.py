@@ -433,7 +433,7 @@ _GRIDS = [{"mode": m, "padding_mode": p, "align_corners": a}
           for p in ("zeros", "border", "reflection") for a in (False, True)]
 
 
-@composed(widens=True, home="nn.functional", method=False,
+@composed(autocast="float32 on cpu", widens=True, home="nn.functional", method=False,
           scalar="positions choose from arrays of numbers",
           samples=[*(S(t(2, 2, 4, 3), t(2, 3, 5, 2, low=-1.6, high=1.6), **g) for g in _GRIDS),
                    S(t(1, 2, 3, 4, 3), t(1, 2, 3, 2, 3, low=-1.2, high=1.2), align_corners=False),
@@ -459,7 +459,7 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
     known = None
     if mode == "bicubic" or padding_mode == "zeros":  # the other ones move a point into the image
         known = grid.detach().isfinite().all(-1)
-        known = None if bool(known.all()) else known
+        known = None if grid.is_meta or bool(known.all()) else known
     if known is not None:
         grid = where(known.unsqueeze(-1), grid, 0.0)
     along = [_neighbours(_unnormalized(grid[..., dims - 1 - d], size, align_corners), size, mode,

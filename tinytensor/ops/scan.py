@@ -75,7 +75,8 @@ TOTALS = [*SCANS, S(ints(2, 3), 1)]
 # ---------------------------------------------------------------- sums and products
 
 
-@op(contiguous=True, array_names=("cumsum",), inplace=True, samples=TOTALS)
+@op(autocast="float32 on cuda",
+    contiguous=True, array_names=("cumsum",), inplace=True, samples=TOTALS)
 def cumsum(xp, input: Array, dim: int):
     """out_i = Σ input_j over j <= i along `dim`; integers and bool give int64.
 
@@ -102,7 +103,8 @@ def cumsum_as(input: Tensor, dim: int | None = None, *, dtype: dtypes.dtype | No
                   _given("cumsum", dim, axis))
 
 
-@op(contiguous=True, array_names=("cumprod",), inplace=True, samples=TOTALS)
+@op(autocast="float32 on cuda",
+    contiguous=True, array_names=("cumprod",), inplace=True, samples=TOTALS)
 def cumprod(xp, input: Array, dim: int):
     """out_i = Π input_j over j <= i along `dim`; integers and bool give int64.
 

@@ -100,7 +100,7 @@ def bincount(xp, input: Array, weights: Array | None = None, minlength: int = 0)
         RuntimeError: negative integers; more than one dim; weights of another shape.
         NotImplementedError: a Tensor of floating point.
     """
-    if input.dtype.kind == "f":
+    if dtypes.is_floating(input.dtype):
         raise NotImplementedError(f"bincount: counts integers, got {dtypes.of_array(input)}; "
                                   "histc counts floats")
     if input.ndim != 1 or (input.size and int(input.min()) < 0):
@@ -128,7 +128,7 @@ def histc(xp, input: Array, bins: int = 100, min: float = 0, max: float = 0):
         RuntimeError: no bins; max < min; bounds that are not finite.
         NotImplementedError: integers.
     """
-    if input.dtype.kind != "f":
+    if not dtypes.is_floating(input.dtype):
         raise NotImplementedError(f"histc: counts floats, got {dtypes.of_array(input)}; bincount "
                                   "counts integers")
     if bins < 1 or max < min:

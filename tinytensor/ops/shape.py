@@ -72,7 +72,7 @@ def cast(input: Array, dtype: numpy.dtype[Any]):
 
     An array of `scalar.Value` stays what it is: floats would end its graph.
     """
-    if input.dtype.kind == "O" and dtype.kind == "f":
+    if input.dtype.kind == "O" and dtypes.is_floating(dtype):
         return input.copy()
     return input.astype(dtype, order="C" if 0 in input.strides else "K")
 
@@ -388,7 +388,8 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return expand(input, other.shape)
 
 
-@op(contiguous=True, promotes="common", method=False, aliases=("concat", "concatenate"),
+@op(autocast="widest",
+    contiguous=True, promotes="common", method=False, aliases=("concat", "concatenate"),
     array_names=("concatenate",), samples=[
         S([t(2, 3), t(4, 3)]), S([t(2, 3), t(2, 1), t(2, 2)], 1), S([t(3)], 0),
         S([t(2, 3), t(0, 3)]), S([t(2, 2), ints(2, 2)], -1)])
@@ -426,7 +427,7 @@ def _(xp, g, tensors_shape, dim, needs):
     return pieces
 
 
-@composed(method=False, array_names=("stack",), samples=[
+@composed(autocast="widest", method=False, array_names=("stack",), samples=[
     S([t(2, 3), t(2, 3)]), S([t(3), t(3)], 1), S([t(), t()], -1)])
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Stacks Tensors of one shape along a new dim. Shapes: k times (*) -> (k, *)."""

@@ -32,7 +32,7 @@ from .samples import S, t
 from .shape import reshape, transpose
 
 
-@op(home="linalg", method=False, samples=REGULAR, scalar=LAPACK)
+@op(autocast="float32 on cpu", home="linalg", method=False, samples=REGULAR, scalar=LAPACK)
 def inv(xp, A: Array):
     """The inverse of square matrices. Shapes: (*, n, n) -> (*, n, n). Giles 2008, section 2.2.3.
 
@@ -56,7 +56,8 @@ def _(xp, g, out):
 inv_ex_result = namedtuple("inv_ex_result", "inverse info")
 
 
-@composed(home="linalg", method=False, scalar=LAPACK, widens=True, samples=REGULAR)
+@composed(autocast="float32 on cpu",
+          home="linalg", method=False, scalar=LAPACK, widens=True, samples=REGULAR)
 def inv_ex(A: Tensor, *, check_errors: bool = False):
     """(inverse, info) of `inv`, without an error: info is 0, or the number of the first pivot that
     is 0; the inverse is NaN there.
@@ -140,7 +141,8 @@ def _(xp, g, A, out, needs):
     return (-xp.matmul(d, transposed(xp, out)) if needs[0] else None), d
 
 
-@composed(widens=True, home="linalg", method=False, scalar=LAPACK, samples=[
+@composed(autocast="float32 on cpu",
+          widens=True, home="linalg", method=False, scalar=LAPACK, samples=[
     S(Regular((3, 3)), t(3)), S(Regular((3, 3)), t(3, 2)), S(Regular((2, 3, 3)), t(2, 3)),
     S(Regular((2, 3, 3)), t(3, 2)), S(Regular((3, 3)), t(2, 3), left=False)])
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:

@@ -143,7 +143,7 @@ def _middle(xp, input, axis, skip_nan):
     n = input.shape[axis]
     numbers = xp.sum(input == input, axis=axis, keepdims=True, dtype=xp.int64)
     # The common case needs no sorting. On a GPU the host would wait to find out.
-    if not devices.is_gpu_array(input) and bool((numbers == n).all()):
+    if devices.is_on_cpu(input) and bool((numbers == n).all()):
         half = (slice(None),) * axis + (slice((n - 1) // 2, (n + 1) // 2),)
         return xp.argpartition(input, (n - 1) // 2, axis=axis)[half]
     order = xp.argsort(input, axis=axis, kind="stable")
@@ -167,7 +167,7 @@ def median_of_all(xp, input: Array, skip_nan: bool):
     """The lower median of all elements; ties share the gradient. Shapes: (*) -> ()."""
     flat = xp.reshape(input, (-1,))
     if not flat.size:
-        return xp.full((), math.nan, dtype=input.dtype) if input.dtype.kind == "f" \
+        return xp.full((), math.nan, dtype=input.dtype) if dtypes.is_floating(input.dtype) \
             else xp.zeros((), dtype=input.dtype)
     return flat[_middle(xp, flat, 0, skip_nan)[0]]
 
@@ -296,12 +296,12 @@ def _levels(name, input, q, interpolation):
     if q.ndim > 1 or q.dtype is not input.dtype:
         raise RuntimeError(f"{name}: q must be a number or a Tensor of at most 1 dimension and "
                            f"of {input.dtype}, got shape {tuple(q.shape)} and {q.dtype}")
-    if not bool(((q >= 0) & (q <= 1)).all()):
+    if not q.is_meta and not bool(((q >= 0) & (q <= 1)).all()):
         raise RuntimeError(f"{name}: q must be in [0, 1], got {q.tolist()}")
     return q
 
 
-@composed(samples=QUANTILES, scalar=POSITIONS)
+@composed(autocast="float32 on cpu", samples=QUANTILES, scalar=POSITIONS)
 def quantile(input: Tensor, q: Tensor | float, dim: int | None = None, keepdim: bool = False, *,
              interpolation: str = "linear") -> Tensor:
     """The q-quantile of all elements or along `dim`: rank q (n - 1) of the sorted elements.
@@ -315,7 +315,7 @@ def quantile(input: Tensor, q: Tensor | float, dim: int | None = None, keepdim: 
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
 
 
-@composed(samples=QUANTILES, scalar=POSITIONS)
+@composed(autocast="float32 on cpu", samples=QUANTILES, scalar=POSITIONS)
 def nanquantile(input: Tensor, q: Tensor | float, dim: int | None = None, keepdim: bool = False, *,
                 interpolation: str = "linear") -> Tensor:
     """As `quantile`, of the elements that are not NaN.

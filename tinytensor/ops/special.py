@@ -68,7 +68,7 @@ def erf(xp, input: Array):
 
     A rational approximation after Cody 1969.
     """
-    if input.size <= PIECE or devices.is_gpu_array(input):  # a GPU has no use for pieces
+    if input.size <= PIECE or not devices.is_on_cpu(input):  # a GPU has no use for pieces
         return _erf(xp, input)
     flat = xp.reshape(input, (-1,))
     out = xp.empty_like(flat)
@@ -103,7 +103,7 @@ def erfc(xp, input: Array):
     return xp.where(input < 0, 2 - tail, tail)
 
 
-@op(promotes="float", inplace=True, array_names=("erfinv",), samples=[
+@op(autocast="float32 on cuda", promotes="float", inplace=True, array_names=("erfinv",), samples=[
     *unary(-0.95, 0.95)], scalar="Value has no copysign")
 def erfinv(xp, input: Array):
     """The inverse of erf, for input in [-1, 1]; NaN outside. Shapes: (*) -> (*).

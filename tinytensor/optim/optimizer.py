@@ -16,7 +16,7 @@ from ..arrays.devices import (
     device_of,
     is_array,
     is_capturing,
-    is_gpu_array,
+    is_on_cpu,
     on,
 )
 from ..arrays.dispatch import Dispatch
@@ -24,7 +24,7 @@ from ..arrays.numbers import python_number
 from ..autograd import versions
 from ..autograd.frames import warn
 from ..autograd.graph import tensor_of
-from ..autograd.halves import HALF, widened
+from ..autograd.halves import half_of, widened
 from ..autograd.modes import enable_grad
 from ..nn.containers import ParameterList
 from ..nn.hooks import Hook, Hooks, RemovableHandle
@@ -213,10 +213,10 @@ class Optimizer:
 
     def _update(self, xp: Any, parameters: list[Any], group: dict[str, Any]) -> None:
         rows = [self._prepare(p._array, p._grad._array, self.state[p], group) for p in parameters]
-        if not any([p._array.dtype is HALF for p in parameters]):
+        if not any(map(half_of, parameters)):
             self.update(xp, rows, group)
             return
-        wide = [widened(row) for row in rows]  # float16 parameters are updated in float32
+        wide = [widened(row) for row in rows]  # narrow parameters are updated in float32
         self.update(xp, wide, group)
         for (array, _, *state), (new_array, _, *new_state) in zip(rows, wide, strict=True):
             for old, new in zip((array, *state), (new_array, *new_state), strict=True):
@@ -437,7 +437,7 @@ def blocks(*arrays: Any) -> Iterator[tuple[Any, ...]]:
         yield arrays
         return
     flat = [a.reshape(-1) for a in arrays]
-    block = flat[0].size if is_gpu_array(flat[0]) else BLOCK
+    block = BLOCK if is_on_cpu(flat[0]) else flat[0].size
     for start in range(0, flat[0].size, max(block, 1)):
         yield tuple([a[start:start + block] for a in flat])
 

@@ -9,6 +9,7 @@ from ..arrays.dtypes import int8 as int8
 from ..arrays.dtypes import int16 as int16
 from ..arrays.dtypes import int32 as int32
 from ..arrays.dtypes import int64 as int64
+from ..arrays.dtypes import bfloat16 as bfloat16
 from ..arrays.dtypes import float16 as float16
 from ..arrays.dtypes import float32 as float32
 from ..arrays.dtypes import float64 as float64
@@ -22,7 +23,6 @@ from ..arrays.dtypes import int16 as short
 from ..arrays.dtypes import complex64 as cfloat
 from ..arrays.dtypes import complex128 as cdouble
 from ..arrays.dtypes import complex32 as chalf
-from ..arrays.dtypes import bfloat16 as bfloat16
 from ..arrays.dtypes import complex32 as complex32
 from ..arrays.dtypes import complex64 as complex64
 from ..arrays.dtypes import complex128 as complex128

@@ -13,6 +13,7 @@ int8: dtype
 int16: dtype
 int32: dtype
 int64: dtype
+bfloat16: dtype
 float16: dtype
 float32: dtype
 float64: dtype
@@ -26,7 +27,6 @@ short: dtype
 cfloat: dtype
 cdouble: dtype
 chalf: dtype
-bfloat16: dtype
 complex32: dtype
 complex64: dtype
 complex128: dtype
@@ -46,6 +46,7 @@ quint4x2: dtype
 FloatTensor: TensorType
 DoubleTensor: TensorType
 HalfTensor: TensorType
+BFloat16Tensor: TensorType
 LongTensor: TensorType
 IntTensor: TensorType
 ShortTensor: TensorType

@@ -6,7 +6,7 @@ Written by `python -m tinytensor stubs`; not to be edited.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, overload
 from ..tensors.tensor import DTypeLike, Tensor
-from .methods import Operand, ValuesAndIndices
+from .methods import ValuesAndIndices
 
 def adaptive_avg_pool1d(input: Tensor, output_size: int | None | Sequence[int | None]) -> Tensor:
     """The mean of each of output_size windows of 1d.
@@ -928,7 +928,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(0, x), 6). Shapes: (*) -> (*). Howard et al. 2017."""
 def rms_norm(
-        input: Operand, normalized_shape: int | Sequence[int], weight: Operand | None = None, eps:
+        input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, eps:
         float | None = None,
 ) -> Tensor:
     """x / sqrt(mean x² + eps) * weight, over the last dims, of shape normalized_shape.

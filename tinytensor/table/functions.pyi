@@ -753,7 +753,7 @@ def geqrf(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> GeqrfResul
     Shapes: (*, m, n) -> (*, m, n), (*, min(m, n)).
 
     Raises:
-        RuntimeError: not of float32 or float64, or fewer than 2 dims.
+        RuntimeError: not floating point, or fewer than 2 dims.
     """
 def ger(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).

@@ -75,7 +75,7 @@ def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) ->
     Shapes: (*, m, n), (*, k) -> (*, m, n), where k <= n <= m.
 
     Raises:
-        RuntimeError: sizes that do not fit, or dtypes other than float32 or float64.
+        RuntimeError: sizes that do not fit, or Tensors that are not floating point.
     """
 def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of square matrices. Shapes: (*, n, n) -> (*, n, n). Giles 2008, section 2.2.3.

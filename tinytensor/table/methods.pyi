@@ -397,6 +397,8 @@ class Methods:
             self, p: Tensor | builtins.float = 0.5, *, generator: Generator | None = None,
     ) -> Self:
         """Fills with 1 with probability p (a number, or a Tensor that broadcasts), else 0."""
+    def bfloat16(self) -> Tensor:
+        """This Tensor as tinytensor.bfloat16."""
     def bincount(self, weights: Tensor | None = None, minlength: builtins.int = 0) -> Tensor:  # ops/searching.py
         """The number of occurrences of each integer from 0 to the largest, or the sum of its weights.
 
@@ -882,7 +884,7 @@ class Methods:
         Shapes: (*, m, n) -> (*, m, n), (*, min(m, n)).
 
         Raises:
-            RuntimeError: not of float32 or float64, or fewer than 2 dims.
+            RuntimeError: not floating point, or fewer than 2 dims.
         """
     def ger(self, vec2: Tensor) -> Tensor:  # ops/linalg.py
         """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).

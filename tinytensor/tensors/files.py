@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy
 
+from ..arrays import dtypes
 from ..arrays.devices import CPU, device, device_of, module_for, resolve, to_device, to_numpy
 from ..autograd.graph import tensor_of
 from ..nn.parameter import Parameter
@@ -29,7 +30,6 @@ from .memory import Member, Shared, address, restore, shared_memories, taken_fro
 from .replacing import destination
 from .safetensors import (
     BFLOAT16,
-    NAMES,
     NO_TENSORS,
     VALUES,
     Array,
@@ -40,6 +40,7 @@ from .safetensors import (
     elements,
     file_size,
     is_pytorch,
+    name_of,
     no_tensor,
     parsed,
     read,
@@ -94,10 +95,10 @@ def load(f: str | os.PathLike[str] | BinaryIO, map_location: MapLocation | None 
     file of `torch.save`.
 
     Tied weights, which `safetensors.torch.save_model` stores once, are returned under all their
-    names. bfloat16, which NumPy lacks, becomes float32, with a warning. Of PyTorch's own files,
-    .pt and .pth, Tensors, Parameters, shared memory, numbers, strings and containers are read;
-    whole modules, NumPy objects and other classes are refused by name. A file object of such a file
-    must be seekable.
+    names. Without the package ml_dtypes bfloat16 becomes float32, with a warning. Of PyTorch's own
+    files, .pt and .pth, Tensors, Parameters, shared memory, numbers, strings and containers are
+    read; whole modules, NumPy objects and other classes are refused by name. A file object of such
+    a file must be seekable.
 
     The file may come from a stranger: nothing in it is executed, and a damaged or malicious one
     takes at most ten times its size in memory, plus 64 MiB.
@@ -179,14 +180,19 @@ def _load(file: Any, size: int | None, name: str,
                 raise _unreadable(error) from None
     except Damaged as fault:
         raise RuntimeError(f"load: {name}: {fault}") from None
-    _warn_of_bfloat16(name, sum(entry.dtype == BFLOAT16 for entry in content.entries.values()))
+    _warn_of_bfloat16(name, _bfloat16s(content))
     return result
 
 
 def _warn_of_bfloat16(name: str, converted: int) -> None:
-    if converted:
-        warnings.warn(f"load: {name}: {converted} bfloat16 Tensors become float32: NumPy has no "
-                      "bfloat16", stacklevel=4)
+    if converted and not dtypes.has_bfloat16():
+        warnings.warn(f"load: {name}: {converted} bfloat16 Tensors become float32; to keep them, "
+                      "pip install ml_dtypes", stacklevel=4)
+
+
+def _bfloat16s(content: Content) -> int:
+    """The number of Tensors of bfloat16."""
+    return sum(entry.dtype == BFLOAT16 for entry in content.entries.values())
 
 
 def _unreadable(error: Exception) -> Damaged:
@@ -312,7 +318,7 @@ class _Packer:
     def name(self, tensor: Tensor, path: tuple[Any, ...]) -> str:
         """The name of a Tensor: its path, or the name of an earlier Tensor with its memory."""
         array = tensor._array
-        if array.dtype not in NAMES:
+        if name_of(array.dtype) is None:
             raise TypeError(f"save: {_place(path)} has the dtype {array.dtype}, which the "
                             "safetensors format does not support")
         memory = (address(array), array.shape, array.strides, array.dtype,
@@ -363,7 +369,7 @@ def _checksum(arrays: dict[str, Array], structure: str) -> int:
     total = zlib.crc32(structure.encode())
     for name in sorted(arrays):
         array = arrays[name]
-        total = zlib.crc32(f"{name} {NAMES[array.dtype]} {array.shape}".encode(
+        total = zlib.crc32(f"{name} {name_of(array.dtype)} {array.shape}".encode(
             errors="surrogatepass"), total)
         total = zlib.crc32(elements(array), total)
     return total
@@ -389,7 +395,8 @@ def _structure(content: Content) -> Structure | None:
     saved = str(ours["crc32"]) if version == "1" else metadata.get("tinytensor.crc32")
     if version == "1":
         text = json.dumps(ours["tree"], separators=(",", ":"))
-    if str(_checksum(content.arrays, text)) != saved:
+    converted = _bfloat16s(content) and not dtypes.has_bfloat16()  # other numbers than those saved
+    if not converted and str(_checksum(content.arrays, text)) != saved:
         raise Damaged("damaged: the checksum of the content differs from the saved one")
     if version == "1":
         return Structure(ours["tree"], [], {}, pairs=True)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from ..arrays.devices import array_module, device_of
+from ..arrays.meta import is_meta
 from ..autograd.versions import owner
 
 Array = Any
@@ -76,6 +77,8 @@ def deep_copied(array: Array, memo: dict[int, Any]) -> Array:
 
     `memo` is that of `copy.deepcopy`: it holds the copies of memories by the id of their owner.
     """
+    if is_meta(array):
+        return array.copy()
     whole = owner(array)
     dense = whole.flags.c_contiguous or whole.flags.f_contiguous
     if not array.size or not dense or array.dtype.hasobject:

@@ -42,12 +42,17 @@ def set_printoptions(precision: int | None = None, threshold: int | None = None,
 
 def tensor_str(tensor: Any) -> str:
     """repr(tensor): the values, and attributes that differ from the defaults."""
-    array = devices.to_numpy(tensor._array)
+    array = tensor._array if tensor.is_meta else devices.to_numpy(tensor._array)
     suffixes = []
     if tensor.device.type != "cpu":
         suffixes.append(f"device='{tensor.device}'")
     usual = (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_)
-    if array.size == 0:
+    if tensor.is_meta:
+        body = "..."
+        suffixes.append(f"size={tuple(array.shape)}")
+        if tensor.dtype is not dtypes.get_default_dtype():
+            suffixes.append(f"dtype={tensor.dtype}")
+    elif array.size == 0:
         body = "[]"
         if array.ndim != 1:
             suffixes.append(f"size={tuple(array.shape)}")
@@ -56,14 +61,18 @@ def tensor_str(tensor: Any) -> str:
     else:
         if tensor.dtype not in usual:
             suffixes.append(f"dtype={tensor.dtype}")
-        summarize = array.size > options["threshold"]
-        shown = _edges(array) if summarize else array
-        body = _layout(array, len("tensor("), summarize, _formatter(shown))
+        body = numbers_of(array, len("tensor("))
     if tensor.grad_fn is not None:
         suffixes.append(f"grad_fn=<{tensor.grad_fn.name()}>")
     elif tensor.requires_grad:
         suffixes.append("requires_grad=True")
     return _with_suffixes("tensor(" + body, suffixes)
+
+
+def numbers_of(array: numpy.ndarray[Any, Any], indent: int) -> str:
+    """The elements as text, in brackets; lines after the first are indented."""
+    summarize = array.size > options["threshold"]
+    return _layout(array, indent, summarize, _formatter(_edges(array) if summarize else array))
 
 
 def _with_suffixes(text: str, suffixes: list[str]) -> str:
@@ -93,7 +102,7 @@ def _formatter(array: numpy.ndarray[Any, Any]) -> Callable[[Any], str]:
     if array.dtype.kind == "O":
         return _padded([f"{float(v):.{options['precision']}f}" for v in array.ravel()],
                        lambda v: f"{float(v):.{options['precision']}f}")
-    if array.dtype.kind != "f":
+    if not dtypes.is_floating(array.dtype):
         return _padded([str(v) for v in array.ravel().tolist()], str)
     values = numpy.abs(array[numpy.isfinite(array) & (array != 0)].astype(numpy.float64))
     whole = bool((values == numpy.ceil(values)).all())

@@ -29,7 +29,7 @@ from ..arrays.devices import array_module, device, to_device
 from ..arrays.numbers import Size
 from ..autograd.graph import tensor_of
 from ..nn.parameter import Parameter
-from .safetensors import MAX_DIMS, MAX_SIZE, SPARE, ZIP, Array, Damaged, shown
+from .safetensors import MAX_DIMS, MAX_SIZE, SPARE, ZIP, Array, Damaged, of_bfloat16, shown
 
 MAGIC_NUMBER, OLDER_VERSION = 0x1950A86A20F9469CFC6C, 1001
 BFLOAT16 = "BFloat16Storage"
@@ -216,7 +216,7 @@ class _Memories:
         array = numpy.frombuffer(data, dtype.newbyteorder(">") if self.big else dtype)
         array = array.astype(dtype.newbyteorder("="))  # its own memory, which can be written
         if kind == BFLOAT16:
-            array = (array.astype(numpy.uint32) << 16).view(numpy.float32)
+            array = of_bfloat16(array)
         elif kind == "BoolStorage":
             array = array.view(numpy.uint8) != 0
         return Storage(to_device(array, self.device_for(array, location)), kind)

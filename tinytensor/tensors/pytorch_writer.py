@@ -17,12 +17,12 @@ from ..arrays.devices import to_numpy
 from ..arrays.numbers import Size
 from ..autograd.versions import owner
 from ..nn.parameter import Parameter
-from .pytorch import STORAGES
+from .pytorch import BFLOAT16, STORAGES
 from .safetensors import elements
 from .tensor import Tensor
 
-KINDS = {numpy.dtype(form).newbyteorder("="): name for name, form in STORAGES.items()
-         if name != "BFloat16Storage"}
+KINDS = {numpy.dtype(form).newbyteorder("=").name: name for name, form in STORAGES.items()
+         if name != BFLOAT16} | {"bfloat16": BFLOAT16}
 
 
 def write(file: Any, obj: Any) -> None:
@@ -165,7 +165,7 @@ class _Pickler:
                 or offset % array.itemsize or any(s < 0 for s in array.strides)):
             array = memory = owned = numpy.asarray(array, order="C")  # stored by itself
             offset = 0
-        if array.dtype not in KINDS:
+        if array.dtype.name not in KINDS:
             raise TypeError(f"convert: PyTorch has no storage for {array.dtype}")
         key = self.keys.setdefault((id(owned), array.dtype), str(len(self.keys)))
         self.kept.append(owned)
@@ -173,7 +173,7 @@ class _Pickler:
         self.name("torch._utils", "_rebuild_tensor_v2")
         self.add(b"((")
         self.put("storage")
-        self.name("torch", KINDS[array.dtype])
+        self.name("torch", KINDS[array.dtype.name])
         self.each([key, "cpu", int(math.prod(memory.shape))])
         self.add(b"tQ")
         self.put(offset // array.itemsize)

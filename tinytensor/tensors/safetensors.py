@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from ..arrays import dtypes
+
 Array = numpy.ndarray[Any, Any]
 
 HEADER_LIMIT = 100_000_000  # bytes, as in the safetensors library
@@ -34,10 +36,10 @@ SMALL = 4096  # bytes: smaller Tensors are written together, up to this number o
 SPARE = 64 << 20  # bytes that the objects of any JSON text may take, however short it is
 DTYPES = {"BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "I32": "int32",
           "I64": "int64", "F16": "float16", "F32": "float32", "F64": "float64"}
+BFLOAT16 = "BF16"  # which needs the package ml_dtypes
 ARRAY_DTYPES = {**DTYPES, "U16": "uint16", "U32": "uint32", "U64": "uint64"}  # of NumPy's arrays
 NAMES = {numpy.dtype(d): name for name, d in ARRAY_DTYPES.items()}
 NO_TENSORS = ARRAY_DTYPES.keys() - DTYPES.keys()  # dtypes of arrays that Tensors do not support
-BFLOAT16 = "BF16"
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 OTHER_FORMATS = {  # first bytes of other formats in which weights are stored
@@ -110,7 +112,7 @@ def write(file: Any, arrays: dict[str, Array], metadata: dict[str, str]) -> None
         offsets[name] = [begin, end]
     header: dict[str, Any] = {"__metadata__": metadata}
     for name, array in arrays.items():
-        header[name] = {"dtype": NAMES[array.dtype], "shape": list(array.shape),
+        header[name] = {"dtype": name_of(array.dtype), "shape": list(array.shape),
                         "data_offsets": offsets[name]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
@@ -133,6 +135,11 @@ def write(file: Any, arrays: dict[str, Array], metadata: dict[str, str]) -> None
         _write_all(file, data)
         small.clear()
     _write_all(file, b"".join(small))
+
+
+def name_of(kind: numpy.dtype[Any]) -> str | None:
+    """The format's name for a NumPy dtype, or None if it has none."""
+    return BFLOAT16 if kind.name == "bfloat16" else NAMES.get(kind)
 
 
 def elements(array: Array) -> memoryview:
@@ -310,8 +317,9 @@ def _entry(name: str, given: Any) -> Entry:
 
 
 def no_tensor(name: str, dtype: str) -> Damaged:
+    supported = ", ".join((*DTYPES, BFLOAT16))
     return Damaged(f"{name!r} has the dtype {dtype}, which Tensors do not support; they support "
-                   f"{', '.join(DTYPES)}. Convert it in the program that wrote the file")
+                   f"{supported}. Convert it in the program that wrote the file")
 
 
 def are_sizes(values: object) -> bool:
@@ -351,13 +359,20 @@ def _array(file: Any, name: str, entry: Entry) -> Array:
 
 
 def _decoded(raw: Array, entry: Entry) -> Array:
-    """The elements from their bytes. A bfloat16 is the upper half of a float32."""
+    """The elements from their bytes."""
     if entry.dtype == BFLOAT16:
-        return (raw.view("<u2").astype(numpy.uint32) << 16).view(numpy.float32)
+        return of_bfloat16(raw.view("<u2").astype(numpy.uint16, copy=False))
     dtype = numpy.dtype(ARRAY_DTYPES[entry.dtype])
     # The last view makes the dtype NumPy's singleton. Kernels compare dtypes by identity: with an
     # equal dtype the reference would run, whose rounding differs.
     return raw.view(dtype.newbyteorder("<")).astype(dtype, copy=False).view(dtype)
+
+
+def of_bfloat16(bits: Array) -> Array:
+    """bfloat16 from its bits, as uint16; float32, whose upper half they are, without ml_dtypes."""
+    if dtypes.has_bfloat16():
+        return bits.view(dtypes.bfloat16.numpy)
+    return (bits.astype(numpy.uint32) << 16).view(numpy.float32)
 
 
 def file_size(file: Any) -> int | None:

@@ -48,7 +48,7 @@ __all__ = [
     "randperm",
 ]
 
-PRECISION = {numpy.dtype("float16"): 11, numpy.dtype("float32"): 24, numpy.dtype("float64"): 53}
+PRECISION = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}  # bits of a number
 UNIT = numpy.dtype("float64")
 Draw: TypeAlias = Callable[[Stream, int], NumPyArray]  # so many numbers, 1-d
 
@@ -79,7 +79,7 @@ def _drawn(draw: Draw, shape: Sequence[int], dtype: numpy.dtype[Any] | type[nump
 
 
 def _check_floating(name: str, dtype: numpy.dtype[Any]) -> None:
-    if dtype.kind != "f":
+    if not dtypes.is_floating(dtype):
         raise NotImplementedError(f"{name}: needs a floating point dtype, got {dtype.name}")
 
 
@@ -156,8 +156,8 @@ def _integers_of(dtype: numpy.dtype[Any]) -> tuple[int, int]:
     """The range of integers that a dtype represents exactly."""
     if dtype.kind == "b":
         return 0, 1
-    if dtype.kind == "f":
-        return -2 ** PRECISION[dtype], 2 ** PRECISION[dtype]
+    if dtypes.is_floating(dtype):
+        return -2 ** PRECISION[dtype.name], 2 ** PRECISION[dtype.name]
     return int(numpy.iinfo(dtype).min), int(numpy.iinfo(dtype).max)
 
 

@@ -243,9 +243,14 @@ class Tensor(Methods):
     @property
     def is_cpu(self) -> bool:
         """Whether it is on the CPU."""
-        return not self.is_cuda
+        return self.device.type == "cpu"
 
-    is_sparse = is_quantized = is_meta = is_mps = is_xpu = False
+    @property
+    def is_meta(self) -> bool:
+        """Whether it has a shape and a dtype, and no elements."""
+        return devices.is_meta(self._array)
+
+    is_sparse = is_quantized = is_mps = is_xpu = False
     layout = "strided"
 
     def get_device(self) -> int:
@@ -595,6 +600,8 @@ class Tensor(Methods):
     def numpy(self, *, force: bool = False) -> NumPyArray:
         """The values as a NumPy array that shares memory with this Tensor.
 
+        Of bfloat16 it has the dtype of ml_dtypes, where PyTorch raises TypeError.
+
         Raises:
             TypeError: the Tensor is on a GPU, or it requires grad, and `force` is not set (it
                 detaches, and copies to the CPU).
@@ -631,6 +638,9 @@ class Tensor(Methods):
     def __dlpack__(self, **options: Any) -> Any:
         if self._node is not None:
             raise BufferError("__dlpack__: this Tensor requires grad; use .detach()")
+        if self.dtype is dtypes.bfloat16:
+            raise BufferError("__dlpack__: NumPy cannot hand on bfloat16; exchange the bits, "
+                              "x.view(int16), and view them as bfloat16 on the other side")
         return self._array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
@@ -742,8 +752,8 @@ class Tensor(Methods):
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
             raise RuntimeError("pickle: only leaves can be pickled, graphs cannot; use .detach()")
-        return _rebuild, (type(self), devices.to_numpy(self._array), self.requires_grad,
-                          str(self.device))
+        array = self._array if self.is_meta else devices.to_numpy(self._array)
+        return _rebuild, (type(self), array, self.requires_grad, str(self.device))
 
 
 def _on_arrays(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:

@@ -39,7 +39,7 @@ def _made(name: str, values: Any, dtype: DTypeLike | None, device: DeviceLike | 
         RuntimeError: not a floating point dtype.
     """
     wanted = wanted_dtype(dtype)
-    if wanted.kind != "f":
+    if not dtypes.is_floating(wanted):
         raise RuntimeError(f"{name}: needs a floating point dtype, got "
                            f"{dtypes.BY_NUMPY[wanted]}")
     if len(values) == 1:

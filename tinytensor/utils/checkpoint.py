@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import cuda, random
 from ..autograd import frames, graph, versions
+from ..autograd.casting import casting, inside
 from ..autograd.engine import Sums, walk
 from ..autograd.graph import CustomNode, Leaf, pick, tensor_of
 from ..autograd.modes import enable_grad, mode
@@ -59,6 +60,7 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool | N
 
     node = CheckpointNode("checkpoint", _boundary(results, start), outputs=places)
     node.function, node.args, node.kwargs, node.state = function, args, kwargs, state
+    node.targets = casting.targets
     node.versions = _versions_of(node.parents, args, kwargs)
     node.results = [_kind(x) for x in results]
     for position, i in enumerate(places):  # what the first run recorded is dropped with `results`
@@ -107,6 +109,7 @@ class CheckpointNode(CustomNode):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     state: Any
+    targets: Any  # of the autocasts around the first run
     versions: list[int | None]
     results: list[Any]
 
@@ -138,7 +141,7 @@ class CheckpointNode(CustomNode):
             streams = random.Streams()
             streams.load_state_dict(self.state)
         start = next(versions.clock)
-        with enable_grad(), random.using(streams):
+        with enable_grad(), random.using(streams), inside(self.targets):
             output = self.function(*self.args, **self.kwargs)
         results = list(output) if isinstance(output, tuple | list) else [output]
         kinds = [_kind(x) for x in results]

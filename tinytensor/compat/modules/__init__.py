@@ -22,6 +22,7 @@ OWN_PACKAGE = __name__.partition(".")[0]
 PLACES: dict[str, str] = {
     "_C": "core",
     "__config__": "config",
+    "_tensor_str": "tensor_str",
     "_custom_ops": "library",
     "_dynamo": "dynamo",
     "_dynamo._trace_wrapped_higher_order_op": "dynamo",
@@ -75,6 +76,7 @@ PLACES: dict[str, str] = {
 SAME: dict[str, str] = {
     "_tensor": "tensors.tensor", "autograd.grad_mode": "autograd.modes",
     "autograd.variable": "compat.variable", "cuda.random": "cuda", "optim.adamw": "optim.adam",
+    "utils.tensorboard.writer": "utils.tensorboard",
     "utils.data._utils": "utils.data", "utils.data._utils.collate": "utils.data.collate",
     **{f"distributions.{name}": f"distributions.{place}" for place, names in {
         "counts": "binomial negative_binomial poisson",
@@ -97,7 +99,7 @@ FROM: dict[str, str] = {
     "detach": "small", "sym_int": "small", "sym_float": "small", "sym_not": "small",
     "sym_min": "small", "sym_max": "small", "OutOfMemoryError": "small", "Stream": "small",
     "Event": "small", "svd_lowrank": "low_rank", "pca_lowrank": "low_rank",
-    "TensorType": "core",
+    "TensorType": "core", "Future": "futures",
     **dict.fromkeys(("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc",
                      "jagged"), "small")}
 # Packages of tinytensor that are imported when they are named.
@@ -155,7 +157,7 @@ class Same(importlib.machinery.ModuleSpec):
 
         below = f"{name.partition('.')[2]}."
         is_package = hasattr(module, "__path__") or any(
-            place.startswith(below) for place in (*PLACES, *REASONS))
+            place.startswith(below) for place in (*PLACES, *SAME, *REASONS))
         super().__init__(name, _Loader(module, is_package),  # type: ignore[arg-type]
                          is_package=is_package)
 

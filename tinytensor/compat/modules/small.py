@@ -7,9 +7,11 @@ from types import ModuleType
 from typing import Any
 
 from ... import cuda
+from ...amp import DTYPES
 from ...arrays import dtypes
 from ...arrays.devices import device
 from ...arrays.gpu_memory import OutOfMemoryError as OutOfMemoryError
+from ...autograd.casting import casting
 from ...cuda.streams import Event as Event
 from ...cuda.streams import Stream as Stream
 from ...tensors.creation import tensor
@@ -17,11 +19,13 @@ from ...tensors.tensor import DeviceLike, Tensor
 
 
 def is_autocast_enabled(device_type: str | None = None) -> bool:
-    """False: `autocast` does not cast."""
-    return False
+    """Whether the program is inside an `autocast` for a device, by default "cuda"."""
+    return (device_type or "cuda") in casting.targets
 
 
-is_autocast_cpu_enabled = is_autocast_enabled
+def is_autocast_cpu_enabled() -> bool:
+    """As `is_autocast_enabled("cpu")`."""
+    return is_autocast_enabled("cpu")
 
 
 def is_autocast_cache_enabled() -> bool:
@@ -30,8 +34,8 @@ def is_autocast_cache_enabled() -> bool:
 
 
 def get_autocast_dtype(device_type: str) -> dtypes.dtype:
-    """The dtype to which PyTorch's `autocast` casts: float16 on a GPU, bfloat16 on the CPU."""
-    return dtypes.float16 if device_type == "cuda" else dtypes.bfloat16
+    """The dtype to which `autocast` casts: float16 on a GPU, bfloat16 on the CPU, if not given."""
+    return casting.targets.get(device_type) or DTYPES[device_type]
 
 
 def get_autocast_gpu_dtype() -> dtypes.dtype:

@@ -47,7 +47,7 @@ PLACES = {
 }
 # Base classes and helpers that programs import by PyTorch's private names.
 PRIVATE: dict[str, dict[str, Any]] = {
-    "batchnorm": {"_BatchNorm": normalization.BatchNorm},
+    "batchnorm": {"_BatchNorm": normalization.BatchNorm, "_NormBase": normalization.RunningNorm},
     "conv": {"_ConvNd": convolution.Convolution},
     "instancenorm": {"_InstanceNorm": normalization.InstanceNorm},
     "loss": {"_Loss": loss.Loss, "_WeightedLoss": loss.WeightedLoss},

@@ -22,7 +22,7 @@ import numpy
 from ...arrays.devices import array_module, device_of, on, to_numpy
 from ...autograd.engine import Sums, topological_order
 from ...autograd.graph import CustomNode, Leaf, pick, tensor_of
-from ...autograd.halves import HALF
+from ...autograd.halves import half_of
 from ...distributed.grad_bucket import GradBucket
 from ...distributed.monitor import watcher
 from ...distributed.operations import ReduceOp
@@ -89,7 +89,7 @@ class Bucket:
     def __init__(self, indices: Sequence[int], parameters: Sequence[Parameter]):
         first = parameters[indices[0]]._array
         sizes = [parameters[i]._array.size for i in indices]
-        dtype = numpy.dtype("float32") if first.dtype == HALF else first.dtype
+        dtype = numpy.dtype("float32") if half_of(first) else first.dtype
         self.flat = on(device_of(first), lambda xp: xp.zeros(sum(sizes), dtype))
         offsets = numpy.cumsum([0, *sizes]).tolist()
         self.parts = {i: self.flat[start:stop].reshape(parameters[i]._array.shape)

@@ -6,11 +6,19 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ...arrays.devices import array_module, as_array, by_device, is_gpu_array, on, to_device
+from ...arrays.devices import (
+    array_module,
+    as_array,
+    by_device,
+    is_gpu_array,
+    is_on_cpu,
+    on,
+    to_device,
+)
 from ...arrays.dispatch import Dispatch
 from ...autograd import versions
 from ...autograd.graph import tensor_of
-from ...autograd.halves import is_half, narrowed, widened
+from ...autograd.halves import half_of, narrowed, widened
 from ...tensors.creation import number_of, tensor
 from ...tensors.tensor import Tensor
 
@@ -52,7 +60,9 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0,
     xp = array_module(arrays[0])
     each = norms(xp, arrays, p)
     norm = as_array(_norm(xp, each, p))
-    total = tensor_of(narrowed(norm) if all(map(is_half, arrays)) else norm, None)
+    halves = set(map(half_of, arrays))
+    half = halves.pop() if len(halves) == 1 else None  # one dtype for all gradients
+    total = tensor_of(narrowed(norm, half) if half else norm, None)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(f"get_total_norm: the {p}-norm of the gradients is {total.item()}, so "
                            "they cannot be clipped; a smaller learning rate may help, and "
@@ -86,7 +96,7 @@ def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float
     """Scales all gradients by min(1, max_norm / total_norm)."""
     factor = float(number_of(max_norm)) / (widened(total_norm._array) + 1e-6)
     factor = as_array(array_module(factor).minimum(factor, 1.0))
-    if not is_gpu_array(factor) and factor.item() == 1:  # reading it on a GPU would wait
+    if is_on_cpu(factor) and factor.item() == 1:  # reading it on a GPU would wait
         return
     gradients: list[Any] = [p.grad for p in _listed(parameters) if p.grad is not None]
     versions.note_writes([g._array for g in gradients], "clip_grad_norm_")
@@ -97,7 +107,7 @@ def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float
 def _scale(xp: Any, arrays: list[Any], factor: Any) -> None:
     """Multiplies all arrays by one factor, in place."""
     for array in arrays:
-        if is_half(array):
+        if half_of(array):
             array[...] = widened(array) * factor
         else:
             array *= factor.astype(array.dtype)

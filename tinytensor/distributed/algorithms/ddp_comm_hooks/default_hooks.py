@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ....compat import absent
 from ....tensors.tensor import Tensor
 from ... import groups
 from ...collectives import all_reduce
@@ -59,3 +60,8 @@ def fp16_compress_wrapper(hook: Hook) -> Hook:
             lambda future: buffer.copy_(future.value()))  # type: ignore[attr-defined]
 
     return compressed
+
+
+if not TYPE_CHECKING:  # checkers report unknown names themselves
+    def __getattr__(name: str) -> Any:
+        raise absent.AbsentName(__name__, name, lambda: globals())

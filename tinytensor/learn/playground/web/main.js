@@ -39,14 +39,14 @@ class Page {
       return;
     }
     this.wait("Starting Python \u2026");
-    this.source = new Live({worker: element("worker").textContent}, (said, isEnd) => this.wait(said, isEnd));
+    this.source = new Live({worker: element("worker").textContent}, (said) => this.wait(said));
     const pyodide = Object.fromEntries(this.given.pyodide.map((name) => [name, element(name).textContent.trim()]));
     try {
       this.version = await this.source.start({pyodide, lock: this.given.lock, files: content("files")});
       for (const name of this.given.pyodide) element(name).remove();
       await this.open(this.given.settings);
     } catch (error) {
-      this.wait(`Python did not start: ${error.message}`, true);
+      this.wait(`Python did not start: ${error.message}`);
       throw error;
     }
     this.wait("");
@@ -55,12 +55,15 @@ class Page {
   wait(text) {
     element("wait").hidden = !text;
     element("wait").textContent = text;
-    if (text) element("status").textContent = text;
   }
 
-  /** Does one thing after the other: `work` may be asynchronous. */
+  /** Does one thing after the other: `work` may be asynchronous. An error does not stop the next. */
   then(work) {
-    this.work = this.work.then(work);
+    this.work = this.work.then(work).catch((error) => {
+      element("status").textContent = error.message;
+      element("status").className = "bad";
+      setTimeout(() => { throw error; });  // for the console
+    });
     return this.work;
   }
 
@@ -126,7 +129,7 @@ class Page {
   play(isOn) {
     if (isOn === this.isPlaying) return;
     this.isPlaying = isOn;
-    element("play").setAttribute("aria-pressed", isOn);
+    element("play").classList.toggle("on", isOn);
     element("play").firstChild.textContent = isOn ? "pause " : "run ";
     if (isOn) this.then(() => this.run());
   }

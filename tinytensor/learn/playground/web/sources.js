@@ -59,7 +59,7 @@ class Live {
         if (data.error) reject(new Error(data.error)); else resolve(data.answer);
       }
     };
-    this.worker.onerror = (event) => said(`Python did not start: ${event.message}`, true);
+    this.worker.onerror = (event) => said(`Python did not start: ${event.message}`);
   }
 
   /** What a function of the worker answers. */
