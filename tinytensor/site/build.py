@@ -43,6 +43,9 @@ def write_pages(place: Path, extra: Path) -> None:
     texts |= {page: ((ROOT / file).read_text(encoding="utf-8"), file)
               for page, file in markdown.INCLUDED.items()}
     texts |= {page: (text, f"tinytensor/site/pages/{page}.md") for page, text in labs.chapters()}
+    text, file = texts["index"]
+    others = "".join(f"{page}\n" for page in sorted(texts) if page.startswith("more/"))
+    texts["index"] = text.replace("more/*\n", others), file
     for page, (text, file) in texts.items():
         path = place / f"{page}.md"
         _write(path, _with_code(links.rewrite(text, page, file), path.parent))

@@ -40,7 +40,6 @@ toc_object_entries_show_parents = "hide"
 python_display_short_literal_types = True
 suppress_warnings = [
     "misc.highlighting_failure",  # a program with a task in it
-    "toc.empty_glob",  # no page without a place of its own
 ]
 
 
