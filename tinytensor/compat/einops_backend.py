@@ -9,7 +9,7 @@ imported, so that nothing is imported before a program wants it:
 
 from __future__ import annotations
 
-import importlib.abc
+import importlib
 import importlib.machinery
 import sys
 from types import ModuleType
@@ -91,7 +91,7 @@ def register(backends: Any) -> None:
     backends.TinytensorBackend = TinytensorBackend
 
 
-class Finder(importlib.abc.MetaPathFinder):
+class Finder:
     """Adds the backend to einops when it is imported, and finds `einops.layers.tinytensor`."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
@@ -99,13 +99,13 @@ class Finder(importlib.abc.MetaPathFinder):
             return modules.Same(name, importlib.import_module(f"{__package__}.einops_layers"))
         if name != BACKENDS:
             return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        spec: Any = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is not None and spec.loader is not None:
             spec.loader = _Registering(spec.loader)
         return spec
 
 
-class _Registering(importlib.abc.Loader):
+class _Registering:
     """Loads a module, and adds the backend to it."""
 
     def __init__(self, loader: Any):
