@@ -18,6 +18,7 @@ from tinytensor.arrays.dispatch import use_kernels
 from tinytensor.compiled import use_compiled
 from tinytensor.kernels import loops
 from tinytensor.kernels.loops import Loop, Numba, loop
+from tinytensor.tensors.retaining import retain_all
 
 pytest.importorskip("numba")
 from tinytensor.kernels import cache
@@ -230,3 +231,17 @@ def test_a_progress_bar_is_not_written_across(monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     Numba.say("relu", 1.25)
     assert written == ["tinytensor: compiled the kernel relu in 1.2 s"]
+
+
+def test_a_recording_does_not_see_the_compiler(folder):
+    seen = []
+
+    class Watching(retain_all):
+        def _see(self, frame, event, result):
+            seen.append(frame.f_globals.get("__name__", ""))
+
+    with Watching():
+        assert compiled(again(scaled))
+        assert sys.getprofile().__self__.__class__ is Watching
+    assert "tinytensor.kernels.loops" in seen
+    assert not any(name.startswith(("numba", "llvmlite")) for name in seen)

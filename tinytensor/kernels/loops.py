@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ..arrays.dispatch import KernelSettings, NotCompiledError
 from ..autograd.frames import warn
+from ..tensors.retaining import unseen
 from .pool import pool
 
 # LLVM fast-math flags. A product and a sum may be fused, which rounds once instead of twice.
@@ -75,7 +76,8 @@ class Numba:
         with cls.lock:
             if cls.ready or cls.broken:
                 return cls.ready
-            trouble = cls._trouble()
+            with unseen():
+                trouble = cls._trouble()
             cls.ready, cls.broken = not trouble, bool(trouble)
         if trouble:
             warn(f"the kernels are off, and NumPy computes in their place, slower: {trouble}; "
@@ -168,7 +170,7 @@ class Loop:
         self.compiled: Any = None
 
     def dispatcher(self) -> Any:
-        with Numba.lock:
+        with Numba.lock, unseen():
             if self.compiled is None:
                 cache: Any = importlib.import_module(f"{__package__}.cache")
                 made = Numba.load().njit(no_cfunc_wrapper=True,  # C code never calls it
@@ -186,7 +188,8 @@ class Loop:
             NotCompiledError: it does not compile. Later calls raise this at once.
         """
         try:
-            return type(made)._compile_for_args(made, *args, **kwargs)
+            with unseen():
+                return type(made)._compile_for_args(made, *args, **kwargs)
         except Exception as error:
             refused = Numba.refused(_shown(self.__name__), error)
 

@@ -10,8 +10,10 @@ The graph itself keeps of a result only what derivative rules need, and no gradi
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import weakref
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..autograd import graph
@@ -118,6 +120,20 @@ class retain_all:  # noqa: N801 - a context manager, as no_grad
 
     def _new(self, frame: Any, kept: Retained) -> None:
         """For subclasses: the result that `frame` returns was seen for the first time."""
+
+
+@contextlib.contextmanager
+def unseen() -> Iterator[None]:
+    """A block that `retain_all` does not see: a compiler calls a million functions of Python."""
+    seen_by = sys.getprofile()
+    if not isinstance(getattr(seen_by, "__self__", None), retain_all):
+        yield
+        return
+    sys.setprofile(None)
+    try:
+        yield
+    finally:
+        sys.setprofile(seen_by)
 
 
 def _arguments(frame: Any) -> dict[str, Any] | None:
