@@ -18,6 +18,7 @@ import tinytensor as tt
 from scalar import Value, functional, topological_order
 from tinytensor import learn, nn
 from tinytensor.autograd.table import TABLE
+from tinytensor.learn import scalar_trace
 from tinytensor.learn.formulas import FORMULAS, evaluate
 from tinytensor.learn.origins import origin_of
 from tinytensor.learn.page import SCRIPTS, WEB
@@ -64,7 +65,8 @@ def each_operation():
         yield functional.binary_cross_entropy([v(p)], [v(0.6)], reduction="none")[0]
 
 
-def test_every_formula_gives_the_local_derivative_of_the_engine():
+def test_every_formula_gives_the_local_derivative_of_the_engine(monkeypatch):
+    monkeypatch.setattr(scalar_trace, "parameter_names", lambda order: {})  # it asks all objects
     seen = set()
     for value in each_operation():
         trace = learn.debug(value).trace

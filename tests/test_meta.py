@@ -18,6 +18,7 @@ from tinytensor.arrays.meta import NoValues
 from tinytensor.autograd.table import TABLE, Entry
 from tinytensor.checking.calls import arguments_of, differentiable, ours, outputs
 from tinytensor.ops.samples import S
+from tinytensor.utils.resume import RandomState, load_checkpoint, save_checkpoint
 
 # The shape, or the result, depends on values.
 DEPEND = {
@@ -232,3 +233,17 @@ def test_functions_of_func() -> None:
     x = tinytensor.empty(3, 2, device="meta")
     slopes = tinytensor.func.vmap(tinytensor.func.grad(lambda a: (a * a).sum()))(x)
     assert slopes.is_meta and slopes.shape == (3, 2)
+
+
+def test_a_run_that_draws_on_it_is_saved_and_resumed(tmp_path) -> None:
+    parts = {"random": RandomState()}
+    tinytensor.manual_seed(3)
+    tinytensor.rand(2, device="meta")
+    with tinytensor.random.fork_rng():
+        tinytensor.rand(2, device="meta")
+    save_checkpoint(tmp_path / "run.safetensors", **parts)
+    expected = tinytensor.rand(2)
+    load_checkpoint(tmp_path / "run.safetensors", **parts)
+    assert tinytensor.equal(tinytensor.rand(2), expected)
+    with pytest.raises(ValueError, match="not a state of a Generator"):
+        tinytensor.Generator("meta").set_state(tensor([1, 2]))

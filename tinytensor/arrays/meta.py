@@ -521,5 +521,18 @@ class Stream:
     def permutation(self, count: int) -> Any:
         return empty(count, numpy.int64)
 
+    def get_state(self, seed: int) -> Any:
+        """The seed: there is nothing else to go on with."""
+        return numpy.frombuffer(seed.to_bytes(8, "little"), numpy.uint8).copy()
+
+    def set_state(self, state: Any) -> int:
+        """
+        Raises:
+            ValueError: not such a state.
+        """
+        if state.dtype != numpy.uint8 or state.shape != (8,):
+            raise ValueError(f"expected uint8 of shape (8,), got {state.dtype} of {state.shape}")
+        return int.from_bytes(state.tobytes(), "little")
+
     def __getattr__(self, name: str) -> Any:
         raise NoValues(f"random numbers of this kind cannot be drawn: {READS}")

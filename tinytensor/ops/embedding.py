@@ -183,4 +183,5 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     check_range(raw, 0, num_classes - 1, lambda position: RuntimeError(
         f"one_hot: position {position} is out of range for {num_classes} classes: it must be in "
         f"[0, {num_classes - 1}]"))
-    return eq(tensor.unsqueeze(-1), arange(num_classes, device=tensor.device)).long()
+    hits = eq(tensor.unsqueeze(-1), arange(num_classes, device=tensor.device))
+    return hits.long().contiguous()
