@@ -90,7 +90,7 @@ def _(xp, g, x1, x2, out, needs):
         - xp.matmul(xp.swapaxes(w, -1, -2), x1)
 
 
-@composed(autocast="float32 on cuda", widens=True, method=False, reference=_differences, samples=[
+@composed(autocast="float32", widens=True, method=False, reference=_differences, samples=[
     S(t(3, 2), t(4, 2)), S(t(2, 3, 2), t(1, 4, 2), 1.0), S(t(3, 2), t(4, 2), 3.0),
     S(t(3, 2, distinct=True), t(4, 2), math.inf), S(t(3, 2, grad=False), t(4, 2, grad=False), 0.0)])
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0,

@@ -135,7 +135,8 @@ def _reference_rnn(torch):
     return run
 
 
-@op(promotes="same", method=False, internal=True, reference=_reference_rnn, samples=[
+@op(autocast="lower", promotes="same", method=False, internal=True,
+    reference=_reference_rnn, samples=[
     S(t(5, 2), t(2, 2), t(3, 2), TWO, "tanh"), S(t(5, 2), t(2, 2), t(3, 2), BACK, "tanh"),
     S(t(6, 2), t(2, 2), t(3, 2), (slice(0, 3), slice(3, 6)), "relu")])
 def rnn_sequence(xp, input: Array, weight: Array, h0: Array, steps: Steps, nonlinearity: str):
@@ -176,8 +177,8 @@ def _reference_lstm(torch):
     return run
 
 
-@op(promotes="same", method=False, internal=True, outputs=("hidden", "cells", "gates"),
-    reference=_reference_lstm, samples=[
+@op(autocast="lower", promotes="same", method=False, internal=True,
+    outputs=("hidden", "cells", "gates"), reference=_reference_lstm, samples=[
         S(t(5, 8), t(8, 2), t(3, 2), t(3, 2), TWO), S(t(5, 8), t(8, 2), t(3, 2), t(3, 2), BACK),
         S(t(2, 4), t(4, 1), t(1, 1), t(1, 1), (slice(0, 1), slice(1, 2)))])
 def lstm_sequence(xp, input: Array, weight: Array, h0: Array, c0: Array, steps: Steps):
@@ -252,8 +253,8 @@ def _reference_projected_lstm(torch):
     return run
 
 
-@op(promotes="same", method=False, internal=True, outputs=("hidden", "cells", "gates"),
-    reference=_reference_projected_lstm, samples=[
+@op(autocast="lower", promotes="same", method=False, internal=True,
+    outputs=("hidden", "cells", "gates"), reference=_reference_projected_lstm, samples=[
         S(t(5, 12), t(12, 2), t(2, 3), t(3, 2), t(3, 3), TWO),
         S(t(5, 12), t(12, 2), t(2, 3), t(3, 2), t(3, 3), BACK),
         S(t(2, 8), t(8, 1), t(1, 2), t(1, 1), t(1, 2), (slice(0, 1), slice(1, 2)))])
@@ -291,7 +292,8 @@ def _reference_gru(torch):
     return run
 
 
-@op(promotes="same", method=False, internal=True, outputs=("hidden", "gates"),
+@op(autocast="lower", promotes="same", method=False, internal=True,
+    outputs=("hidden", "gates"),
     reference=_reference_gru, samples=[
         S(t(5, 6), t(6, 2), t(6), t(3, 2), TWO), S(t(5, 6), t(6, 2), t(6), t(3, 2), BACK),
         S(t(2, 3), t(3, 1), None, t(1, 1), (slice(0, 1), slice(1, 2)))])
