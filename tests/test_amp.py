@@ -53,6 +53,17 @@ def test_grad_scaler_scales_in_containers() -> None:
     assert scaler.get_scale() == 8.0
 
 
+def test_a_scaled_loss_in_float16_is_float32() -> None:
+    for library in (tinytensor, torch):
+        scaler = library.amp.GradScaler("cpu")
+        weight = library.ones(1, dtype=library.float16, requires_grad=True)
+        loss = scaler.scale((weight * 0.5).sum())
+        assert loss.dtype is library.float32 and loss.item() == 2.0**15
+        (loss / 2.0**15).backward()
+        assert weight.grad.dtype is library.float16 and weight.grad.item() == 1.0
+        assert scaler.scale(weight).dtype is library.float16
+
+
 def test_misuse_of_the_grad_scaler() -> None:
     weight = nn.Parameter(tinytensor.ones(1))
     weight.grad = tinytensor.ones(1)

@@ -143,7 +143,9 @@ class GradScaler:
         if not self._enabled:
             return outputs
         if isinstance(outputs, Tensor):
-            return outputs * self._scale  # type: ignore[operator]
+            # As PyTorch's: float16, whose largest number is 65504, could not hold a scaled loss.
+            loss = outputs.float() if not outputs.ndim and half_of(outputs) else outputs
+            return loss * self._scale  # type: ignore[operator]
         if isinstance(outputs, Iterable):
             scaled = map(self.scale, outputs)
             return type(outputs)(scaled) if isinstance(outputs, list | tuple) else scaled
