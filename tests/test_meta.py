@@ -175,7 +175,7 @@ def test_printing_as_in_pytorch() -> None:
             given = {n: getattr(k, v) if n == "dtype" else v for n, v in options.items()}
             x = k.empty(2, 3, device="meta", **given)
             assert x.is_meta and not x.is_cpu and x.device == k.device("meta")
-            texts.append(repr(x).replace(f"{k.__name__}.", ""))
+            texts.append(f"{x} {x.sum()} {x.data_ptr()}".replace(f"{k.__name__}.", ""))
         assert texts[0] == texts[1]
     assert tinytensor.empty(2**40, device="meta").nbytes == 2**42
 
@@ -191,6 +191,11 @@ def test_in_place() -> None:
     assert x.is_meta and x.shape == (4, 2)
     with pytest.raises(RuntimeError, match="broadcast"):
         x.add_(tinytensor.empty(3, device="meta"))
+    for key, shape in ((0, (3,)), ((..., 1), (3,)), (tensor([0, 1]), (3, 2))):
+        with pytest.raises(RuntimeError, match="does not fit the selected shape"):
+            x[key] = tinytensor.empty(shape, device="meta")
+    x[0], x[:, 1], x[tensor([0, 1])] = (tinytensor.empty(shape, device="meta")
+                                        for shape in ((1, 2), (4,), (2, 1)))
 
 
 def test_values_are_refused() -> None:

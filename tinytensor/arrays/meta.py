@@ -137,7 +137,13 @@ class Meta(numpy.ndarray[Any, Any]):
         return empty((*found[:at], *shape, *found[at + len(shape):]), self.dtype)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        pass
+        """
+        Raises:
+            ValueError: the value does not broadcast to what is selected, as NumPy's.
+        """
+        keys = key if isinstance(key, tuple) else (key,)
+        if numpy.size(value) != 1 and not any(is_meta(k) and k.dtype == bool for k in keys):
+            numpy.broadcast_to(plain(value, numpy.empty), self[key].shape)
 
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         return empty(self.shape, dtype)

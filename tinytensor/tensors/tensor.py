@@ -308,7 +308,9 @@ class Tensor(Methods):
         return bool(array.flags.c_contiguous)
 
     def data_ptr(self) -> int:
-        """The address of the first element."""
+        """The address of the first element; 0 on the device "meta"."""
+        if self.is_meta:
+            return 0
         if self.is_cuda:
             return int(self._array.data.ptr)
         return int(self._array.__array_interface__["data"][0])
@@ -702,7 +704,7 @@ class Tensor(Methods):
         return bool(self.item())
 
     def __format__(self, spec: str) -> str:
-        if not self.ndim:
+        if not self.ndim and (spec or not self.is_meta):
             return format(self.item(), spec)
         if spec:
             raise TypeError(f"a Tensor of shape {tuple(self.shape)} cannot be formatted as "
