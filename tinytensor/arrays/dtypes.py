@@ -343,29 +343,40 @@ LIMITS = {"bfloat16": (16, (2 - 2.0**-7) * 2.0**127, 2.0**-7, 2.0**-126, 0.01),
 
 
 class finfo:  # noqa: N801
-    """The limits of a floating point dtype: bits, eps, max, min, tiny, smallest_normal."""
+    """The limits of a floating point dtype: bits, eps, max, min, tiny, smallest_normal,
+    resolution; `dtype` is its name, as in PyTorch."""
 
     def __init__(self, type: DTypeLike | None = None):
-        self.dtype = resolve(_default if type is None else type)
-        if not self.dtype.is_floating_point:
-            raise TypeError(f"finfo: needs a floating point dtype, got {self.dtype}; use iinfo")
-        if self.dtype.name in LIMITS:
-            self.bits, self.max, self.eps, self.tiny, self.resolution = LIMITS[self.dtype.name]
+        given = resolve(_default if type is None else type)
+        if not given.is_floating_point:
+            raise TypeError(f"finfo: needs a floating point dtype, got {given}; use iinfo")
+        self.dtype = given.name
+        if given.name in LIMITS:
+            self.bits, self.max, self.eps, self.tiny, self.resolution = LIMITS[given.name]
             self.min, self.smallest_normal = -self.max, self.tiny
             return
-        info = numpy.finfo(self.dtype.numpy)
+        info = numpy.finfo(given.numpy)
         self.bits = int(info.bits)
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.tiny)
-        self.resolution = float(info.resolution)
+        self.resolution = float(str(info.resolution))  # the power of 10, not rounded to the dtype
+
+    def __repr__(self) -> str:
+        names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        limits = ", ".join(f"{name}={getattr(self, name):g}" for name in names)
+        return f"finfo({limits}, dtype={self.dtype})"
 
 
 class iinfo:  # noqa: N801
-    """The limits of an integer dtype: bits, max, min."""
+    """The limits of an integer dtype: bits, max, min; `dtype` is its name, as in PyTorch."""
 
     def __init__(self, type: DTypeLike):
-        self.dtype = resolve(type)
-        if self.dtype.numpy.kind not in "iu":
-            raise TypeError(f"iinfo: needs an integer dtype, got {self.dtype}; use finfo")
-        info = numpy.iinfo(self.dtype.numpy)
+        given = resolve(type)
+        if given.numpy.kind not in "iu":
+            raise TypeError(f"iinfo: needs an integer dtype, got {given}; use finfo")
+        self.dtype = given.name
+        info = numpy.iinfo(given.numpy)
         self.bits, self.max, self.min = int(info.bits), int(info.max), int(info.min)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

@@ -213,7 +213,6 @@ def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
             checks.append(f"({unless}{floating.format(f'{i}_')})")
         elif op.widens:
             checks.append(f"({unless}{i}_.dtype is float32 or {i}_.dtype not in halves)")
-    prepared = f"{', '.join(inputs)}, = prepare(op, {', '.join(inputs)})"
     indent = 2
     if len(inputs) == 2 and op.promotes in ("common", "float"):  # tensor * 2.0 is frequent
         indent = 3
@@ -235,12 +234,14 @@ def _take_inputs(source: _Source, op: Any, takes_xp: bool, plain: bool) -> None:
                "except AttributeError:",
                "    ready = False")
     source.add(2, "if not ready:")
-    if op.widens:
-        given = ", ".join(f"{name}={name}" for name in op.signature.order)
-        source.add(3, f"if half_among({_tuple(inputs)}):",
-                   f"    return op.call({given})")
-    source.add(2, f"    {prepared}",
-               *[f"    {i}_ = {array}" for i, array in arrays.items()])
+    given = ", ".join(f"{name}={name}" for name in op.signature.order)
+    widens = [f"    return op.call({given})"] if op.widens else []
+    source.add(3, *[f"if half_among({_tuple(inputs)}):", *widens] * bool(widens),
+               f"prepared = prepare(op, {', '.join(inputs)})",
+               # Integers become float16 or bfloat16 where that is the default dtype.
+               *["if half_among(prepared):", *widens] * bool(widens),
+               f"{', '.join(inputs)}, = prepared",
+               *[f"{i}_ = {array}" for i, array in arrays.items()])
     if takes_xp:
         given = ", ".join(f"{i}_" for i in inputs)
         source.add(2, f"xp = numpy if {inputs[0]}_.__class__ is ndarray "
