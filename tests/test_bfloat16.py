@@ -308,6 +308,8 @@ SAME: dict[str, Callable[[Any], Any]] = {
         k.can_cast(k.bfloat16, k.float16), k.can_cast(k.bfloat16, k.int32),
         k.result_type(of(k, [1]), 2.0)),
     "comparison": lambda k: (of(k, [1, 2]) == of(k, [1, 3]), of(k, SEVERAL) < 2.2,
+                             of(k, SEVERAL) == 1.1, 1.1 != of(k, SEVERAL), of(k, SEVERAL) <= 3.3,
+                             k.tensor(SEVERAL, dtype=k.float16) >= 3.3, k.ones(1).half() < 1e9,
                              k.allclose(of(k, [1.0]), of(k, [1.01]), rtol=0.02)),
     "indexing": lambda k: (of(k, SEVERAL)[k.tensor([0, 2])], of(k, SEVERAL)[of(k, SEVERAL) > 2]),
     "in place": in_place,

@@ -276,6 +276,7 @@ def test_attention_with_dropout():
     (lambda a, q: a(q, q.double(), q), "one dtype"),
     (lambda a, q: a(tinytensor.ones(4, 3, 4), tinytensor.ones(3, 3, 4), tinytensor.ones(3, 3, 4),
                     enable_gqa=True), "does not divide"),
+    (lambda a, q: a(q, q, q, enable_gqa=True), "3 dims, with enable_gqa one of heads"),
 ])
 def test_errors_of_attention(call, message):
     with pytest.raises(RuntimeError, match=message):

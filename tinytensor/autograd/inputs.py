@@ -116,7 +116,7 @@ def array_of(x: Any) -> Any:
 def prepare(op: Any, *inputs: Any) -> list[Any]:
     """The inputs of a call as Tensors and Constants of the dtype in which the op computes."""
     if len(inputs) == 2 and op.promotes in ("common", "float"):
-        ready = _with_number(*inputs)
+        ready = _with_number(op, *inputs)
         if ready is not None:
             return ready
     if op.refuses_bool:
@@ -165,12 +165,16 @@ def take_sequence(op: Any, tensors: Any) -> tuple[Any, ...]:
     return tuple(prepare(op, *tensors))
 
 
-def _with_number(a: Any, b: Any) -> list[Any] | None:
+def _with_number(op: Any, a: Any, b: Any) -> list[Any] | None:
     """The inputs if they are a floating point Tensor and a Python number: by far the most calls."""
     for number, tensor in ((a, b), (b, a)):
         if number.__class__ in (float, int) and isinstance(tensor, graph.Tensor) \
                 and dtypes.is_floating(tensor._array.dtype):
-            ready = Constant(float(number))
+            value = float(number)
+            if op.compares and tensor._array.dtype in dtypes.HALVES:
+                with numpy.errstate(over="ignore"):
+                    value = float(numpy.asarray(value, tensor._array.dtype))
+            ready = Constant(value)
             return [ready, tensor] if number is a else [tensor, ready]
     return None
 

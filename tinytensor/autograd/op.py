@@ -67,7 +67,7 @@ class Op:
                  residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (),
                  widens: bool = True, contiguous: bool = False, refuses_bool: bool = False,
                  positions: tuple[str, ...] = (), autocast: str = "",
-                 mixes: bool = False,
+                 mixes: bool = False, compares: bool = False,
                  place: tuple[str, int] | None = None):
         self.forward = forward
         self.name = forward.__name__.rstrip("_")
@@ -81,7 +81,7 @@ class Op:
         self.contiguous = contiguous
         self.refuses_bool = refuses_bool
         self.positions = positions
-        self.autocast, self.mixes = autocast, mixes
+        self.autocast, self.mixes, self.compares = autocast, mixes, compares
         # A notebook's cell that is run again replaces its rules and kernels.
         self.replaceable = not forward.__module__.startswith(f"{PACKAGE}.")
         self.residuals = residuals

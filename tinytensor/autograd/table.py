@@ -91,7 +91,7 @@ def _enter(entry: Entry) -> None:
 def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
        residuals: tuple[str, ...] = (), outputs: tuple[str, ...] = (), widens: bool = True,
        contiguous: bool = False, refuses_bool: bool = False, positions: tuple[str, ...] = (),
-       autocast: str = "", mixes: bool = False, kind: type[Op] = Op,
+       autocast: str = "", mixes: bool = False, compares: bool = False, kind: type[Op] = Op,
        place: tuple[str, int] | None = None, **entry: Any) -> Callable[[Callable[..., Any]], Any]:
     """Defines an operation from its forward. The result is the function that users call.
 
@@ -119,6 +119,8 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
         autocast: what it does with its inputs inside `amp.autocast`, see casting.py.
         mixes: whether the first input may be float16 or bfloat16 beside others of float32; the
             result is of its dtype.
+        compares: whether a Python number becomes float16 or bfloat16 beside a Tensor of that
+            dtype, as in PyTorch's comparisons. In arithmetic it keeps its digits.
         kind: a subclass of Op, for an operation with a backward of its own.
         place: (file, line) of the definition, for an operation that a function makes.
         entry: the fields of `Entry`.
@@ -127,7 +129,7 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
         made = kind(forward, promotes=promotes, promoted=promoted, view=view,
                     residuals=residuals, outputs=outputs, widens=widens, contiguous=contiguous,
                     refuses_bool=refuses_bool, positions=positions, autocast=autocast,
-                    mixes=mixes, place=place)
+                    mixes=mixes, compares=compares, place=place)
         row = Entry(name=made.name, function=made.function, op=made, **entry)
         made.function.public = row.offer
         _enter(row)

@@ -149,7 +149,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor,
     Raises:
         RuntimeError: shapes or dtypes that do not fit.
     """
-    _check(query, key, value, attn_mask)
+    _check(query, key, value, attn_mask, 3 if enable_gqa else 2)
     mask = attn_mask
     if enable_gqa:
         query, key, value, mask = _grouped(query, key, value, mask)
@@ -173,11 +173,12 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor,
     return out
 
 
-def _check(query, key, value, attn_mask):
+def _check(query, key, value, attn_mask, ndim):
     name = "scaled_dot_product_attention"
     q, k, v = (x._array for x in (query, key, value))
-    if min(q.ndim, k.ndim, v.ndim) < 2:
-        raise RuntimeError(f"{name}: needs at least 2 dims, got {_shapes(q, k, v)}")
+    if min(q.ndim, k.ndim, v.ndim) < ndim:
+        heads = ", with enable_gqa one of heads" if ndim == 3 else ""
+        raise RuntimeError(f"{name}: needs at least {ndim} dims{heads}, got {_shapes(q, k, v)}")
     if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         raise RuntimeError(f"{name}: {_shapes(q, k, v)}: the last dims of query and key must be "
                            "equal, and so must dim -2 of key and value")

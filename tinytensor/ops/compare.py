@@ -14,41 +14,42 @@ BINARY = [*binary(), S(ints(3, 4), ints(4)), S(ints(3), 2.5)]
 NUMBERS = [*unary(), S(ints(3)), S(bools(3))]
 
 
-@op(promotes="common", operator="__eq__", inplace=True, array_names=("equal",), samples=BINARY)
+@op(promotes="common", compares=True, operator="__eq__", inplace=True,
+    array_names=("equal",), samples=BINARY)
 def eq(input: Array, other: Array):
     """Whether input == other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     return input == other
 
 
-@op(promotes="common", operator="__ne__", inplace=True, aliases=("not_equal",),
+@op(promotes="common", compares=True, operator="__ne__", inplace=True, aliases=("not_equal",),
     array_names=("not_equal",), samples=BINARY)
 def ne(input: Array, other: Array):
     """Whether input != other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     return input != other
 
 
-@op(promotes="common", operator="__lt__", inplace=True, aliases=("less",), array_names=("less",),
-    samples=BINARY)
+@op(promotes="common", compares=True, operator="__lt__", inplace=True, aliases=("less",),
+    array_names=("less",), samples=BINARY)
 def lt(input: Array, other: Array):
     """Whether input < other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     return input < other
 
 
-@op(promotes="common", operator="__le__", inplace=True, aliases=("less_equal",),
+@op(promotes="common", compares=True, operator="__le__", inplace=True, aliases=("less_equal",),
     array_names=("less_equal",), samples=BINARY)
 def le(input: Array, other: Array):
     """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     return input <= other
 
 
-@op(promotes="common", operator="__gt__", inplace=True, aliases=("greater",),
+@op(promotes="common", compares=True, operator="__gt__", inplace=True, aliases=("greater",),
     array_names=("greater",), samples=BINARY)
 def gt(input: Array, other: Array):
     """Whether input > other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     return input > other
 
 
-@op(promotes="common", operator="__ge__", inplace=True, aliases=("greater_equal",),
+@op(promotes="common", compares=True, operator="__ge__", inplace=True, aliases=("greater_equal",),
     array_names=("greater_equal",), samples=BINARY)
 def ge(input: Array, other: Array):
     """Whether input >= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
