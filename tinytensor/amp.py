@@ -38,10 +38,11 @@ DTYPES = {"cpu": dtypes.bfloat16, "cuda": dtypes.float16}
 class autocast:  # noqa: N801 - PyTorch's name
     """A context or decorator in which operations cast their inputs, by PyTorch's lists.
 
-    Matrix products, linear, convolutions, prelu and attention compute in `dtype`; losses, and some
-    functions whose results may leave the range of float16, in float32. Other operations compute in
-    the dtype of their inputs. float64 is never cast. Parameters stay what they are, and so do
-    their gradients. On nested autocasts the innermost counts.
+    Matrix products, linear, convolutions, recurrent networks, prelu and attention compute in
+    `dtype`; losses, and some functions whose results may leave the range of float16, in float32.
+    Other operations compute in the dtype of their inputs. float64 is never cast.
+    Parameters stay what they are, and so do their gradients. On nested autocasts the innermost
+    counts.
 
     Args:
         device_type: "cpu" or "cuda", where the Tensors are that are cast.
