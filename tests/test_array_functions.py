@@ -40,7 +40,8 @@ CALLS = {
                             + numpy.roll(y, 1, axis=0)),
     "triangles": lambda x, y: numpy.tril(x) + numpy.triu(y, k=1),
     "diagonals": lambda x, y: numpy.diagonal(x, 1) * numpy.trace(y),
-    "clipped": lambda x, y: numpy.clip(x, 0.55, 2.05) * numpy.clip(y, None, 0.33),
+    "clipped": lambda x, y: numpy.clip(x, 0.55, 2.05) * numpy.clip(y, None, 0.33)
+    + numpy.clip(y, min=0.1, max=0.9),
     "norms": lambda x, y: numpy.linalg.norm(x, axis=1) + numpy.linalg.norm(y)
     + numpy.linalg.norm(y, numpy.inf),
 }
@@ -78,3 +79,22 @@ def test_other_functions_do_not_lose_a_gradient_silently():
     assert numpy.shape(x) == (3, 4) and numpy.ndim(x) == 2
     with pytest.raises(TypeError, match="out"):
         numpy.concatenate([x, x], out=numpy.empty((6, 4)))
+
+
+class Stranger:
+    """Another type with functions of its own."""
+
+    def __array_function__(self, function, types, args, kwargs):
+        return function.__name__
+
+
+def test_other_types_with_functions_of_their_own_decide():
+    for x in (engine.tensor(X), engine.tensor(X, requires_grad=True)):
+        assert numpy.concatenate([x, Stranger()]) == "concatenate"
+        assert numpy.where(X > 1, Stranger(), x) == "where"
+
+
+def test_functions_whose_methods_differ_work_without_gradients():
+    for name in ("max", "std", "turned", "dims"):
+        call = CALLS[name]
+        numpy.testing.assert_allclose(call(engine.tensor(X), engine.tensor(Y)), call(X, Y), 1e-12)

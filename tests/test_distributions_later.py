@@ -245,3 +245,43 @@ def test_entropies_of_exponential_families() -> None:
 def test_errors(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call(tinytensor.distributions, tinytensor)
+
+
+KINDS: dict[str, tuple[float, ...]] = {
+    "ContinuousBernoulli": (0.3,), "Pareto": (1.5, 2.6), "Uniform": (0.1, 0.8), "Beta": (1.5, 2.0),
+    "Exponential": (1.5,), "Gamma": (1.2, 0.7), "Normal": (0.3, 1.5), "Gumbel": (0.2, 1.5),
+    "Laplace": (0.2, 1.5)}
+
+
+# Without a rule in PyTorch too.
+WITHOUT = {("ContinuousBernoulli", q) for q in ("Beta", "Gamma", "Gumbel", "Laplace")} \
+    | {("Pareto", "Gumbel"), ("Pareto", "Laplace")}
+
+
+@in_turn("pair", [(p, q) for p in KINDS for q in KINDS
+                  if {p, q} & {"ContinuousBernoulli", "Pareto"} and (p, q) not in WITHOUT])
+def test_divergences_of_and_from_continuous_bernoulli_and_pareto(pair: tuple[str, str]) -> None:
+    results = []
+    for library in (tinytensor, torch):
+        p, q = (getattr(library.distributions, kind)(*(
+            library.tensor([x, x + 0.1]).double() for x in KINDS[kind])) for kind in pair)
+        results.append(library.distributions.kl_divergence(p, q).detach().numpy())
+    numpy.testing.assert_allclose(*results, 1e-9)
+
+
+def test_divergences_from_and_to_a_uniform_on_the_same_interval() -> None:
+    """PyTorch gives infinity where the bounds are equal."""
+    p, q = tinytensor.distributions.ContinuousBernoulli(0.3), tinytensor.distributions.Uniform(0, 1)
+    x = (numpy.arange(20000) + 0.5) / 20000
+    density = numpy.exp(p.log_prob(tinytensor.tensor(x)).numpy())
+    divergence = tinytensor.distributions.kl_divergence
+    assert abs(divergence(p, q).item() - (density * numpy.log(density)).mean()) < 1e-6
+    assert abs(divergence(q, p).item() - -numpy.log(density).mean()) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["Pareto", "Weibull", "HalfCauchy"])
+def test_cdf_outside_of_the_support(name: str) -> None:
+    one = tinytensor.ones(1)
+    made = getattr(tinytensor.distributions, name)(*[one] * (1 if name == "HalfCauchy" else 2))
+    with pytest.raises(ValueError, match=name):
+        made.cdf(-one)

@@ -335,7 +335,7 @@ REFUSED = {
     "no ONNX form": (lambda self, x: engine.linalg.svd(x)[1], None,
                      r"svd, called at .*test_onnx\.py:\d+, cannot be exported: ONNX has no such"),
     "random numbers": (lambda self, x: x + engine.randn(3), None, "draws random numbers in eval"),
-    "item": (lambda self, x: x * x.max().item(), None, r"mul.*item\(\): leave it a Tensor"),
+    "item": (lambda self, x: x * x.max().item(), None, r"mul.*item\(\), leave it a Tensor"),
     "numpy": (through_numpy, None, r"an array of shape \(3, 3\), first used at .*test_onnx"),
     "loop": (rows_in_turn, {"x": {0: "n"}}, "other operations for sizes n=4 rather.*a loop"),
     "branch": (lambda self, x: x + 1 if x.sum() > 4.58 else x - 1, None,
@@ -358,7 +358,34 @@ def test_refusal_names_the_layer():
         export(nn.Sequential(nn.Linear(3, 3), inner), engine.rand(3, 3))
 
 
+def in_two_steps(self, x):
+    """Two steps of a cell, of which x.shape[0] rows begin with zeros."""
+    hidden = self.cell(x[:, 0], engine.zeros(x.shape[0], 4))
+    return self.cell(x[:, 1], hidden)
+
+
+def halved_and_joined(self, x):
+    """As U-Nets do: the sizes must be even."""
+    return engine.cat([self.up(self.down(x)), x], 1)
+
+
+def test_dynamic_rows_of_a_cell_and_sizes_that_must_be_multiples():
+    cell = module(in_two_steps, cell=nn.GRUCell(3, 4))
+    program = export(cell, engine.rand(4, 2, 3), dynamic_axes={"x": {0: "n"}})
+    assert_same(program, cell, engine.rand(7, 2, 3))
+    net = module(halved_and_joined, down=nn.MaxPool2d(2), up=nn.ConvTranspose2d(2, 3, 2, 2))
+    program = export(net, engine.rand(2, 2, 8, 6), dynamic_axes={"x": {0: "n", 2: "h", 3: "w"}})
+    assert_same(program, net, engine.rand(3, 2, 4, 10))
+    with pytest.raises(RuntimeError, match="4 features") as caught:
+        export(nn.Linear(3, 2), engine.rand(2, 3), dynamic_axes={"input": {1: "c"}})
+    assert "'c' of size 4 rather than 3" in caught.value.__notes__[-1]
+
+
 def test_misuse():
+    with pytest.raises(Refused, match="dynamic_axes names 'inputs'; the inputs are input"):
+        export(nn.ReLU(), engine.rand(2), dynamic_axes={"inputs": {0: "n"}})
+    with pytest.raises(TypeError, match="the model returns no Tensor"):
+        export(module(lambda self, x: None), engine.rand(2))
     x = engine.rand(2)
     with pytest.raises(TypeError, match="expected a Module"):
         export(lambda x: x, x)

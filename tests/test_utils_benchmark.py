@@ -66,7 +66,10 @@ def test_table_and_texts(capsys):
     results = [made(seconds, label="sum", sub_label=rows, description=kind).timeit(2)
                for kind, seconds in (("a", 0.002), ("b", 0.25)) for rows in ("10", "20")]
     assert "Times are in ms." in str(benchmark.Compare(results))
-    benchmark.Compare([*results, results[0]]).print()
+    table = benchmark.Compare([*results, results[0]])
+    table.trim_significant_figures()  # as in PyTorch's tutorial
+    table.colorize(rowwise=True)
+    table.print()
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines[3:5]] == [
         ["10", "|", "2", "|", "250"], ["20", "|", "2", "|", "250"]]

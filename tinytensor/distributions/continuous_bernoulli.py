@@ -12,8 +12,15 @@ from ..tensors.sampling import rand
 from ..tensors.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
-from .distribution import Number, broadcast_all, clamp_probs, functions
+from .distribution import Distribution, Number, broadcast_all, clamp_probs, functions
+from .exponential import Exponential
+from .gamma import Beta, Gamma
+from .gumbel import Gumbel
+from .kl import register_kl
+from .laplace import Laplace
+from .normal import Normal
 from .trials import Trials
+from .uniform import Uniform
 
 where = functions["where"]
 cross_entropy: Any = ops.names_for("nn.functional")["binary_cross_entropy_with_logits"]
@@ -107,3 +114,46 @@ class ContinuousBernoulli(Trials):
     def entropy(self) -> Any:
         first, second = (-self.probs).log1p(), self.probs.log()
         return self.mean * (first - second) - self._log_constant() - first
+
+
+# ---------------------------------------------------------------- divergences
+
+
+def _mean_log_density(mean: Any, q: ContinuousBernoulli) -> Any:
+    """E[log q(x)] for values of that mean."""
+    return mean * q.logits + (-q.probs).log1p() + q._log_constant()
+
+
+@register_kl(ContinuousBernoulli, ContinuousBernoulli)
+@register_kl(Beta, ContinuousBernoulli)
+def _in_the_interval(p: Distribution, q: ContinuousBernoulli) -> Any:
+    return -p.entropy() - _mean_log_density(p.mean, q)
+
+
+@register_kl(Uniform, ContinuousBernoulli)
+def _uniform(p: Uniform, q: ContinuousBernoulli) -> Any:
+    divergence = -p.entropy() - _mean_log_density(p.mean, q)
+    return where((p.low < 0) | (p.high > 1), math.inf, divergence)
+
+
+@register_kl(ContinuousBernoulli, Uniform)
+def _to_uniform(p: ContinuousBernoulli, q: Uniform) -> Any:
+    divergence = (q.high - q.low).log() - p.entropy()
+    return where((q.low > 0) | (q.high < 1), math.inf, divergence)
+
+
+@register_kl(ContinuousBernoulli, Exponential)
+def _to_exponential(p: ContinuousBernoulli, q: Exponential) -> Any:
+    return q.rate * p.mean - q.rate.log() - p.entropy()
+
+
+@register_kl(ContinuousBernoulli, Normal)
+def _to_normal(p: ContinuousBernoulli, q: Normal) -> Any:
+    variance = q.scale ** 2
+    return (p.variance + (p.mean - q.loc) ** 2) / (2 * variance) \
+        + (2 * math.pi * variance).log() / 2 - p.entropy()
+
+
+for _wider in (Exponential, Gamma, Gumbel, Laplace, Normal):
+    register_kl(_wider, ContinuousBernoulli)(
+        lambda p, q: full_like(p.mean + q.mean, math.inf))  # p has values that q has not

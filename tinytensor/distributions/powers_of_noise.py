@@ -12,10 +12,13 @@ from ..tensors.tensor import Tensor
 from . import constraints
 from .cauchy import Cauchy
 from .constraints import Constraint
+from .continuous_bernoulli import ContinuousBernoulli
 from .distribution import Number, broadcast_all, functions
 from .exponential import Exponential
-from .gumbel import EULER
+from .gamma import Beta, Gamma
+from .gumbel import EULER, Gumbel
 from .kl import register_kl
+from .laplace import Laplace
 from .normal import Normal
 from .transformed_distribution import TransformedDistribution
 from .transforms import (
@@ -27,7 +30,7 @@ from .transforms import (
 )
 from .uniform import Uniform
 
-where = functions["where"]
+where, xlogy = functions["where"], functions["xlogy"]
 
 
 class HalfCauchy(TransformedDistribution):
@@ -254,3 +257,41 @@ def _pareto(p: Pareto, q: Pareto) -> Tensor:
     ratio = q.alpha / p.alpha
     divergence = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
     return where(p.scale < q.scale, full_like(divergence, math.inf), divergence)
+
+
+@register_kl(Pareto, Exponential)
+def _pareto_exponential(p: Pareto, q: Exponential) -> Tensor:
+    return q.rate * p.mean - q.rate.log() - p.entropy()
+
+
+@register_kl(Pareto, Gamma)
+def _pareto_gamma(p: Pareto, q: Gamma) -> Any:
+    mean_log: Any = p.scale.log() + 1 / p.alpha
+    log_constant = q.concentration * q.rate.log() - lgamma(q.concentration)
+    return q.rate * p.mean - (q.concentration - 1) * mean_log - log_constant - p.entropy()
+
+
+@register_kl(Pareto, Normal)
+def _pareto_normal(p: Pareto, q: Normal) -> Tensor:
+    variance = q.scale ** 2
+    return (p.variance + (p.mean - q.loc) ** 2) / (2 * variance) \
+        + (2 * math.pi * variance).log() / 2 - p.entropy()
+
+
+@register_kl(Uniform, Pareto)
+def _uniform_pareto(p: Uniform, q: Pareto) -> Any:
+    width = p.high - p.low
+    mean_log = (xlogy(p.high, p.high) - xlogy(p.low, p.low)) / width - 1
+    divergence = (q.alpha + 1) * mean_log - (q.alpha * q.scale ** q.alpha * width).log()
+    return where(p.low < q.scale, math.inf, divergence)
+
+
+def _infinite(p: Any, q: Any) -> Tensor:
+    """p has values that q has not."""
+    return full_like(p.mean + q.mean, math.inf)
+
+
+for _bounded in (Beta, ContinuousBernoulli, Uniform):
+    register_kl(Pareto, _bounded)(_infinite)
+for _wider in (Beta, ContinuousBernoulli, Exponential, Gamma, Gumbel, Laplace, Normal):
+    register_kl(_wider, Pareto)(_infinite)

@@ -104,6 +104,8 @@ class TransformedDistribution(Distribution):
         return sign
 
     def cdf(self, value: Tensor) -> Any:
+        if self._validate_args:
+            self._validate_sample(value)
         y = value
         for transform in reversed(self.transforms):
             y = transform._inverse(y)

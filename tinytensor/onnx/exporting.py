@@ -53,9 +53,10 @@ def export(model: Module, args: Any = (), f: Any = None, *, kwargs: Mapping[str,
     as they ran, and numbers taken out of Tensors (`item()`) are an error. The model is left as it
     was. Weights have their names in `state_dict`; one that layers share is there once.
 
-    Sizes are fixed too, except those of dynamic dims. For these the model runs at several sizes. A
-    number that changes with them, such as `x.shape[0]` in a reshape, becomes a computation in the
-    file. One that cannot, is an error with its line.
+    Sizes are fixed too, except those of dynamic dims. For these the model runs at several sizes:
+    below the example's, or at its multiples where the model takes no others. A number that changes
+    with them, such as `x.shape[0]` in a reshape, becomes a computation in the file. One that
+    cannot, is an error with its line.
 
     Needs the package onnx: pip install "tinytensor-autograd[onnx]".
 
@@ -101,10 +102,8 @@ def export(model: Module, args: Any = (), f: Any = None, *, kwargs: Mapping[str,
                          f"{opset}")
     example = Example(model, args, dict(kwargs or {}), input_names)
     symbols = example.symbols(dynamic_axes, dynamic_shapes)
-    sizes = _sizes_to_try(example, symbols)
-    recordings = [example.record(s, symbols) for s in sizes[:1]]
-    # The same sizes with other values, then other sizes.
-    recordings += [example.record(s, symbols, True) for s in sizes[1:]]
+    _check_axes(dynamic_axes, example, output_names)
+    sizes, recordings = _recordings(example, symbols)
     for recording, at in zip(recordings[1:], sizes[1:], strict=True):
         _compare(recordings[0], recording, sizes[0], at)
     writer = Writer(recordings, sizes, {
@@ -280,7 +279,9 @@ class Example:
                         recorder.recording.result_arrays.append(x._array.copy())
                     elif x is not None:
                         raise TypeError("onnx.export: the results of a model must be Tensors, got "
-                                        f"a {type(x).__name__}")
+                                        f"{type(x).__name__}")
+                if not recorder.recording.results:
+                    raise TypeError("onnx.export: the model returns no Tensor")
                 return recorder.recording
         finally:
             for module, mode in modes.items():
@@ -310,22 +311,53 @@ def _changed(x: Tensor) -> Tensor:
     return tensor(numpy.flip(array).copy())
 
 
-def _sizes_to_try(example: Example, symbols: dict[str, list[tuple[int, int]]],
-                  ) -> list[dict[str, int]]:
-    """The sizes of the dynamic dims to record at: those of the example twice, then others.
+def _recordings(example: Example, symbols: dict[str, list[tuple[int, int]]],
+                ) -> tuple[list[dict[str, int]], list[Recording]]:
+    """The sizes of the dynamic dims that were recorded, and the recordings: at those of the
+    example, there with other values, and at other sizes.
 
-    Smaller sizes are taken, since models have a largest one; 1 is avoided, which broadcasts.
+    Smaller sizes are tried first, since models have a largest one; 1 is avoided, which broadcasts.
+    A model may take multiples of a number only, so multiples of the example's size are tried next.
     """
     first = {name: example.leaves[i].shape[dim] for name, ((i, dim), *_) in symbols.items()}
-    tried = [dict(first), dict(first)]
+    sizes = [first, first]
+    recordings = [example.record(first, symbols), example.record(first, symbols, True)]
+    nearest: dict[str, int] = {}
     for name, size in first.items():
-        others = (size - 1, size - 2) if size > 3 else (size + 1, size + 2)
-        if size == 1:
-            others = (2, 3)
-        tried += [{**first, name: n} for n in others]
+        pairs = [(2, 3)] if size == 1 else [(size - 1, size - 2)] if size > 3 else \
+            [(size + 1, size + 2)]
+        pairs.append((2 * size, 3 * size))
+        failure: Exception | None = None
+        for pair in pairs:
+            tried = [{**first, name: n} for n in pair]
+            try:
+                recordings += [example.record(s, symbols, True) for s in tried]
+            except OnnxExporterError:
+                raise
+            except Exception as error:
+                failure = failure or error
+                continue
+            sizes += tried
+            nearest[name] = pair[0]
+            break
+        else:
+            assert failure is not None
+            failure.add_note(f"in onnx.export, which ran the model with {name!r} of size "
+                             f"{pairs[0][0]} rather than {size}, since that dim is dynamic")
+            raise failure
     if len(first) > 1:
-        tried.append({name: size - 1 if size > 3 else size + 1 for name, size in first.items()})
-    return tried
+        sizes.append(nearest)
+        recordings.append(example.record(nearest, symbols, True))
+    return sizes, recordings
+
+
+def _check_axes(axes: Any, example: Example, output_names: Sequence[str] | None) -> None:
+    """Raises if dynamic_axes has a name that neither an input nor an output has."""
+    for name in axes or ():
+        if name not in example.names and name not in (output_names or ()) \
+                and not name.startswith("output"):
+            raise OnnxExporterError(f"onnx.export: dynamic_axes names {name!r}; the inputs are "
+                                    f"{', '.join(example.names)}")
 
 
 def _compare(base: Recording, other: Recording, sizes: dict[str, int],

@@ -261,7 +261,7 @@ def window_max(f: Form) -> Any:
     line = _same_windows(f)
     if line is not None:
         return _pool(f, "MaxPool", line)
-    members = f.fixed(lambda c: _members(c.parameters["line"]), "the windows of a pooling")
+    members = f.fixed(lambda c: _members(c.parameters["line"]), "a window of a pooling")
     longest = max(map(len, members))
     index = numpy.array([[*m, *[m[0]] * (longest - len(m))] for m in members])  # again the first
     axis = f.param("axis")
@@ -281,7 +281,7 @@ def window_sum(f: Form) -> Any:
                 out = _pool(f, "AveragePool", line, count_include_pad=include)
                 return f.writer.scaled(f, out, ratio)
     matrix = f.constant(f.fixed(lambda c: _matrix(c.parameters["line"]),
-                                "the windows of a pooling or of an interpolation"
+                                "a window of a pooling or an interpolation"
                                 ).astype(f.dtype()))
     order = list(range(f.rank()))
     order[axis], order[-1] = order[-1], order[axis]

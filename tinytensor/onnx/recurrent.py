@@ -11,6 +11,7 @@ from ..nn.recurrent import GRU, LSTM, RNN
 from ..tensors.tensor import Tensor
 from .forms import form
 from .recording import Recorder, unit
+from .sizes import Number
 from .writing import Form
 
 # ---------------------------------------------------------------- recurrent layers
@@ -85,31 +86,42 @@ def _beside(f: Form, kind: str, names: list[str], hidden: int) -> str:
     return names[0] if len(names) == 1 else str(f.node("Concat", names, axis=0))
 
 
-def _steps(f: Form) -> list[tuple[int, int]]:
-    return [(rows.start, rows.stop) for rows in f.param("steps")]
+def _steps(f: Form) -> list[tuple[Number, Number]]:
+    """The first row of each step, and the row after its last."""
+    if len({len(call.parameters["steps"]) for call in f.calls}) > 1:
+        raise f.error(
+            "the number of steps differs when the size of an input differs, and the steps are "
+            "written one by one: leave the dim of time fixed. It may be dynamic in an LSTM without "
+            "projections, a GRU or an RNN that is called with a batch, not a PackedSequence")
+    bounds = f.vary(lambda call: [n for rows in call.parameters["steps"]
+                                  for n in (rows.start, rows.stop)])
+    return list(zip(bounds[::2], bounds[1::2], strict=True))
 
 
 def _step_by_step(f: Form, states: list[str], step: Callable[..., tuple[str, ...]],
                   ) -> tuple[str, ...]:
     """step(rows, *states) -> (*new states, ...) at each step; all results, by row."""
-    initial, made = list(states), []
-    steps, had = _steps(f), None
-    for start, stop in steps:
-        size = stop - start
-        if had is not None and size != had:
-            states = [_rows(f, s, 0, size) if size < had else f.node(
-                "Concat", [s, _rows(f, first, had, size)], axis=0)
-                for s, first in zip(states, initial, strict=True)]
-        elif had is None and size < f.fixed(lambda c: c.shapes["h0"][0]):
+    initial, made, given = list(states), [], f.call.parameters["steps"]
+    all_rows = all(rows.stop - rows.start == call.shapes["h0"][0]
+                   for call in f.calls for rows in call.parameters["steps"])
+    if not all_rows:
+        f.param("steps")  # how many rows a step has would be fixed
+    steps, had = _steps(f), f.call.shapes["h0"][0]
+    for (start, stop), rows in zip(steps, given, strict=True):
+        size = rows.stop - rows.start
+        if size < had:
             states = [_rows(f, s, 0, size) for s in states]
+        elif size > had:
+            states = [f.node("Concat", [s, _rows(f, first, had, size)], axis=0)
+                      for s, first in zip(states, initial, strict=True)]
         made.append(step(_rows(f, f["input"], start, stop), *states))
         states, had = list(made[-1][:len(initial)]), size
-    ordered = made if steps[0] <= steps[-1] else made[::-1]
+    ordered = made if given[0].start <= given[-1].start else made[::-1]
     return tuple(column[0] if len(column) == 1 else str(f.node("Concat", list(column), axis=0))
                  for column in zip(*ordered, strict=True))
 
 
-def _rows(f: Form, x: str, start: int, stop: int) -> str:
+def _rows(f: Form, x: str, start: Number, stop: Number) -> str:
     return str(f.node("Slice", [x, f.dims([start]), f.dims([stop]), f.dims([0])]))
 
 

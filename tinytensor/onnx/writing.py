@@ -157,7 +157,7 @@ class Writer:
             f"{self.base.places[j]}, differs when the size or the values of an input differ, and "
             "no operation has made it: its values would be fixed in the file. Compute it with "
             "operations on the inputs rather than with NumPy, item() or random numbers, or pass "
-            "it as an input")
+            "it as an input; if only sizes change it, those dims may be left fixed")
 
     def _range(self, start: Number, count: Any, step: int, dtype: Any) -> str:
         length = self.node("Mul", [self.scalar(count), self.constant(numpy.int64(step))])
@@ -332,8 +332,8 @@ class Form:
         if number is None:
             raise self.error(
                 f"the number {values[0]} differs when the size or the values of an input differ, "
-                "and would be fixed in the file; it was taken out of a Tensor, for example by "
-                "item(): leave it a Tensor")
+                "and would be fixed in the file. If it was taken out of a Tensor, for example by "
+                "item(), leave it a Tensor; if it was computed from a size, leave that dim fixed")
         return self.cast(self.writer.scalar(number), self.dtype())
 
     def names(self) -> list[str]:
@@ -365,7 +365,7 @@ class Form:
             other = next(v for v in values if not _equal(values[0], v))
             shown = "" if isinstance(other, numpy.ndarray) else f": it is {values[0]} and {other}"
             raise self.error(f"{what} differs when the size or the values of an input differ"
-                             f"{shown}")
+                             f"{shown}. Leave that dim fixed")
         return values[0]
 
     def param(self, name: str) -> Any:
@@ -377,9 +377,11 @@ class Form:
         if None in found:
             at = found.index(None)
             numbers = [list(function(call))[at] for call in self.calls]
+            shown = " and ".join(map(str, dict.fromkeys(numbers)))
             raise self.error(
-                f"a size is {' and '.join(map(str, dict.fromkeys(numbers)))} for inputs of "
-                f"{_listed(self.writer.sizes)}, which is no simple function of these")
+                f"a size is {shown} for inputs of {_listed(self.writer.sizes)}, which is no simple "
+                "function of these" if self.writer.sizes[0] else
+                f"a size is {shown} for two inputs of the same sizes: it depends on their values")
         return found  # type: ignore[return-value]
 
     def _varying(self, function: Callable[[Call], Sequence[int]]) -> list[Number | None]:

@@ -3,6 +3,7 @@
 As in PyTorch, a function of Tensors that do not require grad is NumPy's own, on their arrays, and
 mostly gives an array: programs count on it. Where a Tensor requires grad, PyTorch raises an error.
 Here the functions below run as operations then, and give Tensors with a gradient; the others raise.
+Those of METHODS, of which PyTorch raises an error in any case, always run as operations.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ RECORDED: dict[Function, Function] = {}
 def array_function(self: Tensor, function: Any, types: Any, args: tuple[Any, ...],
                    kwargs: dict[str, Any]) -> Any:
     """A function of NumPy that was called with a Tensor, see the top of this file."""
+    if not all(issubclass(kind, Tensor | numpy.ndarray) for kind in types):
+        return NotImplemented  # the other type decides, as for Tensors of PyTorch
     recorded = RECORDED.get(function)
-    if recorded is None or not _requires_grad((args, *kwargs.values())):
+    if recorded is None or not (function in METHODS or _requires_grad((args, *kwargs.values()))):
         return function._implementation(*args, **kwargs)
     try:
         return recorded(*args, **kwargs)
@@ -61,6 +64,9 @@ RECORDED.update({
     numpy.swapaxes: _named("transpose"), numpy.squeeze: _named("squeeze")})
 RECORDED.update(dict.fromkeys((numpy.amax, numpy.max), _named("amax")))
 RECORDED.update(dict.fromkeys((numpy.amin, numpy.min), _named("amin")))
+# NumPy's own call methods with arguments that Tensor's do not have, or need negative steps.
+METHODS = frozenset((numpy.amax, numpy.max, numpy.amin, numpy.min, numpy.std, numpy.var,
+                     numpy.moveaxis, numpy.flip))
 
 
 def _tensors(values: Sequence[Any]) -> list[Tensor]:
@@ -181,8 +187,9 @@ def tile(A: Tensor, reps: Any) -> Tensor:  # noqa: N803 - NumPy's name
 
 
 @as_numpy(numpy.clip)
-def clip(a: Tensor, a_min: Any = None, a_max: Any = None) -> Tensor:
-    return elementwise.clamp(a, a_min, a_max)
+def clip(a: Tensor, a_min: Any = None, a_max: Any = None, *, min: Any = None,
+         max: Any = None) -> Tensor:
+    return elementwise.clamp(a, a_min if min is None else min, a_max if max is None else max)
 
 
 @as_numpy(numpy.tril)

@@ -226,6 +226,12 @@ class Compare:
     def extend_results(self, results: Iterable[Measurement]) -> None:
         self._results.extend(results)
 
+    def trim_significant_figures(self) -> None:
+        """Has no effect: times have four digits."""
+
+    def colorize(self, rowwise: bool = False) -> None:
+        """Has no effect: tables have no colours."""
+
     def print(self) -> None:
         """Prints the tables."""
         print(self)

@@ -56,12 +56,15 @@ class BasePruningMethod:
         """Prunes a parameter: registers mask and hook, and returns the hook.
 
         Raises:
-            ValueError: the amount is out of range, or the scores have another shape.
+            ValueError: the amount is out of range, or the scores have another shape; a buffer.
         """
         method: BasePruningMethod = cls(*args, **kwargs)
         method._tensor_name = name
         earlier = _hook_of(module, name)
         parameter: Tensor = getattr(module, name)
+        if earlier is None and name not in module._parameters:
+            raise ValueError(f"prune: {name!r} is no parameter of the {type(module).__name__}; "
+                             "only parameters are pruned")
         scores = parameter if importance_scores is None else importance_scores
         if scores.shape != parameter.shape:
             raise ValueError(f"prune: the importance scores have shape {tuple(scores.shape)}, the "
@@ -264,6 +267,9 @@ class CustomFromMask(BasePruningMethod):
         self.mask = mask
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+        if self.mask.shape != default_mask.shape:
+            raise ValueError(f"prune: the mask has shape {tuple(self.mask.shape)}, the parameter "
+                             f"{tuple(default_mask.shape)}")
         return default_mask * self.mask.to(default_mask.dtype)
 
 
@@ -320,7 +326,11 @@ def ln_structured(module: Module, name: str, amount: Amount, n: float | str, dim
 
 
 def custom_from_mask(module: Module, name: str, mask: Tensor) -> Module:
-    """Prunes a parameter by a mask of its shape. Returns the module."""
+    """Prunes a parameter by a mask of its shape. Returns the module.
+
+    Raises:
+        ValueError: the mask has another shape.
+    """
     CustomFromMask.apply(module, name, mask)
     return module
 
