@@ -240,12 +240,12 @@ def steps(models: Models, seconds: float) -> None:
         model_says = cost.seconds_with_buckets(
             [bucket.flat.nbytes for bucket in reducer.buckets], t0, dist.get_world_size(),
             bandwidth, latency, backward)
+        hidden = (t0 + alone_ - t1) / min(alone_, t0 * backward)
         say(f"{name}, {size / 1e6:.1f} MB in {len(reducer.buckets)} buckets, {rounds[0]} rounds: "
             f"step {t0 * 1e3:.1f} ms without communication, of which {backward:.0%} backward; "
             f"communication alone {alone_ * 1e3:.1f}; step with it {t1 * 1e3:.1f} (model "
             f"{model_says * 1e3:.1f}: {model_says / t1 - 1:+.0%}), all sent after the backward "
-            f"{t2 * 1e3:.1f}; hidden {(t0 + alone_ - t1) / min(alone_, t0 * backward):.0%} of "
-            "what can be")
+            f"{t2 * 1e3:.1f}; hidden {f'{hidden:.0%}' if hidden > 0 else 'none'} of what can be")
 
 
 def main() -> None:
@@ -259,6 +259,8 @@ def main() -> None:
                         help="those with this in their name (default: all)")
     args = parser.parse_args()
     models = {name: make for name, make in MODELS.items() if args.models in name}
+    if not models:
+        parser.error(f"--models {args.models}: none of {'; '.join(MODELS)} has it in its name")
     dist.init_process_group()
     if args.only in (None, "reduce"):
         reductions()

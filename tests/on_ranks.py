@@ -124,6 +124,15 @@ def a_collective_whose_work_is_dropped_keeps_its_memory() -> None:
         dist.all_reduce(tt.ones(100_000), async_op=True)
         assert tt.zeros(100_000).sum().item() == 0  # not the memory that MPI writes into
     dist.barrier()
+    if rank() == 0:
+        dist.send(tt.ones(1), 1)
+    else:
+        dist.irecv(tt.zeros(2), 0)  # fails, which nobody asks for
+    dist.barrier()
+    x = tt.ones(1)
+    for _ in range(2):
+        dist.all_reduce(x, async_op=True).wait()
+    assert x.item() == 4
 
 
 @on(2)
@@ -219,6 +228,15 @@ def transfers_equal_pytorchs() -> None:
         assert dist.recv(x) == 1 and x.tolist() == [1, 2, 3]
     else:
         dist.send(tt.tensor([1.0, 2.0, 3.0]), 0)
+    if rank() == 0:
+        dist.send(x[:2], 1)
+    else:
+        work = dist.irecv(x, 0)
+        for _ in range(2):
+            raises(RuntimeError, "8 bytes came from rank 0, where 12 were expected", work.wait)
+        assert work.is_completed() and not work.is_success()
+        assert isinstance(work.exception(), dist.DistBackendError)
+        raises(RuntimeError, "8 bytes came", work.get_future().wait)
     raises(ValueError, "cannot send to itself", lambda: dist.send(x, rank()))
     raises(ValueError, "tag must be in", lambda: dist.send(x, 1 - rank(), tag=-1))
 

@@ -18,6 +18,7 @@ import cuda_on_cpu
 import numpy
 import nvrtc
 import pytest
+import strict_cupy
 from operations import on_samples
 
 import tinytensor
@@ -293,6 +294,29 @@ def test_rates_and_steps_on_the_gpu(kernels_on):
         for lr in (0.1, tinytensor.tensor(0.1, device="cuda")):
             for mine, reference in zip(run("cuda", lr, capturable=True), expected, strict=True):
                 numpy.testing.assert_allclose(mine, reference, 1e-5, 1e-6)
+
+
+@pytest.mark.parametrize(("kind", "options"), [
+    ("SGD", {}), ("RMSprop", {}), ("AdamW", {"capturable": True})])
+def test_a_step_does_not_read_a_rate_on_the_gpu(gpu, kind, options):
+    p = nn.Parameter(tinytensor.ones(3, device="cuda"))
+    rate = tinytensor.tensor(0.1, device="cuda")
+    optimizer = getattr(optim, kind)([p], lr=rate, **options)
+    for _ in range(3):
+        p.grad = tinytensor.ones(3, device="cuda")
+        del strict_cupy.waits[:]
+        optimizer.step()
+        assert not strict_cupy.waits
+
+
+@pytest.mark.parametrize("dtype", [tinytensor.int64, tinytensor.int32])
+def test_batches_are_counted_in_any_dtype(dtype):
+    counts = tinytensor.tensor([-1, 7], dtype=dtype, device="cuda")
+    norm = nn.BatchNorm1d(3, device="cuda")
+    norm.num_batches_tracked = counts[0]
+    for _ in range(2):
+        norm(tinytensor.randn(5, 3, device="cuda"))
+    assert counts.tolist() == [1, 7]
 
 
 def test_a_wrong_shape_changes_no_parameter():

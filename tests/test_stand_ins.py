@@ -106,6 +106,9 @@ def test_futures():
         assert first.done() and following.wait() == 2 and seen == [1]
         both = engine.futures.collect_all([first, following]).wait()
         assert [f.value() for f in both] == [1, 2] == engine.futures.wait_all([first, following])
+        for given in (first.set_result, first.set_exception):
+            with pytest.raises(RuntimeError):
+                given(ValueError())
 
 
 @pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")

@@ -21,6 +21,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "sparse", "sparse_coo_tensor", "sparse_csr_tensor", "nested", "to_sparse"),
     "MPI knows all ranks, so no store is needed": (
         "Store", "TCPStore", "FileStore", "HashStore", "PrefixStore"),
+    "MPI adds up bfloat16 in float32, so nothing would be saved; fp16_compress_hook is there": (
+        "bf16_compress_hook", "bf16_compress_wrapper"),
     "every process has the whole model; there is no sharding": (
         "DeviceMesh", "init_device_mesh"),
     "eigenvalues of a general matrix are complex: eigh and eigvalsh are there": (

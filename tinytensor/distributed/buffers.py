@@ -25,7 +25,7 @@ CUDA_AWARE = "TINYTENSOR_CUDA_AWARE_MPI"  # "1": MPI can read and write the memo
 
 
 def run(call: Call, async_op: bool, launch: Callable[[bool], Any],
-         finish: Sequence[Callable[[], None]], results: Sequence[Tensor]) -> Work | None:
+        finish: Sequence[Callable[[], None]], results: Sequence[Tensor]) -> Work | None:
     """Starts a collective; waits for it unless it is asynchronous."""
     try:
         if async_op:
@@ -96,7 +96,7 @@ def averaged(array: Any, size: int) -> Callable[[], None]:
 
 
 def for_reduction(name: str, group: ProcessGroup, array: Any, op: ReduceOp,
-                   ) -> tuple[Any, ReduceOp]:
+                  ) -> tuple[Any, ReduceOp]:
     """An array that the transport can add up, and the operation on it.
 
     Raises:

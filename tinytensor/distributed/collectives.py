@@ -113,8 +113,8 @@ def reduce(tensor: Tensor, dst: int | None = None, op: ReduceOp = ReduceOp.SUM,
         reduced = reduced.copy()  # NCCL may write into it
     call, transport = members.begin(used, "reduce", array.shape, array.dtype, op, f"to {root}")
     return run(call, async_op,
-                lambda blocking: transport.reduce(reduced, by, root, blocking),
-                finish, (tensor,))
+               lambda blocking: transport.reduce(reduced, by, root, blocking),
+               finish, (tensor,))
 
 
 def broadcast(tensor: Tensor, src: int | None = None, group: Group = None, async_op: bool = False,
@@ -138,8 +138,8 @@ def broadcast(tensor: Tensor, src: int | None = None, group: Group = None, async
         finish = written_back(array, used, tensor, "broadcast")
     call, transport = members.begin(used, "broadcast", array.shape, array.dtype, f"from {root}")
     return run(call, async_op,
-                lambda blocking: transport.broadcast(used, root, blocking),
-                finish, (tensor,))
+               lambda blocking: transport.broadcast(used, root, blocking),
+               finish, (tensor,))
 
 
 def all_gather(tensor_list: list[Tensor], tensor: Tensor, group: Group = None,
@@ -168,8 +168,8 @@ def all_gather(tensor_list: list[Tensor], tensor: Tensor, group: Group = None,
     noted(tensor_list, "all_gather")
     call, transport = members.begin(used, "all_gather", tuple(sizes), array.dtype)
     return run(call, async_op,
-                lambda blocking: transport.all_gather(joined, used, sizes, blocking),
-                [lambda: apart(joined, tensor_list)], tensor_list)
+               lambda blocking: transport.all_gather(joined, used, sizes, blocking),
+               [lambda: apart(joined, tensor_list)], tensor_list)
 
 
 def all_gather_into_tensor(output_tensor: Tensor, input_tensor: Tensor, group: Group = None,
@@ -192,8 +192,8 @@ def all_gather_into_tensor(output_tensor: Tensor, input_tensor: Tensor, group: G
     sizes = [array.size] * members.size()
     call, transport = members.begin(used, name, array.shape, array.dtype)
     return run(call, async_op,
-                lambda blocking: transport.all_gather(written, used, sizes, blocking),
-                written_back(out, written, output_tensor, name), (output_tensor,))
+               lambda blocking: transport.all_gather(written, used, sizes, blocking),
+               written_back(out, written, output_tensor, name), (output_tensor,))
 
 
 all_gather_single = all_gather_into_tensor  # PyTorch's new name
@@ -269,8 +269,8 @@ def _reduce_scatter(name: str, members: ProcessGroup, output: Tensor, given: Any
         finish = [averaged(part, members.size()), *finish]
     call, transport = members.begin(used, name, tuple(sizes), output._array.dtype, op)
     return run(call, async_op,
-                lambda blocking: transport.reduce_scatter(part, used, by, sizes, blocking),
-                finish, (output,))
+               lambda blocking: transport.reduce_scatter(part, used, by, sizes, blocking),
+               finish, (output,))
 
 
 def scatter(tensor: Tensor, scatter_list: list[Tensor] | None = None, src: int | None = None,
@@ -293,8 +293,8 @@ def scatter(tensor: Tensor, scatter_list: list[Tensor] | None = None, src: int |
     written = writable(members, array)
     call, transport = members.begin(written, "scatter", array.shape, array.dtype, f"from {root}")
     return run(call, async_op,
-                lambda blocking: transport.scatter(written, joined, root, blocking),
-                written_back(array, written, tensor, "scatter"), (tensor,))
+               lambda blocking: transport.scatter(written, joined, root, blocking),
+               written_back(array, written, tensor, "scatter"), (tensor,))
 
 
 def gather(tensor: Tensor, gather_list: list[Tensor] | None = None, dst: int | None = None,
@@ -321,8 +321,8 @@ def gather(tensor: Tensor, gather_list: list[Tensor] | None = None, dst: int | N
         finish = [lambda: apart(joined, taken)]
     call, transport = members.begin(used, "gather", array.shape, array.dtype, f"to {root}")
     return run(call, async_op,
-                lambda blocking: transport.gather(joined, used, root, blocking), finish,
-                taken or ())
+               lambda blocking: transport.gather(joined, used, root, blocking), finish,
+               taken or ())
 
 
 def _parts(name: str, members: ProcessGroup, root: int, given: list[Tensor] | None,
@@ -370,8 +370,8 @@ def all_to_all(output_tensor_list: list[Tensor], input_tensor_list: list[Tensor]
     call, transport = members.begin(joined, "all_to_all", joined.dtype)
     _compare_parts("all_to_all", members, sizes, out_sizes)
     return run(call, async_op,
-                lambda blocking: transport.all_to_all(received, joined, out_sizes, sizes, blocking),
-                [lambda: apart(received, output_tensor_list)], output_tensor_list)
+               lambda blocking: transport.all_to_all(received, joined, out_sizes, sizes, blocking),
+               [lambda: apart(received, output_tensor_list)], output_tensor_list)
 
 
 def all_to_all_single(output: Tensor, input: Tensor, output_split_sizes: list[int] | None = None,
@@ -402,8 +402,8 @@ def all_to_all_single(output: Tensor, input: Tensor, output_split_sizes: list[in
     call, transport = members.begin(used, name, array.dtype)
     _compare_parts(name, members, sizes, out_sizes)
     return run(call, async_op,
-                lambda blocking: transport.all_to_all(written, used, out_sizes, sizes, blocking),
-                written_back(out, written, output, name), (output,))
+               lambda blocking: transport.all_to_all(written, used, out_sizes, sizes, blocking),
+               written_back(out, written, output, name), (output,))
 
 
 def _splits(name: str, array: Any, sizes: list[int] | None, count: int) -> list[int]:

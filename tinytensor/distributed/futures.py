@@ -38,10 +38,24 @@ class Future(Generic[T]):
     value = wait
 
     def set_result(self, result: T) -> None:
-        self.future.set_result(result)
+        """Gives the value, to all that wait for it.
+
+        Raises:
+            RuntimeError: there is a value or an error already.
+        """
+        self._set("set_result", self.future.set_result, result)
 
     def set_exception(self, result: BaseException) -> None:
-        self.future.set_exception(result)
+        """Gives an error in place of the value; `wait` raises it. Errors as `set_result`."""
+        self._set("set_exception", self.future.set_exception, result)
+
+    @staticmethod
+    def _set(name: str, function: Callable[[Any], None], result: Any) -> None:
+        try:
+            function(result)
+        except futures.InvalidStateError:
+            raise RuntimeError(f"Future.{name}: the Future has a value or an error already"
+                               ) from None
 
     def add_done_callback(self, callback: Callable[[Future[T]], None]) -> None:
         """Calls callback(self) when it is done, at once if it is."""

@@ -28,7 +28,8 @@ class GradBucket:
         return self._is_last
 
     def buffer(self) -> Tensor:
-        """All gradients, one after the other: shape (N,). Gradients of float16 are in float32."""
+        """All gradients, one after the other: shape (N,). Those of float16 and bfloat16 are in
+        float32."""
         return self._buffer
 
     def set_buffer(self, buffer: Tensor) -> None:

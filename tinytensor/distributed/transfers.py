@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..tensors.tensor import Tensor
@@ -42,9 +42,9 @@ def _send(name: str, tensor: Tensor, dst: int | None, group: Group, tag: int,
     transport = members.transport if members.on_mpi(used) else members.on_gpus()
     call = members.transfer(peer, name, array.shape, array.dtype, f"to {members.ranks[peer]}")
     return run(call, async_op,
-                lambda blocking: transport.send(used, peer, tag, blocking),
-                (),
-                (tensor,))
+               lambda blocking: transport.send(used, peer, tag, blocking),
+               (),
+               (tensor,))
 
 
 def irecv(tensor: Tensor, src: int | None = None, group: Group = None, tag: int = 0,
@@ -82,7 +82,7 @@ def _receive(name: str, tensor: Tensor, src: int | None, group: Group, tag: int,
     status = mpi.library().Status()
     request = transport.recv(used, peer, tag, False)
     if transport is members.transport:
-        request = _Received(request, status, used.nbytes)
+        request = _Received(request, status, used.nbytes, members.ranks)
     work = Work(call, request, written_back(array, used, tensor, "recv"), (tensor,))
     work._source = lambda: members.ranks[status.source if peer is None else peer]
     return work
@@ -91,8 +91,8 @@ def _receive(name: str, tensor: Tensor, src: int | None, group: Group, tag: int,
 class _Received:
     """A request of MPI to receive, which checks the size of what came."""
 
-    def __init__(self, request: Any, status: Any, size: int):
-        self.request, self.status, self.size = request, status, size
+    def __init__(self, request: Any, status: Any, size: int, ranks: Sequence[int]):
+        self.request, self.status, self.size, self.ranks = request, status, size, ranks
 
     def Wait(self) -> None:  # noqa: N802 - as MPI's requests
         self.request.Wait(self.status)
@@ -107,7 +107,7 @@ class _Received:
     def _check(self) -> None:
         if self.status.Get_count() != self.size:
             raise ValueError(f"{self.status.Get_count()} bytes came from rank "
-                             f"{self.status.source}, where {self.size} were expected")
+                             f"{self.ranks[self.status.source]}, where {self.size} were expected")
 
 
 def _check_peer(name: str, members: ProcessGroup, peer: int, tag: int) -> None:

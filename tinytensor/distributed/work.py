@@ -28,6 +28,14 @@ def failed(call: Call, error: Exception) -> DistBackendError:
     return DistBackendError(f"{call[0].text()}: the transport failed: {error}")
 
 
+def _ended(request: Any) -> bool:
+    """Whether a request has ended, perhaps with an error, which nobody asks for any more."""
+    try:
+        return bool(request.Test())
+    except (RuntimeError, ValueError):  # RuntimeError: MPI's errors are
+        return True
+
+
 # Requests of Works that were dropped before their end, with the arrays that MPI still uses.
 dropped: list[tuple[Any, ...]] = []
 
@@ -43,7 +51,7 @@ class Work:
         self._error: DistBackendError | None = None
         self._source: Callable[[], int] | None = None
         if dropped:
-            dropped[:] = [held for held in dropped if not held[0].Test()]
+            dropped[:] = [held for held in dropped if not _ended(held[0])]
 
     def __del__(self) -> None:
         if self._request is not None:
@@ -55,6 +63,8 @@ class Work:
         Raises:
             RuntimeError: the transport failed, or the timeout has passed.
         """
+        if self._error is not None:
+            raise self._error
         if self._request is None:
             return True
         try:
@@ -67,8 +77,7 @@ class Work:
             raise RuntimeError(f"{self._call[0].text()}: it is not done after the timeout of "
                                f"{timeout}") from None
         except Exception as error:
-            self._error = failed(self._call, error)
-            raise self._error from error
+            raise self._fail(error) from error
         self._end()
         return True
 
@@ -78,6 +87,12 @@ class Work:
                 raise TimeoutError
             time.sleep(0)
 
+    def _fail(self, error: Exception) -> DistBackendError:
+        """Ends without results. The error, as every later `wait` raises it."""
+        self._request, self._finish = None, ()
+        self._error = failed(self._call, error)
+        return self._error
+
     def _end(self) -> None:
         self._request = None
         finish, self._finish = self._finish, ()
@@ -85,9 +100,16 @@ class Work:
             step()
 
     def is_completed(self) -> bool:
-        """Whether the results are there. MPI also makes progress in this call."""
-        if self._request is not None and self._request.Test():
-            self._end()
+        """Whether it has ended, with its results in the Tensors or with an error. MPI also makes
+        progress in this call."""
+        if self._request is not None:
+            try:
+                ended = self._request.Test()
+            except Exception as error:
+                self._fail(error)
+            else:
+                if ended:
+                    self._end()
         return self._request is None
 
     def is_success(self) -> bool:
@@ -95,7 +117,7 @@ class Work:
         return self.is_completed() and self._error is None
 
     def exception(self) -> Exception | None:
-        """The error of `wait`, or None."""
+        """What the transport failed with, as `wait` raises it, or None."""
         return self._error
 
     def result(self) -> list[Any]:
@@ -123,10 +145,9 @@ class Work:
 
         def advance(waits: bool) -> None:
             try:
-                if waits:
-                    self.wait()
-                elif not self.is_completed():
+                if not waits and not self.is_completed():
                     return
+                self.wait()
             except Exception as error:
                 future.set_exception(error)
             else:

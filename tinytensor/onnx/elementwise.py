@@ -24,8 +24,6 @@ SAME = {
     "isinf": "IsInf", "nn.functional.mish": "Mish",
     "nn.functional.hardswish": "HardSwish", "pow": "Pow",
 }
-UNCHANGED_INTEGERS = {"floor", "ceil", "rint", "trunc"}
-
 
 # What these are for bool, on which ONNX has no arithmetic.
 LOGICAL = {"Add": "Or", "Mul": "And", "Max": "Or", "Min": "And", "Sign": "Or"}

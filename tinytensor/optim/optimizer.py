@@ -57,6 +57,13 @@ def _hooked(step: Step) -> Step:
     return hooked  # type: ignore[return-value]
 
 
+def _is_zero(rate: Any) -> bool:
+    """Whether a learning rate is 0. That of a Tensor on a GPU is not read: it would be to wait."""
+    if isinstance(rate, Tensor) and not is_on_cpu(rate._array):
+        return False
+    return rate is not None and float(rate) == 0
+
+
 required = object()  # the default of an option that every group must give
 BLOCK = 1 << 15  # elements updated at a time: they and their state fit into the cache
 
@@ -204,8 +211,7 @@ class Optimizer:
         self.steps_taken += 1
         if self.steps_taken == 2:
             idle = [i for i, group in enumerate(self.param_groups)
-                    if group.get("lr") is not None
-                    and float(group["lr"]) == 0 == float(group.get("initial_lr", 0))]
+                    if _is_zero(group.get("lr")) and _is_zero(group.get("initial_lr", 0))]
             if idle:
                 warn(f"{type(self).__name__}.step: the learning rate of parameter group "
                      f"{', '.join(map(str, idle))} is 0, so nothing is learned there; to freeze "

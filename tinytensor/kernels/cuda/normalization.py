@@ -177,6 +177,8 @@ def _(triples: list[tuple[Array, Array, float]], rest: float, count: Array | Non
     if not fits(*arrays) or len(triples) > 2 or not all(
             x.flags.c_contiguous and x.size == first.size for x in arrays):
         return None
+    if count is not None and (type(count) is not type(first) or count.dtype != numpy.int64):
+        return None
     given = [x for triple in triples for x in (*triple[:2], float(triple[2]))]
     SOURCE.over_elements("move_averages", first, *given, *[None, None, 0.0] * (2 - len(triples)),
                          float(rest), count, first.size)
