@@ -215,6 +215,12 @@ def test_a_walk(learn, tmp_path):
     assert "progress.json cannot be read" in learn("check")
 
 
+def test_an_earlier_lab_names_its_own_successor(learn, tmp_path):
+    (tmp_path / "progress.json").write_text(json.dumps({1: {}, 5: {}}))
+    (tmp_path / LABS[0].file_name).write_text(LABS[0].solution_text())
+    assert learn("check", "1").rstrip().endswith("learn next 02")
+
+
 def test_the_last_lab(learn, tmp_path):
     rows = {lab.number: {"passed": "then"} for lab in LABS[:-1]} | {LABS[-1].number: {}}
     (tmp_path / "progress.json").write_text(json.dumps(rows))

@@ -229,6 +229,17 @@ def test_a_folder_that_does_not_exist(tmp_path, monkeypatch):
         command.main()
 
 
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["."], r"\. is a folder; name the file, such as playground\.html"),
+    (["p.html", "--pyodide", "absent.tgz"], r"^playground: there is no file absent\.tgz$"),
+])
+def test_wrong_arguments(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["tinytensor", "playground", *arguments])
+    with pytest.raises(SystemExit, match=message):
+        command.main()
+
+
 def test_npm_that_fails(tmp_path, monkeypatch):
     (tmp_path / "npm").write_text("#!/bin/sh\necho no network >&2\nexit 1\n")
     (tmp_path / "npm").chmod(0o755)

@@ -46,8 +46,9 @@ def _start(options: argparse.Namespace) -> None:
     path = Path(options.what or options.folder)
     verb = "found" if (path / PROGRESS).exists() else "wrote"
     folder = Folder.start(path)
+    enter = "" if path.resolve() == Path.cwd() else f"    cd {folder.path}\n"
     print(f"{verb} {folder.file(folder.current)}\n\nOpen it in an editor, read it, write what is "
-          f"missing, save it, and check it:\n\n    cd {folder.path}\n"
+          f"missing, save it, and check it:\n\n{enter}"
           "    python -m tinytensor learn check")
 
 

@@ -26,6 +26,11 @@ def run(options: argparse.Namespace) -> None:
     from ..learn.playground.pyodide import pyodide
     if not options.page.parent.is_dir():
         sys.exit(f"playground: there is no folder {options.page.parent} to write into")
+    if options.page.is_dir():
+        sys.exit(f"playground: {options.page} is a folder; name the file, such as "
+                 f"{options.page / 'playground.html'}")
+    if options.pyodide not in (None, NPM) and not Path(options.pyodide).is_file():
+        sys.exit(f"playground: there is no file {options.pyodide}")
     parts = None
     if options.pyodide:
         try:

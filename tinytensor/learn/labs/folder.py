@@ -181,7 +181,8 @@ class Folder:
             self.save()
             return f"lab {lab.title}: passed. " + (
                 "This was the last lab" if lab is LABS[-1] else
-                "The next one: python -m tinytensor learn next")
+                "The next one: python -m tinytensor learn next" + (
+                    "" if lab.number == self.current.number else f" {lab.number + 1:02}"))
         lines = dict(report.lines)
         if report.mistake:
             row.mistakes.append(report.mistake)

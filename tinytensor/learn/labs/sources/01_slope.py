@@ -11,7 +11,7 @@
 # Looking to both sides is much better than looking to one side: for x**3 at 2 and h = 0.1 it gives
 # 12.01, where one side gives 12.61. The exact slope is 12.
 #
-# Three functions are to be written here. Replace each line with NotImplementedError.
+# Three functions are to be written here. Replace each line that raises NotImplementedError.
 
 # %%
 from __future__ import annotations
