@@ -104,11 +104,15 @@ class TransformedDistribution(Distribution):
         return sign
 
     def cdf(self, value: Tensor) -> Any:
-        if self._validate_args:
-            self._validate_sample(value)
         y = value
         for transform in reversed(self.transforms):
             y = transform._inverse(y)
+        if self._validate_args:  # by the base: the limits of the support are values too
+            try:
+                self.base_dist._validate_sample(y)
+            except ValueError:
+                raise ValueError(f"{type(self).__name__}: values must be {self.support}, got "
+                                 f"{value}") from None
         return self._in_order(self.base_dist.cdf(y))
 
     def icdf(self, value: Tensor) -> Any:
