@@ -131,7 +131,7 @@ def class_weights(name: str, labels: Tensor, classes: int, weight: Tensor | None
     """
     check_class_weight(name, weight, classes)
     used = None
-    if devices.is_gpu_array(labels._array):
+    if devices.is_gpu_array(labels._array) or labels.is_meta:
         check_range(labels._array, 0, classes - 1, functools.partial(
             _no_class, name, classes, ignore_index), exempt=ignore_index)
         used = labels != ignore_index

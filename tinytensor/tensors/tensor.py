@@ -294,6 +294,8 @@ class Tensor(Methods):
 
     def storage_offset(self) -> int:
         """Elements of the memory that this is a view of before the first one of its own."""
+        if self.is_meta:
+            return 0
         start = versions.owner(self._array)
         between: int = self.data_ptr() - tensor_of(start, None).data_ptr()
         return between // self.dtype.itemsize
