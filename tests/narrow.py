@@ -28,8 +28,6 @@ REFUSED = {
     "nanquantile": "as in PyTorch, it takes float32 and float64",
     "quantile": "as in PyTorch, it takes float32 and float64",
 }
-# Not compared: the last digit of some results differs, and it is not known yet what rounds twice.
-DIFFERENT = {"projected_lstm_sequence"}
 # Exceptions: the allowed error of a gradient, in units of the dtype's eps at its largest element.
 RECORDED = {
     "nn.functional.embedding_bag": (2, "its rows are an operation of their own, because "
@@ -106,6 +104,6 @@ def equal(mine: Any, expected: Any, tolerance: float, what: str) -> None:
 def calls(count: int | None, entries: Any = TABLE) -> list[tuple[str, int]]:
     """The first samples of each operation that have a floating point input with a gradient."""
     return [(key, i) for key, entry in entries.items()
-            if key not in RANDOM and key not in OTHER_DTYPES and key not in {*REFUSED, *DIFFERENT}
+            if key not in RANDOM and key not in OTHER_DTYPES and key not in REFUSED
             for i, sample in enumerate(entry.samples[:count])
             if leaf_names(entry, arguments_of(sample, entry.name))]
