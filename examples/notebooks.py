@@ -43,7 +43,7 @@ sys.path.insert(0, {folder!r})  # where the code is that the examples share
 def text_of(path: Path, options: str = "", elsewhere: bool = False) -> str:
     """An example in percent cells, whose last cell runs it with `options`.
 
-    elsewhere: whether the notebook will stand in another folder.
+    elsewhere: whether the notebook is written into another folder than the example's.
     """
     text = path.read_text(encoding="utf-8")
     lines, (doc, *body) = text.splitlines(), ast.parse(text).body

@@ -231,3 +231,20 @@ def test_the_last_lab(learn, tmp_path):
 
 def test_twenty_labs():
     assert [lab.number for lab in LABS] == list(range(1, 21))
+
+
+def test_a_check_that_takes_long_says_so_and_can_be_stopped(learn, tmp_path, capsys, monkeypatch):
+    learn("start")
+    monkeypatch.setattr("tinytensor.commands.learn.PATIENCE", 0.01)
+    answer = "import time\ntime.sleep(0.1)\nraise KeyboardInterrupt"  # as by Ctrl-C
+    (tmp_path / "lab01.py").write_text(LABS[0].solution_text({1: answer}))
+    monkeypatch.setattr(sys, "argv", ["tinytensor", "learn", "check"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    printed = capsys.readouterr()
+    assert "still running; Ctrl-C stops the check and shows the line" in printed.err
+    told = printed.out.splitlines()[-3:]
+    assert told[0] == "lab 01 Slope: not yet"
+    assert told[1] == "  stopped  by Ctrl-C; if it ran for long, look for a loop without an end"
+    assert told[2].endswith("raise KeyboardInterrupt")

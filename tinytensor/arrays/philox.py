@@ -148,7 +148,7 @@ class PhiloxStream:
         return self.offset - blocks, None
 
     def _draw(self, function: Any, words: int, *arguments: Any) -> Array:
-        """Draws by `function`, which takes so many words."""
+        """Draws by `function`, which uses this number of words of the stream."""
         offset, base = self.take(words)
         return devices.on(self.device, function, self.value, offset, *arguments, base)
 

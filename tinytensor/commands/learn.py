@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
+PATIENCE = 20  # seconds of a check after which it says that it is still running
 ACTIONS = ("start", "check", "hint", "next", "solution", "reset", "notebooks", "export")
 
 
@@ -54,7 +56,14 @@ def _start(options: argparse.Namespace) -> None:
 
 def _check(folder: Any, options: argparse.Namespace) -> None:
     lab = folder.lab(options.what)
-    passed, told = folder.check(lab)
+    waiting = threading.Timer(PATIENCE, print, ["learn: still running; Ctrl-C stops the check and "
+                                                "shows the line"], {"file": sys.stderr})
+    waiting.daemon = True
+    waiting.start()
+    try:
+        passed, told = folder.check(lab)
+    finally:
+        waiting.cancel()
     print(told)
     sys.exit(0 if passed else 1)
 

@@ -255,7 +255,7 @@ def _dtype_of(f: Form, key: Source) -> str:
 
 
 def _selected(f: Form, index: Sequence[Any]) -> Any:
-    """The elements at index arrays; whole slices stand for the other dims."""
+    """The elements at index arrays; the other dims are indexed by `:`."""
     x, mask = f["input"], _mask_at(f, index)
     if mask is not None:
         key = index[mask]

@@ -220,7 +220,7 @@ def module_of(name: str) -> str:
 
 
 def constant(entry: Described) -> str:
-    """What is said of a constant."""
+    """The text of the entry of a constant."""
     value = entry.object
     if isinstance(value, names.CONSTANTS) and "Unsupported" in type(value).__name__:
         return "A dtype of PyTorch that Tensors do not have here. It may be named, not used."

@@ -11,8 +11,8 @@ from ...tensors.tensor import Tensor
 __all__ = ["from_dlpack", "to_dlpack"]
 
 CAPSULE = type(creation.tensor(0).__dlpack__())
-# Where the device stands in the struct, by the capsule's name: behind the address of the data,
-# and in DLPack 1 behind a version, two addresses and flags as well.
+# The offset in bytes of the device in the struct, by the capsule's name. Before it is the pointer
+# to the data; in DLPack 1 there are also a version, two more pointers and flags.
 DEVICE_AT = {b"dltensor": 8, b"dltensor_versioned": 40}
 
 

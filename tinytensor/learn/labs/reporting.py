@@ -29,7 +29,7 @@ def report_of_file(lab: Lab, text: str, path: Path) -> Report:
     """Checks the text of a learner's file."""
     try:
         lab.check(text, str(path))
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         return _report(error, text.splitlines(), str(path))
     return Report({})
 
@@ -43,7 +43,7 @@ def report_of_names(lab: Lab, names: dict[str, Any]) -> Report:
     return Report({})
 
 
-def _report(error: Exception, text: list[str] | None, own: str | dict[str, Any]) -> Report:
+def _report(error: BaseException, text: list[str] | None, own: str | dict[str, Any]) -> Report:
     part = part_of(error)
     place = _place(error, text, own)
     if isinstance(error, Wrong):
@@ -52,6 +52,9 @@ def _report(error: Exception, text: list[str] | None, own: str | dict[str, Any])
         return Report(lines, part, error.why or error.rule)
     if isinstance(error, NotImplementedError):
         return Report({"to do": f"{place.partition(': ')[0]}: {error}"}, part)
+    if isinstance(error, KeyboardInterrupt):
+        return Report({"stopped": "by Ctrl-C; if it ran for long, look for a loop without an end",
+                       "at": place or "the check itself"}, part, "stopped")
     what = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
     if place:
         return Report({"error": what, "at": place}, part, type(error).__name__)
@@ -61,7 +64,7 @@ def _report(error: Exception, text: list[str] | None, own: str | dict[str, Any])
     return Report({"rule": part.replace("_", " "), "mistake": why}, part, why)
 
 
-def _place(error: Exception, text: list[str] | None, own: str | dict[str, Any]) -> str:
+def _place(error: BaseException, text: list[str] | None, own: str | dict[str, Any]) -> str:
     """Where the learner's own text raised an error, or has a syntax error; "" if it did not.
 
     `own` is the name of the file, or the names of the notebook, whose frames are meant.
