@@ -244,7 +244,7 @@ def test_a_check_that_takes_long_says_so_and_can_be_stopped(learn, tmp_path, cap
     assert end.value.code == 1
     printed = capsys.readouterr()
     assert "still running; Ctrl-C stops the check and shows the line" in printed.err
-    told = printed.out.splitlines()[-3:]
+    told = printed.out.splitlines()[-4:]
     assert told[0] == "lab 01 Slope: not yet"
-    assert told[1] == "  stopped  by Ctrl-C; if it ran for long, look for a loop without an end"
-    assert told[2].endswith("raise KeyboardInterrupt")
+    assert told[1] == "  stopped   by Ctrl-C; if it ran for long, look for a loop without an end"
+    assert told[2].endswith("raise KeyboardInterrupt") and told[3].startswith("  hint 1/3  ")
