@@ -14,6 +14,7 @@ for _library in ("OMP", "OPENBLAS", "MKL"):
 # `kernels`.
 os.environ.setdefault("TINYTENSOR_KERNELS", "0")
 
+import chromium  # noqa: E402
 import pytest  # noqa: E402
 import strict_cupy  # noqa: E402
 
@@ -49,3 +50,11 @@ def gpu(request):
     else:
         with strict_cupy.installed(device):
             yield strict_cupy.cupy
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser for the tests of a file."""
+    browser = chromium.Browser()
+    yield browser
+    browser.close()

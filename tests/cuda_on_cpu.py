@@ -123,3 +123,13 @@ def _value(x: Any) -> numpy.ndarray[Any, Any]:
     if not isinstance(x, int | float | numpy.generic | numpy.ndarray) or numpy.ndim(x):
         raise TypeError(f"a kernel takes arrays of the GPU and numbers, not {type(x)}")
     return numpy.asarray(x)
+
+
+def leave_out_barrier(monkeypatch: Any, source: Any, number: int) -> None:
+    """Compiles a Source without its barrier `number`, counted from 1, during a test."""
+    parts = source.whole_text().split("__syncthreads();")
+    parts[number - 1:number + 1] = ["".join(parts[number - 1:number + 1])]
+    text = "__syncthreads();".join(parts)
+    monkeypatch.setattr(source, "whole_text", lambda: text)
+    monkeypatch.setattr(source, "modules", {})
+    monkeypatch.setattr(source, "kernels", {})

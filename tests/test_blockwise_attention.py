@@ -214,11 +214,5 @@ def test_a_missing_barrier_is_noticed(device, gpu, monkeypatch):
             one, found[0], strict=True))
 
     assert equal(results())
-    barrier, broken = 5, Source.by_name["blockwise_attention_32"]
-    parts = broken.whole_text().split("__syncthreads();")
-    text = "__syncthreads();".join(parts[:barrier]) + parts[barrier]
-    text = "__syncthreads();".join([text, *parts[barrier + 1:]])
-    monkeypatch.setattr(broken, "whole_text", lambda: text)
-    monkeypatch.setattr(broken, "modules", {})
-    monkeypatch.setattr(broken, "kernels", {})
+    cuda_on_cpu.leave_out_barrier(monkeypatch, Source.by_name["blockwise_attention_32"], 5)
     assert not equal(results())

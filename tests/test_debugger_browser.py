@@ -32,13 +32,6 @@ const key = (key, shiftKey = false) => dispatchEvent(new KeyboardEvent("keydown"
 """
 
 
-@pytest.fixture(scope="module")
-def browser():
-    browser = chromium.Browser()
-    yield browser
-    browser.close()
-
-
 @pytest.fixture
 def show(browser, tmp_path):
     """A function that opens the page of a result in a tab; at the end it must have asked nothing

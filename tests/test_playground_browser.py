@@ -33,13 +33,6 @@ FRAME = "JSON.stringify([page.frame.loss, page.frame.batch, ...['weights', 'grad
         ".map((name) => [...page.frame[name]])])"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    browser = chromium.Browser()
-    yield browser
-    browser.close()
-
-
 def opened(browser, path, **options):
     """A tab with a page; at the end it must have made no request, and thrown nothing."""
     tab = browser.open(path.as_uri(), **options)

@@ -28,13 +28,6 @@ KINDS = {  # the main kinds of pages
 }
 
 
-@pytest.fixture(scope="module")
-def browser():
-    browser = chromium.Browser()
-    yield browser
-    browser.close()
-
-
 @pytest.fixture
 def show(browser):
     """A function that opens a page; at the end it must have asked nothing of the network, and

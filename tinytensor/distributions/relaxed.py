@@ -62,21 +62,10 @@ class LogitRelaxedBernoulli(Trials):
         return _log(self.temperature, difference) + difference - 2 * difference.exp().log1p()
 
 
-class RelaxedBernoulli(TransformedDistribution):
-    """Values between 0 and 1 that come near them as the temperature goes to 0."""
+class _Relaxed(TransformedDistribution):
+    """A transformed distribution that has the parameters of its base."""
 
-    arg_constraints = {"probs": constraints.unit_interval,  # noqa: RUF012
-                       "logits": constraints.real}
-    base_dist: LogitRelaxedBernoulli
-
-    def __init__(self, temperature: Any, probs: Number | None = None,
-                 logits: Number | None = None, validate_args: bool | None = None):
-        super().__init__(LogitRelaxedBernoulli(temperature, probs, logits), SigmoidTransform(),
-                         validate_args=validate_args)
-
-    @property
-    def support(self) -> Constraint:
-        return constraints.unit_interval
+    base_dist: Any
 
     @property
     def temperature(self) -> Any:
@@ -89,6 +78,22 @@ class RelaxedBernoulli(TransformedDistribution):
     @property
     def probs(self) -> Any:
         return self.base_dist.probs
+
+
+class RelaxedBernoulli(_Relaxed):
+    """Values between 0 and 1 that come near them as the temperature goes to 0."""
+
+    arg_constraints = {"probs": constraints.unit_interval,  # noqa: RUF012
+                       "logits": constraints.real}
+
+    def __init__(self, temperature: Any, probs: Number | None = None,
+                 logits: Number | None = None, validate_args: bool | None = None):
+        super().__init__(LogitRelaxedBernoulli(temperature, probs, logits), SigmoidTransform(),
+                         validate_args=validate_args)
+
+    @property
+    def support(self) -> Constraint:
+        return constraints.unit_interval
 
 
 class ExpRelaxedCategorical(OverClasses):
@@ -131,11 +136,10 @@ class ExpRelaxedCategorical(OverClasses):
         return (score - score.logsumexp(-1, keepdim=True)).sum(-1) + scale
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class RelaxedOneHotCategorical(_Relaxed):
     """Vectors that sum to 1 and come near one-hot vectors as the temperature goes to 0."""
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}  # noqa: RUF012
-    base_dist: ExpRelaxedCategorical
 
     def __init__(self, temperature: Any, probs: Any = None, logits: Any = None,
                  validate_args: bool | None = None):
@@ -146,18 +150,6 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     @property
     def support(self) -> Constraint:
         return constraints.simplex
-
-    @property
-    def temperature(self) -> Any:
-        return self.base_dist.temperature
-
-    @property
-    def logits(self) -> Any:
-        return self.base_dist.logits
-
-    @property
-    def probs(self) -> Any:
-        return self.base_dist.probs
 
 
 class OneHotCategoricalStraightThrough(OneHotCategorical):
