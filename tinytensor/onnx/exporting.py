@@ -58,7 +58,7 @@ def export(model: Module, args: Any = (), f: Any = None, *, kwargs: Mapping[str,
     with them, such as `x.shape[0]` in a reshape, becomes a computation in the file. One that
     cannot, is an error with its line.
 
-    Needs the package onnx: pip install "tinytensor-autograd[onnx]".
+    Needs the package onnx: pip install onnx.
 
     Args:
         args: a Tensor or a tuple of arguments; Tensors in tuples, lists and dicts are inputs too.

@@ -26,8 +26,8 @@ def onnx_package(what: str, name: str = "onnx") -> Any:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        raise ImportError(f"{what} needs the package {name}: pip install "
-                          '"tinytensor-autograd[onnx]"') from None
+        raise ImportError(f"{what} needs the package {name}: pip install onnx onnxruntime") \
+            from None
 
 
 class ONNXProgram:
