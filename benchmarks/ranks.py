@@ -1,12 +1,15 @@
 """What several ranks cost and gain. Start it with mpiexec.
 
     mpiexec -bind-to core -n 2 python -m benchmarks.ranks    # all of it; Open MPI: --bind-to core
-    mpiexec -n 2 python -m benchmarks.ranks --only reduce    # all_reduce beside mpi4py's own
+    mpiexec -n 2 python -m benchmarks.ranks --only reduce    # all_reduce beside mpi4py, gloo
     mpiexec -n 2 python -m benchmarks.ranks --only scaling   # samples a second of 1 and all ranks
     mpiexec -n 2 python -m benchmarks.ranks --only steps     # communication, and the model of cost
 
 Every rank uses one thread. What is compared runs in alternating turns, and the best turn counts:
 other programs can only lengthen one. While one rank is measured alone, the others sleep.
+
+scaling: a step with communication is also compared with the same step of all ranks at once without
+any. That shows what the machine leaves: a core may be slower than the first, and all share memory.
 
 steps: latency and bandwidth are measured, and the model of `distributed.cost` predicts the step of
 each network from them and from a step without communication. Medians of single calls in turns. The
@@ -19,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import statistics
 import sys
 import time
@@ -28,7 +32,7 @@ from typing import Any
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ[f"{_library}_NUM_THREADS"] = "1"
 
-import importlib  # noqa: E402
+import importlib.util  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import tinytensor as tt  # noqa: E402
@@ -41,9 +45,9 @@ ROUNDS = 5
 tt.set_num_threads(1)  # of the kernels too; the variables above are those of libraries
 
 
-def say(*text: Any) -> None:
+def say(*text: Any, sep: str = " ") -> None:
     if dist.get_rank() == 0:
-        print(*text, flush=True)
+        print(*text, sep=sep, flush=True)
 
 
 def best(works: dict[str, Callable[[], None]], calls: int, rounds: int = ROUNDS,
@@ -67,16 +71,39 @@ def best(works: dict[str, Callable[[], None]], calls: int, rounds: int = ROUNDS,
 
 def reductions() -> None:
     library = mpi.library()
-    say("all_reduce of float32, µs; ratio: mpi4py's time / ours")
+    say("all_reduce of float32, µs; in brackets their time / ours")
     comm = library.COMM_WORLD.Dup()
+    gloo = pytorch()
     for size in (1 << 10, 1 << 13, 1 << 16, 1 << 20, 1 << 23, 1 << 26):
         tensor = tt.ones(size // 4)
         array = tensor.numpy()
-        found = best({"mpi4py": lambda array=array: comm.Allreduce(library.IN_PLACE, array),
-                      "tinytensor": lambda tensor=tensor: dist.all_reduce(tensor)},
-                     *((5, 400) if size < 1 << 18 else (1, 30)))  # short turns: less disturbed
-        say(f"{size:>10,} bytes: mpi4py {found['mpi4py'] * 1e6:10.1f}, tinytensor "
-            f"{found['tinytensor'] * 1e6:10.1f}, ratio {found['mpi4py'] / found['tinytensor']:.2f}")
+        works = {"mpi4py": lambda array=array: comm.Allreduce(library.IN_PLACE, array),
+                 "tinytensor": lambda tensor=tensor: dist.all_reduce(tensor)}
+        if gloo is not None:
+            theirs = gloo.ones(size // 4)
+            works["PyTorch's gloo"] = lambda theirs=theirs: gloo.distributed.all_reduce(theirs)
+        found = best(works, *((5, 400) if size < 1 << 18 else (1, 30)))  # short: less disturbed
+        ours = found.pop("tinytensor")
+        say(f"{size:>10,} bytes: tinytensor {ours * 1e6:10.1f}", *(
+            f"{name} {seconds * 1e6:10.1f} ({seconds / ours:.2f})"
+            for name, seconds in found.items()), sep=", ")
+
+
+def pytorch() -> Any:
+    """PyTorch with a group of the same ranks, over gloo; None if it is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    import torch
+    import torch.distributed
+
+    torch.set_num_threads(1)
+    with socket.socket() as free:  # for the store of PyTorch's group
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = mpi.library().COMM_WORLD.bcast(f"tcp://127.0.0.1:{port}")
+    torch.distributed.init_process_group("gloo", init_method=address, rank=dist.get_rank(),
+                                         world_size=dist.get_world_size())
+    return torch
 
 
 # ---------------------------------------------------------------- training
@@ -155,6 +182,16 @@ def alone(step: Callable[[], None], calls: int) -> float:
     return float(ready.recv(source=0))
 
 
+def at_once(step: Callable[[], None], calls: int) -> float:
+    """The seconds of a step while all ranks do it, of the slowest rank."""
+    dist.barrier()
+    begun = time.perf_counter()
+    for _ in range(calls):
+        step()
+    dist.barrier()
+    return (time.perf_counter() - begun) / calls
+
+
 def scaling(models: Models, seconds: float) -> None:
     ranks = dist.get_world_size()
     say(f"weak scaling, {ranks} ranks with one thread each; best of {ROUNDS} alternating turns")
@@ -173,18 +210,15 @@ def scaling(models: Models, seconds: float) -> None:
         calls = max(2, int(seconds / alone(plain, 2)))
         found: dict[str, float] = {}
         for _ in range(ROUNDS):
-            turns = {"plain": alone(plain, calls), "single": alone(single, calls)}
-            dist.barrier()
-            begun = time.perf_counter()
-            for _ in range(calls):
-                together()
-            turns["together"] = (time.perf_counter() - begun) / calls
+            turns = {"plain": alone(plain, calls), "single": alone(single, calls),
+                     "beside": at_once(plain, calls), "together": at_once(together, calls)}
             for kind, value in turns.items():
                 found[kind] = min(value, found.get(kind, value))
+        gained = {kind: ranks * found["plain"] / found[kind] for kind in ("beside", "together")}
         say(f"{name}: alone {found['plain'] * 1e3:.2f} ms; with DDP on one rank "
             f"{found['single'] / found['plain'] - 1:+.1%}; {ranks} ranks "
-            f"{found['together'] * 1e3:.2f} ms: {ranks * found['plain'] / found['together']:.2f} "
-            f"times the samples a second")
+            f"{found['together'] * 1e3:.2f} ms: {gained['together']:.2f} times the samples a "
+            f"second ({gained['beside']:.2f} without any communication)")
 
 
 # ---------------------------------------------------------------- communication
