@@ -50,7 +50,7 @@ def say(*text: Any, sep: str = " ") -> None:
         print(*text, sep=sep, flush=True)
 
 
-def best(works: dict[str, Callable[[], None]], calls: int, rounds: int = ROUNDS,
+def best(works: dict[str, Callable[[], Any]], calls: int, rounds: int = ROUNDS,
          ) -> dict[str, float]:
     """The seconds of a call, by work, in alternating turns: the least of the rounds, on rank 0."""
     found: dict[str, float] = {}
@@ -77,8 +77,9 @@ def reductions() -> None:
     for size in (1 << 10, 1 << 13, 1 << 16, 1 << 20, 1 << 23, 1 << 26):
         tensor = tt.ones(size // 4)
         array = tensor.numpy()
-        works = {"mpi4py": lambda array=array: comm.Allreduce(library.IN_PLACE, array),
-                 "tinytensor": lambda tensor=tensor: dist.all_reduce(tensor)}
+        works: dict[str, Callable[[], Any]] = {
+            "mpi4py": lambda array=array: comm.Allreduce(library.IN_PLACE, array),
+            "tinytensor": lambda tensor=tensor: dist.all_reduce(tensor)}
         if gloo is not None:
             theirs = gloo.ones(size // 4)
             works["PyTorch's gloo"] = lambda theirs=theirs: gloo.distributed.all_reduce(theirs)
