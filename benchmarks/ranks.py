@@ -27,6 +27,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 for _library in ("OMP", "OPENBLAS", "MKL"):
@@ -76,13 +77,11 @@ def reductions() -> None:
     gloo = pytorch()
     for size in (1 << 10, 1 << 13, 1 << 16, 1 << 20, 1 << 23, 1 << 26):
         tensor = tt.ones(size // 4)
-        array = tensor.numpy()
         works: dict[str, Callable[[], Any]] = {
-            "mpi4py": lambda array=array: comm.Allreduce(library.IN_PLACE, array),
-            "tinytensor": lambda tensor=tensor: dist.all_reduce(tensor)}
+            "mpi4py": partial(comm.Allreduce, library.IN_PLACE, tensor.numpy()),
+            "tinytensor": partial(dist.all_reduce, tensor)}
         if gloo is not None:
-            theirs = gloo.ones(size // 4)
-            works["PyTorch's gloo"] = lambda theirs=theirs: gloo.distributed.all_reduce(theirs)
+            works["PyTorch's gloo"] = partial(gloo.distributed.all_reduce, gloo.ones(size // 4))
         found = best(works, *((5, 400) if size < 1 << 18 else (1, 30)))  # short: less disturbed
         ours = found.pop("tinytensor")
         say(f"{size:>10,} bytes: tinytensor {ours * 1e6:10.1f}", *(
