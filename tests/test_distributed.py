@@ -16,7 +16,7 @@ import pytest
 
 import tinytensor
 from tinytensor import nn
-from tinytensor.distributed import cost, groups, monitor, mpi, run
+from tinytensor.distributed import addresses, cost, groups, hub, monitor, mpi, run
 
 ROOT = Path(__file__).parent.parent
 needs_mpi = pytest.mark.skipif(not mpi.installed(), reason=f"needs MPI: {mpi.INSTALL}")
@@ -271,7 +271,7 @@ class Ranks:
 
     def __init__(self, size: int):
         self.ended: list[int] = []
-        self.hub = monitor.Hub(size, ["127.0.0.1"], lambda: self.ended.append(1))
+        self.hub = hub.Hub(size, ["127.0.0.1"], lambda: self.ended.append(1))
         self.peers = [self.connect(rank) for rank in range(size)]
 
     def close(self) -> None:
@@ -283,9 +283,9 @@ class Ranks:
     def connect(self, rank: int, token: str | None = None) -> Any:
         host, port, own = self.hub.address.split(":")
         connection = socket.create_connection((host, int(port)), 10)
-        connection.sendall(monitor._line({"token": token or own, "rank": rank, "host": "h",
+        connection.sendall(hub.line({"token": token or own, "rank": rank, "host": "h",
                                           "pid": 7}))
-        peer = monitor._Peer(connection)
+        peer = hub.Peer(connection)
         peer.receive()
         return peer
 
@@ -329,7 +329,7 @@ def test_ranks_that_wait_for_each_other_in_different_groups(cause: Any) -> None:
     ("recv((2,), float32, from 1)", None, "call the send or recv that belongs to this one")])
 def test_the_advice_fits_what_a_rank_waits_for(cause: Any, monkeypatch: pytest.MonkeyPatch,
                                                what: str, number: int, advice: str) -> None:
-    monkeypatch.setattr(monitor, "PATIENCE", 0.5)
+    monkeypatch.setattr(hub, "PATIENCE", 0.5)
     ranks = Ranks(2)
     ranks.peers[1].send(left=True, counts={"a": 0})
     ranks.waits(0, "a", number, what, members=(1,), counts={})
@@ -343,7 +343,7 @@ def test_a_rank_that_waits_for_one_that_is_on_its_way_is_left_alone() -> None:
     ranks.waits(0, "a", 4, "all_reduce((2,))", members=(0, 1, 2))
     ranks.waits(1, "a", 4, "all_reduce((2,))", members=(0, 1, 2))
     ranks.waits(2, "b", 0, "barrier()", members=(1, 2), counts={"a": 5, "b": 1})
-    assert not ranks.hub.done.wait(4 * monitor.TICK)
+    assert not ranks.hub.done.wait(4 * hub.TICK)
     for peer in ranks.peers:
         peer.send(waiting=None)
     ranks.close()
@@ -378,7 +378,7 @@ def test_strangers_are_not_heard() -> None:
     stranger = ranks.connect(0, token="0" * 32)
     stranger.send(raised="x")
     assert stranger.receive() is None and len(ranks.hub.peers) == 2
-    assert not ranks.hub.done.wait(2 * monitor.TICK)
+    assert not ranks.hub.done.wait(2 * hub.TICK)
     stranger.connection.close()
     ranks.close()
     assert not ranks.ended
@@ -387,11 +387,11 @@ def test_strangers_are_not_heard() -> None:
 def test_addresses_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other machines cannot reach the loopback address, to which many machines map their name."""
     monkeypatch.setenv("MASTER_ADDR", "10.1.2.3")
-    assert monitor.own_addresses()[0] == "10.1.2.3"
+    assert addresses.own_addresses()[0] == "10.1.2.3"
     monkeypatch.setenv("MASTER_ADDR", "localhost")
     monkeypatch.setattr(socket, "gethostbyname_ex", lambda name: (
         name, [], ["127.0.1.1", "10.9.8.7"]))
-    found = monitor.own_addresses()
+    found = addresses.own_addresses()
     assert "10.9.8.7" in found and not any(a.startswith("127.") for a in found)
     ranks = Ranks(1)
     port = int(ranks.hub.address.split(":")[1])

@@ -15,7 +15,8 @@ this package is the guide.
     buffers.py         the memory of Tensors as the transports use it
     grad_bucket.py     what communication hooks get; algorithms/ddp_comm_hooks has hooks
     work.py            what async_op=True returns; futures.py the same as a Future
-    monitor.py         if one rank fails, all end, and the first cause is printed
+    monitor.py         if one rank fails, all end, and the first cause is printed; hub.py is the
+                       process that decides, addresses.py where it is found
     run.py, rank.py    the launcher, and what it starts
     cost.py            a model of what data parallel training costs
 """

@@ -22,6 +22,8 @@ import sys
 from collections.abc import Sequence
 
 from . import monitor, mpi
+from .addresses import own_addresses
+from .hub import PATIENCE, TICK, Hub
 
 IGNORED = ("rdzv-backend", "rdzv-endpoint", "rdzv-id", "rdzv-conf", "max-restarts", "node-rank",
            "monitor-interval", "start-method", "role", "local-addr", "log-dir", "redirects", "tee")
@@ -114,12 +116,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     size = count * max(1, len(hosts))
     line = [mpiexec, *options(mpiexec, hosts, count), "-n", str(size), sys.executable, "-m",
             "tinytensor.distributed.rank", *program]
-    addresses = monitor.own_addresses() if hosts else ["127.0.0.1"]
+    addresses = own_addresses() if hosts else ["127.0.0.1"]
     environment = {**os.environ, "MASTER_ADDR": args.master_addr or addresses[0],
                    "MASTER_PORT": args.master_port or "29500"}
     hub = None
     if size > 1:
-        hub = monitor.Hub(size, addresses, lambda: None)
+        hub = Hub(size, addresses, lambda: None)
         environment[monitor.ADDRESS] = hub.address
     for number in (signal.SIGINT, signal.SIGTERM):  # mpiexec passes them on to the ranks
         signal.signal(number, lambda number, _: process.send_signal(number)
@@ -128,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hub is None:
             return process.wait()
         while process.poll() is None:
-            if hub.done.wait(monitor.TICK) and not hub.succeeded:
+            if hub.done.wait(TICK) and not hub.succeeded:
                 return _ended(process)
     if process.returncode == 0 and not hub.succeeded and hub.peers:
         hub.fail("mpiexec has ended before all ranks had come to the end of their programs")
@@ -138,11 +140,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _ended(process: subprocess.Popen[bytes]) -> int:
     """The ranks were told to end: waits for mpiexec, which kills those that do not."""
     try:
-        return process.wait(monitor.PATIENCE) or 1
+        return process.wait(PATIENCE) or 1
     except subprocess.TimeoutExpired:
         process.terminate()
     try:
-        return process.wait(monitor.PATIENCE) or 1
+        return process.wait(PATIENCE) or 1
     except subprocess.TimeoutExpired:
         process.kill()
         return 1
