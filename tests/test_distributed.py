@@ -35,7 +35,7 @@ def test_checks_on_two_and_three_ranks(tmp_path: Path) -> None:
     for size in (2, 3):
         file = tmp_path / f"passed{size}"
         ended = started(run._mpiexec(None), *run.options(run._mpiexec(None), []), "-n", size,
-                        sys.executable, on_ranks.__file__, file)
+                        sys.executable, "-m", "tests.on_ranks", file)
         assert ended.returncode == 0, ended.stderr
         names = [check.__name__ for check in on_ranks.CHECKS[size]]
         assert file.read_text().split() == names
