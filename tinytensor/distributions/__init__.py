@@ -8,6 +8,7 @@ from . import constraints, transforms
 from .bernoulli import Bernoulli
 from .categorical import Categorical
 from .cauchy import Cauchy
+from .constraint_registry import biject_to, transform_to
 from .counts import Binomial, NegativeBinomial, Poisson
 from .distribution import Distribution
 from .exponential import Exponential
@@ -35,7 +36,6 @@ from .one_hot_categorical import OneHotCategorical
 from .transformed_distribution import TransformedDistribution
 from .transforms import *  # noqa: F403
 from .transforms import __all__ as _transforms
-from .transforms import biject_to, transform_to
 from .uniform import Uniform
 
 __all__ = [

@@ -10,7 +10,8 @@ from . import constraints
 from .constraints import Constraint
 from .distribution import Distribution
 from .independent import Independent
-from .transforms import ComposeTransform, Transform, sum_rightmost
+from .transforms import ComposeTransform, Transform
+from .transforms.transform import sum_rightmost
 
 
 class TransformedDistribution(Distribution):

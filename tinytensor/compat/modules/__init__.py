@@ -85,8 +85,7 @@ SAME: dict[str, str] = {
         "mixture": "mixture_same_family",
         "powers_of_noise": "half_cauchy kumaraswamy logistic_normal pareto weibull",
         "exponential_family": "exp_family", "random_matrices": "lkj_cholesky wishart",
-        "relaxed": "relaxed_bernoulli relaxed_categorical",
-        "transforms": "constraint_registry"}.items() for name in names.split()}}
+        "relaxed": "relaxed_bernoulli relaxed_categorical"}.items() for name in names.split()}}
 # Names of the package that modules of this folder define.
 FROM: dict[str, str] = {
     "ScriptModule": "jit", "ScriptFunction": "jit", "UntypedStorage": "storage",

@@ -7,7 +7,7 @@ from typing import Any
 from ...distributions import distribution
 from ...distributions.distribution import Derived, clamp_probs
 from ...distributions.gumbel import EULER
-from ...distributions.transforms import sum_rightmost as _sum_rightmost
+from ...distributions.transforms.transform import sum_rightmost as _sum_rightmost
 from ...tensors.creation import arange
 from ...tensors.sampling import randn
 from ...tensors.tensor import Tensor
