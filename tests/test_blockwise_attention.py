@@ -107,7 +107,9 @@ def test_on_the_gpu(call, dtype, device):
     compare(device, dtype, shapes, **options)
 
 
-@pytest.mark.parametrize(("call", "dtype"), IN_DTYPES)
+@pytest.mark.parametrize(("call", "dtype"), [
+    pytest.param(*case, marks=pytest.mark.long) if "float64" in case else case
+    for case in IN_DTYPES])
 def test_on_the_cpu(call, dtype, kernels):
     shapes, options = CALLS[call]
     compare("cpu", dtype, shapes, **options)

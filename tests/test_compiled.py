@@ -230,6 +230,7 @@ def copy_of_the_package(folder):
     return folder
 
 
+@pytest.mark.long
 def test_everything_runs_without_source_files(tmp_path):
     folder = copy_of_the_package(tmp_path)
     subprocess.run([sys.executable, "-m", "compileall", "-q", "-b", folder / "tinytensor"],
@@ -239,6 +240,7 @@ def test_everything_runs_without_source_files(tmp_path):
     assert run(folder) == run(ROOT)
 
 
+@pytest.mark.long
 def test_everything_runs_without_the_package_compiled(tmp_path):
     folder = copy_of_the_package(tmp_path)
     shutil.rmtree(folder / "tinytensor" / "compiled")

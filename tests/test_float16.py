@@ -34,6 +34,7 @@ def test_results_and_gradients_are_those_of_float32_rounded(key: str, i: int) ->
     compare(TABLE[key], TABLE[key].samples[i], MAGNITUDES if i == 0 else (300.0,), HALF)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(loops.Numba.missing, reason="the kernels need numba")
 def test_with_kernels(kernels: None, monkeypatch: Any) -> None:
     monkeypatch.setattr(KernelSettings, "min_work", 0)

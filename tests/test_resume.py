@@ -75,6 +75,7 @@ def uninterrupted(uninterrupted_folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_killed_at_random_moments(tmp_path: Path, uninterrupted: dict[str, Any]) -> None:
     rng, kills = random.Random(0), 0
     options: list[str] = []
@@ -110,6 +111,7 @@ def test_killed_while_saving(call: str, workers: int, tmp_path: Path,
     assert same(outcome(tmp_path), uninterrupted)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(loops.Numba.missing, reason="the kernels need numba")
 def test_killed_with_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The choice of kernels must not depend on the earlier calls of a process."""

@@ -195,10 +195,10 @@ def test_topological_order_lists_each_node_once_after_its_parents():
     assert all(place[parent] < place[node] for node in order for parent in node._prev)
 
 
-def test_a_chain_of_a_million_nodes_is_built_walked_and_freed():
+def test_a_long_chain_is_built_walked_and_freed():
     a = Value(1.0)
     out = a
-    for _ in range(1_000_000):
+    for _ in range(200_000):
         out = -out
     out.backward()
     assert (out.data, a.grad) == (1.0, 1.0)

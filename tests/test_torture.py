@@ -24,6 +24,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
                           capture_output=True, text=True)
 
 
+@pytest.mark.long
 @needs_numba
 @pytest.mark.parametrize(("part", "minutes"), [("interrupts", 0.02), ("threads", 0.01),
                                                ("guards", 0)])

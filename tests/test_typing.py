@@ -272,6 +272,7 @@ def checked(command: list[str], folder: Path) -> str:
     return answer.stdout + answer.stderr
 
 
+@pytest.mark.long
 def test_mypy_strict_is_content(programs):
     pytest.importorskip("mypy")
     files = {path.name: path.read_text().splitlines() for path in sorted(programs.glob("*.py"))}
@@ -282,6 +283,7 @@ def test_mypy_strict_is_content(programs):
     assert not said, "\n".join([said, *lines])
 
 
+@pytest.mark.long
 def test_pyright_is_content(programs):
     pyright = next((path for name in ("pyright", "basedpyright") for path in [shutil.which(
         name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))]
