@@ -173,7 +173,7 @@ def make_plan(axes: tuple[Axis, ...], channels: int, lanes: int) -> Plan:
 
 
 def _lanes(dtype: numpy.dtype[Any]) -> int:
-    return 32 // dtype.itemsize
+    return int(_loops().BYTES) // dtype.itemsize
 
 
 def _packed(weight: Array) -> Any:

@@ -2,9 +2,9 @@
 product, and parts of large ones, which OpenBLAS computes.
 
 The second factor of a small product is packed into strips of columns, two vectors wide (16
-float32): row k of strip s of a matrix with `rows` rows begins at (s * rows + k) * width. The last
-strip is padded with zeros. A tile of 6 rows by a strip stays in registers during the sum over k
-(Goto and van de Geijn 2008): 8 loads for 12 multiply-adds.
+float32, or 32 with AVX-512): row k of strip s of a matrix with `rows` rows begins at
+(s * rows + k) * width. The last strip is padded with zeros. A tile of 6 rows by a strip stays in
+registers during the sum over k (Goto and van de Geijn 2008): 8 loads for 12 multiply-adds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy
 
 from ..blas import gemm
 from ..loops import inlined, loop
-from ..vectors import BYTES, fma, get, load, put, spread, store, total, zeros
+from ..vectors import WIDE, fma, get, load_wide, put, spread_wide, store, total, zeros_wide
 
 TILE = 6  # rows
 
@@ -21,7 +21,7 @@ TILE = 6  # rows
 @inlined
 def strip_of(x):
     """The width of a strip, in elements."""
-    return 2 * BYTES // x.itemsize
+    return 2 * WIDE // x.itemsize
 
 
 @inlined
@@ -40,8 +40,8 @@ def pack(x, at, step, rows, columns, into):
         if strip + width <= columns:
             for k in range(rows):
                 source, target = at + k * step + strip, to + k * width
-                store(into, target, load(x, source))
-                store(into, target + width // 2, load(x, source + width // 2))
+                store(into, target, load_wide(x, source))
+                store(into, target + width // 2, load_wide(x, source + width // 2))
         else:
             fill_with_zeros(into, to, to + width * rows)
             for k in range(rows):
@@ -85,31 +85,31 @@ def multiply(a, at_a, down, along, rows, depth, b, b_rows, columns, c, pitch, ad
             q0, q1, q2 = strip + i * pitch, strip + i1 * pitch, strip + i2 * pitch
             q3, q4, q5 = strip + i3 * pitch, strip + i4 * pitch, strip + i5 * pitch
             if add:
-                x0, y0 = load(c, q0), load(c, q0 + lanes)
-                x1, y1 = load(c, q1), load(c, q1 + lanes)
-                x2, y2 = load(c, q2), load(c, q2 + lanes)
-                x3, y3 = load(c, q3), load(c, q3 + lanes)
-                x4, y4 = load(c, q4), load(c, q4 + lanes)
-                x5, y5 = load(c, q5), load(c, q5 + lanes)
+                x0, y0 = load_wide(c, q0), load_wide(c, q0 + lanes)
+                x1, y1 = load_wide(c, q1), load_wide(c, q1 + lanes)
+                x2, y2 = load_wide(c, q2), load_wide(c, q2 + lanes)
+                x3, y3 = load_wide(c, q3), load_wide(c, q3 + lanes)
+                x4, y4 = load_wide(c, q4), load_wide(c, q4 + lanes)
+                x5, y5 = load_wide(c, q5), load_wide(c, q5 + lanes)
             else:
-                x0 = x1 = x2 = x3 = x4 = x5 = y0 = y1 = y2 = y3 = y4 = y5 = zeros(b)
+                x0 = x1 = x2 = x3 = x4 = x5 = y0 = y1 = y2 = y3 = y4 = y5 = zeros_wide(b)
             p0, p1, p2 = at_a + i * down, at_a + i1 * down, at_a + i2 * down
             p3, p4, p5 = at_a + i3 * down, at_a + i4 * down, at_a + i5 * down
             at = strip * b_rows
             for k in range(depth):
-                left, right = load(b, at), load(b, at + lanes)
+                left, right = load_wide(b, at), load_wide(b, at + lanes)
                 s = k * along
-                y = spread(a, p0 + s)
+                y = spread_wide(a, p0 + s)
                 x0, y0 = fma(y, left, x0), fma(y, right, y0)
-                y = spread(a, p1 + s)
+                y = spread_wide(a, p1 + s)
                 x1, y1 = fma(y, left, x1), fma(y, right, y1)
-                y = spread(a, p2 + s)
+                y = spread_wide(a, p2 + s)
                 x2, y2 = fma(y, left, x2), fma(y, right, y2)
-                y = spread(a, p3 + s)
+                y = spread_wide(a, p3 + s)
                 x3, y3 = fma(y, left, x3), fma(y, right, y3)
-                y = spread(a, p4 + s)
+                y = spread_wide(a, p4 + s)
                 x4, y4 = fma(y, left, x4), fma(y, right, y4)
-                y = spread(a, p5 + s)
+                y = spread_wide(a, p5 + s)
                 x5, y5 = fma(y, left, x5), fma(y, right, y5)
                 at += width
             store(c, q0, x0)
@@ -189,7 +189,7 @@ def few_rows(start, stop, a, b, bias, rectified, out):
     rows, depth = a.shape
     columns = out.shape[1]
     flat_a, flat_b, to = a.reshape(-1), b.reshape(-1), out.reshape(-1)
-    lanes = BYTES // a.itemsize
+    lanes = WIDE // a.itemsize
     whole = depth // lanes * lanes
     for first in range(start, stop, 12):  # 12 rows of b stay in the cache for all rows of a
         for i in range(0, rows, 4):
@@ -199,16 +199,17 @@ def few_rows(start, stop, a, b, bias, rectified, out):
             for j in range(first, min(first + 12, stop), 3):
                 j1, j2 = min(j + 1, stop - 1), min(j + 2, stop - 1)
                 q0, q1, q2 = j * depth, j1 * depth, j2 * depth
-                a0 = a1 = a2 = b0 = b1 = b2 = c0 = c1 = c2 = d0 = d1 = d2 = zeros(a)
+                a0 = a1 = a2 = b0 = b1 = b2 = c0 = c1 = c2 = d0 = d1 = d2 = zeros_wide(a)
                 for k in range(0, whole, lanes):
-                    x0, x1, x2 = load(flat_b, q0 + k), load(flat_b, q1 + k), load(flat_b, q2 + k)
-                    y = load(flat_a, p0 + k)
+                    x0, x1 = load_wide(flat_b, q0 + k), load_wide(flat_b, q1 + k)
+                    x2 = load_wide(flat_b, q2 + k)
+                    y = load_wide(flat_a, p0 + k)
                     a0, a1, a2 = fma(y, x0, a0), fma(y, x1, a1), fma(y, x2, a2)
-                    y = load(flat_a, p1 + k)
+                    y = load_wide(flat_a, p1 + k)
                     b0, b1, b2 = fma(y, x0, b0), fma(y, x1, b1), fma(y, x2, b2)
-                    y = load(flat_a, p2 + k)
+                    y = load_wide(flat_a, p2 + k)
                     c0, c1, c2 = fma(y, x0, c0), fma(y, x1, c1), fma(y, x2, c2)
-                    y = load(flat_a, p3 + k)
+                    y = load_wide(flat_a, p3 + k)
                     d0, d1, d2 = fma(y, x0, d0), fma(y, x1, d1), fma(y, x2, d2)
                 put_row(to, i * columns, j, j1, j2, total(a0), total(a1), total(a2))
                 put_row(to, i1 * columns, j, j1, j2, total(b0), total(b1), total(b2))
@@ -228,17 +229,17 @@ def one_row(start, stop, a, b, bias, rectified, out):
     """`few_rows` for a single row of a, four columns at a time."""
     depth = a.shape[1]
     flat_a, flat_b, to = a.reshape(-1), b.reshape(-1), out.reshape(-1)
-    lanes = BYTES // a.itemsize
+    lanes = WIDE // a.itemsize
     whole = depth // lanes * lanes
     for j in range(start, stop, 4):
         # Columns past the end repeat the last one.
         j1, j2, j3 = min(j + 1, stop - 1), min(j + 2, stop - 1), min(j + 3, stop - 1)
         p0, p1, p2, p3 = j * depth, j1 * depth, j2 * depth, j3 * depth
-        x0 = x1 = x2 = x3 = zeros(a)
+        x0 = x1 = x2 = x3 = zeros_wide(a)
         for k in range(0, whole, lanes):
-            y = load(flat_a, k)
-            x0, x1 = fma(y, load(flat_b, p0 + k), x0), fma(y, load(flat_b, p1 + k), x1)
-            x2, x3 = fma(y, load(flat_b, p2 + k), x2), fma(y, load(flat_b, p3 + k), x3)
+            y = load_wide(flat_a, k)
+            x0, x1 = fma(y, load_wide(flat_b, p0 + k), x0), fma(y, load_wide(flat_b, p1 + k), x1)
+            x2, x3 = fma(y, load_wide(flat_b, p2 + k), x2), fma(y, load_wide(flat_b, p3 + k), x3)
         to[j], to[j1], to[j2], to[j3] = total(x0), total(x1), total(x2), total(x3)
     for j in range(start, stop):
         rest = bias[j] if bias.size else zero(a)

@@ -15,13 +15,13 @@ import numpy
 
 from ..approximations import sigmoid, tanh
 from ..loops import inlined, loop
-from ..vectors import BYTES, fma, load, spread, store, zeros
+from ..vectors import WIDE, fma, load_wide, spread_wide, store, zeros_wide
 
 
 @inlined
 def padded(columns, itemsize):
     """`columns` rounded up to whole tiles of three vectors."""
-    tile = 3 * BYTES // itemsize
+    tile = 3 * WIDE // itemsize
     return (columns + tile - 1) // tile * tile
 
 
@@ -29,7 +29,7 @@ def padded(columns, itemsize):
 def pack(weight, panels):
     """Packs weight (depth, columns) into panels of three vectors of columns, padded with zeros."""
     depth, columns = weight.shape
-    tile = 3 * BYTES // weight.itemsize
+    tile = 3 * WIDE // weight.itemsize
     at = 0
     for first in range(0, columns, tile):
         count = min(tile, columns - first)
@@ -51,7 +51,7 @@ def store_row(out, at, lanes, y0, y1, y2):
 @loop
 def multiply(a, at, rows, depth, panels, width, out):
     """out[r, j] = Σ_k a[r, k] weight[k, j], where a begins at `at` and out has rows of `width`."""
-    lanes = BYTES // a.itemsize
+    lanes = WIDE // a.itemsize
     last = rows - 1
     for first in range(0, width, 3 * lanes):
         for r in range(0, rows, 4):  # a tile: four rows, a to d, by three vectors
@@ -59,17 +59,17 @@ def multiply(a, at, rows, depth, panels, width, out):
             r1, r2, r3 = min(r + 1, last), min(r + 2, last), min(r + 3, last)
             p0, p1, p2, p3 = at + r * depth, at + r1 * depth, at + r2 * depth, at + r3 * depth
             w = first * depth
-            a0 = a1 = a2 = b0 = b1 = b2 = c0 = c1 = c2 = d0 = d1 = d2 = zeros(a)
+            a0 = a1 = a2 = b0 = b1 = b2 = c0 = c1 = c2 = d0 = d1 = d2 = zeros_wide(a)
             for k in range(depth):
-                x0, x1 = load(panels, w), load(panels, w + lanes)
-                x2 = load(panels, w + 2 * lanes)
-                y = spread(a, p0 + k)
+                x0, x1 = load_wide(panels, w), load_wide(panels, w + lanes)
+                x2 = load_wide(panels, w + 2 * lanes)
+                y = spread_wide(a, p0 + k)
                 a0, a1, a2 = fma(y, x0, a0), fma(y, x1, a1), fma(y, x2, a2)
-                y = spread(a, p1 + k)
+                y = spread_wide(a, p1 + k)
                 b0, b1, b2 = fma(y, x0, b0), fma(y, x1, b1), fma(y, x2, b2)
-                y = spread(a, p2 + k)
+                y = spread_wide(a, p2 + k)
                 c0, c1, c2 = fma(y, x0, c0), fma(y, x1, c1), fma(y, x2, c2)
-                y = spread(a, p3 + k)
+                y = spread_wide(a, p3 + k)
                 d0, d1, d2 = fma(y, x0, d0), fma(y, x1, d1), fma(y, x2, d2)
                 w += 3 * lanes
             store_row(out, r * width + first, lanes, a0, a1, a2)
