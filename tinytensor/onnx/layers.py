@@ -71,8 +71,14 @@ def attention(f: Form) -> Any:
 
 @form("label_cross_entropy")
 def label_cross_entropy(f: Form) -> Any:
-    return f.node("SoftmaxCrossEntropyLoss", [f["input"], f["target"]],
-                  reduction=f.param("reduction"))
+    if f.param("label_smoothing"):
+        raise f.error("SoftmaxCrossEntropyLoss of ONNX has no label smoothing; export the model "
+                      "without its loss")
+    ignored = f.param("ignore_index")
+    return f.node("SoftmaxCrossEntropyLoss",
+                  [f["input"], f["target"], *[f["weight"]] * f.given("weight")],
+                  reduction=f.param("reduction"),
+                  **({} if ignored is None else {"ignore_index": ignored}))
 
 
 # ---------------------------------------------------------------- convolution

@@ -27,20 +27,21 @@ __device__ inline Real sigmoid(Real x) {  // exp(-|x|) does not overflow
 struct Sum { __device__ Real operator()(Real a, Real b) const { return a + b; } };
 struct Larger { __device__ Real operator()(Real a, Real b) const { return larger(a, b); } };
 
+template <class Operation> __device__ Real over_warp(Real value) {
+    for (int distance = 16; distance; distance /= 2)
+        value = Operation()(value, __shfl_xor_sync(0xffffffffu, value, distance));
+    return value;
+}
+
 template <class Operation> __device__ Real over_block(Real value, Real neutral) {
     __shared__ Real of_warp[32];
-    Operation combined;
     int warp = threadIdx.x / 32, lane = threadIdx.x % 32, warps = (blockDim.x + 31) / 32;
-    for (int distance = 16; distance; distance /= 2)
-        value = combined(value, __shfl_xor_sync(0xffffffffu, value, distance));
+    value = over_warp<Operation>(value);
     if (warps == 1) return value;
     __syncthreads();  // the results of an earlier call have been read
     if (lane == 0) of_warp[warp] = value;
     __syncthreads();
-    value = lane < warps ? of_warp[lane] : neutral;
-    for (int distance = 16; distance; distance /= 2)
-        value = combined(value, __shfl_xor_sync(0xffffffffu, value, distance));
-    return value;
+    return over_warp<Operation>(lane < warps ? of_warp[lane] : neutral);
 }
 
 __device__ inline Real block_sum(Real value) { return over_block<Sum>(value, Real(0)); }
