@@ -41,6 +41,7 @@ from tinytensor.checking.comparing import all_close
 from tinytensor.kernels.cuda import checks, copies, elementwise, pooling, recurrent
 from tinytensor.kernels.cuda import optim as steps
 from tinytensor.kernels.cuda.launch import Source
+from tinytensor.kernels.cuda.products import product
 from tinytensor.ops.convolution import Frame, line_taps
 from tinytensor.ops.pooling import Line, Tap
 from tinytensor.ops.samples import S, ints, t
@@ -510,6 +511,22 @@ def test_formulas_on_strided_operands(gpu, dtype):
         assert strided.tolist() == dense.tolist(), name
 
 
+def test_products_of_any_strides(gpu):
+    """cuBLAS takes no negative strides, and one distance between the matrices of a batch."""
+    rng = numpy.random.default_rng(0)
+    a, b = rng.normal(size=(2, 3, 4, 5)), rng.normal(size=(2, 3, 5, 6))
+    for left, right in (
+            (lambda x: x, lambda x: x), (lambda x: x[::-1], lambda x: x[:, ::-1]),
+            (lambda x: x[..., ::-1], lambda x: x[..., ::-1, :]),
+            (lambda x: x[:1], lambda x: x[:, :1]), (lambda x: x[0], lambda x: x[:, :1]),
+            (lambda x: x[..., :1, :], lambda x: x[..., :1]),
+            (lambda x: x[..., :1], lambda x: x[..., :1, :]),
+            (lambda x: x.swapaxes(0, 1)[:2], lambda x: x[:, 1:]),
+            (lambda x: x.swapaxes(-1, -2).copy().swapaxes(-1, -2), lambda x: x[..., ::2])):
+        found = product(left(gpu.asarray(a)), right(gpu.asarray(b)), factor=0.5)
+        numpy.testing.assert_allclose(found.get(), left(a) @ right(b) * 0.5, 1e-12)
+
+
 def test_the_package_works_without_them(tmp_path):
     shutil.copytree(ROOT / "tinytensor", tmp_path / "tinytensor",
                     ignore=shutil.ignore_patterns("__pycache__", "cuda.pyc"))
@@ -532,7 +549,7 @@ def test_nvrtc_compiles_the_kernels():
     """`python -m tests.nvrtc` does so for all architectures."""
     if nvrtc.library() is None:
         pytest.skip("NVRTC is not installed: pip install nvidia-cuda-nvrtc-cu12")
-    nvrtc.main((75,))
+    nvrtc.main((60, 75))
 
 
 def test_each_kernel_is_launched(gpu):

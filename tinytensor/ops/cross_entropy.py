@@ -25,8 +25,7 @@ from .samples import S, ints, t
 # ---------------------------------------------------------------- labels
 
 
-@op(method=False, internal=True, residuals=("largest", "total", "divisor"), positions=("target",),
-    samples=[
+@op(method=False, internal=True, residuals=("largest", "total", "divisor", "target"), samples=[
         S(t(3, 4), ints(3, high=4)), S(t(0, 4), ints(0)), S(t(2, 1), ints(2, high=1)),
         S(t(3, 4), ints(3, high=4), reduction="sum"), S(t(0, 4), ints(0), reduction="sum"),
         S(t(3, 4), ints(3, high=4), reduction="mean"),
@@ -49,12 +48,14 @@ def label_cross_entropy(xp, input: Array, target: Array, weight: Array | None = 
     `ignore_index`, so are those whose label is outside of [0, C - 1], which is an error: `check`
     makes it known later, as to look at a label on a GPU would be to wait.
 
+    A program may write its next labels into the memory of these, so a copy is kept.
+
     Its gradient, softmax - one_hot, takes one pass over the scores. Composed of log_softmax and
     indexing it would take four, and would keep another array of that size.
     """
     if check is not None and devices.is_gpu_array(target):
         check.run(target)
-    classes = input.shape[1]
+    classes, kept = input.shape[1], target + 0
     target, used = _used(xp, target, classes, ignore_index)
     largest = xp.amax(input, axis=1, keepdims=True)
     total = xp.sum(xp.exp(input - largest), axis=1, keepdims=True)
@@ -72,7 +73,7 @@ def label_cross_entropy(xp, input: Array, target: Array, weight: Array | None = 
     divisor = _divisor(xp, losses, weights, used) if reduction == "mean" else None
     if reduction != "none":
         losses = xp.sum(losses) if divisor is None else xp.sum(losses) / divisor
-    return losses, largest, total, divisor
+    return losses, largest, total, divisor, kept
 
 
 @label_cross_entropy.vjp("input")

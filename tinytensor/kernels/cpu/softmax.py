@@ -111,9 +111,10 @@ def _(input: Array, target: Array, weight: Array | None, reduction: str, ignore_
     pool.split(_label_cross_entropy, n, input, target, kept, least=rows_per_thread(classes))
     losses, largest, total = kept
     if reduction == "none":
-        return losses.reshape(n).copy(), largest, total, None  # programs write to it
+        return losses.reshape(n).copy(), largest, total, None, target.copy()  # programs write to it
     divisor = n if reduction == "mean" else None
-    return numpy.array(_sum(losses.reshape(n), divisor or 1), input.dtype), largest, total, divisor
+    loss = numpy.array(_sum(losses.reshape(n), divisor or 1), input.dtype)
+    return loss, largest, total, divisor, target.copy()
 
 
 @loop

@@ -2,6 +2,12 @@
 
 typedef long long Int;
 
+// A struct among the arguments is read where it is. GPUs before Volta (2017) have no such attribute.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 700
+#undef __grid_constant__
+#define __grid_constant__
+#endif
+
 // The first element of a thread, and the step to its next one, in a loop over all elements.
 __device__ inline Int first_element() { return (Int)blockIdx.x * blockDim.x + threadIdx.x; }
 __device__ inline Int element_step() { return (Int)gridDim.x * blockDim.x; }

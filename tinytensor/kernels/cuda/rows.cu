@@ -88,6 +88,7 @@ struct Labels {
     const Real* weight;  // of each label; null if all are 1
     Int rows, size, width;  // of the scores, and the threads that have a row
     Int ignored;  // a label whose rows are left out, as are those whose label is out of range
+    Int* kept;  // a copy of the labels, which the forward makes
     double* mark;  // of a label out of range, as in checks.py; or null
     double smoothing;
 
@@ -151,6 +152,7 @@ extern "C" __global__ void cross_entropy(const __grid_constant__ Labels labels, 
             labels.mark[0] = 1;
             labels.mark[1] = label;
         }
+        labels.kept[r] = label;
         if (losses) losses[r] = loss;
         largests[r] = largest;
         totals[r] = total;

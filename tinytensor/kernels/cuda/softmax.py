@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 
+from ...arrays.devices import cupy
 from ...autograd.deferred import RangeCheck
 from ...ops.activation import log_softmax, softmax
 from ...ops.cross_entropy import label_cross_entropy
@@ -19,7 +20,8 @@ SHORT = 1024  # elements of a row up to which a warp has it, and not a block
 # the sums, of up to MOST_PARTS.
 ONE_BLOCK, MOST_PARTS = 1 << 16, 1024
 LABELS = numpy.dtype([*((name, "i8") for name in ("label", "weight", "rows", "size", "width",
-                                                  "ignored", "mark")), ("smoothing", "f8")])
+                                                  "ignored", "kept", "mark")),
+                      ("smoothing", "f8")])
 REDUCED = numpy.dtype([(name, "i8") for name in ("parts", "loss", "divisor", "mean")])
 
 
@@ -63,22 +65,20 @@ class Labels:
     """The labels of rows of scores as the kernels take them, and how the rows are distributed."""
 
     def __init__(self, target: Array, weight: Array | None, scores: Array,
-                 ignore_index: int | None, label_smoothing: float, mark: Array | None = None):
+                 ignore_index: int | None, label_smoothing: float, kept: Array | None = None,
+                 mark: Array | None = None):
         rows, size = scores.shape
         width = WARP if size <= SHORT else row_threads(size)
         self.threads = THREADS if width == WARP else width
         self.blocks = -(-rows * width // self.threads)
-        self.arrays = dense(target.astype("int64", copy=False)), _dense(weight), mark
+        self.arrays = {"label": dense(target.astype("int64", copy=False)), "kept": kept,
+                       "weight": None if weight is None else dense(weight), "mark": mark}
         self.struct = numpy.zeros((), LABELS)
-        self.struct["label"], self.struct["weight"], self.struct["mark"] = map(
-            _address, self.arrays)
+        for name, array in self.arrays.items():
+            self.struct[name] = _address(array)
         self.struct["rows"], self.struct["size"], self.struct["width"] = rows, size, width
         self.struct["ignored"] = -1 if ignore_index is None else ignore_index
         self.struct["smoothing"] = label_smoothing
-
-
-def _dense(array: Array | None) -> Array | None:
-    return None if array is None else dense(array)
 
 
 def _address(array: Array | None) -> int:
@@ -91,7 +91,8 @@ def _(input: Array, target: Array, weight: Array | None, reduction: str, ignore_
     if not fits(input, weight) or target.shape != input.shape[:1] \
             or weight is not None and weight.shape != input.shape[1:]:
         return None
-    labels = Labels(target, weight, input, ignore_index, label_smoothing,
+    kept = cupy().empty(target.shape, "int64")
+    labels = Labels(target, weight, input, ignore_index, label_smoothing, kept,
                     None if check is None else check.mark)
     largest, total = (empty_like(input, (len(input), 1)) for _ in range(2))
     given, dtype = (labels.struct, dense(input), largest, total), input.dtype
@@ -99,7 +100,7 @@ def _(input: Array, target: Array, weight: Array | None, reduction: str, ignore_
         losses = empty_like(input, input.shape[:1])
         SOURCE.launch("cross_entropy", dtype, labels.blocks, labels.threads, *given, losses,
                       numpy.zeros((), REDUCED))
-        return losses, largest, total, None
+        return losses, largest, total, None, kept
     blocks, threads = min(labels.blocks, MOST_PARTS), labels.threads
     if input.size <= ONE_BLOCK and input.shape[1] <= SHORT:
         blocks, threads = 1, min(len(input) * WARP, MOST_THREADS)
@@ -110,7 +111,7 @@ def _(input: Array, target: Array, weight: Array | None, reduction: str, ignore_
     SOURCE.launch("cross_entropy", dtype, blocks, threads, *given, None, reduced)
     if parts is not None:
         SOURCE.launch("cross_entropy_sum", dtype, 1, row_threads(blocks), reduced, blocks)
-    return loss, largest, total, divisor if reduction == "mean" else None
+    return loss, largest, total, divisor if reduction == "mean" else None, kept
 
 
 @label_cross_entropy.kernel("cuda", "input")
