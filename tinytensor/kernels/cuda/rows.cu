@@ -1,7 +1,7 @@
 // Softmax, log_softmax and cross entropy.
 //
 // A row is what is summed over: `size` elements, `inner` elements apart. `width` threads have a row:
-// the threads of a block, a warp, or one. Neighbouring threads have neighbouring rows then.
+// those of a block, those of a warp, or one. In the last case neighbours have neighbouring rows.
 
 struct Row {
     Int at;  // its first element
@@ -101,7 +101,7 @@ struct Labels {
 };
 
 struct Reduced {
-    Real *parts;  // the sums of each block: of the losses, and of the weights of the labels
+    Real* parts;  // the sums of each block: of the losses, and of the weights of the labels
     Real *loss, *divisor;
     Int mean;
 
@@ -128,24 +128,25 @@ extern "C" __global__ void cross_entropy(const __grid_constant__ Labels labels, 
     Real sum = 0, count = 0;
     labels.for_each_row([&](Row row) {
         Int r = row.at / labels.size, label = labels.label[r];
-        Real largest = -infinity(), total = 0, of_others = 0;
+        Real largest = -infinity(), total = 0, of_all = 0;
         for (Int i = row.first; i < labels.size; i += row.width)
             largest = larger(largest, x[row.at + i]);
         largest = row.max(largest);
         for (Int i = row.first; i < labels.size; i += row.width)
             total += exp(x[row.at + i] - largest);
         total = row.sum(total);
+        Real log_total = log(total);
         if (labels.smoothing) {
             for (Int i = row.first; i < labels.size; i += row.width)
-                of_others += labels.weight_of(i) * (log(total) - (x[row.at + i] - largest));
-            of_others = row.sum(of_others) * Real(labels.smoothing / labels.size);
+                of_all += labels.weight_of(i) * (log_total - (x[row.at + i] - largest));
+            of_all = row.sum(of_all) * Real(labels.smoothing / labels.size);
         }
         if (row.first) return;
         Real loss = 0;
         if (labels.uses(label)) {
             Real weight = labels.weight_of(label);
-            loss = weight * (log(total) - (x[row.at + label] - largest))
-                   * Real(1 - labels.smoothing) + of_others;
+            loss = weight * (log_total - (x[row.at + label] - largest))
+                   * Real(1 - labels.smoothing) + of_all;
             sum += loss;
             count += weight;
         } else if (labels.mark && label != labels.ignored) {
