@@ -42,6 +42,7 @@ from tinytensor.kernels.cuda import checks, copies, elementwise, pooling, recurr
 from tinytensor.kernels.cuda import optim as steps
 from tinytensor.kernels.cuda.launch import Source
 from tinytensor.kernels.cuda.products import product
+from tinytensor.nn.utils import clip_grad
 from tinytensor.ops.convolution import Frame, line_taps
 from tinytensor.ops.pooling import Line, Tap
 from tinytensor.ops.samples import S, ints, t
@@ -409,6 +410,13 @@ def test_clipping_of_more_arrays_than_one_launch_takes(dtype):
         found.append([norm.cpu().numpy(), *(p.grad.cpu().numpy() for p in params)])
     for mine, reference in zip(*found, strict=True):
         numpy.testing.assert_allclose(mine, reference, 1e-5)
+
+
+def test_norms_of_arrays_after_many_without_elements(gpu):
+    arrays = [gpu.zeros(0, dtype="float32")] * steps.ROWS + [gpu.full(n, 3, "float32")
+                                                             for n in (1, 4, 0, 9)]
+    norms = clip_grad.norms(gpu_module(), arrays, 2.0)
+    assert norms.tolist() == [0] * steps.ROWS + [3, 6, 0, 9]
 
 
 def test_unscaling():
