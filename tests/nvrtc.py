@@ -1,4 +1,4 @@
-"""`python -m tests.nvrtc`: compiles all CUDA kernels for GPUs of 2018 to 2025. No GPU is needed.
+"""`python -m tests.nvrtc`: compiles all CUDA kernels for GPUs of 2016 to 2025. No GPU is needed.
 
 NVRTC is the compiler that CuPy uses. It comes with the package nvidia-cuda-nvrtc-cu12. The text of
 the kernels that g++ accepts for `cuda_on_cpu.py` may be refused by it, as an undefined INFINITY is.
@@ -15,7 +15,7 @@ from typing import Any
 import tinytensor.kernels.cuda  # noqa: F401 - defines the sources
 from tinytensor.kernels.cuda.launch import FLOATS, Source
 
-ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)
+ARCHITECTURES = (60, 70, 75, 80, 86, 89, 90, 100, 120)
 
 
 def library() -> Any:

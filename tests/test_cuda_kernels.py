@@ -41,6 +41,8 @@ from tinytensor.checking.comparing import all_close
 from tinytensor.kernels.cuda import checks, copies, elementwise, pooling, recurrent
 from tinytensor.kernels.cuda import optim as steps
 from tinytensor.kernels.cuda.launch import Source
+from tinytensor.kernels.cuda.products import product
+from tinytensor.nn.utils import clip_grad
 from tinytensor.ops.convolution import Frame, line_taps
 from tinytensor.ops.pooling import Line, Tap
 from tinytensor.ops.samples import S, ints, t
@@ -67,6 +69,14 @@ SEQUENCES = [FORTH, FORTH[::-1], FORTH[:1]]
 TWOS = Line(26, 13, [Tap(*tap) for tap in line_taps(26, 13, 2, 2, 0, 1)])
 THREES = Line(31, 16, [Tap(*tap) for tap in line_taps(31, 16, 3, 2, 1, 1)])
 
+# Cross entropy with weights, labels that are left out, and smoothing; a warp and a block to a row,
+# one block, and several.
+SMOOTHED = [S(t(rows, classes, low=-40, high=40), ints(rows, high=classes),
+              t(classes, low=0.5, grad=False), reduction, 3, smoothing)
+            for rows, classes, reduction, smoothing in (
+                (37, 131, "mean", 0.2), (33, 10, "none", 0.3), (3, 1300, "sum", 0.0),
+                (35, 2100, "mean", 0.1), (1201, 67, "mean", 0.0))]
+
 # Samples in addition to those of the table: more rows than a block, odd sizes, several blocks.
 LARGE: dict[str, list[S]] = {
     **{name: [S(t(3, 211, low=-9, high=9))] for name in (
@@ -74,9 +84,9 @@ LARGE: dict[str, list[S]] = {
         "logsigmoid", "gelu", "erf", "erfc")},
     "softmax": [S(t(5, 131, low=-40, high=40), 1), S(t(3, 67, 5), 1), S(t(2, 1100), 1)],
     "log_softmax": [S(t(5, 131, low=-40, high=40), 1), S(t(3, 67, 5), 1)],
-    "label_cross_entropy": [S(t(37, 131, low=-40, high=40), ints(37, high=131)),
-                            S(t(41, 10), ints(41, high=10), "mean"),
-                            S(t(41, 10), ints(41, high=10), "sum")],
+    "label_cross_entropy": [*SMOOTHED, S(t(37, 131, low=-40, high=40), ints(37, high=131)),
+                            S(t(41, 10), ints(41, high=10), reduction="mean"),
+                            S(t(7, 1300), ints(7, high=1300), reduction="sum")],
     "standardize": [S(t(31, 65), t(65), t(65), (1,), 1e-5), S(t(2, 531), None, None, (1,), 0.1),
                     S(t(3, 5, 7, 9), t(7, 9), None, (2, 3), 1e-5),
                     S(t(3, 5, 7, 9), t(5, 1, 1), t(5, 1, 1), (0, 2, 3), 1e-5),
@@ -222,6 +232,63 @@ def test_second_derivatives_go_the_plain_way(entry, sample):
                                        1e-10)
 
 
+@pytest.mark.parametrize("options", [
+    {}, {"reduction": "sum", "label_smoothing": 0.1}, {"weight": [1.0, 2, 3]},
+    {"weight": [1.0, 2, 3], "label_smoothing": 0.2}, {"ignore_index": 1}])
+def test_cross_entropy_with_labels_that_are_left_out(options):
+    """First and second derivatives, and `vmap` over the scores."""
+    found = []
+    for where in ("cpu", "cuda"):
+        given = {k: tinytensor.tensor(v, device=where) if k == "weight" else v
+                 for k, v in options.items()}
+        scores = (tinytensor.arange(24.0, device=where) * 1.7).sin().reshape(2, 4, 3)
+        labels = tinytensor.tensor([0, options.get("ignore_index", -100), 2, 1], device=where)
+        x = scores[0].clone().requires_grad_()
+        loss = F.cross_entropy(x, labels, **given)
+        (first,) = tinytensor.autograd.grad(loss, x, create_graph=True)
+        (second,) = tinytensor.autograd.grad((first * first).sum(), x)
+        mapped = tinytensor.vmap(lambda x: F.cross_entropy(x, labels, **given))(scores)  # noqa: B023
+        found.append([y.detach().cpu().numpy() for y in (loss, first, second, mapped)])
+    for reference, mine in zip(*found, strict=True):
+        numpy.testing.assert_allclose(mine, reference, 1e-5, 1e-7)
+
+
+def test_checks_and_losses_of_nothing(gpu):
+    """No label, and no element to check."""
+    for where in ("cpu", "cuda"):
+        scores = tinytensor.ones(0, 3, device=where).requires_grad_()
+        labels = tinytensor.ones(0, dtype=tinytensor.int64, device=where)
+        for options, loss in (({}, "nan"), ({"reduction": "sum", "label_smoothing": 0.1}, "0.0")):
+            found = F.cross_entropy(scores, labels, **options)
+            found.backward()
+            assert str(found.item()) == loss and scores.grad.shape == (0, 3)
+        assert tinytensor.normal(0.0, scores.detach()).shape == (0, 3)
+        every = F.cross_entropy(tinytensor.ones(2, 3, device=where), tinytensor.full(
+            (2,), -100, device=where))
+        assert str(every.item()) == "nan"
+
+
+@pytest.mark.parametrize(("rows", "classes", "launches"), [
+    (128, 10, 1), (8, 1500, 2), (1200, 67, 2), (1, 1500, 1)])
+def test_launches_of_cross_entropy(gpu, rows, classes, launches):
+    """One launch backward; forward a second one if the scores are many. A wrong label is marked
+    by the same launch.
+    """
+    if gpu.__name__ == "cupy":
+        pytest.skip("launches are counted without a GPU only")
+    x = wide(rows, classes).requires_grad_()
+    labels = tinytensor.arange(rows, device="cuda") % classes
+    cuda_on_cpu.Launches.names.clear()
+    loss = F.cross_entropy(x, labels)
+    assert cuda_on_cpu.Launches.names.total() == launches
+    loss.backward()
+    assert cuda_on_cpu.Launches.names.total() == launches + 1
+    labels[rows // 2] = classes
+    loss = F.cross_entropy(x, labels, label_smoothing=0.1)
+    with pytest.raises(IndexError, match=f"label {classes} is out of range for {classes} classes"):
+        loss.item()
+
+
 # ---------------------------------------------------------------- optimisers and clipping
 
 
@@ -345,6 +412,13 @@ def test_clipping_of_more_arrays_than_one_launch_takes(dtype):
         numpy.testing.assert_allclose(mine, reference, 1e-5)
 
 
+def test_norms_of_arrays_after_many_without_elements(gpu):
+    arrays = [gpu.zeros(0, dtype="float32")] * steps.ROWS + [gpu.full(n, 3, "float32")
+                                                             for n in (1, 4, 0, 9)]
+    norms = clip_grad.norms(gpu_module(), arrays, 2.0)
+    assert norms.tolist() == [0] * steps.ROWS + [3, 6, 0, 9]
+
+
 def test_unscaling():
     found = []
     for where in ("cpu", "cuda"):
@@ -445,6 +519,22 @@ def test_formulas_on_strided_operands(gpu, dtype):
         assert strided.tolist() == dense.tolist(), name
 
 
+def test_products_of_any_strides(gpu):
+    """cuBLAS takes no negative strides, and one distance between the matrices of a batch."""
+    rng = numpy.random.default_rng(0)
+    a, b = rng.normal(size=(2, 3, 4, 5)), rng.normal(size=(2, 3, 5, 6))
+    for left, right in (
+            (lambda x: x, lambda x: x), (lambda x: x[::-1], lambda x: x[:, ::-1]),
+            (lambda x: x[..., ::-1], lambda x: x[..., ::-1, :]),
+            (lambda x: x[:1], lambda x: x[:, :1]), (lambda x: x[0], lambda x: x[:, :1]),
+            (lambda x: x[..., :1, :], lambda x: x[..., :1]),
+            (lambda x: x[..., :1], lambda x: x[..., :1, :]),
+            (lambda x: x.swapaxes(0, 1)[:2], lambda x: x[:, 1:]),
+            (lambda x: x.swapaxes(-1, -2).copy().swapaxes(-1, -2), lambda x: x[..., ::2])):
+        found = product(left(gpu.asarray(a)), right(gpu.asarray(b)), factor=0.5)
+        numpy.testing.assert_allclose(found.get(), left(a) @ right(b) * 0.5, 1e-12)
+
+
 def test_the_package_works_without_them(tmp_path):
     shutil.copytree(ROOT / "tinytensor", tmp_path / "tinytensor",
                     ignore=shutil.ignore_patterns("__pycache__", "cuda.pyc"))
@@ -467,7 +557,7 @@ def test_nvrtc_compiles_the_kernels():
     """`python -m tests.nvrtc` does so for all architectures."""
     if nvrtc.library() is None:
         pytest.skip("NVRTC is not installed: pip install nvidia-cuda-nvrtc-cu12")
-    nvrtc.main((75,))
+    nvrtc.main((60, 75))
 
 
 def test_each_kernel_is_launched(gpu):

@@ -90,8 +90,8 @@ LARGE: dict[str, list[S]] = {
     "log_softmax": [S(t(7, 3, 61), -1), S(t(2, 1531), 1), S(t(301, 65, low=-40, high=40), 1)],
     "label_cross_entropy": [S(t(301, 65, low=-40, high=40), ints(301, high=65)),
                             S(t(2, 1531), ints(2, high=1531)),
-                            S(t(301, 65), ints(301, high=65), "mean"),
-                            S(t(301, 65), ints(301, high=65), "sum")],
+                            S(t(301, 65), ints(301, high=65), reduction="mean"),
+                            S(t(301, 65), ints(301, high=65), reduction="sum")],
 }
 
 # Kernels that skip elements that the reference multiplies by 0, and so do not propagate their NaN.

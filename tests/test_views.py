@@ -499,6 +499,17 @@ def test_memory_is_shared_with_numpy_and_not_the_array_object():
     assert array.tolist() == [[0, 9, 8], [3, 4, 5]]
 
 
+@pytest.mark.parametrize("library", [tinytensor, torch])
+def test_numbers_of_a_view_begin_at_multiples_of_their_size(library):
+    x = library.arange(16, dtype=library.uint8)
+    assert x[4:12].view(library.int32).tolist() == [0x07060504, 0x0B0A0908]
+    assert x[1:3].clone().view(library.int16).tolist() == [0x0201]
+    assert x[3:5].view(library.int8).tolist() == [3, 4]
+    for part, dtype in ((x[1:5], library.float32), (x[4:12], library.float64)):
+        with pytest.raises(RuntimeError, match="view"):
+            part.view(dtype)
+
+
 # ---------------------------------------------------------------- memory and order of all results
 
 # The memory order of these results depends on the implementation.

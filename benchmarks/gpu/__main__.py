@@ -79,14 +79,13 @@ def measured(arguments: list[str], limit: float) -> dict[str, Any]:
     return answer
 
 
-def steps(seconds: float, tiny: bool) -> dict[str, Any]:
+def steps(seconds: float, limit: float, tiny: bool) -> dict[str, Any]:
     """The steps of each row, each way in a process of its own."""
     results: dict[str, Any] = {}
     for name in SIZES:
         results[name] = {}
         for way in WAYS:
-            answer = measured(["step", name, way, str(seconds), "tiny" if tiny else "full"],
-                              60 + 10 * seconds)
+            answer = measured(["step", name, way, str(seconds), "tiny" if tiny else "full"], limit)
             results[name][way] = answer
             print(f"  {name}, {way}: " + (answer.get("problem") or
                                           f"{answer['median'] * 1e3:.3g} ms"), flush=True)
@@ -134,9 +133,14 @@ def main() -> None:
     start = time.perf_counter()
     results: dict[str, Any] = {"machine": machine(), "tiny": args.tiny}
     print(", ".join(f"{k} {v}" for k, v in results["machine"].items()), flush=True)
-    parts = {"tests": lambda: tests(240, args.tests), "examples": lambda: examples(90, args.tiny),
-             "steps": lambda: steps(0.0 if args.tiny else 2.0, args.tiny),
-             "bandwidth": lambda: measured(["bandwidth", "0.1" if args.tiny else "256"], 120)}
+    times = {"tests": 240, "examples": 90, "step": 80, "bandwidth": 120}  # seconds at most
+    if args.tiny:  # a machine without a GPU, which may be slow
+        times = dict.fromkeys(times, 1200)
+    parts = {"tests": lambda: tests(times["tests"], args.tests),
+             "examples": lambda: examples(times["examples"], args.tiny),
+             "steps": lambda: steps(0.0 if args.tiny else 2.0, times["step"], args.tiny),
+             "bandwidth": lambda: measured(["bandwidth", "0.1" if args.tiny else "256"],
+                                           times["bandwidth"])}
     for name, run in parts.items():
         if name not in args.skip:
             print(f"{name} ({time.perf_counter() - start:.0f} s)", flush=True)

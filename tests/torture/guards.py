@@ -53,7 +53,7 @@ def random_samples(rng: random.Random) -> Iterator[tuple[str, S]]:
     for name in ("softmax", "log_softmax"):
         yield name, S(t(n, m), -1)
     for reduction in ("none", "mean", "sum"):
-        yield "label_cross_entropy", S(t(n, m), ints(n, high=m), reduction)
+        yield "label_cross_entropy", S(t(n, m), ints(n, high=m), reduction=reduction)
     yield "linear", S(t(n, m), t(k, m), t(k))
     yield "linear_relu", S(t(n, m), t(k, m), t(k))
     yield "matmul", S(t(n, m), t(m, k))

@@ -75,7 +75,7 @@ def check_range(array: Any, low: float, high: float, error: Callable[[Any], Exce
     if not array.size or is_meta(array):
         return
     if devices.is_gpu_array(array):
-        _note(array, low, high, error, exempt)
+        range_check(array, low, high, error, exempt).run(array)
         return
     if exempt is not None:
         array = array[array != exempt]
@@ -93,7 +93,7 @@ def check_all(holds: Any, error: Callable[[], Exception]) -> None:
     if is_meta(holds):
         return
     if devices.is_gpu_array(holds):
-        _note(holds, 1, 1, lambda value: error(), None)
+        range_check(holds, 1, 1, lambda value: error()).run(holds)
     elif not holds.all():
         raise error()
 
@@ -122,8 +122,27 @@ def _marks_of(gpu: int | None) -> Marks:
     return _marks[key]
 
 
-def _note(array: Any, low: float, high: float, error: Callable[[Any], Exception],
-          exempt: float | None) -> None:
+class RangeCheck(NamedTuple):
+    """A check of an array on a GPU, for an operation that reads the array in any case: its kernel
+    sets the mark to (1, x) for some x outside of [low, high] that is not `exempt`.
+    """
+
+    mark: Any
+    low: float
+    high: float
+    exempt: float  # NaN if there is none
+
+    def run(self, array: Any) -> None:
+        """Makes the check, in a launch of its own."""
+        if not array.size:
+            return
+        with devices.cupy().cuda.Device(devices.device_of(array).index):
+            mark_if_outside(devices.gpu_module(), array, *self)
+
+
+def range_check(array: Any, low: float, high: float, error: Callable[[Any], Exception],
+                exempt: float | None = None) -> RangeCheck:
+    """The check of `check_range` for an array on a GPU. The caller makes it at once."""
     with _lock:
         cupy, gpu = devices.cupy(), devices.device_of(array).index
         with cupy.cuda.Device(gpu):
@@ -133,9 +152,9 @@ def _note(array: Any, low: float, high: float, error: Callable[[Any], Exception]
             mark = marks.place(check)
             stream = cupy.cuda.get_current_stream()
             marks.streams[stream.ptr] = stream
-            mark_if_outside(devices.gpu_module(), array, mark, float(low), float(high),
-                            float("nan") if exempt is None else float(exempt))
             devices.Reading.wanted = True
+            return RangeCheck(mark, float(low), float(high),
+                              float("nan") if exempt is None else float(exempt))
 
 
 def _mark(xp: Any, array: Any, mark: Any, low: float, high: float, exempt: float) -> None:

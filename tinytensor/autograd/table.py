@@ -104,7 +104,8 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
             error; "same": differing dtypes are an error; "": each keeps its dtype.
         promoted: the inputs that take part in that; all of them by default.
         view: the result may share memory with the first input.
-        residuals: names of what the forward returns after its result, for its rules. While the
+        residuals: names of what the forward returns after its result, for its rules. Under the
+            name of an input it is kept in place of that, such as a copy of it. While the
             backward is recorded the rules are replaced by a walk back through the forward
             itself on Tensors, since a residual would count as a constant.
         outputs: names of the results, if the forward returns several: the call gives a named

@@ -307,7 +307,7 @@ def _saved(op: Any, name: str, ruled: list[str]) -> str:
         for what in ("shape", "dtype"):
             if name == f"{i}_{what}":
                 return f"[a.{what} for a in {i}_]" if signature.variadic else f"{i}_.{what}"
-    value = f"{name}_" if name in signature.inputs else name
+    value = f"{name}_" if name in signature.inputs and name not in op.residuals else name
     if name in op.positions:
         value += ".copy()"
     users = dict.fromkeys(i for names, rule in op.rules.items() for i in names

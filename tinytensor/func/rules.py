@@ -389,11 +389,12 @@ def embedding(given: Call) -> Any:
 
 @rule("label_cross_entropy")
 def label_cross_entropy(given: Call) -> Any:
-    scores, labels = given.all()
-    if given.ndims[0] < 2 or given.ndims[1] != given.ndims[0] - 1:
-        return None
-    losses = given.run([scores.flatten(0, 1), labels.flatten(0, 1)], reduction="none")
-    losses = losses.reshape(given.level.size, given.shapes[0][0], *losses.shape[1:])
     reduction = given.parameters["reduction"]
+    if given.ndims[0] != 2 or given.ndims[1] != 1 or given.inputs[2] is not None or (
+            reduction == "mean" and given.parameters["ignore_index"] is not None):
+        return None
+    scores, labels, _ = given.all()
+    losses = given.run([scores.flatten(0, 1), labels.flatten(0, 1), None], reduction="none")
+    losses = losses.reshape(given.level.size, given.shapes[0][0])
     return losses if reduction == "none" else getattr(losses.flatten(1), reduction)(1)
 

@@ -71,8 +71,28 @@ def attention(f: Form) -> Any:
 
 @form("label_cross_entropy")
 def label_cross_entropy(f: Form) -> Any:
-    return f.node("SoftmaxCrossEntropyLoss", [f["input"], f["target"]],
-                  reduction=f.param("reduction"))
+    weights = [f["weight"]] * f.given("weight")
+    ignored = {} if f.param("ignore_index") is None else {"ignore_index": f.param("ignore_index")}
+    reduction, smoothing = f.param("reduction"), f.param("label_smoothing")
+    if not smoothing:
+        return f.node("SoftmaxCrossEntropyLoss", [f["input"], f["target"], *weights],
+                      reduction=reduction, **ignored)
+
+    def chosen(scores: str, *weights: str) -> Any:
+        """-weight[label] scores[label], of the rows that are not ignored."""
+        return f.node("NegativeLogLikelihoodLoss", [scores, f["target"], *weights],
+                      reduction="none" if reduction == "none" else "sum", **ignored)
+
+    shape = f.node("Shape", [f["input"]])
+    logs = f.node("LogSoftmax", [f["input"]], axis=1)
+    every = f.node("ReduceSum", [f.node("Mul", [logs, *weights]) if weights else logs, f.dims([1])])
+    classes = f.fixed(lambda call: call.shapes["input"][1], "the number of classes")
+    losses = f.node("Add", [
+        f.node("Mul", [chosen(logs, *weights), number(f, 1 - smoothing)]),
+        f.node("Mul", [chosen(f.node("Expand", [every, shape])), number(f, smoothing / classes)])])
+    if reduction != "mean":
+        return losses
+    return f.node("Div", [losses, chosen(f.node("Expand", [number(f, -1), shape]), *weights)])
 
 
 # ---------------------------------------------------------------- convolution

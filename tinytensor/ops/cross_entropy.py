@@ -7,74 +7,113 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-
-import numpy
+from typing import Any
 
 from ..arrays import Array, devices, dtypes
 from ..arrays.numbers import python_number
-from ..autograd.deferred import check_range
+from ..autograd.deferred import RangeCheck, check_range, range_check
 from ..autograd.frames import warn
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .activation import log_softmax, softmax
-from .checks import need_floating
+from .checks import need_floating, need_one_of
 from .elementwise import exp, log
 from .index import take_along_dim, where
-from .loss import check_same_shape, check_tensors, reduced
+from .loss import REDUCTIONS, check_same_shape, check_tensors, reduced
 from .samples import S, ints, t
 
 # ---------------------------------------------------------------- labels
 
 
-@op(method=False, internal=True, residuals=("largest", "total"), positions=("target",), samples=[
-    S(t(3, 4), ints(3, high=4)), S(t(0, 4), ints(0)), S(t(2, 1), ints(2, high=1)),
-    S(t(3, 4), ints(3, high=4), "sum"), S(t(3, 4), ints(3, high=4), "mean"),
-    S(t(0, 4), ints(0), "sum")],
-    reference=lambda torch: lambda input, target, reduction="none":
-        torch.nn.functional.cross_entropy(input, target, reduction=reduction))
-def label_cross_entropy(xp, input: Array, target: Array, reduction: str = "none"):
-    """log Σ e**x - x[label], for each row of scores. Shapes: (N, C), (N) labels -> (N), or ().
+@op(method=False, internal=True, residuals=("largest", "total", "divisor", "target"), samples=[
+        S(t(3, 4), ints(3, high=4)), S(t(0, 4), ints(0)), S(t(2, 1), ints(2, high=1)),
+        S(t(3, 4), ints(3, high=4), reduction="sum"), S(t(0, 4), ints(0), reduction="sum"),
+        S(t(3, 4), ints(3, high=4), reduction="mean"),
+        S(t(5, 4), ints(5, high=4), t(4, low=0.5, grad=False), "mean", 1),
+        S(t(5, 4), ints(5, high=4), t(4, low=0.5, grad=False), "none", 2, 0.2),
+        S(t(5, 4), ints(5, high=4), None, "mean", 2, 0.2)],
+    reference=lambda torch: lambda input, target, weight=None, reduction="none",
+        ignore_index=None, label_smoothing=0.0: torch.nn.functional.cross_entropy(
+            input, target, weight, reduction=reduction, label_smoothing=label_smoothing,
+            ignore_index=-100 if ignore_index is None else ignore_index))
+def label_cross_entropy(xp, input: Array, target: Array, weight: Array | None = None,
+                        reduction: str = "none", ignore_index: int | None = None,
+                        label_smoothing: float = 0.0, check: RangeCheck | None = None):
+    """weight[label] (log Σ e**x - x[label]), for each row x of scores.
 
-    On a GPU the loss of a label outside of [0, C - 1] is 0, and "mean" does not count it.
+    Shapes: (N, C), (N) labels, (C) -> (N), or ().
+
+    With label smoothing ε it is 1 - ε times that, and ε / C times the sum over all labels. "mean"
+    divides by the sum of weight[label]. Rows whose label is `ignore_index` are left out. With an
+    `ignore_index`, so are those whose label is outside of [0, C - 1], which is an error: `check`
+    makes it known later, as to look at a label on a GPU would be to wait.
+
+    A program may write its next labels into the memory of these, so a copy is kept.
 
     Its gradient, softmax - one_hot, takes one pass over the scores. Composed of log_softmax and
     indexing it would take four, and would keep another array of that size.
     """
+    if check is not None and devices.is_gpu_array(target):
+        check.run(target)
+    classes, kept = input.shape[1], target + 0
+    target, used = _used(xp, target, classes, ignore_index)
     largest = xp.amax(input, axis=1, keepdims=True)
     total = xp.sum(xp.exp(input - largest), axis=1, keepdims=True)
-    target, used = (target, None) if xp is numpy else _used(target, input.shape[1])
     chosen = xp.take_along_axis(input, xp.reshape(target, (-1, 1)), axis=1)
     losses = xp.reshape(xp.log(total) - (chosen - largest), (-1,))
+    weights = None if weight is None else weight[target]
+    if weights is not None:
+        losses = losses * weights
+    if label_smoothing:
+        logs = (input - largest) - xp.log(total)
+        each = xp.sum(logs if weight is None else logs * weight, axis=1)
+        losses = losses * (1 - label_smoothing) - each * (label_smoothing / classes)
     if used is not None:
-        losses = xp.where(used, losses, 0.0)
+        losses = xp.where(used, losses, xp.zeros_like(losses))
+    divisor = _divisor(xp, losses, weights, used) if reduction == "mean" else None
     if reduction != "none":
-        losses = xp.sum(losses) if reduction == "sum" else xp.mean(losses) if used is None \
-            else xp.sum(losses) / xp.sum(used).astype(losses.dtype)
-    return losses, largest, total
+        losses = xp.sum(losses) if divisor is None else xp.sum(losses) / divisor
+    return losses, largest, total, divisor, kept
 
 
 @label_cross_entropy.vjp("input")
-def _(xp, g, input, largest, total, target, reduction):
-    target, used = (target, None) if xp is numpy else _used(target, input.shape[1])
+def _(xp, g, input, largest, total, divisor, target, weight, reduction, ignore_index,
+      label_smoothing):
+    classes = input.shape[1]
+    target, used = _used(xp, target, classes, ignore_index)
     if reduction != "none":
-        count = len(target) if used is None else xp.sum(used).astype(g.dtype)
-        g = xp.full(target.shape, g if reduction == "sum" else g / count, dtype=g.dtype)
+        g = xp.full(target.shape, g if divisor is None else g / divisor, dtype=g.dtype)
     if used is not None:
-        g = xp.where(used, g, 0.0)
-    d = xp.exp(input - largest) * (xp.reshape(g, (-1, 1)) / total)
-    d[xp.arange(len(target)), target] -= g
+        g = xp.where(used, g, xp.zeros_like(g))
+    chosen = g * (1 - label_smoothing) if label_smoothing else g
+    if weight is not None:
+        chosen = chosen * weight[target]
+    of_row = chosen
+    if label_smoothing:
+        each = g * (label_smoothing / classes)
+        of_row = chosen + each * (classes if weight is None else xp.sum(weight))
+    d = xp.exp(input - largest) * (xp.reshape(of_row, (-1, 1)) / total)
+    if label_smoothing:
+        each = xp.reshape(each, (-1, 1))
+        d -= each if weight is None else each * weight
+    d[xp.arange(len(target)), target] -= chosen
     return d
 
 
-def _used(target: Array, classes: int) -> tuple[Array, Array | None]:
-    """Labels on a GPU, 0 where they are outside of [0, C - 1], and the mask of the others.
-
-    On the CPU all labels are used: `class_weights` has looked. On a GPU that would be to wait.
-    """
-    if not devices.is_gpu_array(target):
+def _used(xp, target: Any, classes: int, ignore_index: int | None) -> tuple[Any, Any]:
+    """The labels, 0 if they are left out, and a mask of the others; None if all are used."""
+    if ignore_index is None:
         return target, None
-    used = (target >= 0) & (target < classes)
-    return target * used, used
+    used = (target >= 0) & (target < classes) & (target != ignore_index)
+    return xp.where(used, target, xp.zeros_like(target)), used
+
+
+def _divisor(xp, losses: Any, weights: Any, used: Any) -> Any:
+    """The sum of the weights of the labels that are used, all 1 if there are none."""
+    if used is None:
+        return len(losses) if weights is None else xp.sum(weights)
+    weights = xp.ones_like(losses) if weights is None else weights
+    return xp.sum(xp.where(used, weights, xp.zeros_like(weights)))
 
 
 def class_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -247,13 +286,19 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         return _of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
     rows, labels = class_rows("cross_entropy", input, target)
     classes = rows.shape[1]
-    plain = weight is None and not label_smoothing and labels._array.size \
-        and reduction in ("mean", "sum")
-    if plain and devices.is_gpu_array(labels._array):
-        return label_cross_entropy(rows, _ignored(labels, classes, ignore_index), reduction)
+    if devices.is_gpu_array(labels._array) and (
+            weight is None or weight.dtype is rows.dtype and not weight.requires_grad):
+        check_class_weight("cross_entropy", weight, classes)
+        need_one_of("cross_entropy", "reduction", reduction, REDUCTIONS, ValueError)
+        error = functools.partial(_no_class, "cross_entropy", classes, ignore_index)
+        losses = label_cross_entropy(
+            rows, labels, weight, reduction, ignore_index, label_smoothing,
+            range_check(labels._array, 0, classes - 1, error, exempt=ignore_index))
+        return losses.reshape(target.shape) if reduction == "none" else losses
     labels, used, weights = class_weights("cross_entropy", labels, classes, weight, ignore_index)
-    if plain and used is None:
-        return label_cross_entropy(rows, labels, reduction)
+    if weight is None and not label_smoothing and used is None and labels._array.size \
+            and reduction in ("mean", "sum"):
+        return label_cross_entropy(rows, labels, reduction=reduction)
     if label_smoothing:
         logs = log_softmax(rows, 1)
         hard = -take_along_dim(logs, labels.unsqueeze(1), 1).squeeze(1)
@@ -263,15 +308,6 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     else:
         losses = _times(label_cross_entropy(rows, labels), weights)
     return class_loss("cross_entropy", losses, used, weights, target.shape, reduction)
-
-
-def _ignored(labels: Tensor, classes: int, ignore_index: int) -> Tensor:
-    """Labels on a GPU, checked; ignored ones are outside of [0, C - 1]."""
-    check_range(labels._array, 0, classes - 1, functools.partial(
-        _no_class, "cross_entropy", classes, ignore_index), exempt=ignore_index)
-    if 0 <= ignore_index < classes:
-        return labels.masked_fill(labels == ignore_index, -1)
-    return labels
 
 
 def _of_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int,

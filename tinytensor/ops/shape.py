@@ -139,10 +139,17 @@ def _(xp, g, input_shape):
 def view(input: Tensor, size: Sequence[int] | dtypes.dtype) -> Tensor:
     """The same memory in another shape, of which one size may be -1. Shapes: (*) -> size.
 
+    With a dtype: the same memory as numbers of that dtype.
+
     Raises:
-        RuntimeError: the strides allow no view of that shape.
+        RuntimeError: the strides allow no view of that shape; numbers of the dtype cannot begin
+            where the Tensor does, which on a GPU would end all work.
     """
     if isinstance(size, dtypes.dtype):
+        if (before := input.storage_offset() * input.itemsize) % size.itemsize:
+            raise RuntimeError(
+                f"view: the Tensor begins {before} bytes after its memory, but numbers of {size} "
+                f"begin at multiples of {size.itemsize}; view a clone()")
         return tensor_of(input._array.view(size.numpy), None)
     result = reshape(input, size)
     if result._base is None and input._array.size:

@@ -1844,8 +1844,11 @@ def vdot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
 def view(input: Tensor, size: Sequence[int] | DTypeLike, *, out: Tensor | None = None) -> Tensor:
     """The same memory in another shape, of which one size may be -1. Shapes: (*) -> size.
 
+    With a dtype: the same memory as numbers of that dtype.
+
     Raises:
-        RuntimeError: the strides allow no view of that shape.
+        RuntimeError: the strides allow no view of that shape; numbers of the dtype cannot begin
+            where the Tensor does, which on a GPU would end all work.
     """
 def view_as(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A view in the shape of `other`. Shapes: (*), (+) -> (+)."""

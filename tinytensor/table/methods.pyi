@@ -2102,8 +2102,11 @@ class Methods:
     def view(self, *size: builtins.int | Sequence[builtins.int]) -> Tensor:  # ops/shape.py
         """The same memory in another shape, of which one size may be -1. Shapes: (*) -> size.
 
+        With a dtype: the same memory as numbers of that dtype.
+
         Raises:
-            RuntimeError: the strides allow no view of that shape.
+            RuntimeError: the strides allow no view of that shape; numbers of the dtype cannot begin
+                where the Tensor does, which on a GPU would end all work.
         """
     def view_as(self, other: Tensor) -> Tensor:  # ops/shape.py
         """A view in the shape of `other`. Shapes: (*), (+) -> (+)."""

@@ -95,18 +95,26 @@ def _log_softmax_back(start, stop, g, out, d):
             d[row, i] = g[row, i] - approximations.exp(out[row, i]) * total
 
 
+def _plain(weight: Array | None, ignore_index: int | None, label_smoothing: float) -> bool:
+    """Whether all labels are used and count the same."""
+    return weight is None and ignore_index is None and not label_smoothing
+
+
 @label_cross_entropy.kernel("cpu")
-def _(input: Array, target: Array, reduction: str) -> Any:
-    if target.shape != input.shape[:1] or not fits(input, least=1):
+def _(input: Array, target: Array, weight: Array | None, reduction: str, ignore_index: int | None,
+      label_smoothing: float, check: Any) -> Any:
+    if not _plain(weight, ignore_index, label_smoothing) or target.shape != input.shape[:1] \
+            or not fits(input, least=1):
         return None
     n, classes = input.shape
     kept = numpy.empty((3, n, 1), input.dtype)  # losses, largest scores, sums of powers
     pool.split(_label_cross_entropy, n, input, target, kept, least=rows_per_thread(classes))
     losses, largest, total = kept
     if reduction == "none":
-        return losses.reshape(n).copy(), largest, total  # programs write to it
-    loss = _sum(losses.reshape(n), n if reduction == "mean" else 1)
-    return numpy.array(loss, input.dtype), largest, total
+        return losses.reshape(n).copy(), largest, total, None, target.copy()  # programs write to it
+    divisor = n if reduction == "mean" else None
+    loss = numpy.array(_sum(losses.reshape(n), divisor or 1), input.dtype)
+    return loss, largest, total, divisor, target.copy()
 
 
 @loop
@@ -126,16 +134,19 @@ def _sum(losses, count):
 
 
 @label_cross_entropy.kernel("cpu", "input")
-def _(g: Array, input: Array, largest: Array, total: Array, target: Array, reduction: str) -> Any:
+def _(g: Array, input: Array, largest: Array, total: Array, divisor: int | None, target: Array,
+      weight: Array | None, reduction: str, ignore_index: int | None,
+      label_smoothing: float) -> Any:
     rows = input.shape[:1]
-    if target.shape != rows or g.shape != (rows if reduction == "none" else ()) \
+    if not _plain(weight, ignore_index, label_smoothing) or target.shape != rows \
+            or g.shape != (rows if reduction == "none" else ()) \
             or not largest.shape == total.shape == (*rows, 1) \
             or not fits(input, largest, total, least=1):
         return None
     d = numpy.empty_like(input)
     g = numpy.asarray(g, order="C").reshape(-1)  # one number, or for reduction "none" one per row
-    pool.split(_label_cross_entropy_back, len(d), g, len(d) if reduction == "mean" else 1, input,
-               largest, total, target, d, least=rows_per_thread(d.shape[1]))
+    pool.split(_label_cross_entropy_back, len(d), g, divisor or 1, input, largest, total,
+               target, d, least=rows_per_thread(d.shape[1]))
     return d
 
 

@@ -2,6 +2,12 @@
 
 typedef long long Int;
 
+// A struct among the arguments is read where it is. GPUs before Volta (2017) have no such attribute.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 700
+#undef __grid_constant__
+#define __grid_constant__
+#endif
+
 // The first element of a thread, and the step to its next one, in a loop over all elements.
 __device__ inline Int first_element() { return (Int)blockIdx.x * blockDim.x + threadIdx.x; }
 __device__ inline Int element_step() { return (Int)gridDim.x * blockDim.x; }
@@ -27,20 +33,21 @@ __device__ inline Real sigmoid(Real x) {  // exp(-|x|) does not overflow
 struct Sum { __device__ Real operator()(Real a, Real b) const { return a + b; } };
 struct Larger { __device__ Real operator()(Real a, Real b) const { return larger(a, b); } };
 
+template <class Operation> __device__ Real over_warp(Real value) {
+    for (int distance = 16; distance; distance /= 2)
+        value = Operation()(value, __shfl_xor_sync(0xffffffffu, value, distance));
+    return value;
+}
+
 template <class Operation> __device__ Real over_block(Real value, Real neutral) {
     __shared__ Real of_warp[32];
-    Operation combined;
     int warp = threadIdx.x / 32, lane = threadIdx.x % 32, warps = (blockDim.x + 31) / 32;
-    for (int distance = 16; distance; distance /= 2)
-        value = combined(value, __shfl_xor_sync(0xffffffffu, value, distance));
+    value = over_warp<Operation>(value);
     if (warps == 1) return value;
     __syncthreads();  // the results of an earlier call have been read
     if (lane == 0) of_warp[warp] = value;
     __syncthreads();
-    value = lane < warps ? of_warp[lane] : neutral;
-    for (int distance = 16; distance; distance /= 2)
-        value = combined(value, __shfl_xor_sync(0xffffffffu, value, distance));
-    return value;
+    return over_warp<Operation>(lane < warps ? of_warp[lane] : neutral);
 }
 
 __device__ inline Real block_sum(Real value) { return over_block<Sum>(value, Real(0)); }

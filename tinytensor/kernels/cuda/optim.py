@@ -34,9 +34,9 @@ TABLE = numpy.dtype([("rows", "i8"), ("chunks", "i8"), ("row", "i8", (ROWS, ARRA
 STEPS = numpy.dtype([("rows", "i8"), ("step", "i8", ROWS)])
 
 
-def _tables(rows: Sequence[Sequence[Array]]) -> Iterator[tuple[Any, int, int]]:
-    """The rows, of arrays or None, as tables for launches, each with its number of rows and of
-    chunks.
+def _tables(rows: Sequence[Sequence[Array]]) -> Iterator[tuple[Any, slice, int]]:
+    """The rows, of arrays or None, as tables for launches, each with its place among the rows and
+    its number of chunks. Tables without any element are left out.
     """
     for start in range(0, len(rows), ROWS):
         part = rows[start:start + ROWS]
@@ -50,7 +50,7 @@ def _tables(rows: Sequence[Sequence[Array]]) -> Iterator[tuple[Any, int, int]]:
         table["rows"], table["chunks"] = len(part), chunks
         table["row"][:len(part)] = fields
         if chunks:
-            yield table, len(part), chunks
+            yield table, slice(start, start + len(part)), chunks
 
 
 def _fitting(update: Any, prepared: list[tuple[Any, ...]], group: dict[str, Any],
@@ -251,12 +251,12 @@ def _(arrays: list[Array], p: float) -> Array | None:
     if p != 2 or not _alike(arrays):
         return None
     module, dtype = cupy(), arrays[0].dtype
-    norms, start = module.zeros(len(arrays), dtype), 0
+    norms = module.zeros(len(arrays), dtype)
     for table, rows, chunks in _tables([[a] for a in arrays]):
         sums = module.empty(chunks, "float64")
         SOURCE.launch("chunk_squares", dtype, chunks, THREADS, table, sums)
-        SOURCE.launch("row_norms", dtype, rows, 32, table, sums, norms[start:start + rows])
-        start += rows
+        of_table = norms[rows]
+        SOURCE.launch("row_norms", dtype, of_table.size, 32, table, sums, of_table)
     return norms
 
 

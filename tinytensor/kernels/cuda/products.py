@@ -21,6 +21,7 @@ from .launch import Array, is_here
 # The dtype as cudaDataType and as the usual cublasComputeType_t, and the type of the factors.
 TYPES = {numpy.dtype("float32"): (0, 68, ctypes.c_float),
          numpy.dtype("float64"): (1, 70, ctypes.c_double)}
+LARGEST = 2**31 - 1  # of the sizes, batches and leading dimensions that cuBLAS takes
 TF32 = 77  # cublasComputeType_t: float32 in the tensor cores' 10 bits
 DEFAULT_ALGORITHM = -1
 MEGABYTE = 1 << 20
@@ -100,6 +101,8 @@ def product(a: Array, b: Array, out: Array | None = None, *, factor: float = 1.0
         return _by_cupy(a, b, out, factor, add)  # which raises
     a, transposed_a, leading_a, step_a = _operand(a, batch)
     b, transposed_b, leading_b, step_b = _operand(b, batch)
+    if max(m, n, k, leading_a, leading_b, math.prod(batch)) > LARGEST:
+        return _by_cupy(a, b, out, factor, add)
     out = cupy().empty((*batch, m, n), a.dtype) if out is None else out
     kind, compute, number = TYPES[a.dtype]
     if kind == 0 and computes_in_tf32():
@@ -154,7 +157,7 @@ def _operand(x: Array, batch: tuple[int, ...]) -> tuple[Array, int, int, int]:
 
 
 def _step(x: Array, batch: tuple[int, ...]) -> int | None:
-    """The distance between matrices of the batch; None if it is not one number."""
+    """The distance between matrices of the batch; None if it is not one number, or negative."""
     missing = len(batch) - (x.ndim - 2)
     sizes = (1,) * missing + x.shape[:-2]
     strides = (0,) * missing + tuple(s // x.itemsize for s in x.strides[:-2])
@@ -163,6 +166,8 @@ def _step(x: Array, batch: tuple[int, ...]) -> int | None:
     for (_, before), (n, stride) in itertools.pairwise(steps):
         if before != n * stride:
             return None
+    if steps and steps[-1][1] < 0:
+        return None
     return steps[-1][1] if steps else 0
 
 
