@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import functools
 import math
 from collections.abc import Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from .. import autograd, cuda, ops
+from .. import amp, autograd, cuda, ops
 from ..arrays import devices, dtypes, gpu_memory, naming
 from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import python_number
@@ -347,11 +349,11 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
     yield
 
 
-def _of_autograd(name: str) -> Any:
-    """`autograd.profiler`, which PyTorch programs use without an import of its own."""
-    module = modules.module_of(f"autograd.{name}")
+def _module_below(package: ModuleType, name: str) -> Any:
+    """`autograd.profiler` and the like, which programs use without an import of their own."""
+    module = modules.module_of(f"{package.__name__.partition('.')[2]}.{name}")
     if module is None:
-        raise absent.AbsentName("tinytensor.autograd", name, lambda: vars(autograd))
+        raise absent.AbsentName(package.__name__, name, lambda: vars(package))
     return module
 
 
@@ -372,7 +374,8 @@ def _attach() -> None:
     setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
     vars(function)["FunctionCtx"] = function.Context
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
-    vars(autograd)["__getattr__"] = _of_autograd
+    for package in (amp, autograd, cuda.amp):
+        vars(package)["__getattr__"] = functools.partial(_module_below, package)
     vars(cuda).update(TYPES["cuda"], StreamContext=streams.stream)
     vars(attention).update(SDPBackend=SDPBackend, sdpa_kernel=sdpa_kernel)
 

@@ -7,57 +7,28 @@ from types import ModuleType
 from typing import Any
 
 from ... import cuda
-from ...amp import DTYPES
 from ...arrays import dtypes
 from ...arrays.devices import device
 from ...arrays.gpu_memory import OutOfMemoryError as OutOfMemoryError
-from ...autograd.casting import casting
 from ...cuda.streams import Event as Event
 from ...cuda.streams import Stream as Stream
 from ...tensors.creation import tensor
 from ...tensors.tensor import DeviceLike, Tensor
-
-
-def is_autocast_enabled(device_type: str | None = None) -> bool:
-    """Whether the program is inside an `autocast` for a device, by default "cuda"."""
-    return (device_type or "cuda") in casting.targets
-
-
-def is_autocast_cpu_enabled() -> bool:
-    """As `is_autocast_enabled("cpu")`."""
-    return is_autocast_enabled("cpu")
-
-
-def is_autocast_cache_enabled() -> bool:
-    """True, as in PyTorch."""
-    return True
-
-
-def get_autocast_dtype(device_type: str) -> dtypes.dtype:
-    """The dtype to which `autocast` casts: float16 on a GPU, bfloat16 on the CPU, if not given."""
-    return casting.targets.get(device_type) or DTYPES[device_type]
-
-
-def get_autocast_gpu_dtype() -> dtypes.dtype:
-    """As `get_autocast_dtype("cuda")`."""
-    return get_autocast_dtype("cuda")
-
-
-def get_autocast_cpu_dtype() -> dtypes.dtype:
-    """As `get_autocast_dtype("cpu")`."""
-    return get_autocast_dtype("cpu")
+from . import cpu
 
 
 def get_device_module(device_: DeviceLike | None = None) -> ModuleType:
-    """The module of a kind of devices: `tinytensor.cuda`.
+    """The module of a kind of devices: `tinytensor.cuda` or `tinytensor.cpu`; by default that of
+    the GPU, or of the CPU without one.
 
     Raises:
         RuntimeError: there is none for it.
     """
-    kind = "cuda" if device_ is None else device(device_).type
-    if kind != "cuda":
+    kind = device(device_).type if device_ is not None else \
+        "cuda" if cuda.is_available() else "cpu"
+    if kind not in ("cuda", "cpu"):
         raise RuntimeError(f"get_device_module: there is no module for {kind!r}")
-    return cuda
+    return cuda if kind == "cuda" else cpu
 
 
 def _check(cond: Any, message: Callable[[], Any] | None = None) -> None:
