@@ -220,6 +220,20 @@ def test_devices_that_no_tensor_is_on_may_be_named():
         tinytensor.ones(1, device="mps")
 
 
+@in_turn("arguments", [(1, 4), (0, 1, 0.25), (3, 1, -1), (0, 2.5), (2, 2), (5, 1, 1), (1, 2, 0)])
+def test_a_range_with_its_end(arguments):
+    made = []
+    for engine in BOTH.values():
+        try:
+            with pytest.warns(UserWarning, match="range is deprecated"):
+                values = engine.range(*arguments)
+                double = engine.range(*arguments, dtype=engine.float64)
+            made.append((values.tolist(), str(values.dtype)[-8:], double.tolist()))
+        except RuntimeError:
+            made.append(RuntimeError)
+    assert made[0] == made[1]
+
+
 @in_turn("name", list(BOTH))
 def test_single_names_of_the_package(name):
     engine = BOTH[name]

@@ -1,4 +1,4 @@
-"""`torch.amp.autocast_mode`, and the functions of the package that ask for an autocast or set it."""
+"""`torch.amp.autocast_mode`, and the package's functions that ask for an autocast or set it."""
 
 from __future__ import annotations
 

@@ -10,9 +10,10 @@ from ... import cuda
 from ...arrays import dtypes
 from ...arrays.devices import device
 from ...arrays.gpu_memory import OutOfMemoryError as OutOfMemoryError
+from ...autograd.frames import warn
 from ...cuda.streams import Event as Event
 from ...cuda.streams import Stream as Stream
-from ...tensors.creation import tensor
+from ...tensors.creation import arange, tensor
 from ...tensors.tensor import DeviceLike, Tensor
 from . import cpu
 
@@ -50,6 +51,23 @@ def _assert_async(cond: Any, message: str = "") -> None:
 def scalar_tensor(s: Any, *, dtype: Any = None, **options: Any) -> Tensor:
     """A 0-d Tensor of a number, by default of the default dtype."""
     return tensor(s, dtype=dtype or dtypes.get_default_dtype(), device=options.get("device"))
+
+
+def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, device: Any = None,
+          requires_grad: bool = False) -> Tensor:
+    """start, start + step, ... up to end, which is included. `arange` excludes it.
+
+    Raises:
+        RuntimeError: a step of 0 or with the wrong sign.
+    """
+    warn("range is deprecated, because it includes `end`; write arange")
+    _check(step and (end - start) * step >= 0,
+           lambda: f"range: the step {step} does not lead from {start} to {end}")
+    whole = all(isinstance(x, int) for x in (start, end, step))
+    counted = arange(int((end - start) / step) + 1, dtype=None if whole else dtypes.float64,
+                     device=device)
+    values = counted * step + start
+    return values.to(dtype or dtypes.get_default_dtype()).requires_grad_(requires_grad)
 
 
 def detach(input: Tensor) -> Tensor:
