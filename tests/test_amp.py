@@ -235,3 +235,33 @@ def test_the_module_of_the_cpu_answers_programs_for_any_device() -> None:
         event = module.Event()
         event.record()
         assert event.query()
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("state", [None, "float32", "bfloat16"])
+def test_recurrent_layers_inside_an_autocast(kind: str, dtype: str, state: str | None) -> None:
+    outer = () if kind.endswith("Cell") else (5,)
+    rng = numpy.random.default_rng(0)
+    values = rng.normal(size=(*outer, 2, 3)).astype("float32")
+    parts = [rng.normal(size=s).astype("float32") / 2 for s in ((16, 3), (16, 4), (16,), (16,))]
+    found = []
+    for lib in (tinytensor, torch):
+        layer = getattr(lib.nn, kind)(3, 4)
+        with lib.no_grad():
+            for p, part in zip(layer.parameters(), parts, strict=True):
+                p.copy_(lib.tensor(part[:p.shape[0]]))
+        x = lib.tensor(values, requires_grad=True)
+        h = None if state is None else lib.zeros(*outer and (1,), 2, 4,
+                                                 dtype=getattr(lib, state))
+        with lib.autocast("cpu"):
+            out = layer(x.to(getattr(lib, dtype)), (h, h) if state and "LSTM" in kind else h)
+        results = []
+        for part in out if isinstance(out, tuple) else (out,):
+            results += part if isinstance(part, tuple) else (part,)
+        sum(part.float().sum() for part in results).backward()
+        found.append(([str(part.dtype).split(".")[1] for part in results],
+                      [part.detach().float().numpy() for part in results] + [x.grad.numpy()]))
+    assert found[0][0] == found[1][0]
+    for a, b in zip(found[0][1], found[1][1], strict=True):
+        numpy.testing.assert_allclose(a, b, rtol=0.05, atol=0.03)  # bfloat16 has 8 bits

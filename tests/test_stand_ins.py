@@ -292,3 +292,43 @@ def test_batches_are_scattered_and_gathered():
     assert whole.tolist() == x.tolist() and doubled["a"].tolist() == (x * 2).tolist()
     args, named = tools.scatter_kwargs((x,), {"b": x}, ["cpu"])
     assert args[0][0].tolist() == named[0]["b"].tolist() == x.tolist()
+
+
+def test_tensors_of_several_shapes_as_one():
+    flat = []
+    for engine in BOTH.values():
+        tools = importlib.import_module(f"{engine.__name__}._utils")
+        parts = [engine.arange(6.0).reshape(2, 3), engine.ones(2), engine.tensor(7.0)]
+        joined = tools._flatten_dense_tensors(parts)
+        again = tools._unflatten_dense_tensors(joined, parts)
+        again[1].zero_()
+        flat.append((joined.tolist(), [x.tolist() for x in again], type(again)))
+    assert flat[0] == flat[1]
+
+
+def test_iterators_that_libraries_make_of_an_object_like_a_loader():
+    class Loader:
+        dataset = [[1.0, 2.0], [3.0]]
+        num_workers, timeout, prefetch_factor, pin_memory, pin_memory_device = 0, 0, None, False, ""
+        worker_init_fn = generator = _IterableDataset_len_called = multiprocessing_context = None
+        drop_last = persistent_workers = _auto_collation = False
+        in_order, _index_sampler = True, range(9)
+
+        def collate_fn(self, batch):
+            return [x * 2 for x in batch]
+
+        def _get_shared_seed(self):
+            return 0
+
+    for engine in BOTH.values():
+        module = importlib.import_module(f"{engine.__name__}.utils.data.dataloader")
+        if engine is tinytensor:  # under the name torch, which is PyTorch's here
+            module = importlib.import_module("tinytensor.compat.modules.dataloader")
+        loader = Loader()
+        loader._dataset_kind = module._DatasetKind.Iterable
+        assert list(module._SingleProcessDataLoaderIter(loader)) == [[2.0, 4.0], [6.0]]
+        real = module.DataLoader([1, 2, 3], 2)
+        assert [x.tolist() for x in module._SingleProcessDataLoaderIter(real)] == [[1, 2], [3]]
+    with pytest.raises(RuntimeError, match="write num_workers=0"):
+        module = importlib.import_module("tinytensor.compat.modules.dataloader")
+        module._MultiProcessingDataLoaderIter(real)

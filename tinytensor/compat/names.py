@@ -142,6 +142,26 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     return (self.sum(over, True) if over else self).reshape(shape)
 
 
+def as_subclass(self: Tensor, cls: type[Tensor]) -> Any:
+    """This Tensor, with its memory and its place in the graph, as an object of a subclass.
+
+    Results of operations are Tensors: `__torch_function__` of the subclass is not called.
+    """
+    made = self.view_as(self)
+    made.__class__ = cls
+    return made
+
+
+def _make_subclass(cls: type[Tensor], data: Tensor, require_grad: bool = False) -> Any:
+    """A leaf of a subclass that shares the memory of `data`."""
+    return as_subclass(data.detach(), cls).requires_grad_(require_grad)
+
+
+def to_dense(self: Tensor, dtype: dtypes.dtype | None = None) -> Tensor:
+    """The Tensor itself, in a dtype if one is given: every Tensor is dense."""
+    return self if dtype is None else self.to(dtype)
+
+
 def untyped_storage(self: Tensor) -> UntypedStorage:
     """The memory that this Tensor shows, as bytes: a Tensor and its views have the same."""
     from .modules import storage as memory
@@ -362,8 +382,9 @@ def _attach() -> None:
         "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
         "byte": ops.conversion("byte", dtype=dtypes.uint8), "pin_memory": pin_memory,
         "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj,
-        "sum_to_size": sum_to_size, "storage": storage, "_typed_storage": storage,
-        "untyped_storage": untyped_storage}
+        "as_subclass": as_subclass, "_make_subclass": staticmethod(_make_subclass),
+        "to_dense": to_dense, "sum_to_size": sum_to_size, "storage": storage,
+        "_typed_storage": storage, "untyped_storage": untyped_storage}
     for name, method in setters.items():
         setattr(Tensor, name, method)
     # PyTorch's form of the graph, which programs that draw it walk.
