@@ -308,7 +308,7 @@ def test_tensors_of_several_shapes_as_one():
 
 def test_iterators_that_libraries_make_of_an_object_like_a_loader():
     class Loader:
-        dataset = [[1.0, 2.0], [3.0]]
+        dataset = ([1.0, 2.0], [3.0])
         num_workers, timeout, prefetch_factor, pin_memory, pin_memory_device = 0, 0, None, False, ""
         worker_init_fn = generator = _IterableDataset_len_called = multiprocessing_context = None
         drop_last = persistent_workers = _auto_collation = False
