@@ -172,3 +172,20 @@ print(tinytensor.jit.is_scripting(), tree_map(abs, {"a": [-1, (-2,)]}), tinytens
     shown = printed("-c", code)
     assert shown[0] == "[]"
     assert shown[1].startswith("False {'a': [1, (2,)]} ")
+
+
+def test_what_libraries_ask_of_modules_that_cannot_work():
+    out = printed("-c", """
+import tinytensor
+tinytensor.as_torch()
+import torch
+import torch._inductor.config
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.distributed import rpc
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
+torch._inductor.config.fallback_random = True
+print(rpc.is_available(), hasattr(rpc, "api"), get_proxy_mode(),
+      isinstance(torch.ones(1), FakeTensor), torch._subclasses.FakeTensor is not None,
+      torch.torch.Tensor is torch.Tensor)
+""")
+    assert out == ["False False None False True True"]

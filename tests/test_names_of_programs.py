@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import typing
 
 import numpy as np
 import pytest
@@ -352,3 +353,42 @@ def test_functions_of_numpy_that_are_no_operation_run_on_the_arrays():
     with pytest.raises(RuntimeError, match="numpy: this Tensor requires grad"):
         np.spacing(x.requires_grad_())
     assert np.exp(x).requires_grad
+
+
+# ---------------------------------------------------------------- subclasses of Tensor
+
+
+def test_a_tensor_as_an_object_of_a_subclass():
+    for engine in BOTH.values():
+        class Named(engine.Tensor):
+            def __new__(cls, x):
+                return x.as_subclass(cls)
+
+        leaf = engine.tensor([1.0, 2.0], requires_grad=True)
+        named = Named(leaf * 2)
+        named.name_of_it = "a"
+        assert type(named) is Named and named.requires_grad and named.tolist() == [2.0, 4.0]
+        assert type(named.as_subclass(engine.Tensor)) is engine.Tensor
+        (named * named).sum().backward()
+        assert leaf.grad.tolist() == [8.0, 16.0]
+        plain = engine.zeros(2)
+        plain.as_subclass(Named).add_(1)
+        assert plain.tolist() == [1.0, 1.0]
+        made = engine.Tensor._make_subclass(Named, plain, True)
+        assert type(made) is Named and made.is_leaf and made.requires_grad
+        assert made.data_ptr() == plain.data_ptr()
+
+
+def test_a_dense_tensor_is_dense():
+    for engine in BOTH.values():
+        x = engine.ones(2)
+        assert x.to_dense() is x and x.to_dense(engine.float64).dtype is engine.float64
+
+
+def test_annotations_of_losses_are_types():
+    for engine in BOTH.values():
+        hints = typing.get_type_hints(engine.nn.CrossEntropyLoss(), {"Tensor": engine.Tensor})
+        assert hints["ignore_index"] is int and hints["label_smoothing"] is float
+        assert typing.get_type_hints(engine.nn.MSELoss(), {})["reduction"] is str
+    with pytest.raises(TypeError, match="CrossEntropyLoss"):
+        tinytensor.nn.CrossEntropyLoss(None, None, 1, None, "mean", 0.0, 3)

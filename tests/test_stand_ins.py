@@ -220,6 +220,20 @@ def test_devices_that_no_tensor_is_on_may_be_named():
         tinytensor.ones(1, device="mps")
 
 
+@in_turn("arguments", [(1, 4), (0, 1, 0.25), (3, 1, -1), (0, 2.5), (2, 2), (5, 1, 1), (1, 2, 0)])
+def test_a_range_with_its_end(arguments):
+    made = []
+    for engine in BOTH.values():
+        try:
+            with pytest.warns(UserWarning, match="range is deprecated"):
+                values = engine.range(*arguments)
+                double = engine.range(*arguments, dtype=engine.float64)
+            made.append((values.tolist(), str(values.dtype)[-8:], double.tolist()))
+        except RuntimeError:
+            made.append(RuntimeError)
+    assert made[0] == made[1]
+
+
 @in_turn("name", list(BOTH))
 def test_single_names_of_the_package(name):
     engine = BOTH[name]
@@ -323,3 +337,43 @@ def test_arrays_that_are_no_numbers_are_known_by_their_dtype():
         assert [bool(tools.np_str_obj_array_pattern.search(np.dtype(kind).str))
                 for kind in ("U3", "S3", "O", "f4", "i8", "?")] == [True] * 3 + [False] * 3
         assert tools.default_collate([1, 2]).tolist() == [1, 2]
+
+
+def test_tensors_of_several_shapes_as_one():
+    flat = []
+    for engine in BOTH.values():
+        tools = importlib.import_module(f"{engine.__name__}._utils")
+        parts = [engine.arange(6.0).reshape(2, 3), engine.ones(2), engine.tensor(7.0)]
+        joined = tools._flatten_dense_tensors(parts)
+        again = tools._unflatten_dense_tensors(joined, parts)
+        again[1].zero_()
+        flat.append((joined.tolist(), [x.tolist() for x in again], type(again)))
+    assert flat[0] == flat[1]
+
+
+def test_iterators_that_libraries_make_of_an_object_like_a_loader():
+    class Loader:
+        dataset = ([1.0, 2.0], [3.0])
+        num_workers, timeout, prefetch_factor, pin_memory, pin_memory_device = 0, 0, None, False, ""
+        worker_init_fn = generator = _IterableDataset_len_called = multiprocessing_context = None
+        drop_last = persistent_workers = _auto_collation = False
+        in_order, _index_sampler = True, range(9)
+
+        def collate_fn(self, batch):
+            return [x * 2 for x in batch]
+
+        def _get_shared_seed(self):
+            return 0
+
+    for engine in BOTH.values():
+        module = importlib.import_module(f"{engine.__name__}.utils.data.dataloader")
+        if engine is tinytensor:  # under the name torch, which is PyTorch's here
+            module = importlib.import_module("tinytensor.compat.modules.dataloader")
+        loader = Loader()
+        loader._dataset_kind = module._DatasetKind.Iterable
+        assert list(module._SingleProcessDataLoaderIter(loader)) == [[2.0, 4.0], [6.0]]
+        real = module.DataLoader([1, 2, 3], 2)
+        assert [x.tolist() for x in module._SingleProcessDataLoaderIter(real)] == [[1, 2], [3]]
+    with pytest.raises(RuntimeError, match="write num_workers=0"):
+        module = importlib.import_module("tinytensor.compat.modules.dataloader")
+        module._MultiProcessingDataLoaderIter(real)

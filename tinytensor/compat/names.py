@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import functools
 import math
 from collections.abc import Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from .. import autograd, cuda, ops
+from .. import amp, autograd, cuda, ops
 from ..arrays import devices, dtypes, gpu_memory, naming
 from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import python_number
@@ -138,6 +140,26 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
         raise RuntimeError(f"sum_to_size: {shape} does not broadcast to {tuple(self.shape)}")
     over = [i for i, m in enumerate(self.shape) if i < first or shape[i - first] != m]
     return (self.sum(over, True) if over else self).reshape(shape)
+
+
+def as_subclass(self: Tensor, cls: type[Tensor]) -> Any:
+    """This Tensor, with its memory and its place in the graph, as an object of a subclass.
+
+    Results of operations are Tensors: `__torch_function__` of the subclass is not called.
+    """
+    made = self.view_as(self)
+    made.__class__ = cls
+    return made
+
+
+def _make_subclass(cls: type[Tensor], data: Tensor, require_grad: bool = False) -> Any:
+    """A leaf of a subclass that shares the memory of `data`."""
+    return as_subclass(data.detach(), cls).requires_grad_(require_grad)
+
+
+def to_dense(self: Tensor, dtype: dtypes.dtype | None = None) -> Tensor:
+    """The Tensor itself, in a dtype if one is given: every Tensor is dense."""
+    return self if dtype is None else self.to(dtype)
 
 
 def untyped_storage(self: Tensor) -> UntypedStorage:
@@ -347,11 +369,11 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
     yield
 
 
-def _of_autograd(name: str) -> Any:
-    """`autograd.profiler`, which PyTorch programs use without an import of its own."""
-    module = modules.module_of(f"autograd.{name}")
+def _module_below(package: ModuleType, name: str) -> Any:
+    """`autograd.profiler` and the like, which programs use without an import of their own."""
+    module = modules.module_of(f"{package.__name__.partition('.')[2]}.{name}")
     if module is None:
-        raise absent.AbsentName("tinytensor.autograd", name, lambda: vars(autograd))
+        raise absent.AbsentName(package.__name__, name, lambda: vars(package))
     return module
 
 
@@ -360,8 +382,9 @@ def _attach() -> None:
         "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
         "byte": ops.conversion("byte", dtype=dtypes.uint8), "pin_memory": pin_memory,
         "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj,
-        "sum_to_size": sum_to_size, "storage": storage, "_typed_storage": storage,
-        "untyped_storage": untyped_storage}
+        "as_subclass": as_subclass, "_make_subclass": staticmethod(_make_subclass),
+        "to_dense": to_dense, "sum_to_size": sum_to_size, "storage": storage,
+        "_typed_storage": storage, "untyped_storage": untyped_storage}
     for name, method in setters.items():
         setattr(Tensor, name, method)
     # PyTorch's form of the graph, which programs that draw it walk.
@@ -372,7 +395,8 @@ def _attach() -> None:
     setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
     vars(function)["FunctionCtx"] = function.Context
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
-    vars(autograd)["__getattr__"] = _of_autograd
+    for package in (amp, autograd, cuda, cuda.amp):
+        vars(package)["__getattr__"] = functools.partial(_module_below, package)
     vars(cuda).update(TYPES["cuda"], StreamContext=streams.stream)
     vars(attention).update(SDPBackend=SDPBackend, sdpa_kernel=sdpa_kernel)
 

@@ -141,6 +141,7 @@ from ..ops.searching import histogram as histogram
 from ..ops.arrange import hsplit as hsplit
 from ..ops.arrange import hstack as hstack
 from ..ops.elementwise import hypot as hypot
+from ..ops.bessel import i0 as i0
 from ..ops.gamma import igamma as igamma
 from ..ops.gamma import igammac as igammac
 from ..ops.gather import index_add as index_add

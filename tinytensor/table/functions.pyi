@@ -816,6 +816,8 @@ def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Concatenates along dim 1, vectors along dim 0. Shapes: (n, m), (n, k) -> (n, m + k)."""
 def hypot(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """√(input² + other²) without overflow. Shapes: (*), (*) -> the broadcast shape."""
+def i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function I0(input). Shapes: (*) -> (*). Cephes."""
 def igamma(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The regularised lower incomplete gamma function P(a, x) = ∫ tᵃ⁻¹ e⁻ᵗ dt from 0 to x, / Γ(a).
 

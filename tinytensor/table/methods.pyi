@@ -955,6 +955,10 @@ class Methods:
         """√(input² + other²) without overflow. Shapes: (*), (*) -> the broadcast shape."""
     def hypot_(self, other: Operand) -> Self:  # ops/elementwise.py
         """As `hypot`, in place: writes into this Tensor and returns it."""
+    def i0(self) -> Tensor:  # ops/bessel.py
+        """The modified Bessel function I0(input). Shapes: (*) -> (*). Cephes."""
+    def i0_(self) -> Self:  # ops/bessel.py
+        """As `i0`, in place: writes into this Tensor and returns it."""
     def igamma(self, other: Operand) -> Tensor:  # ops/gamma.py
         """The regularised lower incomplete gamma function P(a, x) = ∫ tᵃ⁻¹ e⁻ᵗ dt from 0 to x, / Γ(a).
 

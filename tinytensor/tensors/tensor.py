@@ -96,6 +96,8 @@ class Tensor(Methods):
     __array_priority__ = 1000
 
     def __init__(self, *data: Any, device: DeviceLike | None = None):
+        if hasattr(self, "_array"):  # `__new__` of a subclass has returned a Tensor
+            return
         self._node = None
         where = devices.resolve(devices.CPU if device is None else device)
         d = dtypes.get_default_dtype().numpy

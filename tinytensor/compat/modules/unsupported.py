@@ -29,9 +29,10 @@ REASONS: dict[str, str] = {
     "distributed.algorithms._checkpoint": SHARDED,
     "distributed.algorithms._checkpoint.checkpoint_wrapper": SHARDED,
     "distributed.algorithms.model_averaging": SHARDED, "distributed.nn": SHARDED,
-    "distributed.nn.functional": SHARDED, "distributed.rpc": SHARDED,
+    "distributed.nn.functional": SHARDED,
     "distributed._functional_collectives": SHARDED,
     "fx.experimental": COMPILED, "fx.graph": COMPILED, "export": COMPILED, "_inductor": COMPILED,
+    "_inductor.config": COMPILED, "_subclasses": COMPILED, "_subclasses.fake_tensor": COMPILED,
     "nn.attention.flex_attention": "its masks are programs that PyTorch compiles; "
                                    "scaled_dot_product_attention takes masks as Tensors",
     "utils.flop_counter": "operations are not counted",
