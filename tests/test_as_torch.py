@@ -137,10 +137,11 @@ with tinytensor.as_torch() as torch:
         except AttributeError as error:
             print(error)
     from torch.ao.quantization import QuantStub
-    try:
-        QuantStub()
-    except RuntimeError as error:
-        print(error)
+    for refused in (QuantStub, torch.complex):
+        try:
+            refused()
+        except RuntimeError as error:
+            print(error)
 print([name for name in sys.modules if name.partition(".")[0] == "torch"], tinytensor.float32,
       tinytensor.Tensor.__module__)
 """
@@ -150,6 +151,8 @@ print([name for name in sys.modules if name.partition(".")[0] == "torch"], tinyt
         "torch has no 'randnn'; close to it: randn, rand, randint",
         "torch.ao.quantization.QuantStub is left out on purpose: quantised arithmetic is not for "
         "training",
+        "torch.complex is left out on purpose: complex numbers would put conjugates into most "
+        "derivative rules",
         "[] tinytensor.float32 tinytensor.tensors.tensor"]
 
 

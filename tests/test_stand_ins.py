@@ -294,6 +294,51 @@ def test_batches_are_scattered_and_gathered():
     assert args[0][0].tolist() == named[0]["b"].tolist() == x.tolist()
 
 
+@in_turn("dimension, scramble, seed", [
+    (1, False, None), (7, False, None), (5, True, 3), (40, True, None)])
+def test_sobol_points_are_those_of_pytorch(dimension, scramble, seed):
+    answers = []
+    for engine in BOTH.values():
+        engine.manual_seed(4)
+        sobol = engine.quasirandom.SobolEngine(dimension, scramble=scramble, seed=seed)
+        points = [sobol.draw(), sobol.draw(5), sobol.fast_forward(9).draw(4, dtype=engine.float64),
+                  sobol.draw(0), sobol.reset().draw_base2(3), sobol.fast_forward(1).draw(2)]
+        points.append(engine.empty(0))
+        sobol.draw(2, out=points[-1])
+        answers.append(([p.numpy() for p in points], repr(sobol), sobol.num_generated))
+    for ours, theirs in zip(answers[0][0], answers[1][0], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+    assert answers[0][1:] == answers[1][1:]
+
+
+@pytest.mark.parametrize("engine", list(BOTH.values()), ids=list(BOTH))
+def test_sobol_points_refuse_what_cannot_be(engine):
+    with pytest.raises(ValueError, match="21201"):
+        engine.quasirandom.SobolEngine(21202)
+    sobol = engine.quasirandom.SobolEngine(2)
+    sobol.draw(3)
+    with pytest.raises(ValueError, match=r"draw\(\)"):
+        sobol.draw_base2(2)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("engine", list(BOTH.values()), ids=list(BOTH))
+def test_marks_for_a_profiler_need_a_gpu(engine):
+    nvtx = engine.cuda.nvtx
+    for call in (nvtx.range_pop, lambda: nvtx.mark("a"), nvtx.range("part {}", 1).__enter__):
+        with pytest.raises(RuntimeError):
+            call()
+
+
+def test_arrays_that_are_no_numbers_are_known_by_their_dtype():
+    for place in ("tinytensor.compat.modules.collate", "torch.utils.data._utils.collate"):
+        tools = importlib.import_module(place)
+        assert [bool(tools.np_str_obj_array_pattern.search(np.dtype(kind).str))
+                for kind in ("U3", "S3", "O", "f4", "i8", "?")] == [True] * 3 + [False] * 3
+        assert tools.default_collate([1, 2]).tolist() == [1, 2]
+
+
 def test_tensors_of_several_shapes_as_one():
     flat = []
     for engine in BOTH.values():

@@ -264,7 +264,7 @@ def torchquad():
 def geoopt():
     import geoopt as g
 
-    ball = g.PoincareBall(dtype=torch.float64)
+    ball = g.PoincareBall().double()
     x, y = (ball.expmap0(numbers(4, 3, seed=i) * 0.3) for i in range(2))
     point = g.ManifoldParameter(x.clone(), manifold=ball)
     optimizer, losses = g.optim.RiemannianAdam([point], lr=1e-1), []

@@ -62,6 +62,8 @@ class Torch(ModuleType):
             return sys.modules[OWN_PACKAGE].default_generator
         if name in unsupported.REASONS:
             return importlib.import_module(f"torch.{name}")
+        if name in unsupported.FUNCTIONS:
+            return unsupported.function(name)
         try:
             return modules.attribute("torch", name)
         except (LookupError, AttributeError):

@@ -395,7 +395,7 @@ def _attach() -> None:
     setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
     vars(function)["FunctionCtx"] = function.Context
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
-    for package in (amp, autograd, cuda.amp):
+    for package in (amp, autograd, cuda, cuda.amp):
         vars(package)["__getattr__"] = functools.partial(_module_below, package)
     vars(cuda).update(TYPES["cuda"], StreamContext=streams.stream)
     vars(attention).update(SDPBackend=SDPBackend, sdpa_kernel=sdpa_kernel)

@@ -1,7 +1,11 @@
-"""`torch.utils.data._utils.collate`."""
+"""`torch.utils.data._utils.collate`: `default_collate`, and what it is made of."""
+
+from __future__ import annotations
 
 import re
 
-from ...utils.data.collate import *  # noqa: F403
+from ...utils.data.collate import default_collate as default_collate
+from ...utils.data.collate import default_convert as default_convert
 
-np_str_obj_array_pattern = re.compile(r"[SaUO]")  # in the dtypes of arrays that are no numbers
+# The dtypes of NumPy arrays that are not numbers: bytes, strings, objects.
+np_str_obj_array_pattern = re.compile("[SaUO]")
