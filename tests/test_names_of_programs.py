@@ -379,6 +379,27 @@ def test_a_tensor_as_an_object_of_a_subclass():
         assert made.data_ptr() == plain.data_ptr()
 
 
+def test_subclasses_whose_new_takes_other_arguments():
+    for engine in BOTH.values():
+        class Marked(engine.Tensor):
+            def __new__(cls, x, mark="", wanted=False):
+                made = cls._make_subclass(cls, x, wanted)
+                made.mark = mark
+                return made
+
+        class MarkedParameter(Marked, engine.nn.Parameter):
+            pass
+
+        x = engine.ones(2)
+        parameter = MarkedParameter(x, mark="b", wanted=True)
+        assert Marked(x, mark="a").mark == "a" and parameter.mark == "b"
+        module = engine.nn.Module()
+        module.weight = parameter
+        (module.weight * 3).sum().backward()
+        assert next(module.parameters()).grad.tolist() == [3.0, 3.0]
+        assert parameter.data_ptr() == x.data_ptr()
+
+
 def test_a_dense_tensor_is_dense():
     for engine in BOTH.values():
         x = engine.ones(2)

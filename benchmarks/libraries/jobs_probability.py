@@ -264,7 +264,7 @@ def torchquad():
 def geoopt():
     import geoopt as g
 
-    ball = g.PoincareBall().double()
+    ball = g.PoincareBall(c=torch.tensor(1.0).double())
     x, y = (ball.expmap0(numbers(4, 3, seed=i) * 0.3) for i in range(2))
     point = g.ManifoldParameter(x.clone(), manifold=ball)
     optimizer, losses = g.optim.RiemannianAdam([point], lr=1e-1), []

@@ -349,6 +349,11 @@ class Methods:
             builtins.int | None = None,
     ) -> Tensor:  # ops/diagonals.py
         """Element storage_offset + i stride[0] + j stride[1] + ... for (i, j, ...). Shapes: -> size."""
+    def as_subclass(self, cls: type[Tensor]) -> Any:
+        """This Tensor, with its memory and its place in the graph, as an object of a subclass.
+
+        Results of operations are Tensors: `__torch_function__` of the subclass is not called.
+        """
     def asin(self) -> Tensor:  # ops/elementwise.py
         """The inverse sine, elementwise. Shapes: (*) -> (*)."""
     def asin_(self) -> Self:  # ops/elementwise.py
@@ -1971,6 +1976,8 @@ class Methods:
         """
     def tile(self, *dims: builtins.int | Sequence[builtins.int]) -> Tensor:  # ops/arrange.py
         """As `repeat`; missing repeats are 1. Shapes: (n, m) -> (n, r m) for (r,)."""
+    def to_dense(self, dtype: dtype | None = None) -> Tensor:
+        """The Tensor itself, in a dtype if one is given: every Tensor is dense."""
     def topk(
             self, k: builtins.int, dim: builtins.int = -1, largest: builtins.bool = True, sorted:
             builtins.bool = True, *, axis: builtins.int = -1,

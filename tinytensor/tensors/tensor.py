@@ -95,9 +95,8 @@ class Tensor(Methods):
     # by which CuPy would take a Tensor for an array of its own and drop the gradient: DLPack it is.
     __array_priority__ = 1000
 
-    def __init__(self, *data: Any, device: DeviceLike | None = None):
-        if hasattr(self, "_array"):  # `__new__` of a subclass has returned a Tensor
-            return
+    def __new__(cls, *data: Any, device: DeviceLike | None = None) -> Self:
+        self = object.__new__(cls)
         self._node = None
         where = devices.resolve(devices.CPU if device is None else device)
         d = dtypes.get_default_dtype().numpy
@@ -107,6 +106,7 @@ class Tensor(Methods):
         else:
             shape = integers("Tensor: a size", data[0] if len(data) == 1 else data or (0,))
             self._array = devices.on(where, lambda xp: xp.empty(shape, d))
+        return self
 
     # ------------------------------------------------------------ what it is
 

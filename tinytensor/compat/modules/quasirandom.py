@@ -74,7 +74,7 @@ class SobolEngine:
             points ^= (gray >> bit & 1)[:, None] * direction
         self.num_generated += n
         result = from_numpy(points).to(dtype or dtypes.get_default_dtype()) / 2**self.MAXBIT
-        return result if out is None else out.resize_(result.shape).copy_(result)
+        return result if out is None else out.resize_(*result.shape).copy_(result)
 
     def draw_base2(self, m: int, out: Tensor | None = None, dtype: dtypes.dtype | None = None,
                    ) -> Tensor:
