@@ -157,7 +157,7 @@ def _make_subclass(cls: type[Tensor], data: Tensor, require_grad: bool = False) 
     return as_subclass(data.detach(), cls).requires_grad_(require_grad)
 
 
-def to_dense(self: Tensor, dtype: dtypes.dtype | None = None) -> Tensor:
+def to_dense(self: Tensor, dtype: DTypeLike | None = None) -> Tensor:
     """The Tensor itself, in a dtype if one is given: every Tensor is dense."""
     return self if dtype is None else self.to(dtype)
 

@@ -136,9 +136,9 @@ def _labels(targets: Tensor, sizes: list[int], single: bool, some: int,
     """The labels as an array (N, S) on the CPU, padded with zeros; on the device "meta" all are
     `some`.
     """
-    array: numpy.ndarray[Any, Any] = getattr(targets, "_array", targets)
-    array = numpy.full(array.shape, some, array.dtype) if devices.is_meta(array) \
-        else devices.to_numpy(array)
+    given: Any = getattr(targets, "_array", targets)
+    array = numpy.full(given.shape, some, given.dtype) if devices.is_meta(given) \
+        else devices.to_numpy(given)
     if array.dtype.kind not in "iu":
         raise RuntimeError(f"ctc_loss: targets must be integers, got {dtypes.of_array(array)}")
     if array.ndim == 1 and (single or len(array) == sum(sizes)):

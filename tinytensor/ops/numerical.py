@@ -13,14 +13,13 @@ from ..tensors.tensor import Tensor
 from .arrange import narrow
 from .dims import axes
 from .samples import S, ints, t, unary
-from .scan import cumprod
 from .shape import cat
 from .sorting import POSITIONS
 
 # ---------------------------------------------------------------- differences and powers
 
 
-@composed(method=False, samples=[
+@composed(widens=True, method=False, samples=[
     S(t(5)), S(t(4, 5), spacing=0.5), S(t(4, 5), spacing=(0.5, 2.0), edge_order=2),
     S(t(3, 4), dim=1, edge_order=2), S(t(2, 3, 4), dim=(0, 2))])
 def gradient(input: Tensor, *, spacing: Any = 1, dim: int | Sequence[int] | None = None,
@@ -84,7 +83,7 @@ def _by_powers(torch):
     return vander
 
 
-@composed(method=False, reference=_by_powers, samples=[
+@composed(widens=True, method=False, reference=_by_powers, samples=[
     S(t(3)), S(t(3), 4), S(t(2), 3, True), S(ints(3), 3), S(t(3), 1), S(t(3), 0)])
 def vander(x: Tensor, N: int | None = None,  # noqa: N803 - PyTorch's name
            increasing: bool = False) -> Tensor:
@@ -102,11 +101,10 @@ def vander(x: Tensor, N: int | None = None,  # noqa: N803 - PyTorch's name
 
 
 def _powers(x, count):
-    ones = x.new_ones(()).expand(*x.shape, min(count, 1))
-    return cumprod(cat([ones, x.unsqueeze(-1).expand(*x.shape, max(count - 1, 0))], -1), -1)
+    return x.unsqueeze(-1) ** x.new_tensor(list(range(count)), dtype=dtypes.int64)
 
 
-@composed(home="linalg", method=False, samples=[S(t(3)), S(t(2, 3), N=4)])
+@composed(widens=True, home="linalg", method=False, samples=[S(t(3)), S(t(2, 3), N=4)])
 def vander_(x: Tensor, *, N: int | None = None) -> Tensor:  # noqa: N803 - PyTorch's name
     """The powers x**0 to x**(N-1) in columns. Shapes: (*, n) -> (*, n, N).
 
@@ -183,14 +181,13 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
 # ---------------------------------------------------------------- a view overwritten in a copy
 
 
-def _with(name, input, view, src):
-    """A copy of the input, in which the view that view(copy) gives has the values of `src`."""
-    copy = input.clone()
-    part = view(copy)
-    if part.shape != src.shape or copy.dtype is not src.dtype:
-        raise RuntimeError(f"{name}: the part has shape {tuple(part.shape)} and {copy.dtype}, src "
-                           f"has {tuple(src.shape)} and {src.dtype}; they must be equal")
-    part.copy_(src)
+def _with(name, copy, key, src):
+    """The copy of an input, in which copy[key] has the values of `src`."""
+    part = copy.detach()[key]
+    if part.shape != src.shape:
+        raise RuntimeError(f"{name}: the part has shape {tuple(part.shape)}, src has "
+                           f"{tuple(src.shape)}; they must be equal")
+    copy[key] = src.to(copy.dtype)
     return copy
 
 
@@ -199,9 +196,10 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy in which select(dim, index) is `src`. Shapes: (*), that of the part -> (*).
 
     Raises:
-        RuntimeError: src has another shape or dtype than the part.
+        RuntimeError: src has another shape than the part.
     """
-    return _with("select_scatter", input, lambda x: x.select(dim, index), src)
+    axis, = axes(dim, input.ndim)
+    return _with("select_scatter", input.clone(), (slice(None),) * axis + (index,), src)
 
 
 @composed(samples=[S(t(3, 4), t(2, 4), 0, 1), S(t(5, 3), t(2, 3), 0, 0, 4, 2)])
@@ -211,11 +209,11 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = 
     -> (*).
 
     Raises:
-        RuntimeError: src has another shape or dtype than the part.
+        RuntimeError: src has another shape than the part.
     """
     axis, = axes(dim, input.ndim)
     key = (slice(None),) * axis + (slice(start, end, step),)
-    return _with("slice_scatter", input, lambda x: x[key], src)
+    return _with("slice_scatter", input.clone(), key, src)
 
 
 @composed(samples=[S(t(3, 4), t(3)), S(t(3, 4), t(2), -1), S(t(2, 3, 4), t(2, 3), 1, 1, 2)])
@@ -224,6 +222,11 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
     """A copy in which diagonal(offset, dim1, dim2) is `src`. Shapes: (*), that of the part -> (*).
 
     Raises:
-        RuntimeError: src has another shape or dtype than the part.
+        RuntimeError: src has another shape than the part.
     """
-    return _with("diagonal_scatter", input, lambda x: x.diagonal(offset, dim1, dim2), src)
+    copy = input.movedim((dim1, dim2), (-2, -1)).clone()
+    rows = range(max(-offset, 0), min(copy.shape[-2], copy.shape[-1] - offset))
+    places = [input.new_tensor(list(each), dtype=dtypes.int64)
+              for each in (rows, [i + offset for i in rows])]
+    _with("diagonal_scatter", copy, (..., *places), src)
+    return copy.movedim((-2, -1), (dim1, dim2))

@@ -776,8 +776,9 @@ def ger(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
         RuntimeError: not two vectors.
     """
 def gradient(
-        input: Tensor, *, spacing: int = 1, dim: int | Sequence[int] | None = None, axis: int |
-        Sequence[int] | None = None, edge_order: int = 1, out: tuple[Tensor, ...] | None = None,
+        input: Tensor, *, spacing: float | Sequence[Any] = 1, dim: int | Sequence[int] | None =
+        None, axis: int | Sequence[int] | None = None, edge_order: int = 1, out: tuple[Tensor, ...]
+        | None = None,
 ) -> tuple[Tensor, ...]:
     """Estimates of the derivatives along dims, by central differences, and by differences to one
     side at the edges.

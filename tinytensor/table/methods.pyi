@@ -2042,7 +2042,7 @@ class Methods:
         """
     def tile(self, *dims: builtins.int | Sequence[builtins.int]) -> Tensor:  # ops/arrange.py
         """As `repeat`; missing repeats are 1. Shapes: (n, m) -> (n, r m) for (r,)."""
-    def to_dense(self, dtype: dtype | None = None) -> Tensor:
+    def to_dense(self, dtype: DTypeLike | None = None) -> Tensor:
         """The Tensor itself, in a dtype if one is given: every Tensor is dense."""
     def topk(
             self, k: builtins.int, dim: builtins.int = -1, largest: builtins.bool = True, sorted:

@@ -29,11 +29,10 @@ def is_autocast_cache_enabled() -> bool:
 
 def set_autocast_enabled(device_type: str | bool, enabled: bool | None = None) -> None:
     """Enters or leaves an autocast without a block. A flag alone is for "cuda"."""
-    if not isinstance(device_type, str):
-        device_type, enabled = "cuda", device_type
-    targets = {where: d for where, d in casting.targets.items() if where != device_type}
-    if enabled:
-        targets[device_type] = dtypes.BY_NUMPY[casting.chosen[device_type].numpy]
+    place = device_type if isinstance(device_type, str) else "cuda"
+    targets = {where: d for where, d in casting.targets.items() if where != place}
+    if enabled if isinstance(device_type, str) else device_type:
+        targets[place] = dtypes.BY_NUMPY[casting.chosen[place].numpy]
         ask()
     casting.targets = targets
 

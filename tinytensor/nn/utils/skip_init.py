@@ -20,4 +20,6 @@ def skip_init(module_cls: type[M], *args: Any, **kwargs: Any) -> M:
     if not (isinstance(module_cls, type) and issubclass(module_cls, Module)):
         raise RuntimeError(f"skip_init: expected a class of modules, got {module_cls!r}")
     device = kwargs.pop("device", "cpu")
-    return module_cls(*args, **kwargs, device="meta").to_empty(device=device)
+    make: Any = module_cls
+    module: M = make(*args, **kwargs, device="meta").to_empty(device=device)
+    return module
