@@ -326,6 +326,50 @@ def conj(input: Tensor) -> Tensor:
     return input
 
 
+# No Tensor is a conjugate or negated view either, nor in memory of several processes.
+resolve_conj = resolve_neg = conj_physical = conj
+is_conj = is_neg = is_complex
+
+
+def is_shared(self: Tensor) -> bool:
+    """False: memory is not shared with other processes."""
+    return False
+
+
+def apply_(self: Tensor, callable: Any) -> Tensor:
+    """Replaces each element by callable(element). Slow: one call of Python for each."""
+    return self.copy_(creation.tensor([callable(x) for x in self.flatten().tolist()],
+                                      dtype=self.dtype, device=self.device).reshape(self.shape))
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Any) -> Tensor:
+    """Replaces each element by callable(element, element of `tensor`). Slow as `apply_`."""
+    pairs = zip(self.flatten().tolist(), tensor.expand(self.shape).flatten().tolist(), strict=True)
+    return self.copy_(creation.tensor([callable(x, y) for x, y in pairs], dtype=self.dtype,
+                                      device=self.device).reshape(self.shape))
+
+
+def new_empty_strided(self: Tensor, size: Any, stride: Any, dtype: DTypeLike | None = None,
+                      device: DeviceLike | None = None, requires_grad: bool = False) -> Tensor:
+    """`empty_strided` with the dtype and device of this Tensor."""
+    return empty_strided(size, stride, dtype=dtype or self.dtype, device=device or self.device,
+                         requires_grad=requires_grad)
+
+
+def empty_strided(size: Any, stride: Any, *, dtype: DTypeLike | None = None,
+                  device: DeviceLike | None = None, requires_grad: bool = False) -> Tensor:
+    """An uninitialised Tensor with these distances of elements in memory."""
+    count = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    memory = creation.empty(count, dtype=dtype, device=device)
+    return memory.as_strided(size, stride).requires_grad_(requires_grad)
+
+
+def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
+    """An uninitialised Tensor whose dims lie in memory in the order of `physical_layout`."""
+    made = creation.empty([size[dim] for dim in physical_layout], **options)
+    return made.permute([list(physical_layout).index(dim) for dim in range(len(size))])
+
+
 class layout:  # noqa: N801 - PyTorch's name
     """The type of layouts. Every Tensor is `strided`."""
 
@@ -381,7 +425,10 @@ def _attach() -> None:
     setters: dict[str, Any] = {
         "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
         "byte": ops.conversion("byte", dtype=dtypes.uint8), "pin_memory": pin_memory,
-        "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj,
+        "resolve_conj": conj, "resolve_neg": conj, "conj_physical": conj, "conj_physical_": conj,
+        "is_conj": is_conj, "is_neg": is_neg, "is_shared": is_shared, "apply_": apply_,
+        "map_": map_, "new_empty_strided": new_empty_strided, "is_pinned": is_pinned,
+        "is_nonzero": is_nonzero, "real": property(real), "conj": conj,
         "as_subclass": as_subclass, "_make_subclass": staticmethod(_make_subclass),
         "to_dense": to_dense, "sum_to_size": sum_to_size, "storage": storage,
         "_typed_storage": storage, "untyped_storage": untyped_storage}
@@ -416,9 +463,11 @@ def attached() -> dict[str, Any]:
 
 
 _attach()
-__all__ = ["batch_norm", "compile", "conj", "dropout", "e", "get_float32_matmul_precision", "inf",
-           "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis", "numel",
-           "pi", "real", "result_type", "set_default_tensor_type", "set_float32_matmul_precision",
-           "strided", "typename", "use_deterministic_algorithms", "SymInt", "SymFloat", "SymBool",
-           "layout", "_assert", "legacy_contiguous_format", "are_deterministic_algorithms_enabled",
+__all__ = ["batch_norm", "compile", "conj", "conj_physical", "dropout", "e",
+           "get_float32_matmul_precision", "inf", "empty_permuted", "empty_strided", "is_complex",
+           "is_conj", "is_neg", "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis",
+           "numel", "pi", "real", "resolve_conj", "resolve_neg", "result_type",
+           "set_default_tensor_type", "set_float32_matmul_precision", "strided", "typename",
+           "use_deterministic_algorithms", "SymInt", "SymFloat", "SymBool", "layout", "_assert",
+           "legacy_contiguous_format", "are_deterministic_algorithms_enabled",
            "is_deterministic_algorithms_warn_only_enabled"]

@@ -51,6 +51,7 @@ from . import (  # each enters its operations into the table
     normal,
     normalization,
     norms,
+    numerical,
     padding,
     pooling,
     recurrent,

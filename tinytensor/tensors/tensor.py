@@ -252,7 +252,8 @@ class Tensor(Methods):
         """Whether it has a shape and a dtype, and no elements."""
         return devices.is_meta(self._array)
 
-    is_sparse = is_quantized = is_mps = is_xpu = False
+    is_sparse = is_sparse_csr = is_nested = is_quantized = is_mkldnn = False
+    is_mps = is_xpu = is_xla = is_ipu = is_maia = is_mtia = is_vulkan = False
     layout = "strided"
 
     def get_device(self) -> int:

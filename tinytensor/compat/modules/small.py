@@ -9,6 +9,7 @@ from typing import Any
 from ... import cuda
 from ...arrays import dtypes
 from ...arrays.devices import device
+from ...arrays.dispatch import KernelSettings
 from ...arrays.gpu_memory import OutOfMemoryError as OutOfMemoryError
 from ...autograd.frames import warn
 from ...cuda.streams import Event as Event
@@ -68,6 +69,75 @@ def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, device: Any
                      device=device)
     values = counted * step + start
     return values.to(dtype or dtypes.get_default_dtype()).requires_grad_(requires_grad)
+
+
+def get_num_interop_threads() -> int:
+    """1: operations run one after the other."""
+    return 1
+
+
+def set_num_interop_threads(num: int) -> None:
+    """Has no effect."""
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """False: NumPy has no such switch."""
+    return False
+
+
+class _Warnings:
+    always = False
+
+
+def set_warn_always(b: bool) -> None:
+    """Has no effect but on `is_warn_always_enabled`: the filters of `warnings` decide."""
+    _Warnings.always = bool(b)
+
+
+def is_warn_always_enabled() -> bool:
+    """What `set_warn_always` was given."""
+    return _Warnings.always
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """`use_deterministic_algorithms` by a mode: 0 or "default" is False, others are True.
+
+    Raises:
+        RuntimeError: another mode than 0, 1, 2, "default", "warn" and "error".
+    """
+    modes: list[int | str] = [0, 1, 2, "default", "warn", "error"]
+    _check(debug_mode in modes, lambda: f"set_deterministic_debug_mode: {debug_mode!r} is none of "
+                                        "0, 1, 2, 'default', 'warn', 'error'")
+    KernelSettings.deterministic = debug_mode not in (0, "default")
+
+
+def get_deterministic_debug_mode() -> int:
+    """2 if `use_deterministic_algorithms` was called with True, else 0."""
+    return 2 * KernelSettings.deterministic
+
+
+def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any],
+         operands: Any = ()) -> Any:
+    """true_fn(*operands) if the predicate is true, else false_fn(*operands)."""
+    return (true_fn if pred else false_fn)(*operands)
+
+
+def while_loop(cond_fn: Callable[..., Any], body_fn: Callable[..., Any],
+               carried_inputs: Any) -> Any:
+    """The inputs after body_fn has been applied to them while cond_fn(*inputs) is true."""
+    while cond_fn(*carried_inputs):
+        carried_inputs = body_fn(*carried_inputs)
+    return carried_inputs
+
+
+def sym_sum(args: Any) -> Any:
+    """sum(args)."""
+    return sum(args)
+
+
+def sym_ite(b: Any, t: Any, f: Any) -> Any:
+    """t if b else f."""
+    return t if b else f
 
 
 def detach(input: Tensor) -> Tensor:
