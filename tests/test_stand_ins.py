@@ -373,6 +373,7 @@ def test_iterators_that_libraries_make_of_an_object_like_a_loader():
         loader._dataset_kind = module._DatasetKind.Iterable
         assert list(module._SingleProcessDataLoaderIter(loader)) == [[2.0, 4.0], [6.0]]
         real = module.DataLoader([1, 2, 3], 2)
+        assert isinstance(iter(real), module._BaseDataLoaderIter)
         assert [x.tolist() for x in module._SingleProcessDataLoaderIter(real)] == [[1, 2], [3]]
     with pytest.raises(RuntimeError, match="write num_workers=0"):
         module = importlib.import_module("tinytensor.compat.modules.dataloader")

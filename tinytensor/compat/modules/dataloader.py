@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from ...utils.data.dataloader import *  # noqa: F403
 from ...utils.data.dataloader import DataLoader
+from ...utils.data.dataloader import Epoch as _BaseDataLoaderIter  # of iter(loader)
 
 
 class _DatasetKind:
