@@ -136,3 +136,132 @@ def test_states_of_the_gpus_generators(gpu: Any) -> None:
 def test_without_a_gpu_there_are_no_states_of_generators() -> None:
     if not tinytensor.cuda.is_available():
         assert tinytensor.cuda.get_rng_state_all() == []
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("cast", [None, "float32", "float16"])
+def test_a_function_of_ones_own_inside_an_autocast(enabled: bool, cast: str | None) -> None:
+    def found(lib: Any) -> list[Any]:
+        seen = []
+
+        class Product(lib.autograd.Function):
+            @staticmethod
+            @lib.amp.custom_fwd(device_type="cpu", cast_inputs=cast and getattr(lib, cast))
+            def forward(ctx: Any, a: Any, b: Any) -> Any:
+                ctx.save_for_backward(a, b)
+                seen.append(("forward", lib.is_autocast_enabled("cpu"), str(a.dtype)[-8:]))
+                return a @ b
+
+            @staticmethod
+            @lib.amp.custom_bwd(device_type="cpu")
+            def backward(ctx: Any, g: Any) -> Any:
+                a, b = ctx.saved_tensors
+                seen.append(("backward", lib.is_autocast_enabled("cpu"), str(a.dtype)[-8:]))
+                product = g @ b.T
+                seen.append(str(product.dtype)[-8:])
+                return product, a.T @ g
+
+        a, b = (lib.arange(4.0).reshape(2, 2).requires_grad_(True) for _ in "ab")
+        with lib.autocast("cpu", enabled=enabled):
+            out = Product.apply(a, b)
+        out.float().sum().backward()
+        return [*seen, str(out.dtype)[-8:], str(a.grad.dtype)[-8:], a.grad.tolist(),
+                b.grad.tolist()]
+
+    assert found(tinytensor) == found(torch)
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated")  # PyTorch of its older names
+def test_the_state_of_autocast_is_asked_and_set_as_in_pytorch() -> None:
+    def found(lib: Any) -> list[Any]:
+        def state() -> list[Any]:
+            return [lib.is_autocast_enabled("cpu"), lib.is_autocast_enabled(),
+                    lib.is_autocast_cpu_enabled(), str(lib.get_autocast_dtype("cpu"))[-8:],
+                    str(lib.get_autocast_gpu_dtype())[-8:], lib.is_autocast_cache_enabled(),
+                    str((lib.ones(2, 2) @ lib.ones(2, 2)).dtype)[-8:]]
+
+        states = [state()]
+        with lib.cpu.amp.autocast(cache_enabled=False):
+            states.append(state())
+            lib.set_autocast_dtype("cpu", lib.float16)
+            states.append(state())
+            with lib.autocast("cpu", enabled=False, dtype=lib.bfloat16):
+                states.append(state())
+            lib.set_autocast_enabled("cpu", False)
+            states.append(state())
+        states.append(state())
+        lib.set_autocast_cpu_dtype(lib.float16)
+        lib.set_autocast_cpu_enabled(True)
+        lib.set_autocast_cache_enabled(False)
+        states.append(state())
+        with lib.autocast("cpu"):
+            states.append(state())
+        lib.clear_autocast_cache()
+        lib.set_autocast_enabled("cpu", False)
+        lib.set_autocast_cache_enabled(True)
+        lib.set_autocast_cpu_dtype(lib.bfloat16)
+        return [*states, state()]
+
+    assert found(tinytensor) == found(torch)
+    for lib in (tinytensor, torch):
+        assert lib.amp.is_autocast_available("cpu") and lib.amp.is_autocast_available("cuda")
+        assert lib.amp.autocast_mode.custom_fwd is lib.amp.custom_fwd
+        assert callable(lib.cuda.amp.custom_fwd) and callable(lib.cuda.amp.custom_bwd)
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated")  # PyTorch of its older names
+def test_the_factors_of_a_grad_scaler_are_read_and_set() -> None:
+    for lib in (tinytensor, torch):
+        scaler = lib.cpu.amp.GradScaler(growth_factor=3.0, backoff_factor=0.25, growth_interval=7)
+        assert (scaler.get_growth_factor(), scaler.get_backoff_factor(),
+                scaler.get_growth_interval()) == (3.0, 0.25, 7)
+        scaler.set_growth_factor(4.0)
+        scaler.set_backoff_factor(0.5)
+        scaler.set_growth_interval(1)
+        state = scaler.state_dict()
+        assert (state["growth_factor"], state["backoff_factor"],
+                state["growth_interval"]) == (4.0, 0.5, 1)
+
+
+def test_the_module_of_the_cpu_answers_programs_for_any_device() -> None:
+    for lib in (tinytensor, torch):
+        module = lib.get_device_module("cpu")
+        assert module is lib.cpu and module.is_available() and module.is_initialized()
+        assert (module.device_count(), module.current_device()) == (1, "cpu")
+        module.set_device("cpu")
+        module.synchronize()
+        with module.stream(module.Stream()):
+            module.current_stream().wait_stream(module.Stream())
+        event = module.Event()
+        event.record()
+        assert event.query()
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("state", [None, "float32", "bfloat16"])
+def test_recurrent_layers_inside_an_autocast(kind: str, dtype: str, state: str | None) -> None:
+    outer = () if kind.endswith("Cell") else (5,)
+    rng = numpy.random.default_rng(0)
+    values = rng.normal(size=(*outer, 2, 3)).astype("float32")
+    parts = [rng.normal(size=s).astype("float32") / 2 for s in ((16, 3), (16, 4), (16,), (16,))]
+    found = []
+    for lib in (tinytensor, torch):
+        layer = getattr(lib.nn, kind)(3, 4)
+        with lib.no_grad():
+            for p, part in zip(layer.parameters(), parts, strict=True):
+                p.copy_(lib.tensor(part[:p.shape[0]]))
+        x = lib.tensor(values, requires_grad=True)
+        h = None if state is None else lib.zeros(*outer and (1,), 2, 4,
+                                                 dtype=getattr(lib, state))
+        with lib.autocast("cpu"):
+            out = layer(x.to(getattr(lib, dtype)), (h, h) if state and "LSTM" in kind else h)
+        results = []
+        for part in out if isinstance(out, tuple) else (out,):
+            results += part if isinstance(part, tuple) else (part,)
+        sum(part.float().sum() for part in results).backward()
+        found.append(([str(part.dtype).split(".")[1] for part in results],
+                      [part.detach().float().numpy() for part in results] + [x.grad.numpy()]))
+    assert found[0][0] == found[1][0]
+    for a, b in zip(found[0][1], found[1][1], strict=True):
+        numpy.testing.assert_allclose(a, b, rtol=0.05, atol=0.03)  # bfloat16 has 8 bits

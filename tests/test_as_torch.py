@@ -137,10 +137,11 @@ with tinytensor.as_torch() as torch:
         except AttributeError as error:
             print(error)
     from torch.ao.quantization import QuantStub
-    try:
-        QuantStub()
-    except RuntimeError as error:
-        print(error)
+    for refused in (QuantStub, torch.complex):
+        try:
+            refused()
+        except RuntimeError as error:
+            print(error)
 print([name for name in sys.modules if name.partition(".")[0] == "torch"], tinytensor.float32,
       tinytensor.Tensor.__module__)
 """
@@ -150,6 +151,8 @@ print([name for name in sys.modules if name.partition(".")[0] == "torch"], tinyt
         "torch has no 'randnn'; close to it: randn, rand, randint",
         "torch.ao.quantization.QuantStub is left out on purpose: quantised arithmetic is not for "
         "training",
+        "torch.complex is left out on purpose: complex numbers would put conjugates into most "
+        "derivative rules",
         "[] tinytensor.float32 tinytensor.tensors.tensor"]
 
 
@@ -172,3 +175,20 @@ print(tinytensor.jit.is_scripting(), tree_map(abs, {"a": [-1, (-2,)]}), tinytens
     shown = printed("-c", code)
     assert shown[0] == "[]"
     assert shown[1].startswith("False {'a': [1, (2,)]} ")
+
+
+def test_what_libraries_ask_of_modules_that_cannot_work():
+    out = printed("-c", """
+import tinytensor
+tinytensor.as_torch()
+import torch
+import torch._inductor.config
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.distributed import rpc
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
+torch._inductor.config.fallback_random = True
+print(rpc.is_available(), hasattr(rpc, "api"), get_proxy_mode(),
+      isinstance(torch.ones(1), FakeTensor), torch._subclasses.FakeTensor is not None,
+      torch.torch.Tensor is torch.Tensor)
+""")
+    assert out == ["False False None False True True"]

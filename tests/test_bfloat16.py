@@ -43,7 +43,8 @@ ROUNDS_BETWEEN = {
     "nn.functional.lp_pool2d", "nn.functional.nll_loss", "nn.functional.normalize",
     "nn.functional.softsign", "nn.functional.tanhshrink", "nn.functional.triplet_margin_loss",
     "nn.functional.triplet_margin_with_distance_loss", "pdist", "probability_cross_entropy",
-    "prod", "projected_lstm_sequence", "renorm", "rnn_sequence", "rsqrt", "standardize", "xlogy"}
+    "prod", "projected_lstm_sequence", "renorm", "rnn_sequence", "rsqrt", "special.entr",
+    "special.i0e", "standardize", "xlogy"}
 # Autocast: PyTorch's operation is made of several, of which a part is on its lists.
 IN_PARTS = {"inner", "linalg.pinv", "pinverse", "nn.functional.lp_pool3d",
             "nn.functional.local_response_norm", "cov", "corrcoef"}
@@ -239,7 +240,9 @@ def test_recurrent_networks_in_autocast(kind: str) -> None:
     with tinytensor.autocast("cpu"):
         found = outputs(net(x))[0]
     found.sum().backward()
-    assert found.dtype is tinytensor.bfloat16 and weight.grad.dtype is tinytensor.float32
+    of_the_state = kind in ("GRU", "GRUCell", "LSTMCell")  # whose dtype PyTorch gives the result
+    assert found.dtype is (tinytensor.float32 if of_the_state else tinytensor.bfloat16)
+    assert weight.grad.dtype is tinytensor.float32
     assert tinytensor.allclose(found.float(), expected, atol=0.02)
     assert tinytensor.allclose(weight.grad, slope, atol=0.05)
 

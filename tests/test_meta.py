@@ -24,10 +24,9 @@ from tinytensor.utils.resume import RandomState, load_checkpoint, save_checkpoin
 DEPEND = {
     "allclose": "a bool of Python", "argwhere": "as many rows as elements are not 0",
     "bincount": "as many elements as the largest", "equal": "a bool of Python",
-    "histc": "the range of the values", "histogram": "the range of the values",
+    "histogram": "the range of the values",
     "masked_scatter": "as many elements as the mask has True",
     "masked_select": "as many elements as the mask has True",
-    "matrix_exp": "as many squarings as the matrix is large",
     "nn.functional.one_hot": "as many classes as the largest label",
     "nonzero": "as many rows as elements are not 0",
     "repeat_interleave": "the sum of the repeats", "runs": "as many as elements differ",
@@ -95,6 +94,31 @@ def test_what_depends_on_values_is_refused(key: str) -> None:
         except (NoValues, RuntimeError):
             refused += 1
     assert refused, DEPEND[key]
+
+
+@in_turn("name", ["tril_indices", "triu_indices", "isin", "repeat_interleave", "repeats", "histc",
+                  "spanned histc", "ctc_loss", "matrix_exp"])
+def test_results_without_values_as_in_pytorch(name: str) -> None:
+    def result(library: Any) -> Any:
+        with library.device("meta"):
+            x, i = library.zeros(4, 5), library.zeros(4, dtype=library.int64)
+            return {
+                "tril_indices": lambda: library.tril_indices(3, 4),
+                "triu_indices": lambda: library.triu_indices(3, 4, 1),
+                "isin": lambda: library.isin(i, library.zeros(2, dtype=library.int64)),
+                "repeat_interleave": lambda: x.repeat_interleave(i, 0, output_size=7),
+                "repeats": lambda: library.repeat_interleave(i, output_size=7),
+                "histc": lambda: library.histc(x, 10, 0, 1),
+                "spanned histc": lambda: library.histc(x, 10),
+                "ctc_loss": lambda: library.nn.functional.ctc_loss(
+                    library.zeros(6, 2, 5), library.zeros(2, 3, dtype=library.int64), [6, 6],
+                    [3, 2]),
+                "matrix_exp": lambda: library.matrix_exp(library.zeros(2, 3, 3)),
+            }[name]()
+
+    found, expected = result(tinytensor), result(torch)
+    assert (tuple(found.shape), str(found.dtype).split(".")[1], found.is_meta) \
+        == (tuple(expected.shape), str(expected.dtype).split(".")[1], True)
 
 
 def test_a_model_larger_than_memory_is_trained_without_memory() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import typing
 
 import numpy as np
 import pytest
@@ -352,3 +353,144 @@ def test_functions_of_numpy_that_are_no_operation_run_on_the_arrays():
     with pytest.raises(RuntimeError, match="numpy: this Tensor requires grad"):
         np.spacing(x.requires_grad_())
     assert np.exp(x).requires_grad
+
+
+# ---------------------------------------------------------------- subclasses of Tensor
+
+
+def test_a_tensor_as_an_object_of_a_subclass():
+    for engine in BOTH.values():
+        class Named(engine.Tensor):
+            def __new__(cls, x):
+                return x.as_subclass(cls)
+
+        leaf = engine.tensor([1.0, 2.0], requires_grad=True)
+        named = Named(leaf * 2)
+        named.name_of_it = "a"
+        assert type(named) is Named and named.requires_grad and named.tolist() == [2.0, 4.0]
+        assert type(named.as_subclass(engine.Tensor)) is engine.Tensor
+        (named * named).sum().backward()
+        assert leaf.grad.tolist() == [8.0, 16.0]
+        plain = engine.zeros(2)
+        plain.as_subclass(Named).add_(1)
+        assert plain.tolist() == [1.0, 1.0]
+        made = engine.Tensor._make_subclass(Named, plain, True)
+        assert type(made) is Named and made.is_leaf and made.requires_grad
+        assert made.data_ptr() == plain.data_ptr()
+
+
+def test_subclasses_whose_new_takes_other_arguments():
+    for engine in BOTH.values():
+        class Marked(engine.Tensor):
+            def __new__(cls, x, mark="", wanted=False):
+                made = cls._make_subclass(cls, x, wanted)
+                made.mark = mark
+                return made
+
+        class MarkedParameter(Marked, engine.nn.Parameter):
+            pass
+
+        x = engine.ones(2)
+        parameter = MarkedParameter(x, mark="b", wanted=True)
+        assert Marked(x, mark="a").mark == "a" and parameter.mark == "b"
+        module = engine.nn.Module()
+        module.weight = parameter
+        (module.weight * 3).sum().backward()
+        assert next(module.parameters()).grad.tolist() == [3.0, 3.0]
+        assert parameter.data_ptr() == x.data_ptr()
+
+
+def test_a_dense_tensor_is_dense():
+    for engine in BOTH.values():
+        x = engine.ones(2)
+        assert x.to_dense() is x and x.to_dense(engine.float64).dtype is engine.float64
+
+
+def test_annotations_of_losses_are_types():
+    for engine in BOTH.values():
+        hints = typing.get_type_hints(engine.nn.CrossEntropyLoss(), {"Tensor": engine.Tensor})
+        assert hints["ignore_index"] is int and hints["label_smoothing"] is float
+        assert typing.get_type_hints(engine.nn.MSELoss(), {})["reduction"] is str
+    with pytest.raises(TypeError, match="CrossEntropyLoss"):
+        tinytensor.nn.CrossEntropyLoss(None, None, 1, None, "mean", 0.0, 3)
+
+
+# ---------------------------------------------------------------- small functions
+
+
+def test_derivatives_of_samples_at_coordinates():
+    rng = np.random.default_rng(0)
+    values, places = rng.normal(size=(4, 6)), [np.sort(rng.normal(size=n)) for n in (4, 6)]
+    for order in (1, 2):
+        found = [engine.gradient(engine.tensor(values), edge_order=order,
+                                 spacing=[engine.tensor(p) for p in places])
+                 for engine in BOTH.values()]
+        for a, b in zip(*found, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), 1e-12, 1e-12)
+        least = [engine.gradient(engine.tensor(values[:order + 1]), dim=0, edge_order=order)[0]
+                 for engine in BOTH.values()]
+        np.testing.assert_allclose(*(x.numpy() for x in least), 1e-12, 1e-12)
+    for engine in BOTH.values():
+        for options in ({"edge_order": 3}, {"spacing": [1.0, 2.0]}):
+            with pytest.raises(RuntimeError):
+                engine.gradient(engine.ones(4), **options)
+        with pytest.raises(RuntimeError):
+            engine.gradient(engine.ones(1))
+
+
+SMALL = {
+    "vander": lambda e: [e.vander(e.tensor([2.0, 0.0, 3.0]), 4), e.vander(e.tensor([2, 3])),
+                         e.vander(e.tensor([True]), 2), e.linalg.vander(e.tensor([2, 3]))],
+    "ldexp": lambda e: [e.ldexp(e.ones(1, dtype=e.float64), e.tensor([200])),
+                        e.ldexp(e.ones(1).half(), e.tensor([2])), e.tensor([3]).ldexp(
+                            e.tensor([-1]))],
+    "frexp": lambda e: e.frexp(e.tensor([1.5, 0.0, -8.0, 1e-40, 3e38])),
+    "frexp of float16": lambda e: e.frexp(e.tensor([3.0, 5e-7], dtype=e.float16)),
+    "nextafter": lambda e: [e.nextafter(e.tensor([1.0, 0.0, -2.0]), e.tensor([2.0, -1.0, -2.0]))],
+    "unravel_index": lambda e: e.unravel_index(e.tensor([[5, 11], [0, 7]]), (3, 4)),
+    "select_scatter": lambda e: [e.zeros(2, 3).select_scatter(e.ones(2), 1, -1)],
+    "slice_scatter": lambda e: [e.zeros(4, 2).t().slice_scatter(e.ones(2, 2), 1, 0, None, 2)],
+    "diagonal_scatter": lambda e: [e.zeros(3, 3).diagonal_scatter(e.ones(2), 1)],
+    "apply_": lambda e: [e.arange(4.0).reshape(2, 2).t().apply_(lambda x: x * x + 1)],
+    "map_": lambda e: [e.arange(4.0).reshape(2, 2).map_(e.tensor([1.0, 2.0]), lambda x, y: x - y)],
+    "resolve_conj": lambda e: [e.resolve_conj(e.ones(1)), e.ones(1).resolve_neg(),
+                               e.conj_physical(e.ones(1))],
+    "cond": lambda e: [e.cond(e.tensor(True), lambda x: x + 1, lambda x: x - 1, (e.ones(1),))],
+    "while_loop": lambda e: e.while_loop(lambda x: x.sum() < 9, lambda x: (x * 2,), (e.ones(2),)),
+}
+
+
+@in_turn("name", list(SMALL))
+def test_small_functions(name):
+    found = [[plain(x) for x in SMALL[name](engine)] for engine in BOTH.values()]
+    assert found[0] == found[1]
+
+
+def test_memory_of_uninitialised_tensors():
+    for engine in BOTH.values():
+        x = engine.empty_strided((2, 3), (1, 2), dtype=engine.float64)
+        assert x.stride() == (1, 2) and x.dtype is engine.float64
+        assert x.new_empty_strided((3,), (2,)).stride() == (2,)
+        assert engine.empty_permuted((2, 3, 4), (1, 0, 2)).stride() == (4, 8, 1)
+        assert engine.empty_strided((0, 3), (3, 1)).numel() == 0
+
+
+def test_questions_and_switches():
+    for engine in BOTH.values():
+        x = engine.ones(1)
+        assert not any((x.is_conj(), engine.is_neg(x), x.is_shared(), x.is_nested, x.is_xla,
+                        x.is_sparse_csr, x.is_mkldnn))
+        assert engine.get_num_interop_threads() >= 1
+        engine.set_warn_always(True)
+        assert engine.is_warn_always_enabled()
+        engine.set_warn_always(False)
+        for mode, answer in (("error", 2), (0, 0)):
+            engine.set_deterministic_debug_mode(mode)
+            assert engine.get_deterministic_debug_mode() == answer
+            assert engine.are_deterministic_algorithms_enabled() is bool(answer)
+        with pytest.raises(RuntimeError):
+            engine.set_deterministic_debug_mode("never")
+        layer = engine.nn.utils.skip_init(engine.nn.Linear, 2, 3)
+        assert layer.weight.shape == (3, 2) and layer.weight.device.type == "cpu"
+        with pytest.raises(RuntimeError):
+            engine.nn.utils.skip_init(dict, 2)

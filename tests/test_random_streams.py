@@ -157,6 +157,7 @@ def test_dropout_and_its_variants() -> None:
         for p in (0.4, 1.0):
             compare(lambda m: getattr(m.nn.functional, name)(m.ones(shape), p, True), 1e-6)
     compare(lambda m: m.nn.functional.dropout(m.ones(5, 6).t(), 0.5))
+    compare(lambda m: m.nn.functional.dropout(m.ones(1, 6, 4).expand(5, 6, 4), 0.5))
     compare(lambda m: m.nn.functional.rrelu(m.randn(30), training=True), 1e-6)
 
 

@@ -220,6 +220,20 @@ def test_devices_that_no_tensor_is_on_may_be_named():
         tinytensor.ones(1, device="mps")
 
 
+@in_turn("arguments", [(1, 4), (0, 1, 0.25), (3, 1, -1), (0, 2.5), (2, 2), (5, 1, 1), (1, 2, 0)])
+def test_a_range_with_its_end(arguments):
+    made = []
+    for engine in BOTH.values():
+        try:
+            with pytest.warns(UserWarning, match="range is deprecated"):
+                values = engine.range(*arguments)
+                double = engine.range(*arguments, dtype=engine.float64)
+            made.append((values.tolist(), str(values.dtype)[-8:], double.tolist()))
+        except RuntimeError:
+            made.append(RuntimeError)
+    assert made[0] == made[1]
+
+
 @in_turn("name", list(BOTH))
 def test_single_names_of_the_package(name):
     engine = BOTH[name]
@@ -278,3 +292,89 @@ def test_batches_are_scattered_and_gathered():
     assert whole.tolist() == x.tolist() and doubled["a"].tolist() == (x * 2).tolist()
     args, named = tools.scatter_kwargs((x,), {"b": x}, ["cpu"])
     assert args[0][0].tolist() == named[0]["b"].tolist() == x.tolist()
+
+
+@in_turn("dimension, scramble, seed", [
+    (1, False, None), (7, False, None), (5, True, 3), (40, True, None)])
+def test_sobol_points_are_those_of_pytorch(dimension, scramble, seed):
+    answers = []
+    for engine in BOTH.values():
+        engine.manual_seed(4)
+        sobol = engine.quasirandom.SobolEngine(dimension, scramble=scramble, seed=seed)
+        points = [sobol.draw(), sobol.draw(5), sobol.fast_forward(9).draw(4, dtype=engine.float64),
+                  sobol.draw(0), sobol.reset().draw_base2(3), sobol.fast_forward(1).draw(2)]
+        points.append(engine.empty(0))
+        sobol.draw(2, out=points[-1])
+        answers.append(([p.numpy() for p in points], repr(sobol), sobol.num_generated))
+    for ours, theirs in zip(answers[0][0], answers[1][0], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+    assert answers[0][1:] == answers[1][1:]
+
+
+@pytest.mark.parametrize("engine", list(BOTH.values()), ids=list(BOTH))
+def test_sobol_points_refuse_what_cannot_be(engine):
+    with pytest.raises(ValueError, match="21201"):
+        engine.quasirandom.SobolEngine(21202)
+    sobol = engine.quasirandom.SobolEngine(2)
+    sobol.draw(3)
+    with pytest.raises(ValueError, match=r"draw\(\)"):
+        sobol.draw_base2(2)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("engine", list(BOTH.values()), ids=list(BOTH))
+def test_marks_for_a_profiler_need_a_gpu(engine):
+    nvtx = engine.cuda.nvtx
+    for call in (nvtx.range_pop, lambda: nvtx.mark("a"), nvtx.range("part {}", 1).__enter__):
+        with pytest.raises(RuntimeError):
+            call()
+
+
+def test_arrays_that_are_no_numbers_are_known_by_their_dtype():
+    for place in ("tinytensor.compat.modules.collate", "torch.utils.data._utils.collate"):
+        tools = importlib.import_module(place)
+        assert [bool(tools.np_str_obj_array_pattern.search(np.dtype(kind).str))
+                for kind in ("U3", "S3", "O", "f4", "i8", "?")] == [True] * 3 + [False] * 3
+        assert tools.default_collate([1, 2]).tolist() == [1, 2]
+
+
+def test_tensors_of_several_shapes_as_one():
+    flat = []
+    for engine in BOTH.values():
+        tools = importlib.import_module(f"{engine.__name__}._utils")
+        parts = [engine.arange(6.0).reshape(2, 3), engine.ones(2), engine.tensor(7.0)]
+        joined = tools._flatten_dense_tensors(parts)
+        again = tools._unflatten_dense_tensors(joined, parts)
+        again[1].zero_()
+        flat.append((joined.tolist(), [x.tolist() for x in again], type(again)))
+    assert flat[0] == flat[1]
+
+
+def test_iterators_that_libraries_make_of_an_object_like_a_loader():
+    class Loader:
+        dataset = ([1.0, 2.0], [3.0])
+        num_workers, timeout, prefetch_factor, pin_memory, pin_memory_device = 0, 0, None, False, ""
+        worker_init_fn = generator = _IterableDataset_len_called = multiprocessing_context = None
+        drop_last = persistent_workers = _auto_collation = False
+        in_order, _index_sampler = True, range(9)
+
+        def collate_fn(self, batch):
+            return [x * 2 for x in batch]
+
+        def _get_shared_seed(self):
+            return 0
+
+    for engine in BOTH.values():
+        module = importlib.import_module(f"{engine.__name__}.utils.data.dataloader")
+        if engine is tinytensor:  # under the name torch, which is PyTorch's here
+            module = importlib.import_module("tinytensor.compat.modules.dataloader")
+        loader = Loader()
+        loader._dataset_kind = module._DatasetKind.Iterable
+        assert list(module._SingleProcessDataLoaderIter(loader)) == [[2.0, 4.0], [6.0]]
+        real = module.DataLoader([1, 2, 3], 2)
+        assert isinstance(iter(real), module._BaseDataLoaderIter)
+        assert [x.tolist() for x in module._SingleProcessDataLoaderIter(real)] == [[1, 2], [3]]
+    with pytest.raises(RuntimeError, match="write num_workers=0"):
+        module = importlib.import_module("tinytensor.compat.modules.dataloader")
+        module._MultiProcessingDataLoaderIter(real)

@@ -15,12 +15,12 @@ from .arrays import dtypes
 from .arrays.devices import by_device, on
 from .arrays.dispatch import Dispatch
 from .autograd import versions
-from .autograd.casting import ask, casting
+from .autograd.casting import ask, cast_to, casting
 from .autograd.frames import warn
 from .autograd.halves import half_of, widened
 from .tensors.tensor import Tensor
 
-__all__ = ["GradScaler", "autocast"]
+__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
 
 
 class _Optimizer(Protocol):
@@ -31,8 +31,9 @@ class _Optimizer(Protocol):
     def step(self) -> Any: ...
 
 
-# The default dtypes of autocast.
-DTYPES = {"cpu": dtypes.bfloat16, "cuda": dtypes.float16}
+def is_autocast_available(device_type: str) -> bool:
+    """Whether there is an `autocast` for a type of device: "cpu" and "cuda"."""
+    return device_type in casting.chosen
 
 
 class autocast:  # noqa: N801 - PyTorch's name
@@ -49,7 +50,7 @@ class autocast:  # noqa: N801 - PyTorch's name
         dtype: bfloat16 or float16; by default bfloat16 on the CPU and float16 on a GPU. float32
             switches it off, with a warning.
         enabled: False switches an autocast around it off.
-        cache_enabled: ignored; PyTorch keeps the weights that it has cast.
+        cache_enabled: without effect; PyTorch keeps the weights that it has cast.
 
     Raises:
         RuntimeError: a device_type other than "cpu" and "cuda".
@@ -58,11 +59,12 @@ class autocast:  # noqa: N801 - PyTorch's name
 
     def __init__(self, device_type: str, dtype: dtypes.dtype | None = None, enabled: bool = True,
                  cache_enabled: bool | None = None):
-        if device_type not in ("cpu", "cuda"):
+        if not is_autocast_available(device_type):
             raise RuntimeError(f"autocast: unknown device_type {device_type!r}; write 'cpu' or "
                                "'cuda'")
         self.device, self.enabled = device_type, enabled
-        self.fast_dtype = DTYPES[device_type] if dtype is None else dtype
+        self.fast_dtype = casting.chosen[device_type] if dtype is None else dtype
+        self.cache_enabled = casting.keeps_weights if cache_enabled is None else cache_enabled
         if enabled and self.fast_dtype not in (dtypes.bfloat16, dtypes.float16):
             warn(f"autocast: bfloat16 and float16 can be cast to, got {self.fast_dtype}; it is "
                  "switched off")
@@ -74,20 +76,66 @@ class autocast:  # noqa: N801 - PyTorch's name
         if self.enabled:
             targets[self.device] = dtypes.BY_NUMPY[self.fast_dtype.numpy]  # raises if it is missing
             ask()
-        self.around.append(casting.targets)
+        self.around.append(dict(vars(casting)))
         casting.targets = targets
+        casting.chosen = {**casting.chosen, self.device: self.fast_dtype}
+        casting.keeps_weights = self.cache_enabled
         return self
 
     def __exit__(self, *exception: object) -> None:
-        casting.targets = self.around.pop()
+        vars(casting).clear()
+        vars(casting).update(self.around.pop())
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
-            with autocast(self.device, self.fast_dtype, self.enabled):
+            with autocast(self.device, self.fast_dtype, self.enabled, self.cache_enabled):
                 return function(*args, **kwargs)
 
         return inside
+
+
+def custom_fwd(fwd: Callable[..., Any] | None = None, *, device_type: str,
+               cast_inputs: dtypes.dtype | None = None) -> Any:
+    """A decorator of the forward of an `autograd.Function`, whose backward has `custom_bwd`.
+
+    Args:
+        device_type: "cpu" or "cuda", the autocast that is meant.
+        cast_inputs: inside an autocast, floating point Tensors on that device, except float64, are
+            cast to this dtype, and the forward runs without autocast. By default it runs with it.
+    """
+    if fwd is None:
+        return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
+    forward = fwd
+
+    @functools.wraps(forward)
+    def called(ctx: Any, *args: Any, **kwargs: Any) -> Any:
+        ctx._dtype = casting.chosen[device_type]
+        active = device_type in casting.targets
+        ctx._fwd_used_autocast = active and cast_inputs is None
+        if not active or cast_inputs is None:
+            return forward(ctx, *args, **kwargs)
+        args, kwargs = cast_to(cast_inputs, device_type, args, kwargs)
+        with autocast(device_type, enabled=False):
+            return forward(ctx, *args, **kwargs)
+
+    return called
+
+
+def custom_bwd(bwd: Callable[..., Any] | None = None, *, device_type: str) -> Any:
+    """A decorator of the backward of an `autograd.Function`: it runs inside an autocast if the
+    forward, which has `custom_fwd`, did.
+    """
+    if bwd is None:
+        return functools.partial(custom_bwd, device_type=device_type)
+    backward = bwd
+
+    @functools.wraps(backward)
+    def called(ctx: Any, *args: Any, **kwargs: Any) -> Any:
+        with autocast(device_type, ctx._dtype, ctx._fwd_used_autocast):
+            return backward(ctx, *args, **kwargs)
+
+    return called
 
 
 def _unscale(xp: Any, arrays: list[Any], factor: float) -> Any:
@@ -215,6 +263,24 @@ class GradScaler:
 
     def is_enabled(self) -> bool:
         return self._enabled
+
+    def get_growth_factor(self) -> float:
+        return self._growth_factor
+
+    def set_growth_factor(self, new_factor: float) -> None:
+        self._growth_factor = new_factor
+
+    def get_backoff_factor(self) -> float:
+        return self._backoff_factor
+
+    def set_backoff_factor(self, new_factor: float) -> None:
+        self._backoff_factor = new_factor
+
+    def get_growth_interval(self) -> int:
+        return self._growth_interval
+
+    def set_growth_interval(self, new_interval: int) -> None:
+        self._growth_interval = new_interval
 
     def get_scale(self) -> float:
         """The current scale; 1 if the scaler is not enabled."""

@@ -1,4 +1,4 @@
-"""Special functions, under the names of `torch.special`: operations of the top level."""
+"""Special functions, under the names of `torch.special`. Many are also at the top level."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from .compat import absent
 if TYPE_CHECKING:
     from .table.special import *  # noqa: F403
 
-SHARED = ("digamma", "erf", "erfc", "erfinv", "exp2", "expm1", "log1p", "log_softmax", "logit",
-          "logsumexp", "polygamma", "round", "sinc", "softmax", "xlogy")
+SHARED = ("digamma", "erf", "erfc", "erfinv", "exp2", "expm1", "i0", "log1p", "log_softmax",
+          "logit", "logsumexp", "polygamma", "round", "sinc", "softmax", "xlogy")
 
 # Names of functions that have another name at the top level.
 SAME = {"gammainc": "igamma", "gammaincc": "igammac", "gammaln": "lgamma",
@@ -19,6 +19,7 @@ SAME = {"gammainc": "igamma", "gammaincc": "igammac", "gammaln": "lgamma",
 
 _everywhere = ops.names_for("")
 globals().update({name: _everywhere[name] for name in SHARED})
+globals().update(ops.names_for("special"))
 globals().update(expit=_everywhere["sigmoid"])
 globals().update({name: _everywhere[other] for name, other in SAME.items()})
 

@@ -63,9 +63,12 @@ def lightly():
 def pytorch_msssim():
     from pytorch_msssim import ms_ssim, ssim
 
-    x = numbers(2, 3, 180, 176).float().sigmoid().requires_grad_()
-    y = numbers(2, 3, 180, 176, seed=1).float().sigmoid()
-    results = [ssim(x, y, data_range=1.0), ms_ssim(x, (x + y) / 2, data_range=1.0)]
+    x = numbers(2, 3, 180, 176).sigmoid().requires_grad_()
+    y = numbers(2, 3, 180, 176, seed=1).sigmoid()
+    window = torch.exp(-torch.arange(-5, 6).double() ** 2 / 4.5)  # the library's is of float32
+    window = (window / window.sum()).repeat(3, 1, 1, 1)
+    results = [ssim(x, y, data_range=1.0, win=window),
+               ms_ssim(x, (x + y) / 2, data_range=1.0, win=window)]
     sum(results).backward()
     return [*results, x.grad]
 
@@ -83,8 +86,8 @@ def lpips():
 def piq():
     import piq as p
 
-    x = numbers(1, 3, 96, 96).float().sigmoid().requires_grad_()
-    y = numbers(1, 3, 96, 96, seed=1).float().sigmoid()
+    x = numbers(1, 3, 96, 96).sigmoid().requires_grad_()
+    y = numbers(1, 3, 96, 96, seed=1).sigmoid()
     results = [p.psnr(x, y), p.ssim(x, y, downsample=False), p.total_variation(x),
                p.gmsd(x, y), p.vif_p(x, y)]
     sum(results).backward()

@@ -200,7 +200,7 @@ def torchsde():
         def g(self, time, y):
             return 0.1 * torch.ones_like(y)
 
-    equation, times = Equation(), torch.linspace(0, 1, 4).double()
+    equation, times = Equation(), torch.linspace(0, 1, 4, dtype=torch.float64)
     path = t.BrownianInterval(0.0, 1.0, size=(2, 3), dtype=torch.float64, entropy=3)
     y = t.sdeint(equation, numbers(2, 3), times, bm=path, dt=0.1, method="euler")
     (y ** 2).sum().backward()
@@ -264,7 +264,7 @@ def torchquad():
 def geoopt():
     import geoopt as g
 
-    ball = g.PoincareBall(dtype=torch.float64)
+    ball = g.PoincareBall(c=torch.tensor(1.0).double())
     x, y = (ball.expmap0(numbers(4, 3, seed=i) * 0.3) for i in range(2))
     point = g.ManifoldParameter(x.clone(), manifold=ball)
     optimizer, losses = g.optim.RiemannianAdam([point], lr=1e-1), []

@@ -9,7 +9,7 @@ def fill(module, scale=0.2):
     with torch.no_grad():
         for number, (_, parameter) in enumerate(module.named_parameters()):
             numbers = np.random.RandomState(number).standard_normal(tuple(parameter.shape))
-            if parameter.ndim == 1:
+            if parameter.ndim < 2:
                 numbers = 1 + 0.1 * numbers
             else:
                 numbers = numbers * scale / np.sqrt(max(1, parameter[0].numel() / 16))

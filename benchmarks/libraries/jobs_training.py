@@ -102,6 +102,8 @@ def ignite():
 
 
 def fastai():
+    import fastai.callback.progress
+    import fastai.callback.schedule  # noqa: F401 - they give Learner methods
     from fastai.basics import DataLoaders, Learner
     from fastai.losses import MSELossFlat
 

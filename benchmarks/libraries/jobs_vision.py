@@ -186,9 +186,9 @@ def byol():
     learner = BYOL(net, image_size=16, hidden_layer=-1, augment_fn=nn.Identity(),
                    augment_fn2=nn.Hardtanh(-1.0, 1.0), projection_size=8,
                    projection_hidden_size=16)
-    fill(learner)
+    fill(learner.double())
     learner.reset_moving_average()
-    return step(learner, numbers(4, 3, 16, 16).float(), loss=lambda y: y)
+    return step(learner, numbers(4, 3, 16, 16), loss=lambda y: y)
 
 
 def open_clip():

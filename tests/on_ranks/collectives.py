@@ -218,6 +218,10 @@ def averages_strides_versions_and_works() -> None:
     squares = (w * w).sum()
     dist.all_reduce(w.detach())
     raises(RuntimeError, "overwritten", squares.backward)
+    for given in (numpy.ones((2, 3)), numpy.ones((3, 2)).T):
+        given.flags.writeable = False
+        raises(RuntimeError, "belongs to an array that is not writable; clone() it first",
+               lambda given=given: dist.all_reduce(tt.from_numpy(given)))
     raises(TypeError, "AVG needs a floating point dtype",
            lambda: dist.all_reduce(tt.ones(2, dtype=tt.int64), dist.ReduceOp.AVG))
     raises(TypeError, "BOR needs integers",

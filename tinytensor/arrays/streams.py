@@ -323,5 +323,9 @@ def in_memory_order(values: numpy.ndarray[Any, Any], like: Any) -> numpy.ndarray
 
 
 def memory_dims(array: Any) -> list[int]:
-    """The dims of an array, from the one with the largest stride to the one with the smallest."""
+    """The dims of an array, from the one with the largest stride to the one with the smallest; of
+    an expanded array in order, since its strides of 0 say nothing.
+    """
+    if 0 in array.strides:
+        return list(range(array.ndim))
     return sorted(range(array.ndim), key=lambda dim: -array.strides[dim])

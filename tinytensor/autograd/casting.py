@@ -29,9 +29,14 @@ NONE: Mapping[str, dtypes.dtype] = MappingProxyType({})
 
 
 class Casting(threading.local):
-    """The dtypes of the autocasts that a thread is in, by the type of device."""
+    """The dtypes of the autocasts that a thread is in, by the type of device; and what an autocast
+    without a dtype casts to there.
+    """
 
     targets = NONE
+    chosen: Mapping[str, dtypes.dtype] = MappingProxyType(
+        {"cpu": dtypes.bfloat16, "cuda": dtypes.float16})
+    keeps_weights = True  # `cache_enabled`, which has no effect
 
 
 casting = Casting()
@@ -74,6 +79,13 @@ def call_cast(function: Callable[..., Any], rule: str, args: tuple[Any, ...],
             wanted = "float32" if wide else "lower"
         cast = functools.partial(_cast, targets=targets, rule=rule, lower=wanted == "lower")
         return function(*map(cast, args), **{name: cast(x) for name, x in kwargs.items()})
+
+
+def cast_to(dtype: dtypes.dtype, device_type: str, args: tuple[Any, ...],
+            kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The arguments, with the floating point Tensors on a device, except float64, in a dtype."""
+    cast = functools.partial(_cast, targets={device_type: dtype}, rule="lower", lower=True)
+    return tuple(map(cast, args)), {name: cast(x) for name, x in kwargs.items()}
 
 
 def casts(function: Callable[..., Any], rule: str) -> Callable[..., Any]:

@@ -26,7 +26,7 @@ class Entry:
     name: str
     function: Callable[..., Any]  # what users call
     op: Op | None = None  # None for a composition of other operations
-    home: str = ""  # "", "nn.functional", "linalg"; "internal": offered nowhere
+    home: str = ""  # "", "nn.functional", "linalg", "special"; "internal": offered nowhere
     aliases: tuple[str, ...] = ()  # further names, in the same places
     method: bool = True  # also x.name(...)
     operator: str = ""  # "__add__": also x + y, y + x and x += y

@@ -110,7 +110,7 @@ EXACT = {
     ("histogram", "bins"): "Tensor | int | Sequence[int]",
     ("linalg.norm", "dim"): "int | Sequence[int] | None",
     ("linalg.matrix_norm", "dim"): "Sequence[int]", ("linalg.matrix_norm", "ord"): "float | str",
-    ("norm", "p"): "float | str | None",
+    ("norm", "p"): "float | str | None", ("gradient", "spacing"): "float | Sequence[Any]",
     ("nn.functional.batch_norm", "running_mean"): "Tensor | None",
     ("nn.functional.batch_norm", "running_var"): "Tensor | None",
     ("meshgrid", "tensors"): "Tensor | Sequence[Tensor]",

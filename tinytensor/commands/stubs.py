@@ -282,7 +282,7 @@ def functions(home: str, title: str, results: Results, shared: tuple[str, ...] =
     offered = entries(home)
     for name, entry in offered.items():
         variants = signatures(entry, results.types[entry.key])
-        if home in ("", "linalg"):
+        if home in ("", "linalg", "special"):
             variants = tuple(variant.with_out() for variant in variants)
         lines += definition(name, variants, entry.doc)
         file, place = place_of(entry)
@@ -343,12 +343,12 @@ def files() -> dict[str, str]:
                      for name in names.ALSO_AT_THE_TOP), *in_place_functions()]),
         "functional": functions("nn.functional", "The functions of `nn.functional`.", results,
                                 functional.SHARED, extra_functional()),
-        "linalg": functions("linalg", "The functions of `linalg`.", results, linalg.SHARED)}
-    special_functions, _ = functions(  # all of them are defined at the top level
-        "special", "The functions of `special`.", results, special.SHARED,
-        [*(f"from .functions import {other} as {name}" for name, other in special.SAME.items()),
-         *definition("expit", signatures(sigmoid, "Tensor"), sigmoid.doc)])
-    return {"methods.pyi": methods(results), "special.pyi": special_functions,
+        "linalg": functions("linalg", "The functions of `linalg`.", results, linalg.SHARED),
+        "special": functions(
+            "special", "The functions of `special`.", results, special.SHARED,
+            [*(f"from .functions import {other} as {name}" for name, other in special.SAME.items()),
+             *definition("expit", signatures(sigmoid, "Tensor"), sigmoid.doc)])}
+    return {"methods.pyi": methods(results),
             **{f"{name}.pyi": typed for name, (typed, _) in made.items()},
             **{f"{name}.py": imports for name, (_, imports) in made.items()}}
 

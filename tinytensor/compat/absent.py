@@ -13,12 +13,15 @@ from ..arrays import naming
 GROUPS: dict[str, tuple[str, ...]] = {
     "complex numbers would put conjugates into most derivative rules": (
         "complex", "view_as_real",
-        "view_as_complex", "imag", "angle", "polar", "fft", "stft", "istft"),
+        "view_as_complex", "imag", "angle", "polar", "fft", "stft", "istft", "cfloat", "cdouble",
+        "chalf"),
     "NumPy has no LU: solve, inv, det, slogdet and qr are there": (
-        "lu", "lu_factor", "lu_solve", "lu_unpack"),
+        "lu", "lu_factor", "lu_factor_ex", "lu_solve", "lu_unpack", "ldl_factor", "ldl_solve"),
     "dims have positions only": ("refine_names", "rename", "align_to"),
     "sparse and nested layouts need an engine of their own; dense Tensors and mm give the same": (
-        "sparse", "sparse_coo_tensor", "sparse_csr_tensor", "nested", "to_sparse"),
+        "sparse", "sparse_coo_tensor", "sparse_csr_tensor", "sparse_csc_tensor",
+        "sparse_bsr_tensor", "sparse_bsc_tensor", "sparse_compressed_tensor", "nested",
+        "to_sparse", "to_sparse_coo", "to_sparse_csr", "coalesce", "sparse_mask"),
     "MPI knows all ranks, so no store is needed": (
         "Store", "TCPStore", "FileStore", "HashStore", "PrefixStore"),
     "MPI adds up bfloat16 in float32, so nothing would be saved; fp16_compress_hook is there": (
@@ -42,7 +45,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "gradients are dense: Adam is there": ("SparseAdam",),
     "it saves memory where a model fills the device with its optimizer's state": ("Adafactor",),
     "memory is not shared with other processes": ("share_memory", "share_memory_"),
-    "quantised arithmetic is not for training": ("quantize_per_tensor", "quantization", "ao"),
+    "quantised arithmetic is not for training": (
+        "quantize_per_tensor", "quantize_per_channel", "dequantize", "int_repr", "quantization",
+        "ao", "quantized", "qat"),
+    "PyTorch does not differentiate them; scipy.special has them, for x.numpy()": (
+        "airy_ai", "bessel_y0", "bessel_y1", "modified_bessel_k0", "modified_bessel_k1",
+        "chebyshev_polynomial_t", "chebyshev_polynomial_u", "hermite_polynomial_h",
+        "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p",
+        "spherical_bessel_j0"),
     "programs are run as they are written, nothing is compiled or traced": (
         "export", "_inductor"),
 }

@@ -51,6 +51,7 @@ class Torch(ModuleType):
                            if name[:2] != "__" and name not in modules.TOP})
         from .modules.torch_version import __version__
 
+        self.torch = self  # libraries have `torch.torch.Tensor`, which PyTorch has by accident
         self.__version__ = __version__
         self.__file__ = os.path.join(ON_PATH, "torch", "__init__.py")
         self.__path__: list[str] = []
@@ -61,6 +62,8 @@ class Torch(ModuleType):
             return sys.modules[OWN_PACKAGE].default_generator
         if name in unsupported.REASONS:
             return importlib.import_module(f"torch.{name}")
+        if name in unsupported.FUNCTIONS:
+            return unsupported.function(name)
         try:
             return modules.attribute("torch", name)
         except (LookupError, AttributeError):

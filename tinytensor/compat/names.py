@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import functools
 import math
 from collections.abc import Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from .. import autograd, cuda, ops
+from .. import amp, autograd, cuda, ops
 from ..arrays import devices, dtypes, gpu_memory, naming
 from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import python_number
@@ -138,6 +140,26 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
         raise RuntimeError(f"sum_to_size: {shape} does not broadcast to {tuple(self.shape)}")
     over = [i for i, m in enumerate(self.shape) if i < first or shape[i - first] != m]
     return (self.sum(over, True) if over else self).reshape(shape)
+
+
+def as_subclass(self: Tensor, cls: type[Tensor]) -> Any:
+    """This Tensor, with its memory and its place in the graph, as an object of a subclass.
+
+    Results of operations are Tensors: `__torch_function__` of the subclass is not called.
+    """
+    made = self.view_as(self)
+    made.__class__ = cls
+    return made
+
+
+def _make_subclass(cls: type[Tensor], data: Tensor, require_grad: bool = False) -> Any:
+    """A leaf of a subclass that shares the memory of `data`."""
+    return as_subclass(data.detach(), cls).requires_grad_(require_grad)
+
+
+def to_dense(self: Tensor, dtype: DTypeLike | None = None) -> Tensor:
+    """The Tensor itself, in a dtype if one is given: every Tensor is dense."""
+    return self if dtype is None else self.to(dtype)
 
 
 def untyped_storage(self: Tensor) -> UntypedStorage:
@@ -304,6 +326,50 @@ def conj(input: Tensor) -> Tensor:
     return input
 
 
+# No Tensor is a conjugate or negated view either, nor in memory of several processes.
+resolve_conj = resolve_neg = conj_physical = conj
+is_conj = is_neg = is_complex
+
+
+def is_shared(self: Tensor) -> bool:
+    """False: memory is not shared with other processes."""
+    return False
+
+
+def apply_(self: Tensor, callable: Any) -> Tensor:
+    """Replaces each element by callable(element). Slow: one call of Python for each."""
+    return self.copy_(creation.tensor([callable(x) for x in self.flatten().tolist()],
+                                      dtype=self.dtype, device=self.device).reshape(self.shape))
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Any) -> Tensor:
+    """Replaces each element by callable(element, element of `tensor`). Slow as `apply_`."""
+    pairs = zip(self.flatten().tolist(), tensor.expand(self.shape).flatten().tolist(), strict=True)
+    return self.copy_(creation.tensor([callable(x, y) for x, y in pairs], dtype=self.dtype,
+                                      device=self.device).reshape(self.shape))
+
+
+def new_empty_strided(self: Tensor, size: Any, stride: Any, dtype: DTypeLike | None = None,
+                      device: DeviceLike | None = None, requires_grad: bool = False) -> Tensor:
+    """`empty_strided` with the dtype and device of this Tensor."""
+    return empty_strided(size, stride, dtype=dtype or self.dtype, device=device or self.device,
+                         requires_grad=requires_grad)
+
+
+def empty_strided(size: Any, stride: Any, *, dtype: DTypeLike | None = None,
+                  device: DeviceLike | None = None, requires_grad: bool = False) -> Tensor:
+    """An uninitialised Tensor with these distances of elements in memory."""
+    count = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    memory = creation.empty(count, dtype=dtype, device=device)
+    return memory.as_strided(size, stride).requires_grad_(requires_grad)
+
+
+def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
+    """An uninitialised Tensor whose dims lie in memory in the order of `physical_layout`."""
+    made = creation.empty([size[dim] for dim in physical_layout], **options)
+    return made.permute([list(physical_layout).index(dim) for dim in range(len(size))])
+
+
 class layout:  # noqa: N801 - PyTorch's name
     """The type of layouts. Every Tensor is `strided`."""
 
@@ -347,11 +413,11 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
     yield
 
 
-def _of_autograd(name: str) -> Any:
-    """`autograd.profiler`, which PyTorch programs use without an import of its own."""
-    module = modules.module_of(f"autograd.{name}")
+def _module_below(package: ModuleType, name: str) -> Any:
+    """`autograd.profiler` and the like, which programs use without an import of their own."""
+    module = modules.module_of(f"{package.__name__.partition('.')[2]}.{name}")
     if module is None:
-        raise absent.AbsentName("tinytensor.autograd", name, lambda: vars(autograd))
+        raise absent.AbsentName(package.__name__, name, lambda: vars(package))
     return module
 
 
@@ -359,9 +425,13 @@ def _attach() -> None:
     setters: dict[str, Any] = {
         "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
         "byte": ops.conversion("byte", dtype=dtypes.uint8), "pin_memory": pin_memory,
-        "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj,
-        "sum_to_size": sum_to_size, "storage": storage, "_typed_storage": storage,
-        "untyped_storage": untyped_storage}
+        "resolve_conj": conj, "resolve_neg": conj, "conj_physical": conj, "conj_physical_": conj,
+        "is_conj": is_conj, "is_neg": is_neg, "is_shared": is_shared, "apply_": apply_,
+        "map_": map_, "new_empty_strided": new_empty_strided, "is_pinned": is_pinned,
+        "is_nonzero": is_nonzero, "real": property(real), "conj": conj,
+        "as_subclass": as_subclass, "_make_subclass": staticmethod(_make_subclass),
+        "to_dense": to_dense, "sum_to_size": sum_to_size, "storage": storage,
+        "_typed_storage": storage, "untyped_storage": untyped_storage}
     for name, method in setters.items():
         setattr(Tensor, name, method)
     # PyTorch's form of the graph, which programs that draw it walk.
@@ -372,7 +442,8 @@ def _attach() -> None:
     setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
     vars(function)["FunctionCtx"] = function.Context
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
-    vars(autograd)["__getattr__"] = _of_autograd
+    for package in (amp, autograd, cuda, cuda.amp):
+        vars(package)["__getattr__"] = functools.partial(_module_below, package)
     vars(cuda).update(TYPES["cuda"], StreamContext=streams.stream)
     vars(attention).update(SDPBackend=SDPBackend, sdpa_kernel=sdpa_kernel)
 
@@ -392,9 +463,11 @@ def attached() -> dict[str, Any]:
 
 
 _attach()
-__all__ = ["batch_norm", "compile", "conj", "dropout", "e", "get_float32_matmul_precision", "inf",
-           "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis", "numel",
-           "pi", "real", "result_type", "set_default_tensor_type", "set_float32_matmul_precision",
-           "strided", "typename", "use_deterministic_algorithms", "SymInt", "SymFloat", "SymBool",
-           "layout", "_assert", "legacy_contiguous_format", "are_deterministic_algorithms_enabled",
+__all__ = ["batch_norm", "compile", "conj", "conj_physical", "dropout", "e",
+           "get_float32_matmul_precision", "inf", "empty_permuted", "empty_strided", "is_complex",
+           "is_conj", "is_neg", "is_floating_point", "is_nonzero", "is_tensor", "nan", "newaxis",
+           "numel", "pi", "real", "resolve_conj", "resolve_neg", "result_type",
+           "set_default_tensor_type", "set_float32_matmul_precision", "strided", "typename",
+           "use_deterministic_algorithms", "SymInt", "SymFloat", "SymBool", "layout", "_assert",
+           "legacy_contiguous_format", "are_deterministic_algorithms_enabled",
            "is_deterministic_algorithms_warn_only_enabled"]

@@ -160,7 +160,3 @@ def set_rng_state_all(new_states: Iterable[Tensor]) -> None:
 def is_bf16_supported() -> bool:
     """Whether there is a GPU, and the package ml_dtypes."""
     return is_available() and dtypes.has_bfloat16()
-
-
-def __getattr__(name: str) -> Any:
-    raise absent.AbsentName("tinytensor.cuda", name, lambda: globals())

@@ -78,7 +78,14 @@ def writable(group: ProcessGroup, array: Any) -> Any:
 
 
 def written_back(array: Any, used: Any, tensor: Tensor, name: str) -> list[Callable[[], None]]:
-    """What writes the result into the Tensor after the transport."""
+    """What writes the result into the Tensor after the transport.
+
+    Raises:
+        RuntimeError: the memory is read-only.
+    """
+    if not getattr(array.flags, "writeable", True):  # CuPy's arrays all are
+        raise RuntimeError(f"{name}: the result cannot be written into this Tensor, whose memory "
+                           "belongs to an array that is not writable; clone() it first")
     if not tensor._unnoted:
         note_write(array, name)
     return [] if used is array else [lambda: copy_into(array, used)]

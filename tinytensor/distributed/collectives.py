@@ -53,7 +53,7 @@ def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: Group = None,
     on_host = array.__class__ is numpy.ndarray
     if on_host and not async_op and op.__class__ is ReduceOp:
         direct = members.direct.get((array.shape, array.dtype, op))
-        if direct is not None and array.flags.c_contiguous:
+        if direct is not None and array.flags.carray:  # contiguous and writable
             _reduce_directly(members, direct, array)
             if not tensor._unnoted:
                 note_write(array, "all_reduce")

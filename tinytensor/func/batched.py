@@ -12,7 +12,7 @@ A Batched of a nested `vmap` holds a Batched of the outer one.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Self
 
 from ..arrays.numbers import Size
 from ..autograd.frames import OWN
@@ -94,11 +94,15 @@ class Level:
 class Batched(Tensor):
     """A sample for each element of a batch. `whole` has the batch as dim 0."""
 
-    def __init__(self, whole: Tensor, level: Level):
-        self.level = level
-        self._node = None
-        self.shown = False  # whether a view was made of it, or it is one
+    whole: Tensor
+    level: Level
+    shown: bool  # whether a view was made of it, or it is one
+
+    def __new__(cls, whole: Tensor, level: Level) -> Self:
+        self = object.__new__(cls)
+        self.level, self._node, self.shown = level, None, False
         self.hold(whole)
+        return self
 
     def hold(self, whole: Tensor) -> None:
         self.whole = whole

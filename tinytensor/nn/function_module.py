@@ -55,6 +55,8 @@ class FunctionModule(Module):
                            if "ClassVar" not in str(kind)}
         names = list(fields)
         by_name = names[names.index("_"):] if fields.pop("_", None) else []
+        # Programs evaluate the annotations of a loss, where KW_ONLY is not known.
+        vars(cls).get("__annotations__", {}).pop("_", None)
         cls.passed = tuple(name for name in fields if name not in cls.not_passed)
         cls.shown = tuple(fields) if cls.shown is None else cls.shown
         parameter = inspect.Parameter

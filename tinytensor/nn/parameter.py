@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from ..tensors.creation import empty
 from ..tensors.tensor import DeviceLike, DTypeLike, Tensor
@@ -18,14 +18,16 @@ class Parameter(Tensor):
         TypeError: data is not a Tensor.
     """
 
-    def __init__(self, data: Tensor | None = None, requires_grad: bool = True):
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Self:
         if data is None:
             data = empty(0)
         if not isinstance(data, Tensor):
             raise TypeError(f"Parameter: data must be a Tensor, got {type(data).__name__}; "
                             "write tensor(...) around it")
+        self = object.__new__(cls)
         self._array, self._node = data._array, None
         self.requires_grad = requires_grad
+        return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         """A Parameter with its own memory and without a gradient."""
@@ -44,12 +46,15 @@ class UninitializedParameter(Parameter):
     It has a dtype and a device, which its module can change. Using its values raises RuntimeError.
     """
 
+    _wanted: bool
     _blank: Tensor  # holds the dtype and the device; it has no elements
 
-    def __init__(self, requires_grad: bool = True, device: DeviceLike | None = None,
-                 dtype: DTypeLike | None = None):
+    def __new__(cls, requires_grad: bool = True, device: DeviceLike | None = None,
+                dtype: DTypeLike | None = None) -> Self:
+        self = object.__new__(cls)
         self._blank, self._node = empty(0, device=device, dtype=dtype), None
         self._wanted = requires_grad
+        return self
 
     def materialize(self, shape: Sequence[int], device: DeviceLike | None = None,
                     dtype: DTypeLike | None = None) -> None:
@@ -110,11 +115,15 @@ class Buffer(Tensor):
         TypeError: data is not a Tensor.
     """
 
-    def __init__(self, data: Tensor | None = None, *, persistent: bool = True):
+    persistent: bool
+
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Self:
         if data is None:
             data = empty(0)
         if not isinstance(data, Tensor):
             raise TypeError(f"Buffer: data must be a Tensor, got {type(data).__name__}; "
                             "write tensor(...) around it")
+        self = object.__new__(cls)
         self._array, self._node = data._array, None
         self.persistent = persistent
+        return self

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .. import ops
 from ..arrays.numbers import is_integer, is_number
+from ..autograd.casting import NONE, casting, inside
 from ..autograd.frames import warn
 from ..tensors.creation import empty, zeros
 from ..tensors.tensor import Tensor
@@ -76,7 +77,22 @@ def own(states: Tensor) -> Tensor:
     return states.clone() if states.requires_grad else states
 
 
-RUN = {"RNN_TANH": _run_tanh, "RNN_RELU": _run_relu, "LSTM": _run_lstm, "GRU": _run_gru}
+def _in_dtype_of_state(run: Callable[..., States]) -> Callable[..., States]:
+    """A layer that computes in the dtype of its states inside an autocast on the CPU, where PyTorch
+    gives the states of these layers that dtype. Others compute in the dtype of the autocast.
+    """
+    def running(rows: Tensor, states: States, weights: Weights, steps: Steps) -> States:
+        if "cpu" not in casting.targets or rows.device.type != "cpu":
+            return run(rows, states, weights, steps)
+        d = states[0].dtype
+        with inside(NONE):
+            return run(rows.to(d), states, [w.to(d) for w in weights], steps)
+
+    return running
+
+
+RUN = {"RNN_TANH": _run_tanh, "RNN_RELU": _run_relu, "LSTM": _run_lstm,
+       "LSTM_CELL": _in_dtype_of_state(_run_lstm), "GRU": _in_dtype_of_state(_run_gru)}
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}
 
@@ -268,7 +284,7 @@ class RNNBase(Module):
             raise ValueError(f"{name}: {what} must have {' or '.join(map(str, dims))} dims, got "
                              f"shape {shape}")
         weight = self.weight_ih_l0
-        if input.dtype is not weight.dtype:
+        if input.dtype is not weight.dtype and not casting.targets:
             raise ValueError(f"{name}: {what} has dtype {input.dtype}, the weights have "
                              f"{weight.dtype}; convert it with .to({weight.dtype})")
         check_features(name, what, shape, self.input_size)

@@ -112,7 +112,7 @@ class LSTMCell(RNNCellBase):
     def forward(self, input: Tensor,
                 hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         states = None if hx is None else as_pair("LSTMCell", hx)
-        return self._step("LSTM", input, states, ("hx[0]", "hx[1]"))  # type: ignore[return-value]
+        return self._step("LSTM_CELL", input, states, ("hx[0]", "hx[1]"))  # type: ignore[return-value]
 
 
 class GRUCell(RNNCellBase):

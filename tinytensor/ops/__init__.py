@@ -28,6 +28,7 @@ from . import (  # each enters its operations into the table
     alignment,
     arrange,
     attention,
+    bessel,
     compare,
     convolution,
     cross_entropy,
@@ -47,8 +48,10 @@ from . import (  # each enters its operations into the table
     loss,
     margin_loss,
     matrices,
+    normal,
     normalization,
     norms,
+    numerical,
     padding,
     pooling,
     recurrent,
@@ -246,7 +249,7 @@ for _name in ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t"):
 
 
 def names_for(home: str) -> dict[str, Callable[..., Any]]:
-    """The functions that a module offers: "" for the package, "nn.functional", "linalg"."""
+    """The functions that a module offers: "" for the package, "linalg", and so on."""
     found: dict[str, Callable[..., Any]] = {}
     for entry in TABLE.values():
         if entry.home == home and not entry.internal:
@@ -267,7 +270,7 @@ def load() -> None:
     for key, entry in TABLE.items():
         entry.function = older_forms.adapted(key, entry.function)
         _attach(entry)
-        if entry.home in ("", "linalg"):  # PyTorch's functions take `out`, methods do not
+        if entry.home in ("", "linalg", "special"):  # functions take `out`, methods do not
             entry.function = taking_out(entry.function)
     attach.append(_attach)  # operations that programs define get their methods too
     for name in ("zeros", "ones", "arange"):

@@ -82,7 +82,7 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Tensor | Sequenc
     steps, batch, classes = log_probs.shape
     lengths, sizes = _lengths("input_lengths", input_lengths), _lengths(
         "target_lengths", target_lengths)
-    labels = _labels(targets, sizes, single)
+    labels = _labels(targets, sizes, single, int(not blank))
     _check(labels, lengths, sizes, steps, batch, classes, blank)
 
     # The states are the labels with a blank before, between and after them: 2 S + 1 states.
@@ -131,9 +131,14 @@ def _lengths(name: str, given: Tensor | Sequence[int] | int) -> list[int]:
     return lengths
 
 
-def _labels(targets: Tensor, sizes: list[int], single: bool) -> numpy.ndarray[Any, Any]:
-    """The labels as an array (N, S) on the CPU, padded with zeros."""
-    array = devices.to_numpy(getattr(targets, "_array", targets))
+def _labels(targets: Tensor, sizes: list[int], single: bool, some: int,
+            ) -> numpy.ndarray[Any, Any]:
+    """The labels as an array (N, S) on the CPU, padded with zeros; on the device "meta" all are
+    `some`.
+    """
+    given: Any = getattr(targets, "_array", targets)
+    array = numpy.full(given.shape, some, given.dtype) if devices.is_meta(given) \
+        else devices.to_numpy(given)
     if array.dtype.kind not in "iu":
         raise RuntimeError(f"ctc_loss: targets must be integers, got {dtypes.of_array(array)}")
     if array.ndim == 1 and (single or len(array) == sum(sizes)):

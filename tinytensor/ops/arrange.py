@@ -249,13 +249,16 @@ def repeat_interleave(input: Tensor, repeats: Tensor | int | None = None, dim: i
     """
     repeats = python_number(repeats)
     if repeats is None:
-        return repeat_interleave(input.new_tensor(list(range(input.numel()))), input)
+        return repeat_interleave(input.new_tensor(list(range(input.numel()))), input,
+                                 output_size=output_size)
     if isinstance(repeats, int) and repeats < 0:
         raise RuntimeError(f"repeat_interleave: repeats must not be negative, got {repeats}")
     if dim is None:
         input, dim = flatten(input), 0
     axis = _position("repeat_interleave", input, dim)
     each = None if isinstance(repeats, int) else repeats
+    if each is not None and each.is_meta and output_size is not None:
+        return _rows(input, axis, each.new_zeros(output_size, dtype=dtypes.int64))
     counts = [repeats] if each is None else each.reshape((-1,)).tolist()
     size = input.shape[axis]
     if len(counts) not in (1, size) or (each is not None and each.ndim > 1):
@@ -272,8 +275,11 @@ def repeat_interleave(input: Tensor, repeats: Tensor | int | None = None, dim: i
                            f"make {total}")
     if len(counts) == 1:
         return repeat_each(input, counts[0], axis)
-    positions = input.new_tensor(
-        [i for i, r in enumerate(counts) for _ in range(r)], dtype=dtypes.int64)
+    return _rows(input, axis, input.new_tensor(
+        [i for i, r in enumerate(counts) for _ in range(r)], dtype=dtypes.int64))
+
+
+def _rows(input, axis, positions):
     rows = transpose(input, 0, axis)  # the derivative of indexing dim 0 is faster
     return transpose(getitem(rows, (positions._array,)), 0, axis)
 

@@ -736,7 +736,8 @@ def nan_to_num(xp, input: Array, nan: float | None = 0.0, posinf: float | None =
 
     Shapes: (*) -> (*). Replaced elements get no gradient.
     """
-    return xp.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+    values = input.copy(order="C" if 0 in input.strides else "K")  # C order for what is expanded
+    return xp.nan_to_num(values, False, 0.0 if nan is None else nan, posinf, neginf)
 
 
 nan_to_num.vjp(input=lambda xp, g, input: g * xp.isfinite(input))

@@ -25,7 +25,7 @@ from ..autograd import graph
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .samples import S, t, unary
-from .special import PIECE
+from .special import by_pieces
 
 # The samples are those where PyTorch's trigamma, which has ten digits, is exact enough to be the
 # reference of second derivatives; the tests compare with mpmath elsewhere.
@@ -73,11 +73,8 @@ def in_double(compute: Any) -> Any:
     """The function on a float64 array, in pieces, with the result rounded to the dtype given."""
     @functools.wraps(compute)
     def converted(xp: Any, x: Any, **options: Any) -> Any:
-        flat, out = xp.reshape(x, (-1,)), xp.empty(x.size, dtype=x.dtype)
-        for start in range(0, flat.size, PIECE):
-            piece = xp.asarray(flat[start:start + PIECE], dtype="float64")
-            out[start:start + PIECE] = compute(xp, piece, **options)
-        return xp.reshape(out, x.shape)
+        return by_pieces(xp, lambda piece: compute(xp, xp.asarray(piece, dtype="float64"),
+                                                   **options), x)
 
     return converted
 

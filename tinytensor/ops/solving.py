@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import namedtuple
+from collections.abc import Sequence
 
 import numpy
 
@@ -163,6 +164,41 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
         return solve_matrix(A, B)
     out = solve_matrix(transpose(A, -2, -1), transpose(B, -2, -1))
     return transpose(out, -2, -1).contiguous()
+
+
+@composed(home="linalg", method=False, scalar=LAPACK, samples=[
+    S(t(2, 3, 6)), S(t(4, 2, 2), ind=1)])
+def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+    """The inverse of the first `ind` dims by the others, as a matrix. Shapes: (*, #) -> (#, *).
+
+    Raises:
+        RuntimeError: the two parts differ in size, or the matrix is singular.
+    """
+    first, others = A.shape[:ind], A.shape[ind:]
+    size = math.prod(first)
+    if ind <= 0 or size != math.prod(others):
+        raise RuntimeError(f"tensorinv: the first {ind} dims of {tuple(A.shape)} must have as many "
+                           "elements as the others")
+    return inv(A.reshape(size, size)).reshape(*others, *first)
+
+
+@composed(home="linalg", method=False, scalar=LAPACK, samples=[
+    S(t(2, 3, 6), t(2, 3)), S(t(6, 2, 3), t(6)), S(t(2, 6, 3), t(2, 3), (1,))])
+def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
+    """x with tensordot(A, x, x.ndim) = B; the `dims` of A are moved to the end first.
+
+    Shapes: (*, #), (*) -> (#).
+
+    Raises:
+        RuntimeError: sizes do not fit, or the matrix is singular.
+    """
+    if dims is not None:
+        A = A.movedim(tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
+    others = A.shape[B.ndim:]
+    if math.prod(others) != B.numel():
+        raise RuntimeError(f"tensorsolve: the last dims {tuple(others)} of A must have as many "
+                           f"elements as B, of shape {tuple(B.shape)}")
+    return solve(A.reshape(B.numel(), B.numel()), B.flatten()).reshape(others)
 
 
 @op(promotes="same", method=False, internal=True, scalar=LAPACK, samples=[

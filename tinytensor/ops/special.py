@@ -6,6 +6,7 @@ import math
 
 from ..arrays import Array, devices, dtypes
 from ..arrays.numbers import is_number
+from ..arrays.streams import in_memory_order, memory_dims
 from ..autograd.halves import in_single
 from ..autograd.table import op
 from ..tensors.tensor import Tensor
@@ -70,11 +71,16 @@ def erf(xp, input: Array):
     """
     if input.size <= PIECE or not devices.is_on_cpu(input):  # a GPU has no use for pieces
         return _erf(xp, input)
-    flat = xp.reshape(input, (-1,))
+    return by_pieces(xp, lambda piece: _erf(xp, piece), input)
+
+
+def by_pieces(xp, compute, x):
+    """compute(piece) of pieces of an array, in the order in which its elements lie in memory."""
+    flat = xp.reshape(xp.transpose(x, memory_dims(x)), (-1,))
     out = xp.empty_like(flat)
     for start in range(0, flat.size, PIECE):
-        out[start:start + PIECE] = _erf(xp, flat[start:start + PIECE])
-    return xp.reshape(out, input.shape)
+        out[start:start + PIECE] = compute(flat[start:start + PIECE])
+    return in_memory_order(out, x)
 
 
 def _erf(xp, x):

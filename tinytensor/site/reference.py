@@ -27,7 +27,8 @@ TOPICS = {
 MORE = ("More names", "Switches, files, printing, constants, older types.")
 # Names of files that are no titles.
 TITLES = {
-    "alignment": "CTC loss", "arrange": "Arranging and repeating", "compare": "Comparing",
+    "alignment": "CTC loss", "arrange": "Arranging and repeating", "bessel": "Bessel functions",
+    "compare": "Comparing", "normal": "Normal distribution and entropies",
     "elementwise": "Elementwise", "embedding": "Embeddings", "extrema": "Minima and maxima",
     "gamma": "Gamma functions", "gather": "Gather and scatter", "index": "Indexing",
     "linalg": "Products of matrices", "decomposition": "Decompositions", "mlp": "MLP",

@@ -95,6 +95,7 @@ from ..ops.diagonals import diag as diag
 from ..ops.diagonals import diag_embed as diag_embed
 from ..ops.diagonals import diagflat as diagflat
 from ..ops.diagonals import diagonal as diagonal
+from ..ops.numerical import diagonal_scatter as diagonal_scatter
 from ..ops.scan import diff as diff
 from ..ops.gamma import digamma as digamma
 from ..ops.norms import dist as dist
@@ -126,11 +127,13 @@ from ..ops.elementwise import fmax as fmax
 from ..ops.elementwise import fmin as fmin
 from ..ops.elementwise import fmod as fmod
 from ..ops.elementwise import frac as frac
+from ..ops.numerical import frexp as frexp
 from ..ops.gather import gather as gather
 from ..ops.elementwise import gcd as gcd
 from ..ops.compare import ge as ge
 from ..ops.householder import geqrf as geqrf
 from ..ops.linalg import outer as ger
+from ..ops.numerical import gradient as gradient
 from ..ops.compare import gt as greater
 from ..ops.compare import ge as greater_equal
 from ..ops.compare import gt as gt
@@ -141,6 +144,7 @@ from ..ops.searching import histogram as histogram
 from ..ops.arrange import hsplit as hsplit
 from ..ops.arrange import hstack as hstack
 from ..ops.elementwise import hypot as hypot
+from ..ops.bessel import i0 as i0
 from ..ops.gamma import igamma as igamma
 from ..ops.gamma import igammac as igammac
 from ..ops.gather import index_add as index_add
@@ -162,6 +166,7 @@ from ..ops.compare import isreal as isreal
 from ..ops.linalg import kron as kron
 from ..ops.sorting import kthvalue as kthvalue
 from ..ops.elementwise import lcm as lcm
+from ..ops.numerical import ldexp as ldexp
 from ..ops.compare import le as le
 from ..ops.elementwise import lerp as lerp
 from ..ops.compare import lt as less
@@ -214,6 +219,7 @@ from ..ops.arrange import narrow as narrow
 from ..ops.compare import ne as ne
 from ..ops.elementwise import neg as neg
 from ..ops.elementwise import neg as negative
+from ..ops.numerical import nextafter as nextafter
 from ..ops.searching import nonzero as nonzero
 from ..ops.norms import norm as norm
 from ..ops.compare import ne as not_equal
@@ -253,6 +259,7 @@ from ..ops.gather import scatter_add as scatter_add
 from ..ops.gather import scatter_reduce as scatter_reduce
 from ..ops.searching import searchsorted as searchsorted
 from ..ops.arrange import select as select
+from ..ops.numerical import select_scatter as select_scatter
 from ..ops.activation import selu as selu
 from ..ops.elementwise import sign as sgn
 from ..ops.elementwise import sigmoid as sigmoid
@@ -261,6 +268,7 @@ from ..ops.elementwise import signbit as signbit
 from ..ops.elementwise import sin as sin
 from ..ops.special import sinc as sinc
 from ..ops.elementwise import sinh as sinh
+from ..ops.numerical import slice_scatter as slice_scatter
 from ..ops.decomposition import slogdet as slogdet
 from ..ops.activation import softmax as softmax
 from ..ops.sorting import sort as sort
@@ -302,7 +310,9 @@ from ..ops.shape import unflatten as unflatten
 from ..ops.arrange import unfold as unfold
 from ..ops.searching import unique as unique
 from ..ops.searching import unique_consecutive as unique_consecutive
+from ..ops.numerical import unravel_index as unravel_index
 from ..ops.shape import unsqueeze as unsqueeze
+from ..ops.numerical import vander as vander
 from ..ops.reduce import var as var
 from ..ops.reduce import var_mean as var_mean
 from ..ops.linalg import dot as vdot

@@ -3,12 +3,13 @@
 Written by `python -m tinytensor stubs`; not to be edited.
 """
 
+import numpy
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 from ..arrays.dtypes import memory_format
 from ..tensors.tensor import DTypeLike, Size, Tensor
 from .methods import (
-    Operand, GeqrfResult, Histogram, MinMax, Qr, Slogdet, SvdV, ValuesAndIndices,
+    Operand, Frexp, GeqrfResult, Histogram, MinMax, Qr, Slogdet, SvdV, ValuesAndIndices,
 )
 
 def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -572,6 +573,15 @@ def diagonal(
     Raises:
         RuntimeError: the dims are the same.
     """
+def diagonal_scatter(
+        input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1, *, out: Tensor |
+        None = None,
+) -> Tensor:
+    """A copy in which diagonal(offset, dim1, dim2) is `src`. Shapes: (*), that of the part -> (*).
+
+    Raises:
+        RuntimeError: src has another shape or dtype than the part.
+    """
 def diff(
         input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor |
         None = None, *, axis: int = -1, out: Tensor | None = None,
@@ -720,6 +730,10 @@ def fmod(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor
     """
 def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """input - trunc(input), elementwise. Shapes: (*) -> (*)."""
+def frexp(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> Frexp:
+    """The parts of input = mantissa * 2**exponent, with 0.5 <= |mantissa| < 1. Shapes: (*) -> (*)
+    twice, the exponent of int32.
+    """
 def gather(
         input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None =
         None,
@@ -760,6 +774,21 @@ def ger(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Raises:
         RuntimeError: not two vectors.
+    """
+def gradient(
+        input: Tensor, *, spacing: float | Sequence[Any] = 1, dim: int | Sequence[int] | None =
+        None, axis: int | Sequence[int] | None = None, edge_order: int = 1, out: tuple[Tensor, ...]
+        | None = None,
+) -> tuple[Tensor, ...]:
+    """Estimates of the derivatives along dims, by central differences, and by differences to one
+    side at the edges.
+
+    `spacing` is the distance of samples, one for each dim, or their coordinates, a Tensor for each
+    dim. Shapes: (*) -> (*) for each dim. As `numpy.gradient`.
+
+    Raises:
+        RuntimeError: another edge_order than 1 and 2; fewer than edge_order + 1 samples; not one
+            spacing for each dim.
     """
 def greater(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input > other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
@@ -816,6 +845,8 @@ def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Concatenates along dim 1, vectors along dim 0. Shapes: (n, m), (n, k) -> (n, m + k)."""
 def hypot(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """√(input² + other²) without overflow. Shapes: (*), (*) -> the broadcast shape."""
+def i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function I0(input). Shapes: (*) -> (*). Cephes."""
 def igamma(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The regularised lower incomplete gamma function P(a, x) = ∫ tᵃ⁻¹ e⁻ᵗ dt from 0 to x, / Γ(a).
 
@@ -955,6 +986,8 @@ def lcm(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     Raises:
         RuntimeError: operands that are not integers.
     """
+def ldexp(input: Tensor, other: Tensor | int, *, out: Tensor | None = None) -> Tensor:
+    """input * 2**other. Shapes: (*), (*) -> the broadcast shape."""
 def le(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
 def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -1260,6 +1293,10 @@ def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """-input, elementwise. Shapes: (*) -> (*)."""
 def negative(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """-input, elementwise. Shapes: (*) -> (*)."""
+def nextafter(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The next number of the dtype after input, towards other. Shapes: (*), (*) -> the broadcast
+    shape.
+    """
 @overload
 def nonzero(
         input: Tensor, *, as_tuple: Literal[False] = False, out: Tensor | None = None,
@@ -1535,6 +1572,14 @@ def select(input: Tensor, dim: int, index: int, *, out: Tensor | None = None) ->
     Raises:
         IndexError: an index that does not exist; a 0-d Tensor.
     """
+def select_scatter(
+        input: Tensor, src: Tensor, dim: int, index: int, *, out: Tensor | None = None,
+) -> Tensor:
+    """A copy in which select(dim, index) is `src`. Shapes: (*), that of the part -> (*).
+
+    Raises:
+        RuntimeError: src has another shape or dtype than the part.
+    """
 def selu(input: Tensor, inplace: bool = False, *, out: Tensor | None = None) -> Tensor:
     """scale * elu(x, alpha), whose constants keep mean 0 and variance 1. Shapes: (*) -> (*).
 
@@ -1554,6 +1599,16 @@ def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """sin(π x) / (π x), 1 at 0, elementwise. Shapes: (*) -> (*)."""
 def sinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The hyperbolic sine, elementwise. Shapes: (*) -> (*)."""
+def slice_scatter(
+        input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
+        step: int = 1, *, axis: int = 0, out: Tensor | None = None,
+) -> Tensor:
+    """A copy in which the slice start:end:step of a dim is `src`. Shapes: (*), that of the part
+    -> (*).
+
+    Raises:
+        RuntimeError: src has another shape or dtype than the part.
+    """
 def slogdet(A: Tensor, *, out: tuple[Tensor, ...] | None = None) -> Slogdet:
     """The sign of the determinant and the logarithm of its absolute value; 0 and -inf if it is 0.
 
@@ -1815,8 +1870,26 @@ def unique_consecutive(
         input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None =
         None, *, out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, ...]: ...
+def unravel_index(
+        indices: Tensor, shape: int | Sequence[int], *, out: tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]:
+    """The position in each dim of elements that are counted through a Tensor of that shape.
+
+    Shapes: (*) -> (*) for each dim.
+
+    Raises:
+        ValueError: indices that are not integers.
+    """
 def unsqueeze(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""
+def vander(
+        x: Tensor, N: int | None = None, increasing: bool = False, *, out: Tensor | None = None,
+) -> Tensor:
+    """The powers x**(N-1) to x**0 in columns, or in the other order. Shapes: (n) -> (n, N).
+
+    Raises:
+        RuntimeError: x does not have 1 dim; a negative N.
+    """
 def var(
         input: Tensor, dim: int | Sequence[int] | None | bool = None, unbiased: bool = True,
         keepdim: bool = False, *, axis: int | Sequence[int] | None | bool = None, keepdims: bool =

@@ -7,6 +7,7 @@ from ..ops.decomposition import cholesky as cholesky
 from ..ops.decomposition import cholesky_ex as cholesky_ex
 from ..ops.norms import cond as cond
 from ..ops.linalg import cross as cross
+from ..ops.numerical import diagonal_ as diagonal
 from ..ops.decomposition import eigh as eigh
 from ..ops.decomposition import eigvalsh as eigvalsh
 from ..ops.householder import householder_product as householder_product
@@ -23,5 +24,8 @@ from ..ops.solving import solve as solve
 from ..ops.solving import solve_triangular as solve_triangular
 from ..ops.decomposition import svd as svd
 from ..ops.decomposition import svdvals as svdvals
+from ..ops.solving import tensorinv as tensorinv
+from ..ops.solving import tensorsolve as tensorsolve
+from ..ops.numerical import vander_ as vander
 from ..ops.linalg import vecdot as vecdot
 from ..ops.norms import vector_norm as vector_norm

@@ -50,6 +50,12 @@ def cross(
     Raises:
         RuntimeError: other than 3 elements along `dim`.
     """
+def diagonal(
+        A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1, out: Tensor | None = None,
+) -> Tensor:
+    """A view of a diagonal, by default of matrices in the last dims. Shapes: (*, n, m) -> (*, k).
+
+    """
 def eigh(A: Tensor, UPLO: str = 'L', *, out: tuple[Tensor, ...] | None = None) -> Eigh:
     """Eigenvalues, ascending, and eigenvectors, as columns, of symmetric matrices.
 
@@ -220,6 +226,28 @@ def svdvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Raises:
         LinAlgError, RuntimeError: as `svd`.
+    """
+def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of the first `ind` dims by the others, as a matrix. Shapes: (*, #) -> (#, *).
+
+    Raises:
+        RuntimeError: the two parts differ in size, or the matrix is singular.
+    """
+def tensorsolve(
+        A: Tensor, B: Tensor, dims: Sequence[int] | None = None, *, out: Tensor | None = None,
+) -> Tensor:
+    """x with tensordot(A, x, x.ndim) = B; the `dims` of A are moved to the end first.
+
+    Shapes: (*, #), (*) -> (#).
+
+    Raises:
+        RuntimeError: sizes do not fit, or the matrix is singular.
+    """
+def vander(x: Tensor, *, N: int | None = None, out: Tensor | None = None) -> Tensor:
+    """The powers x**0 to x**(N-1) in columns. Shapes: (*, n) -> (*, n, N).
+
+    Raises:
+        RuntimeError: N is not greater than 1.
     """
 def vecdot(
         x: Tensor, y: Tensor, *, dim: int = -1, axis: int = -1, out: Tensor | None = None,

@@ -29,6 +29,10 @@ class Eigh(NamedTuple):
     eigenvalues: Tensor
     eigenvectors: Tensor
 
+class Frexp(NamedTuple):
+    mantissa: Tensor
+    exponent: Tensor
+
 class GeqrfResult(NamedTuple):
     a: Tensor
     tau: Tensor
@@ -287,6 +291,8 @@ class Methods:
 
         Shapes: (*) -> () or (*) without `dim`; bool, but uint8 stays uint8.
         """
+    def apply_(self, callable: Any) -> Self:
+        """Replaces each element by callable(element). Slow: one call of Python for each."""
     def arccos(self) -> Tensor:  # ops/elementwise.py
         """The inverse cosine, elementwise. Shapes: (*) -> (*)."""
     def arccos_(self) -> Self:  # ops/elementwise.py
@@ -349,6 +355,11 @@ class Methods:
             builtins.int | None = None,
     ) -> Tensor:  # ops/diagonals.py
         """Element storage_offset + i stride[0] + j stride[1] + ... for (i, j, ...). Shapes: -> size."""
+    def as_subclass(self, cls: type[Tensor]) -> Any:
+        """This Tensor, with its memory and its place in the graph, as an object of a subclass.
+
+        Results of operations are Tensors: `__torch_function__` of the subclass is not called.
+        """
     def asin(self) -> Tensor:  # ops/elementwise.py
         """The inverse sine, elementwise. Shapes: (*) -> (*)."""
     def asin_(self) -> Self:  # ops/elementwise.py
@@ -525,6 +536,10 @@ class Methods:
         """
     def conj(self) -> Tensor:
         """The Tensor itself: no Tensor is complex."""
+    def conj_physical(self) -> Tensor:
+        """The Tensor itself: no Tensor is complex."""
+    def conj_physical_(self) -> Self:
+        """The Tensor itself: no Tensor is complex."""
     def contiguous(self, memory_format: memory_format | None = None) -> Tensor:  # ops/shape.py
         """The input itself if it is contiguous in memory, else a contiguous copy.
 
@@ -671,6 +686,15 @@ class Methods:
 
         Raises:
             RuntimeError: the dims are the same.
+        """
+    def diagonal_scatter(
+            self, src: Tensor, offset: builtins.int = 0, dim1: builtins.int = 0, dim2: builtins.int
+            = 1,
+    ) -> Tensor:  # ops/numerical.py
+        """A copy in which diagonal(offset, dim1, dim2) is `src`. Shapes: (*), that of the part -> (*).
+
+        Raises:
+            RuntimeError: src has another shape or dtype than the part.
         """
     def diff(
             self, n: builtins.int = 1, dim: builtins.int = -1, prepend: Tensor | None = None,
@@ -846,6 +870,10 @@ class Methods:
         """input - trunc(input), elementwise. Shapes: (*) -> (*)."""
     def frac_(self) -> Self:  # ops/elementwise.py
         """As `frac`, in place: writes into this Tensor and returns it."""
+    def frexp(self) -> Frexp:  # ops/numerical.py
+        """The parts of input = mantissa * 2**exponent, with 0.5 <= |mantissa| < 1. Shapes: (*) -> (*)
+        twice, the exponent of int32.
+        """
     def gather(
             self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = False,
     ) -> Tensor:  # ops/gather.py
@@ -955,6 +983,10 @@ class Methods:
         """√(input² + other²) without overflow. Shapes: (*), (*) -> the broadcast shape."""
     def hypot_(self, other: Operand) -> Self:  # ops/elementwise.py
         """As `hypot`, in place: writes into this Tensor and returns it."""
+    def i0(self) -> Tensor:  # ops/bessel.py
+        """The modified Bessel function I0(input). Shapes: (*) -> (*). Cephes."""
+    def i0_(self) -> Self:  # ops/bessel.py
+        """As `i0`, in place: writes into this Tensor and returns it."""
     def igamma(self, other: Operand) -> Tensor:  # ops/gamma.py
         """The regularised lower incomplete gamma function P(a, x) = ∫ tᵃ⁻¹ e⁻ᵗ dt from 0 to x, / Γ(a).
 
@@ -1057,10 +1089,16 @@ class Methods:
         """This Tensor as tinytensor.int32."""
     def inverse(self) -> Tensor:  # ops/solving.py
         """As `linalg.inv`: the inverse of square matrices. Shapes: (*, n, n) -> (*, n, n)."""
+    def is_conj(self) -> builtins.bool:
+        """False: no Tensor is complex."""
+    def is_neg(self) -> builtins.bool:
+        """False: no Tensor is complex."""
     def is_nonzero(self) -> builtins.bool:
         """Whether the only element is nonzero."""
     def is_pinned(self, device: DeviceLike | None = None) -> builtins.bool:
         """Whether the Tensor lies in pinned memory, which `pin_memory()` copies to."""
+    def is_shared(self) -> builtins.bool:
+        """False: memory is not shared with other processes."""
     def isclose(
             self, other: Tensor, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08,
             equal_nan: builtins.bool = False,
@@ -1108,6 +1146,10 @@ class Methods:
         """
     def lcm_(self, other: Operand) -> Self:  # ops/elementwise.py
         """As `lcm`, in place: writes into this Tensor and returns it."""
+    def ldexp(self, other: Tensor | builtins.int) -> Tensor:  # ops/numerical.py
+        """input * 2**other. Shapes: (*), (*) -> the broadcast shape."""
+    def ldexp_(self, other: Tensor | builtins.int) -> Self:  # ops/numerical.py
+        """As `ldexp`, in place: writes into this Tensor and returns it."""
     def le(self, other: Operand) -> Tensor:  # ops/compare.py
         """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def le_(self, other: Operand) -> Self:  # ops/compare.py
@@ -1210,6 +1252,8 @@ class Methods:
         """Whether input < other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def lt_(self, other: Operand) -> Self:  # ops/compare.py
         """As `lt`, in place: writes into this Tensor and returns it."""
+    def map_(self, tensor: Tensor, callable: Any) -> Self:
+        """Replaces each element by callable(element, element of `tensor`). Slow as `apply_`."""
     def masked_fill(self, mask: Operand, value: Operand) -> Tensor:  # ops/index.py
         """`value`, a number or a 0-d Tensor, where the mask is True, the input elsewhere.
 
@@ -1464,6 +1508,11 @@ class Methods:
             device: DeviceLike | None = None, requires_grad: builtins.bool = False,
     ) -> Tensor:
         """As `empty`, with the dtype and device of this Tensor."""
+    def new_empty_strided(
+            self, size: Any, stride: Any, dtype: DTypeLike | None = None, device: DeviceLike | None
+            = None, requires_grad: builtins.bool = False,
+    ) -> Tensor:
+        """`empty_strided` with the dtype and device of this Tensor."""
     def new_full(
             self, size: Sequence[builtins.int], fill_value: Tensor | builtins.float, *, dtype:
             DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: builtins.bool
@@ -1485,6 +1534,12 @@ class Methods:
             device: DeviceLike | None = None, requires_grad: builtins.bool = False,
     ) -> Tensor:
         """As `zeros`, with the dtype and device of this Tensor."""
+    def nextafter(self, other: Operand) -> Tensor:  # ops/numerical.py
+        """The next number of the dtype after input, towards other. Shapes: (*), (*) -> the broadcast
+        shape.
+        """
+    def nextafter_(self, other: Operand) -> Self:  # ops/numerical.py
+        """As `nextafter`, in place: writes into this Tensor and returns it."""
     @overload
     def nonzero(self, *, as_tuple: Literal[False] = False) -> Tensor:  # ops/searching.py
         """The indices of nonzero elements, a row for each, or with `as_tuple` a Tensor for each dim.
@@ -1693,6 +1748,10 @@ class Methods:
         Raises:
             RuntimeError: the Tensor requires grad; a negative size.
         """
+    def resolve_conj(self) -> Tensor:
+        """The Tensor itself: no Tensor is complex."""
+    def resolve_neg(self) -> Tensor:
+        """The Tensor itself: no Tensor is complex."""
     def roll(
             self, shifts: builtins.int | Sequence[builtins.int], dims: builtins.int |
             Sequence[builtins.int] | None = None,
@@ -1783,6 +1842,12 @@ class Methods:
         Raises:
             IndexError: an index that does not exist; a 0-d Tensor.
         """
+    def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor:  # ops/numerical.py
+        """A copy in which select(dim, index) is `src`. Shapes: (*), that of the part -> (*).
+
+        Raises:
+            RuntimeError: src has another shape or dtype than the part.
+        """
     def sgn(self) -> Tensor:  # ops/elementwise.py
         """The sign, -1, 0 or 1, elementwise; 0 for NaN, unlike NumPy's. Shapes: (*) -> (*)."""
     def sgn_(self) -> Self:  # ops/elementwise.py
@@ -1811,6 +1876,16 @@ class Methods:
         """The hyperbolic sine, elementwise. Shapes: (*) -> (*)."""
     def sinh_(self) -> Self:  # ops/elementwise.py
         """As `sinh`, in place: writes into this Tensor and returns it."""
+    def slice_scatter(
+            self, src: Tensor, dim: builtins.int = 0, start: builtins.int | None = None, end:
+            builtins.int | None = None, step: builtins.int = 1, *, axis: builtins.int = 0,
+    ) -> Tensor:  # ops/numerical.py
+        """A copy in which the slice start:end:step of a dim is `src`. Shapes: (*), that of the part
+        -> (*).
+
+        Raises:
+            RuntimeError: src has another shape or dtype than the part.
+        """
     def slogdet(self) -> Slogdet:  # ops/decomposition.py
         """The sign of the determinant and the logarithm of its absolute value; 0 and -inf if it is 0.
 
@@ -1967,6 +2042,8 @@ class Methods:
         """
     def tile(self, *dims: builtins.int | Sequence[builtins.int]) -> Tensor:  # ops/arrange.py
         """As `repeat`; missing repeats are 1. Shapes: (n, m) -> (n, r m) for (r,)."""
+    def to_dense(self, dtype: DTypeLike | None = None) -> Tensor:
+        """The Tensor itself, in a dtype if one is given: every Tensor is dense."""
     def topk(
             self, k: builtins.int, dim: builtins.int = -1, largest: builtins.bool = True, sorted:
             builtins.bool = True, *, axis: builtins.int = -1,

@@ -4,13 +4,47 @@ Written by `python -m tinytensor stubs`; not to be edited.
 """
 
 from ..tensors.tensor import Tensor
+from .methods import Operand
 
+def bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The Bessel function J0(input). Shapes: (*) -> (*). Cephes.
+
+    It has a derivative here, and none in PyTorch.
+    """
+def bessel_j1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The Bessel function J1(input). Shapes: (*) -> (*). Cephes.
+
+    It has a derivative here, and none in PyTorch.
+    """
+def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """-input log(input); 0 at 0, -inf below. Shapes: (*) -> (*)."""
+def erfcx(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """e**input² erfc(input), which has no overflow for large input. Shapes: (*) -> (*).
+
+    A rational approximation after Cody 1969.
+    """
+def i0e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """e**-|input| I0(input). Shapes: (*) -> (*). Cephes."""
+def i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function I1(input). Shapes: (*) -> (*). Cephes."""
+def i1e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """e**-|input| I1(input). Shapes: (*) -> (*). Cephes."""
+def log_ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """log(ndtr(input)), exact also where ndtr(input) is tiny. Shapes: (*) -> (*)."""
+def ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The probability that a standard normal variable is below input: erfc(-input / √2) / 2.
+
+    Shapes: (*) -> (*).
+    """
+def xlog1py(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """input * log(1 + other), 0 where input is 0. Shapes: (*), (*) -> the broadcast shape."""
 from .functions import digamma as digamma
 from .functions import erf as erf
 from .functions import erfc as erfc
 from .functions import erfinv as erfinv
 from .functions import exp2 as exp2
 from .functions import expm1 as expm1
+from .functions import i0 as i0
 from .functions import log1p as log1p
 from .functions import log_softmax as log_softmax
 from .functions import logit as logit

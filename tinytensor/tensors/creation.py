@@ -575,6 +575,7 @@ def _triangle(name: str, row: int, col: int, offset: int, dtype: DTypeLike | Non
     size = _matrix_size(f"{name}_indices", row, col)
     offset = integer(f"{name}_indices: offset", offset)
     wanted = wanted_dtype(dtype, dtypes.int64)
-    array = devices.on(devices.resolve(device), lambda xp: xp.stack(xp.nonzero(
-        getattr(xp, name)(xp.ones(size, dtype=bool), offset))).astype(wanted))
-    return finish(array, False)
+    where = devices.resolve(device)
+    array = devices.on(devices.CPU if where.type == "meta" else where, lambda xp: xp.stack(
+        xp.nonzero(getattr(xp, name)(xp.ones(size, dtype=bool), offset))).astype(wanted))
+    return finish(devices.to_device(array, where), False)

@@ -95,7 +95,8 @@ class Tensor(Methods):
     # by which CuPy would take a Tensor for an array of its own and drop the gradient: DLPack it is.
     __array_priority__ = 1000
 
-    def __init__(self, *data: Any, device: DeviceLike | None = None):
+    def __new__(cls, *data: Any, device: DeviceLike | None = None) -> Self:
+        self = object.__new__(cls)
         self._node = None
         where = devices.resolve(devices.CPU if device is None else device)
         d = dtypes.get_default_dtype().numpy
@@ -105,6 +106,7 @@ class Tensor(Methods):
         else:
             shape = integers("Tensor: a size", data[0] if len(data) == 1 else data or (0,))
             self._array = devices.on(where, lambda xp: xp.empty(shape, d))
+        return self
 
     # ------------------------------------------------------------ what it is
 
@@ -250,7 +252,8 @@ class Tensor(Methods):
         """Whether it has a shape and a dtype, and no elements."""
         return devices.is_meta(self._array)
 
-    is_sparse = is_quantized = is_mps = is_xpu = False
+    is_sparse = is_sparse_csr = is_nested = is_quantized = is_mkldnn = False
+    is_mps = is_xpu = is_xla = is_ipu = is_maia = is_mtia = is_vulkan = False
     layout = "strided"
 
     def get_device(self) -> int:

@@ -64,3 +64,7 @@ class GraphModule(Module):
 
     def __init__(self, *args: Any, **kwargs: Any):
         symbolic_trace(None)
+
+
+def get_proxy_mode() -> None:
+    """None: nothing is traced."""

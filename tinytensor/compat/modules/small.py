@@ -7,57 +7,30 @@ from types import ModuleType
 from typing import Any
 
 from ... import cuda
-from ...amp import DTYPES
 from ...arrays import dtypes
 from ...arrays.devices import device
+from ...arrays.dispatch import KernelSettings
 from ...arrays.gpu_memory import OutOfMemoryError as OutOfMemoryError
-from ...autograd.casting import casting
+from ...autograd.frames import warn
 from ...cuda.streams import Event as Event
 from ...cuda.streams import Stream as Stream
-from ...tensors.creation import tensor
+from ...tensors.creation import arange, tensor
 from ...tensors.tensor import DeviceLike, Tensor
-
-
-def is_autocast_enabled(device_type: str | None = None) -> bool:
-    """Whether the program is inside an `autocast` for a device, by default "cuda"."""
-    return (device_type or "cuda") in casting.targets
-
-
-def is_autocast_cpu_enabled() -> bool:
-    """As `is_autocast_enabled("cpu")`."""
-    return is_autocast_enabled("cpu")
-
-
-def is_autocast_cache_enabled() -> bool:
-    """True, as in PyTorch."""
-    return True
-
-
-def get_autocast_dtype(device_type: str) -> dtypes.dtype:
-    """The dtype to which `autocast` casts: float16 on a GPU, bfloat16 on the CPU, if not given."""
-    return casting.targets.get(device_type) or DTYPES[device_type]
-
-
-def get_autocast_gpu_dtype() -> dtypes.dtype:
-    """As `get_autocast_dtype("cuda")`."""
-    return get_autocast_dtype("cuda")
-
-
-def get_autocast_cpu_dtype() -> dtypes.dtype:
-    """As `get_autocast_dtype("cpu")`."""
-    return get_autocast_dtype("cpu")
+from . import cpu
 
 
 def get_device_module(device_: DeviceLike | None = None) -> ModuleType:
-    """The module of a kind of devices: `tinytensor.cuda`.
+    """The module of a kind of devices: `tinytensor.cuda` or `tinytensor.cpu`; by default that of
+    the GPU, or of the CPU without one.
 
     Raises:
         RuntimeError: there is none for it.
     """
-    kind = "cuda" if device_ is None else device(device_).type
-    if kind != "cuda":
+    kind = device(device_).type if device_ is not None else \
+        "cuda" if cuda.is_available() else "cpu"
+    if kind not in ("cuda", "cpu"):
         raise RuntimeError(f"get_device_module: there is no module for {kind!r}")
-    return cuda
+    return cuda if kind == "cuda" else cpu
 
 
 def _check(cond: Any, message: Callable[[], Any] | None = None) -> None:
@@ -79,6 +52,92 @@ def _assert_async(cond: Any, message: str = "") -> None:
 def scalar_tensor(s: Any, *, dtype: Any = None, **options: Any) -> Tensor:
     """A 0-d Tensor of a number, by default of the default dtype."""
     return tensor(s, dtype=dtype or dtypes.get_default_dtype(), device=options.get("device"))
+
+
+def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, device: Any = None,
+          requires_grad: bool = False) -> Tensor:
+    """start, start + step, ... up to end, which is included. `arange` excludes it.
+
+    Raises:
+        RuntimeError: a step of 0 or with the wrong sign.
+    """
+    warn("range is deprecated, because it includes `end`; write arange")
+    _check(step and (end - start) * step >= 0,
+           lambda: f"range: the step {step} does not lead from {start} to {end}")
+    whole = all(isinstance(x, int) for x in (start, end, step))
+    counted = arange(int((end - start) / step) + 1, dtype=None if whole else dtypes.float64,
+                     device=device)
+    values = counted * step + start
+    return values.to(dtype or dtypes.get_default_dtype()).requires_grad_(requires_grad)
+
+
+def get_num_interop_threads() -> int:
+    """1: operations run one after the other."""
+    return 1
+
+
+def set_num_interop_threads(num: int) -> None:
+    """Has no effect."""
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """False: NumPy has no such switch."""
+    return False
+
+
+class _Warnings:
+    always = False
+
+
+def set_warn_always(b: bool) -> None:
+    """Has no effect but on `is_warn_always_enabled`: the filters of `warnings` decide."""
+    _Warnings.always = bool(b)
+
+
+def is_warn_always_enabled() -> bool:
+    """What `set_warn_always` was given."""
+    return _Warnings.always
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """`use_deterministic_algorithms` by a mode: 0 or "default" is False, others are True.
+
+    Raises:
+        RuntimeError: another mode than 0, 1, 2, "default", "warn" and "error".
+    """
+    modes: list[int | str] = [0, 1, 2, "default", "warn", "error"]
+    _check(debug_mode in modes, lambda: f"set_deterministic_debug_mode: {debug_mode!r} is none of "
+                                        "0, 1, 2, 'default', 'warn', 'error'")
+    KernelSettings.deterministic = debug_mode not in (0, "default")
+
+
+def get_deterministic_debug_mode() -> int:
+    """2 if `use_deterministic_algorithms` was called with True, else 0."""
+    return 2 * KernelSettings.deterministic
+
+
+def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any],
+         operands: Any = ()) -> Any:
+    """true_fn(*operands) if the predicate is true, else false_fn(*operands)."""
+    return (true_fn if pred else false_fn)(*operands)
+
+
+def while_loop(cond_fn: Callable[..., Any], body_fn: Callable[..., Any],
+               carried_inputs: Any) -> Any:
+    """The inputs after body_fn has been applied to them while cond_fn(*inputs) is true."""
+    while cond_fn(*carried_inputs):
+        carried_inputs = body_fn(*carried_inputs)
+    return carried_inputs
+
+
+def sym_sum(args: Any) -> Any:
+    """sum(args)."""
+    return sum(args)
+
+
+def sym_ite(b: Any, t: Any, f: Any) -> Any:
+    """t if b else f."""
+    return t if b else f
 
 
 def detach(input: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from ...autograd.frames import OWN
+from .. import absent
 
 QUANTIZED = "quantised arithmetic is not for training"
 SHARDED = "every process has the whole model; there is no sharding"
@@ -29,17 +30,22 @@ REASONS: dict[str, str] = {
     "distributed.algorithms._checkpoint": SHARDED,
     "distributed.algorithms._checkpoint.checkpoint_wrapper": SHARDED,
     "distributed.algorithms.model_averaging": SHARDED, "distributed.nn": SHARDED,
-    "distributed.nn.functional": SHARDED, "distributed.rpc": SHARDED,
+    "distributed.nn.functional": SHARDED,
     "distributed._functional_collectives": SHARDED,
     "fx.experimental": COMPILED, "fx.graph": COMPILED, "export": COMPILED, "_inductor": COMPILED,
+    "_inductor.config": COMPILED, "_subclasses": COMPILED, "_subclasses.fake_tensor": COMPILED,
     "nn.attention.flex_attention": "its masks are programs that PyTorch compiles; "
                                    "scaled_dot_product_attention takes masks as Tensors",
     "utils.flop_counter": "operations are not counted",
 }
+# Functions of the package to which libraries give another name when they are imported.
+FUNCTIONS = ("complex",)
 
 
 class _Unsupported(type):
     """The class of a name that cannot be used."""
+
+    _reason: str
 
     def __call__(cls, *args: Any, **kwargs: Any) -> NoReturn:
         cls._refuse()
@@ -50,9 +56,13 @@ class _Unsupported(type):
         cls._refuse()
 
     def _refuse(cls) -> NoReturn:
-        place, name = cls.__module__, cls.__name__
-        raise RuntimeError(f"{place}.{name} is left out on purpose: "
-                           f"{REASONS[place.removeprefix('torch.')]}")
+        raise RuntimeError(f"{cls.__module__}.{cls.__name__} is left out on purpose: "
+                           f"{cls._reason}")
+
+
+def function(name: str) -> type:
+    """`torch.NAME` for a name of FUNCTIONS: calling it raises."""
+    return _Unsupported(name, (), {"__module__": "torch", "_reason": absent.REASONS[name]})
 
 
 class _Module(ModuleType):
@@ -61,7 +71,8 @@ class _Module(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        made = _Unsupported(name, (), {"__module__": self.__name__})
+        made = _Unsupported(name, (), {"__module__": self.__name__,
+                                       "_reason": REASONS[self.__name__.removeprefix("torch.")]})
         setattr(self, name, made)
         return made
 

@@ -461,10 +461,6 @@ class Epoch:
         return len(self.loader)
 
 
-# PyTorch's private names of the iterators, which libraries test against.
-_BaseDataLoaderIter = _SingleProcessDataLoaderIter = _MultiProcessingDataLoaderIter = Epoch
-
-
 class Direct:
     """The batches without workers. After an error the iteration can go on with the next one."""
 

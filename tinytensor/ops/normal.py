@@ -1,0 +1,89 @@
+"""The distribution function of the normal distribution, and entropies: functions of `special`."""
+
+from __future__ import annotations
+
+import math
+
+from ..arrays import Array
+from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
+from .elementwise import clamp, log, log1p
+from .gamma import in_double, polynomial
+from .index import where
+from .samples import S, binary, t, unary
+from .special import ERFC_P, ERFC_Q, erfc
+
+# √π x erfcx(x) in -1 / 2x², from x = 28 on: the asymptotic series; error 6e-18.
+ERFCX = (1, 1, 3, 15, 105, 945, 10395)
+
+
+@op(promotes="float", home="special", method=False,
+    samples=[*unary(), S(t(9, low=-5, high=60))], scalar="computed on float64 arrays")
+def erfcx(xp, input: Array):
+    """e**input² erfc(input), which has no overflow for large input. Shapes: (*) -> (*).
+
+    A rational approximation after Cody 1969.
+    """
+    return _erfcx(xp, input)
+
+
+@in_double
+def _erfcx(xp, x):
+    size = xp.absolute(x)
+    near, far = xp.minimum(size, 28.0), xp.where(size > 28, size, 28.0)
+    scaled = polynomial(near, ERFC_P) / polynomial(near, ERFC_Q)
+    scaled = xp.where(size > 28, polynomial(-0.5 / far / far, ERFCX) / far / math.sqrt(math.pi),
+                      scaled)
+    # e**x² from a part with an exact square and the small rest, because x² would lose digits.
+    below = xp.minimum(xp.where(x < 0, size, 0.0), 28.0)
+    high = xp.floor(below * 16) / 16
+    return xp.where(x < 0, 2 * xp.exp(high * high) * xp.exp((below - high) * (below + high))
+                    - scaled, scaled)
+
+
+erfcx.vjp(input=lambda xp, g, input, out: g * (2 * input * out - 2 / math.sqrt(math.pi)))
+
+
+@composed(widens=True, home="special", method=False,
+          samples=[*unary(), S(t(9, low=-9, high=9))], scalar="Value has no floor")
+def ndtr(input: Tensor) -> Tensor:
+    """The probability that a standard normal variable is below input: erfc(-input / √2) / 2.
+
+    Shapes: (*) -> (*).
+    """
+    return erfc(input * -math.sqrt(0.5)) * 0.5
+
+
+@composed(widens=True, home="special", method=False,
+          samples=[*unary(), S(t(9, low=-40, high=9))], scalar="computed on float64 arrays")
+def log_ndtr(input: Tensor) -> Tensor:
+    """log(ndtr(input)), exact also where ndtr(input) is tiny. Shapes: (*) -> (*)."""
+    x = input * math.sqrt(0.5)
+    low, high = clamp(x, max=-1.0), clamp(x, min=-1.0)
+    return where(x < -1, log(erfcx(-low) * 0.5) - low * low, log1p(erfc(high) * -0.5))
+
+
+@op(promotes="float", home="special", method=False, samples=unary(0.1, 3))
+def entr(xp, input: Array):
+    """-input log(input); 0 at 0, -inf below. Shapes: (*) -> (*)."""
+    inside = xp.where(input > 0, input, 1.0)
+    return xp.where(input > 0, -input * xp.log(inside), xp.where(input < 0, -math.inf, input))
+
+
+entr.vjp(input=lambda xp, g, input: g * (-1 - xp.log(input)))
+
+
+@op(promotes="float", home="special", method=False, samples=binary(0.2, numbers=False))
+def xlog1py(xp, input: Array, other: Array):
+    """input * log(1 + other), 0 where input is 0. Shapes: (*), (*) -> the broadcast shape."""
+    return xp.where((input == 0) & (other == other), 0.0, input * xp.log1p(other))
+
+
+@xlog1py.vjp("input")
+def _(xp, g, input, other):
+    return xp.where((input == 0) & (other <= -1), 0.0, g * xp.log1p(other))
+
+
+@xlog1py.vjp("other")
+def _(g, input, other):
+    return g * (input / (1 + other))

@@ -1,0 +1,232 @@
+"""Functions of numerical analysis, and copies of Tensors in which a view is overwritten."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from ..arrays import Array, dtypes
+from ..arrays.numbers import is_number, python_number
+from ..autograd.table import composed, op
+from ..tensors.tensor import Tensor
+from .arrange import narrow
+from .dims import axes
+from .samples import S, ints, t, unary
+from .shape import cat
+from .sorting import POSITIONS
+
+# ---------------------------------------------------------------- differences and powers
+
+
+@composed(widens=True, method=False, samples=[
+    S(t(5)), S(t(4, 5), spacing=0.5), S(t(4, 5), spacing=(0.5, 2.0), edge_order=2),
+    S(t(3, 4), dim=1, edge_order=2), S(t(2, 3, 4), dim=(0, 2))])
+def gradient(input: Tensor, *, spacing: Any = 1, dim: int | Sequence[int] | None = None,
+             edge_order: int = 1) -> tuple[Tensor, ...]:
+    """Estimates of the derivatives along dims, by central differences, and by differences to one
+    side at the edges.
+
+    `spacing` is the distance of samples, one for each dim, or their coordinates, a Tensor for each
+    dim. Shapes: (*) -> (*) for each dim. As `numpy.gradient`.
+
+    Raises:
+        RuntimeError: another edge_order than 1 and 2; fewer than edge_order + 1 samples; not one
+            spacing for each dim.
+    """
+    dims = axes(dim, input.ndim)
+    each = [spacing] * len(dims) if is_number(spacing) else list(spacing)
+    if edge_order not in (1, 2):
+        raise RuntimeError(f"gradient: edge_order must be 1 or 2, got {edge_order}")
+    if len(each) != len(dims):
+        raise RuntimeError(f"gradient: {len(each)} spacings for {len(dims)} dims")
+    return tuple(_along(input, axis, h, edge_order) for axis, h in zip(dims, each, strict=True))
+
+
+def _along(input, axis, spacing, edge_order):
+    n = input.shape[axis]
+    if n <= edge_order:
+        raise RuntimeError(f"gradient: dim {axis} has {n} samples, and edge_order {edge_order} "
+                           f"needs {edge_order + 1}")
+    if isinstance(spacing, Tensor):  # the distances, along the axis
+        spacing = spacing.diff().reshape([-1 if i == axis else 1 for i in range(input.ndim)])
+        before, after = narrow(spacing, axis, 0, n - 2), narrow(spacing, axis, 1, n - 2)
+        first, second = narrow(spacing, axis, 0, 1), narrow(spacing, axis, min(1, n - 2), 1)
+        last, previous = narrow(spacing, axis, n - 2, 1), narrow(spacing, axis, max(n - 3, 0), 1)
+    else:
+        before = after = first = second = last = previous = spacing
+
+    def samples(start, length=1):
+        return narrow(input, axis, start, length)
+
+    def edge(at, inward, h, k):
+        """The derivative at a sample, from the next ones at the distances h and h + k."""
+        if edge_order == 1:
+            low = min(at, at + inward)
+            return (samples(low + 1) - samples(low)) / h
+        return (samples(at) * ((2 * h + k) / (h * (h + k)) * -inward)
+                + samples(at + inward) * ((h + k) / (h * k) * inward)
+                + samples(at + 2 * inward) * (h / (k * (h + k)) * -inward))
+
+    middle = (samples(2, n - 2) * (before / (after * (before + after)))
+              + samples(1, n - 2) * ((after - before) / (before * after))
+              - samples(0, n - 2) * (after / (before * (before + after))))
+    return cat([edge(0, 1, first, second), middle, edge(n - 1, -1, last, previous)], axis)
+
+
+def _by_powers(torch):
+    """PyTorch's function cannot be differentiated."""
+    def vander(x, N=None, increasing=False):  # noqa: N803 - PyTorch's name
+        powers = torch.arange(x.numel() if N is None else N)
+        return x.unsqueeze(-1) ** (powers if increasing else powers.flip(0))
+
+    return vander
+
+
+@composed(widens=True, method=False, reference=_by_powers, samples=[
+    S(t(3)), S(t(3), 4), S(t(2), 3, True), S(ints(3), 3), S(t(3), 1), S(t(3), 0)])
+def vander(x: Tensor, N: int | None = None,  # noqa: N803 - PyTorch's name
+           increasing: bool = False) -> Tensor:
+    """The powers x**(N-1) to x**0 in columns, or in the other order. Shapes: (n) -> (n, N).
+
+    Raises:
+        RuntimeError: x does not have 1 dim; a negative N.
+    """
+    count = x.numel() if N is None else N
+    if x.ndim != 1 or count < 0:
+        raise RuntimeError(f"vander: expects 1 dim and N >= 0, got shape {tuple(x.shape)} and "
+                           f"N={N}")
+    powers = _powers(x.to(dtypes.int64) if not x.is_floating_point() else x, count)
+    return powers if increasing else powers.flip(1)
+
+
+def _powers(x, count):
+    return x.unsqueeze(-1) ** x.new_tensor(list(range(count)), dtype=dtypes.int64)
+
+
+@composed(widens=True, home="linalg", method=False, samples=[S(t(3)), S(t(2, 3), N=4)])
+def vander_(x: Tensor, *, N: int | None = None) -> Tensor:  # noqa: N803 - PyTorch's name
+    """The powers x**0 to x**(N-1) in columns. Shapes: (*, n) -> (*, n, N).
+
+    Raises:
+        RuntimeError: N is not greater than 1.
+    """
+    count = x.shape[-1] if N is None else N
+    if count <= 1:
+        raise RuntimeError(f"vander: N must be greater than 1, got {count}")
+    return _powers(x, count)
+
+
+@composed(home="linalg", method=False, samples=[S(t(3, 4)), S(t(2, 3, 4), offset=1),
+                                                S(t(2, 3, 4), dim1=0, dim2=2)])
+def diagonal_(A: Tensor, *, offset: int = 0, dim1: int = -2,  # noqa: N803 - PyTorch's name
+              dim2: int = -1) -> Tensor:
+    """A view of a diagonal, by default of matrices in the last dims. Shapes: (*, n, m) -> (*, k).
+    """
+    return A.diagonal(offset, dim1, dim2)
+
+
+# ---------------------------------------------------------------- the parts of a number
+
+
+@composed(inplace=True, array_names=("ldexp",), samples=[
+    S(t(3), ints(3, low=-3)), S(t(2, 3), t(3)), S(ints(3), ints(1, low=-2))])
+def ldexp(input: Tensor, other: Tensor | int) -> Tensor:
+    """input * 2**other. Shapes: (*), (*) -> the broadcast shape."""
+    other = python_number(other)
+    if isinstance(other, Tensor) and input.is_floating_point() and not other.is_floating_point():
+        other = other.to(input.dtype)
+    return input * 2.0 ** other
+
+
+@op(promotes="floating", outputs=("mantissa", "exponent"), samples=unary(0.2, 9),
+    scalar="NumPy has it for floats only")
+def frexp(xp, input: Array):
+    """The parts of input = mantissa * 2**exponent, with 0.5 <= |mantissa| < 1. Shapes: (*) -> (*)
+    twice, the exponent of int32.
+    """
+    return xp.frexp(input)
+
+
+frexp.vjp(input=lambda xp, g, exponent: None if g[0] is None else xp.ldexp(g[0], -exponent))
+
+
+@op(promotes="floating", widens=False, inplace=True, samples=[
+    S(t(3, grad=False), t(3, grad=False)), S(t(2, 3, grad=False), t(3, grad=False))],
+    scalar=POSITIONS)
+def nextafter(xp, input: Array, other: Array):
+    """The next number of the dtype after input, towards other. Shapes: (*), (*) -> the broadcast
+    shape.
+    """
+    return xp.nextafter(input, other)
+
+
+@composed(method=False, samples=[S(ints(4, high=12), (3, 4)), S(ints(2, 2, high=5), 5)],
+          scalar=POSITIONS)
+def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, ...]:
+    """The position in each dim of elements that are counted through a Tensor of that shape.
+
+    Shapes: (*) -> (*) for each dim.
+
+    Raises:
+        ValueError: indices that are not integers.
+    """
+    if indices.is_floating_point() or indices.dtype is dtypes.bool_:
+        raise ValueError(f"unravel_index: expected integers, got {indices.dtype}")
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    after = [*itertools.accumulate(reversed(sizes[1:]), lambda a, b: a * b, initial=1)][::-1]
+    return tuple(indices // step % n for n, step in zip(sizes, after, strict=True))
+
+
+# ---------------------------------------------------------------- a view overwritten in a copy
+
+
+def _with(name, copy, key, src):
+    """The copy of an input, in which copy[key] has the values of `src`."""
+    part = copy.detach()[key]
+    if part.shape != src.shape:
+        raise RuntimeError(f"{name}: the part has shape {tuple(part.shape)}, src has "
+                           f"{tuple(src.shape)}; they must be equal")
+    copy[key] = src.to(copy.dtype)
+    return copy
+
+
+@composed(samples=[S(t(3, 4), t(4), 0, 1), S(t(3, 4), t(3), -1, -2)])
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """A copy in which select(dim, index) is `src`. Shapes: (*), that of the part -> (*).
+
+    Raises:
+        RuntimeError: src has another shape than the part.
+    """
+    axis, = axes(dim, input.ndim)
+    return _with("select_scatter", input.clone(), (slice(None),) * axis + (index,), src)
+
+
+@composed(samples=[S(t(3, 4), t(2, 4), 0, 1), S(t(5, 3), t(2, 3), 0, 0, 4, 2)])
+def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None,
+                  end: int | None = None, step: int = 1) -> Tensor:
+    """A copy in which the slice start:end:step of a dim is `src`. Shapes: (*), that of the part
+    -> (*).
+
+    Raises:
+        RuntimeError: src has another shape than the part.
+    """
+    axis, = axes(dim, input.ndim)
+    key = (slice(None),) * axis + (slice(start, end, step),)
+    return _with("slice_scatter", input.clone(), key, src)
+
+
+@composed(samples=[S(t(3, 4), t(3)), S(t(3, 4), t(2), -1), S(t(2, 3, 4), t(2, 3), 1, 1, 2)])
+def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
+                     dim2: int = 1) -> Tensor:
+    """A copy in which diagonal(offset, dim1, dim2) is `src`. Shapes: (*), that of the part -> (*).
+
+    Raises:
+        RuntimeError: src has another shape than the part.
+    """
+    copy = input.movedim((dim1, dim2), (-2, -1)).clone()
+    rows = range(max(-offset, 0), min(copy.shape[-2], copy.shape[-1] - offset))
+    places = [input.new_tensor(list(each), dtype=dtypes.int64)
+              for each in (rows, [i + offset for i in rows])]
+    _with("diagonal_scatter", copy, (..., *places), src)
+    return copy.movedim((-2, -1), (dim1, dim2))
