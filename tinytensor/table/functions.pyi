@@ -580,7 +580,7 @@ def diagonal_scatter(
     """A copy in which diagonal(offset, dim1, dim2) is `src`. Shapes: (*), that of the part -> (*).
 
     Raises:
-        RuntimeError: src has another shape or dtype than the part.
+        RuntimeError: src has another shape than the part.
     """
 def diff(
         input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor |
@@ -1578,7 +1578,7 @@ def select_scatter(
     """A copy in which select(dim, index) is `src`. Shapes: (*), that of the part -> (*).
 
     Raises:
-        RuntimeError: src has another shape or dtype than the part.
+        RuntimeError: src has another shape than the part.
     """
 def selu(input: Tensor, inplace: bool = False, *, out: Tensor | None = None) -> Tensor:
     """scale * elu(x, alpha), whose constants keep mean 0 and variance 1. Shapes: (*) -> (*).
@@ -1607,7 +1607,7 @@ def slice_scatter(
     -> (*).
 
     Raises:
-        RuntimeError: src has another shape or dtype than the part.
+        RuntimeError: src has another shape than the part.
     """
 def slogdet(A: Tensor, *, out: tuple[Tensor, ...] | None = None) -> Slogdet:
     """The sign of the determinant and the logarithm of its absolute value; 0 and -inf if it is 0.

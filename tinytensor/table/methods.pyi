@@ -694,7 +694,7 @@ class Methods:
         """A copy in which diagonal(offset, dim1, dim2) is `src`. Shapes: (*), that of the part -> (*).
 
         Raises:
-            RuntimeError: src has another shape or dtype than the part.
+            RuntimeError: src has another shape than the part.
         """
     def diff(
             self, n: builtins.int = 1, dim: builtins.int = -1, prepend: Tensor | None = None,
@@ -1846,7 +1846,7 @@ class Methods:
         """A copy in which select(dim, index) is `src`. Shapes: (*), that of the part -> (*).
 
         Raises:
-            RuntimeError: src has another shape or dtype than the part.
+            RuntimeError: src has another shape than the part.
         """
     def sgn(self) -> Tensor:  # ops/elementwise.py
         """The sign, -1, 0 or 1, elementwise; 0 for NaN, unlike NumPy's. Shapes: (*) -> (*)."""
@@ -1884,7 +1884,7 @@ class Methods:
         -> (*).
 
         Raises:
-            RuntimeError: src has another shape or dtype than the part.
+            RuntimeError: src has another shape than the part.
         """
     def slogdet(self) -> Slogdet:  # ops/decomposition.py
         """The sign of the determinant and the logarithm of its absolute value; 0 and -inf if it is 0.
