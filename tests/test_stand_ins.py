@@ -278,3 +278,10 @@ def test_batches_are_scattered_and_gathered():
     assert whole.tolist() == x.tolist() and doubled["a"].tolist() == (x * 2).tolist()
     args, named = tools.scatter_kwargs((x,), {"b": x}, ["cpu"])
     assert args[0][0].tolist() == named[0]["b"].tolist() == x.tolist()
+
+
+def test_amp_without_a_gpu_is_unavailable_as_spacy_asks():
+    """spaCy asks by the attribute, without an import of the module."""
+    for engine in BOTH.values():
+        common = engine.cuda.amp.common
+        assert common.amp_definitely_not_available() == (not engine.cuda.is_available())

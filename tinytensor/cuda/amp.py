@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .. import amp
 from ..arrays import dtypes
+from ..compat.modules import cuda_amp_common as common
 
-__all__ = ["GradScaler", "autocast"]
+__all__ = ["GradScaler", "autocast", "common"]
 
 
 class autocast(amp.autocast):  # noqa: N801 - PyTorch's name

@@ -34,6 +34,7 @@ PLACES: dict[str, str] = {
     "autograd.profiler": "profiler",
     "compiler": "compiler",
     "cuda.amp.autocast_mode": "autocast_mode",
+    "cuda.amp.common": "cuda_amp_common",
     "cuda.amp.grad_scaler": "grad_scaler",
     "distributed.distributed_c10d": "distributed_c10d",
     "distributed.elastic": "elastic",
