@@ -141,6 +141,11 @@ with tinytensor.as_torch() as torch:
         QuantStub()
     except RuntimeError as error:
         print(error)
+    import torch._inductor.config as config
+    try:
+        config.patch()
+    except RuntimeError as error:
+        print(error)
 print([name for name in sys.modules if name.partition(".")[0] == "torch"], tinytensor.float32,
       tinytensor.Tensor.__module__)
 """
@@ -150,6 +155,8 @@ print([name for name in sys.modules if name.partition(".")[0] == "torch"], tinyt
         "torch has no 'randnn'; close to it: randn, rand, randint",
         "torch.ao.quantization.QuantStub is left out on purpose: quantised arithmetic is not for "
         "training",
+        "torch._inductor.config.patch is left out on purpose: programs are run as they are "
+        "written, nothing is compiled or traced",
         "[] tinytensor.float32 tinytensor.tensors.tensor"]
 
 

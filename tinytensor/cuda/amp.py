@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import amp
 from ..arrays import dtypes
-from ..compat.modules import cuda_amp_common as common
+from . import amp_common as common
 
 __all__ = ["GradScaler", "autocast", "common"]
 

@@ -34,7 +34,6 @@ PLACES: dict[str, str] = {
     "autograd.profiler": "profiler",
     "compiler": "compiler",
     "cuda.amp.autocast_mode": "autocast_mode",
-    "cuda.amp.common": "cuda_amp_common",
     "cuda.amp.grad_scaler": "grad_scaler",
     "distributed.distributed_c10d": "distributed_c10d",
     "distributed.elastic": "elastic",
@@ -76,7 +75,8 @@ PLACES: dict[str, str] = {
 # Modules of PyTorch whose content is in a module of tinytensor with another name.
 SAME: dict[str, str] = {
     "_tensor": "tensors.tensor", "autograd.grad_mode": "autograd.modes",
-    "autograd.variable": "compat.variable", "cuda.random": "cuda", "optim.adamw": "optim.adam",
+    "autograd.variable": "compat.variable", "cuda.random": "cuda",
+    "cuda.amp.common": "cuda.amp_common", "optim.adamw": "optim.adam",
     "utils.tensorboard.writer": "utils.tensorboard",
     "utils.data._utils": "utils.data", "utils.data._utils.collate": "utils.data.collate",
     **{f"distributions.{name}": f"distributions.{place}" for place, names in {

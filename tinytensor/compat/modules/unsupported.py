@@ -32,6 +32,7 @@ REASONS: dict[str, str] = {
     "distributed.nn.functional": SHARDED, "distributed.rpc": SHARDED,
     "distributed._functional_collectives": SHARDED,
     "fx.experimental": COMPILED, "fx.graph": COMPILED, "export": COMPILED, "_inductor": COMPILED,
+    "_inductor.config": COMPILED,
     "nn.attention.flex_attention": "its masks are programs that PyTorch compiles; "
                                    "scaled_dot_product_attention takes masks as Tensors",
     "utils.flop_counter": "operations are not counted",
