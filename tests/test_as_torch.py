@@ -137,7 +137,8 @@ with tinytensor.as_torch() as torch:
         except AttributeError as error:
             print(error)
     from torch.ao.quantization import QuantStub
-    for refused in (QuantStub, torch.complex):
+    import torch._inductor.config as config
+    for refused in (QuantStub, torch.complex, config.patch):
         try:
             refused()
         except RuntimeError as error:
@@ -153,6 +154,8 @@ print([name for name in sys.modules if name.partition(".")[0] == "torch"], tinyt
         "training",
         "torch.complex is left out on purpose: complex numbers would put conjugates into most "
         "derivative rules",
+        "torch._inductor.config.patch is left out on purpose: programs are run as they are "
+        "written, nothing is compiled or traced",
         "[] tinytensor.float32 tinytensor.tensors.tensor"]
 
 

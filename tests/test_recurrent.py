@@ -281,8 +281,10 @@ def sequences(*shape: int) -> tuple[list[Any], list[Any]]:
 @pytest.mark.parametrize("shape", [(), (2,), (2, 3)])
 def test_pad_sequence(options: dict[str, Any], shape: tuple[int, ...]) -> None:
     mine, theirs = sequences(*shape)
-    assert_close(rnn.pad_sequence(mine, **options),
-                 torch.nn.utils.rnn.pad_sequence(theirs, **options))
+    padded = rnn.pad_sequence(mine, **options)
+    expected = torch.nn.utils.rnn.pad_sequence(theirs, **options)
+    assert_close(padded, expected)
+    assert padded.stride() == expected.stride()
 
 
 @pytest.mark.parametrize("batch_first", [False, True])

@@ -378,3 +378,10 @@ def test_iterators_that_libraries_make_of_an_object_like_a_loader():
     with pytest.raises(RuntimeError, match="write num_workers=0"):
         module = importlib.import_module("tinytensor.compat.modules.dataloader")
         module._MultiProcessingDataLoaderIter(real)
+
+
+def test_amp_without_a_gpu_is_unavailable_as_spacy_asks():
+    """spaCy asks by the attribute, without an import of the module."""
+    for engine in BOTH.values():
+        common = engine.cuda.amp.common
+        assert common.amp_definitely_not_available() == (not engine.cuda.is_available())

@@ -86,7 +86,8 @@ PLACES: dict[str, str] = {
 # Modules of PyTorch whose content is in a module of tinytensor with another name.
 SAME: dict[str, str] = {
     "_tensor": "tensors.tensor", "autograd.grad_mode": "autograd.modes",
-    "autograd.variable": "compat.variable", "cuda.random": "cuda", "optim.adamw": "optim.adam",
+    "autograd.variable": "compat.variable", "cuda.random": "cuda",
+    "cuda.amp.common": "cuda.amp_common", "optim.adamw": "optim.adam",
     "utils.tensorboard.writer": "utils.tensorboard",
     "utils.data._utils": "utils.data",
     **{f"distributions.{name}": f"distributions.{place}" for place, names in {

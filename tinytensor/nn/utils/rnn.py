@@ -176,7 +176,8 @@ def pad_sequence(sequences: Iterable[Tensor], batch_first: bool = False,
     if padding_side == "left":
         kept = kept.flip(1)
     padded = _spread(ops.shape.cat(sequences), kept, padding_value)
-    return padded if batch_first else padded.transpose(0, 1)
+    # contiguous, as PyTorch's: programs take view() of it
+    return padded if batch_first else padded.transpose(0, 1).contiguous()
 
 
 def unpad_sequence(padded_sequences: Tensor, lengths: Lengths,
