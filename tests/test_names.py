@@ -212,6 +212,15 @@ def test_older_names_of_initialisations_warn(name):
     assert found[0] == found[1]
 
 
+def test_the_older_name_of_clip_grad_norm_warns():
+    for lib in (tinytensor, torch):
+        x = lib.ones(4)
+        x.grad = lib.full((4,), 3.0)
+        with pytest.warns(FutureWarning, match=r"nn\.utils\.clip_grad_norm.? is "):
+            norm = lib.nn.utils.clip_grad_norm([x], 1.5)
+        assert norm.item() == 6 and x.grad.tolist() == pytest.approx([0.75] * 4)
+
+
 def test_types_are_classes_of_a_dtype_and_a_device(gpu):
     x = tinytensor.ones(2, dtype=tinytensor.int64)
     assert isinstance(x, tinytensor.LongTensor) and not isinstance(x, tinytensor.FloatTensor)

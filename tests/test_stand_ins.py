@@ -278,3 +278,39 @@ def test_batches_are_scattered_and_gathered():
     assert whole.tolist() == x.tolist() and doubled["a"].tolist() == (x * 2).tolist()
     args, named = tools.scatter_kwargs((x,), {"b": x}, ["cpu"])
     assert args[0][0].tolist() == named[0]["b"].tolist() == x.tolist()
+
+
+@in_turn("place", ["amp.grad_scaler.OptState", "autograd.profiler.record_function",
+                   "cuda.amp.grad_scaler.GradScaler", "cuda.amp.autocast_mode.autocast",
+                   "distributions.beta.Beta", "distributions.lkj_cholesky.LKJCholesky",
+                   "distributions.utils.logits_to_probs", "nn.parallel.scatter_gather.scatter",
+                   "utils._pytree.tree_map", "utils.data._utils.collate.default_collate"])
+def test_modules_are_attributes_without_an_import_of_their_own(place):
+    name = place.rpartition(".")[2]
+    for engine in BOTH.values():
+        value = engine
+        for part in place.split("."):
+            value = getattr(value, part)
+        assert value.__name__ == name
+
+
+def test_a_package_of_stand_ins_names_what_it_lacks():
+    with pytest.raises(AttributeError, match=r"tinytensor\.cuda\.amp has no 'autocats'.*autocast"):
+        _ = tinytensor.cuda.amp.autocats
+    with pytest.raises(AttributeError, match=r"tinytensor\.utils has no 'chekpoint'.*checkpoint"):
+        _ = tinytensor.utils.chekpoint
+
+
+def test_functional_has_functions_of_the_package():
+    x = np.arange(12.0).reshape(3, 4)
+    results = []
+    for engine in BOTH.values():
+        functional = importlib.import_module(f"{engine.__name__}.functional")
+        a = engine.from_numpy(x)
+        results.append([functional.einsum("ij->j", a).tolist(), functional.norm(a).item(),
+                        functional.tensordot(a, a.t(), 1).tolist(), functional.F.relu(-a).sum().item(),
+                        [part.tolist() for part in functional.split(a, 2)]])
+    assert results[0] == results[1]
+    assert tinytensor.functional.relu is tinytensor.nn.functional.relu
+    with pytest.raises(AttributeError, match="complex numbers"):
+        _ = tinytensor.functional.stft

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import functools
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from .. import autograd, cuda, ops
@@ -347,12 +349,26 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
     yield
 
 
-def _of_autograd(name: str) -> Any:
-    """`autograd.profiler`, which PyTorch programs use without an import of its own."""
-    module = modules.module_of(f"autograd.{name}")
-    if module is None:
-        raise absent.AbsentName("tinytensor.autograd", name, lambda: vars(autograd))
-    return module
+def _submodules_as_attributes() -> None:
+    """`cuda.amp.grad_scaler`, `distributions.beta` and the like, which PyTorch programs use without
+    an import of their own.
+    """
+    for package in {place.rpartition(".")[0] for place in (*modules.PLACES, *modules.SAME)}:
+        module = sys.modules.get(f"{modules.OWN_PACKAGE}.{package}")
+        if package and module is not None:
+            vars(module)["__getattr__"] = functools.partial(
+                _submodule, package, vars(module), vars(module).get("__getattr__"))
+
+
+def _submodule(package: str, names: dict[str, Any], otherwise: Callable[[str], Any] | None,
+               name: str) -> Any:
+    """A module of `compat/modules` below a package, or what else the package answers."""
+    module = modules.module_of(f"{package}.{name}")
+    if module is not None:
+        return module
+    if otherwise is not None:
+        return otherwise(name)
+    raise absent.AbsentName(f"{modules.OWN_PACKAGE}.{package}", name, lambda: names)
 
 
 def _attach() -> None:
@@ -372,7 +388,7 @@ def _attach() -> None:
     setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
     vars(function)["FunctionCtx"] = function.Context
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
-    vars(autograd)["__getattr__"] = _of_autograd
+    _submodules_as_attributes()
     vars(cuda).update(TYPES["cuda"], StreamContext=streams.stream)
     vars(attention).update(SDPBackend=SDPBackend, sdpa_kernel=sdpa_kernel)
 

@@ -40,6 +40,7 @@ PLACES: dict[str, str] = {
     "distributed.elastic.multiprocessing": "elastic",
     "distributed.elastic.multiprocessing.errors": "elastic",
     "distributions.utils": "distributions_utils",
+    "functional": "functional",
     "futures": "futures",
     "fx": "fx",
     "fx.graph_module": "fx",
