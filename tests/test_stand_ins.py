@@ -308,7 +308,8 @@ def test_functional_has_functions_of_the_package():
         functional = importlib.import_module(f"{engine.__name__}.functional")
         a = engine.from_numpy(x)
         results.append([functional.einsum("ij->j", a).tolist(), functional.norm(a).item(),
-                        functional.tensordot(a, a.t(), 1).tolist(), functional.F.relu(-a).sum().item(),
+                        functional.tensordot(a, a.t(), 1).tolist(),
+                        functional.F.relu(-a).sum().item(),
                         [part.tolist() for part in functional.split(a, 2)]])
     assert results[0] == results[1]
     assert tinytensor.functional.relu is tinytensor.nn.functional.relu
