@@ -352,3 +352,27 @@ def test_functions_of_numpy_that_are_no_operation_run_on_the_arrays():
     with pytest.raises(RuntimeError, match="numpy: this Tensor requires grad"):
         np.spacing(x.requires_grad_())
     assert np.exp(x).requires_grad
+
+
+# ---------------------------------------------------------------- what Pyro asks for
+
+
+@in_turn("library", list(BOTH))
+def test_lists_of_modules_name_positions(library):
+    nn = BOTH[library].nn
+    for modules in (nn.ModuleList([nn.ReLU(), nn.Tanh()]), nn.Sequential(nn.ReLU(), nn.Tanh())):
+        if hasattr(modules, "_get_abs_string_index"):  # PyTorch's ModuleList only
+            names = [modules._get_abs_string_index(i) for i in (0, 1, -1, -2)]
+            assert names == ["0", "1", "1", "0"]
+            with pytest.raises(IndexError, match="out of range"):
+                modules._get_abs_string_index(2)
+
+
+@in_turn("library", list(BOTH))
+def test_tensors_are_told_from_others(library):
+    engine = BOTH[library]
+    x = engine.nn.Parameter(engine.ones(2))
+    y = x.view(1, 2)
+    held = {"x": x}
+    assert held["x"]._cdata == x._cdata != y._cdata
+    assert x.contiguous()._cdata == x._cdata

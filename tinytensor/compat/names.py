@@ -22,6 +22,7 @@ from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.out import taking_out
 from ..cuda import streams
 from ..nn import attention
+from ..nn.containers import ListOfModules
 from ..tensors import creation, sampling
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
 from . import absent, modules, older_forms
@@ -306,6 +307,16 @@ def conj(input: Tensor) -> Tensor:
     return input
 
 
+def _cdata(self: Tensor) -> int:
+    """A number that tells this Tensor from others, in PyTorch an address: Pyro compares it."""
+    return id(self)
+
+
+def _get_abs_string_index(self: ListOfModules, idx: int) -> str:
+    """The name of the module at a position, which Pyro's lists ask for."""
+    return self._names_at(idx)[0]
+
+
 class layout:  # noqa: N801 - PyTorch's name
     """The type of layouts. Every Tensor is `strided`."""
 
@@ -375,11 +386,13 @@ def _attach() -> None:
     setters: dict[str, Any] = {
         "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
         "byte": ops.conversion("byte", dtype=dtypes.uint8), "pin_memory": pin_memory,
+        "_cdata": property(_cdata),
         "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj,
         "sum_to_size": sum_to_size, "storage": storage, "_typed_storage": storage,
         "untyped_storage": untyped_storage}
     for name, method in setters.items():
         setattr(Tensor, name, method)
+    setattr(ListOfModules, "_get_abs_string_index", _get_abs_string_index)  # noqa: B010
     # PyTorch's form of the graph, which programs that draw it walk.
     for kind in (Node, Leaf):
         setattr(kind, "next_functions", property(  # noqa: B010 - not declared
