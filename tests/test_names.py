@@ -187,10 +187,12 @@ def test_layers_stand_where_pytorch_keeps_them():
             assert getattr(module, name) is getattr(tinytensor.nn, name)
             assert getattr(tinytensor.nn.modules, name) is getattr(tinytensor.nn, name)
     from tinytensor.nn.modules.batchnorm import _BatchNorm
-    from tinytensor.nn.modules.utils import _pair, _triple
+    from tinytensor.nn.modules.utils import _ntuple, _pair, _triple
 
     assert isinstance(tinytensor.nn.BatchNorm2d(1), _BatchNorm)
     assert _pair(3) == (3, 3) and _triple((1, 2, 3)) == (1, 2, 3)
+    for make in (_ntuple, torch.nn.modules.utils._ntuple):
+        assert make(3)(2) == (2, 2, 2) and make(2)([4, 5]) == (4, 5)
     assert tinytensor.nn.parameter.Parameter is tinytensor.nn.Parameter
 
 

@@ -386,12 +386,12 @@ def _attach() -> None:
     setters: dict[str, Any] = {
         "type": type_of, "new": new, "char": ops.conversion("char", dtype=dtypes.int8),
         "byte": ops.conversion("byte", dtype=dtypes.uint8), "pin_memory": pin_memory,
-        "_cdata": property(_cdata),
         "is_pinned": is_pinned, "is_nonzero": is_nonzero, "real": property(real), "conj": conj,
         "sum_to_size": sum_to_size, "storage": storage, "_typed_storage": storage,
         "untyped_storage": untyped_storage}
     for name, method in setters.items():
         setattr(Tensor, name, method)
+    setattr(Tensor, "_cdata", property(_cdata))  # noqa: B010
     setattr(ListOfModules, "_get_abs_string_index", _get_abs_string_index)  # noqa: B010
     # PyTorch's form of the graph, which programs that draw it walk.
     for kind in (Node, Leaf):

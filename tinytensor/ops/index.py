@@ -105,9 +105,8 @@ def _is_sequence(key):
     Subset of positions.
     """
     return isinstance(key, list | tuple | range) or (
-        hasattr(key, "__getitem__") and hasattr(key, "__len__")
-        and not isinstance(key, graph.Tensor | str | bytes | Mapping)
-        and not devices.is_array(key))
+        not isinstance(key, graph.Tensor | str | bytes | Mapping) and not devices.is_array(key)
+        and hasattr(key, "__getitem__") and hasattr(key, "__len__"))
 
 
 def _is_mask(key):
