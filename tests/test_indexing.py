@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import warnings
 
 import numpy
@@ -633,3 +634,35 @@ def test_filling_the_diagonal(shape):
             agree_with_pytorch(lambda library, x, v=value, w=wrap: (x * x).fill_diagonal_(v, w), x)
     if len(shape) == 2:
         agree_with_pytorch(lambda library, x: (x * 1).t().fill_diagonal_(1.0), x)
+
+
+class Positions:
+    """A sequence without a base class, as datasets are."""
+
+    def __init__(self, *values):
+        self.values = values
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, i):
+        return self.values[i]
+
+
+@in_turn("make", [
+    lambda lib: lib.utils.data.Subset([2, 1, 0], [0, 2]), lambda lib: Positions(2, 0),
+    lambda lib: collections.deque([1, 1]), lambda lib: Positions(True, False, True),
+    lambda lib: (slice(None), Positions(0, 3)), lambda lib: Positions()])
+def test_any_sequence_of_positions_is_an_index(make):
+    def program(lib, x):
+        y = x * 1
+        y[make(lib)] = 7.0
+        return x[make(lib)], y
+
+    agree_with_pytorch(program, numpy.arange(12.0).reshape(3, 4))
+
+
+@in_turn("key", ["a", b"a", {0: 1}, {0: 1}.keys(), {0, 1}])
+def test_what_is_no_sequence_is_no_index(key):
+    with pytest.raises(IndexError, match=f"got {type(key).__name__}"):
+        tt.ones(3)[key]

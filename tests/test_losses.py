@@ -382,6 +382,30 @@ def test_losses_at_infinite_errors(name, options):
         x, y, reduction="none", **options), FIRST, SECOND)
 
 
+@pytest.mark.parametrize("weights", [{}, {"weight": 1.5}, {"pos_weight": 3.0}])
+def test_binary_cross_entropy_of_scores_has_the_dtype_of_the_target(weights):
+    """PyTorch computes (1 - target) and multiplies it in place."""
+    kinds = ("float64", "float32")
+    for kind, target, wider in itertools.product(kinds, (*kinds, "int64", "bool"), kinds):
+        results = []
+        for library in (torch, tinytensor):
+            def convert(values, name, library=library):
+                return library.tensor(values, dtype=getattr(library, name))
+
+            try:
+                results.append(library.nn.functional.binary_cross_entropy_with_logits(
+                    convert([2.2, -1.4], kind), convert([1, 0], target),
+                    **{name: convert([w], wider) for name, w in weights.items()}))
+            except RuntimeError:
+                results.append(None)
+        theirs, mine = results
+        if theirs is None:
+            assert mine is None
+        else:
+            assert str(mine.dtype).split(".")[1] == str(theirs.dtype).split(".")[1]
+            assert mine.item() == pytest.approx(theirs.item(), rel=1e-6)
+
+
 def test_a_gaussian_with_an_infinite_variance():
     agree_with_pytorch(lambda library, x, var: library.nn.functional.gaussian_nll_loss(
         x, library.ones_like(x), var.abs(), reduction="none"), FIRST, SECOND)

@@ -187,10 +187,12 @@ def test_layers_stand_where_pytorch_keeps_them():
             assert getattr(module, name) is getattr(tinytensor.nn, name)
             assert getattr(tinytensor.nn.modules, name) is getattr(tinytensor.nn, name)
     from tinytensor.nn.modules.batchnorm import _BatchNorm
-    from tinytensor.nn.modules.utils import _pair, _triple
+    from tinytensor.nn.modules.utils import _ntuple, _pair, _triple
 
     assert isinstance(tinytensor.nn.BatchNorm2d(1), _BatchNorm)
     assert _pair(3) == (3, 3) and _triple((1, 2, 3)) == (1, 2, 3)
+    for make in (_ntuple, torch.nn.modules.utils._ntuple):
+        assert make(3)(2) == (2, 2, 2) and make(2)([4, 5]) == (4, 5)
     assert tinytensor.nn.parameter.Parameter is tinytensor.nn.Parameter
 
 
@@ -210,6 +212,15 @@ def test_older_names_of_initialisations_warn(name):
             getattr(tinytensor.nn.init, function)(x, *arguments)
         found.append(x.tolist())
     assert found[0] == found[1]
+
+
+def test_the_older_name_of_clip_grad_norm_warns():
+    for lib in (tinytensor, torch):
+        x = lib.ones(4)
+        x.grad = lib.full((4,), 3.0)
+        with pytest.warns(FutureWarning, match=r"nn\.utils\.clip_grad_norm.? is "):
+            norm = lib.nn.utils.clip_grad_norm([x], 1.5)
+        assert norm.item() == 6 and x.grad.tolist() == pytest.approx([0.75] * 4)
 
 
 def test_types_are_classes_of_a_dtype_and_a_device(gpu):

@@ -494,3 +494,27 @@ def test_questions_and_switches():
         assert layer.weight.shape == (3, 2) and layer.weight.device.type == "cpu"
         with pytest.raises(RuntimeError):
             engine.nn.utils.skip_init(dict, 2)
+
+
+# ---------------------------------------------------------------- what Pyro asks for
+
+
+@in_turn("library", list(BOTH))
+def test_lists_of_modules_name_positions(library):
+    nn = BOTH[library].nn
+    for modules in (nn.ModuleList([nn.ReLU(), nn.Tanh()]), nn.Sequential(nn.ReLU(), nn.Tanh())):
+        if hasattr(modules, "_get_abs_string_index"):  # PyTorch's ModuleList only
+            names = [modules._get_abs_string_index(i) for i in (0, 1, -1, -2)]
+            assert names == ["0", "1", "1", "0"]
+            with pytest.raises(IndexError, match="out of range"):
+                modules._get_abs_string_index(2)
+
+
+@in_turn("library", list(BOTH))
+def test_tensors_are_told_from_others(library):
+    engine = BOTH[library]
+    x = engine.nn.Parameter(engine.ones(2))
+    y = x.view(1, 2)
+    held = {"x": x}
+    assert held["x"]._cdata == x._cdata != y._cdata
+    assert x.contiguous()._cdata == x._cdata

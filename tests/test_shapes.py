@@ -75,6 +75,7 @@ VIEWS: dict[str, Call] = {
     "moveaxis": lambda lib, x: lib.moveaxis(x, 0, -1),
     "swapaxes": lambda lib, x: x.swapaxes(0, 1), "adjoint": lambda lib, x: x.adjoint(),
     "mH": lambda lib, x: x.mH, "mT": lambda lib, x: x.mT, "T": lambda lib, x: x.T,
+    "H": lambda lib, x: x.H,
     "t": lambda lib, x: x.t(), "narrow": lambda lib, x: x.narrow(1, 1, 2),
     "select": lambda lib, x: x.select(0, -1), "diagonal": lambda lib, x: x.diagonal(),
     "diagonal off": lambda lib, x: x.diagonal(-1, 1, 0), "unfold": lambda lib, x: x.unfold(1, 2, 2),

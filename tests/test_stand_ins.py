@@ -385,3 +385,40 @@ def test_amp_without_a_gpu_is_unavailable_as_spacy_asks():
     for engine in BOTH.values():
         common = engine.cuda.amp.common
         assert common.amp_definitely_not_available() == (not engine.cuda.is_available())
+
+
+@in_turn("place", ["amp.grad_scaler.OptState", "autograd.profiler.record_function",
+                   "cuda.amp.grad_scaler.GradScaler", "cuda.amp.autocast_mode.autocast",
+                   "distributions.beta.Beta", "distributions.lkj_cholesky.LKJCholesky",
+                   "distributions.utils.logits_to_probs", "nn.parallel.scatter_gather.scatter",
+                   "utils._pytree.tree_map", "utils.data._utils.collate.default_collate"])
+def test_modules_are_attributes_without_an_import_of_their_own(place):
+    name = place.rpartition(".")[2]
+    for engine in BOTH.values():
+        value = engine
+        for part in place.split("."):
+            value = getattr(value, part)
+        assert value.__name__ == name
+
+
+def test_a_package_of_stand_ins_names_what_it_lacks():
+    with pytest.raises(AttributeError, match=r"tinytensor\.cuda\.amp has no 'autocats'.*autocast"):
+        _ = tinytensor.cuda.amp.autocats
+    with pytest.raises(AttributeError, match=r"tinytensor\.utils has no 'chekpoint'.*checkpoint"):
+        _ = tinytensor.utils.chekpoint
+
+
+def test_functional_has_functions_of_the_package():
+    x = np.arange(12.0).reshape(3, 4)
+    results = []
+    for engine in BOTH.values():
+        functional = importlib.import_module(f"{engine.__name__}.functional")
+        a = engine.from_numpy(x)
+        results.append([functional.einsum("ij->j", a).tolist(), functional.norm(a).item(),
+                        functional.tensordot(a, a.t(), 1).tolist(),
+                        functional.F.relu(-a).sum().item(),
+                        [part.tolist() for part in functional.split(a, 2)]])
+    assert results[0] == results[1]
+    assert tinytensor.functional.relu is tinytensor.nn.functional.relu
+    with pytest.raises(AttributeError, match="complex numbers"):
+        _ = tinytensor.functional.stft

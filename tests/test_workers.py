@@ -326,6 +326,31 @@ def test_stuck_workers_end_with_the_program(tmp_path: Path) -> None:
         wait_for(lambda pid=pid: not alive(pid))
 
 
+@pytest.mark.skipif(multiprocessing.get_all_start_methods()[0] != "fork",
+                    reason="Python does not fork by default")
+def test_notebooks_fork_workers() -> None:
+    """A main module without a file cannot be imported in another process; a fork has its classes.
+
+    The matrix product and the activation have started the threads of BLAS and of kernels.
+    """
+    code = textwrap.dedent("""
+        import tinytensor
+        from tinytensor.utils.data import DataLoader
+        class Squares:
+            def __len__(self): return 6
+            def __getitem__(self, i): return (x @ x).tanh()[i, i] * 0 + i * i
+        x = tinytensor.ones(300, 300)
+        (x @ x).tanh()
+        for epoch in range(2):
+            print([b.tolist() for b in DataLoader(Squares(), 2, num_workers=2,
+                                                  collate_fn=lambda rows: tinytensor.stack(rows))])
+        """)
+    answer = subprocess.run([sys.executable, "-c", code], text=True, cwd=ROOT, timeout=120,
+                            capture_output=True, check=False)
+    lines = answer.stdout.splitlines()
+    assert lines == ["[[0.0, 1.0], [4.0, 9.0], [16.0, 25.0]]"] * 2, answer.stderr
+
+
 def test_scripts_without_a_guard_and_classes_of_no_module(tmp_path: Path) -> None:
     text = f"""
         import sys
@@ -337,7 +362,7 @@ def test_scripts_without_a_guard_and_classes_of_no_module(tmp_path: Path) -> Non
     code = textwrap.dedent("""
         from tinytensor.utils.data import DataLoader
         class Own(list): pass
-        print(list(DataLoader(Own([1, 2]), num_workers=1)))
+        print(list(DataLoader(Own([1, 2]), num_workers=1, multiprocessing_context="forkserver")))
         """)
     notebook = subprocess.Popen([sys.executable, "-c", code], text=True, cwd=ROOT,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -346,7 +371,7 @@ def test_scripts_without_a_guard_and_classes_of_no_module(tmp_path: Path) -> Non
     assert "before it had started" in last and 'if __name__ == "__main__":' in last
     assert "in a process that is itself starting" in errors
     errors = notebook.communicate(timeout=60)[1]
-    assert "could not load the dataset" in errors and "not in a notebook" in errors
+    assert "could not load the dataset" in errors and "at the top level of a module" in errors
     assert bare.returncode == notebook.returncode == 1
 
 

@@ -249,7 +249,8 @@ def methods(results: Results) -> str:
     for name, value in attached().items():
         if isinstance(value, property):
             doc = docstring(getattr(value.fget, "__doc__", None) or "", "        ")
-            lines[name] = ["    @property", f"    def {name}(self) -> Tensor:", *doc]
+            result = value.fget.__annotations__["return"]
+            lines[name] = ["    @property", f"    def {name}(self) -> {result}:", *doc]
         elif inspect.isfunction(value) and name not in table:
             lines[name] = beside_the_table(name, value, table).lines(name)
     body = ALIASES.splitlines()

@@ -9,11 +9,11 @@ import contextlib
 import enum
 import functools
 import math
-from collections.abc import Iterator
-from types import ModuleType
+import sys
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from .. import amp, autograd, cuda, ops
+from .. import autograd, cuda, ops
 from ..arrays import devices, dtypes, gpu_memory, naming
 from ..arrays.dispatch import KernelSettings
 from ..arrays.numbers import python_number
@@ -22,6 +22,7 @@ from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.out import taking_out
 from ..cuda import streams
 from ..nn import attention
+from ..nn.containers import ListOfModules
 from ..tensors import creation, sampling
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
 from . import absent, modules, older_forms
@@ -370,6 +371,16 @@ def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
     return made.permute([list(physical_layout).index(dim) for dim in range(len(size))])
 
 
+def _cdata(self: Tensor) -> int:
+    """A number that tells this Tensor from others, in PyTorch an address: Pyro compares it."""
+    return id(self)
+
+
+def _get_abs_string_index(self: ListOfModules, idx: int) -> str:
+    """The name of the module at a position, which Pyro's lists ask for."""
+    return self._names_at(idx)[0]
+
+
 class layout:  # noqa: N801 - PyTorch's name
     """The type of layouts. Every Tensor is `strided`."""
 
@@ -413,12 +424,26 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
     yield
 
 
-def _module_below(package: ModuleType, name: str) -> Any:
-    """`autograd.profiler` and the like, which programs use without an import of their own."""
-    module = modules.module_of(f"{package.__name__.partition('.')[2]}.{name}")
-    if module is None:
-        raise absent.AbsentName(package.__name__, name, lambda: vars(package))
-    return module
+def _submodules_as_attributes() -> None:
+    """`cuda.amp.grad_scaler`, `distributions.beta` and the like, which PyTorch programs use without
+    an import of their own.
+    """
+    for package in {place.rpartition(".")[0] for place in (*modules.PLACES, *modules.SAME)}:
+        module = sys.modules.get(f"{modules.OWN_PACKAGE}.{package}")
+        if package and module is not None:
+            vars(module)["__getattr__"] = functools.partial(
+                _submodule, package, vars(module), vars(module).get("__getattr__"))
+
+
+def _submodule(package: str, names: dict[str, Any], otherwise: Callable[[str], Any] | None,
+               name: str) -> Any:
+    """A module of `compat/modules` below a package, or what else the package answers."""
+    module = modules.module_of(f"{package}.{name}")
+    if module is not None:
+        return module
+    if otherwise is not None:
+        return otherwise(name)
+    raise absent.AbsentName(f"{modules.OWN_PACKAGE}.{package}", name, lambda: names)
 
 
 def _attach() -> None:
@@ -434,6 +459,8 @@ def _attach() -> None:
         "_typed_storage": storage, "untyped_storage": untyped_storage}
     for name, method in setters.items():
         setattr(Tensor, name, method)
+    setattr(Tensor, "_cdata", property(_cdata))  # noqa: B010
+    setattr(ListOfModules, "_get_abs_string_index", _get_abs_string_index)  # noqa: B010
     # PyTorch's form of the graph, which programs that draw it walk.
     for kind in (Node, Leaf):
         setattr(kind, "next_functions", property(  # noqa: B010 - not declared
@@ -442,8 +469,7 @@ def _attach() -> None:
     setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
     vars(function)["FunctionCtx"] = function.Context
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
-    for package in (amp, autograd, cuda, cuda.amp):
-        vars(package)["__getattr__"] = functools.partial(_module_below, package)
+    _submodules_as_attributes()
     vars(cuda).update(TYPES["cuda"], StreamContext=streams.stream)
     vars(attention).update(SDPBackend=SDPBackend, sdpa_kernel=sdpa_kernel)
 

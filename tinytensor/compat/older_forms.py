@@ -4,6 +4,7 @@
     addcmul(input, 2, a, b)           is  addcmul(input, a, b, value=2)
     softmax(input, 1, _stacklevel=5)  is  softmax(input, 1)
     mse_loss(x, y, reduce=False)      is  mse_loss(x, y, reduction="none"), with a warning
+    clip_grad_norm(parameters, 1)     is  clip_grad_norm_(parameters, 1), with a warning
 
 `adapted` wraps the functions listed in `ADAPTERS` when the table of operations is attached.
 `loss_arguments` adapts the arguments of the loss modules. `help`, `inspect` and the stubs show the
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -203,6 +205,23 @@ def loss_arguments(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
     positional = _positional(module.__signature__)
     args, kwargs, _ = _with_flags(type(module).__name__, order, positional, args, kwargs)
     return args, kwargs
+
+
+# ---------------------------------------------------------------- deprecated names
+
+
+def deprecated(place: str, function: Function) -> Function:
+    """The function of a module under its deprecated name, without the underscore. It warns."""
+    name = function.__name__
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        warnings.warn(f"{place}.{name[:-1]} is deprecated; write {place}.{name}", FutureWarning,
+                      stacklevel=2)
+        return function(*args, **kwargs)
+
+    called.__name__ = name[:-1]
+    return called
 
 
 ADAPTERS: dict[str, Adapter] = {

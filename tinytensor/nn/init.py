@@ -13,6 +13,7 @@ from ..arrays.dtypes import float64
 from ..arrays.numbers import python_number
 from ..autograd.modes import no_grad
 from ..compat import absent
+from ..compat.older_forms import deprecated
 from ..ops.index import where
 from ..random import Generator
 from ..tensors.creation import empty, empty_like, eye, zeros
@@ -290,21 +291,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01,
 
 # ---------------------------------------------------------------- deprecated names
 
-
-def _deprecated(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The function under its deprecated name, without the underscore. It warns."""
-    name = function.__name__
-
-    @functools.wraps(function)
-    def deprecated(*args: Any, **kwargs: Any) -> Tensor:
-        warnings.warn(f"nn.init.{name[:-1]} is deprecated; write nn.init.{name}", FutureWarning,
-                      stacklevel=2)
-        return function(*args, **kwargs)
-
-    deprecated.__name__ = name[:-1]
-    return deprecated
-
-
+_deprecated = functools.partial(deprecated, "nn.init")
 uniform, normal = _deprecated(uniform_), _deprecated(normal_)
 constant, dirac = _deprecated(constant_), _deprecated(dirac_)
 xavier_uniform, xavier_normal = _deprecated(xavier_uniform_), _deprecated(xavier_normal_)

@@ -427,15 +427,20 @@ def binary_cross_entropy_with_logits(
     """-weight (pos_weight y log s + (1 - y) log(1 - s)) with s = sigmoid(input), without overflow.
 
     Shapes: (*) scores, (*) targets in [0, 1] -> (), or (*) for reduction "none"; the weights
-    broadcast against them.
+    broadcast against them. The result has the dtype of the target.
 
     Raises:
         ValueError: input and target differ in shape.
+        RuntimeError: a target of integers or bools.
     """
     check_same_shape("binary_cross_entropy_with_logits", input, target)
+    if not target.dtype.is_floating_point:
+        raise RuntimeError("binary_cross_entropy_with_logits: the target must be of a floating "
+                           f"point dtype, got {target.dtype}; write target.float()")
     losses = logit_cross_entropy(input, target, pos_weight)
-    return reduced("binary_cross_entropy_with_logits",
-                   losses if weight is None else losses * weight, reduction)
+    if weight is not None:
+        losses = losses * weight
+    return reduced("binary_cross_entropy_with_logits", losses.to(target.dtype), reduction)
 
 
 @composed(autocast="float32", widens=True, home="nn.functional", method=False, samples=[

@@ -13,7 +13,7 @@ import itertools
 import math
 import operator
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy
@@ -80,8 +80,9 @@ def _as_key(tensor, key):
     key = python_number(key)
     if key is None or key is Ellipsis or isinstance(key, bool | int):
         return key
-    if isinstance(key, list | tuple | range):
-        values = [k._array if isinstance(k, graph.Tensor) else k for k in key]
+    if _is_sequence(key):
+        values = [k._array if isinstance(k, graph.Tensor) else k
+                  for k in (key[i] for i in range(len(key)))]
         key = numpy.asarray(values, dtype=None if values else numpy.int64)
     key = key._array if isinstance(key, graph.Tensor) else devices.as_array(key)
     if not devices.is_array(key):
@@ -97,6 +98,15 @@ def _as_key(tensor, key):
     if not key.ndim:
         return 0 if devices.is_meta(key) else key.item()  # any position gives the same shape
     return devices.to_device(key, devices.device_of(tensor._array))
+
+
+def _is_sequence(key):
+    """Whether the key holds positions one by one: a list, or any class with a length, such as a
+    Subset of positions.
+    """
+    return isinstance(key, list | tuple | range) or (
+        not isinstance(key, graph.Tensor | str | bytes | Mapping) and not devices.is_array(key)
+        and hasattr(key, "__getitem__") and hasattr(key, "__len__"))
 
 
 def _is_mask(key):

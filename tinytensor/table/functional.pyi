@@ -198,10 +198,11 @@ def binary_cross_entropy_with_logits(
     """-weight (pos_weight y log s + (1 - y) log(1 - s)) with s = sigmoid(input), without overflow.
 
     Shapes: (*) scores, (*) targets in [0, 1] -> (), or (*) for reduction "none"; the weights
-    broadcast against them.
+    broadcast against them. The result has the dtype of the target.
 
     Raises:
         ValueError: input and target differ in shape.
+        RuntimeError: a target of integers or bools.
     """
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """Interleaves the channels of groups: channels (g, C / g) are transposed to (C / g, g).

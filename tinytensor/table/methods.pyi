@@ -135,6 +135,9 @@ class Methods:
     def __sub__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __truediv__(self, other: Operand) -> Tensor: ...  # ops/elementwise.py
     def __xor__(self, other: Operand) -> Tensor: ...  # ops/compare.py
+    @property
+    def _cdata(self) -> int:
+        """A number that tells this Tensor from others, in PyTorch an address: Pyro compares it."""
     def _typed_storage(self) -> TypedStorage:
         """The memory that this Tensor shows, as elements: a Tensor and its views have the same."""
     def abs(self) -> Tensor:  # ops/elementwise.py

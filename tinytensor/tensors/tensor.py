@@ -387,6 +387,14 @@ class Tensor(Methods):
 
     mH = mT  # noqa: N815
 
+    @property
+    def H(self) -> Tensor:  # noqa: N802
+        """The transpose of a matrix."""
+        if self.ndim not in (0, 2):
+            raise RuntimeError(f"H: needs a matrix, got shape {tuple(self.shape)}; mH exchanges "
+                               "the last two dims")
+        return self.T
+
     # ------------------------------------------------------------ the graph
 
     def backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None,

@@ -47,6 +47,7 @@ PLACES: dict[str, str] = {
     "distributed.elastic.multiprocessing.errors": "elastic",
     "distributed.rpc": "rpc",
     "distributions.utils": "distributions_utils",
+    "functional": "functional",
     "futures": "futures",
     "fx": "fx",
     "fx.experimental.proxy_tensor": "fx",

@@ -53,8 +53,9 @@ PRIVATE: dict[str, dict[str, Any]] = {
     "loss": {"_Loss": loss.Loss, "_WeightedLoss": loss.WeightedLoss},
     "module": {"_IncompatibleKeys": state.IncompatibleKeys,
                "_EXTRA_STATE_KEY_SUFFIX": "_extra_state"},
-    "utils": {f"_{name}": lambda x, n=n: arguments.each_dim(x, n) for n, name in enumerate(
-        ("single", "pair", "triple", "quadruple"), 1)},
+    "utils": {"_ntuple": lambda n, name="parse": lambda x: arguments.each_dim(x, n),
+              **{f"_{name}": lambda x, n=n: arguments.each_dim(x, n) for n, name in enumerate(
+                  ("single", "pair", "triple", "quadruple"), 1)}},
 }
 
 

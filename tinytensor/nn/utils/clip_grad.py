@@ -19,6 +19,7 @@ from ...arrays.dispatch import Dispatch
 from ...autograd import versions
 from ...autograd.graph import tensor_of
 from ...autograd.halves import half_of, narrowed, widened
+from ...compat.older_forms import deprecated
 from ...tensors.creation import number_of, tensor
 from ...tensors.tensor import Tensor
 
@@ -39,6 +40,9 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     clip_grads_with_norm_(parameters, max_norm, total)
     return total
+
+
+clip_grad_norm = deprecated("nn.utils", clip_grad_norm_)
 
 
 def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0,

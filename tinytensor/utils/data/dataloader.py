@@ -68,8 +68,8 @@ class DataLoader(Generic[T]):
         timeout: seconds to wait for a worker; 0 waits without limit.
         worker_init_fn: called in each worker with its id before it loads.
         multiprocessing_context: how workers start: "forkserver" (the default where the system has
-            it), "spawn", "fork", a context of multiprocessing, or "thread" for workers that are
-            threads.
+            it), "spawn", "fork" (Python's default on Linux before 3.14, and so that of notebooks),
+            a context of multiprocessing, or "thread" for workers that are threads.
         generator: for orders and seeds, instead of the default one.
         prefetch_factor: batches that each worker loads ahead, by default 2.
         persistent_workers: whether workers and their copies of the dataset stay for the next epoch.

@@ -42,7 +42,7 @@ BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 AT_EXIT = 1.0  # seconds that the end of the program waits for workers
 
 ADVICE = ("Worker processes get copies by pickle: define functions and classes at the top level "
-          "of a module or script, not in a notebook, and open files and connections in __getitem__ "
+          "of a module or script, and open files and connections in __getitem__ "
           "or in worker_init_fn. Or load without copies: num_workers=0, or "
           "multiprocessing_context='thread'")
 GUARD = ("Worker processes import the main script. What it runs, which includes the loop over the "
@@ -56,8 +56,8 @@ def resolve(method: Any) -> context.BaseContext:
     """The context of multiprocessing that starts workers.
 
     By default processes are forked by a server without other threads where the system has that,
-    and else spawned; a program that forks beside busy threads may hang. `set_start_method("spawn")`
-    is followed.
+    and else spawned; a program that forks beside busy threads may hang. In a notebook, Python's
+    default is used, as in PyTorch. `set_start_method("spawn")` is followed.
 
     Raises:
         ValueError: an unknown name.
@@ -66,8 +66,7 @@ def resolve(method: Any) -> context.BaseContext:
     methods = multiprocessing.get_all_start_methods()
     if method is None:
         given = multiprocessing.get_start_method(allow_none=True)
-        method = given if given in ("spawn", "forkserver") else \
-            "forkserver" if "forkserver" in methods else "spawn"
+        method = given if given in ("spawn", "forkserver") else _default(methods)
     if isinstance(method, str):
         if method not in methods:
             raise ValueError("multiprocessing_context option should specify a valid start method "
@@ -77,6 +76,13 @@ def resolve(method: Any) -> context.BaseContext:
         raise TypeError("multiprocessing_context option should be a start method or a context of "
                         f"multiprocessing, or 'thread', but got {method!r}")
     return method
+
+
+def _default(methods: list[str]) -> str:
+    """How workers start, unless the program says so."""
+    if not hasattr(sys.modules["__main__"], "__file__") and "cupy" not in sys.modules:
+        return methods[0]  # only a fork has what the cells of a notebook define
+    return "forkserver" if "forkserver" in methods else "spawn"
 
 
 def start(method: context.BaseContext, task: Task, base: int,
