@@ -518,3 +518,32 @@ def test_tensors_are_told_from_others(library):
     held = {"x": x}
     assert held["x"]._cdata == x._cdata != y._cdata
     assert x.contiguous()._cdata == x._cdata
+
+
+def test_a_module_with_a_getattr_of_its_own_is_asked_for_parameters():
+    """Pyro's modules find there which parameters a guide uses."""
+    answers = []
+    for engine in BOTH.values():
+        nn, asked = engine.nn, []
+
+        class Asked(nn.Module):
+            kind = "of the class"
+
+            def __getattr__(self, name, asked=asked):
+                asked.append(name)
+                return super().__getattr__(name)
+
+        class Layer(nn.Linear, Asked):
+            pass
+
+        layer = Layer(2, 1)
+        layer.inner, layer.plain = nn.ReLU(), 3
+        layer.register_buffer("count", engine.zeros(1))
+        asked.clear()
+        results = [layer.weight is layer._parameters["weight"], layer.count.tolist(),
+                   type(layer.inner).__name__, layer.plain, layer.kind]
+        layer.weight = nn.Parameter(engine.ones(1, 2))
+        results += [layer.weight.tolist(), hasattr(layer, "absent"),
+                    sorted(dict(layer.named_parameters()))]
+        answers.append((results, [name for name in asked if not name.startswith("_")]))
+    assert answers[0] == answers[1]

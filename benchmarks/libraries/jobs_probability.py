@@ -72,6 +72,7 @@ def pyro():
     import pyro as p
     import pyro.distributions as dist
     from pyro.infer import SVI, Trace_ELBO
+    from pyro.infer.autoguide import AutoDiagonalNormal
 
     data = numbers(20) + 2
     p.clear_param_store()
@@ -91,7 +92,12 @@ def pyro():
 
     svi = SVI(model, guide, p.optim.Adam({"lr": 0.05}), Trace_ELBO())
     losses = [svi.step() for _ in range(20)]
-    return [np.array(losses), p.param("m"), p.param("s"), p.param("l")]
+    fitted = [p.param("m"), p.param("s"), p.param("l")]
+    p.clear_param_store()
+    automatic = AutoDiagonalNormal(model)
+    svi = SVI(model, automatic, p.optim.Adam({"lr": 0.05}), Trace_ELBO())
+    losses += [svi.step() for _ in range(20)]
+    return [np.array(losses), *fitted, automatic.loc, automatic.scale]
 
 
 def sbi():

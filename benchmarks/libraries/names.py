@@ -26,7 +26,7 @@ NAMES = {
     "peft": "peft, LoRA of GPT-2",
     "zuko": "zuko, 3 normalizing flows",
     "gpytorch": "gpytorch and linear-operator, an exact Gaussian process",
-    "pyro": "pyro, stochastic variational inference",
+    "pyro": "pyro, stochastic variational inference, also with an automatic guide",
     "sbi": "sbi, neural posterior estimation",
     "torch_geometric": "torch-geometric, 4 graph layers, training",
     "pytorch_metric_learning": "pytorch-metric-learning, 6 losses and a miner",

@@ -28,6 +28,19 @@ class Forward(Protocol[P, R]):
     def forward(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
+def _ask_getattr(self: Module, name: str) -> Any:
+    """How attributes of a class with a `__getattr__` of its own are read.
+
+    Parameters, buffers and submodules are plain attributes here, which takes less time. In PyTorch
+    they are not, so that such a class is asked for them, and Pyro's, for example, counts on it.
+    """
+    held = object.__getattribute__(self, "__dict__")
+    if name in held and any(name in names for names in held.get("_registered", {}).values()) \
+            and not hasattr(type(self), name):
+        return type(self).__getattr__(self, name)
+    return object.__getattribute__(self, name)
+
+
 class Module(Stateful):
     """The base class of all layers and models.
 
@@ -47,6 +60,11 @@ class Module(Stateful):
             training=True, _registered={registry: {} for registry in REGISTRIES},
             _non_persistent_buffers_set=set(), _forward_hooks=Hooks(), _forward_pre_hooks=Hooks(),
             _backward_hooks=Hooks(), _backward_pre_hooks=Hooks(), _state_hooks={})
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__getattr__" in vars(cls) and "__getattribute__" not in vars(cls):
+            cls.__getattribute__ = _ask_getattr  # type: ignore[assignment,method-assign]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The computation of the module, defined by every subclass."""
