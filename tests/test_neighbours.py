@@ -96,7 +96,8 @@ def test_attributes_come_back(way, tmp_path):
         counted = noted((Counted if mine else CountedOfTorch)([1.0]), "count")
         counted.count = 4
         result = []
-        for x in (noted(package.ones(2)), noted(leaf, "_note"), noted(package.nn.Parameter(package.ones(3))),
+        for x in (noted(package.ones(2)), noted(leaf, "_note"),
+                  noted(package.nn.Parameter(package.ones(3))),
                   (Tagged if mine else TaggedOfTorch)([1.0, 2.0]), counted,
                   package.nn.Parameter(package.ones(1), requires_grad=False)):
             back = again(x, tmp_path)
