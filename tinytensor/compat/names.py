@@ -226,6 +226,8 @@ def get_float32_matmul_precision() -> str:
 
 
 class Determinism:
+    """What `use_deterministic_algorithms` was given beside the mode."""
+
     warn_only = False
 
 
