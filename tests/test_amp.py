@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import numpy
@@ -169,6 +170,41 @@ def test_a_function_of_ones_own_inside_an_autocast(enabled: bool, cast: str | No
                 b.grad.tolist()]
 
     assert found(tinytensor) == found(torch)
+
+
+def test_inputs_in_dicts_are_cast() -> None:
+    def found(lib: Any) -> list[str]:
+        seen = []
+
+        @lib.amp.custom_fwd(device_type="cpu", cast_inputs=lib.float16)
+        def forward(ctx: Any, x: Any, parts: Any, *, more: Any) -> None:
+            seen.extend([x, parts["a"], parts["b"][0]["c"], parts["d"], *more.values()])
+
+        x = lib.ones(2)
+        with lib.autocast("cpu"):
+            forward(types.SimpleNamespace(), x, {"a": x, "b": [{"c": x}], "d": x.double()},
+                    more=types.MappingProxyType({"e": x, "f": lib.arange(2)}))
+        return [str(y.dtype).split(".")[1] for y in seen]
+
+    assert found(tinytensor) == found(torch)
+
+
+@pytest.mark.parametrize("lib", [tinytensor, torch])
+def test_autocasts_that_do_not_exist_are_refused(lib: Any) -> None:
+    forward = lib.amp.custom_fwd(lambda ctx: None, device_type="foo")
+    for call in (lambda: lib.get_autocast_dtype("foo"), lambda: forward(types.SimpleNamespace()),
+                 lambda: lib.set_autocast_enabled("foo", True),
+                 lambda: lib.set_autocast_dtype("foo", lib.float16)):
+        with pytest.raises(RuntimeError, match=r"foo.*cpu|cpu.*foo"):
+            call()
+    for wrong in (lambda: lib.set_autocast_enabled("cpu"), lambda: lib.is_autocast_enabled(None),
+                  lambda: lib.set_autocast_enabled("cpu", 1),
+                  lambda: lib.set_autocast_dtype("cpu", "float16")):
+        with pytest.raises(TypeError):
+            wrong()
+    assert str(lib.get_autocast_dtype("cpu"))[-8:] == "bfloat16"
+    with lib.autocast("cpu"), pytest.raises(TypeError):
+        lib.set_autocast_enabled("cpu")
 
 
 @pytest.mark.filterwarnings("ignore:.*deprecated")  # PyTorch of its older names

@@ -473,6 +473,48 @@ def test_memory_of_uninitialised_tensors():
         assert x.new_empty_strided((3,), (2,)).stride() == (2,)
         assert engine.empty_permuted((2, 3, 4), (1, 0, 2)).stride() == (4, 8, 1)
         assert engine.empty_strided((0, 3), (3, 1)).numel() == 0
+        leaf = engine.empty_permuted((2, 3), (1, 0), requires_grad=True)
+        assert leaf.is_leaf and leaf.requires_grad and leaf.stride() == (1, 2)
+        for size, stride in (((2, 3), (1,)), ((2, 3), (-1, 1)), ((-2, 3), (1, 1))):
+            with pytest.raises(RuntimeError, match=r"(?i)stride|size|negative"):
+                engine.empty_strided(size, stride)
+        for order in ((0, 0, 1), (0, 1), (0, 1, 3), (0, 1, -1)):
+            with pytest.raises(RuntimeError, match=r"(?i)dim"):
+                engine.empty_permuted((2, 3, 4), order)
+
+
+REFUSED = {
+    "as_subclass of a number's class": (TypeError, lambda e: e.ones(2).as_subclass(int)),
+    "as_subclass of no class": (TypeError, lambda e: e.ones(2).as_subclass(3)),
+    "select_scatter at a list": (TypeError, lambda e: e.select_scatter(
+        e.ones(3, 4), e.ones(2, 4), 0, [0, 1])),
+    "select_scatter at a slice": (TypeError, lambda e: e.select_scatter(
+        e.ones(3, 4), e.ones(2, 4), 0, slice(2))),
+    "select_scatter at a float": (TypeError, lambda e: e.select_scatter(
+        e.ones(3, 4), e.ones(4), 0, 1.0)),
+    "select_scatter, outside": (IndexError, lambda e: e.select_scatter(
+        e.ones(3, 4), e.ones(4), 0, 3)),
+    "select_scatter, no such dim": (IndexError, lambda e: e.select_scatter(
+        e.ones(3, 4), e.ones(4), 2, 0)),
+    "select_scatter, 0-d": (IndexError, lambda e: e.select_scatter(
+        e.ones(()), e.ones(()), 0, 0)),
+    "slice_scatter, 0-d": (IndexError, lambda e: e.slice_scatter(e.ones(()), e.ones(()))),
+    "diagonal_scatter, one dim": (RuntimeError, lambda e: e.diagonal_scatter(
+        e.ones(3, 4), e.ones(3), 0, 1, 1)),
+    "diagonal_scatter, no such dim": (IndexError, lambda e: e.diagonal_scatter(
+        e.ones(3, 4), e.ones(3), 0, 0, 5)),
+    "repeat_interleave on meta": (RuntimeError, lambda e: e.repeat_interleave(
+        e.ones(3, 2, device="meta"), e.ones(4, dtype=e.int64, device="meta"), 0, output_size=4)),
+}
+
+
+@in_turn("name", list(REFUSED))
+def test_what_pytorch_refuses_is_refused_with_the_name_of_the_operation(name):
+    kind, call = REFUSED[name]
+    with pytest.raises(kind):
+        call(torch)
+    with pytest.raises(kind, match=name.split(",")[0].split()[0]):
+        call(tinytensor)
 
 
 def test_questions_and_switches():
@@ -484,10 +526,11 @@ def test_questions_and_switches():
         engine.set_warn_always(True)
         assert engine.is_warn_always_enabled()
         engine.set_warn_always(False)
-        for mode, answer in (("error", 2), (0, 0)):
+        for mode, answer in (("warn", 1), ("error", 2), ("default", 0), (1, 1), (2, 2), (0, 0)):
             engine.set_deterministic_debug_mode(mode)
             assert engine.get_deterministic_debug_mode() == answer
             assert engine.are_deterministic_algorithms_enabled() is bool(answer)
+            assert engine.is_deterministic_algorithms_warn_only_enabled() is (answer == 1)
         with pytest.raises(RuntimeError):
             engine.set_deterministic_debug_mode("never")
         layer = engine.nn.utils.skip_init(engine.nn.Linear, 2, 3)

@@ -52,6 +52,99 @@ def test_tensors_and_modules_come_back(way, tmp_path):
     assert back["model"][0].weight.requires_grad
 
 
+class Tagged(engine.Tensor):
+    def __init__(self, data):
+        self.tag, self._unit = ["a"], "m"
+
+
+class TaggedOfTorch(torch.Tensor):
+    def __init__(self, data):
+        self.tag, self._unit = ["a"], "m"
+
+
+class Counted(engine.Tensor):
+    def __getstate__(self):
+        return {"count": self.count + 1}
+
+    def __setstate__(self, state):
+        self.count = 10 * state["count"]
+
+
+class CountedOfTorch(torch.Tensor):
+    def __getstate__(self):
+        return {"count": self.count + 1}
+
+    def __setstate__(self, state):
+        self.count = 10 * state["count"]
+
+
+def noted(x, name="note"):
+    setattr(x, name, [1, 2])
+    return x
+
+
+@in_turn("way", ["pickle", "pickle, protocol 2", "copy"])
+def test_attributes_come_back(way, tmp_path):
+    """Also those whose name begins with an underscore, those of subclasses, and the gradient not.
+    """
+    again = {**WAYS, "copy": lambda value, _: copy.copy(value)}[way]
+    results = []
+    for package in (engine, torch):
+        mine = package is engine
+        leaf = package.ones(2, requires_grad=True)
+        leaf.sum().backward()
+        counted = noted((Counted if mine else CountedOfTorch)([1.0]), "count")
+        counted.count = 4
+        result = []
+        for x in (noted(package.ones(2)), noted(leaf, "_note"),
+                  noted(package.nn.Parameter(package.ones(3))),
+                  (Tagged if mine else TaggedOfTorch)([1.0, 2.0]), counted,
+                  package.nn.Parameter(package.ones(1), requires_grad=False)):
+            back = again(x, tmp_path)
+            assert type(back) is type(x) and back is not x
+            names = ("note", "_note", "tag", "_unit", "count")
+            result.append((back.tolist(), back.requires_grad, back.grad,
+                           {name: getattr(back, name) for name in names if hasattr(back, name)},
+                           back.data_ptr() == x.data_ptr()))
+        buffer = again(noted(package.nn.Buffer(package.ones(2), persistent=False)), tmp_path)
+        result.append((buffer.persistent, buffer.note))
+        results.append(result)
+    assert results[0] == results[1]
+
+
+def test_a_deep_copy_of_a_tensor_has_copies_of_its_attributes():
+    for package in (engine, torch):
+        x = noted(package.ones(2))
+        y = copy.deepcopy(x)
+        assert y.note == x.note and y.note is not x.note
+
+
+def test_pickles_of_earlier_versions_are_read():
+    """They hold neither attributes nor whether a Buffer is persistent."""
+    data = (b"(ctinytensor.tensors.tensor\n_rebuild\n(ctinytensor.nn.parameter\n%s\n"
+            b"cnumpy\narange\n(I3\ntRI00\nVcpu\ntRl.")
+    for name in ("Parameter", "Buffer"):
+        back, = pickle.loads(data % name.encode())
+        assert type(back) is getattr(nn, name) and back.tolist() == [0, 1, 2]
+        assert not vars(back)
+    assert back.persistent
+
+
+@in_turn("way", ["pickle", "pickle, protocol 2", "copy"])
+def test_parameters_of_lazy_layers_come_back(way, tmp_path):
+    again = {**WAYS, "copy": lambda value, _: copy.copy(value)}[way]
+    for package in (engine, torch):
+        x = package.nn.UninitializedParameter(requires_grad=False, dtype=package.float64)
+        back = again(x, tmp_path)
+        assert type(back) is type(x) and not back.requires_grad
+    back = again(nn.UninitializedParameter(dtype=engine.float64), tmp_path)
+    assert back.dtype is engine.float64  # which PyTorch loses
+    layer = again(nn.LazyLinear(3), tmp_path)
+    layer(engine.ones(2, 4))
+    assert type(layer) is nn.Linear and layer.weight.shape == (3, 4)
+    assert layer.weight.requires_grad
+
+
 @in_turn("way", ["pickle", "deepcopy"])
 def test_memory_is_shared_where_pytorch_shares_it(way, tmp_path):
     shared = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -147,6 +148,32 @@ def test_views_are_filled_in_the_order_of_memory(view: Callable[[Any], Any]) -> 
                  lambda m, x: m.randint_like(x, 7)):
         compare(lambda m: like(m, view(m.zeros(4, 5, 6))), 1e-6)
     compare(lambda m: view(m.zeros(4, 5, 6)).bernoulli_(view(m.rand(4, 5, 6)).clone()))
+
+
+def expanded(library: Any, seed: int) -> Any:
+    """A Tensor whose dims are permuted; one or two are expanded, and some overlap."""
+    draws = random.Random(seed)
+    x = library.ones(2, 3, 4)
+    if seed % 3 == 0:
+        x = x.unfold(draws.choice((1, 2)), 2, 1)
+    for _ in range(1 + seed % 2):
+        x = x.permute(draws.sample(range(x.ndim), x.ndim)).unsqueeze(at := draws.randrange(x.ndim))
+        x = x.expand((*x.shape[:at], draws.randint(2, 4), *x.shape[at + 1:]))
+    return x.permute(draws.sample(range(x.ndim), x.ndim))
+
+
+def test_numbers_like_expanded_tensors_lie_in_the_order_of_pytorchs() -> None:
+    for seed in range(60):
+        compare(lambda m: m.rand_like(expanded(m, seed)))
+        compare(lambda m: m.randn_like(expanded(m, seed)), 1e-6)
+        compare(lambda m: m.randint_like(expanded(m, seed), 9))
+
+
+@BY_MKL
+def test_dropout_of_expanded_tensors() -> None:
+    for seed in range(60):
+        compare(lambda m: m.nn.functional.dropout(expanded(m, seed), 0.5))
+        compare(lambda m: m.nn.functional.alpha_dropout(expanded(m, seed), 0.5), 1e-6)
 
 
 @BY_MKL

@@ -510,6 +510,18 @@ def test_numbers_of_a_view_begin_at_multiples_of_their_size(library):
             part.view(dtype)
 
 
+@pytest.mark.parametrize("library", [tinytensor, torch])
+def test_memory_begins_where_numpys_array_does(library):
+    x = library.from_numpy(numpy.arange(10, dtype=numpy.uint8)[1:])
+    assert x.view(library.int8).tolist() == list(range(1, 10))
+    x = library.from_numpy(numpy.arange(9, dtype=numpy.uint8)[1:])
+    assert x.view(library.int32).tolist() == [0x04030201, 0x08070605]
+    assert x[4:].view(library.int32).tolist() == [0x08070605]
+    for part in (x[3:7], x[1:].view(-1)[:4]):
+        with pytest.raises(RuntimeError, match="view"):
+            part.view(library.int32)
+
+
 # ---------------------------------------------------------------- memory and order of all results
 
 # The memory order of these results depends on the implementation.

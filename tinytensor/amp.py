@@ -36,6 +36,18 @@ def is_autocast_available(device_type: str) -> bool:
     return device_type in casting.chosen
 
 
+def check_device_type(name: str, device_type: str) -> None:
+    """
+    Raises:
+        TypeError: not a str.
+        RuntimeError: there is no autocast for that type of device.
+    """
+    if not isinstance(device_type, str):
+        raise TypeError(f"{name}: device_type must be a str, got {type(device_type).__name__}")
+    if not is_autocast_available(device_type):
+        raise RuntimeError(f"{name}: unknown device_type {device_type!r}; write 'cpu' or 'cuda'")
+
+
 class autocast:  # noqa: N801 - PyTorch's name
     """A context or decorator in which operations cast their inputs, by PyTorch's lists.
 
@@ -54,14 +66,13 @@ class autocast:  # noqa: N801 - PyTorch's name
 
     Raises:
         RuntimeError: a device_type other than "cpu" and "cuda".
+        TypeError: a device_type that is not a str.
         ModuleNotFoundError: bfloat16 without the package ml_dtypes.
     """
 
     def __init__(self, device_type: str, dtype: dtypes.dtype | None = None, enabled: bool = True,
                  cache_enabled: bool | None = None):
-        if not is_autocast_available(device_type):
-            raise RuntimeError(f"autocast: unknown device_type {device_type!r}; write 'cpu' or "
-                               "'cuda'")
+        check_device_type("autocast", device_type)
         self.device, self.enabled = device_type, enabled
         self.fast_dtype = casting.chosen[device_type] if dtype is None else dtype
         self.cache_enabled = casting.keeps_weights if cache_enabled is None else cache_enabled
@@ -102,7 +113,11 @@ def custom_fwd(fwd: Callable[..., Any] | None = None, *, device_type: str,
     Args:
         device_type: "cpu" or "cuda", the autocast that is meant.
         cast_inputs: inside an autocast, floating point Tensors on that device, except float64, are
-            cast to this dtype, and the forward runs without autocast. By default it runs with it.
+            cast to this dtype, also in lists, tuples and dicts, and the forward runs without
+            autocast. By default it runs with it.
+
+    Raises:
+        RuntimeError: when it is called, for a device_type other than "cpu" and "cuda".
     """
     if fwd is None:
         return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
@@ -110,6 +125,7 @@ def custom_fwd(fwd: Callable[..., Any] | None = None, *, device_type: str,
 
     @functools.wraps(forward)
     def called(ctx: Any, *args: Any, **kwargs: Any) -> Any:
+        check_device_type("custom_fwd", device_type)
         ctx._dtype = casting.chosen[device_type]
         active = device_type in casting.targets
         ctx._fwd_used_autocast = active and cast_inputs is None

@@ -323,9 +323,11 @@ def in_memory_order(values: numpy.ndarray[Any, Any], like: Any) -> numpy.ndarray
 
 
 def memory_dims(array: Any) -> list[int]:
-    """The dims of an array, from the one with the largest stride to the one with the smallest; of
-    an expanded array in order, since its strides of 0 say nothing.
+    """The dims of an array, from the one with the largest stride to the one with the smallest, as
+    PyTorch's `empty_like` lays them out: of equal strides the larger dim comes first, and dims with
+    stride 0, which say nothing, stay in their places.
     """
-    if 0 in array.strides:
-        return list(range(array.ndim))
-    return sorted(range(array.ndim), key=lambda dim: -array.strides[dim])
+    steps = array.strides
+    ordered = iter(sorted((dim for dim, step in enumerate(steps) if step),
+                          key=lambda dim: (-steps[dim], -array.shape[dim])))
+    return [next(ordered) if step else dim for dim, step in enumerate(steps)]

@@ -125,6 +125,8 @@ def _eligible(x: Any, targets: Mapping[str, dtypes.dtype], rule: str) -> Iterato
 def _cast(x: Any, targets: Mapping[str, dtypes.dtype], rule: str, lower: bool) -> Any:
     if type(x) in (list, tuple):
         return type(x)([_cast(part, targets, rule, lower) for part in x])
-    if not _is_eligible(x, targets, rule):
-        return x
-    return x.to(targets[x.device.type] if lower else dtypes.float32)
+    if _is_eligible(x, targets, rule):
+        return x.to(targets[x.device.type] if lower else dtypes.float32)
+    if isinstance(x, Mapping):
+        return {name: _cast(part, targets, rule, lower) for name, part in x.items()}
+    return x

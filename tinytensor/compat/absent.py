@@ -13,8 +13,7 @@ from ..arrays import naming
 GROUPS: dict[str, tuple[str, ...]] = {
     "complex numbers would put conjugates into most derivative rules": (
         "complex", "view_as_real",
-        "view_as_complex", "imag", "angle", "polar", "fft", "stft", "istft", "cfloat", "cdouble",
-        "chalf"),
+        "view_as_complex", "imag", "angle", "polar", "fft", "stft", "istft"),
     "NumPy has no LU: solve, inv, det, slogdet and qr are there": (
         "lu", "lu_factor", "lu_factor_ex", "lu_solve", "lu_unpack", "ldl_factor", "ldl_solve"),
     "dims have positions only": ("refine_names", "rename", "align_to"),
@@ -48,7 +47,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "quantised arithmetic is not for training": (
         "quantize_per_tensor", "quantize_per_channel", "dequantize", "int_repr", "quantization",
         "ao", "quantized", "qat"),
-    "PyTorch does not differentiate them; scipy.special has them, for x.numpy()": (
+    "models hardly use them; scipy.special has them, for x.numpy()": (
         "airy_ai", "bessel_y0", "bessel_y1", "modified_bessel_k0", "modified_bessel_k1",
         "chebyshev_polynomial_t", "chebyshev_polynomial_u", "hermite_polynomial_h",
         "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from .. import autograd, cuda, ops
 from ..arrays import devices, dtypes, gpu_memory, naming
 from ..arrays.dispatch import KernelSettings
-from ..arrays.numbers import python_number
+from ..arrays.numbers import integers, python_number
 from ..autograd import function
 from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.out import taking_out
@@ -147,7 +147,12 @@ def as_subclass(self: Tensor, cls: type[Tensor]) -> Any:
     """This Tensor, with its memory and its place in the graph, as an object of a subclass.
 
     Results of operations are Tensors: `__torch_function__` of the subclass is not called.
+
+    Raises:
+        TypeError: not Tensor or a class that inherits from it.
     """
+    if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+        raise TypeError(f"as_subclass: expected a class that inherits from Tensor, got {cls!r}")
     made = self.view_as(self)
     made.__class__ = cls
     return made
@@ -221,13 +226,20 @@ def get_float32_matmul_precision() -> str:
     return "high" if devices.tf32_is_allowed() else "highest"
 
 
+class Determinism:
+    """What `use_deterministic_algorithms` was given beside the mode."""
+
+    warn_only = False
+
+
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
     """Whether embeddings on a GPU add up gradients in a fixed order, also where that is slower.
 
     On the CPU all results are deterministic. On a GPU, other sums over repeated indices may differ
-    in the last digits from run to run.
+    in the last digits from run to run. `warn_only` has no effect but on the functions that ask for
+    it.
     """
-    KernelSettings.deterministic = bool(mode)
+    KernelSettings.deterministic, Determinism.warn_only = bool(mode), bool(warn_only)
 
 
 # ---------------------------------------------------------------- older names of dtypes
@@ -359,16 +371,34 @@ def new_empty_strided(self: Tensor, size: Any, stride: Any, dtype: DTypeLike | N
 
 def empty_strided(size: Any, stride: Any, *, dtype: DTypeLike | None = None,
                   device: DeviceLike | None = None, requires_grad: bool = False) -> Tensor:
-    """An uninitialised Tensor with these distances of elements in memory."""
+    """An uninitialised Tensor with these distances of elements in memory.
+
+    Raises:
+        RuntimeError: another number of strides than of sizes, or negative ones.
+    """
+    size, stride = integers("empty_strided: size", size), integers("empty_strided: stride", stride)
+    if len(size) != len(stride) or min((*size, *stride), default=0) < 0:
+        raise RuntimeError(f"empty_strided: size {size} and stride {stride} must be of the same "
+                           "length and not negative")
     count = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     memory = creation.empty(count, dtype=dtype, device=device)
     return memory.as_strided(size, stride).requires_grad_(requires_grad)
 
 
-def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
-    """An uninitialised Tensor whose dims lie in memory in the order of `physical_layout`."""
-    made = creation.empty([size[dim] for dim in physical_layout], **options)
-    return made.permute([list(physical_layout).index(dim) for dim in range(len(size))])
+def empty_permuted(size: Any, physical_layout: Any, *, requires_grad: bool = False,
+                   **options: Any) -> Tensor:
+    """An uninitialised Tensor whose dims lie in memory in the order of `physical_layout`.
+
+    Raises:
+        RuntimeError: physical_layout does not name each dim once.
+    """
+    order = integers("empty_permuted: physical_layout", physical_layout)
+    if sorted(order) != list(range(len(size))):
+        raise RuntimeError(f"empty_permuted: physical_layout {order} must name each of the "
+                           f"{len(size)} dims once, counted from 0")
+    made = creation.empty([size[dim] for dim in order], **options)
+    return made.permute([order.index(dim) for dim in range(len(size))]).requires_grad_(
+        requires_grad)
 
 
 def _cdata(self: Tensor) -> int:
@@ -403,8 +433,8 @@ def are_deterministic_algorithms_enabled() -> bool:
 
 
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
-    """False."""
-    return False
+    """Whether `use_deterministic_algorithms` was called with warn_only=True."""
+    return Determinism.warn_only
 
 
 class SDPBackend(enum.Enum):

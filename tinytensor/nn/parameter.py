@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -32,7 +33,7 @@ class Parameter(Tensor):
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         """A Parameter with its own memory and without a gradient."""
         copy = type(self)(self.data.clone(), self.requires_grad)  # type: ignore[attr-defined]
-        copy.__dict__.update({k: v for k, v in vars(self).items() if k[0] != "_"})
+        copy.__dict__.update(Tensor.__getstate__(self))
         memo[id(self)] = copy
         return copy
 
@@ -97,6 +98,9 @@ class UninitializedParameter(Parameter):
         memo[id(self)] = copy
         return copy
 
+    def __reduce__(self) -> Any:
+        return copyreg.__newobj__, (type(self),), self.__getstate__()  # type: ignore[attr-defined]
+
     def __repr__(self) -> str:
         return "<UninitializedParameter>"
 
@@ -115,7 +119,7 @@ class Buffer(Tensor):
         TypeError: data is not a Tensor.
     """
 
-    persistent: bool
+    persistent: bool = True  # also of a pickle of an earlier version, which does not name it
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Self:
         if data is None:

@@ -257,16 +257,16 @@ def repeat_interleave(input: Tensor, repeats: Tensor | int | None = None, dim: i
         input, dim = flatten(input), 0
     axis = _position("repeat_interleave", input, dim)
     each = None if isinstance(repeats, int) else repeats
-    if each is not None and each.is_meta and output_size is not None:
-        return _rows(input, axis, each.new_zeros(output_size, dtype=dtypes.int64))
-    counts = [repeats] if each is None else each.reshape((-1,)).tolist()
-    size = input.shape[axis]
-    if len(counts) not in (1, size) or (each is not None and each.ndim > 1):
-        raise RuntimeError(f"repeat_interleave: {len(counts)} repeats for dim {dim} of size "
+    size, given = input.shape[axis], 1 if each is None else each.numel()
+    if given not in (1, size) or (each is not None and each.ndim > 1):
+        raise RuntimeError(f"repeat_interleave: {given} repeats for dim {dim} of size "
                            f"{size}; there must be 1, or one for each, in 1 dimension")
     if each is not None and each.dtype.is_floating_point:
         raise NotImplementedError(f"repeat_interleave: repeats must be integers, got "
                                   f"{each.dtype}")
+    if each is not None and each.is_meta and output_size is not None:
+        return _rows(input, axis, each.new_zeros(output_size, dtype=dtypes.int64))
+    counts = [repeats] if each is None else each.reshape((-1,)).tolist()
     if any(r < 0 for r in counts):
         raise RuntimeError("repeat_interleave: repeats must not be negative")
     total = sum(counts) if len(counts) == size else counts[0] * size

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arrays import Array, dtypes
-from ..arrays.numbers import is_number, python_number
+from ..arrays.numbers import integer, is_number, python_number
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .arrange import narrow
@@ -181,6 +181,16 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
 # ---------------------------------------------------------------- a view overwritten in a copy
 
 
+def _axes(name, dims, ndim):
+    """The dims as axes; errors begin with the name of the operation."""
+    if not ndim:
+        raise IndexError(f"{name}: a 0-d Tensor has no parts")
+    try:
+        return axes(dims, ndim)
+    except (IndexError, RuntimeError, TypeError) as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
 def _with(name, copy, key, src):
     """The copy of an input, in which copy[key] has the values of `src`."""
     part = copy.detach()[key]
@@ -196,9 +206,15 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy in which select(dim, index) is `src`. Shapes: (*), that of the part -> (*).
 
     Raises:
+        IndexError: a dim or an index that does not exist.
         RuntimeError: src has another shape than the part.
+        TypeError: an index that is not an int.
     """
-    axis, = axes(dim, input.ndim)
+    axis, = _axes("select_scatter", dim, input.ndim)
+    size, index = input.shape[axis], integer("select_scatter: index", index)
+    if not -size <= index < size:
+        raise IndexError(f"select_scatter: index {index} is out of range for dim {dim} of size "
+                         f"{size}")
     return _with("select_scatter", input.clone(), (slice(None),) * axis + (index,), src)
 
 
@@ -211,7 +227,7 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = 
     Raises:
         RuntimeError: src has another shape than the part.
     """
-    axis, = axes(dim, input.ndim)
+    axis, = _axes("slice_scatter", dim, input.ndim)
     key = (slice(None),) * axis + (slice(start, end, step),)
     return _with("slice_scatter", input.clone(), key, src)
 
@@ -222,8 +238,10 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
     """A copy in which diagonal(offset, dim1, dim2) is `src`. Shapes: (*), that of the part -> (*).
 
     Raises:
-        RuntimeError: src has another shape than the part.
+        IndexError: a dim that does not exist.
+        RuntimeError: src has another shape than the part; the dims are the same.
     """
+    _axes("diagonal_scatter", (dim1, dim2), input.ndim)
     copy = input.movedim((dim1, dim2), (-2, -1)).clone()
     rows = range(max(-offset, 0), min(copy.shape[-2], copy.shape[-1] - offset))
     places = [input.new_tensor(list(each), dtype=dtypes.int64)

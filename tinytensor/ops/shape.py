@@ -143,13 +143,17 @@ def view(input: Tensor, size: Sequence[int] | dtypes.dtype) -> Tensor:
 
     Raises:
         RuntimeError: the strides allow no view of that shape; numbers of the dtype cannot begin
-            where the Tensor does, which on a GPU would end all work.
+            where the Tensor does, which on a GPU would end all work. The memory of a Tensor of
+            `from_numpy` begins where NumPy's array does.
     """
     if isinstance(size, dtypes.dtype):
-        if (before := input.storage_offset() * input.itemsize) % size.itemsize:
+        first = input.storage_offset()
+        if not input.is_cuda:
+            first -= (input if input._base is None else input._base).storage_offset()
+        if (before := first * input.itemsize) % size.itemsize:
             raise RuntimeError(
-                f"view: the Tensor begins {before} bytes after its memory, but numbers of {size} "
-                f"begin at multiples of {size.itemsize}; view a clone()")
+                f"view: the Tensor begins {before} bytes after the start of its memory, but "
+                f"numbers of {size} begin at multiples of {size.itemsize}; view a clone()")
         return tensor_of(input._array.view(size.numpy), None)
     result = reshape(input, size)
     if result._base is None and input._array.size:

@@ -580,7 +580,8 @@ def diagonal_scatter(
     """A copy in which diagonal(offset, dim1, dim2) is `src`. Shapes: (*), that of the part -> (*).
 
     Raises:
-        RuntimeError: src has another shape than the part.
+        IndexError: a dim that does not exist.
+        RuntimeError: src has another shape than the part; the dims are the same.
     """
 def diff(
         input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor |
@@ -1578,7 +1579,9 @@ def select_scatter(
     """A copy in which select(dim, index) is `src`. Shapes: (*), that of the part -> (*).
 
     Raises:
+        IndexError: a dim or an index that does not exist.
         RuntimeError: src has another shape than the part.
+        TypeError: an index that is not an int.
     """
 def selu(input: Tensor, inplace: bool = False, *, out: Tensor | None = None) -> Tensor:
     """scale * elu(x, alpha), whose constants keep mean 0 and variance 1. Shapes: (*) -> (*).
@@ -1921,7 +1924,8 @@ def view(input: Tensor, size: Sequence[int] | DTypeLike, *, out: Tensor | None =
 
     Raises:
         RuntimeError: the strides allow no view of that shape; numbers of the dtype cannot begin
-            where the Tensor does, which on a GPU would end all work.
+            where the Tensor does, which on a GPU would end all work. The memory of a Tensor of
+            `from_numpy` begins where NumPy's array does.
     """
 def view_as(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A view in the shape of `other`. Shapes: (*), (+) -> (+)."""

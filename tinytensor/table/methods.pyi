@@ -362,6 +362,9 @@ class Methods:
         """This Tensor, with its memory and its place in the graph, as an object of a subclass.
 
         Results of operations are Tensors: `__torch_function__` of the subclass is not called.
+
+        Raises:
+            TypeError: not Tensor or a class that inherits from it.
         """
     def asin(self) -> Tensor:  # ops/elementwise.py
         """The inverse sine, elementwise. Shapes: (*) -> (*)."""
@@ -697,7 +700,8 @@ class Methods:
         """A copy in which diagonal(offset, dim1, dim2) is `src`. Shapes: (*), that of the part -> (*).
 
         Raises:
-            RuntimeError: src has another shape than the part.
+            IndexError: a dim that does not exist.
+            RuntimeError: src has another shape than the part; the dims are the same.
         """
     def diff(
             self, n: builtins.int = 1, dim: builtins.int = -1, prepend: Tensor | None = None,
@@ -1849,7 +1853,9 @@ class Methods:
         """A copy in which select(dim, index) is `src`. Shapes: (*), that of the part -> (*).
 
         Raises:
+            IndexError: a dim or an index that does not exist.
             RuntimeError: src has another shape than the part.
+            TypeError: an index that is not an int.
         """
     def sgn(self) -> Tensor:  # ops/elementwise.py
         """The sign, -1, 0 or 1, elementwise; 0 for NaN, unlike NumPy's. Shapes: (*) -> (*)."""
@@ -2186,7 +2192,8 @@ class Methods:
 
         Raises:
             RuntimeError: the strides allow no view of that shape; numbers of the dtype cannot begin
-                where the Tensor does, which on a GPU would end all work.
+                where the Tensor does, which on a GPU would end all work. The memory of a Tensor of
+                `from_numpy` begins where NumPy's array does.
         """
     def view_as(self, other: Tensor) -> Tensor:  # ops/shape.py
         """A view in the shape of `other`. Shapes: (*), (+) -> (+)."""

@@ -442,7 +442,7 @@ def _like(make: Callable[..., Tensor], name: str, fill: Callable[..., Tensor]) -
     def function(input: Tensor, *args: Any, requires_grad: bool = False,
                  generator: random.Generator | None = None, **options: Any) -> Tensor:
         array = input._array
-        if array.flags.c_contiguous or 0 in array.strides:
+        if array.flags.c_contiguous:
             return ordered(input, *args, requires_grad=requires_grad, generator=generator,
                            **options)
         dims = memory_dims(array)

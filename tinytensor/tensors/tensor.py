@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 
@@ -758,17 +759,26 @@ class Tensor(Methods):
                                f"{self._node.name()}; use .detach().clone()")
         copy = object.__new__(type(self))
         memo[id(self)] = copy
-        copy.__dict__.update({k: v for k, v in vars(self).items() if k[0] != "_"})
+        copy.__dict__.update(deepcopy(Tensor.__getstate__(self), memo))
         copy._array = deep_copied(self._array, memo)
         copy._grad = None if self._grad is None else self._grad.detach().clone()
         copy._node = None if self._node is None else Leaf(copy)
         return copy
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes that a program has given to the Tensor; copies and pickles have them."""
+        return {name: value for name, value in vars(self).items() if name not in OWN}
+
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
             raise RuntimeError("pickle: only leaves can be pickled, graphs cannot; use .detach()")
         array = self._array if self.is_meta else devices.to_numpy(self._array)
-        return _rebuild, (type(self), array, self.requires_grad, str(self.device))
+        made = type(self), array, self.requires_grad, str(self.device)
+        return _rebuild, made, self.__getstate__() or None
+
+
+# The attributes that the engine gives to a Tensor.
+OWN = frozenset(vars(Tensor)["__annotations__"])
 
 
 def _on_arrays(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from ...cuda.streams import Event as Event
 from ...cuda.streams import Stream as Stream
 from ...tensors.creation import arange, tensor
 from ...tensors.tensor import DeviceLike, Tensor
+from ..names import Determinism, use_deterministic_algorithms
 from . import cpu
 
 
@@ -100,20 +101,22 @@ def is_warn_always_enabled() -> bool:
 
 
 def set_deterministic_debug_mode(debug_mode: int | str) -> None:
-    """`use_deterministic_algorithms` by a mode: 0 or "default" is False, others are True.
+    """`use_deterministic_algorithms` by a mode: 0 or "default" is False, others are True, 1 or
+    "warn" with warn_only.
 
     Raises:
         RuntimeError: another mode than 0, 1, 2, "default", "warn" and "error".
     """
-    modes: list[int | str] = [0, 1, 2, "default", "warn", "error"]
+    modes: list[int | str] = ["default", "warn", "error", 0, 1, 2]
     _check(debug_mode in modes, lambda: f"set_deterministic_debug_mode: {debug_mode!r} is none of "
                                         "0, 1, 2, 'default', 'warn', 'error'")
-    KernelSettings.deterministic = debug_mode not in (0, "default")
+    mode = modes.index(debug_mode) % 3
+    use_deterministic_algorithms(mode > 0, warn_only=mode == 1)
 
 
 def get_deterministic_debug_mode() -> int:
-    """2 if `use_deterministic_algorithms` was called with True, else 0."""
-    return 2 * KernelSettings.deterministic
+    """0 unless `use_deterministic_algorithms` was called with True; 1 with warn_only, else 2."""
+    return KernelSettings.deterministic * (1 if Determinism.warn_only else 2)
 
 
 def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any],
