@@ -218,12 +218,12 @@ def _measured(rows: dict[Module, Row]) -> Iterator[None]:
         for module in rows:
             stack.enter_context(_hooked(module, enter, leave))
         for operation, count in WORK.items():
-            stack.enter_context(_observed(operation.op, watcher(count), computing))
+            stack.enter_context(observed(operation.op, watcher(count), computing))
         yield
 
 
 @contextlib.contextmanager
-def _observed(op: Op, see: Callable[..., None], computing: list[Op]) -> Iterator[None]:
+def observed(op: Op, see: Callable[..., None], computing: list[Op]) -> Iterator[None]:
     """Within, each forward of `op` first gives `see` the arrays and parameters it computes with,
     unless it is called by the forward of one of the ops that are `computing`.
     """
@@ -231,7 +231,7 @@ def _observed(op: Op, see: Callable[..., None], computing: list[Op]) -> Iterator
     compute = kernels.get(()) or Dispatch(op.name, forward)
 
     @functools.wraps(forward)
-    def observed(*args: Any, **kwargs: Any) -> Any:
+    def seen(*args: Any, **kwargs: Any) -> Any:
         given = [*args, *kwargs.values()]
         xp = given.pop(0) if op.signature.takes_xp else array_module(*given)
         if not computing:
@@ -242,7 +242,7 @@ def _observed(op: Op, see: Callable[..., None], computing: list[Op]) -> Iterator
         finally:
             computing.pop()
 
-    op.forward, op.kernels = observed, {names: k for names, k in kernels.items() if names}
+    op.forward, op.kernels = seen, {names: k for names, k in kernels.items() if names}
     op.changed()
     try:
         yield
