@@ -364,10 +364,20 @@ def empty_strided(size: Any, stride: Any, *, dtype: DTypeLike | None = None,
     return memory.as_strided(size, stride).requires_grad_(requires_grad)
 
 
-def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
-    """An uninitialised Tensor whose dims lie in memory in the order of `physical_layout`."""
-    made = creation.empty([size[dim] for dim in physical_layout], **options)
-    return made.permute([list(physical_layout).index(dim) for dim in range(len(size))])
+def empty_permuted(size: Any, physical_layout: Any, *, requires_grad: bool = False,
+                   **options: Any) -> Tensor:
+    """An uninitialised Tensor whose dims lie in memory in the order of `physical_layout`.
+
+    Raises:
+        RuntimeError: a layout that does not name each dim once.
+    """
+    order = list(physical_layout)
+    if sorted(order) != list(range(len(size))):
+        raise RuntimeError(f"empty_permuted: the layout must name each of {len(size)} dims once, "
+                           f"got {tuple(order)}")
+    made = creation.empty([size[dim] for dim in order], **options)
+    made = made.permute([order.index(dim) for dim in range(len(size))])
+    return made.requires_grad_(requires_grad)
 
 
 class layout:  # noqa: N801 - PyTorch's name
