@@ -53,8 +53,7 @@ def test_edges_and_dtypes_are_pytorchs(name: str) -> None:
         mine = getattr(special, name)(tinytensor.tensor(values))
         theirs = getattr(torch.special, name)(torch.tensor(values))
         assert str(mine.dtype).split(".")[1] == str(theirs.dtype).split(".")[1]
-        # PyTorch's bessel_j0 and bessel_j1 lack the leading terms of Cephes' denominators: 2e-7 is
-        # the largest error.
+        # PyTorch's bessel_j0 and bessel_j1 lack the leading terms of Cephes' denominators.
         double = 5e-7 if "bessel" in name else 1e-13
         tolerance = {"float64": double, "float16": 2e-3}.get(dtype, 2e-6)
         numpy.testing.assert_allclose(mine.numpy(), theirs.numpy(), tolerance, tolerance)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import collections
+import math
 import typing
 
 import numpy as np
@@ -494,6 +494,18 @@ def _scaled(x, exponent):
         return math.ldexp(x, exponent)
     except OverflowError:
         return math.copysign(math.inf, x)
+
+
+def test_ldexp_with_numbers():
+    """PyTorch takes Tensors only."""
+    for dtype in ("float64", "float16", "int64"):
+        for number in (3, 0.3, -2):
+            other = torch.tensor(number, dtype=torch.float64 if dtype == "float64" else None)
+            theirs = torch.ldexp(torch.tensor([3], dtype=getattr(torch, dtype)), other)
+            ours = tinytensor.tensor([3], dtype=getattr(tinytensor, dtype)).ldexp(number)
+            assert ours.numpy().dtype == theirs.numpy().dtype
+            np.testing.assert_allclose(ours.numpy(), theirs.numpy(),
+                                       {"float64": 1e-14, "float16": 1e-3, "int64": 1e-6}[dtype])
 
 
 def test_gradients_of_ldexp():

@@ -4,7 +4,7 @@ All are computed in float64, also for float32, by the series and ratios of S. L.
 library (Methods and Programs for Mathematical Functions, 1989), as in SciPy. The errors against
 mpmath are below 10 units of the last place of float64; those of bessel_j0 and bessel_j1 are
 absolute. PyTorch's bessel_j0 and bessel_j1 lack the leading terms of two denominators, with errors
-of 2e-7.
+up to 5e-7.
 `tests/test_bessel.py` holds these figures.
 """
 
@@ -146,14 +146,6 @@ def _i1(xp, x):
     return xp.exp(xp.absolute(x)) * (near * _scaled(xp, x, I1_NEAR, I1_FAR))
 
 
-i0.vjp(input=lambda xp, g, input: g * i1.run(xp, input))
-i0e.vjp(input=lambda xp, g, input, out: g * (i1e.run(xp, input) - xp.sign(input) * out))
-i1.vjp(input=lambda xp, g, input: g * (
-    i0.run(xp, input) - over_power.run(xp, input, 1, "I")))
-i1e.vjp(input=lambda xp, g, input, out: g * (
-    i0e.run(xp, input) - xp.sign(input) * out - over_power.run(xp, input, 1, "scaled I")))
-
-
 # ---------------------------------------------------------------- Bessel functions
 
 
@@ -224,11 +216,6 @@ def _j1(xp, x):
     return xp.where(size > 5, xp.sign(x) * far, near)
 
 
-bessel_j0.vjp(input=lambda xp, g, input: -g * bessel_j1.run(xp, input))
-bessel_j1.vjp(input=lambda xp, g, input: g * (
-    bessel_j0.run(xp, input) - over_power.run(xp, input, 1, "J")))
-
-
 # ---------------------------------------------------------------- divided by a power of the input
 
 
@@ -282,3 +269,17 @@ def _over_power(xp, x, order, kind):
     elif kind == "I":
         value = value * xp.exp(size)
     return xp.where(size > 2, value, near)
+
+
+# ---------------------------------------------------------------- derivatives
+
+
+i0.vjp(input=lambda xp, g, input: g * i1.run(xp, input))
+i0e.vjp(input=lambda xp, g, input, out: g * (i1e.run(xp, input) - xp.sign(input) * out))
+i1.vjp(input=lambda xp, g, input: g * (
+    i0.run(xp, input) - over_power.run(xp, input, 1, "I")))
+i1e.vjp(input=lambda xp, g, input, out: g * (
+    i0e.run(xp, input) - xp.sign(input) * out - over_power.run(xp, input, 1, "scaled I")))
+bessel_j0.vjp(input=lambda xp, g, input: -g * bessel_j1.run(xp, input))
+bessel_j1.vjp(input=lambda xp, g, input: g * (
+    bessel_j0.run(xp, input) - over_power.run(xp, input, 1, "J")))

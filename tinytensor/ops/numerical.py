@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arrays import Array, dtypes
+from ..arrays.devices import as_array
 from ..arrays.numbers import is_number, python_number
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -15,6 +16,7 @@ from .dims import axes
 from .samples import S, ints, t, unary
 from .shape import cat
 from .sorting import POSITIONS
+from .special import beside
 
 # From here on, every input * 2**exponent is 0 or infinite, in float64 too.
 LARGEST_EXPONENT = 4096
@@ -115,9 +117,8 @@ def vander(x: Tensor, N: int | None = None,  # noqa: N803 - PyTorch's name
 
 def _powers(x, count):
     """Products, since the second derivative of x**0 is NaN at 0."""
-    factors = cat([x.new_ones((*x.shape, 1)), x.unsqueeze(-1).expand(*x.shape, max(count - 1, 0))],
-                  -1)
-    return narrow(factors, -1, 0, count).cumprod(-1)
+    first = x.new_ones((*x.shape, min(count, 1)))
+    return cat([first, x.unsqueeze(-1).expand(*x.shape, max(count - 1, 0)).cumprod(-1)], -1)
 
 
 @composed(widens=True, home="linalg", method=False, samples=[S(t(3)), S(t(2, 3), N=4)])
@@ -162,14 +163,15 @@ ldexp.vjp(input=lambda xp, g, other: xp.ldexp(g, other))
 
 
 @ldexp.public
-def ldexp_of_floats(input: Tensor, other: Tensor | int) -> Tensor:
+def ldexp_of_floats(input: Tensor, other: Tensor | float) -> Tensor:
     """input * 2**other, rounded once: 2**other itself may exceed the range of the dtype.
 
     Shapes: (*), (*) -> the broadcast shape.
     """
     other = python_number(other)
-    if not isinstance(other, Tensor):
-        other = input.new_tensor(other)
+    if isinstance(other, int | float):
+        other = input.new_tensor(other, dtype=dtypes.int64) if isinstance(other, int) \
+            else beside(other, input)
     if not other.is_floating_point():
         return ldexp(input, other)
     whole = other.detach().floor().clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT)
@@ -185,7 +187,11 @@ def frexp(xp, input: Array):
     return xp.frexp(input)
 
 
-frexp.vjp(input=lambda xp, g, exponent: None if g[0] is None else xp.ldexp(g[0], -exponent))
+@frexp.vjp("input")
+def _(xp, g, exponent):
+    if g[0] is None:
+        return None
+    return xp.ldexp(g[0], as_array(-exponent))
 
 
 @op(promotes="floating", widens=False, inplace=True, samples=[

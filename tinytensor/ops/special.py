@@ -191,11 +191,11 @@ def with_number(function, input, other):
 @in_single
 def _with_number(function, input, other):
     if is_number(other):
-        other = _beside(other, input)
-    return function(_beside(input, other) if is_number(input) else input, other)
+        other = beside(other, input)
+    return function(beside(input, other) if is_number(input) else input, other)
 
 
-def _beside(number, tensor):
+def beside(number, tensor):
     """A number as a Tensor of the dtype of another, or of the default dtype beside integers."""
     dtype = tensor.dtype if is_floating(tensor) else dtypes.get_default_dtype()
     return tensor.new_tensor(number, dtype=dtype)

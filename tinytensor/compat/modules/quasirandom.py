@@ -76,8 +76,8 @@ class SobolEngine:
         """
         dtype = dtype or dtypes.get_default_dtype()
         if dtype not in (dtypes.float32, dtypes.float64):
-            raise NotImplementedError(f"SobolEngine.draw: points are float32 or float64, got {dtype}"
-                                      "; draw float32 and convert the points")
+            raise NotImplementedError("SobolEngine.draw: points are float32 or float64, got "
+                                      f"{dtype}; convert them after the draw")
         index = self.num_generated + np.arange(n)
         gray, points = index ^ index >> 1, np.tile(self.shift, (n, 1))
         for bit, direction in enumerate(self.directions.T):
