@@ -273,6 +273,9 @@ def test_checks_and_losses_of_nothing(gpu):
             every = F.cross_entropy(scores, labels[:1].expand(rows), weight, label_smoothing=0.1)
             every.backward()
             assert str(every.item()) == "nan" and scores.grad.isnan().all()
+            mapped = tinytensor.vmap(lambda x: F.cross_entropy(
+                x, labels[:1].expand(len(x)), weight, label_smoothing=0.1))(scores.detach()[None])  # noqa: B023
+            assert mapped.isnan().all()
         for name in ("cross_entropy", "nll_loss"):
             scores = tinytensor.zeros(2, 0, device=where, requires_grad=True)
             for reduction, loss in (("mean", "nan"), ("sum", "0.0")):

@@ -311,6 +311,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     if weight is None and not label_smoothing and used is None and labels._array.size \
             and reduction in ("mean", "sum"):
         return label_cross_entropy(rows, labels, reduction=reduction)
+
     def loss(losses: Tensor) -> Tensor:
         return class_loss("cross_entropy", losses, used, weights, target.shape, reduction)
 

@@ -45,8 +45,8 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: int | Sequence[int] | None
     if not input.is_floating_point():
         input = input.long()
     dims = axes(dim, input.ndim)
-    one = is_number(spacing) or isinstance(spacing, Tensor) and not spacing.ndim
-    each = [spacing] * len(dims) if one else list(spacing)
+    same = is_number(spacing) or isinstance(spacing, Tensor) and not spacing.ndim
+    each = [spacing] * len(dims) if same else list(spacing)
     if edge_order not in (1, 2):
         raise RuntimeError(f"gradient: edge_order must be 1 or 2, got {edge_order}")
     if len(each) != len(dims):
@@ -156,10 +156,11 @@ def ldexp(xp, input: Array, other: Array):
 
     Shapes: (*), (*) -> the broadcast shape.
     """
-    return xp.ldexp(input, other)
+    exponents = xp.clip(other.astype("int64"), -LARGEST_EXPONENT, LARGEST_EXPONENT)
+    return xp.ldexp(input, exponents.astype("int32"))  # C's type; CuPy would wrap others
 
 
-ldexp.vjp(input=lambda xp, g, other: xp.ldexp(g, other))
+ldexp.vjp(input=lambda xp, g, other: ldexp.run(xp, g, other))
 
 
 @ldexp.public
