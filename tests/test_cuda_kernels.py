@@ -266,6 +266,25 @@ def test_checks_and_losses_of_nothing(gpu):
         every = F.cross_entropy(tinytensor.ones(2, 3, device=where), tinytensor.full(
             (2,), -100, device=where))
         assert str(every.item()) == "nan"
+        weight = tinytensor.tensor([1.0, 0.0], device=where)
+        labels = tinytensor.tensor([1, 1], device=where)
+        for rows in (2, 3000):  # one block, and several
+            scores = tinytensor.rand(rows, 2, device=where).requires_grad_()
+            every = F.cross_entropy(scores, labels[:1].expand(rows), weight, label_smoothing=0.1)
+            every.backward()
+            assert str(every.item()) == "nan" and scores.grad.isnan().all()
+            mapped = tinytensor.vmap(lambda x: F.cross_entropy(
+                x, labels[:1].expand(len(x)), weight, label_smoothing=0.1))(scores.detach()[None])  # noqa: B023
+            assert mapped.isnan().all()
+        for name in ("cross_entropy", "nll_loss"):
+            scores = tinytensor.zeros(2, 0, device=where, requires_grad=True)
+            for reduction, loss in (("mean", "nan"), ("sum", "0.0")):
+                every = getattr(F, name)(scores, labels * 0 - 100, reduction=reduction)
+                every.backward()
+                assert str(every.item()) == loss and scores.grad.shape == (2, 0)
+            with pytest.raises(IndexError, match="0 classes"):
+                getattr(F, name)(scores, labels).item()
+            assert tinytensor.ones(1, device=where).item() == 1.0  # no error is left over
 
 
 @pytest.mark.parametrize(("rows", "classes", "launches"), [

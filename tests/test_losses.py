@@ -65,10 +65,22 @@ def test_cross_entropy_over_dims_after_the_classes(reduction, label_smoothing):
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("labels", [numpy.full(6, -100), numpy.full(6, 1)])
-def test_nothing_counts(reduction, labels):
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.3])
+def test_nothing_counts(reduction, labels, label_smoothing):
     """If all labels are ignored, or have weight 0, the mean is 0 / 0."""
-    (found, *_) = compare("cross_entropy", (SCORES, labels), reduction=reduction, weight=WEIGHT)
+    (found, *_) = compare("cross_entropy", (SCORES, labels), reduction=reduction, weight=WEIGHT,
+                          label_smoothing=label_smoothing)
     assert numpy.isnan(found).all() == (reduction == "mean")
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("weight", [None, numpy.zeros(0)])
+def test_no_classes(reduction, weight):
+    for name in ("cross_entropy", "nll_loss"):
+        compare(name, (numpy.zeros((2, 0)), numpy.full(2, -100)), reduction=reduction,
+                weight=weight)
+        with pytest.raises(IndexError, match="0 classes"):
+            getattr(F, name)(tinytensor.zeros(2, 0), tinytensor.tensor([-100, 0]))
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 import typing
 
 import numpy as np
@@ -443,11 +444,19 @@ SMALL = {
                          e.vander(e.tensor([True]), 2), e.linalg.vander(e.tensor([2, 3]))],
     "ldexp": lambda e: [e.ldexp(e.ones(1, dtype=e.float64), e.tensor([200])),
                         e.ldexp(e.ones(1).half(), e.tensor([2])), e.tensor([3]).ldexp(
-                            e.tensor([-1]))],
+                            e.tensor([-1])), e.ldexp(e.tensor([2.0, 9.0]), e.tensor([0.5, -1.5])),
+                        e.ldexp(e.tensor([3]), e.tensor([2.0])),
+                        e.ldexp(e.tensor([1e-5]).half(), e.tensor([24])),
+                        e.ldexp(e.tensor([3.0, 3.0]).bfloat16(), e.tensor([130, -130]))],
     "frexp": lambda e: e.frexp(e.tensor([1.5, 0.0, -8.0, 1e-40, 3e38])),
     "frexp of float16": lambda e: e.frexp(e.tensor([3.0, 5e-7], dtype=e.float16)),
     "nextafter": lambda e: [e.nextafter(e.tensor([1.0, 0.0, -2.0]), e.tensor([2.0, -1.0, -2.0]))],
-    "unravel_index": lambda e: e.unravel_index(e.tensor([[5, 11], [0, 7]]), (3, 4)),
+    "unravel_index": lambda e: [
+        *e.unravel_index(e.tensor([[5, 11], [0, 7]]), (3, 4)), *e.unravel_index(e.tensor([0]), ()),
+        *e.unravel_index(e.empty(0, dtype=e.int64), (0, 3)),
+        *e.unravel_index(e.empty(0, dtype=e.int64), (3, 0)),
+        *(x for dtype in (e.uint8, e.int16, e.int32)
+          for x in e.unravel_index(e.tensor([100, 7], dtype=dtype), (300, 300)))],
     "select_scatter": lambda e: [e.zeros(2, 3).select_scatter(e.ones(2), 1, -1)],
     "slice_scatter": lambda e: [e.zeros(4, 2).t().slice_scatter(e.ones(2, 2), 1, 0, None, 2)],
     "diagonal_scatter": lambda e: [e.zeros(3, 3).diagonal_scatter(e.ones(2), 1)],
@@ -466,12 +475,111 @@ def test_small_functions(name):
     assert found[0] == found[1]
 
 
+@in_turn("dtype, factors, exponents", [
+    ("float32", [1e-10, 1e30, 1e-45, 1e-45, 1e38, 1.1, 3.0, 1.0, 0.0, np.inf, -2.0],
+     [130, -150, 149, 276, -276, -140, -150, 2**40, 300, -300, -(2**40)]),
+    ("float64", [1e-300, 5e-324, 1e300, 1.1, 1.0], [1030, 2097, -2050, -1060, 1024])])
+def test_ldexp_is_that_of_c(dtype, factors, exponents):
+    """As math.ldexp, which is C's, and rounded once."""
+    with np.errstate(over="ignore"):
+        ours = tinytensor.ldexp(tinytensor.tensor(factors, dtype=getattr(tinytensor, dtype)),
+                                tinytensor.tensor(exponents))
+        single = [float(np.array(x, dtype)) for x in factors]
+        exact = [_scaled(x, n) for x, n in zip(single, exponents, strict=True)]
+        np.testing.assert_array_equal(ours.numpy(), np.array(exact, dtype))
+
+
+def _scaled(x, exponent):
+    try:
+        return math.ldexp(x, exponent)
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
+def test_ldexp_with_numbers():
+    """PyTorch takes Tensors only."""
+    for dtype in ("float64", "float16", "int64"):
+        for number in (3, 0.3, -2):
+            other = torch.tensor(number, dtype=torch.float64 if dtype == "float64" else None)
+            theirs = torch.ldexp(torch.tensor([3], dtype=getattr(torch, dtype)), other)
+            ours = tinytensor.tensor([3], dtype=getattr(tinytensor, dtype)).ldexp(number)
+            assert ours.numpy().dtype == theirs.numpy().dtype
+            np.testing.assert_allclose(ours.numpy(), theirs.numpy(),
+                                       {"float64": 1e-14, "float16": 1e-3, "int64": 1e-6}[dtype])
+
+
+def test_gradients_of_ldexp():
+    """PyTorch's gradient is 0 for negative exponents of int64, so it gets them as floats."""
+    for other, dtype in (([3, -2, 0], "int64"), ([3.0, -2.0, 0.5], "float64")):
+        found = []
+        for engine, exponents in ((tinytensor, dtype), (torch, "float64")):
+            x = engine.tensor([1.0, -2.0, 3.0], dtype=engine.float64, requires_grad=True)
+            n = engine.tensor(other, dtype=getattr(engine, exponents),
+                              requires_grad=dtype == "float64")
+            inputs = [x, n] if n.requires_grad else [x]
+            first = engine.autograd.grad((engine.ldexp(x, n) * x).sum(), inputs, create_graph=True)
+            second = engine.autograd.grad(sum(d.sum() for d in first), inputs)
+            found.append([d.tolist() for d in (*first, *second)])
+        np.testing.assert_allclose(*found, 1e-12)
+    mantissa, exponent = tinytensor.frexp(tinytensor.tensor([1e-40, 3e38, -5.0, 1e-45]))
+    assert tinytensor.ldexp(mantissa, exponent).tolist() == torch.tensor(
+        [1e-40, 3e38, -5.0, 1e-45]).tolist()
+
+
+def test_positions_refuse_what_cannot_be():
+    for engine in BOTH.values():
+        with pytest.raises(ValueError, match="negative"):
+            engine.unravel_index(engine.tensor([0]), (3, -4))
+        for indices in ([1.0], [True]):
+            with pytest.raises(TypeError, match="integer"):
+                engine.unravel_index(engine.tensor(indices), (2, 3))
+        with pytest.raises(RuntimeError):
+            engine.linalg.vander(engine.tensor(2.0))
+
+
+def test_differences_of_infinite_samples_and_integers():
+    found = []
+    for engine in BOTH.values():
+        made = [engine.gradient(engine.tensor(values), edge_order=order)[0]
+                for values in ([1.0, np.inf, 3.0, 4.0], [1.0, np.nan, 3.0, 4.0], [np.inf, 1.0, 2.0])
+                for order in (1, 2)]
+        integers = engine.tensor([2**40, 2**40 + 1, 2**40 + 3])
+        made += [engine.gradient(integers, spacing=h)[0] for h in (1, 2, 0.5)]
+        made += [engine.gradient(engine.tensor([5, 3, 1, 0], dtype=dtype))[0]
+                 for dtype in (engine.int8, engine.int16, engine.int32)]
+        made += engine.gradient(engine.tensor([[1.0, 2.0, 4.0]] * 3), spacing=engine.tensor(2.0))
+        found.append(made)
+        for dtype in (engine.uint8, engine.bool):
+            with pytest.raises(RuntimeError):
+                engine.gradient(engine.ones(4, dtype=dtype))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), 1e-6)
+        assert ours.numpy().dtype == theirs.numpy().dtype
+    wide = tinytensor.gradient(tinytensor.tensor([100, 3, -100], dtype=tinytensor.int8))[0]
+    assert wide.tolist() == np.gradient([100, 3, -100]).tolist()  # in int8 they would wrap
+
+
+def test_powers_have_a_second_derivative_at_zero():
+    found = []
+    for engine in BOTH.values():
+        x = engine.tensor([0.0, 2.0, -1.0], requires_grad=True)
+        powers = engine.linalg.vander(x).flatten()
+        first, = engine.autograd.grad((powers * engine.arange(9.0)).sum(), x, create_graph=True)
+        second, = engine.autograd.grad(first.sum(), x)
+        found.append([first.tolist(), second.tolist()])
+    assert found[0] == found[1] and found[0][1] == [4.0, 10.0, 16.0]
+
+
 def test_memory_of_uninitialised_tensors():
     for engine in BOTH.values():
         x = engine.empty_strided((2, 3), (1, 2), dtype=engine.float64)
         assert x.stride() == (1, 2) and x.dtype is engine.float64
         assert x.new_empty_strided((3,), (2,)).stride() == (2,)
         assert engine.empty_permuted((2, 3, 4), (1, 0, 2)).stride() == (4, 8, 1)
+        assert engine.empty_permuted((2, 3), (1, 0), requires_grad=True).is_leaf
+        for layout in ((0, 0, 1), (0, 1), (0, 1, 5)):
+            with pytest.raises(RuntimeError):
+                engine.empty_permuted((2, 3, 4), layout)
         assert engine.empty_strided((0, 3), (3, 1)).numel() == 0
         leaf = engine.empty_permuted((2, 3), (1, 0), requires_grad=True)
         assert leaf.is_leaf and leaf.requires_grad and leaf.stride() == (1, 2)

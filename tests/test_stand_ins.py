@@ -318,6 +318,8 @@ def test_sobol_points_refuse_what_cannot_be(engine):
         engine.quasirandom.SobolEngine(21202)
     sobol = engine.quasirandom.SobolEngine(2)
     sobol.draw(3)
+    with pytest.raises(NotImplementedError):
+        sobol.draw(30, dtype=engine.float16)
     with pytest.raises(ValueError, match=r"draw\(\)"):
         sobol.draw_base2(2)
 
@@ -375,6 +377,18 @@ def test_iterators_that_libraries_make_of_an_object_like_a_loader():
         real = module.DataLoader([1, 2, 3], 2)
         assert isinstance(iter(real), module._BaseDataLoaderIter)
         assert [x.tolist() for x in module._SingleProcessDataLoaderIter(real)] == [[1, 2], [3]]
+        loader = Loader()
+        loader.dataset, loader._dataset_kind = range(5), module._DatasetKind.Map
+        loader._auto_collation, loader._index_sampler = True, [[0, 1], [4, 3]]
+        assert list(module._SingleProcessDataLoaderIter(loader)) == [[0, 2], [8, 6]]
+        loader._dataset_kind = module._DatasetKind.Iterable
+        for drop_last, rest in ((False, [[8]]), (True, [])):
+            loader.drop_last, loader._index_sampler = drop_last, [[None] * 2] * 9
+            batches = list(module._SingleProcessDataLoaderIter(loader))
+            assert batches == [[0, 2], [4, 6], *rest]
+        loader.num_workers = 1
+        with pytest.raises((RuntimeError, AssertionError)):
+            module._SingleProcessDataLoaderIter(loader)
     with pytest.raises(RuntimeError, match="write num_workers=0"):
         module = importlib.import_module("tinytensor.compat.modules.dataloader")
         module._MultiProcessingDataLoaderIter(real)

@@ -605,7 +605,6 @@ def test_results_share_memory_and_lie_in_order_where_pytorch_has_it(entry, sampl
 # The rules of these operations save the result. PyTorch's do not.
 SAVED_RESULTS = {
     "pdist": "its reference stacks norms",
-    "special.bessel_j1": "its reference is an integral",
     "nn.functional.scaled_dot_product_attention": "of 4 dims, with batch dims that broadcast",
     "nn.functional.margin_ranking_loss": "relu of what PyTorch clamps",
     "nn.functional.triplet_margin_loss": "relu of what PyTorch clamps",

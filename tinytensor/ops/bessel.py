@@ -4,8 +4,7 @@ All are computed in float64, also for float32, by the series and ratios of S. L.
 library (Methods and Programs for Mathematical Functions, 1989), as in SciPy. The errors against
 mpmath are below 10 units of the last place of float64; those of bessel_j0 and bessel_j1 are
 absolute. PyTorch's bessel_j0 and bessel_j1 lack the leading terms of two denominators, with errors
-of up to 3.8e-7 and 4.7e-7.
-`tests/test_bessel.py` holds these figures.
+of up to 3.8e-7 and 4.7e-7. `tests/test_bessel.py` holds these figures.
 """
 
 from __future__ import annotations
@@ -146,18 +145,6 @@ def _i1(xp, x):
     return xp.exp(xp.absolute(x)) * (near * _scaled(xp, x, I1_NEAR, I1_FAR))
 
 
-def _over(xp, y, x):
-    """y / x where y is a function with y(0) = 0 and y'(0) = 1/2."""
-    return xp.where(x == 0, 0.5, y / xp.where(x == 0, 1.0, x))
-
-
-i0.vjp(input=lambda xp, g, input: g * i1.run(xp, input))
-i0e.vjp(input=lambda xp, g, input, out: g * (i1e.run(xp, input) - xp.sign(input) * out))
-i1.vjp(input=lambda xp, g, input, out: g * (i0.run(xp, input) - _over(xp, out, input)))
-i1e.vjp(input=lambda xp, g, input, out: g * (
-    i0e.run(xp, input) - xp.sign(input) * out - _over(xp, out, input)))
-
-
 # ---------------------------------------------------------------- Bessel functions
 
 
@@ -228,6 +215,70 @@ def _j1(xp, x):
     return xp.where(size > 5, xp.sign(x) * far, near)
 
 
+# ---------------------------------------------------------------- divided by a power of the input
+
+
+def _poisson(torch):
+    """Poisson's integral, by the trapezoidal rule, which is exact to rounding here."""
+    def integral(input, order, kind):
+        angle = (torch.arange(64, dtype=input.dtype) + 0.5) * (math.pi / 64)
+        along = input[..., None] * angle.cos()
+        wave = along.cos() if kind == "J" else along.cosh()
+        scale = (-input.abs()).exp() if kind == "scaled I" else 1.0
+        return scale * (wave * angle.sin() ** (2 * order)).mean(-1) / math.prod(
+            range(1, 2 * order, 2))
+
+    return integral
+
+
+@op(promotes="float", method=False, internal=True, samples=[
+    S(t(9, low=-6, high=6), order, kind) for order in (1, 2, 3)
+    for kind in ("I", "scaled I", "J")], scalar=REASON, reference=_poisson)
+def over_power(xp, input: Array, order: int, kind: str):
+    """F(input) / input**order of a Bessel function F of that order >= 1. Shapes: (*) -> (*).
+
+    F is I ("I"), e**-|input| I ("scaled I") or J ("J"). It is a part of the derivatives of order 1,
+    and has its own rule, as a quotient whose limit at 0 is finite would lose all digits near 0.
+    """
+    return _over_power(xp, input, order=order, kind=kind)
+
+
+@over_power.vjp("input")
+def _(xp, g, input, out, order, kind):
+    next_order = input * over_power.run(xp, input, order + 1, kind)
+    if kind == "J":
+        return -g * next_order
+    return g * (next_order if kind == "I" else next_order - xp.sign(input) * out)
+
+
+@in_double
+def _over_power(xp, x, order, kind):
+    """The power series up to 2, and above the recurrence of orders from 0 and 1."""
+    sign = -1 if kind == "J" else 1
+    size = xp.absolute(x)
+    quarter, far = xp.minimum(size, 2.0) ** 2 * (sign / 4), xp.where(size > 2, size, 2.0)
+    near = polynomial(quarter, [2.0**-order / (math.factorial(k) * math.factorial(k + order))
+                                for k in range(16)])
+    before, value = (_j0(xp, far), _j1(xp, far) / far) if kind == "J" \
+        else (_i0e(xp, far), _i1e(xp, far) / far)
+    for n in range(1, order):
+        before, value = value, (before - 2 * n * value) / (sign * far * far)
+    if kind == "scaled I":
+        near = near * xp.exp(-size)
+    elif kind == "I":
+        value = value * xp.exp(size)
+    return xp.where(size > 2, value, near)
+
+
+# ---------------------------------------------------------------- derivatives
+
+
+i0.vjp(input=lambda xp, g, input: g * i1.run(xp, input))
+i0e.vjp(input=lambda xp, g, input, out: g * (i1e.run(xp, input) - xp.sign(input) * out))
+i1.vjp(input=lambda xp, g, input: g * (
+    i0.run(xp, input) - over_power.run(xp, input, 1, "I")))
+i1e.vjp(input=lambda xp, g, input, out: g * (
+    i0e.run(xp, input) - xp.sign(input) * out - over_power.run(xp, input, 1, "scaled I")))
 bessel_j0.vjp(input=lambda xp, g, input: -g * bessel_j1.run(xp, input))
-bessel_j1.vjp(input=lambda xp, g, input, out: g * (
-    bessel_j0.run(xp, input) - _over(xp, out, input)))
+bessel_j1.vjp(input=lambda xp, g, input: g * (
+    bessel_j0.run(xp, input) - over_power.run(xp, input, 1, "J")))

@@ -72,7 +72,11 @@ def label_cross_entropy(xp, input: Array, target: Array, weight: Array | None = 
         losses = xp.where(used, losses, xp.zeros_like(losses))
     divisor = _divisor(xp, losses, weights, used) if reduction == "mean" else None
     if reduction != "none":
-        losses = xp.sum(losses) if divisor is None else xp.sum(losses) / divisor
+        losses = xp.sum(losses)
+        if weight is not None and label_smoothing and divisor is not None:
+            losses = xp.where(divisor == 0, xp.zeros_like(losses), losses)  # 0 / 0, as PyTorch
+        if divisor is not None:
+            losses = losses / divisor
     return losses, largest, total, divisor, kept
 
 
@@ -183,7 +187,8 @@ def class_weights(name: str, labels: Tensor, classes: int, weight: Tensor | None
             low, high = int(labels._array.min()), int(labels._array.max())
         if (low < 0 or high >= classes) and (used is None or bool(used.any())):
             raise _no_class(name, classes, ignore_index, low if low < 0 else high)
-    return labels, used, None if weight is None else weight[labels]
+    # Without classes all labels are ignored, and no label has a weight.
+    return labels, used, None if weight is None or not classes else weight[labels]
 
 
 def _no_class(name: str, classes: int, ignore_index: int, label: int | str) -> IndexError:
@@ -224,6 +229,13 @@ def class_loss(name: str, losses: Tensor, used: Tensor | None, weights: Tensor |
     return reduced(name, losses.reshape(shape) if reduction == "none" else losses, reduction)
 
 
+def _of_labels(rows: Tensor, labels: Tensor) -> Tensor:
+    """The element of each row at its label; 0 if there are no classes, and all are ignored."""
+    if not rows.shape[1]:
+        return rows.sum(1)
+    return take_along_dim(rows, labels.unsqueeze(1), 1).squeeze(1)
+
+
 def _times(losses: Tensor, weights: Tensor | None) -> Tensor:
     return losses if weights is None else losses * weights
 
@@ -246,7 +258,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, *,
     """
     rows, labels = class_rows("nll_loss", input, target)
     labels, used, weights = class_weights("nll_loss", labels, rows.shape[1], weight, ignore_index)
-    losses = _times(-take_along_dim(rows, labels.unsqueeze(1), 1).squeeze(1), weights)
+    losses = _times(-_of_labels(rows, labels), weights)
     return class_loss("nll_loss", losses, used, weights, target.shape, reduction)
 
 
@@ -286,7 +298,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         return _of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
     rows, labels = class_rows("cross_entropy", input, target)
     classes = rows.shape[1]
-    if devices.is_gpu_array(labels._array) and (
+    if classes and devices.is_gpu_array(labels._array) and (
             weight is None or weight.dtype is rows.dtype and not weight.requires_grad):
         check_class_weight("cross_entropy", weight, classes)
         need_one_of("cross_entropy", "reduction", reduction, REDUCTIONS, ValueError)
@@ -299,15 +311,18 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     if weight is None and not label_smoothing and used is None and labels._array.size \
             and reduction in ("mean", "sum"):
         return label_cross_entropy(rows, labels, reduction=reduction)
-    if label_smoothing:
-        logs = log_softmax(rows, 1)
-        hard = -take_along_dim(logs, labels.unsqueeze(1), 1).squeeze(1)
-        smooth = -(logs if weight is None else logs * weight).sum(1)
-        losses = _times(hard, weights) * (1 - label_smoothing) + smooth * (
-            label_smoothing / classes)
-    else:
-        losses = _times(label_cross_entropy(rows, labels), weights)
-    return class_loss("cross_entropy", losses, used, weights, target.shape, reduction)
+
+    def loss(losses: Tensor) -> Tensor:
+        return class_loss("cross_entropy", losses, used, weights, target.shape, reduction)
+
+    if not classes:
+        return loss(_of_labels(rows, labels))
+    if not label_smoothing:
+        return loss(_times(label_cross_entropy(rows, labels), weights))
+    logs = log_softmax(rows, 1)
+    hard = loss(_times(-_of_labels(logs, labels), weights))  # 0 / 0 if all weights are 0
+    smooth = loss(-(logs if weight is None else logs * weight).sum(1))
+    return hard * (1 - label_smoothing) + smooth * (label_smoothing / classes)
 
 
 def _of_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int,

@@ -7,11 +7,11 @@ import math
 from ..arrays import Array
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
-from .elementwise import clamp, log, log1p
+from .elementwise import log, log1p
 from .gamma import in_double, polynomial
 from .index import where
-from .samples import S, binary, t, unary
-from .special import ERFC_P, ERFC_Q, erfc
+from .samples import S, binary, ints, t, unary
+from .special import ERFC_P, ERFC_Q, erfc, with_number
 
 # √π x erfcx(x) in -1 / 2x², from x = 28 on: the asymptotic series; error 6e-18.
 ERFCX = (1, 1, 3, 15, 105, 945, 10395)
@@ -59,8 +59,9 @@ def ndtr(input: Tensor) -> Tensor:
 def log_ndtr(input: Tensor) -> Tensor:
     """log(ndtr(input)), exact also where ndtr(input) is tiny. Shapes: (*) -> (*)."""
     x = input * math.sqrt(0.5)
-    low, high = clamp(x, max=-1.0), clamp(x, min=-1.0)
-    return where(x < -1, log(erfcx(-low) * 0.5) - low * low, log1p(erfc(high) * -0.5))
+    below = x < -1
+    low, high = where(below, x, -1.0), where(below, -1.0, x)  # clamp has gradient 0 at NaN
+    return where(below, log(erfcx(-low) * 0.5) - low * low, log1p(erfc(high) * -0.5))
 
 
 @op(promotes="float", home="special", method=False, samples=unary(0.1, 3))
@@ -73,7 +74,9 @@ def entr(xp, input: Array):
 entr.vjp(input=lambda xp, g, input: g * (-1 - xp.log(input)))
 
 
-@op(promotes="float", home="special", method=False, samples=binary(0.2, numbers=False))
+@op(promotes="float", home="special", method=False, samples=[
+    *binary(0.2), S(2.0, t(3, low=0.3)), S(ints(3), ints(3, low=1)), S(ints(3), 2)],
+    scalar="a Python number has no log1p")
 def xlog1py(xp, input: Array, other: Array):
     """input * log(1 + other), 0 where input is 0. Shapes: (*), (*) -> the broadcast shape."""
     return xp.where((input == 0) & (other == other), 0.0, input * xp.log1p(other))
@@ -87,3 +90,9 @@ def _(xp, g, input, other):
 @xlog1py.vjp("other")
 def _(g, input, other):
     return g * (input / (1 + other))
+
+
+@xlog1py.public
+def xlog1py_with_number(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """input * log(1 + other), 0 where input is 0. Shapes: (*), (*) -> the broadcast shape."""
+    return with_number(xlog1py, input, other)

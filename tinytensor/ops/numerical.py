@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from ..arrays import Array, dtypes
+from ..arrays.devices import as_array
 from ..arrays.numbers import integer, is_number, python_number
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
@@ -15,6 +16,10 @@ from .dims import axes
 from .samples import S, ints, t, unary
 from .shape import cat
 from .sorting import POSITIONS
+from .special import beside
+
+# From here on, every input * 2**exponent is 0 or infinite, in float64 too.
+LARGEST_EXPONENT = 4096
 
 # ---------------------------------------------------------------- differences and powers
 
@@ -28,14 +33,20 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: int | Sequence[int] | None
     side at the edges.
 
     `spacing` is the distance of samples, one for each dim, or their coordinates, a Tensor for each
-    dim. Shapes: (*) -> (*) for each dim. As `numpy.gradient`.
+    dim. Shapes: (*) -> (*) for each dim. As `numpy.gradient`. Integers are subtracted as int64.
 
     Raises:
-        RuntimeError: another edge_order than 1 and 2; fewer than edge_order + 1 samples; not one
-            spacing for each dim.
+        RuntimeError: uint8 or bool; another edge_order than 1 and 2; fewer than edge_order + 1
+            samples; not one spacing for each dim.
     """
+    if input.dtype in (dtypes.uint8, dtypes.bool_):
+        raise RuntimeError(f"gradient: {input.dtype} has no negative differences; convert the "
+                           "samples with .long()")
+    if not input.is_floating_point():
+        input = input.long()
     dims = axes(dim, input.ndim)
-    each = [spacing] * len(dims) if is_number(spacing) else list(spacing)
+    same = is_number(spacing) or isinstance(spacing, Tensor) and not spacing.ndim
+    each = [spacing] * len(dims) if same else list(spacing)
     if edge_order not in (1, 2):
         raise RuntimeError(f"gradient: edge_order must be 1 or 2, got {edge_order}")
     if len(each) != len(dims):
@@ -48,13 +59,14 @@ def _along(input, axis, spacing, edge_order):
     if n <= edge_order:
         raise RuntimeError(f"gradient: dim {axis} has {n} samples, and edge_order {edge_order} "
                            f"needs {edge_order + 1}")
-    if isinstance(spacing, Tensor):  # the distances, along the axis
+    even = not isinstance(spacing, Tensor) or not spacing.ndim
+    if even:
+        before = after = first = second = last = previous = spacing
+    else:  # the distances, along the axis
         spacing = spacing.diff().reshape([-1 if i == axis else 1 for i in range(input.ndim)])
         before, after = narrow(spacing, axis, 0, n - 2), narrow(spacing, axis, 1, n - 2)
         first, second = narrow(spacing, axis, 0, 1), narrow(spacing, axis, min(1, n - 2), 1)
         last, previous = narrow(spacing, axis, n - 2, 1), narrow(spacing, axis, max(n - 3, 0), 1)
-    else:
-        before = after = first = second = last = previous = spacing
 
     def samples(start, length=1):
         return narrow(input, axis, start, length)
@@ -68,9 +80,12 @@ def _along(input, axis, spacing, edge_order):
                 + samples(at + inward) * ((h + k) / (h * k) * inward)
                 + samples(at + 2 * inward) * (h / (k * (h + k)) * -inward))
 
-    middle = (samples(2, n - 2) * (before / (after * (before + after)))
-              + samples(1, n - 2) * ((after - before) / (before * after))
-              - samples(0, n - 2) * (after / (before * (before + after))))
+    if even:  # without the sample itself, whose factor would be 0: it may be infinite
+        middle = (samples(2, n - 2) - samples(0, n - 2)) / (2 * spacing)
+    else:
+        middle = (samples(2, n - 2) * (before / (after * (before + after)))
+                  + samples(1, n - 2) * ((after - before) / (before * after))
+                  - samples(0, n - 2) * (after / (before * (before + after))))
     return cat([edge(0, 1, first, second), middle, edge(n - 1, -1, last, previous)], axis)
 
 
@@ -101,7 +116,9 @@ def vander(x: Tensor, N: int | None = None,  # noqa: N803 - PyTorch's name
 
 
 def _powers(x, count):
-    return x.unsqueeze(-1) ** x.new_tensor(list(range(count)), dtype=dtypes.int64)
+    """Products, since the second derivative of x**0 is NaN at 0."""
+    first = x.new_ones((*x.shape, min(count, 1)))
+    return cat([first, x.unsqueeze(-1).expand(*x.shape, max(count - 1, 0)).cumprod(-1)], -1)
 
 
 @composed(widens=True, home="linalg", method=False, samples=[S(t(3)), S(t(2, 3), N=4)])
@@ -109,8 +126,10 @@ def vander_(x: Tensor, *, N: int | None = None) -> Tensor:  # noqa: N803 - PyTor
     """The powers x**0 to x**(N-1) in columns. Shapes: (*, n) -> (*, n, N).
 
     Raises:
-        RuntimeError: N is not greater than 1.
+        RuntimeError: a 0-d Tensor; N is not greater than 1.
     """
+    if not x.ndim:
+        raise RuntimeError("vander: expects at least 1 dim, got a 0-d Tensor")
     count = x.shape[-1] if N is None else N
     if count <= 1:
         raise RuntimeError(f"vander: N must be greater than 1, got {count}")
@@ -129,14 +148,35 @@ def diagonal_(A: Tensor, *, offset: int = 0, dim1: int = -2,  # noqa: N803 - PyT
 # ---------------------------------------------------------------- the parts of a number
 
 
-@composed(inplace=True, array_names=("ldexp",), samples=[
-    S(t(3), ints(3, low=-3)), S(t(2, 3), t(3)), S(ints(3), ints(1, low=-2))])
-def ldexp(input: Tensor, other: Tensor | int) -> Tensor:
-    """input * 2**other. Shapes: (*), (*) -> the broadcast shape."""
+@op(promotes="float", promoted=("input",), inplace=True, array_names=("ldexp",), samples=[
+    S(t(3), ints(3, low=-3)), S(t(2, 3), t(3)), S(ints(3), ints(1, low=-2))],
+    scalar="NumPy has it for floats only")
+def ldexp(xp, input: Array, other: Array):
+    """input * 2**other, rounded once: 2**other itself may exceed the range of the dtype.
+
+    Shapes: (*), (*) -> the broadcast shape.
+    """
+    exponents = xp.clip(other.astype("int64"), -LARGEST_EXPONENT, LARGEST_EXPONENT)
+    return xp.ldexp(input, exponents.astype("int32"))  # C's type; CuPy would wrap others
+
+
+ldexp.vjp(input=lambda xp, g, other: ldexp.run(xp, g, other))
+
+
+@ldexp.public
+def ldexp_of_floats(input: Tensor, other: Tensor | float) -> Tensor:
+    """input * 2**other, rounded once: 2**other itself may exceed the range of the dtype.
+
+    Shapes: (*), (*) -> the broadcast shape.
+    """
     other = python_number(other)
-    if isinstance(other, Tensor) and input.is_floating_point() and not other.is_floating_point():
-        other = other.to(input.dtype)
-    return input * 2.0 ** other
+    if isinstance(other, int | float):
+        other = input.new_tensor(other, dtype=dtypes.int64) if isinstance(other, int) \
+            else beside(other, input)
+    if not other.is_floating_point():
+        return ldexp(input, other)
+    whole = other.detach().floor().clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT)
+    return ldexp(input * 2.0 ** (other - whole), whole.to(dtypes.int64))
 
 
 @op(promotes="floating", outputs=("mantissa", "exponent"), samples=unary(0.2, 9),
@@ -148,7 +188,11 @@ def frexp(xp, input: Array):
     return xp.frexp(input)
 
 
-frexp.vjp(input=lambda xp, g, exponent: None if g[0] is None else xp.ldexp(g[0], -exponent))
+@frexp.vjp("input")
+def _(xp, g, exponent):
+    if g[0] is None:
+        return None
+    return xp.ldexp(g[0], as_array(-exponent))
 
 
 @op(promotes="floating", widens=False, inplace=True, samples=[
@@ -166,16 +210,21 @@ def nextafter(xp, input: Array, other: Array):
 def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, ...]:
     """The position in each dim of elements that are counted through a Tensor of that shape.
 
-    Shapes: (*) -> (*) for each dim.
+    Shapes: (*) -> (*) for each dim, of int64.
 
     Raises:
-        ValueError: indices that are not integers.
+        TypeError: indices that are not integers.
+        ValueError: a negative size.
     """
     if indices.is_floating_point() or indices.dtype is dtypes.bool_:
-        raise ValueError(f"unravel_index: expected integers, got {indices.dtype}")
+        raise TypeError(f"unravel_index: expected integers, got {indices.dtype}")
     sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-    after = [*itertools.accumulate(reversed(sizes[1:]), lambda a, b: a * b, initial=1)][::-1]
-    return tuple(indices // step % n for n, step in zip(sizes, after, strict=True))
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"unravel_index: a size must not be negative, got shape {sizes}")
+    indices = indices.to(dtypes.int64)  # the shape may exceed the range of their dtype
+    if not indices.numel():  # a size may be 0
+        return tuple(indices.clone() for _ in sizes)
+    return tuple(indices // math.prod(sizes[i + 1:]) % n for i, n in enumerate(sizes))
 
 
 # ---------------------------------------------------------------- a view overwritten in a copy

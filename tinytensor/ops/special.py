@@ -179,18 +179,23 @@ def _(g, input, other):
 @xlogy.public
 def xlogy_with_number(input: Tensor | float, other: Tensor | float) -> Tensor:
     """input * log(other), 0 where input is 0. Shapes: (*), (*) -> the broadcast shape."""
-    return _xlogy_with(input, other) if is_number(other) or is_number(input) \
-        else xlogy(input, other)
+    return with_number(xlogy, input, other)
+
+
+def with_number(function, input, other):
+    """function(input, other), in which a number has the dtype of the Tensor beside it."""
+    return _with_number(function, input, other) if is_number(other) or is_number(input) \
+        else function(input, other)
 
 
 @in_single
-def _xlogy_with(input, other):
+def _with_number(function, input, other):
     if is_number(other):
-        other = _beside(other, input)
-    return xlogy(_beside(input, other) if is_number(input) else input, other)
+        other = beside(other, input)
+    return function(beside(input, other) if is_number(input) else input, other)
 
 
-def _beside(number, tensor):
+def beside(number, tensor):
     """A number as a Tensor of the dtype of another, or of the default dtype beside integers."""
     dtype = tensor.dtype if is_floating(tensor) else dtypes.get_default_dtype()
     return tensor.new_tensor(number, dtype=dtype)

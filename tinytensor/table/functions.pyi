@@ -785,11 +785,11 @@ def gradient(
     side at the edges.
 
     `spacing` is the distance of samples, one for each dim, or their coordinates, a Tensor for each
-    dim. Shapes: (*) -> (*) for each dim. As `numpy.gradient`.
+    dim. Shapes: (*) -> (*) for each dim. As `numpy.gradient`. Integers are subtracted as int64.
 
     Raises:
-        RuntimeError: another edge_order than 1 and 2; fewer than edge_order + 1 samples; not one
-            spacing for each dim.
+        RuntimeError: uint8 or bool; another edge_order than 1 and 2; fewer than edge_order + 1
+            samples; not one spacing for each dim.
     """
 def greater(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input > other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
@@ -987,8 +987,11 @@ def lcm(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     Raises:
         RuntimeError: operands that are not integers.
     """
-def ldexp(input: Tensor, other: Tensor | int, *, out: Tensor | None = None) -> Tensor:
-    """input * 2**other. Shapes: (*), (*) -> the broadcast shape."""
+def ldexp(input: Operand, other: Operand | float, *, out: Tensor | None = None) -> Tensor:
+    """input * 2**other, rounded once: 2**other itself may exceed the range of the dtype.
+
+    Shapes: (*), (*) -> the broadcast shape.
+    """
 def le(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
 def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -1878,10 +1881,11 @@ def unravel_index(
 ) -> tuple[Tensor, ...]:
     """The position in each dim of elements that are counted through a Tensor of that shape.
 
-    Shapes: (*) -> (*) for each dim.
+    Shapes: (*) -> (*) for each dim, of int64.
 
     Raises:
-        ValueError: indices that are not integers.
+        TypeError: indices that are not integers.
+        ValueError: a negative size.
     """
 def unsqueeze(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""

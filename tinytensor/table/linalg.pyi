@@ -247,7 +247,7 @@ def vander(x: Tensor, *, N: int | None = None, out: Tensor | None = None) -> Ten
     """The powers x**0 to x**(N-1) in columns. Shapes: (*, n) -> (*, n, N).
 
     Raises:
-        RuntimeError: N is not greater than 1.
+        RuntimeError: a 0-d Tensor; N is not greater than 1.
     """
 def vecdot(
         x: Tensor, y: Tensor, *, dim: int = -1, axis: int = -1, out: Tensor | None = None,

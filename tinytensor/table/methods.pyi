@@ -1153,9 +1153,12 @@ class Methods:
         """
     def lcm_(self, other: Operand) -> Self:  # ops/elementwise.py
         """As `lcm`, in place: writes into this Tensor and returns it."""
-    def ldexp(self, other: Tensor | builtins.int) -> Tensor:  # ops/numerical.py
-        """input * 2**other. Shapes: (*), (*) -> the broadcast shape."""
-    def ldexp_(self, other: Tensor | builtins.int) -> Self:  # ops/numerical.py
+    def ldexp(self, other: Operand | builtins.float) -> Tensor:  # ops/numerical.py
+        """input * 2**other, rounded once: 2**other itself may exceed the range of the dtype.
+
+        Shapes: (*), (*) -> the broadcast shape.
+        """
+    def ldexp_(self, other: Operand | builtins.float) -> Self:  # ops/numerical.py
         """As `ldexp`, in place: writes into this Tensor and returns it."""
     def le(self, other: Operand) -> Tensor:  # ops/compare.py
         """Whether input <= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""

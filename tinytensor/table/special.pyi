@@ -36,7 +36,7 @@ def ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Shapes: (*) -> (*).
     """
-def xlog1py(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+def xlog1py(input: Operand | float, other: Operand | float, *, out: Tensor | None = None) -> Tensor:
     """input * log(1 + other), 0 where input is 0. Shapes: (*), (*) -> the broadcast shape."""
 from .functions import digamma as digamma
 from .functions import erf as erf

@@ -16,6 +16,8 @@ from ...tensors.tensor import Tensor
 class SobolEngine:
     """Points of the Sobol sequence, which fill the unit cube evenly: PyTorch's, bit by bit.
 
+    PyTorch rounds the first point to float32 also in float64. Here it has its 30 bits.
+
     Point n is the exclusive or of `shift` and of the direction numbers (Joe and Kuo 2008) at the
     bits of the Gray code n ^ n >> 1 (Antonov and Saleev 1979). `scramble` multiplies the direction
     numbers by a random lower triangular matrix of bits, and draws `shift` (Matoušek 1998), from
@@ -67,13 +69,21 @@ class SobolEngine:
 
     def draw(self, n: int = 1, out: Tensor | None = None, dtype: dtypes.dtype | None = None,
              ) -> Tensor:
-        """The next n points, of the default dtype if `dtype` is not given."""
+        """The next n points, of the default dtype if `dtype` is not given.
+
+        Raises:
+            NotImplementedError: another dtype than float32 and float64.
+        """
+        dtype = dtype or dtypes.get_default_dtype()
+        if dtype not in (dtypes.float32, dtypes.float64):
+            raise NotImplementedError("SobolEngine.draw: points are float32 or float64, got "
+                                      f"{dtype}; convert them after the draw")
         index = self.num_generated + np.arange(n)
         gray, points = index ^ index >> 1, np.tile(self.shift, (n, 1))
         for bit, direction in enumerate(self.directions.T):
             points ^= (gray >> bit & 1)[:, None] * direction
         self.num_generated += n
-        result = from_numpy(points).to(dtype or dtypes.get_default_dtype()) / 2**self.MAXBIT
+        result = from_numpy(points).to(dtype) / 2**self.MAXBIT
         return result if out is None else out.resize_(*result.shape).copy_(result)
 
     def draw_base2(self, m: int, out: Tensor | None = None, dtype: dtypes.dtype | None = None,

@@ -114,7 +114,8 @@ struct Reduced {
             parts[2 * blockIdx.x] = sum;
             parts[2 * blockIdx.x + 1] = count;
         } else {
-            *loss = mean ? sum / count : sum;
+            // Without weights 0 / 0, although the part of label smoothing is not 0.
+            *loss = mean ? (count == 0 ? Real(0) : sum) / count : sum;
             *divisor = count;
         }
     }
