@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import tinytensor
 from tinytensor import nn
+from tinytensor.compat.modules import flop_counter
 from tinytensor.utils import summary
 
 
@@ -213,3 +214,31 @@ def test_arguments_that_do_not_fit() -> None:
     assert "in summary, with inputs of shape (1, 5)" in caught.value.__notes__[-1]
     assert not model._forward_hooks
     assert summary(model, (1, 2)).work == 6  # the operations are no longer watched twice
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_operations_are_counted_by_module_as_in_pytorch(name: str) -> None:
+    """Lightning's table of layers asks for them."""
+    make, sizes = MODELS[name]
+    found = []
+    for library, counter in ((tinytensor, flop_counter.FlopCounterMode(display=False)),
+                             (torch, FlopCounterMode(display=False))):
+        with counter:
+            make(library.nn).train()(*[library.zeros(size) for size in sizes])
+        found.append((counter.get_total_flops(), {
+            path: sum(counts.values()) for path, counts in counter.get_flop_counts().items()
+            if sum(counts.values()) and not path.endswith("out_proj")}))  # no call in PyTorch
+    assert found[0] == found[1]
+
+
+def test_a_backward_is_not_counted_and_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    model, x = nn.Linear(3, 2), tinytensor.ones(4, 3)
+    with flop_counter.FlopCounterMode() as counter:
+        out = model(x)
+    out.sum().backward()
+    assert counter.get_total_flops() == 48 and "Linear" in capsys.readouterr().out
+    assert model.weight.grad is not None
+    with flop_counter.FlopCounterMode(display=False) as counter:
+        model(x).sum().backward()
+    with pytest.raises(RuntimeError, match=r"forward only.* call backward\(\) after the block"):
+        counter.get_total_flops()

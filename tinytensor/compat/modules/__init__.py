@@ -80,6 +80,7 @@ PLACES: dict[str, str] = {
     "utils.data._utils.collate": "collate",
     "utils.data.dataloader": "dataloader",
     "utils.dlpack": "dlpack",
+    "utils.flop_counter": "flop_counter",
     "utils.model_zoo": "model_zoo",
     "version": "version",
     "xpu": "other_devices",

@@ -36,7 +36,6 @@ REASONS: dict[str, str] = {
     "_inductor.config": COMPILED, "_subclasses": COMPILED, "_subclasses.fake_tensor": COMPILED,
     "nn.attention.flex_attention": "its masks are programs that PyTorch compiles; "
                                    "scaled_dot_product_attention takes masks as Tensors",
-    "utils.flop_counter": "operations are not counted",
 }
 # Functions of the package to which libraries give another name when they are imported.
 FUNCTIONS = ("complex",)
