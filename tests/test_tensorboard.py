@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,20 @@ def test_hyperparameters(tmp_path):
             w.add_hparams({"x": [1]}, {})
         with pytest.raises(TypeError, match="must be a list of values like"):
             w.add_hparams({"x": 1}, {}, {"x": ["a"]})
+
+
+def test_hyperparameters_as_lightning_writes_them(tmp_path):
+    for kind, writer, package in (("mine", SummaryWriter, "tinytensor.compat.modules."
+                                   "tensorboard_summary"),
+                                  ("theirs", Theirs, "torch.utils.tensorboard.summary")):
+        hparams = importlib.import_module(package).hparams
+        with writer(tmp_path / kind) as w:
+            for part in hparams({"lr": 0.1, "name": "a"}, {"hp_metric": -1}):
+                w._get_file_writer().add_summary(part, 3)
+    mine, theirs = events(tmp_path / "mine")["."], events(tmp_path / "theirs")["."]
+    assert len(mine) == len(theirs) == 3
+    for a, b in zip(mine, theirs, strict=True):
+        equal(a, b)
 
 
 def test_precision_and_recall(tmp_path):

@@ -237,6 +237,16 @@ class SummaryWriter:
         self._file(self.log_dir).add_event(Event(tagged_run_metadata=TaggedRunMetadata(
             tag="step1", run_metadata=steps.SerializeToString()), wall_time=now))
 
+    def add_summary(self, summary: Summary, global_step: int | None = None,
+                    walltime: float | None = None) -> None:
+        """Adds the values of a Summary that was made elsewhere."""
+        for value in summary.value:
+            self._add(self.log_dir, value, global_step, walltime)
+
+    def _get_file_writer(self) -> SummaryWriter:
+        """What has `add_summary`, which Lightning's logger asks for."""
+        return self
+
     def flush(self) -> None:
         """Writes all buffered records to the files."""
         for file in self._files.values():

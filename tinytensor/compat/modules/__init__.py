@@ -82,6 +82,7 @@ PLACES: dict[str, str] = {
     "utils.dlpack": "dlpack",
     "utils.flop_counter": "flop_counter",
     "utils.model_zoo": "model_zoo",
+    "utils.tensorboard.summary": "tensorboard_summary",
     "version": "version",
     "xpu": "other_devices",
 }
