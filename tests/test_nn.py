@@ -1225,7 +1225,6 @@ def test_functional_has_what_pytorch_has_there_and_ours_only() -> None:
         assert_close(nn.functional.upsample_bilinear(image, 7), upsample(
             torch.from_numpy(image.numpy()), 7), tolerance=1e-6)
     assert nn.functional.upsample_nearest(image, scale_factor=2).shape == (1, 1, 8, 8)
-    assert tinytensor.functional is nn.functional
 
 
 # ---------------------------------------------------------------- on a GPU

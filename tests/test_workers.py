@@ -329,11 +329,13 @@ def test_stuck_workers_end_with_the_program(tmp_path: Path) -> None:
 @pytest.mark.skipif(multiprocessing.get_all_start_methods()[0] != "fork",
                     reason="Python does not fork by default")
 def test_notebooks_fork_workers() -> None:
-    """A main module without a file cannot be imported in another process; a fork has its classes.
+    """The cells of a notebook cannot be imported in another process; a fork has their classes.
 
     The matrix product and the activation have started the threads of BLAS and of kernels.
     """
     code = textwrap.dedent("""
+        import sys
+        sys.ps1 = "In : "  # as IPython sets it
         import tinytensor
         from tinytensor.utils.data import DataLoader
         class Squares:

@@ -6,9 +6,8 @@ from functools import partial
 
 from .. import amp
 from ..arrays import dtypes
-from . import amp_common as common
 
-__all__ = ["GradScaler", "autocast", "common", "custom_bwd", "custom_fwd"]
+__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 
 custom_fwd = partial(amp.custom_fwd, device_type="cuda")
 custom_bwd = partial(amp.custom_bwd, device_type="cuda")

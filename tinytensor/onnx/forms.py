@@ -31,7 +31,7 @@ NO_FORM: dict[str, str] = {
     **dict.fromkeys(("gcd", "lcm", "erfinv", "bitwise_left_shift", "bitwise_right_shift",
                      "cumprod", "logcumsumexp", "where_cummax", "where_cummin", "where_mode",
                      "lgamma", "digamma", "polygamma_of", "igamma", "igammac", "bincount",
-                     "histc", "frexp",
+                     "histc", "frexp", "ldexp", "over_power",
                      "nextafter", "i0", "special.i0e", "special.i1", "special.i1e",
                      "special.bessel_j0", "special.bessel_j1", "special.erfcx", "special.entr",
                      "special.xlog1py"), _NO_OPERATOR),

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..arrays import Array, dtypes
 from ..arrays.devices import as_array
-from ..arrays.numbers import integer, is_number, python_number
+from ..arrays.numbers import integer, integers, is_number, python_number
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .arrange import narrow
@@ -218,7 +218,7 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
     """
     if indices.is_floating_point() or indices.dtype is dtypes.bool_:
         raise TypeError(f"unravel_index: expected integers, got {indices.dtype}")
-    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    sizes = integers("unravel_index: shape", shape)
     if any(n < 0 for n in sizes):
         raise ValueError(f"unravel_index: a size must not be negative, got shape {sizes}")
     indices = indices.to(dtypes.int64)  # the shape may exceed the range of their dtype

@@ -39,6 +39,7 @@ PLACES: dict[str, str] = {
     "cpu.amp.autocast_mode": "cpu_amp",
     "cpu.amp.grad_scaler": "cpu_amp",
     "cuda.amp.autocast_mode": "autocast_mode",
+    "cuda.amp.common": "amp_common",
     "cuda.amp.grad_scaler": "grad_scaler",
     "cuda.nvtx": "nvtx",
     "distributed.distributed_c10d": "distributed_c10d",
@@ -90,7 +91,7 @@ PLACES: dict[str, str] = {
 SAME: dict[str, str] = {
     "_tensor": "tensors.tensor", "autograd.grad_mode": "autograd.modes",
     "autograd.variable": "compat.variable", "cuda.random": "cuda",
-    "cuda.amp.common": "cuda.amp_common", "optim.adamw": "optim.adam",
+    "optim.adamw": "optim.adam",
     "utils.tensorboard.writer": "utils.tensorboard",
     "utils.data._utils": "utils.data",
     **{f"distributions.{name}": f"distributions.{place}" for place, names in {

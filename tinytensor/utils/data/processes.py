@@ -80,8 +80,8 @@ def resolve(method: Any) -> context.BaseContext:
 
 def _default(methods: list[str]) -> str:
     """How workers start, unless the program says so."""
-    if not hasattr(sys.modules["__main__"], "__file__") and "cupy" not in sys.modules:
-        return methods[0]  # only a fork has what the cells of a notebook define
+    if hasattr(sys, "ps1") and "cupy" not in sys.modules:
+        return methods[0]  # a notebook or a prompt: only a fork has what its cells define
     return "forkserver" if "forkserver" in methods else "spawn"
 
 

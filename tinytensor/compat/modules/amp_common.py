@@ -1,6 +1,6 @@
 """`torch.cuda.amp.common`, which thinc, and so spaCy, asks at its import."""
 
-from ..arrays.devices import cuda_is_available
+from ...arrays.devices import cuda_is_available
 
 __all__ = ["amp_definitely_not_available"]
 
