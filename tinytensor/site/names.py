@@ -56,8 +56,9 @@ MODULES = (
 # PyTorch's modules that have no counterpart: they are imported when a program names them.
 STAND_INS = tuple(f"tinytensor.{name}" for name in PLACES
                   if not any(part.startswith("_") for part in name.split("."))
-                  and not name.endswith(("autocast_mode", "grad_scaler", "amp.common", "ops",  # see amp
-                                         "proxy_tensor", "tensorboard.summary")))  # see fx, utils
+                  and not name.endswith((
+                      "autocast_mode", "grad_scaler", "amp.common", "ops",  # see amp
+                      "proxy_tensor", "tensorboard.summary")))  # see fx, utils
 CONSTANTS = (type(tinytensor.bfloat16), tinytensor.dtype, tinytensor.memory_format)
 ATTACHED = {"tinytensor.nn.functional": "nn.functional", "tinytensor.linalg": "linalg",
             "tinytensor.special": "special"}  # modules with operations, and their `home`
