@@ -43,8 +43,9 @@ ROUNDS_BETWEEN = {
     "nn.functional.lp_pool2d", "nn.functional.nll_loss", "nn.functional.normalize",
     "nn.functional.softsign", "nn.functional.tanhshrink", "nn.functional.triplet_margin_loss",
     "nn.functional.triplet_margin_with_distance_loss", "pdist", "probability_cross_entropy",
-    "prod", "projected_lstm_sequence", "renorm", "rnn_sequence", "rsqrt", "special.entr",
-    "special.i0e", "standardize", "xlogy"}
+    "prod", "projected_lstm_sequence", "renorm", "rnn_sequence", "rsqrt",
+    "special.bessel_j1", "special.entr", "special.i0e", "special.ndtr", "special.xlog1py",
+    "standardize", "xlogy"}
 # Autocast: PyTorch's operation is made of several, of which a part is on its lists.
 IN_PARTS = {"inner", "linalg.pinv", "pinverse", "nn.functional.lp_pool3d",
             "nn.functional.local_response_norm", "cov", "corrcoef"}

@@ -175,6 +175,8 @@ def ldexp_of_floats(input: Tensor, other: Tensor | float) -> Tensor:
             else beside(other, input)
     if not other.is_floating_point():
         return ldexp(input, other)
+    if input.dtype is other.dtype and input.dtype in (dtypes.float16, dtypes.bfloat16):
+        return ldexp_of_floats(input.float(), other.float()).to(input.dtype)  # rounded once
     whole = other.detach().floor().clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT)
     return ldexp(input * 2.0 ** (other - whole), whole.to(dtypes.int64))
 
