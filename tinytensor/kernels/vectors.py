@@ -10,9 +10,9 @@ which the speed of a matrix product depends. These functions express it:
 
 A vector has 32 bytes: 8 lanes of float32 or 4 of float64. If the machine's registers are shorter,
 LLVM uses two. `load_wide`, `spread_wide` and `zeros_wide` give vectors of WIDE bytes, which is 64
-where registers have that size (AVX-512). They are for long rows: a short one fills few of so many
-lanes. Indices count elements of one-dimensional arrays and are not checked. This module imports
-Numba.
+where registers have that size (AVX-512). They are for long rows; a short row would leave most of
+their lanes empty. Indices count elements of one-dimensional arrays and are not checked. This module
+imports Numba.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _place(context: Any, builder: Any, signature: Any, args: Any, kind: Any = No
 
 
 def _made_for(size: int) -> tuple[Any, Any, Any]:
-    """The functions that make vectors of so many bytes."""
+    """load, spread and zeros, for vectors of `size` bytes."""
 
     @intrinsic
     def load(typing, array, index):

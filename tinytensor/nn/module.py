@@ -31,8 +31,8 @@ class Forward(Protocol[P, R]):
 def _ask_getattr(self: Module, name: str) -> Any:
     """How attributes of a class with a `__getattr__` of its own are read.
 
-    Parameters, buffers and submodules are plain attributes here, which takes less time. In PyTorch
-    they are not, so that such a class is asked for them, and Pyro's, for example, counts on it.
+    Parameters, buffers and submodules are ordinary attributes here, which are faster to read. In
+    PyTorch they are not, so `__getattr__` is called for them. Pyro's modules rely on that.
     """
     held = object.__getattribute__(self, "__dict__")
     if name in held and any(name in names for names in held.get("_registered", {}).values()) \
