@@ -144,8 +144,7 @@ class Run:
 
     def steps(self, count: int) -> Iterator[int]:
         """Yields 1 to `count`. A resumed run starts after the step of the checkpoint."""
-        with self._running():
-            self._bar.total = count
+        with self._running(count):
             yield from self._counted(range(self.step + 1, count + 1))
 
     def _counted(self, items: Iterable[Any]) -> Iterator[Any]:
@@ -159,7 +158,7 @@ class Run:
             self._save_if(every > 0 and self.step % every == 0)
 
     @contextlib.contextmanager
-    def _running(self) -> Iterator[None]:
+    def _running(self, total: int | None = None) -> Iterator[None]:
         """Runs a loop: resumes before the first one, shows a progress bar, handles Ctrl-C."""
         if not self._begun:
             self._begin()
@@ -167,7 +166,7 @@ class Run:
         if threading.current_thread() is threading.main_thread():
             before = {number: signal.signal(number, self._ask_to_stop)
                       for number in (signal.SIGINT, signal.SIGTERM)}
-        self._bar = support.progress(None, initial=self.step, delay=0.1)
+        self._bar = support.progress(None, initial=self.step, total=total)
         self._started = time.perf_counter()
         try:
             yield
