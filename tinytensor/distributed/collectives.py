@@ -33,7 +33,7 @@ from .buffers import (
     written_back,
 )
 from .groups import Group, member, resolve
-from .monitor import Kind, watcher
+from .monitor import watcher
 from .operations import ReduceOp
 from .process_group import ProcessGroup
 from .work import Work, failed
@@ -52,9 +52,18 @@ def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: Group = None,
     array = array_of("all_reduce", tensor)
     on_host = array.__class__ is numpy.ndarray
     if on_host and not async_op and op.__class__ is ReduceOp:
-        direct = members.direct.get((array.shape, array.dtype, op))
+        # The short way, for an array that needs no copy, if the same reduction was done before.
+        # It takes microseconds, so every step counts.
+        direct = members.direct.get((array.shape, array.dtype.char, op))
         if direct is not None and array.flags.carray:  # contiguous and writable
-            _reduce_directly(members, direct, array)
+            kind, reduce_in_place, by = direct
+            watcher.call = call = members.number(kind)
+            try:
+                reduce_in_place(array, by)
+            except RuntimeError as error:  # MPI's errors are
+                raise failed(call, error) from error
+            finally:
+                watcher.call = None
             if not tensor._unnoted:
                 note_write(array, "all_reduce")
             return None
@@ -67,25 +76,10 @@ def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: Group = None,
     if on_host and reduced is array and array.dtype.char != "e" and op is not ReduceOp.AVG \
             and call[0].what in members.verified:
         in_place = functools.partial(transport.comm.Allreduce, transport.mpi.IN_PLACE)
-        members.direct[array.shape, array.dtype, op] = call[0], in_place, transport.ops[op]
+        members.direct[array.shape, array.dtype.char, op] = call[0], in_place, transport.ops[op]
     return run(call, async_op,
                lambda blocking: transport.all_reduce(reduced, by, blocking),
                finish, (tensor,))
-
-
-def _reduce_directly(members: ProcessGroup, direct: tuple[Kind, Any, Any], array: Any) -> None:
-    """all_reduce of a contiguous array on the CPU that needs no copy and was called before.
-
-    Small reductions take a few microseconds, so every step counts here.
-    """
-    kind, reduce, by = direct
-    watcher.call = call = members.number(kind)
-    try:
-        reduce(array, by)
-    except RuntimeError as error:  # MPI's errors are
-        raise failed(call, error) from error
-    finally:
-        watcher.call = None
 
 
 def reduce(tensor: Tensor, dst: int | None = None, op: ReduceOp = ReduceOp.SUM,
