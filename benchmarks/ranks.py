@@ -43,7 +43,7 @@ from tinytensor.distributed import cost, mpi  # noqa: E402
 from tinytensor.nn.parallel import DistributedDataParallel  # noqa: E402
 
 ROUNDS = 5
-tt.set_num_threads(1)  # of the kernels too; the variables above are those of libraries
+tt.set_num_threads(1)
 
 
 def say(*text: Any, sep: str = " ") -> None:

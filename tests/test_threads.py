@@ -139,11 +139,19 @@ def test_a_child_has_threads_of_its_own(several):
 
 def test_threads_can_be_set(monkeypatch):
     monkeypatch.setattr(threads.Threads, "count", 2)  # restores the count at the end
-    tinytensor.set_num_threads(1)
-    assert tinytensor.get_num_threads() == 1
-    assert pieces_of(100) == [(0, 100)]
-    with pytest.raises(RuntimeError, match="at least 1, got 0"):
-        tinytensor.set_num_threads(0)
+    blas = threads._openblas()
+    before = blas and blas.scipy_openblas_get_num_threads64_()
+    try:
+        for count in (3, 1):
+            tinytensor.set_num_threads(count)
+            assert tinytensor.get_num_threads() == count
+            assert blas is None or blas.scipy_openblas_get_num_threads64_() == count
+        assert pieces_of(100) == [(0, 100)]
+        with pytest.raises(RuntimeError, match="at least 1, got 0"):
+            tinytensor.set_num_threads(0)
+    finally:
+        if blas:
+            blas.scipy_openblas_set_num_threads64_(before)
 
 
 @pytest.mark.parametrize(("named", "count"), [("3", "3"), ("2,1", "2"), ("0", None), ("x", None)])

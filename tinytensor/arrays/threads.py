@@ -1,8 +1,9 @@
-"""The number of threads that kernels use; `kernels/pool.py` has the threads."""
+"""The number of threads of kernels, which `kernels/pool.py` has, and of matrix products."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 
 def _default() -> int:
@@ -26,9 +27,10 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(count: int) -> None:
-    """Sets the number of threads that a kernel uses, the matrix products of layers included.
+    """Sets the number of threads of kernels and of NumPy's matrix products, in this process.
 
-    NumPy's own matrix products are not affected: set OPENBLAS_NUM_THREADS for those.
+    The products of arrays that are not Tensors are included. If NumPy has another library than
+    OpenBLAS, as on macOS, its products keep their threads.
 
     Raises:
         RuntimeError: a count below 1.
@@ -36,31 +38,36 @@ def set_num_threads(count: int) -> None:
     if count < 1:
         raise RuntimeError(f"set_num_threads: needs a count of at least 1, got {count}")
     Threads.count = int(count)
+    blas = _openblas()
+    if blas is not None:
+        blas.scipy_openblas_set_num_threads64_(Threads.count)
 
 
 def limit_threads(count: int) -> bool:
     """Lowers the threads of kernels and of NumPy's matrix products to `count`.
 
-    Numbers that the user set, with `set_num_threads`, OMP_NUM_THREADS or OPENBLAS_NUM_THREADS,
-    stay. Returns whether a number has changed.
+    Numbers that the user set in the environment, with OMP_NUM_THREADS or OPENBLAS_NUM_THREADS,
+    stay, and so do lower ones. Returns whether a number has changed.
     """
     if any(name in os.environ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")):
         return False
     before, Threads.count = Threads.count, min(Threads.count, count)
-    return _limit_blas(count) or Threads.count != before
+    blas = _openblas()
+    if blas is None or blas.scipy_openblas_get_num_threads64_() <= count:
+        return Threads.count != before
+    blas.scipy_openblas_set_num_threads64_(count)
+    return True
 
 
-def _limit_blas(count: int) -> bool:
-    """Lowers the threads of the OpenBLAS in NumPy's wheels. Returns whether it did."""
+def _openblas() -> Any:
+    """The OpenBLAS in NumPy's wheels; None if NumPy has another library."""
     import ctypes
 
     import numpy
 
     try:
         library = ctypes.CDLL(numpy.linalg._umath_linalg.__file__)  # type: ignore[attr-defined]
-        if library.scipy_openblas_get_num_threads64_() <= count:
-            return False
-        library.scipy_openblas_set_num_threads64_(count)
-    except (AttributeError, OSError):  # another BLAS
-        return False
-    return True
+        library.scipy_openblas_set_num_threads64_  # noqa: B018 - whether it is there
+    except (AttributeError, OSError):
+        return None
+    return library
