@@ -123,6 +123,7 @@ def test_the_probabilities_of_the_target_take_gradients():
     (lambda x, y: F.cross_entropy(x, y.float()), RuntimeError, r"\.long\(\), or give prob"),
     (lambda x, y: F.nll_loss(x, y.double()), RuntimeError, r"convert them with \.long\(\)"),
     (lambda x, y: F.cross_entropy(x, y.int()), RuntimeError, "int64"),
+    (lambda x, y: F.cross_entropy(x.long(), y), RuntimeError, r"floating point.*\.float\(\)"),
     (lambda x, y: F.cross_entropy(x, y, label_smoothing=1.5), RuntimeError, r"\[0, 1\]"),
     (lambda x, y: F.cross_entropy(x, y, weight=tinytensor.ones(3)), RuntimeError, "4 classes"),
     (lambda x, y: F.cross_entropy(x, x, weight=tinytensor.ones(3)), RuntimeError, "4 classes"),

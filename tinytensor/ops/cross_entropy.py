@@ -283,9 +283,10 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
 
     Raises:
         ValueError, RuntimeError, IndexError: as `nll_loss`.
-        RuntimeError: label_smoothing outside of [0, 1].
+        RuntimeError: label_smoothing outside of [0, 1]; scores that are not floating point.
     """
     check_tensors("cross_entropy", input, target)
+    need_floating("cross_entropy", input)
     label_smoothing = python_number(label_smoothing)
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"cross_entropy: label_smoothing must be in [0, 1], got "
