@@ -2,6 +2,7 @@
 
     python examples/13_per_sample_gradients.py
     python examples/13_per_sample_gradients.py --wrong 0.1
+    python examples/13_per_sample_gradients.py --device cuda
 
 `backward()` gives the gradient of the mean loss, in which the images can no longer be told apart.
 Here `vmap(grad(loss))` gives the gradient of every image at once: `loss` is written for one image,
@@ -49,21 +50,28 @@ def lengths(each: dict[str, tt.Tensor]) -> tt.Tensor:
     return squares.sqrt()  # type: ignore[no-any-return]
 
 
+def seconds(device: tt.device) -> float:
+    """The time when all work that the device was given is done."""
+    if device.type == "cuda":
+        tt.cuda.synchronize(device)
+    return time.perf_counter()
+
+
 def compare(model: nn.Module, x: tt.Tensor, y: tt.Tensor) -> None:
     """Prints how the gradients differ from those of backward(), and what a loop takes."""
     gradients(model, x, y)  # the first call compiles
-    start = time.perf_counter()
+    start = seconds(x.device)
     each = gradients(model, x, y)
-    batched = time.perf_counter() - start
+    batched = seconds(x.device) - start
     model.zero_grad()
     F.cross_entropy(model(x), y).backward()
     largest = max(float((each[name].mean(0) - p.grad).abs().max() / p.grad.abs().max())
                   for name, p in model.named_parameters() if p.grad is not None)
-    start = time.perf_counter()
+    start = seconds(x.device)
     for i in range(len(x)):
         model.zero_grad()
         F.cross_entropy(model(x[i:i + 1]), y[i:i + 1]).backward()
-    looped = time.perf_counter() - start
+    looped = seconds(x.device) - start
     print(f"{len(x)} images: mean of their gradients against backward(): {largest:.1e} of the "
           f"largest; vmap {batched * 1e3:.0f} ms, loop {looped * 1e3:.0f} ms")
 
@@ -74,6 +82,7 @@ def main() -> None:
                         help="the fraction of labels that are changed (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=15,
                         help="passes over the images (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything (default: %(default)s)")
     parser.add_argument("--smoke", action="store_true", help="a tiny run, to check that it works")
     args = parser.parse_args()
@@ -84,8 +93,9 @@ def main() -> None:
     x, y = tt.tensor(counts[:count]) / digits.LEVELS, tt.tensor(true[:count])
     wrong = tt.rand(count) < args.wrong
     labels = tt.where(wrong, (y + tt.randint(1, 10, (count,))) % 10, y)
+    x, labels = x.to(args.device), labels.to(args.device)
 
-    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)).to(args.device)
     compare(model, x[:64], labels[:64])
     optimizer = optim.Adam(model.parameters(), lr=3e-3)
     for _ in support.progress(range(2 if args.smoke else args.epochs), desc="epochs"):
@@ -95,7 +105,7 @@ def main() -> None:
             loss.backward()
             optimizer.step()
 
-    length = lengths(gradients(model, x, labels))
+    length = lengths(gradients(model, x, labels)).cpu()
     order = length.argsort(descending=True)
     changed = int(wrong.sum())
     found = int(wrong[order[:changed]].sum())
@@ -103,7 +113,7 @@ def main() -> None:
           "with the longest gradients")
     path = support.output("suspects.png")
     shown = order[:40]
-    digits.sheet(x[shown].numpy(), path, columns=10, title="labelled as "
+    digits.sheet(x[shown].cpu().numpy(), path, columns=10, title="labelled as "
                  + " ".join(str(int(k)) for k in labels[shown[:10]]) + " (first row), ...")
     print(f"{path} shows the first 40")
 

@@ -176,7 +176,7 @@ def _to_gpu_and_back(library: Any, x: Any, v: Any) -> Any:
     if library is torch:
         return x * x * v
     there = x.to("cuda")
-    return (there * there).cpu() * v
+    return (there * there).to(v.device) * v
 
 
 def _cast(library: Any, x: Any, v: Any) -> Any:

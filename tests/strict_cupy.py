@@ -434,7 +434,8 @@ def solve(a: Any, b: Any) -> Any:
                          "multidimensional b")
     if not b.size and a.size:
         raise ZeroDivisionError("division by zero")
-    return numpy.linalg.solve(a, b)
+    solution = numpy.linalg.solve(a, b)
+    return solution if b.ndim == 1 else numpy.ascontiguousarray(solution.mT).mT  # by columns
 
 
 OTHERWISE: dict[str, Any] = {

@@ -182,6 +182,7 @@ def test_copies_stay_on_their_device(gpu):
     x = tensor([1.0, 2.0], device="cuda", requires_grad=True)
     twin = copy.deepcopy(x)
     assert twin.is_cuda and twin.requires_grad and twin.tolist() == [1, 2]
+    assert copy.copy(x).data_ptr() == x.data_ptr()
     for back in (pickle.loads(pickle.dumps(x)), copy.copy(x)):
         assert back.is_cuda and back.tolist() == [1, 2] and back.requires_grad
 

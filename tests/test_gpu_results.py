@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 import tinytensor
-from tinytensor import tensor
+from tinytensor import checking, nn, tensor
 from tinytensor.autograd import grad
 from tinytensor.autograd.table import TABLE
 from tinytensor.checking.calls import arguments_of, differentiable, is_drawn, outputs, replace
@@ -87,6 +87,28 @@ def test_what_fails_fails_with_the_same_message(gpu, fails):
             fails(tinytensor, device)
         messages.append(str(error.value))
     assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize(("function", "x", "others", "name", "number"), [
+    (nn.functional.embedding_bag, [[0, 2], [1, 2]], [[[1.0, 2], [3, 4], [5, 7]]], "padding_idx", 2),
+    (nn.functional.ctc_loss, [[[0.2, 0.5, 0.3]], [[0.4, 0.4, 0.2]]], [[[0]], [2], [1]], "blank", 1),
+])
+def test_integers_may_be_tensors_there(gpu, function, x, others, name, number):
+    results = [function(*(tensor(a, device="cuda") for a in (x, *others)), **{name: given})
+               for given in (number, tensor(number, device="cuda"))]
+    assert results[0].tolist() == results[1].tolist()
+
+
+@pytest.mark.parametrize("name", ["gather", "maximum", "nn.functional.max_unpool1d"])
+def test_the_checks_run_on_the_default_device(gpu, name, capsys):
+    with tinytensor.device("cuda"):
+        assert checking.check(name), capsys.readouterr().out
+
+
+def test_powers_of_e_lie_in_order(gpu):
+    for scale in (0.1, 10.0):  # without and with squaring
+        a = tensor([[0.2, 1.0], [0.5, 0.3]], device="cuda") * scale
+        assert tinytensor.matrix_exp(a).is_contiguous()
 
 
 def test_views_by_strides_know_their_memory(gpu):

@@ -90,6 +90,8 @@ ANSWERS = {  # what CuPy 14.2 answers: numbers, or the kind of an error
     "a matrix that is not square": (lambda cp, x: cp.linalg.inv(x), numpy.linalg.LinAlgError),
     "no right sides": (lambda cp, x: cp.linalg.solve(cp.stack([cp.eye(2)] * 2),
                                                      cp.ones((2, 2, 0))), ZeroDivisionError),
+    "solutions lie in columns": (lambda cp, x: cp.linalg.solve(
+        cp.stack([cp.eye(2)] * 4), cp.ones((4, 2, 3))).strides, (48, 8, 16)),
     "batched vectors": (lambda cp, x: cp.linalg.solve(cp.stack([cp.eye(2)] * 2), cp.ones((2, 2))),
                         ValueError),
     "names that CuPy lacks": (lambda cp, x: [hasattr(cp, name) for name in (
@@ -102,7 +104,7 @@ ANSWERS = {  # what CuPy 14.2 answers: numbers, or the kind of an error
 def test_both_answer_the_same(gpu, question):
     ask, expected = ANSWERS[question]
     x = gpu.asarray(NUMBERS)
-    if isinstance(expected, type | tuple) and expected != (2, 2):
+    if isinstance(expected, type) or isinstance(expected, tuple) and isinstance(expected[0], type):
         with pytest.raises(expected):
             ask(gpu, x)
         return

@@ -255,3 +255,13 @@ def test_graph_of_a_model(tmp_path):
     assert ops == ["nn.functional.linear", "relu", "nn.functional.linear", "IO Node"]
     shape = nodes["output/output.1"].attr["_output_shapes"].list.shape[0]
     assert [d.size for d in shape.dim] == [2, 2]
+
+
+def test_graph_of_a_model_on_a_gpu(tmp_path, gpu):
+    graphs = []
+    for device in ("cpu", "cuda"):
+        model = tinytensor.nn.Sequential(tinytensor.nn.Linear(3, 4), tinytensor.nn.ReLU())
+        with SummaryWriter(tmp_path / device) as w:
+            w.add_graph(model.to(device), tinytensor.rand(2, 3, device=device))
+        graphs += [e.graph_def for e in events(tmp_path / device)["."] if e.graph_def]
+    assert len(graphs) == 2 and graphs[0] == graphs[1]

@@ -207,7 +207,7 @@ def differentiable(tensors: list[Any]) -> list[Any]:
 def values(x: Any) -> Any:
     """A Tensor of either library as a NumPy array; numbers stay."""
     if isinstance(x, tinytensor.Tensor):
-        return x.detach().numpy()
+        return x.numpy(force=True)
     return x.detach().resolve_neg().clone().numpy(force=True) if hasattr(x, "detach") else x
 
 
@@ -278,7 +278,7 @@ def by_single_values(entry: Entry, arguments: Any,
 
     def convert(x: Drawn) -> Any:
         if x.array.dtype.kind != "f":
-            return tinytensor.tensor(x.array)
+            return tinytensor.tensor(x.array, device="cpu")
         array = array_of_values(x.array)
         if x.grad:
             leaves.append(array)

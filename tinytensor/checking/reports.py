@@ -78,6 +78,7 @@ def check(operation: str | Callable[..., Any]) -> bool:
     """Runs all checks of an operation, given by its name or as its function, and prints a report.
 
     Returns whether all pass. In a notebook this is what `python -m tinytensor check` does.
+    Inside `with tinytensor.device("cuda"):` it checks the operation on the GPU.
 
     Raises:
         ValueError: there is no such operation.

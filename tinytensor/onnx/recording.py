@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy
-
 from ..arrays.devices import is_array
 from ..autograd.frames import caller
 from ..autograd.modes import mode
@@ -23,6 +21,7 @@ from ..autograd.table import TABLE
 from ..autograd.versions import owner
 from ..nn.module import Module
 from ..ops.strided import place_of
+from ..tensors.memory import address
 from ..tensors.tensor import Tensor
 
 
@@ -201,7 +200,7 @@ class Recorder:
 
     def _with_sources(self, value: Any) -> Any:
         """A parameter with the Source in place of each array."""
-        if isinstance(value, numpy.ndarray):
+        if is_array(value):
             return self.source(value)
         if type(value) in (tuple, list):
             return type(value)(map(self._with_sources, value))
@@ -284,7 +283,7 @@ class Recorder:
 
 
 def _memory(array: Any) -> tuple[Any, ...]:
-    return array.__array_interface__["data"][0], array.size, array.dtype.str
+    return address(array), array.size, array.dtype.str
 
 
 # ---------------------------------------------------------------- layers that are one call

@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from ..arrays import devices, dtypes
-from ..arrays.numbers import integers, is_integer
+from ..arrays.numbers import integer, integers, is_integer
 from ..autograd.graph import tensor_of
 from ..autograd.table import composed
 from ..tensors.tensor import Tensor
@@ -76,7 +76,7 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Tensor | Sequenc
         RuntimeError: lengths that do not fit; labels that are blank or not a class.
         ValueError: another reduction.
     """
-    single = log_probs.ndim == 2
+    blank, single = integer("ctc_loss: blank", blank), log_probs.ndim == 2
     if single:
         log_probs = log_probs.unsqueeze(1)
     steps, batch, classes = log_probs.shape

@@ -646,7 +646,7 @@ def matrix_exp(xp, A: Array):
         return low + xp.matmul(A6, high)
 
     odd, even = xp.matmul(A, series(1)), series(0)
-    out = xp.linalg.solve(even - odd, even + odd)
+    out = xp.ascontiguousarray(xp.linalg.solve(even - odd, even + odd))  # CuPy's is transposed
     for _ in range(squarings):
         out = xp.matmul(out, out)
     return out

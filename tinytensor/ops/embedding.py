@@ -6,6 +6,7 @@ import numpy
 
 from ..arrays import Array, devices, dtypes
 from ..arrays.devices import array_module
+from ..arrays.numbers import integer
 from ..autograd import graph
 from ..autograd.deferred import check_range
 from ..autograd.graph import tensor_of
@@ -139,7 +140,8 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None,
     array = input._array.reshape(-1)
     weights = None if per_sample_weights is None else reshape(per_sample_weights, (-1, 1))
     if padding_idx is not None:
-        kept = devices.to_numpy(array) != padding_idx % weight.shape[0]
+        padding = integer("embedding_bag: padding_idx", padding_idx) % weight.shape[0]
+        kept = devices.to_numpy(array) != padding
         array, bags = array[kept], bags[kept]
         weights = None if weights is None else getitem(weights, (kept,))
     rows = checked_embedding(tensor_of(array, None), weight, None, max_norm, norm_type,

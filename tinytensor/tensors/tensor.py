@@ -772,7 +772,7 @@ class Tensor(Methods):
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
             raise RuntimeError("pickle: only leaves can be pickled, graphs cannot; use .detach()")
-        array = self._array if self.is_meta else devices.to_numpy(self._array)
+        array = _OnGpu(self._array) if self.is_cuda else self._array
         made = type(self), array, self.requires_grad, str(self.device)
         return _rebuild, made, self.__getstate__() or None
 
@@ -861,8 +861,19 @@ def is_nested(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     return True
 
 
+class _OnGpu:
+    """An array on a GPU, which `copy.copy` shares and pickle saves as NumPy's."""
+
+    def __init__(self, array: Any):
+        self.array = array
+
+    def __reduce__(self) -> Any:
+        return numpy.asarray, (devices.to_numpy(self.array),)
+
+
 def _rebuild(kind: type, array: Any, requires_grad: bool, device: str = "cpu") -> Tensor:
     tensor: Any = object.__new__(kind)
+    array = array.array if isinstance(array, _OnGpu) else array
     tensor._array, tensor._node = devices.to_device(array, devices.device(device)), None
     tensor.requires_grad = requires_grad
     return tensor
