@@ -32,7 +32,6 @@ MEMORY = {
     "as_strided": "it counts elements in memory",
     "as_strided_copy": "it counts elements in memory",
     "view": "it raises for strides that a view cannot have",
-    "view_copy": "it raises for strides that a view cannot have",
     "view_as": "it raises for strides that a view cannot have",
 }
 # Results of float32 and float16 inputs that have another floating point dtype.

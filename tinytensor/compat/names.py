@@ -21,12 +21,11 @@ from ..autograd import function
 from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.out import taking_out
 from ..cuda import streams
-from ..nn import attention, functional, parallel
+from ..nn import attention, functional
 from ..nn.containers import ListOfModules
 from ..tensors import creation, sampling
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
 from . import absent, modules, older_forms
-from .modules import overrides, scatter_gather
 from .variable import Variable
 
 if TYPE_CHECKING:
@@ -470,7 +469,7 @@ def _modules_answer() -> None:
     """`cuda.amp.grad_scaler`, `distributions.beta` and the like, which PyTorch programs use without
     an import of their own, and the reasons for the names that are left out of modules.
     """
-    places = (*modules.PLACES, *modules.SAME, *absent.REASONS)
+    places = (*modules.PLACES, *modules.SAME, *modules.FROM, *absent.REASONS)
     for package in {place.rpartition(".")[0] for place in places} - {"", "Tensor"}:
         module = sys.modules.get(f"{modules.OWN_PACKAGE}.{package}")
         if module is not None:
@@ -480,7 +479,11 @@ def _modules_answer() -> None:
 
 def _submodule(package: str, names: dict[str, Any], otherwise: Callable[[str], Any] | None,
                name: str) -> Any:
-    """A module of `compat/modules` below a package, or what else the package answers."""
+    """A module of `compat/modules` below a package, a name of one, or what else the package
+    answers.
+    """
+    if f"{package}.{name}" in modules.FROM:
+        return modules.attribute("", f"{package}.{name}")
     module = modules.module_of(f"{package}.{name}")
     if module is not None:
         return module
@@ -517,11 +520,6 @@ def _attach() -> None:
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
     _modules_answer()
     vars(cuda).update(TYPES["cuda"], StreamContext=streams.stream)
-    vars(parallel).update(gather=scatter_gather.gather, scatter=scatter_gather.scatter,
-                          parallel_apply=scatter_gather.parallel_apply)
-    vars(functional).update({name: getattr(overrides, name) for name in (
-        "handle_torch_function", "has_torch_function", "has_torch_function_unary",
-        "has_torch_function_variadic")})
     vars(attention).update(SDPBackend=SDPBackend, sdpa_kernel=sdpa_kernel)
 
 

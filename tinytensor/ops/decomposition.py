@@ -46,7 +46,7 @@ from .matrices import (
     triangle_mask,
 )
 from .samples import S, t
-from .shape import reshape, transpose
+from .shape import own_memory, reshape, transpose
 from .solving import inv, solve_triangle, solve_triangular
 
 # ---------------------------------------------------------------- cholesky
@@ -347,7 +347,7 @@ def lobpcg(A: Tensor, k: int | None = None, B: Tensor | None = None, X: Tensor |
         values, vectors = values[..., :k], vectors[..., :k]
     if B is not None:
         vectors = solve_triangular(transpose(L, -2, -1), vectors, upper=True)
-    return values, vectors
+    return own_memory(values), own_memory(vectors)
 
 
 @composed(autocast="float32 on cpu", widens=True, home="linalg", method=False, samples=[

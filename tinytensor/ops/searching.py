@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import namedtuple
 from collections.abc import Sequence
+from typing import Any
 
 from ..arrays import Array, devices, dtypes
-from ..arrays.numbers import is_integer, is_number, python_number
+from ..arrays.numbers import integer, is_integer, is_number, python_number
 from ..autograd.table import composed, op
 from ..tensors.creation import linspace
 from ..tensors.tensor import Tensor
@@ -286,7 +287,9 @@ def histogramdd(input: Tensor, bins: int | Sequence[int] | Sequence[Tensor], *,
         raise RuntimeError("histogramdd: the points must have at least 2 dims, got shape "
                            f"{tuple(input.shape)}")
     dims = input.shape[-1]
-    each = [bins] * dims if is_integer(bins) else list(bins)  # type: ignore[arg-type]
+    each: Any = [bins] * dims if is_integer(bins) else list(bins)  # type: ignore[arg-type]
+    each = [b if isinstance(b, Tensor) and b.ndim else integer("histogramdd: bins", b)
+            for b in each]
     if len(each) != dims or range is not None and len(range) != 2 * dims:
         raise RuntimeError(f"histogramdd: points in {dims} dims need as many bins and twice as "
                            f"many bounds, got {len(each)} bins and the bounds {range}")
@@ -390,6 +393,8 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """
     if size < 0:
         raise RuntimeError(f"nonzero_static: the size must not be negative, got {size}")
+    if input.is_meta:
+        return input.new_empty((size, input.ndim), dtype=dtypes.int64)
     found = nonzero(input)[:size]
     rows = found.new_full((size, found.shape[1]), fill_value)
     rows[:found.shape[0]] = found

@@ -58,7 +58,7 @@ def _(xp, g, out):
 triangular_solve_result = namedtuple("triangular_solve_result", "solution cloned_coefficient")
 
 
-@composed(scalar=LAPACK, samples=[
+@composed(autocast="float32 on cpu", widens=True, scalar=LAPACK, samples=[
     S(t(3, 2), Regular((3, 3))), S(t(3, 2), Regular((3, 3)), upper=False),
     S(t(2, 3, 2), Regular((3, 3)), transpose=True),
     S(t(3, 2), Regular((3, 3)), unitriangular=True)])

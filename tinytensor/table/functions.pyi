@@ -2102,7 +2102,7 @@ def view_as(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tenso
 def view_copy(
         input: Tensor, size: Sequence[int] | DTypeLike, *, out: Tensor | None = None,
 ) -> Tensor:
-    """`view` in new memory. Shapes: (*) -> size."""
+    """`view` in new memory, for input of any strides. Shapes: (*) -> size."""
 def vsplit(
         input: Tensor, indices_or_sections: int | Sequence[int], *, out: tuple[Tensor, ...] | None =
         None,

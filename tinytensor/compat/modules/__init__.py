@@ -107,7 +107,7 @@ SAME: dict[str, str] = {
         "powers_of_noise": "half_cauchy kumaraswamy logistic_normal pareto weibull",
         "exponential_family": "exp_family", "random_matrices": "lkj_cholesky wishart",
         "relaxed": "relaxed_bernoulli relaxed_categorical"}.items() for name in names.split()}}
-# Names of the package that modules of this folder define.
+# Names of the package, or of a package below it, that modules of this folder define.
 FROM: dict[str, str] = {
     "ScriptModule": "jit", "ScriptFunction": "jit", "UntypedStorage": "storage",
     "TypedStorage": "storage", "PyTorchFileReader": "serialization",
@@ -128,6 +128,11 @@ FROM: dict[str, str] = {
     **dict.fromkeys(("AcceleratorError", "from_file", "has_lapack", "has_mkl", "has_openmp",
                      "has_spectral", "is_storage", "thread_safe_generator"), "small"),
     "fork": "jit", "wait": "jit",
+    **dict.fromkeys(("nn.parallel.gather", "nn.parallel.parallel_apply", "nn.parallel.scatter"),
+                    "scatter_gather"),
+    **dict.fromkeys((f"nn.functional.{name}" for name in (
+        "handle_torch_function", "has_torch_function", "has_torch_function_unary",
+        "has_torch_function_variadic")), "overrides"),
     "Event": "small", "svd_lowrank": "low_rank", "pca_lowrank": "low_rank",
     "TensorType": "core", "Future": "futures",
     **dict.fromkeys(("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc",
@@ -176,7 +181,7 @@ def attribute(package: str, name: str) -> Any:
     if name.startswith("_foreach_"):
         foreach = _imported(f"{__name__}.foreach")
         return vars(foreach).setdefault(name, getattr(foreach, name))
-    return getattr(_imported(f"{__name__}.{FROM[name]}"), name)
+    return getattr(_imported(f"{__name__}.{FROM[name]}"), name.rpartition(".")[2])
 
 
 def _imported(place: str) -> ModuleType:
