@@ -142,10 +142,10 @@ def test_writing_in_place_reaches_the_tensor() -> None:
 # ---------------------------------------------------------------- optimizers and layers
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
-    "ASGD": {}, "Adadelta": {"eps": 1e-4}, "Adagrad": {}, "Adam": {"amsgrad": True}, "AdamW": {},
-    "Adamax": {}, "LBFGS": {"max_iter": 3}, "Muon": {}, "NAdam": {}, "RAdam": {},
-    "RMSprop": {"centered": True, "momentum": 0.9}, "Rprop": {"lr": 0.125},
-    "SGD": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+    "ASGD": {}, "Adadelta": {"eps": 1e-4}, "Adafactor": {}, "Adagrad": {},
+    "Adam": {"amsgrad": True}, "AdamW": {}, "Adamax": {}, "LBFGS": {"max_iter": 3}, "Muon": {},
+    "NAdam": {}, "RAdam": {}, "RMSprop": {"centered": True, "momentum": 0.9},
+    "Rprop": {"lr": 0.125}, "SGD": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
 }
 
 
@@ -165,7 +165,7 @@ def test_optimizers_step_in_float32(name: str, magnitude: float, on: bool) -> No
             for optimizer in (first, second):
                 optimizer.step(*[lambda: 0.0] * (name == "LBFGS"))
         arrays = [single._array, *(x._array for x in second.state[single].values()
-                                   if isinstance(x, tinytensor.Tensor) and x.shape == (3, 4))]
+                                   if isinstance(x, tinytensor.Tensor) and x.ndim)]
         for array in arrays:
             array[...] = array.astype(HALF)
         numpy.testing.assert_array_equal(half.detach().numpy(), single.detach().numpy())

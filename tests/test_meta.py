@@ -25,6 +25,7 @@ DEPEND = {
     "allclose": "a bool of Python", "argwhere": "as many rows as elements are not 0",
     "bincount": "as many elements as the largest", "equal": "a bool of Python",
     "histogram": "the range of the values",
+    "histogramdd": "the range of the values",
     "masked_scatter": "as many elements as the mask has True",
     "masked_select": "as many elements as the mask has True",
     "nn.functional.one_hot": "as many classes as the largest label",

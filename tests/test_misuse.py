@@ -14,8 +14,8 @@ from tinytensor import nn, optim
 from tinytensor.nn import functional as F  # noqa: N812
 from tinytensor.utils.data import DataLoader, TensorDataset
 
-OPTIMIZERS = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam",
-              "LBFGS"]
+OPTIMIZERS = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adafactor", "Adamax",
+              "NAdam", "RAdam", "LBFGS"]
 
 
 def classify(classes: int, labels: Any, features: int = 4) -> Any:

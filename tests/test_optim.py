@@ -65,6 +65,9 @@ CASES += [(name, o) for name, special in OTHER_OPTIONS.items() for o in COMMON +
 CASES += [("Rprop", o) for o in (
     {}, {"lr": 0.1}, {"lr": 0.5, "etas": (0.3, 1.5), "step_sizes": (1e-3, 0.6)},
     {"lr": 0.1, "maximize": True})]
+CASES += [("Adafactor", o) for o in (
+    {}, {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
+    {"lr": 0.5, "eps": (1e-2, 0.1), "d": 2.0, "beta2_decay": -0.3})]
 CASES += [("ASGD", o) for o in (
     {}, {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
     {"lr": 0.2, "lambd": 0.1, "alpha": 0.5, "t0": 5.0})]
@@ -77,9 +80,10 @@ EACH: list[tuple[str, dict[str, Any]]] = [
     ("AdamW", {"lr": 0.1}), ("RMSprop", {"lr": 0.1, "weight_decay": 0.1}),
     ("RMSprop", {"lr": 0.1, "momentum": 0.9, "centered": True, "eps": 1e-3}),
     ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1}),
-    ("Adadelta", {"lr": 0.5, "weight_decay": 0.1}), ("Adamax", {"lr": 0.1, "weight_decay": 0.1}),
-    ("NAdam", {"lr": 0.1, "weight_decay": 0.1}), ("RAdam", {"lr": 0.1, "weight_decay": 0.1}),
-    ("Rprop", {"lr": 0.1}), ("ASGD", {"lr": 0.1, "t0": 3.0}),
+    ("Adadelta", {"lr": 0.5, "weight_decay": 0.1}), ("Adafactor", {"lr": 0.1}),
+    ("Adamax", {"lr": 0.1, "weight_decay": 0.1}), ("NAdam", {"lr": 0.1, "weight_decay": 0.1}),
+    ("RAdam", {"lr": 0.1, "weight_decay": 0.1}), ("Rprop", {"lr": 0.1}),
+    ("ASGD", {"lr": 0.1, "t0": 3.0}),
 ]
 each = pytest.mark.parametrize(("name", "options"), EACH, ids=[f"{n}-{o}" for n, o in EACH])
 cases = pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{n}-{o}" for n, o in CASES])

@@ -263,6 +263,10 @@ def fork_rng(devices: Iterable[Any] | None = None, enabled: bool = True) -> Iter
             generators[name].set_state(state)
 
 
+def thread_safe_generator() -> None:
+    """None: in a worker that is a thread, the default generator is the worker's own."""
+
+
 def __getattr__(name: str) -> Any:
     if name == "default_generator":  # that of the CPU, in this thread
         return generator_of()

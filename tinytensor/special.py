@@ -15,13 +15,14 @@ SHARED = ("digamma", "erf", "erfc", "erfinv", "exp2", "expm1", "i0", "log1p", "l
 
 # Names of functions that have another name at the top level.
 SAME = {"gammainc": "igamma", "gammaincc": "igammac", "gammaln": "lgamma",
-        "multigammaln": "mvlgamma", "psi": "digamma"}
+        "multigammaln": "mvlgamma", "psi": "digamma", "modified_bessel_i0": "i0"}
 
 _everywhere = ops.names_for("")
 globals().update({name: _everywhere[name] for name in SHARED})
 globals().update(ops.names_for("special"))
 globals().update(expit=_everywhere["sigmoid"])
 globals().update({name: _everywhere[other] for name, other in SAME.items()})
+globals().update(modified_bessel_i1=globals()["i1"])
 
 
 if not TYPE_CHECKING:  # checkers report unknown names themselves

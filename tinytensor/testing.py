@@ -1,19 +1,23 @@
-"""assert_close, as in `torch.testing`."""
+"""assert_close and make_tensor, as in `torch.testing`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy
 from numpy.typing import NDArray
 
+from .arrays import dtypes
 from .arrays.devices import to_numpy
 from .arrays.dtypes import is_floating
+from .autograd.frames import warn
 from .compat import absent
-from .tensors.tensor import Tensor
+from .tensors import creation, sampling
+from .tensors.tensor import DeviceLike, Tensor
 
-__all__ = ["assert_close"]
+__all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
 # (rtol, atol) as in PyTorch; 0 for integers and bools.
 TOLERANCES = {"bfloat16": (1.6e-2, 1e-5), "float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5),
@@ -62,6 +66,76 @@ def assert_close(actual: Any, expected: Any, *, allow_subclasses: bool = True,
             raise AssertionError(message)
 
     compare(actual, expected, "")
+
+
+def assert_allclose(actual: Any, expected: Any, rtol: float | None = None,
+                    atol: float | None = None, equal_nan: bool = True, msg: str = "") -> None:
+    """`assert_close` without a check of dtypes, under its older name. It warns.
+
+    Raises:
+        AssertionError: they differ.
+    """
+    warn("testing.assert_allclose is deprecated; write testing.assert_close", FutureWarning)
+    if not isinstance(actual, Tensor):
+        actual = creation.tensor(actual)
+    if not isinstance(expected, Tensor):
+        expected = creation.tensor(expected, dtype=actual.dtype)
+    assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_device=True,
+                 check_dtype=False, check_stride=False, msg=msg or None)
+
+
+# The bounds of `make_tensor` where the program gives none: of floats and signed integers.
+LOW, HIGH = -9, {"float": 9, "int": 10}
+
+
+def make_tensor(*shape: int | Sequence[int], dtype: dtypes.dtype, device: DeviceLike,
+                low: float | None = None, high: float | None = None, requires_grad: bool = False,
+                noncontiguous: bool = False, exclude_zero: bool = False,
+                memory_format: dtypes.memory_format | None = None) -> Tensor:
+    """Random numbers from [low, high), for tests: by default from [-9, 9), whole ones from [-9, 10)
+    or, without a sign, [0, 10), bools from [0, 2). Bounds beyond the dtype are moved to its own.
+
+    Args:
+        noncontiguous: every second element of a larger memory.
+        exclude_zero: the smallest positive number of the dtype in place of 0.
+
+    Raises:
+        ValueError: low >= high or NaN; requires_grad of integers; noncontiguous together with a
+            memory_format.
+        TypeError: a dtype that Tensors cannot have.
+    """
+    size = creation.shape_of(shape)
+    if dtype.is_floating_point:
+        limits: Any = dtypes.finfo(dtype)
+        least, most = LOW, HIGH["float"]
+    elif dtype is dtypes.bool_:
+        limits, least, most = None, 0, 2
+    else:
+        limits = dtypes.iinfo(dtype)
+        least, most = (LOW if dtype.is_signed else 0), HIGH["int"]
+    if requires_grad and not dtype.is_floating_point:
+        raise ValueError(f"make_tensor: a Tensor of {dtype} has no gradient")
+    if noncontiguous and memory_format is not None:
+        raise ValueError("make_tensor: noncontiguous contradicts a memory_format")
+    bottom = least if low is None else low
+    top = most if high is None else high
+    if not bottom < top and not (bottom == top and dtype.is_floating_point):  # also NaN
+        raise ValueError(f"make_tensor: low must be less than high, got {bottom} and {top}")
+    if limits is not None:
+        bottom, top = (min(max(bound, limits.min), limits.max) for bound in (bottom, top))
+    if dtype.is_floating_point:
+        values: Any = creation.empty(size, device=device, dtype=dtype)
+        values.uniform_(bottom, top)
+    else:
+        values = sampling.randint(math.ceil(bottom), math.ceil(top), size, device=device,
+                                  dtype=dtype)
+    if exclude_zero:
+        values[values == 0] = limits.tiny if dtype.is_floating_point else 1
+    if noncontiguous and values.numel() > 1:
+        values = values.unsqueeze(-1).repeat_interleave(2, -1)[..., 0]
+    elif memory_format is not None:
+        values = values.contiguous(memory_format=memory_format)
+    return values.requires_grad_(requires_grad)  # type: ignore[no-any-return]
 
 
 def _is_sequence(x: object) -> bool:

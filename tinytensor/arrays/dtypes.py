@@ -108,7 +108,7 @@ class _Unsupported(dtype):
     @property
     def itemsize(self) -> int:
         bits = re.search(r"[0-9]+", self.name)
-        return int(bits[0]) // 8 if bits else 1
+        return max(int(bits[0]) // 8, 1) if bits else 1
 
 
 bool_ = dtype("bool", numpy.bool_)
@@ -137,9 +137,16 @@ qint8 = _Unsupported("qint8")
 qint32 = _Unsupported("qint32")
 quint8 = _Unsupported("quint8")
 quint4x2 = _Unsupported("quint4x2")
+quint2x4 = _Unsupported("quint2x4")
+bit, bits1x8, bits2x4, bits4x2, bits8, bits16 = map(_Unsupported, (
+    "bit", "bits1x8", "bits2x4", "bits4x2", "bits8", "bits16"))
+int1, int2, int3, int4, int5, int6, int7 = (_Unsupported(f"int{i}") for i in range(1, 8))
+uint1, uint2, uint3, uint4, uint5, uint6, uint7 = (_Unsupported(f"uint{i}") for i in range(1, 8))
 UNSUPPORTED = (
     complex32, complex64, complex128, uint16, uint32, uint64, float8_e4m3fn, float8_e4m3fnuz,
-    float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, float4_e2m1fn_x2, qint8, qint32, quint8, quint4x2)
+    float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, float4_e2m1fn_x2, qint8, qint32, quint8, quint4x2,
+    quint2x4, bit, bits1x8, bits2x4, bits4x2, bits8, bits16, int1, int2, int3, int4, int5, int6,
+    int7, uint1, uint2, uint3, uint4, uint5, uint6, uint7)
 # For Tensors whose elements are `scalar.Value`: an op on them builds the scalar engine's graph.
 scalar_value = dtype("scalar_value", object)
 

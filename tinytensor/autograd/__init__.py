@@ -44,8 +44,10 @@ from .modes import (
     no_grad,
     set_detect_anomaly,
     set_grad_enabled,
+    set_multithreading_enabled,
 )
 from .saved import save_on_cpu, saved_tensors_hooks
+from .versions import increment_version
 
 if TYPE_CHECKING:
     from ..compat.variable import Variable  # compat/names.py sets it
@@ -53,7 +55,8 @@ if TYPE_CHECKING:
 __all__ = ["backward", "grad", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
            "is_grad_enabled", "is_inference_mode_enabled", "detect_anomaly", "set_detect_anomaly",
            "is_anomaly_enabled", "is_anomaly_check_nan_enabled", "Function", "functional", "graph",
-           "gradcheck", "gradgradcheck", "Variable"]
+           "gradcheck", "gradgradcheck", "set_multithreading_enabled", "Variable"]
 
 # PyTorch's place for these; the module is the engine's.
+graph.increment_version = increment_version  # type: ignore[attr-defined]
 graph.saved_tensors_hooks, graph.save_on_cpu = saved_tensors_hooks, save_on_cpu  # type: ignore[attr-defined]

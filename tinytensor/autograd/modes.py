@@ -265,6 +265,19 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801
         return super().__call__(function)
 
 
+class set_multithreading_enabled(_Switch):  # noqa: N801
+    """Has no effect, also as a context manager: a backward runs in the thread that calls it."""
+
+    def __init__(self, mode: bool):
+        self.wanted = mode
+
+    def switch(self) -> None:
+        pass
+
+    def copy(self) -> set_multithreading_enabled:
+        return set_multithreading_enabled(self.wanted)
+
+
 class watched(_Switch):  # noqa: N801
     """Calls watcher(node, results, arguments) after each operation that is recorded inside.
 

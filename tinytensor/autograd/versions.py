@@ -87,6 +87,14 @@ def note_writes(arrays: Iterable[Any], name: str) -> None:
         write.name, write.code, write.offset = name, code, offset
 
 
+def increment_version(tensor: Any) -> None:
+    """Says that a Tensor, or each of several, was written to by other means than operations, so
+    that a backward that needs the values of before raises an error.
+    """
+    tensors = (tensor,) if hasattr(tensor, "_array") else tensor
+    note_writes([x._array for x in tensors], "increment_version")
+
+
 def version(array: Any) -> int:
     write = writes.get(id(owner(array)))
     return write.count if write else 0

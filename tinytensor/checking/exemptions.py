@@ -18,7 +18,7 @@ NO_SAMPLES = {
 RANDOM = {"nn.functional.gumbel_softmax"}
 # Functions of symmetric matrices: finite differences move an element together with its mirror.
 SYMMETRIC = {"cholesky", "cholesky_factor", "eigh", "linalg.cholesky", "linalg.cholesky_ex",
-             "linalg.eigh", "linalg.eigvalsh"}
+             "linalg.eigh", "linalg.eigvalsh", "lobpcg"}
 # The derivative is defined to differ from the slope of the function.
 NO_FINITE_DIFFERENCES = {
     "linalg.svd": "the vectors that complete a basis are arbitrary",
@@ -30,6 +30,7 @@ NO_FINITE_DIFFERENCES = {
 # The result depends on how the elements of the input lie in memory.
 MEMORY = {
     "as_strided": "it counts elements in memory",
+    "as_strided_copy": "it counts elements in memory",
     "view": "it raises for strides that a view cannot have",
     "view_as": "it raises for strides that a view cannot have",
 }

@@ -298,7 +298,10 @@ def in_place_functions() -> list[str]:
     offered = entries("")
     return [line for name in names.IN_PLACE for line in definition(
         f"{name}_", signatures(offered[name], "Tensor")[:1],
-        getattr(names.Tensor, f"{name}_").__doc__)]
+        getattr(names.Tensor, f"{name}_").__doc__)] + [
+        line for name, parameters in names.IN_PLACE_ONLY.items() for line in definition(
+            name, (Signature(tuple(parameters.split(", "))),), getattr(names.Tensor, name).__doc__)
+    ] + [f"from .functional import {name}_ as {name}_" for name in names.IN_PLACE_THERE]
 
 
 def extra_functional() -> list[str]:
@@ -317,6 +320,8 @@ def extra_functional() -> list[str]:
                          "scale_factor: float | Sequence[float] | None = None"))
     for name in ("upsample_nearest", "upsample_bilinear"):
         lines += definition(name, (resized,), offered["interpolate"].doc)
+    lines.append("from ..nn.attention import multi_head_attention_forward as "
+                 "multi_head_attention_forward")
     return lines
 
 
@@ -348,6 +353,7 @@ def files() -> dict[str, str]:
         "special": functions(
             "special", "The functions of `special`.", results, special.SHARED,
             [*(f"from .functions import {other} as {name}" for name, other in special.SAME.items()),
+             "modified_bessel_i1 = i1",
              *definition("expit", signatures(sigmoid, "Tensor"), sigmoid.doc)])}
     return {"methods.pyi": methods(results),
             **{f"{name}.pyi": typed for name, (typed, _) in made.items()},

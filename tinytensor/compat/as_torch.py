@@ -185,14 +185,18 @@ def reason_for(error: BaseException) -> str:
     """
     name = getattr(error, "name", None)
     wanted = re.match(r"cannot import name '(\w+)'", str(error))
-    if isinstance(error, ImportError) and wanted and wanted[1] in absent.REASONS \
-            and str(name).partition(".")[0] in ("torch", OWN_PACKAGE):
-        return f"{wanted[1]} is left out on purpose: {absent.REASONS[wanted[1]]}"
+    package, _, place = str(name).partition(".")
+    if isinstance(error, ImportError) and wanted and package in ("torch", OWN_PACKAGE):
+        reason = absent.reason_of(wanted[1], place)
+        if reason is not None:
+            return f"{wanted[1]} is left out on purpose: {reason}"
     if not isinstance(error, ModuleNotFoundError) or not (name or "").startswith("torch."):
         return ""
-    for part in str(name).split(".")[1:]:
-        if part in absent.REASONS:
-            return f"{name} is left out on purpose: {absent.REASONS[part]}"
+    parts = place.split(".")
+    for i, part in enumerate(parts):
+        reason = absent.reason_of(part, ".".join(parts[:i]))
+        if reason is not None:
+            return f"{name} is left out on purpose: {reason}"
     return f"{name} is not there: tinytensor has no such module"
 
 

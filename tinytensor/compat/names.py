@@ -21,7 +21,7 @@ from ..autograd import function
 from ..autograd.graph import Leaf, Node, tensor_of
 from ..autograd.out import taking_out
 from ..cuda import streams
-from ..nn import attention
+from ..nn import attention, functional
 from ..nn.containers import ListOfModules
 from ..tensors import creation, sampling
 from ..tensors.tensor import DeviceLike, DTypeLike, Number, Tensor, is_size
@@ -37,20 +37,25 @@ strided = "strided"  # the layout of every Tensor
 
 # Functions of nn.functional that PyTorch also has at the top level, with the same arguments.
 ALSO_AT_THE_TOP = (
-    "adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "channel_shuffle", "conv1d",
-    "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-    "layer_norm", "max_pool1d", "max_pool2d", "max_pool3d", "pixel_shuffle", "pixel_unshuffle",
-    "rms_norm")
+    "adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "channel_shuffle",
+    "native_channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d",
+    "conv_transpose2d", "conv_transpose3d", "layer_norm", "max_pool1d", "max_pool2d", "max_pool3d",
+    "pixel_shuffle", "pixel_unshuffle", "rms_norm")
 
 
 # In-place forms that PyTorch has at the top level too: relu_(x) beside x.relu_().
 IN_PLACE = (
     "abs", "acos", "acosh", "addmv", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh",
-    "asin", "asinh", "atan", "atanh", "ceil", "clamp", "clamp_max", "clamp_min", "clip", "cos",
-    "cosh", "deg2rad", "erf", "erfc", "exp", "exp2", "expm1", "fix", "floor", "frac", "gcd",
-    "index_put", "lcm", "log", "log10", "log1p", "log2", "logit", "nan_to_num", "neg", "negative",
-    "rad2deg", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt",
-    "square", "tan", "tanh", "trunc", "xlogy")
+    "as_strided", "asin", "asinh", "atan", "atanh", "ceil", "clamp", "clamp_max", "clamp_min",
+    "clip", "cos", "cosh", "deg2rad", "erf", "erfc", "exp", "exp2", "expm1",
+    "fix", "floor", "frac", "gcd", "i0", "index_put", "lcm", "ldexp", "log", "log10", "log1p",
+    "log2", "logit", "nan_to_num", "neg", "negative", "rad2deg", "reciprocal", "relu",
+    "round", "rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc",
+    "xlogy")
+# In-place methods without an operation of the same name, and functions of nn.functional.
+IN_PLACE_ONLY = {"detach_": "input: Tensor", "fill_": "input: Tensor, value: Tensor | float",
+                 "resize_as_": "input: Tensor, tensor: Tensor", "zero_": "input: Tensor"}
+IN_PLACE_THERE = ("celu", "rrelu", "selu", "threshold")
 
 
 # Functions that make Tensors, which PyTorch lets write into `out` too.
@@ -127,6 +132,12 @@ def pin_memory(self: Tensor, device: DeviceLike | None = None) -> Tensor:
     if gpu_memory.is_pinned(self._array) or not devices.cuda_is_available():
         return self
     return tensor_of(gpu_memory.pinned(devices.cupy(), self._array), None)
+
+
+def is_set_to(self: Tensor, tensor: Tensor) -> bool:
+    """Whether both Tensors show the same elements of the same memory, in the same order."""
+    return (self.data_ptr(), self.shape, self.stride()) == (
+        tensor.data_ptr(), tensor.shape, tensor.stride())
 
 
 def sum_to_size(self: Tensor, *size: Any) -> Tensor:
@@ -454,20 +465,25 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
     yield
 
 
-def _submodules_as_attributes() -> None:
+def _modules_answer() -> None:
     """`cuda.amp.grad_scaler`, `distributions.beta` and the like, which PyTorch programs use without
-    an import of their own.
+    an import of their own, and the reasons for the names that are left out of modules.
     """
-    for package in {place.rpartition(".")[0] for place in (*modules.PLACES, *modules.SAME)}:
+    places = (*modules.PLACES, *modules.SAME, *modules.FROM, *absent.REASONS)
+    for package in {place.rpartition(".")[0] for place in places} - {"", "Tensor"}:
         module = sys.modules.get(f"{modules.OWN_PACKAGE}.{package}")
-        if package and module is not None:
+        if module is not None:
             vars(module)["__getattr__"] = functools.partial(
                 _submodule, package, vars(module), vars(module).get("__getattr__"))
 
 
 def _submodule(package: str, names: dict[str, Any], otherwise: Callable[[str], Any] | None,
                name: str) -> Any:
-    """A module of `compat/modules` below a package, or what else the package answers."""
+    """A module of `compat/modules` below a package, a name of one, or what else the package
+    answers.
+    """
+    if f"{package}.{name}" in modules.FROM:
+        return modules.attribute("", f"{package}.{name}")
     module = modules.module_of(f"{package}.{name}")
     if module is not None:
         return module
@@ -482,7 +498,10 @@ def _attach() -> None:
         "byte": ops.conversion("byte", dtype=dtypes.uint8), "pin_memory": pin_memory,
         "resolve_conj": conj, "resolve_neg": conj, "conj_physical": conj, "conj_physical_": conj,
         "is_conj": is_conj, "is_neg": is_neg, "is_shared": is_shared, "apply_": apply_,
-        "map_": map_, "new_empty_strided": new_empty_strided, "is_pinned": is_pinned,
+        "map_": map_, "is_set_to": is_set_to, "const_data_ptr": Tensor.data_ptr,
+        **{f"{name}_": ops.in_place(getattr(ops.gamma, name), f"{name}_")
+           for name in ("mvlgamma", "polygamma")},
+        "new_empty_strided": new_empty_strided, "is_pinned": is_pinned,
         "is_nonzero": is_nonzero, "real": property(real), "conj": conj,
         "as_subclass": as_subclass, "_make_subclass": staticmethod(_make_subclass),
         "to_dense": to_dense, "sum_to_size": sum_to_size, "storage": storage,
@@ -499,7 +518,7 @@ def _attach() -> None:
     setattr(autograd, "Variable", Variable)  # noqa: B010 - a type, to type checkers
     vars(function)["FunctionCtx"] = function.Context
     autograd.grad = older_forms.with_only_inputs(autograd.grad)
-    _submodules_as_attributes()
+    _modules_answer()
     vars(cuda).update(TYPES["cuda"], StreamContext=streams.stream)
     vars(attention).update(SDPBackend=SDPBackend, sdpa_kernel=sdpa_kernel)
 
@@ -514,6 +533,8 @@ def attached() -> dict[str, Any]:
     for maker in makers.values():
         maker.__module__ = __name__.partition(".")[0]  # where pickle finds it
     in_place = {f"{name}_": getattr(Tensor, f"{name}_") for name in IN_PLACE}
+    in_place |= {name: getattr(Tensor, name) for name in IN_PLACE_ONLY}
+    in_place |= {f"{name}_": getattr(functional, f"{name}_") for name in IN_PLACE_THERE}
     also = {name: functions[name] for name in ALSO_AT_THE_TOP}
     return {**makers, **also, **in_place, **TYPES["cpu"]}
 

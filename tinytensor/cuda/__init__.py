@@ -157,6 +157,26 @@ def set_rng_state_all(new_states: Iterable[Tensor]) -> None:
         set_rng_state(state, f"cuda:{i}")
 
 
-def is_bf16_supported() -> bool:
+has_half, has_magma = True, False  # of how PyTorch is built
+max_memory_cached, memory_cached = max_memory_reserved, memory_reserved  # older names
+
+
+def reset_max_memory_cached(device: DeviceLike | None = None) -> None:
+    """`reset_peak_memory_stats`, under an older name."""
+    reset_peak_memory_stats(device)
+
+
+def is_tf32_supported() -> bool:
+    """Whether the current GPU multiplies matrices in TF32: its compute capability is 8 or more."""
+    return is_available() and get_device_capability()[0] >= 8
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
     """Whether there is a GPU, and the package ml_dtypes."""
     return is_available() and dtypes.has_bfloat16()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "default_generators":  # of all GPUs, in this thread
+        return tuple(random.generator_of(resolve(f"cuda:{i}")) for i in range(device_count()))
+    raise absent.AbsentName("tinytensor.cuda", name, lambda: globals())

@@ -51,8 +51,9 @@ __all__ = [
 # Distributions that few programs use are imported when they are asked for.
 LATER = {
     "ContinuousBernoulli": "continuous_bernoulli", "ExponentialFamily": "exponential_family",
-    "LKJCholesky": "random_matrices", "Wishart": "random_matrices", "HalfCauchy": "powers_of_noise",
-    "Kumaraswamy": "powers_of_noise", "LogisticNormal": "powers_of_noise",
+    "GeneralizedPareto": "generalized_pareto", "LKJCholesky": "random_matrices",
+    "Wishart": "random_matrices", "HalfCauchy": "powers_of_noise", "Kumaraswamy": "powers_of_noise",
+    "LogisticNormal": "powers_of_noise",
     "LowRankMultivariateNormal": "low_rank_multivariate_normal",
     "OneHotCategoricalStraightThrough": "relaxed", "Pareto": "powers_of_noise",
     "RelaxedBernoulli": "relaxed", "LogitRelaxedBernoulli": "relaxed",

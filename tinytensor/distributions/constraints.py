@@ -254,6 +254,26 @@ class independent(Constraint):  # noqa: N801
         return result
 
 
+class MixtureSameFamilyConstraint(Constraint):
+    """A condition on the values of a mixture: that of its components, which must all allow them."""
+
+    def __init__(self, base_constraint: Constraint):
+        if not isinstance(base_constraint, Constraint):
+            raise AssertionError("MixtureSameFamilyConstraint: expected a Constraint, got "
+                                 f"{type(base_constraint).__name__}")
+        self.base_constraint = base_constraint
+        self.is_discrete, self.event_dim = base_constraint.is_discrete, base_constraint.event_dim
+        self.text = base_constraint.text
+
+    def check(self, value: Any) -> Any:
+        if value.ndim < self.event_dim:
+            raise ValueError(f"expected a value of at least {self.event_dim} dims, got "
+                             f"{value.ndim}")
+        allowed = self.base_constraint.check(value.unsqueeze(-1 - self.event_dim))
+        kept = tuple(allowed.shape[:value.ndim - self.event_dim])
+        return allowed.reshape((*kept, -1)).all(-1)
+
+
 class cat(Constraint):  # noqa: N801
     """Conditions on the parts of a value along a dim."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..tensors.tensor import Tensor
+from . import constraints
 from .categorical import Categorical
 from .constraints import Constraint
 from .distribution import Distribution, functions
@@ -51,7 +52,7 @@ class MixtureSameFamily(Distribution):
 
     @property
     def support(self) -> Constraint:
-        return self.component_distribution.support
+        return constraints.MixtureSameFamilyConstraint(self.component_distribution.support)
 
     @property
     def mean(self) -> Any:

@@ -278,10 +278,38 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool =
     return (found, product, _loose(aux, tracked)) if has_aux else (found, product)
 
 
+def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """(func(*primals), v ↦ J v at the primals). The function is called once, and J v takes two
+    backwards through its graph, which is kept.
+
+    Raises:
+        TypeError: a primal that is not of floating point Tensors.
+        RuntimeError: from the second function: tangents of other shapes than the primals.
+    """
+    outside = is_grad_enabled()
+    with enable_grad():
+        tracked = Tracked("linearize", primals, outside)
+        outputs, shown, structure = _outputs("linearize", func(*tracked.shown), tracked.around)
+        pushed = Pushed(tracked, outputs)
+
+    def jvp_fn(*tangents: Any) -> Any:
+        """J v for v = the tangents, which have the structure of the primals."""
+        directions, form = flatten(tangents)
+        if form != tracked.structure or [tuple(t.shape) for t in directions] != [
+                tuple(x.shape) for x in tracked.real]:
+            raise RuntimeError("linearize: the tangents must have the structure and the shapes of "
+                               "the primals")
+        with enable_grad():
+            product = pushed([_real(_in_all(t, tracked.around)) for t in directions])
+        return _loose(unflatten([_shown(x, tracked.around) for x in product], structure), tracked)
+
+    return _loose(unflatten(shown, structure), tracked), jvp_fn
+
+
 class Pushed:
     """v ↦ J v, from the graph of the results."""
 
-    def __init__(self, tracked: Tracked, outputs: Sequence[Tensor]):
+    def __init__(self, tracked: Any, outputs: Sequence[Tensor]):
         self.outputs = outputs
         self.u = [_ones(o).zero_().requires_grad_() for o in outputs]
         pairs = [(o, u) for o, u in zip(outputs, self.u, strict=True) if o.requires_grad]

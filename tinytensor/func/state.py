@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from ..nn.module import Module
+from ..nn.normalization import BatchNorm
 from ..ops.shape import stack
 from ..tensors.tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -35,3 +39,26 @@ def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dic
     buffers = {name: stack([dict(model.named_buffers())[name] for model in models])
                for name, _ in models[0].named_buffers()}
     return parameters, buffers
+
+
+def functionalize(func: F, *, remove: str = "mutations") -> F:
+    """The function itself: what it writes in place has its derivatives and samples already.
+
+    Raises:
+        RuntimeError: `remove` is neither "mutations" nor "mutations_and_views".
+    """
+    if remove not in ("mutations", "mutations_and_views"):
+        raise RuntimeError("functionalize: remove must be 'mutations' or 'mutations_and_views', "
+                           f"got {remove!r}")
+    return func
+
+
+def replace_all_batch_norm_modules_(root: Module) -> Module:
+    """Makes all batch normalisations of a model use the statistics of the batch, without running
+    ones, so that `vmap` can call it. Returns the model.
+    """
+    for module in root.modules():
+        if isinstance(module, BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

@@ -39,7 +39,8 @@ from .activation import (
     Threshold,
 )
 from .adaptive import AdaptiveLogSoftmaxWithLoss
-from .attention import MultiheadAttention
+from .arguments import factory_kwargs
+from .attention import MultiheadAttention, multi_head_attention_forward
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .convolution import (
     Conv1d,
@@ -205,8 +206,11 @@ __all__ = [
     "RNNCellBase", "Embedding", "EmbeddingBag", "Transformer", "TransformerDecoder",
     "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
     "ChannelShuffle", "Fold", "PixelShuffle", "PixelUnshuffle", "Unfold", "Upsample",
-    "UpsamplingBilinear2d", "UpsamplingNearest2d", "modules",
+    "UpsamplingBilinear2d", "UpsamplingNearest2d", "factory_kwargs", "modules",
 ]
+
+# PyTorch's place for it; its parts are methods of the layer.
+functional.multi_head_attention_forward = multi_head_attention_forward
 
 
 if not TYPE_CHECKING:  # checkers report unknown names themselves

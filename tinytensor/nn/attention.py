@@ -110,7 +110,7 @@ class MultiheadAttention(Module):
             raise RuntimeError("MultiheadAttention: is_causal=True is only a hint about attn_mask; "
                                "pass attn_mask too, for example "
                                "nn.Transformer.generate_square_subsequent_mask(L)")
-        q, k, v = (self._heads(x, batched) for x in self._projections(query, key, value))
+        q, k, v = self._projected_heads(query, key, value, batched)
         count, _, _, size = q.shape
         hidden = k.shape[-2]
         k, v = self._lengthened(k, self.bias_k), self._lengthened(v, self.bias_v)
@@ -144,6 +144,11 @@ class MultiheadAttention(Module):
             weights = self.in_proj_weight.chunk(3)
         biases = (None,) * 3 if bias is None else bias.chunk(3)
         return [linear(*given) for given in zip((query, key, value), weights, biases, strict=True)]
+
+    def _projected_heads(self, query: Tensor, key: Tensor, value: Tensor, batched: bool,
+                         ) -> list[Tensor]:
+        """q, k and v, split into heads."""
+        return [self._heads(x, batched) for x in self._projections(query, key, value)]
 
     def _heads(self, x: Tensor, batched: bool) -> Tensor:
         """x split into heads. Shapes: (L, N, E), (N, L, E) or (L, E) -> (N, heads, L, d)."""
@@ -218,6 +223,68 @@ class MultiheadAttention(Module):
                 raise RuntimeError(f"{name}: an attn_mask of {attn_mask.ndim} dims must have shape "
                                    f"{expected}, got {tuple(attn_mask.shape)}")
         return batched
+
+
+class _WithGivenWeights(MultiheadAttention):
+    """A layer whose weights are Tensors of the program."""
+
+    def __init__(self, **attributes: Any):
+        Module.__init__(self)
+        self.static: tuple[Tensor | None, ...]
+        for name, value in attributes.items():
+            object.__setattr__(self, name, value)
+
+    def out_proj(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """The output of joined heads."""
+        return functional.linear(x, *self.out_weights)
+
+    def _projected_heads(self, query: Tensor, key: Tensor, value: Tensor, batched: bool,
+                         ) -> list[Tensor]:
+        heads = super()._projected_heads(query, key, value, batched)
+        count = heads[0].shape[0]
+        return heads[:1] + [
+            x if given is None else given.reshape(count, self.num_heads, -1, self.head_dim)
+            for x, given in zip(heads[1:], self.static, strict=True)]
+
+
+def multi_head_attention_forward(
+        query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: int, num_heads: int,
+        in_proj_weight: Tensor | None, in_proj_bias: Tensor | None, bias_k: Tensor | None,
+        bias_v: Tensor | None, add_zero_attn: bool, dropout_p: float, out_proj_weight: Tensor,
+        out_proj_bias: Tensor | None, training: bool = True,
+        key_padding_mask: Tensor | None = None, need_weights: bool = True,
+        attn_mask: Tensor | None = None, use_separate_proj_weight: bool = False,
+        q_proj_weight: Tensor | None = None, k_proj_weight: Tensor | None = None,
+        v_proj_weight: Tensor | None = None, static_k: Tensor | None = None,
+        static_v: Tensor | None = None, average_attn_weights: bool = True,
+        is_causal: bool = False) -> tuple[Tensor, Tensor | None]:
+    """`MultiheadAttention` with the weights given: its outputs, and the attention weights or None.
+
+    in_proj_weight, or with use_separate_proj_weight the three of q, k and v, are those of the
+    layer; static_k and static_v (N * heads, S, d) take the place of the projected keys and values.
+
+    Shapes: as `MultiheadAttention.forward` without batch_first.
+
+    Raises:
+        AssertionError: the query has other than embed_dim_to_check features; and as the layer.
+        RuntimeError: as the layer.
+    """
+    embed_dim = query.shape[-1]
+    if embed_dim != embed_dim_to_check or embed_dim % num_heads:
+        raise AssertionError(f"multi_head_attention_forward: expected {embed_dim_to_check} "
+                             f"features, a multiple of {num_heads} heads, got {embed_dim}")
+    separate = use_separate_proj_weight
+    layer = _WithGivenWeights(
+        training=training, embed_dim=embed_dim, kdim=key.shape[-1], vdim=value.shape[-1],
+        num_heads=num_heads, head_dim=embed_dim // num_heads, dropout=dropout_p, batch_first=False,
+        add_zero_attn=add_zero_attn, in_proj_weight=None if separate else in_proj_weight,
+        q_proj_weight=q_proj_weight, k_proj_weight=k_proj_weight, v_proj_weight=v_proj_weight,
+        in_proj_bias=in_proj_bias, bias_k=bias_k, bias_v=bias_v,
+        out_weights=(out_proj_weight, out_proj_bias), static=(static_k, static_v))
+    outputs: tuple[Tensor, Tensor | None] = layer.forward(
+        query, key, value, key_padding_mask, need_weights, attn_mask, average_attn_weights,
+        is_causal)
+    return outputs
 
 
 def additive(mask: Tensor | None, like: Tensor) -> Any:

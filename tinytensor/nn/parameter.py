@@ -6,6 +6,7 @@ import copyreg
 from collections.abc import Sequence
 from typing import Any, Self
 
+from ..compat import absent
 from ..tensors.creation import empty
 from ..tensors.tensor import DeviceLike, DTypeLike, Tensor
 
@@ -131,3 +132,7 @@ class Buffer(Tensor):
         self._array, self._node = data._array, None
         self.persistent = persistent
         return self
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor.nn.parameter", name, lambda: globals())

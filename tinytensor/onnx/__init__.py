@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..autograd.frames import mark_own_modules
+from ..compat import absent
 from .exporting import export
 from .forms import form
 from .program import ONNXProgram
@@ -53,3 +54,7 @@ def unregister_custom_op_symbolic(symbolic_name: str, opset_version: int) -> Non
 
 
 mark_own_modules(__name__)
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor.onnx", name, lambda: globals())

@@ -34,7 +34,7 @@ NO_FORM: dict[str, str] = {
                      "histc", "frexp", "ldexp", "over_power",
                      "nextafter", "i0", "special.i0e", "special.i1", "special.i1e",
                      "special.bessel_j0", "special.bessel_j1", "special.erfcx", "special.entr",
-                     "special.xlog1py"), _NO_OPERATOR),
+                     "special.ndtri", "special.xlog1py", "special.zeta"), _NO_OPERATOR),
     **dict.fromkeys(("linalg.inv", "solve_matrix", "solve_triangle", "cholesky_factor",
                      "linalg.qr", "linalg.eigh", "linalg.svd", "pseudoinverse",
                      "slogdet", "matrix_exp"), _MATRICES),

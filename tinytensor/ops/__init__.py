@@ -31,6 +31,7 @@ from . import (  # each enters its operations into the table
     bessel,
     compare,
     convolution,
+    copies,
     cross_entropy,
     decomposition,
     diagonals,
@@ -203,6 +204,23 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     return self
 
 
+def resize_as_(self: Tensor, tensor: Tensor, memory_format: Any = None) -> Tensor:
+    """`resize_` to the shape of another Tensor."""
+    return resize_(self, tuple(tensor.shape))
+
+
+def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """As `as_strided`, in place: this Tensor shows those elements of its memory.
+
+    Raises:
+        RuntimeError: this Tensor requires grad; and as `as_strided`.
+    """
+    if self._node is not None:
+        raise RuntimeError("as_strided_: this Tensor requires grad; use as_strided()")
+    self.data = diagonals.as_strided_in_memory(self, size, stride, storage_offset)
+    return self
+
+
 def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     """Writes one value into the main diagonal of a matrix, or of a Tensor of equal sizes.
 
@@ -224,6 +242,7 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
 for _name, _function in {
         "copy_": copy_, "fill_": fill_, "zero_": zero_,
         "fill_diagonal_": fill_diagonal_, "resize_": resize_,
+        "resize_as_": resize_as_, "as_strided_": as_strided_,
         "where": index.where_method,
         "__getitem__": index.read, "__setitem__": index.write,
         "__array_function__": array_function}.items():

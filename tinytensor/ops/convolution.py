@@ -506,6 +506,17 @@ def _blocks(name, size, kernel_size, dilation, padding, stride):
 
 
 @composed(home="nn.functional", method=False, samples=[
+    S(t(5, 2, 3), t(3, 3, 4), t(4)), S(t(5, 2, 3), t(2, 3, 4), t(4), 1)], reference="conv_tbc")
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """`conv1d` of sequences whose dims are time, batch and channels; `pad` is its padding.
+
+    Shapes: (T, N, C), (k, C, O), (O) -> (T + 2 pad - k + 1, N, O).
+    """
+    out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
+    return out.permute(2, 0, 1).contiguous()
+
+
+@composed(home="nn.functional", method=False, samples=[
     S(t(2, 3, 5, 4), (3, 2)), S(t(2, 3, 5, 4), 2, 2, 1, 2), S(t(3, 5, 4), 3), S(t(0, 2, 4, 4), 2)])
 def unfold(input: Tensor, kernel_size: int | Sequence[int], dilation: int | Sequence[int] = 1,
            padding: int | Sequence[int] = 0, stride: int | Sequence[int] = 1) -> Tensor:

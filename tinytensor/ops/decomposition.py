@@ -46,7 +46,7 @@ from .matrices import (
     triangle_mask,
 )
 from .samples import S, t
-from .shape import reshape, transpose
+from .shape import own_memory, reshape, transpose
 from .solving import inv, solve_triangle, solve_triangular
 
 # ---------------------------------------------------------------- cholesky
@@ -287,6 +287,67 @@ def _(xp, g, eigenvalues, eigenvectors):
         inner = inner + xp.matmul(transposed(xp, V), g[1]) * ~diagonal / (gaps + diagonal)
     d = xp.matmul(xp.matmul(V, inner), transposed(xp, V))
     return (d + transposed(xp, d)) * 0.5
+
+
+def _by_pytorchs_eigh(torch):
+    """PyTorch's own lobpcg has ten digits, and gradients for a few cases only."""
+    def reference(A, k=1, B=None, largest=True):
+        factor = None if B is None else torch.linalg.cholesky(B)
+        if B is not None:
+            half = torch.linalg.solve_triangular(factor, A, upper=False)
+            A = torch.linalg.solve_triangular(factor, half.mT, upper=False)
+        values, vectors = _eigh_like_numpy(torch)(A)
+        order = range(-1, -k - 1, -1) if largest else range(k)
+        values, vectors = values[..., list(order)], vectors[..., list(order)]
+        return values, vectors if B is None else torch.linalg.solve_triangular(
+            factor.mT, vectors, upper=True)
+
+    return reference
+
+
+@composed(widens=True, autocast="float32 on cpu", method=False, scalar=LAPACK, samples=[
+    S(Definite((6, 6))), S(Definite((2, 6, 6)), 2, largest=False),
+    S(Definite((6, 6)), 2, Definite((6, 6)))], reference=_by_pytorchs_eigh)
+def lobpcg(A: Tensor, k: int | None = None, B: Tensor | None = None, X: Tensor | None = None,
+           n: int | None = None, iK: Tensor | None = None, niter: int | None = None,
+           tol: float | None = None, largest: bool | None = None, method: str | None = None,
+           tracker: None = None, ortho_iparams: dict[str, int] | None = None,
+           ortho_fparams: dict[str, float] | None = None,
+           ortho_bparams: dict[str, bool] | None = None) -> tuple[Tensor, Tensor]:
+    """The k largest eigenvalues of a symmetric A, in descending order, and their eigenvectors; with
+    largest=False the smallest, ascending. With a positive definite B those of A x = λ B x, where
+    xᵀ B x = 1. k is the number of columns of X, or 1, by default.
+
+    They come from `eigh` of the whole matrix, as exact as that is, with its gradients. PyTorch
+    iterates (Knyazev 2001): what directs the iteration, X, n, iK, niter, tol, method and ortho_*,
+    has no effect.
+
+    Shapes: (*, m, m) -> (*, k), (*, m, k).
+
+    Raises:
+        ValueError: m < 3 k, where PyTorch's method does not apply.
+        RuntimeError: matrices that are not square, or a tracker, which would see no step.
+        LinAlgError: B is not positive definite.
+    """
+    check_square("lobpcg", A._array)
+    if tracker is not None:
+        raise RuntimeError("lobpcg: a tracker would see no step: eigh does not iterate")
+    if k is None:
+        k = 1 if X is None else X.shape[-1]
+    if A.shape[-1] < 3 * k:
+        raise ValueError(f"lobpcg: {k} eigenvalues need a matrix of at least {3 * k} rows, got "
+                         f"{A.shape[-1]}; use linalg.eigh")
+    if B is not None:
+        L = cholesky(B)
+        A = solve_triangular(L, transpose(solve_triangular(L, A, upper=False), -2, -1), upper=False)
+    values, vectors = eigh(A)
+    if largest is None or largest:
+        values, vectors = values[..., -k:].flip(-1), vectors[..., -k:].flip(-1)
+    else:
+        values, vectors = values[..., :k], vectors[..., :k]
+    if B is not None:
+        vectors = solve_triangular(transpose(L, -2, -1), vectors, upper=True)
+    return own_memory(values), own_memory(vectors)
 
 
 @composed(autocast="float32 on cpu", widens=True, home="linalg", method=False, samples=[

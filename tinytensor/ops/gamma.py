@@ -24,8 +24,8 @@ from ..arrays.quadrature import gauss_legendre
 from ..autograd import graph
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
-from .samples import S, t, unary
-from .special import by_pieces
+from .samples import S, ints, t, unary
+from .special import by_pieces, with_number
 
 # The samples are those where PyTorch's trigamma, which has ten digits, is exact enough to be the
 # reference of second derivatives; the tests compare with mpmath elsewhere.
@@ -219,6 +219,64 @@ def _hurwitz(xp, s, x):
         total = total + term * (b / math.factorial(2 * k))
         term = term * ((s + 2 * k - 1) * (s + 2 * k)) / (y * y)
     return xp.where(xp.isinf(x), 0.0, total)
+
+
+@op(promotes="float", home="special", method=False, samples=[
+    S(t(6, low=1.5, high=6, grad=False), t(6, low=0.3, high=5)),
+    S(t(2, 1, low=2, high=9, grad=False), t(3, low=0.3, high=9)),
+    S(2.5, t(4, low=0.3, high=5)), S(t(3, low=1.5, high=6, grad=False), 1.5),
+    S(ints(3, low=2), ints(3, low=1))], scalar="computed on float64 arrays")
+def zeta(xp, input: Array, other: Array):
+    """Hurwitz's zeta function Σ (other + k)⁻ⁱⁿᵖᵘᵗ for k >= 0; that of Riemann for other = 1.
+
+    Infinite for input = 1 and at other = 0, -1, -2, ...; NaN for input < 1, and for a negative
+    `other` unless input is an integer. Only `other` has a gradient.
+
+    Shapes: (*), (*) -> the broadcast shape.
+    """
+    s, x = xp.broadcast_arrays(xp.asarray(input, dtype="float64"),
+                               xp.asarray(other, dtype="float64"))
+    pole = (s == 1) | ((x <= 0) & (x == xp.floor(x)))
+    outside = (s < 1) | ((x <= 0) & (s != xp.floor(s)))
+    inside = (s > 1) & ~pole & ~outside
+    out = _euler_maclaurin(xp, xp.where(inside, s, 2.0), xp.where(inside, x, 1.0))
+    out = xp.where(outside | (s != s) | (x != x), math.nan, out)
+    return xp.where(pole & ~(s < 1), math.inf, out).astype(input.dtype)
+
+
+def _euler_maclaurin(xp, s, x):
+    """Σ (x + k)⁻ˢ for s > 1: a sum up to x + k > 12, then the formula of Euler and Maclaurin."""
+    steps, near = 12, xp.where(xp.isfinite(x), x, 1.0)
+    if near.size:
+        steps += max(0, math.ceil(-float(near.min())))
+    total = xp.zeros_like(x)
+    for k in range(steps):
+        total = total + (x + k) ** -s
+    y = x + steps
+    power = y ** -s
+    total = total + xp.where(power > 0, power * y / (s - 1), 0.0) + power / 2
+    term = power * s / y
+    for k, b in enumerate(BERNOULLI, 1):
+        total = total + term * (b / math.factorial(2 * k))
+        term = term * ((s + 2 * k - 1) * (s + 2 * k)) / (y * y)
+    return xp.where(xp.isinf(x), 0.0, total)
+
+
+@zeta.vjp("other")
+def _(xp, g, input, other):
+    return g * -input * zeta.run(xp, input + 1, other)
+
+
+@zeta.public
+def zeta_with_number(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """Hurwitz's zeta function Σ (other + k)⁻ⁱⁿᵖᵘᵗ for k >= 0; that of Riemann for other = 1.
+
+    Infinite for input = 1 and at other = 0, -1, -2, ...; NaN for input < 1, and for a negative
+    `other` unless input is an integer. Only `other` has a gradient.
+
+    Shapes: (*), (*) -> the broadcast shape.
+    """
+    return with_number(zeta, input, other)
 
 
 @functools.cache

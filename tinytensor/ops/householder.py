@@ -15,8 +15,34 @@ from .diagonals import tril, triu
 from .linalg import matmul
 from .matrices import LAPACK, check_matrices
 from .samples import S, t
-from .shape import transpose
+from .shape import cat, transpose
+from .shape import transpose as swap
 from .solving import solve_triangular
+
+
+@composed(widens=True, autocast="float32 on cpu", scalar=LAPACK, samples=[
+    S(t(4, 3), t(3), t(4, 2)), S(t(4, 4), t(4), t(4, 2), transpose=True),
+    S(t(2, 4, 3), t(2, 3), t(2, 2, 4), left=False)])
+def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True,
+          transpose: bool = False) -> Tensor:
+    """Q other, or other Q with left=False, where Q (m x m) is the product of the reflections of
+    `linalg.householder_product`; of its transpose with `transpose`.
+
+    Shapes: (*, m, k), (*, k), (*, m, n) or (*, n, m) -> the shape of other.
+
+    Raises:
+        RuntimeError: sizes that do not fit, or Tensors that are not floating point.
+    """
+    m, k = input.shape[-2], input.shape[-1]
+    if other.ndim != input.ndim or other.shape[-2 if left else -1] != m:
+        raise RuntimeError(f"ormqr: reflections of {m} elements, in an input of shape "
+                           f"{tuple(input.shape)}, do not fit other, of shape "
+                           f"{tuple(other.shape)}")
+    wide = cat([input, input.new_zeros((*input.shape[:-1], m - k))], -1) if k < m else input
+    Q = householder_product(wide, tau)
+    Q = swap(Q, -2, -1) if transpose else Q
+    return matmul(Q, other) if left else matmul(other, Q)
+
 
 geqrf_result = namedtuple("geqrf_result", "a tau")
 

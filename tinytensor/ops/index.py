@@ -643,7 +643,7 @@ def _sections(size, chunk):
     return [slice(start, min(start + chunk, size)) for start in range(0, max(size, 1), chunk)]
 
 
-@composed(aliases=("split_with_sizes",), keywords={
+@composed(aliases=("split_with_sizes", "unsafe_split", "unsafe_split_with_sizes"), keywords={
     "tensor": "input", **dict.fromkeys(("split_size", "split_sizes"), "split_size_or_sections")},
     samples=[S(t(5, 2), 2), S(t(5, 2), [1, 4]), S(t(2, 6), 3, dim=1),
              S(t(2, 6), (2, 0, 4), -1), S(t(0, 2), 0), S(t(3), 5)])
@@ -672,7 +672,8 @@ def split(input: Tensor, split_size_or_sections: int | Sequence[int],
                      else cat.op.forward_on(xp, pieces, axis))
 
 
-@composed(samples=[S(t(5, 2), 2), S(t(2, 6), 3, dim=1), S(t(2), 5), S(t(0, 2), 3)])
+@composed(aliases=("unsafe_chunk",), samples=[
+    S(t(5, 2), 2), S(t(2, 6), 3, dim=1), S(t(2), 5), S(t(0, 2), 3)])
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of equal size (the last may be smaller), as views.
 

@@ -11,7 +11,7 @@ from .elementwise import log, log1p
 from .gamma import in_double, polynomial
 from .index import where
 from .samples import S, binary, ints, t, unary
-from .special import ERFC_P, ERFC_Q, erfc, with_number
+from .special import ERFC_P, ERFC_Q, erfc, erfinv, with_number
 
 # √π x erfcx(x) in -1 / 2x², from x = 28 on: the asymptotic series; error 6e-18.
 ERFCX = (1, 1, 3, 15, 105, 945, 10395)
@@ -62,6 +62,38 @@ def log_ndtr(input: Tensor) -> Tensor:
     below = x < -1
     low, high = where(below, x, -1.0), where(below, -1.0, x)  # clamp has gradient 0 at NaN
     return where(below, log(erfcx(-low) * 0.5) - low * low, log1p(erfc(high) * -0.5))
+
+
+@op(promotes="float", home="special", method=False, scalar="computed on float64 arrays", 
+    samples=[*unary(0.01, 0.99), S(t(9, low=0.002, high=0.02))])
+def ndtri(xp, input: Array):
+    """The x for which ndtr(x) is input; -inf at 0, inf at 1, NaN outside. Shapes: (*) -> (*).
+
+    erfinv in the middle. In the tails Halley's steps from the approximation 26.2.23 of Abramowitz
+    and Stegun 1964.
+    """
+    return _ndtri(xp, input)
+
+
+@in_double
+def _ndtri(xp, p):
+    tail = xp.minimum(p, 1 - p)
+    small = xp.where((tail > 0) & (tail < 0.25), tail, 0.25)
+    t = xp.sqrt(-2 * xp.log(small))
+    x = t - polynomial(t, (2.515517, 0.802853, 0.010328)) / polynomial(
+        t, (1.0, 1.432788, 0.189269, 0.001308))
+    for _ in range(3):
+        # The upper tail at x and the one wanted, both over the density, which has no underflow.
+        miss = math.sqrt(math.pi / 2) * _erfcx(xp, x * math.sqrt(0.5)) - math.sqrt(
+            2 * math.pi) * xp.exp(xp.log(small) + 0.5 * x * x)
+        x = x + miss / (1 - 0.5 * x * miss)
+    x = xp.where(tail > 0, x, math.inf)
+    middle = erfinv.run(xp, 2 * xp.where(tail < 0.25, 0.5, p) - 1) * math.sqrt(2)
+    return xp.where(tail < 0, math.nan, xp.where(
+        tail < 0.25, xp.where(p < 0.5, -x, x), middle))
+
+
+ndtri.vjp(input=lambda xp, g, out: g * (math.sqrt(2 * math.pi) * xp.exp(0.5 * out * out)))
 
 
 @op(promotes="float", home="special", method=False, samples=unary(0.1, 3))

@@ -283,6 +283,41 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = 
     return _with("slice_scatter", input.clone(), key, src)
 
 
+def sliced(name: str, input: Tensor, dim: int, start: int | None, end: int | None,
+           step: int) -> Tensor:
+    """The slice start:end:step of a dim, as a view."""
+    axis, = _axes(name, dim, input.ndim)
+    return input[(slice(None),) * axis + (slice(start, end, step),)]
+
+
+def _by_copying(torch):
+    """The gradient of PyTorch's own function is 0 behind the part."""
+    def reference(input, src, *layout):
+        copy = input.contiguous().clone()
+        copy.as_strided(*layout).copy_(src)
+        return copy
+
+    return reference
+
+
+@composed(samples=[S(t(3, 4), t(2, 2), (2, 2), (1, 3)), S(t(6), t(2), (2,), (2,), 1)],
+          reference=_by_copying)
+def as_strided_scatter(input: Tensor, src: Tensor, size: Sequence[int], stride: Sequence[int],
+                       storage_offset: int | None = None) -> Tensor:
+    """A copy in which as_strided(size, stride, storage_offset) is `src`. Shapes: (*), size -> (*).
+
+    Raises:
+        RuntimeError: src has another shape than the part; elements that lie beyond the input.
+    """
+    copy = input.contiguous().clone()
+    part = copy.as_strided(size, stride, storage_offset)
+    if part.shape != src.shape:
+        raise RuntimeError(f"as_strided_scatter: the part has shape {tuple(part.shape)}, src has "
+                           f"{tuple(src.shape)}; they must be equal")
+    part.copy_(src)
+    return copy
+
+
 @composed(samples=[S(t(3, 4), t(3)), S(t(3, 4), t(2), -1), S(t(2, 3, 4), t(2, 3), 1, 1, 2)])
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
                      dim2: int = 1) -> Tensor:

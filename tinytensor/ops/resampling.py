@@ -277,7 +277,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     return own_memory(x.reshape(*batch, c * r ** 2, h // r, w // r))
 
 
-@composed(home="nn.functional", method=False, samples=[
+@composed(home="nn.functional", method=False, aliases=("native_channel_shuffle",), samples=[
     S(t(2, 6, 2, 2), 2), S(t(1, 6, 4), 3), S(t(2, 4, 2), 1)], reference="channel_shuffle")
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """Interleaves the channels of groups: channels (g, C / g) are transposed to (C / g, g).

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import namedtuple
+from collections.abc import Sequence
+from typing import Any
 
 from ..arrays import Array, devices, dtypes
-from ..arrays.numbers import is_number, python_number
+from ..arrays.numbers import integer, is_integer, is_number, python_number
 from ..autograd.table import composed, op
 from ..tensors.creation import linspace
 from ..tensors.tensor import Tensor
@@ -251,38 +253,96 @@ def histogram(input: Tensor, bins: int | Tensor = 100, *, range: tuple[float, fl
         NotImplementedError: integers.
         TypeError: a range beside edges.
     """
-    values = input.detach().reshape(-1)
-    if not values.is_floating_point():
-        raise NotImplementedError(f"histogram: counts floats, got {input.dtype}; bincount counts "
-                                  "integers")
-    if not isinstance(bins, Tensor):
-        edges = _equal_bins(values, bins, range)
-    elif range is not None:
-        raise TypeError("histogram: a range is for a number of bins; here bins are edges")
-    elif bins.ndim != 1 or bins.numel() < 2 or bins.dtype is not input.dtype:
-        raise RuntimeError(f"histogram: edges are a vector of at least 2 numbers of "
-                           f"{input.dtype}, got shape {tuple(bins.shape)} of {bins.dtype}")
-    else:
-        edges = bins.detach().clone()
-    last = edges.numel() - 1
-    inside = (values >= edges[0]) & (values <= edges[-1])
-    places = (bucketize(values[inside], edges, right=True) - 1).clamp(max=last - 1)
-    if weight is not None:
-        if weight.shape != input.shape or weight.dtype is not input.dtype:
-            raise RuntimeError(f"histogram: a weight of shape {tuple(weight.shape)} and "
-                               f"{weight.dtype} for an input of shape {tuple(input.shape)} and "
-                               f"{input.dtype}; they must be equal")
-        weight = weight.detach().reshape(-1)[inside]
-    hist = bincount(places, weight, last).to(input.dtype)
+    hist, edges = _counted("histogram", input.reshape(-1, 1), [bins], range, weight,
+                              tuple(input.shape))
     if density:
-        hist = hist / (hist.sum() * (edges[1:] - edges[:-1]))
-    return Histogram(hist, edges)
+        hist = hist / (hist.sum() * (edges[0][1:] - edges[0][:-1]))
+    return Histogram(hist, edges[0])
 
 
-def _equal_bins(values, bins, bounds):
+HistogramDD = namedtuple("HistogramDD", "hist bin_edges")
+
+
+@composed(widens=True, method=False, samples=[
+    S(t(20, 2, grad=False), 3), S(t(9, 3, grad=False), [2, 3, 4], density=True),
+    S(t(20, 2, grad=False), [2, 3], range=[-1.0, 1.0, -2.0, 1.5]),
+    S(t(2, 5, 2, grad=False), [2, 2], weight=t(2, 5, grad=False), density=True)],
+          scalar="gives counts, not values")
+def histogramdd(input: Tensor, bins: int | Sequence[int] | Sequence[Tensor], *,
+                range: Sequence[float] | None = None, weight: Tensor | None = None,
+                density: bool = False):
+    """`histogram` in D dims: the number of points, or the sum of their weights, in each of the
+    boxes that the bins of all dims form, and the edges of each dim.
+
+    `bins` is one number, or for each dim a number or a vector of edges; `range` is the outer edges
+    of dim 0, of dim 1 and so on. No gradient.
+
+    Shapes: (*, D), weight (*) -> (bins of dim 0, ..., bins of dim D - 1), and D vectors.
+
+    Raises:
+        RuntimeError: an input of fewer than 2 dims; not D numbers of bins or 2 D bounds; and as
+            `histogram`.
+    """
+    if input.ndim < 2:
+        raise RuntimeError("histogramdd: the points must have at least 2 dims, got shape "
+                           f"{tuple(input.shape)}")
+    dims = input.shape[-1]
+    each: Any = [bins] * dims if is_integer(bins) else list(bins)  # type: ignore[arg-type]
+    each = [b if isinstance(b, Tensor) and b.ndim else integer("histogramdd: bins", b)
+            for b in each]
+    if len(each) != dims or range is not None and len(range) != 2 * dims:
+        raise RuntimeError(f"histogramdd: points in {dims} dims need as many bins and twice as "
+                           f"many bounds, got {len(each)} bins and the bounds {range}")
+    hist, edges = _counted("histogramdd", input.reshape(-1, dims), each, range, weight,
+                           tuple(input.shape[:-1]))
+    if density:
+        hist = hist / hist.sum()
+        for axis, edge in enumerate(edges):
+            hist = hist / (edge[1:] - edge[:-1]).reshape((-1, *[1] * (dims - 1 - axis)))
+    return HistogramDD(hist, tuple(edges))
+
+
+def _counted(name, points, bins, bounds, weight, shape):
+    """The points (n, d), or their weights of a shape, added up in each box, and the edges."""
+    points = points.detach()
+    if not points.is_floating_point():
+        raise NotImplementedError(f"{name}: counts floats, got {points.dtype}; bincount counts "
+                                  "integers")
+    inside, place, edges, sizes = None, 0, [], []
+    for axis, count in enumerate(bins):
+        values = points[:, axis]
+        edge = _edges(name, values, count, bounds and bounds[2 * axis:2 * axis + 2])
+        within = (values >= edge[0]) & (values <= edge[-1])
+        inside = within if inside is None else inside & within
+        size = edge.numel() - 1
+        place = place * size + (bucketize(values, edge, right=True) - 1).clamp(max=size - 1)
+        edges.append(edge)
+        sizes.append(size)
+    if weight is not None:
+        if tuple(weight.shape) != shape or weight.dtype is not points.dtype:
+            raise RuntimeError(f"{name}: a weight of shape {tuple(weight.shape)} and "
+                               f"{weight.dtype} for points of shape {shape} and "
+                               f"{points.dtype}; they must be equal")
+        weight = weight.detach().reshape(-1)[inside]
+    total = bincount(place[inside], weight, math.prod(sizes)).to(points.dtype)
+    return total.reshape(tuple(sizes)), edges
+
+
+def _edges(name, values, bins, bounds):
+    if not isinstance(bins, Tensor):
+        return _equal_bins(name, values, bins, bounds)
+    if bounds is not None:
+        raise TypeError(f"{name}: a range is for a number of bins; here bins are edges")
+    if bins.ndim != 1 or bins.numel() < 2 or bins.dtype is not values.dtype:
+        raise RuntimeError(f"{name}: edges are a vector of at least 2 numbers of "
+                           f"{values.dtype}, got shape {tuple(bins.shape)} of {bins.dtype}")
+    return bins.detach().clone()
+
+
+def _equal_bins(name, values, bins, bounds):
     """The edges of equal bins; without bounds, from the smallest to the largest value."""
     if bins < 1:
-        raise RuntimeError(f"histogram: at least 1 bin is needed, got {bins}")
+        raise RuntimeError(f"{name}: at least 1 bin is needed, got {bins}")
     if bounds is not None:
         low, high = map(float, bounds)
     elif values.numel():
@@ -290,7 +350,7 @@ def _equal_bins(values, bins, bounds):
     else:
         low, high = 0.0, 1.0
     if not low <= high or not math.isfinite(low) or not math.isfinite(high):
-        raise RuntimeError(f"histogram: the bounds must be finite and in order, got {low} and "
+        raise RuntimeError(f"{name}: the bounds must be finite and in order, got {low} and "
                            f"{high}")
     if low == high:
         low, high = low - 0.5, high + 0.5
@@ -320,6 +380,25 @@ def nonzero(input: Tensor, *, as_tuple: bool = False):
         where = where_nonzero(input.detach().reshape(tuple(input.shape) or (1,)))
         return tuple(positions.contiguous() for positions in where.unbind(1))
     return where_nonzero(input.detach())
+
+
+@composed(scalar=POSITIONS, samples=[S(ints(3, 4, high=2), size=4), S(bools(5), size=9),
+                                     S(ints(6, high=2), size=8, fill_value=7)])
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """The indices of the first `size` nonzero elements, a row for each; rows of `fill_value` follow
+    if there are fewer. Shapes: (*) -> (size, ndim), int64.
+
+    Raises:
+        RuntimeError: a negative size.
+    """
+    if size < 0:
+        raise RuntimeError(f"nonzero_static: the size must not be negative, got {size}")
+    if input.is_meta:
+        return input.new_empty((size, input.ndim), dtype=dtypes.int64)
+    found = nonzero(input)[:size]
+    rows = found.new_full((size, found.shape[1]), fill_value)
+    rows[:found.shape[0]] = found
+    return rows
 
 
 @composed(samples=NONZERO, scalar=POSITIONS)

@@ -30,7 +30,8 @@ from .matrices import (
     triangle_mask,
 )
 from .samples import S, t
-from .shape import reshape, transpose
+from .shape import expand, reshape, transpose
+from .shape import transpose as swap
 
 
 @op(autocast="float32 on cpu", home="linalg", method=False, samples=REGULAR, scalar=LAPACK)
@@ -52,6 +53,63 @@ def inv(xp, A: Array):
 def _(xp, g, out):
     inverse = transposed(xp, out)
     return -xp.matmul(xp.matmul(inverse, g), inverse)
+
+
+triangular_solve_result = namedtuple("triangular_solve_result", "solution cloned_coefficient")
+
+
+@composed(autocast="float32 on cpu", widens=True, scalar=LAPACK, samples=[
+    S(t(3, 2), Regular((3, 3))), S(t(3, 2), Regular((3, 3)), upper=False),
+    S(t(2, 3, 2), Regular((3, 3)), transpose=True),
+    S(t(3, 2), Regular((3, 3)), unitriangular=True)])
+def triangular_solve(input: Tensor, A: Tensor, upper: bool = True, transpose: bool = False,
+                     unitriangular: bool = False):
+    """(X of A X = input, a copy of A) for a triangular A, whose other triangle is ignored; with
+    `transpose` of Aᵀ X = input. `linalg.solve_triangular` is its successor.
+
+    Shapes: (*, n, k), (*, n, n) -> (*, n, k), (*, n, n).
+
+    Raises:
+        LinAlgError: a 0 on the diagonal.
+        RuntimeError: shapes or dtypes that do not fit.
+    """
+    taken = swap(A, -2, -1) if transpose else A
+    solution = solve_triangular(taken, input, upper=upper != transpose,
+                                unitriangular=unitriangular)
+    batch = (*solution.shape[:-2], *A.shape[-2:])
+    return triangular_solve_result(solution, expand(A, batch).clone())
+
+
+solve_ex_result = namedtuple("solve_ex_result", "result info")
+
+
+@composed(home="linalg", method=False, scalar=LAPACK, samples=[
+    S(Regular((3, 3)), t(3, 2)), S(Regular((2, 3, 3)), t(2, 3)),
+    S(Regular((3, 3)), t(2, 3), left=False)])
+def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False):
+    """(result, info) of `solve`, without an error: info is 0, or the number of the first pivot
+    that is 0; the result is NaN there.
+
+    Shapes: as `solve`; info has those of A without its last two dims, int32.
+
+    Raises:
+        LinAlgError: with `check_errors`, as `solve`.
+        RuntimeError: shapes or dtypes that do not fit.
+    """
+    info = A.new_zeros(tuple(A.shape[:-2]), dtype=dtypes.int32)
+    try:
+        return solve_ex_result(solve(A, B, left=left), info)
+    except LinAlgError:
+        if check_errors:
+            raise
+    for place in numpy.ndindex(*info.shape):
+        info[place] = _zero_pivot(A[place].detach())
+    failed = info > 0
+    regular = where(failed[..., None, None], A.new_ones((A.shape[-1],)).diag(), A)
+    result = solve(regular, B, left=left)
+    dims = result.ndim - failed.ndim
+    return solve_ex_result(result.masked_fill(
+        failed.reshape((*failed.shape, *[1] * dims)), math.nan), info)
 
 
 inv_ex_result = namedtuple("inv_ex_result", "inverse info")

@@ -5,6 +5,7 @@ from typing import Any
 from ..compat import absent
 from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
+from .adafactor import Adafactor
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
 from .adamax import Adamax
@@ -19,8 +20,8 @@ from .rprop import Rprop
 from .sgd import SGD
 from .zero import ZeroRedundancyOptimizer
 
-__all__ = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam",
-           "Rprop", "ASGD", "Muon", "LBFGS", "ZeroRedundancyOptimizer", "Optimizer",
+__all__ = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adafactor", "Adamax", "NAdam",
+           "RAdam", "Rprop", "ASGD", "Muon", "LBFGS", "ZeroRedundancyOptimizer", "Optimizer",
            "lr_scheduler", "swa_utils"]
 
 

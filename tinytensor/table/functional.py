@@ -21,6 +21,7 @@ from ..ops.resampling import channel_shuffle as channel_shuffle
 from ..ops.convolution import conv1d as conv1d
 from ..ops.convolution import conv2d as conv2d
 from ..ops.convolution import conv3d as conv3d
+from ..ops.convolution import conv_tbc as conv_tbc
 from ..ops.convolution import conv_transpose1d as conv_transpose1d
 from ..ops.convolution import conv_transpose2d as conv_transpose2d
 from ..ops.convolution import conv_transpose3d as conv_transpose3d
@@ -72,6 +73,7 @@ from ..ops.loss import mse_loss as mse_loss
 from ..ops.margin_loss import multi_margin_loss as multi_margin_loss
 from ..ops.margin_loss import multilabel_margin_loss as multilabel_margin_loss
 from ..ops.margin_loss import multilabel_soft_margin_loss as multilabel_soft_margin_loss
+from ..ops.resampling import channel_shuffle as native_channel_shuffle
 from ..ops.cross_entropy import nll_loss as nll_loss
 from ..ops.distance import normalize as normalize
 from ..ops.embedding import one_hot as one_hot

@@ -263,6 +263,11 @@ def conv3d(
         RuntimeError: shapes that do not fit; a kernel larger than the padded input; a parameter
             out of range; padding='same' with a stride.
     """
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """`conv1d` of sequences whose dims are time, batch and channels; `pad` is its padding.
+
+    Shapes: (T, N, C), (k, C, O), (O) -> (T + 2 pad - k + 1, N, O).
+    """
 def conv_transpose1d(
         input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int | Sequence[int] = 1,
         padding: int | Sequence[int] = 0, output_padding: int | Sequence[int] = 0, groups: int = 1,
@@ -862,6 +867,14 @@ def multilabel_soft_margin_loss(
     Raises:
         ValueError: input and target differ in shape.
     """
+def native_channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """Interleaves the channels of groups: channels (g, C / g) are transposed to (C / g, g).
+
+    Shapes: (N, C, *) -> (N, C, *). Zhang et al. 2018, section 3.1.
+
+    Raises:
+        RuntimeError: channels that the number of groups does not divide; fewer than 3 dimensions.
+    """
 def nll_loss(
         input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100,
         reduction: str = 'mean',
@@ -1209,3 +1222,4 @@ def upsample_bilinear(
             that the mode does not have.
         RuntimeError: a size below 1.
     """
+from ..nn.attention import multi_head_attention_forward as multi_head_attention_forward

@@ -9,7 +9,8 @@ from typing import Any, Literal, overload
 from ..arrays.dtypes import memory_format
 from ..tensors.tensor import DTypeLike, Size, Tensor
 from .methods import (
-    Operand, Frexp, GeqrfResult, Histogram, MinMax, Qr, Slogdet, SvdV, ValuesAndIndices,
+    Operand, Frexp, GeqrfResult, Histogram, HistogramDD, MinMax, Qr, Slogdet, SvdV,
+    TriangularSolveResult, ValuesAndIndices,
 )
 
 def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -84,6 +85,8 @@ def adjoint(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     Raises:
         RuntimeError: a vector.
     """
+def alias_copy(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The elements in new memory. Shapes: (*) -> (*)."""
 def all(
         input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, axis: int |
         Sequence[int] | None = None, keepdims: bool = False, out: Tensor | None = None,
@@ -186,6 +189,20 @@ def as_strided(
         None, *, out: Tensor | None = None,
 ) -> Tensor:
     """Element storage_offset + i stride[0] + j stride[1] + ... for (i, j, ...). Shapes: -> size."""
+def as_strided_copy(
+        input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None =
+        None, *, out: Tensor | None = None,
+) -> Tensor:
+    """`as_strided` in new memory. Shapes: (*) -> size."""
+def as_strided_scatter(
+        input: Tensor, src: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int
+        | None = None, *, out: Tensor | None = None,
+) -> Tensor:
+    """A copy in which as_strided(size, stride, storage_offset) is `src`. Shapes: (*), size -> (*).
+
+    Raises:
+        RuntimeError: src has another shape than the part; elements that lie beyond the input.
+    """
 def asin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse sine, elementwise. Shapes: (*) -> (*)."""
 def asinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -542,6 +559,8 @@ def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     Raises:
         RuntimeError: not square, or not of float32 or float64.
     """
+def detach_copy(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The elements, outside of the graph, in new memory. Shapes: (*) -> (*)."""
 def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The matrix with a vector as its diagonal, or a copy of a matrix's diagonal.
 
@@ -573,6 +592,10 @@ def diagonal(
     Raises:
         RuntimeError: the dims are the same.
     """
+def diagonal_copy(
+        input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1, *, out: Tensor | None = None,
+) -> Tensor:
+    """`diagonal` in new memory. Shapes: (*, n, m) -> (*, k)."""
 def diagonal_scatter(
         input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1, *, out: Tensor |
         None = None,
@@ -679,6 +702,10 @@ def expand(input: Tensor, size: Sequence[int], *, out: Tensor | None = None) -> 
     """
 def expand_as(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Expanded to the shape of `other`. Shapes: (n, 1), (n, m) -> (n, m)."""
+def expand_copy(
+        input: Tensor, size: Sequence[int], *, implicit: bool = False, out: Tensor | None = None,
+) -> Tensor:
+    """`expand` in new memory. Shapes: (*) -> size."""
 def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """e ** input - 1, exact near 0, elementwise. Shapes: (*) -> (*)."""
 def fix(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -834,6 +861,23 @@ def histogram(
             another dtype, or of a shape that does not fit.
         NotImplementedError: integers.
         TypeError: a range beside edges.
+    """
+def histogramdd(
+        input: Tensor, bins: int | Sequence[int] | Sequence[Tensor], *, range: Sequence[float] |
+        None = None, weight: Tensor | None = None, density: bool = False, out: tuple[Tensor, ...] |
+        None = None,
+) -> HistogramDD:
+    """`histogram` in D dims: the number of points, or the sum of their weights, in each of the
+    boxes that the bins of all dims form, and the edges of each dim.
+
+    `bins` is one number, or for each dim a number or a vector of edges; `range` is the outer edges
+    of dim 0, of dim 1 and so on. No gradient.
+
+    Shapes: (*, D), weight (*) -> (bins of dim 0, ..., bins of dim D - 1), and D vectors.
+
+    Raises:
+        RuntimeError: an input of fewer than 2 dims; not D numbers of bins or 2 D bounds; and as
+            `histogram`.
     """
 def hsplit(
         input: Tensor, indices_or_sections: int | Sequence[int], *, out: tuple[Tensor, ...] | None =
@@ -1011,6 +1055,28 @@ def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Polynomials on [1, 2], the recurrence up to 8, then Stirling's series; the reflection formula
     for negative input.
+    """
+def lobpcg(
+        A: Tensor, k: int | None = None, B: Tensor | None = None, X: Tensor | None = None, n: int |
+        None = None, iK: Tensor | None = None, niter: int | None = None, tol: float | None = None,
+        largest: bool | None = None, method: str | None = None, tracker: None = None, ortho_iparams:
+        dict[str, int] | None = None, ortho_fparams: dict[str, float] | None = None, ortho_bparams:
+        dict[str, bool] | None = None, *, out: tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]:
+    """The k largest eigenvalues of a symmetric A, in descending order, and their eigenvectors; with
+    largest=False the smallest, ascending. With a positive definite B those of A x = λ B x, where
+    xᵀ B x = 1. k is the number of columns of X, or 1, by default.
+
+    They come from `eigh` of the whole matrix, as exact as that is, with its gradients. PyTorch
+    iterates (Knyazev 2001): what directs the iteration, X, n, iK, niter, tol, method and ortho_*,
+    has no effect.
+
+    Shapes: (*, m, m) -> (*, k), (*, m, k).
+
+    Raises:
+        ValueError: m < 3 k, where PyTorch's method does not apply.
+        RuntimeError: matrices that are not square, or a tracker, which would see no step.
+        LinAlgError: B is not positive definite.
     """
 def log(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The natural logarithm, elementwise. Shapes: (*) -> (*)."""
@@ -1291,6 +1357,10 @@ def narrow(
         RuntimeError: `length` reaches beyond the end, or is negative; a 0-d Tensor.
         IndexError: `start` is outside of [-n, n].
     """
+def narrow_copy(
+        input: Tensor, dim: int, start: int, length: int, *, out: Tensor | None = None,
+) -> Tensor:
+    """`narrow` in new memory. Shapes: (*, n, *) -> (*, length, *)."""
 def ne(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input != other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
 def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -1313,6 +1383,15 @@ def nonzero(
 def nonzero(
         input: Tensor, *, as_tuple: Literal[True], out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, ...]: ...
+def nonzero_static(
+        input: Tensor, *, size: int, fill_value: int = -1, out: Tensor | None = None,
+) -> Tensor:
+    """The indices of the first `size` nonzero elements, a row for each; rows of `fill_value` follow
+    if there are fewer. Shapes: (*) -> (size, ndim), int64.
+
+    Raises:
+        RuntimeError: a negative size.
+    """
 def norm(
         input: Tensor, p: float | str | None = 'fro', dim: int | Sequence[int] | None = None,
         keepdim: bool = False, dtype: DTypeLike | None = None, *, axis: int | Sequence[int] | None =
@@ -1326,6 +1405,18 @@ def not_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> T
     """Whether input != other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
 def orgqr(input: Tensor, input2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """`linalg.householder_product(input, input2)`. Shapes: (*, m, n), (*, k) -> (*, m, n)."""
+def ormqr(
+        input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False, *,
+        out: Tensor | None = None,
+) -> Tensor:
+    """Q other, or other Q with left=False, where Q (m x m) is the product of the reflections of
+    `linalg.householder_product`; of its transpose with `transpose`.
+
+    Shapes: (*, m, k), (*, k), (*, m, n) or (*, n, m) -> the shape of other.
+
+    Raises:
+        RuntimeError: sizes that do not fit, or Tensors that are not floating point.
+    """
 def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 
@@ -1347,6 +1438,8 @@ def pdist(input: Tensor, p: float = 2.0, *, out: Tensor | None = None) -> Tensor
     """
 def permute(input: Tensor, dims: Sequence[int], *, out: Tensor | None = None) -> Tensor:
     """The dims in another order, as a view. Shapes: (d0, ..., dn) -> (d[dims[0]], ...)."""
+def permute_copy(input: Tensor, dims: Sequence[int], *, out: Tensor | None = None) -> Tensor:
+    """`permute` in new memory. Shapes: (*) -> (*)."""
 def pinverse(input: Tensor, rcond: float = 1e-15, *, out: Tensor | None = None) -> Tensor:
     """As `linalg.pinv` with rtol = rcond. Shapes: (*, n, m) -> (*, m, n)."""
 def polygamma(n: int | Tensor, input: Tensor | int, *, out: Tensor | None = None) -> Tensor:
@@ -1576,6 +1669,8 @@ def select(input: Tensor, dim: int, index: int, *, out: Tensor | None = None) ->
     Raises:
         IndexError: an index that does not exist; a 0-d Tensor.
     """
+def select_copy(input: Tensor, dim: int, index: int, *, out: Tensor | None = None) -> Tensor:
+    """`select` in new memory. Shapes: (*, n, *) -> (*, *)."""
 def select_scatter(
         input: Tensor, src: Tensor, dim: int, index: int, *, out: Tensor | None = None,
 ) -> Tensor:
@@ -1605,6 +1700,11 @@ def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """sin(π x) / (π x), 1 at 0, elementwise. Shapes: (*) -> (*)."""
 def sinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The hyperbolic sine, elementwise. Shapes: (*) -> (*)."""
+def slice_copy(
+        input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int =
+        1, *, axis: int = 0, out: Tensor | None = None,
+) -> Tensor:
+    """`slice` in new memory. Shapes: (*, n, *) -> (*, k, *)."""
 def slice_scatter(
         input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
         step: int = 1, *, axis: int = 0, out: Tensor | None = None,
@@ -1644,6 +1744,11 @@ def split(
 
     Shapes: (n, *) -> (n1, *), (n2, *), ...
     """
+def split_copy(
+        input: Tensor, split_size: int, dim: int = 0, *, axis: int = 0, out: tuple[Tensor, ...] |
+        None = None,
+) -> tuple[Tensor, ...]:
+    """`split` in new memory. Shapes: (n, *) -> (n1, *), (n2, *), ...."""
 def split_with_sizes(
         input: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0, *, axis: int = 0,
         out: tuple[Tensor, ...] | None = None,
@@ -1652,6 +1757,11 @@ def split_with_sizes(
 
     Shapes: (n, *) -> (n1, *), (n2, *), ...
     """
+def split_with_sizes_copy(
+        input: Tensor, split_sizes: Sequence[int], dim: int = 0, *, axis: int = 0, out:
+        tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]:
+    """`split_with_sizes` in new memory. Shapes: (n, *) -> (n1, *), (n2, *), ...."""
 def spmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The product of two matrices, without broadcasting. Shapes: (n, k), (k, m) -> (n, m).
 
@@ -1667,6 +1777,11 @@ def squeeze(
         None, out: Tensor | None = None,
 ) -> Tensor:
     """Removes the dims of size 1, all or those given; a view. Shapes: (n, 1, m) -> (n, m)."""
+def squeeze_copy(
+        input: Tensor, dim: int | Sequence[int] | None = None, *, axis: int | Sequence[int] | None =
+        None, out: Tensor | None = None,
+) -> Tensor:
+    """`squeeze` in new memory. Shapes: (*, 1, *) -> (*, *)."""
 def stack(
         tensors: Sequence[Tensor], dim: int = 0, *, axis: int = 0, out: Tensor | None = None,
 ) -> Tensor:
@@ -1718,6 +1833,8 @@ def t(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     Raises:
         RuntimeError: more than two dims.
     """
+def t_copy(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`t` in new memory. Shapes: (n, m) -> (m, n)."""
 def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements at positions of the flattened input. Shapes: (*), (+) -> (+).
 
@@ -1787,6 +1904,8 @@ def trace(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
 def transpose(input: Tensor, dim0: int, dim1: int, *, out: Tensor | None = None) -> Tensor:
     """Two dims exchanged, as a view. Shapes: (.., n, .., m, ..) -> (.., m, .., n, ..)."""
+def transpose_copy(input: Tensor, dim0: int, dim1: int, *, out: Tensor | None = None) -> Tensor:
+    """`transpose` in new memory. Shapes: (*, n, *, m, *) -> (*, m, *, n, *)."""
 def trapezoid(
         y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1, axis: int =
         -1, out: Tensor | None = None,
@@ -1804,6 +1923,19 @@ def trapz(
 
     Raises:
         RuntimeError: x does not have one position for each sample.
+    """
+def triangular_solve(
+        input: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool =
+        False, *, out: tuple[Tensor, ...] | None = None,
+) -> TriangularSolveResult:
+    """(X of A X = input, a copy of A) for a triangular A, whose other triangle is ignored; with
+    `transpose` of Aᵀ X = input. `linalg.solve_triangular` is its successor.
+
+    Shapes: (*, n, k), (*, n, n) -> (*, n, k), (*, n, n).
+
+    Raises:
+        LinAlgError: a 0 on the diagonal.
+        RuntimeError: shapes or dtypes that do not fit.
     """
 def tril(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The lower triangle: 0 above the diagonal, or above the one at offset `diagonal`.
@@ -1833,6 +1965,10 @@ def unbind(
         input: Tensor, dim: int = 0, *, axis: int = 0, out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, ...]:
     """The slices along a dim, without it, as views. Shapes: (n, *) -> n times (*)."""
+def unbind_copy(
+        input: Tensor, dim: int = 0, *, axis: int = 0, out: tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]:
+    """`unbind` in new memory. Shapes: (n, *) -> (*), n times."""
 def unflatten(
         input: Tensor, dim: int, sizes: Sequence[int], *, out: Tensor | None = None,
 ) -> Tensor:
@@ -1847,6 +1983,10 @@ def unfold(
     Raises:
         RuntimeError: a window larger than the dim; a step below 1.
     """
+def unfold_copy(
+        input: Tensor, dimension: int, size: int, step: int, *, out: Tensor | None = None,
+) -> Tensor:
+    """`unfold` in new memory. Shapes: (*, n, *) -> (*, k, *, size)."""
 @overload
 def unique(
         input: Tensor, sorted: bool = True, return_inverse: Literal[False] = False, return_counts:
@@ -1887,8 +2027,34 @@ def unravel_index(
         TypeError: indices that are not integers.
         ValueError: a negative size.
     """
+def unsafe_chunk(
+        input: Tensor, chunks: int, dim: int = 0, *, axis: int = 0, out: tuple[Tensor, ...] | None =
+        None,
+) -> tuple[Tensor, ...]:
+    """At most `chunks` pieces of equal size (the last may be smaller), as views.
+
+    Shapes: (n, *) -> (m, *), (m, *), ...
+    """
+def unsafe_split(
+        input: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0, *, axis: int = 0,
+        out: tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]:
+    """Pieces of one size (the last may be smaller), or of the given sizes, as views.
+
+    Shapes: (n, *) -> (n1, *), (n2, *), ...
+    """
+def unsafe_split_with_sizes(
+        input: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0, *, axis: int = 0,
+        out: tuple[Tensor, ...] | None = None,
+) -> tuple[Tensor, ...]:
+    """Pieces of one size (the last may be smaller), or of the given sizes, as views.
+
+    Shapes: (n, *) -> (n1, *), (n2, *), ...
+    """
 def unsqueeze(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""
+def unsqueeze_copy(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
+    """`unsqueeze` in new memory. Shapes: (*, *) -> (*, 1, *)."""
 def vander(
         x: Tensor, N: int | None = None, increasing: bool = False, *, out: Tensor | None = None,
 ) -> Tensor:
@@ -1933,6 +2099,10 @@ def view(input: Tensor, size: Sequence[int] | DTypeLike, *, out: Tensor | None =
     """
 def view_as(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A view in the shape of `other`. Shapes: (*), (+) -> (+)."""
+def view_copy(
+        input: Tensor, size: Sequence[int] | DTypeLike, *, out: Tensor | None = None,
+) -> Tensor:
+    """`view` in new memory, for input of any strides. Shapes: (*) -> size."""
 def vsplit(
         input: Tensor, indices_or_sections: int | Sequence[int], *, out: tuple[Tensor, ...] | None =
         None,
@@ -1959,9 +2129,11 @@ from .functional import adaptive_avg_pool1d as adaptive_avg_pool1d
 from .functional import adaptive_max_pool1d as adaptive_max_pool1d
 from .functional import avg_pool1d as avg_pool1d
 from .functional import channel_shuffle as channel_shuffle
+from .functional import native_channel_shuffle as native_channel_shuffle
 from .functional import conv1d as conv1d
 from .functional import conv2d as conv2d
 from .functional import conv3d as conv3d
+from .functional import conv_tbc as conv_tbc
 from .functional import conv_transpose1d as conv_transpose1d
 from .functional import conv_transpose2d as conv_transpose2d
 from .functional import conv_transpose3d as conv_transpose3d
@@ -1992,6 +2164,15 @@ def arctan_(input: Tensor) -> Tensor:
     """As `arctan`, in place: writes into this Tensor and returns it."""
 def arctanh_(input: Tensor) -> Tensor:
     """As `arctanh`, in place: writes into this Tensor and returns it."""
+def as_strided_(
+        input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None =
+        None,
+) -> Tensor:
+    """As `as_strided`, in place: this Tensor shows those elements of its memory.
+
+    Raises:
+        RuntimeError: this Tensor requires grad; and as `as_strided`.
+    """
 def asin_(input: Tensor) -> Tensor:
     """As `asin`, in place: writes into this Tensor and returns it."""
 def asinh_(input: Tensor) -> Tensor:
@@ -2034,12 +2215,16 @@ def frac_(input: Tensor) -> Tensor:
     """As `frac`, in place: writes into this Tensor and returns it."""
 def gcd_(input: Operand, other: Operand) -> Tensor:
     """As `gcd`, in place: writes into this Tensor and returns it."""
+def i0_(input: Tensor) -> Tensor:
+    """As `i0`, in place: writes into this Tensor and returns it."""
 def index_put_(
         input: Tensor, indices: Sequence[Tensor], values: Operand, accumulate: bool = False,
 ) -> Tensor:
     """As `index_put`, in place: writes into this Tensor and returns it."""
 def lcm_(input: Operand, other: Operand) -> Tensor:
     """As `lcm`, in place: writes into this Tensor and returns it."""
+def ldexp_(input: Operand, other: Operand | float) -> Tensor:
+    """As `ldexp`, in place: writes into this Tensor and returns it."""
 def log_(input: Tensor) -> Tensor:
     """As `log`, in place: writes into this Tensor and returns it."""
 def log10_(input: Tensor) -> Tensor:
@@ -2089,3 +2274,17 @@ def trunc_(input: Tensor) -> Tensor:
     """As `trunc`, in place: writes into this Tensor and returns it."""
 def xlogy_(input: Operand, other: Operand | float) -> Tensor:
     """As `xlogy`, in place: writes into this Tensor and returns it."""
+def detach_(input: Tensor) -> Tensor:
+    """Takes this Tensor out of the graph. A view is one no longer: as the result of `detach()`
+    it shares the memory of its base, which learns nothing of gradients written through it.
+    """
+def fill_(input: Tensor, value: Tensor | float) -> Tensor:
+    """Writes one value into every element."""
+def resize_as_(input: Tensor, tensor: Tensor) -> Tensor:
+    """`resize_` to the shape of another Tensor."""
+def zero_(input: Tensor) -> Tensor:
+    """Writes 0 into every element."""
+from .functional import celu_ as celu_
+from .functional import rrelu_ as rrelu_
+from .functional import selu_ as selu_
+from .functional import threshold_ as threshold_

@@ -21,6 +21,7 @@ from ..ops.norms import norm as norm
 from ..ops.decomposition import pinv as pinv
 from ..ops.decomposition import qr as qr
 from ..ops.solving import solve as solve
+from ..ops.solving import solve_ex as solve_ex
 from ..ops.solving import solve_triangular as solve_triangular
 from ..ops.decomposition import svd as svd
 from ..ops.decomposition import svdvals as svdvals

@@ -6,7 +6,7 @@ Written by `python -m tinytensor stubs`; not to be edited.
 from collections.abc import Sequence
 from ..tensors.tensor import DTypeLike, Tensor
 from .methods import (
-    CholeskyExResult, Eigh, InvExResult, Lstsq, Qr, Svd,
+    CholeskyExResult, Eigh, InvExResult, Lstsq, Qr, SolveExResult, Svd,
 )
 
 def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
@@ -194,6 +194,19 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
 
     Raises:
         LinAlgError: a matrix is singular; the message says which.
+        RuntimeError: shapes or dtypes that do not fit.
+    """
+def solve_ex(
+        A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False, out: tuple[Tensor,
+        ...] | None = None,
+) -> SolveExResult:
+    """(result, info) of `solve`, without an error: info is 0, or the number of the first pivot
+    that is 0; the result is NaN there.
+
+    Shapes: as `solve`; info has those of A without its last two dims, int32.
+
+    Raises:
+        LinAlgError: with `check_errors`, as `solve`.
         RuntimeError: shapes or dtypes that do not fit.
     """
 def solve_triangular(

@@ -41,6 +41,10 @@ class Histogram(NamedTuple):
     hist: Tensor
     bin_edges: Tensor
 
+class HistogramDD(NamedTuple):
+    hist: Tensor
+    bin_edges: Tensor
+
 class InvExResult(NamedTuple):
     inverse: Tensor
     info: Tensor
@@ -63,6 +67,10 @@ class Slogdet(NamedTuple):
     sign: Tensor
     logabsdet: Tensor
 
+class SolveExResult(NamedTuple):
+    result: Tensor
+    info: Tensor
+
 class Svd(NamedTuple):
     U: Tensor
     S: Tensor
@@ -72,6 +80,10 @@ class SvdV(NamedTuple):
     U: Tensor
     S: Tensor
     V: Tensor
+
+class TriangularSolveResult(NamedTuple):
+    solution: Tensor
+    cloned_coefficient: Tensor
 
 class ValuesAndIndices(NamedTuple):
     values: Tensor
@@ -358,6 +370,24 @@ class Methods:
             builtins.int | None = None,
     ) -> Tensor:  # ops/diagonals.py
         """Element storage_offset + i stride[0] + j stride[1] + ... for (i, j, ...). Shapes: -> size."""
+    def as_strided_(
+            self, size: Sequence[builtins.int], stride: Sequence[builtins.int], storage_offset:
+            builtins.int | None = None,
+    ) -> Self:
+        """As `as_strided`, in place: this Tensor shows those elements of its memory.
+
+        Raises:
+            RuntimeError: this Tensor requires grad; and as `as_strided`.
+        """
+    def as_strided_scatter(
+            self, src: Tensor, size: Sequence[builtins.int], stride: Sequence[builtins.int],
+            storage_offset: builtins.int | None = None,
+    ) -> Tensor:  # ops/numerical.py
+        """A copy in which as_strided(size, stride, storage_offset) is `src`. Shapes: (*), size -> (*).
+
+        Raises:
+            RuntimeError: src has another shape than the part; elements that lie beyond the input.
+        """
     def as_subclass(self, cls: type[Tensor]) -> Any:
         """This Tensor, with its memory and its place in the graph, as an object of a subclass.
 
@@ -546,6 +576,8 @@ class Methods:
         """The Tensor itself: no Tensor is complex."""
     def conj_physical_(self) -> Self:
         """The Tensor itself: no Tensor is complex."""
+    def const_data_ptr(self) -> builtins.int:
+        """The address of the first element; 0 on the device "meta"."""
     def contiguous(self, memory_format: memory_format | None = None) -> Tensor:  # ops/shape.py
         """The input itself if it is contiguous in memory, else a contiguous copy.
 
@@ -1104,6 +1136,8 @@ class Methods:
         """Whether the only element is nonzero."""
     def is_pinned(self, device: DeviceLike | None = None) -> builtins.bool:
         """Whether the Tensor lies in pinned memory, which `pin_memory()` copies to."""
+    def is_set_to(self, tensor: Tensor) -> builtins.bool:
+        """Whether both Tensors show the same elements of the same memory, in the same order."""
     def is_shared(self) -> builtins.bool:
         """False: memory is not shared with other processes."""
     def isclose(
@@ -1441,6 +1475,8 @@ class Methods:
         Raises:
             RuntimeError: p < 1.
         """
+    def mvlgamma_(self, p: builtins.int) -> Self:
+        """As `mvlgamma`, in place: writes into this Tensor and returns it."""
     def nan_to_num(
             self, nan: builtins.float | None = 0.0, posinf: builtins.float | None = None, neginf:
             builtins.float | None = None,
@@ -1499,6 +1535,8 @@ class Methods:
             RuntimeError: `length` reaches beyond the end, or is negative; a 0-d Tensor.
             IndexError: `start` is outside of [-n, n].
         """
+    def narrow_copy(self, dim: builtins.int, start: builtins.int, length: builtins.int) -> Tensor:  # ops/copies.py
+        """`narrow` in new memory. Shapes: (*, n, *) -> (*, length, *)."""
     def ne(self, other: Operand) -> Tensor:  # ops/compare.py
         """Whether input != other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
     def ne_(self, other: Operand) -> Self:  # ops/compare.py
@@ -1558,6 +1596,13 @@ class Methods:
         """
     @overload
     def nonzero(self, *, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
+    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = -1) -> Tensor:  # ops/searching.py
+        """The indices of the first `size` nonzero elements, a row for each; rows of `fill_value` follow
+        if there are fewer. Shapes: (*) -> (size, ndim), int64.
+
+        Raises:
+            RuntimeError: a negative size.
+        """
     def norm(
             self, p: builtins.float | str | None = 'fro', dim: builtins.int | Sequence[builtins.int]
             | None = None, keepdim: builtins.bool = False, dtype: DTypeLike | None = None, *, axis:
@@ -1578,6 +1623,18 @@ class Methods:
         """As `not_equal`, in place: writes into this Tensor and returns it."""
     def orgqr(self, input2: Tensor) -> Tensor:  # ops/householder.py
         """`linalg.householder_product(input, input2)`. Shapes: (*, m, n), (*, k) -> (*, m, n)."""
+    def ormqr(
+            self, tau: Tensor, other: Tensor, left: builtins.bool = True, transpose: builtins.bool =
+            False,
+    ) -> Tensor:  # ops/householder.py
+        """Q other, or other Q with left=False, where Q (m x m) is the product of the reflections of
+        `linalg.householder_product`; of its transpose with `transpose`.
+
+        Shapes: (*, m, k), (*, k), (*, m, n) or (*, n, m) -> the shape of other.
+
+        Raises:
+            RuntimeError: sizes that do not fit, or Tensors that are not floating point.
+        """
     def outer(self, vec2: Tensor) -> Tensor:  # ops/linalg.py
         """The products of all pairs of elements of two vectors. Shapes: (n), (m) -> (n, m).
 
@@ -1616,6 +1673,8 @@ class Methods:
         Raises:
             RuntimeError: a negative n.
         """
+    def polygamma_(self, input: Tensor | builtins.int) -> Self:
+        """As `polygamma`, in place: writes into this Tensor and returns it."""
     def positive(self) -> Tensor:  # ops/elementwise.py
         """+input: the input itself. Shapes: (*) -> (*).
 
@@ -1758,6 +1817,8 @@ class Methods:
         Raises:
             RuntimeError: the Tensor requires grad; a negative size.
         """
+    def resize_as_(self, tensor: Tensor, memory_format: memory_format | None = None) -> Self:
+        """`resize_` to the shape of another Tensor."""
     def resolve_conj(self) -> Tensor:
         """The Tensor itself: no Tensor is complex."""
     def resolve_neg(self) -> Tensor:
@@ -2077,6 +2138,19 @@ class Methods:
         """Two dims exchanged, as a view. Shapes: (.., n, .., m, ..) -> (.., m, .., n, ..)."""
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Self:
         """As `transpose`, in place: this Tensor gets the new shape."""
+    def triangular_solve(
+            self, A: Tensor, upper: builtins.bool = True, transpose: builtins.bool = False,
+            unitriangular: builtins.bool = False,
+    ) -> TriangularSolveResult:  # ops/solving.py
+        """(X of A X = input, a copy of A) for a triangular A, whose other triangle is ignored; with
+        `transpose` of Aᵀ X = input. `linalg.solve_triangular` is its successor.
+
+        Shapes: (*, n, k), (*, n, n) -> (*, n, k), (*, n, n).
+
+        Raises:
+            LinAlgError: a 0 on the diagonal.
+            RuntimeError: shapes or dtypes that do not fit.
+        """
     def tril(self, diagonal: builtins.int = 0) -> Tensor:  # ops/diagonals.py
         """The lower triangle: 0 above the diagonal, or above the one at offset `diagonal`.
 
@@ -2163,6 +2237,29 @@ class Methods:
             self, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim:
             builtins.int | None = None,
     ) -> tuple[Tensor, ...]: ...
+    def unsafe_chunk(
+            self, chunks: builtins.int, dim: builtins.int = 0, *, axis: builtins.int = 0,
+    ) -> tuple[Tensor, ...]:  # ops/index.py
+        """At most `chunks` pieces of equal size (the last may be smaller), as views.
+
+        Shapes: (n, *) -> (m, *), (m, *), ...
+        """
+    def unsafe_split(
+            self, split_size_or_sections: builtins.int | Sequence[builtins.int], dim: builtins.int =
+            0, *, axis: builtins.int = 0,
+    ) -> tuple[Tensor, ...]:  # ops/index.py
+        """Pieces of one size (the last may be smaller), or of the given sizes, as views.
+
+        Shapes: (n, *) -> (n1, *), (n2, *), ...
+        """
+    def unsafe_split_with_sizes(
+            self, split_size_or_sections: builtins.int | Sequence[builtins.int], dim: builtins.int =
+            0, *, axis: builtins.int = 0,
+    ) -> tuple[Tensor, ...]:  # ops/index.py
+        """Pieces of one size (the last may be smaller), or of the given sizes, as views.
+
+        Shapes: (n, *) -> (n1, *), (n2, *), ...
+        """
     def unsqueeze(self, dim: builtins.int) -> Tensor:  # ops/shape.py
         """Inserts a dim of size 1 at `dim`; a view. Shapes: (n, m) -> (n, 1, m)."""
     def unsqueeze_(self, dim: builtins.int) -> Self:

@@ -12,4 +12,6 @@ from ..ops.bessel import i1 as i1
 from ..ops.bessel import i1e as i1e
 from ..ops.normal import log_ndtr as log_ndtr
 from ..ops.normal import ndtr as ndtr
+from ..ops.normal import ndtri as ndtri
 from ..ops.normal import xlog1py as xlog1py
+from ..ops.gamma import zeta as zeta

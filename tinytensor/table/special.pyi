@@ -36,8 +36,22 @@ def ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Shapes: (*) -> (*).
     """
+def ndtri(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The x for which ndtr(x) is input; -inf at 0, inf at 1, NaN outside. Shapes: (*) -> (*).
+
+    erfinv in the middle. In the tails Halley's steps from the approximation 26.2.23 of Abramowitz
+    and Stegun 1964.
+    """
 def xlog1py(input: Operand | float, other: Operand | float, *, out: Tensor | None = None) -> Tensor:
     """input * log(1 + other), 0 where input is 0. Shapes: (*), (*) -> the broadcast shape."""
+def zeta(input: Operand | float, other: Operand | float, *, out: Tensor | None = None) -> Tensor:
+    """Hurwitz's zeta function Σ (other + k)⁻ⁱⁿᵖᵘᵗ for k >= 0; that of Riemann for other = 1.
+
+    Infinite for input = 1 and at other = 0, -1, -2, ...; NaN for input < 1, and for a negative
+    `other` unless input is an integer. Only `other` has a gradient.
+
+    Shapes: (*), (*) -> the broadcast shape.
+    """
 from .functions import digamma as digamma
 from .functions import erf as erf
 from .functions import erfc as erfc
@@ -59,5 +73,7 @@ from .functions import igammac as gammaincc
 from .functions import lgamma as gammaln
 from .functions import mvlgamma as multigammaln
 from .functions import digamma as psi
+from .functions import i0 as modified_bessel_i0
+modified_bessel_i1 = i1
 def expit(input: Tensor) -> Tensor:
     """1 / (1 + e ** -input), elementwise. Shapes: (*) -> (*)."""

@@ -31,7 +31,7 @@ def _positions(name: str, length: int, periodic: bool) -> Any:
     return numpy.arange(length) / max(length if periodic else length - 1, 1)
 
 
-def _made(name: str, values: Any, dtype: DTypeLike | None, device: DeviceLike | None,
+def made(name: str, values: Any, dtype: DTypeLike | None, device: DeviceLike | None,
           requires_grad: bool) -> Tensor:
     """The window as a Tensor; one sample has the weight 1.
 
@@ -56,7 +56,7 @@ def hann_window(window_length: int, periodic: bool = True, *, dtype: DTypeLike |
         RuntimeError: a negative length; not a floating point dtype.
     """
     x = _positions("hann_window", window_length, periodic)
-    return _made("hann_window", (1 - numpy.cos(2 * math.pi * x)) / 2, dtype, device, requires_grad)
+    return made("hann_window", (1 - numpy.cos(2 * math.pi * x)) / 2, dtype, device, requires_grad)
 
 
 def hamming_window(window_length: int, periodic: bool = True, alpha: float = 0.54,
@@ -69,7 +69,7 @@ def hamming_window(window_length: int, periodic: bool = True, alpha: float = 0.5
         RuntimeError: a negative length; not a floating point dtype.
     """
     x = _positions("hamming_window", window_length, periodic)
-    return _made("hamming_window", alpha - beta * numpy.cos(2 * math.pi * x), dtype, device,
+    return made("hamming_window", alpha - beta * numpy.cos(2 * math.pi * x), dtype, device,
                  requires_grad)
 
 
@@ -83,7 +83,7 @@ def blackman_window(window_length: int, periodic: bool = True, *, dtype: DTypeLi
     """
     x = _positions("blackman_window", window_length, periodic)
     values = 0.42 - 0.5 * numpy.cos(2 * math.pi * x) + 0.08 * numpy.cos(4 * math.pi * x)
-    return _made("blackman_window", values, dtype, device, requires_grad)
+    return made("blackman_window", values, dtype, device, requires_grad)
 
 
 def bartlett_window(window_length: int, periodic: bool = True, *, dtype: DTypeLike | None = None,
@@ -95,7 +95,7 @@ def bartlett_window(window_length: int, periodic: bool = True, *, dtype: DTypeLi
         RuntimeError: a negative length; not a floating point dtype.
     """
     x = _positions("bartlett_window", window_length, periodic)
-    return _made("bartlett_window", 1 - numpy.abs(2 * x - 1), dtype, device, requires_grad)
+    return made("bartlett_window", 1 - numpy.abs(2 * x - 1), dtype, device, requires_grad)
 
 
 def kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0, *,
@@ -109,4 +109,4 @@ def kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0,
     """
     x = _positions("kaiser_window", window_length, periodic)
     values = numpy.i0(beta * numpy.sqrt(1 - (2 * x - 1) ** 2)) / numpy.i0(beta)
-    return _made("kaiser_window", values, dtype, device, requires_grad)
+    return made("kaiser_window", values, dtype, device, requires_grad)

@@ -26,6 +26,7 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from ..compat import absent
 from ..nn.module import Module
 from ..tensors.tensor import Tensor
 from .tensorboard_parts import (
@@ -357,3 +358,7 @@ def _png(image: Array) -> Summary.Image:
     Image.fromarray(image[:, :, 0] if channels == 1 else image).save(file, "PNG")
     return Summary.Image(height=height, width=width, colorspace=channels,
                          encoded_image_string=file.getvalue())
+
+
+def __getattr__(name: str) -> Any:
+    raise absent.AbsentName("tinytensor.utils.tensorboard", name, lambda: globals())

@@ -9,14 +9,16 @@ PLACES maps a name below `torch`, or below `tinytensor`, to the file.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.machinery
 import importlib.util
 import sys
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from ...autograd.frames import OWN
+from .. import absent
 
 OWN_PACKAGE = __name__.partition(".")[0]
 PLACES: dict[str, str] = {
@@ -32,6 +34,7 @@ PLACES: dict[str, str] = {
     "_utils": "private_utils",
     "amp.autocast_mode": "autocast_mode",
     "amp.grad_scaler": "grad_scaler",
+    "autograd.forward_ad": "forward_ad",
     "autograd.profiler": "profiler",
     "compiler": "compiler",
     "cpu": "cpu",
@@ -71,6 +74,8 @@ PLACES: dict[str, str] = {
     "profiler": "profiler",
     "quasirandom": "quasirandom",
     "serialization": "serialization",
+    "signal": "signal",
+    "signal.windows": "signal_windows",
     "storage": "storage",
     "torch_version": "torch_version",
     "types": "torch_types",
@@ -102,7 +107,7 @@ SAME: dict[str, str] = {
         "powers_of_noise": "half_cauchy kumaraswamy logistic_normal pareto weibull",
         "exponential_family": "exp_family", "random_matrices": "lkj_cholesky wishart",
         "relaxed": "relaxed_bernoulli relaxed_categorical"}.items() for name in names.split()}}
-# Names of the package that modules of this folder define.
+# Names of the package, or of a package below it, that modules of this folder define.
 FROM: dict[str, str] = {
     "ScriptModule": "jit", "ScriptFunction": "jit", "UntypedStorage": "storage",
     "TypedStorage": "storage", "PyTorchFileReader": "serialization",
@@ -120,6 +125,14 @@ FROM: dict[str, str] = {
                      "get_deterministic_debug_mode"), "small"),
     "detach": "small", "sym_int": "small", "sym_float": "small", "sym_not": "small",
     "sym_min": "small", "sym_max": "small", "OutOfMemoryError": "small", "Stream": "small",
+    **dict.fromkeys(("AcceleratorError", "from_file", "has_lapack", "has_mkl", "has_openmp",
+                     "has_spectral", "is_storage", "thread_safe_generator"), "small"),
+    "fork": "jit", "wait": "jit",
+    **dict.fromkeys(("nn.parallel.gather", "nn.parallel.parallel_apply", "nn.parallel.scatter"),
+                    "scatter_gather"),
+    **dict.fromkeys((f"nn.functional.{name}" for name in (
+        "handle_torch_function", "has_torch_function", "has_torch_function_unary",
+        "has_torch_function_variadic")), "overrides"),
     "Event": "small", "svd_lowrank": "low_rank", "pca_lowrank": "low_rank",
     "TensorType": "core", "Future": "futures",
     **dict.fromkeys(("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc",
@@ -133,7 +146,16 @@ def module_of(name: str) -> ModuleType | None:
     """The module for a dotted name below the package: of this folder, or under another name."""
     if name in SAME:
         return own_module(SAME[name])
-    return _imported(f"{__name__}.{PLACES[name]}") if name in PLACES else None
+    if name not in PLACES:
+        return None
+    module = _imported(f"{__name__}.{PLACES[name]}")
+    vars(module).setdefault("__getattr__", functools.partial(_refuse, name, vars(module)))
+    return module
+
+
+def _refuse(place: str, names: dict[str, Any], name: str) -> NoReturn:
+    """The answer of a module for a name that it does not have."""
+    raise absent.AbsentName(f"{OWN_PACKAGE}.{place}", name, lambda: names)
 
 
 def own_module(name: str) -> ModuleType | None:
@@ -159,7 +181,7 @@ def attribute(package: str, name: str) -> Any:
     if name.startswith("_foreach_"):
         foreach = _imported(f"{__name__}.foreach")
         return vars(foreach).setdefault(name, getattr(foreach, name))
-    return getattr(_imported(f"{__name__}.{FROM[name]}"), name)
+    return getattr(_imported(f"{__name__}.{FROM[name]}"), name.rpartition(".")[2])
 
 
 def _imported(place: str) -> ModuleType:

@@ -9,10 +9,12 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
+from ...distributed.futures import Future as Future
 from ...nn.module import Module
 
 T = TypeVar("T")
-__all__ = ["Attribute", "Final", "ScriptFunction", "ScriptModule", "annotate", "export", "freeze",
+__all__ = ["Attribute", "Final", "Future", "ScriptFunction", "ScriptModule", "annotate", "export",
+           "fork", "freeze", "wait",
            "ignore", "is_scripting", "is_tracing", "isinstance", "load", "optimize_for_inference",
            "save", "script", "script_if_tracing", "script_method", "set_fusion_strategy", "trace",
            "trace_module", "unused"]
@@ -63,6 +65,18 @@ def ignore(drop: Any = False, **kwargs: Any) -> Any:
 def unused(fn: Callable[..., Any]) -> Callable[..., Any]:
     """The function itself."""
     return fn
+
+
+def fork(func: Callable[..., T], *args: Any, **kwargs: Any) -> Future[T]:
+    """A Future with the result of func(*args, **kwargs), which is computed at once."""
+    future: Future[T] = Future()
+    future.set_result(func(*args, **kwargs))
+    return future
+
+
+def wait(future: Future[T]) -> T:
+    """The result of a `fork`."""
+    return future.wait()
 
 
 def is_scripting() -> bool:

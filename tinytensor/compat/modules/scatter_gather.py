@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import ops
+from ...nn.module import Module
 from ...tensors.tensor import Tensor
 
 
@@ -56,3 +57,19 @@ def gather(outputs: Sequence[Any], target_device: Any, dim: int = 0) -> Any:
         return type(first)((k, gather([o[k] for o in outputs], target_device, dim)) for k in first)
     joined = [gather(each, target_device, dim) for each in zip(*outputs, strict=True)]
     return type(first)(*joined) if is_namedtuple(first) else type(first)(joined)
+
+
+def parallel_apply(modules: Sequence[Module], inputs: Sequence[Any],
+                   kwargs_tup: Sequence[dict[str, Any]] | None = None,
+                   devices: Sequence[Any] | None = None) -> list[Any]:
+    """The result of each module for its inputs, one after the other.
+
+    Raises:
+        AssertionError: not equally many modules, inputs and keyword arguments.
+    """
+    named = [{}] * len(modules) if kwargs_tup is None else kwargs_tup
+    if not len(modules) == len(inputs) == len(named):
+        raise AssertionError(f"parallel_apply: {len(modules)} modules, {len(inputs)} inputs and "
+                             f"{len(named)} keyword arguments must be equally many")
+    return [module(*(given if isinstance(given, tuple) else (given,)), **keywords)
+            for module, given, keywords in zip(modules, inputs, named, strict=True)]

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import numpy
+
 from ... import cuda
 from ...arrays import dtypes
 from ...arrays.devices import device
@@ -14,7 +16,8 @@ from ...arrays.gpu_memory import OutOfMemoryError as OutOfMemoryError
 from ...autograd.frames import warn
 from ...cuda.streams import Event as Event
 from ...cuda.streams import Stream as Stream
-from ...tensors.creation import arange, tensor
+from ...random import thread_safe_generator as thread_safe_generator
+from ...tensors.creation import arange, from_numpy, tensor, wanted_dtype
 from ...tensors.tensor import DeviceLike, Tensor
 from ..names import Determinism, use_deterministic_algorithms
 from . import cpu
@@ -117,6 +120,42 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
 def get_deterministic_debug_mode() -> int:
     """0 unless `use_deterministic_algorithms` was called with True; 1 with warn_only, else 2."""
     return KernelSettings.deterministic * (1 if Determinism.warn_only else 2)
+
+
+class AcceleratorError(RuntimeError):
+    """PyTorch's error of a failed call of the GPU. CuPy's own errors are raised here."""
+
+
+# Of how PyTorch is built: LAPACK is NumPy's.
+has_lapack, has_mkl, has_openmp, has_spectral = True, False, False, False
+
+
+def is_storage(obj: Any) -> bool:
+    """Whether it is an `UntypedStorage` or a `TypedStorage`."""
+    from .storage import TypedStorage, UntypedStorage
+
+    return isinstance(obj, TypedStorage | UntypedStorage)
+
+
+def from_file(filename: str, shared: bool | None = None, size: int = 0, *, dtype: Any = None,
+              layout: Any = None, device: Any = None, pin_memory: bool = False) -> Tensor:
+    """A vector whose memory is a file of `size` numbers, which are read when they are used.
+
+    With `shared` the file is made or lengthened as needed, and gets what is written into the
+    Tensor; otherwise the file does not change.
+
+    Raises:
+        FileNotFoundError, ValueError: without `shared`, no such file, or a shorter one.
+    """
+    kind = wanted_dtype(dtype)
+    if shared:
+        with open(filename, "ab") as file:
+            if file.tell() < size * kind.itemsize:
+                file.truncate(size * kind.itemsize)
+    if size == 0:
+        return from_numpy(numpy.empty(0, kind))
+    memory = numpy.memmap(filename, kind, "r+" if shared else "c", shape=(size,))
+    return from_numpy(numpy.asarray(memory))
 
 
 def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any],

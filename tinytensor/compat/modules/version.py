@@ -6,4 +6,5 @@ cuda: str | None = None  # CuPy brings CUDA
 hip: str | None = None
 xpu: str | None = None
 debug = False
+rocm: str | None = None
 git_version = "tinytensor"

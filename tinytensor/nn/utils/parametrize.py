@@ -20,7 +20,8 @@ from ..module import Module
 from ..parameter import Parameter
 
 __all__ = ["ParametrizationList", "cached", "is_parametrized", "register_parametrization",
-           "remove_parametrizations", "type_before_parametrizations"]
+           "remove_parametrizations", "transfer_parametrizations_and_params",
+           "type_before_parametrizations"]
 
 _cache: dict[tuple[int, str], Tensor] | None = None  # a dict within a block of `cached`
 
@@ -247,6 +248,31 @@ def remove_parametrizations(module: Module, tensor_name: str,
         del module.parametrizations
         module.__class__ = type(module).__bases__[0]
     return module
+
+
+def transfer_parametrizations_and_params(from_module: Module, to_module: Module,
+                                         tensor_name: str | None = None) -> Module:
+    """Gives a module the parametrizations of another, with the parameters that they read.
+
+    A parameter that `to_module` lacks is made. Both modules then share the parametrizations and
+    their parameters. Without any in `from_module` nothing changes. Returns `to_module`.
+
+    Args:
+        tensor_name: the parameter whose parametrizations are meant; by default all are.
+    """
+    if not is_parametrized(from_module):
+        return to_module
+    names = list(from_module.parametrizations) if tensor_name is None else [tensor_name]
+    for name in names:
+        chain = from_module.parametrizations[name]
+        if not hasattr(to_module, name):
+            to_module.register_parameter(name, Parameter(getattr(from_module, name).detach()))
+        for parametrization in chain:
+            register_parametrization(to_module, name, parametrization)
+        for original in ["original"] if chain.is_tensor else [
+                f"original{i}" for i in range(chain.ntensors)]:
+            setattr(to_module.parametrizations[name], original, getattr(chain, original))
+    return to_module
 
 
 def type_before_parametrizations(module: Module) -> type:

@@ -1,0 +1,5 @@
+"""`torch.signal`: window functions."""
+
+from . import signal_windows as windows
+
+__all__ = ["windows"]
