@@ -60,7 +60,7 @@ class Adafactor(Optimizer):
             g = -g if group["maximize"] else g
             epsilon = xp.finfo(p.dtype).eps if smallest[0] is None else smallest[0]
             share = step ** group["beta2_decay"]
-            scale = max(smallest[1], _rms(xp, p)) * min(rate, 1 / math.sqrt(step))
+            scale = xp.maximum(_rms(xp, p), smallest[1]) * min(rate, 1 / math.sqrt(step))
             if group["weight_decay"]:
                 p *= 1 - rate * group["weight_decay"]
             squares = g * g
@@ -73,11 +73,11 @@ class Adafactor(Optimizer):
             else:
                 v = means[0]
             u = g / xp.sqrt(xp.maximum(v, epsilon * epsilon))
-            p -= scale / max(1.0, _rms(xp, u) / group["d"]) * u
+            p -= scale / xp.maximum(_rms(xp, u) / group["d"], 1) * u
 
     update = Dispatch("Adafactor", _formulas)
 
 
-def _rms(xp: Any, x: Array) -> float:
-    """The root of the mean of the squares."""
-    return math.sqrt(float(xp.mean(xp.square(x)))) if x.size else 0.0
+def _rms(xp: Any, x: Array) -> Array:
+    """The root of the mean of the squares, where the array is: nothing waits for a GPU."""
+    return xp.sqrt(xp.sum(xp.square(x)) / max(x.size, 1))  # type: ignore[no-any-return]

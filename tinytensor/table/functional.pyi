@@ -348,7 +348,7 @@ def cross_entropy(
 
     Raises:
         ValueError, RuntimeError, IndexError: as `nll_loss`.
-        RuntimeError: label_smoothing outside of [0, 1].
+        RuntimeError: label_smoothing outside of [0, 1]; scores that are not floating point.
     """
 def ctc_loss(
         log_probs: Tensor, targets: Tensor, input_lengths: Tensor | Sequence[int], target_lengths:
