@@ -158,13 +158,13 @@ def test_the_three_convolutions_are_one_form(frame):
         inner(w, convolution.convolution_weight.op.forward(numpy, x, g, frame)), rel=1e-11)
 
 
-@pytest.mark.parametrize("line", [pooling.PAIRS, pooling.UNEVEN, pooling.UNEVEN.transposed(),
+@pytest.mark.parametrize("line", [pooling.PAIRS, pooling.UNEVEN, pooling.UNEVEN.transposed,
                                   pooling.ragged(2, [[0], [0], [0, 1], [1], []])],
                          ids=["regular", "uneven", "transposed", "repeated"])
 def test_a_line_and_its_transpose(line):
     x, y = drawn((2, line.size, 3), (2, line.out, 3))
     assert inner(pooling.window_sum.op.forward(numpy, x, 1, line), y) == pytest.approx(
-        inner(x, pooling.window_sum.op.forward(numpy, y, 1, line.transposed())), rel=1e-12)
+        inner(x, pooling.window_sum.op.forward(numpy, y, 1, line.transposed)), rel=1e-12)
     number = pooling.winner.op.forward(numpy, x, 1, line)
     assert inner(pooling.pick.op.forward(numpy, x, number, 1, line), y) == pytest.approx(
         inner(x, pooling.put.op.forward(numpy, y, number, 1, line)), rel=1e-12)

@@ -11,6 +11,7 @@ adaptive pooling and interpolation use the same ops.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections import namedtuple
@@ -32,6 +33,8 @@ from .shape import broadcast_to
 
 Index = slice | list[int]
 
+LINES_KEPT = 256  # of each kind, as a training uses the same ones in every step
+
 ValuesAndIndices = namedtuple("ValuesAndIndices", "values indices")
 
 
@@ -50,7 +53,7 @@ class Tap:
     weights: list[float] | None = None  # of each output; 1 if None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # hashed by identity, so kernels keep what they compute of it
 class Line:
     """Windows along one dim: the number of inputs and of outputs, and the taps."""
 
@@ -58,6 +61,7 @@ class Line:
     out: int
     taps: list[Tap]
 
+    @functools.cached_property
     def transposed(self) -> Line:
         """The line with inputs and outputs exchanged."""
         return Line(self.out, self.size, [Tap(tap.ins, tap.outs, tap.weights)
@@ -106,6 +110,14 @@ def ragged(size: int, windows: Sequence[Sequence[int | None]],
     return Line(size, len(windows), taps)
 
 
+@functools.lru_cache(LINES_KEPT)
+def even(size: int, out: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1,
+         ) -> Line:
+    """A line of windows of `kernel` elements at even distances."""
+    return Line(size, out, [Tap(*tap) for tap in line_taps(size, out, kernel, stride, padding,
+                                                           dilation)])
+
+
 def _as_slice(positions: list[int]) -> Index:
     """Evenly spaced positions as a slice, which gives a view instead of a copy."""
     step = positions[1] - positions[0] if len(positions) > 1 else 1
@@ -148,7 +160,7 @@ UNEVEN = ragged(4, [[0, 1], [0, 1, 2], [3]], [[0.5, 2.0], [1.0, -1.0, 0.5], [1.5
 @op(home="internal", method=False, reference=lambda torch: lambda x, axis, line: torch.movedim(
     torch.movedim(x, axis, -1) @ _as_matrix(line, torch).to(x.dtype).T, -1, axis),
     samples=[S(t(2, 5, 3), 1, PAIRS), S(t(2, 3, 4), 2, UNEVEN), S(t(0, 5), 1, PAIRS),
-             S(t(2, 3), 1, UNEVEN.transposed())])
+             S(t(2, 3), 1, UNEVEN.transposed)])
 def window_sum(xp, input: Array, axis: int, line: Line):
     """The weighted sum over each window along an axis. Shapes: (*, size, *) -> (*, out, *)."""
     out = xp.zeros(_resized(input, axis, line.out), dtype=input.dtype)
@@ -159,7 +171,7 @@ def window_sum(xp, input: Array, axis: int, line: Line):
 
 
 window_sum.vjp(
-    input=lambda xp, g, axis, line: window_sum.run(xp, g, axis, line.transposed()),
+    input=lambda xp, g, axis, line: window_sum.run(xp, g, axis, line.transposed),
 )
 
 
@@ -289,9 +301,8 @@ class Boxes:
     dilation: tuple[int, ...]
 
     def lines(self) -> list[Line]:
-        return [Line(size, out, [Tap(*tap) for tap in line_taps(size, out, *steps)])
-                for size, out, *steps in zip(self.size, self.out, self.kernel, self.stride,
-                                             self.padding, self.dilation, strict=True)]
+        return list(map(even, self.size, self.out, self.kernel, self.stride, self.padding,
+                        self.dilation))
 
 
 def _boxes(name, input, dims, kernel, stride, padding, dilation, ceil_mode):
@@ -415,19 +426,22 @@ def _box_sum(input, lines):
 
 def _box_mean(input, boxes, count_include_pad):
     """The sum over each window divided by its number of elements, a product over the dims."""
-    lines, divisor = [], 1
-    for line, kernel, stride, padding in zip(boxes.lines(), boxes.kernel, boxes.stride,
-                                             boxes.padding, strict=True):
-        low, high = (-padding, line.size + padding) if count_include_pad else (0, line.size)
-        starts = [o * stride - padding for o in range(line.out)]
-        counts = [min(start + kernel, high) - max(start, low) for start in starts]
-        if len(set(counts)) == 1:
-            divisor *= counts[0]
-        else:
-            line = line.scaled([1 / n for n in counts])
-        lines.append(line)
-    total = _box_sum(input, lines)
+    lines, divisors = zip(*(
+        _of_means(*numbers, bool(count_include_pad)) for numbers in zip(
+            boxes.size, boxes.out, boxes.kernel, boxes.stride, boxes.padding, strict=True)),
+        strict=True)
+    total, divisor = _box_sum(input, lines), math.prod(divisors)
     return total if divisor == 1 else total / divisor
+
+
+@functools.lru_cache(LINES_KEPT)
+def _of_means(size, out, kernel, stride, padding, count_include_pad):
+    """A line, and what divides its sums to make them means."""
+    line = even(size, out, kernel, stride, padding)
+    low, high = (-padding, size + padding) if count_include_pad else (0, size)
+    starts = [o * stride - padding for o in range(out)]
+    counts = [min(start + kernel, high) - max(start, low) for start in starts]
+    return (line, counts[0]) if len(set(counts)) == 1 else (line.scaled([1 / n for n in counts]), 1)
 
 
 avg_pool1d, avg_pool2d, avg_pool3d = map(_avg_pool, (1, 2, 3))
@@ -439,6 +453,16 @@ avg_pool1d, avg_pool2d, avg_pool3d = map(_avg_pool, (1, 2, 3))
 def shares(size: int, out: int) -> list[range]:
     """`size` positions divided evenly among `out` windows, which may overlap."""
     return [range(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
+
+
+@functools.lru_cache(LINES_KEPT)
+def _of_shares(size, out):
+    return ragged(size, shares(size, out))
+
+
+@functools.lru_cache(LINES_KEPT)
+def _of_share_means(size, out):
+    return _of_shares(size, out).scaled([1 / len(w) for w in shares(size, out)])
 
 
 def _adaptive(name, input, dims, output_size):
@@ -476,9 +500,7 @@ def _adaptive_avg_pool(dims: int) -> Callable[..., Any]:
         else:
             result = input
             for axis, (n, out) in enumerate(zip(input.shape[2:], wanted, strict=True), 2):
-                windows = shares(n, out)
-                result = window_sum(result, axis,
-                                    ragged(n, windows).scaled([1 / len(w) for w in windows]))
+                result = window_sum(result, axis, _of_share_means(n, out))
         return result.squeeze(0) if unbatched else result
 
     return named(adaptive_avg_pool, name, f"""The mean of each of output_size windows of {dims}d.
@@ -501,8 +523,7 @@ def _adaptive_max_pool(dims: int) -> Callable[..., Any]:
 
     def adaptive_max_pool(input, output_size, return_indices=False):
         input, unbatched, wanted = _adaptive(name, input, dims, output_size)
-        lines = [ragged(n, shares(n, out))
-                 for n, out in zip(input.shape[2:], wanted, strict=True)]
+        lines = list(map(_of_shares, input.shape[2:], wanted))
         return _batched(_largest(input, lines, return_indices), unbatched)
 
     samples = _adaptive_samples(dims, True)

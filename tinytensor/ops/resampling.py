@@ -6,6 +6,7 @@ inputs (`pooling.window_sum`). The modes differ only in the windows and weights.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -17,14 +18,14 @@ from ..arrays.numbers import integers
 from ..autograd.table import composed
 from ..tensors import creation
 from ..tensors.tensor import Tensor
-from .convolution import line_taps
 from .index import getitem, where
 from .pooling import (
+    LINES_KEPT,
     Line,
-    Tap,
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
+    even,
     ragged,
     window_sum,
 )
@@ -34,6 +35,7 @@ from .shape import cat, own_memory, permute
 # ---------------------------------------------------------------- interpolation
 
 
+@functools.lru_cache(LINES_KEPT)
 def _nearest(size, out, scale, align_corners, shift=0.0):
     """The input at the left end of each output's interval, or with shift=0.5 at its middle."""
     # In single precision, as in PyTorch, since rounding decides between two neighbours.
@@ -53,6 +55,7 @@ def _sources(out, scale, align_corners):
 
 def _interpolating(reach, kernel):
     """Lines that weight the nearest `reach` inputs on each side; the border is replicated."""
+    @functools.lru_cache(LINES_KEPT)
     def line(size, out, scale, align_corners):
         windows, weights = [], []
         for at in _sources(out, scale, align_corners):
@@ -83,6 +86,7 @@ def _cubic(x, a=-0.75):
 
 def _antialiased(reach, kernel):
     """Lines whose windows grow with the scale, so that shrinking skips no input."""
+    @functools.lru_cache(LINES_KEPT)
     def line(size, out, scale, align_corners):
         wider = max(scale, 1.0)
         windows, weights = [], []
@@ -317,7 +321,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
                          f"{tuple(input.shape)}")
     _positive("local_response_norm", "size", size)
     c = input.shape[1]
-    line = Line(c, c, [Tap(*tap) for tap in line_taps(c, c, size, 1, size // 2, 1)])
+    line = even(c, c, size, padding=size // 2)
     return input / (window_sum(input * input, 1, line) * (alpha / size) + k) ** beta
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy
 
-from ...ops.pooling import Line, window_max, window_sum
+from ...ops.pooling import LINES_KEPT, Line, window_max, window_sum
 from ..loops import PIECE, Array, fits
 from ..pool import pool
 
 
+@functools.lru_cache(LINES_KEPT)
 def _positions(line: Line) -> Any:
     """(out, taps): the index of each window's inputs, -1 in the padding."""
     positions = numpy.full((line.out, len(line.taps)), -1)
@@ -20,15 +22,14 @@ def _positions(line: Line) -> Any:
     return positions
 
 
+@functools.lru_cache(LINES_KEPT)
 def _weights(line: Line, dtype: numpy.dtype[Any]) -> Any:
-    """(out, taps): the weight of each input; empty if all are 1."""
-    if all(tap.weights is None for tap in line.taps):
-        return numpy.empty((0, 0), dtype)
+    """The weight of each input, in the order of `_positions`."""
     weights = numpy.ones((line.out, len(line.taps)), dtype)
     for t, tap in enumerate(line.taps):
         if tap.weights is not None:
             weights[tap.outs, t] = tap.weights
-    return weights
+    return weights.reshape(-1)
 
 
 def _is_pairwise(positions: Array, size: int) -> bool:
@@ -57,8 +58,13 @@ def _(input: Array, axis: int, line: Line) -> Any:
     shape = input.shape
     out = numpy.empty((*shape[:axis], line.out, *shape[axis + 1:]), input.dtype)
     rows, inner, least = _rows(shape, axis)
-    pool.split(_loops().window_sum, rows, input.reshape(-1), line.size, inner, _positions(line),
-               _weights(line, input.dtype), out.reshape(-1), least=least)
+    windows = _positions(line), _weights(line, input.dtype), out.reshape(-1)
+    if inner == 1:
+        pool.split(_loops().window_sum_last, rows, input.reshape(-1), line.size, *windows,
+                   least=least, align=4)
+    else:
+        pool.split(_loops().window_sum, rows, input.reshape(-1), line.size, inner, *windows,
+                   least=least)
     return out
 
 
@@ -74,6 +80,9 @@ def _(input: Array, axis: int, line: Line) -> Any:
     if _is_pairwise(positions, line.size):
         pool.split(_loops().pair_max, rows * line.out, input.reshape(-1), inner, out.reshape(-1),
                    least=-(-PIECE // inner))
+    elif inner == 1:
+        pool.split(_loops().window_max_last, rows, input.reshape(-1), line.size, positions,
+                   out.reshape(-1), least=least, align=4)
     else:
         pool.split(_loops().window_max, rows, input.reshape(-1), line.size, inner, positions,
                    out.reshape(-1), least=least)
@@ -92,6 +101,9 @@ def _(g: Array, input: Array, axis: int, line: Line) -> Any:
     if _is_pairwise(positions, line.size):
         pool.split(_loops().pair_max_back, rows * line.out, g.reshape(-1), input.reshape(-1),
                    inner, d.reshape(-1), least=-(-PIECE // inner))
+    elif inner == 1:
+        pool.split(_loops().window_max_back_last, rows, g.reshape(-1), input.reshape(-1), line.size,
+                   positions, d.reshape(-1), least=least)
     else:
         pool.split(_loops().window_max_back, rows, g.reshape(-1), input.reshape(-1), line.size,
                    inner, positions, d.reshape(-1), least=least)
