@@ -102,6 +102,9 @@ BATCHES: dict[str, tuple[Any, ...]] = {
     "jvp": (lambda m, x, v: m.vmap(
         lambda x, v: m.func.jvp(lambda x: x.sin() * x, (x,), (v,))[1])(x, v), M, drawn(4, 3)),
     "pull of vjp": (lambda m, x, v: m.vmap(m.func.vjp(torch_free_sin, x)[1])(v), V, M),
+    "autograd.grad": (lambda m, x, v: _rows(m, x, m.vmap, v), V, M),
+    "autograd.grad in two": (lambda m, x, v: _rows(m, x, lambda f: m.vmap(m.vmap(f)), v), V,
+                             drawn(2, 4, 3)),
     "pull of vjp in two": (lambda m, x, v: m.vmap(lambda x: m.vmap(
         m.func.vjp(torch_free_sin, x)[1])(v))(x), drawn(2, 3), M),
     "per sample": (lambda m, w, x, y: m.vmap(m.func.grad(
@@ -137,6 +140,13 @@ BATCHES: dict[str, tuple[Any, ...]] = {
 
 def torch_free_sin(x: Any) -> Any:
     return x.sin()
+
+
+def _rows(m: Any, x: Any, mapped: Any, v: Any) -> Any:
+    """Rows of the Jacobian of a graph from outside of vmap."""
+    x.requires_grad_()
+    y, z = x.sin() * x.sum(), x.exp()
+    return mapped(lambda v: m.autograd.grad((y, z), x, (v, v * 2))[0])(v)
 
 
 def _write(x: Any) -> Any:

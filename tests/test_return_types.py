@@ -33,9 +33,13 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "cholesky_ex": lambda lib: lib.linalg.cholesky_ex(lib.tensor([[4.0]])),
     "inv_ex": lambda lib: lib.linalg.inv_ex(lib.tensor([[4.0]])),
     "geqrf": lambda lib: lib.geqrf(lib.tensor([[4.0]])),
+    "histogramdd": lambda lib: lib.histogramdd(lib.tensor(X), [2, 2, 2]),
+    "solve_ex": lambda lib: lib.linalg.solve_ex(lib.tensor([[4.0]]), lib.tensor([[4.0]])),
+    "triangular_solve": lambda lib: lib.triangular_solve(lib.tensor([[4.0]]), lib.tensor([[4.0]])),
 }
 
 
+@pytest.mark.filterwarnings("ignore:torch.triangular_solve is deprecated")
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_named_results_are_printed_as_in_pytorch(call: Callable[[Any], Any],
                                                  monkeypatch: pytest.MonkeyPatch) -> None:

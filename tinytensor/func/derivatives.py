@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..arrays.numbers import is_integer
-from ..autograd import engine
+from ..autograd import batched, engine
 from ..autograd.modes import enable_grad, is_grad_enabled
 from ..ops.shape import cat, stack
 from ..tensors.creation import eye
@@ -399,6 +399,41 @@ class Pushed:
                     for v in directions), strict=True)]  # type: ignore[attr-defined]
         return [u.new_zeros((count, *u.shape)) if d is None else d
                 for d, u in zip(found, self.u, strict=True)]
+
+
+def grad_within_vmap(outputs: Any, inputs: Any, grad_outputs: Any, create_graph: bool,
+                     allow_unused: bool | None, materialize_grads: bool) -> list[Any] | None:
+    """`autograd.grad` of a graph from outside of the `vmap`s that run, for each of their samples of
+    grad_outputs. None if it is another call.
+    """
+    outputs, inputs, weights = (
+        [x] if isinstance(x, Tensor) or x is None else list(x)
+        for x in (outputs, inputs, grad_outputs))
+    if not any(w.__class__ is Batched for w in weights) or any(
+            x.__class__ is Batched or not x.requires_grad for x in (*outputs, *inputs)) or [
+            tuple(o.shape) for o in outputs] != [tuple(getattr(w, "shape", ())) for w in weights]:
+        return None
+    around = list(levels())
+    sizes = [level.size for level in around]
+    rows = [_real(_in_all(_ones(o) if w is None else w, around)).reshape(-1, *o.shape)
+            for o, w in zip(outputs, weights, strict=True)]
+    found = at_once(outputs, inputs, rows, create_graph)
+    if found is None:
+        each = [engine.grad(outputs, inputs, row, True, create_graph, True)
+                for row in zip(*rows, strict=True)]
+        found = [None if column[0] is None else stack(list(column))
+                 for column in zip(*each, strict=True)]
+    if None in [g if g is None else 0 for g in found]:
+        if not allow_unused and not materialize_grads:  # raises the error
+            engine.grad(outputs, inputs, [row[0] for row in rows], True)
+        if materialize_grads:
+            found = [x.new_zeros((len(rows[0]), *x.shape)) if g is None else g
+                     for g, x in zip(found, inputs, strict=True)]
+    return [None if g is None else _shown(g.reshape(*sizes, *x.shape), around)
+            for g, x in zip(found, inputs, strict=True)]
+
+
+batched.batched.append(grad_within_vmap)
 
 
 # ---------------------------------------------------------------- Jacobians
