@@ -18,7 +18,14 @@ from operations import in_turn, on_entries
 import tinytensor
 from tinytensor.autograd.table import Entry
 from tinytensor.checking.calls import arguments_of, is_drawn, replace
-from tinytensor.func import functional_call, grad, stack_module_state, vmap
+from tinytensor.func import (
+    derivatives,
+    functional_call,
+    grad,
+    jacrev,
+    stack_module_state,
+    vmap,
+)
 from tinytensor.func.mapping import RandomnessError
 
 # PyTorch's own, when it first computes a derivative forward.
@@ -95,6 +102,11 @@ BATCHES: dict[str, tuple[Any, ...]] = {
     "jvp": (lambda m, x, v: m.vmap(
         lambda x, v: m.func.jvp(lambda x: x.sin() * x, (x,), (v,))[1])(x, v), M, drawn(4, 3)),
     "pull of vjp": (lambda m, x, v: m.vmap(m.func.vjp(torch_free_sin, x)[1])(v), V, M),
+    "autograd.grad": (lambda m, x, v: _rows(m, x, m.vmap, v), V, M),
+    "autograd.grad in two": (lambda m, x, v: _rows(m, x, lambda f: m.vmap(m.vmap(f)), v), V,
+                             drawn(2, 4, 3)),
+    "pull of vjp in two": (lambda m, x, v: m.vmap(lambda x: m.vmap(
+        m.func.vjp(torch_free_sin, x)[1])(v))(x), drawn(2, 3), M),
     "per sample": (lambda m, w, x, y: m.vmap(m.func.grad(
         lambda w, x, y: ((x @ w - y) ** 2).mean()), in_dims=(None, 0, 0))(w, x, y),
         drawn(3, 2), drawn(5, 3), drawn(5, 2)),
@@ -128,6 +140,13 @@ BATCHES: dict[str, tuple[Any, ...]] = {
 
 def torch_free_sin(x: Any) -> Any:
     return x.sin()
+
+
+def _rows(m: Any, x: Any, mapped: Any, v: Any) -> Any:
+    """Rows of the Jacobian of a graph from outside of vmap."""
+    x.requires_grad_()
+    y, z = x.sin() * x.sum(), x.exp()
+    return mapped(lambda v: m.autograd.grad((y, z), x, (v, v * 2))[0])(v)
 
 
 def _write(x: Any) -> Any:
@@ -300,6 +319,63 @@ def test_every_operation_on_a_batch_is_that_of_a_loop(entry: Entry) -> None:
             assert got.shape == wanted.shape and got.dtype is wanted.dtype
             numpy.testing.assert_allclose(got.numpy().astype(float), wanted.numpy().astype(float),
                                           rtol=1e-9, atol=1e-9)
+
+
+@on_entries
+def test_gradients_for_many_directions_at_once_are_those_of_a_loop(entry: Entry) -> None:
+    for function, rows, differ in _cases(entry):
+        if not all(differ):
+            continue
+        inputs = [x.clone().requires_grad_() if x.dtype.is_floating_point else x for x in rows[0]]
+        chosen = [x for x in inputs if x.requires_grad]
+        try:
+            outputs = [x for x in _as_tuple(function(*inputs)) if x.requires_grad]
+        except Exception:  # a write into a leaf
+            continue
+        if not chosen or not outputs:
+            continue
+        weights = [tinytensor.tensor(RNG.standard_normal((3, *x.shape)), dtype=x.dtype)
+                   for x in outputs]
+        found = derivatives.at_once(outputs, chosen, weights, False)
+        if found is None:  # left to the loop
+            continue
+        for i in range(3):
+            one = tinytensor.autograd.grad(outputs, chosen, [w[i] for w in weights],
+                                           retain_graph=True, allow_unused=True)
+            for got, wanted in zip(found, one, strict=True):
+                assert (got is None) == (wanted is None)
+                if got is not None:
+                    numpy.testing.assert_allclose(got[i].numpy(), wanted.numpy(),
+                                                  rtol=1e-9, atol=1e-9)
+
+
+def test_one_backward_for_a_whole_jacobian() -> None:
+    """Unless a backward reads values: then there is one for each row."""
+    calls = []
+
+    class Square(tinytensor.autograd.Function):
+        reads = False
+
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            calls.append(tuple(g.shape))
+            return (tinytensor.from_numpy(g.detach().numpy()) if Square.reads else g) \
+                * ctx.saved_tensors[0] * 2
+
+    x = tinytensor.tensor([1.0, 2.0, 3.0])
+    wanted = [[2.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 6.0]]
+    assert jacrev(Square.apply)(x).tolist() == wanted and calls == [(3,)]
+    assert jacrev(Square.apply, chunk_size=2)(x).tolist() == wanted and len(calls) == 3
+    assert jacrev(lambda x: x.sin(), chunk_size=1)(x).tolist() == jacrev(
+        lambda x: x.sin())(x).tolist() == x.cos().diag().tolist()
+    Square.reads = True
+    calls.clear()
+    assert jacrev(Square.apply)(x).tolist() == wanted and len(calls) == 4  # one was given up
 
 
 def test_a_batch_without_samples() -> None:

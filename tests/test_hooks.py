@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections import OrderedDict
 from typing import Any
 
 import pytest
@@ -214,3 +216,37 @@ def test_hooks_of_leaves_are_those_of_accumulate_grad():
         calls.append(p.grad.tolist())
     assert seen["tinytensor"] == seen["torch"]
     assert seen["torch"][1] == ((), [30, 30], [60, 60])
+
+
+def test_the_hooks_of_a_module_are_a_dict_of_functions() -> None:
+    """Programs look for their hooks there, delete them, and make handles of their own."""
+    def seen(lib: Any) -> list[Any]:
+        def early(m: Any, args: Any, kwargs: Any) -> Any:
+            return (args[0] + kwargs["add"],), {}
+
+        def late(m: Any, args: Any, output: Any) -> Any:
+            return output * 2
+
+        def first(m: Any, args: Any, output: Any) -> Any:
+            return output + 1
+
+        layer = lib.nn.Identity()
+        layer.register_forward_pre_hook(early, with_kwargs=True)
+        layer.register_forward_hook(late)
+        handle = layer.register_forward_hook(first, prepend=True)
+        results = [list(layer._forward_pre_hooks.values()) == [early],
+                   list(layer._forward_hooks.values()) == [first, late],
+                   repr(layer._forward_hooks).startswith("OrderedDict([("),
+                   handle.id in layer._forward_hooks]
+        both = [layer, copy.deepcopy(layer)]
+        results += [m(lib.ones(1), add=1.0).item() for m in both]
+        layer._forward_hooks.clear()
+        handle.remove()  # a second time
+        results += [m(lib.ones(1), add=1.0).item() for m in both]
+        own, extra = OrderedDict(), OrderedDict()
+        handle = lib.utils.hooks.RemovableHandle(own, extra_dict=[extra])
+        own[handle.id] = extra[handle.id] = late
+        handle.remove()
+        return [*results, own, extra]
+
+    assert seen(tinytensor) == seen(torch)

@@ -91,8 +91,7 @@ def test_methods_of_one_tensor_and_containers() -> None:
         t = library.arange(12.0).reshape(3, 4) - 5
         layer = prune.l1_unstructured(library.nn.Linear(4, 3), "weight", 0.5)
         prune.random_unstructured(layer, "weight", 1)
-        (hook,) = layer._forward_pre_hooks.values()
-        container = getattr(hook, "function", hook)
+        (container,) = layer._forward_pre_hooks.values()
         results.append((prune.L1Unstructured(4).prune(t).tolist(),
                         prune.LnStructured(1, 2, 0).prune(t, library.ones(3, 4)).tolist(),
                         len(container), [type(m).__name__ for m in container],

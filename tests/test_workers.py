@@ -29,6 +29,8 @@ from tinytensor.utils.data.processes import resolve
 ROOT = Path(__file__).parent.parent
 
 pytestmark = pytest.mark.skipif(not transfer.SHARED, reason="needs file handles between processes")
+forks_by_default = pytest.mark.skipif(multiprocessing.get_all_start_methods()[0] != "fork",
+                                      reason="Python does not fork by default")
 
 
 def loader(dataset: Any, batch_size: int | None = 2, **options: Any) -> DataLoader[Any]:
@@ -243,9 +245,18 @@ def test_what_cannot_be_pickled(options: dict[str, Any], culprit: str) -> None:
     dataset = options.pop("dataset", [1, 2])
     refused = f"DataLoader: {culprit} cannot be sent"
     with pytest.raises(pickle.PicklingError, match=refused) as caught:
-        next(iter(loader(dataset, **options)))
+        next(iter(loader(dataset, multiprocessing_context="forkserver", **options)))
     assert "multiprocessing_context='thread'" in str(caught.value)
     assert "define functions and classes at the top level" in str(caught.value)
+
+
+@forks_by_default
+def test_what_cannot_be_pickled_is_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in PyTorch, unless the program has chosen how processes start."""
+    assert list(loader([1, 2], 1, collate_fn=lambda batch: batch)) == [[1], [2]]
+    monkeypatch.setattr(multiprocessing, "get_start_method", lambda allow_none: "forkserver")
+    with pytest.raises(pickle.PicklingError, match="collate_fn cannot be sent"):
+        next(iter(loader([1, 2], 1, collate_fn=lambda batch: batch)))
 
 
 def test_workers_that_end_or_do_not_answer() -> None:
@@ -328,8 +339,7 @@ def test_stuck_workers_end_with_the_program(tmp_path: Path) -> None:
         wait_for(lambda pid=pid: not alive(pid))
 
 
-@pytest.mark.skipif(multiprocessing.get_all_start_methods()[0] != "fork",
-                    reason="Python does not fork by default")
+@forks_by_default
 def test_notebooks_fork_workers() -> None:
     """The cells of a notebook cannot be imported in another process; a fork has their classes.
 
@@ -355,14 +365,24 @@ def test_notebooks_fork_workers() -> None:
     assert lines == ["[[0.0, 1.0], [4.0, 9.0], [16.0, 25.0]]"] * 2, answer.stderr
 
 
+WITHOUT_GUARD = """
+import sys
+sys.path.insert(0, {root!r})
+from tinytensor.utils.data import DataLoader
+print([batch.item() for batch in DataLoader([1, 2], num_workers=1, {options})])
+"""
+
+
+@forks_by_default
+def test_scripts_without_a_guard_fork_workers(tmp_path: Path) -> None:
+    answer, errors = program(tmp_path, WITHOUT_GUARD.format(
+        root=str(ROOT), options="")).communicate(timeout=60)
+    assert (answer, errors) == ("[1, 2]\n", "")
+
+
 def test_scripts_without_a_guard_and_classes_of_no_module(tmp_path: Path) -> None:
-    text = f"""
-        import sys
-        sys.path.insert(0, {str(ROOT)!r})
-        from tinytensor.utils.data import DataLoader
-        print(list(DataLoader([1, 2], num_workers=1)))
-        """
-    bare = program(tmp_path, text)
+    bare = program(tmp_path, WITHOUT_GUARD.format(
+        root=str(ROOT), options="multiprocessing_context='forkserver'"))
     code = textwrap.dedent("""
         from tinytensor.utils.data import DataLoader
         class Own(list): pass

@@ -334,7 +334,7 @@ def _taken(results: dict[Any, Any], create_graph: bool) -> Iterator[tuple[Any, A
                 g = g.copy()
             if g.__class__ is not ndarray:
                 g = as_array(g)
-        elif 0 in g._array.strides and mode.enabled:  # expanded, which programs could not write to
+        elif mode.enabled and 0 in g.stride():  # expanded, which programs could not write to
             g = g.clone()
         yield node, g
 

@@ -29,7 +29,6 @@ both out for each op, for speed; without it these run.
 
 from __future__ import annotations
 
-import collections
 import functools
 import inspect
 import weakref
@@ -39,6 +38,7 @@ from typing import Any, ClassVar
 
 from ..arrays.devices import array_module, result_array
 from ..arrays.dispatch import Dispatch, parameter_names
+from ..arrays.return_types import return_type
 from . import graph
 from .casting import call_cast, casting
 from .engine import unbroadcast
@@ -86,7 +86,7 @@ class Op:
         self.replaceable = not forward.__module__.startswith(f"{PACKAGE}.")
         self.residuals = residuals
         self.outputs = outputs
-        self.results: Any = collections.namedtuple(self.name, outputs) if outputs else None
+        self.results: Any = return_type(self.name, *outputs) if outputs else None
         self.rules: dict[tuple[str, ...], Callable[..., Any]] = {}
         # The forward's kernels, under (), and those of the rules, under the names of their inputs.
         self.kernels: dict[tuple[str, ...], Dispatch] = {}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..arrays.dispatch import parameter_names
+from ..arrays.return_types import return_type
 from .casting import casts
 from .frames import passes_on, shorten
 from .halves import in_single
@@ -132,6 +133,8 @@ def op(promotes: str = "", promoted: tuple[str, ...] = (), view: bool = False,
                     refuses_bool=refuses_bool, positions=positions, autocast=autocast,
                     mixes=mixes, compares=compares, place=place)
         row = Entry(name=made.name, function=made.function, op=made, **entry)
+        if outputs and row.home == "linalg":  # as PyTorch names them
+            made.results = return_type(f"linalg_{made.name}", *outputs)
         made.function.public = row.offer
         _enter(row)
         return made.function

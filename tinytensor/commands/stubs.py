@@ -102,8 +102,8 @@ def type_of(result: Any, entry: Entry, results: Results) -> str:
         return "Tensor"
     if hasattr(result, "_fields"):
         name = re.sub(r"(?:^|_)([a-z])", lambda m: m[1].upper(), type(result).__name__)
-        if results.named.get(name, result._fields) != result._fields:
-            name += result._fields[-1]  # linalg.svd gives U, S, Vh, and svd U, S, V
+        if result._fields == ("values", "indices"):
+            name = INDICES  # one for max, sort, topk and others
         results.named[name] = result._fields
         return name
     if type(result) in (tuple, list):

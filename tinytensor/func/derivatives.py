@@ -8,13 +8,14 @@ Within `vmap` each sample has a derivative of its own.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..arrays.numbers import is_integer
-from ..autograd import engine
+from ..autograd import batched, engine
 from ..autograd.modes import enable_grad, is_grad_enabled
-from ..ops.shape import stack
+from ..ops.shape import cat, stack
+from ..tensors.creation import eye
 from ..tensors.tensor import Tensor
 from .batched import Batched, Level, spread_over
 from .mapping import levels
@@ -60,6 +61,19 @@ class Tracked:
         return [x.new_zeros(x.shape) if g is None else g
                 for g, x in zip(found, self.real, strict=True)]
 
+    def gradients_for_each(self, outputs: Sequence[Tensor], weights: Sequence[Tensor]) \
+            -> list[Any]:
+        """`gradients` for all positions of dim 0 of the weights, with that dim in the results."""
+        found = at_once(outputs, self.real, weights, self.is_recorded(
+            [*outputs, *weights]))
+        if found is None:
+            rows = [self.gradients(outputs, row, retain=True)
+                    for row in zip(*weights, strict=True)]
+            return [stack(list(column)) for column in zip(*rows, strict=True)]
+        count = len(weights[0])  # type: ignore[arg-type]
+        return [x.new_zeros((count, *x.shape)) if g is None else g
+                for g, x in zip(found, self.real, strict=True)]
+
     def is_recorded(self, outputs: Sequence[Tensor]) -> bool:
         """Whether the outputs depend on something else that requires a gradient."""
         if not self.outside:
@@ -72,6 +86,44 @@ class Tracked:
     def finished(self, real: Sequence[Tensor]) -> Any:
         """Derivatives in the structure of the inputs, as the caller sees them."""
         return unflatten([_shown(x, self.around) for x in real], self.structure)
+
+
+def at_once(outputs: Sequence[Tensor], inputs: Sequence[Tensor], weights: Sequence[Tensor],
+            record: bool) -> list[Any] | None:
+    """The gradients for each position of dim 0 of the weights, by one backward on Batched Tensors.
+
+    A list with None for an input that is not used. None in place of the list if there is an
+    operation whose rules need values; then one backward after the other is to be run.
+    """
+    count = len(weights[0])  # type: ignore[arg-type]
+    if count < 2:
+        return None
+    level, around = Level(0, count), levels()
+    outer, around[:] = list(around), [level]
+    pairs = [(o, Batched(w, level)) for o, w in zip(outputs, weights, strict=True)
+             if o.requires_grad]
+    try:
+        found: Sequence[Any] = engine.grad(
+            [o for o, _ in pairs], inputs, [w for _, w in pairs], retain_graph=True,
+            create_graph=True, allow_unused=True) if pairs else [None] * len(inputs)
+        wholes = [None if g is None else spread_over(g, level) for g in found]
+    except Exception:
+        return None  # an error of the function itself comes again
+    finally:
+        around[:] = outer
+    return wholes if record else [None if g is None else g.detach() for g in wholes]
+
+
+def _units(x: Tensor, lead: int, step: int | None = None) -> Iterator[Any]:
+    """For each element of a sample of x a Tensor like x that is 1 there and 0 elsewhere, `step` of
+    them at a time: (step, *x.shape).
+    """
+    sizes = x.shape[lead:]
+    count = sizes.numel()
+    step = count if step is None else step
+    for start in range(0, count, max(step, 1)):
+        rows = eye(count, dtype=x.dtype, device=x.device)[start:start + step]
+        yield rows.reshape(-1, *[1] * lead, *sizes).expand(-1, *x.shape)
 
 
 def _in_all(x: Tensor, around: Sequence[Level]) -> Tensor:
@@ -225,6 +277,13 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
             with enable_grad():
                 weights = [_real(_in_all(v, around)) for v in given]
                 return tracked.finished(tracked.gradients(outputs, weights, retain=True))
+        if around[:-1] == tracked.around and around[-1].size:  # a `vmap` that began after vjp
+            with enable_grad():
+                lead = len(tracked.around)
+                weights = [_real(_in_all(v, around)).movedim(lead, 0) for v in given]
+                rows = tracked.gradients_for_each(outputs, weights)
+            return unflatten([_shown(x.movedim(0, lead), around) for x in rows],
+                             tracked.structure)
         return _pulled_for_each(pull, given, form, around[len(tracked.around):], tracked)
 
     found = _loose(unflatten(shown, structure), tracked)
@@ -233,7 +292,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
 
 def _pulled_for_each(pull: Callable[..., Any], given: list[Any], form: Any,
                      inner: Sequence[Level], tracked: Tracked) -> Any:
-    """pull for each sample of a `vmap` that began after vjp: one backward for each."""
+    """pull for each sample of one of several `vmap`s that began after vjp."""
     level = inner[-1]
     parts = []
     stack_of_levels = levels()
@@ -328,6 +387,54 @@ class Pushed:
                                 retain_graph=True, create_graph=True, allow_unused=True)
         return [u.detach() if d is None else d for d, u in zip(found, self.u, strict=True)]
 
+    def for_each(self, i: int, directions: Tensor) -> list[Any]:
+        """J v for each v along dim 0 of the directions of input i, along dim 0."""
+        count, pulled = len(directions), self.pulled[i]  # type: ignore[arg-type]
+        found: list[Any] = [None] * len(self.u)
+        if pulled is not None and pulled.requires_grad:
+            found = at_once([pulled], self.u, [directions], True) or [
+                None if column[0] is None else stack(list(column)) for column in zip(*(
+                    engine.grad([pulled], self.u, [v], retain_graph=True, create_graph=True,
+                                allow_unused=True)
+                    for v in directions), strict=True)]  # type: ignore[attr-defined]
+        return [u.new_zeros((count, *u.shape)) if d is None else d
+                for d, u in zip(found, self.u, strict=True)]
+
+
+def grad_within_vmap(outputs: Any, inputs: Any, grad_outputs: Any, create_graph: bool,
+                     allow_unused: bool | None, materialize_grads: bool) -> list[Any] | None:
+    """`autograd.grad` of a graph from outside of the `vmap`s that run, for each of their samples of
+    grad_outputs. None if it is another call.
+    """
+    outputs, inputs, weights = (
+        [x] if isinstance(x, Tensor) or x is None else list(x)
+        for x in (outputs, inputs, grad_outputs))
+    if not any(w.__class__ is Batched for w in weights) or any(
+            x.__class__ is Batched or not x.requires_grad for x in (*outputs, *inputs)) or [
+            tuple(o.shape) for o in outputs] != [tuple(getattr(w, "shape", ())) for w in weights]:
+        return None
+    around = list(levels())
+    sizes = [level.size for level in around]
+    rows = [_real(_in_all(_ones(o) if w is None else w, around)).reshape(-1, *o.shape)
+            for o, w in zip(outputs, weights, strict=True)]
+    found = at_once(outputs, inputs, rows, create_graph)
+    if found is None:
+        each = [engine.grad(outputs, inputs, row, True, create_graph, True)
+                for row in zip(*rows, strict=True)]
+        found = [None if column[0] is None else stack(list(column))
+                 for column in zip(*each, strict=True)]
+    if None in [g if g is None else 0 for g in found]:
+        if not allow_unused and not materialize_grads:  # raises the error
+            engine.grad(outputs, inputs, [row[0] for row in rows], True)
+        if materialize_grads:
+            found = [x.new_zeros((len(rows[0]), *x.shape)) if g is None else g
+                     for g, x in zip(found, inputs, strict=True)]
+    return [None if g is None else _shown(g.reshape(*sizes, *x.shape), around)
+            for g, x in zip(found, inputs, strict=True)]
+
+
+batched.batched.append(grad_within_vmap)
+
 
 # ---------------------------------------------------------------- Jacobians
 
@@ -337,7 +444,7 @@ def jacrev(func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = Fa
     """A function that returns d func / d argument, one backward for each element of the result.
 
     Shapes: (*) results, (+) arguments -> (*, +), in the structure of the results, and for each
-    that of the arguments. `chunk_size` has no effect: each backward is one row.
+    that of the arguments. `chunk_size` limits how many of them run at once, as a batch.
     """
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
@@ -350,13 +457,10 @@ def jacrev(func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = Fa
             outputs, _, structure = _outputs("jacrev", result, tracked.around)
             lead, blocks = len(tracked.around), []
             for out in outputs:
-                shape, inner = out.shape, out.shape[lead:]
-                flat = out.reshape(*shape[:lead], -1)
-                rows = []
-                for j in range(inner.numel()):
-                    row = flat[..., j]
-                    rows.append(tracked.gradients([row], [_ones(row)], retain=True))
-                columns = zip(*rows, strict=True) if rows else ([] for _ in tracked.real)
+                inner = out.shape[lead:]
+                parts = [tracked.gradients_for_each([out], [units])
+                         for units in _units(out, lead, chunk_size)]
+                columns = zip(*parts, strict=True) if parts else ([] for _ in tracked.real)
                 block = [_block(list(column), x, lead, inner)
                          for column, x in zip(columns, tracked.real, strict=True)]
                 found = tracked.finished(block)
@@ -367,10 +471,10 @@ def jacrev(func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = Fa
     return jacobian
 
 
-def _block(rows: list[Any], x: Tensor, lead: int, shape: Any) -> Any:
-    """(samples, *result, *input) from the rows (samples, *input)."""
+def _block(parts: list[Any], x: Tensor, lead: int, shape: Any) -> Any:
+    """(samples, *result, *input) from pieces (elements of the result, samples, *input)."""
     whole = (*x.shape[:lead], *shape, *x.shape[lead:])
-    return stack(rows, lead).reshape(whole) if rows else x.new_zeros(whole)  # type: ignore[attr-defined]
+    return cat(parts).movedim(0, lead).reshape(whole) if parts else x.new_zeros(whole)  # type: ignore[attr-defined]
 
 
 def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, *,
@@ -386,12 +490,11 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
                 "jacfwd", func(*_replaced(args, positions, tracked.shown), **kwargs), has_aux)
             outputs, _, structure = _outputs("jacfwd", result, tracked.around)
             push, lead = Pushed(tracked, outputs), len(tracked.around)
-            by_input = [_columns(push, tracked, i, lead) for i in range(len(tracked.real))]
+            by_input = [_columns(push, i, x, lead) for i, x in enumerate(tracked.real)]
             blocks = []
             for out, columns in zip(outputs, zip(*by_input, strict=True), strict=True):
-                block = [(stack(column, -1) if column else out.new_zeros((*out.shape, 0))).reshape(
-                    *out.shape, *x.shape[lead:])
-                    for column, x in zip(columns, tracked.real, strict=True)]
+                block = [column.movedim(0, -1).reshape(*out.shape, *x.shape[lead:])
+                         for column, x in zip(columns, tracked.real, strict=True)]
                 found = _loose(tracked.finished(block), tracked)
                 blocks.append(found[0] if single else found)
         jacobians = unflatten(blocks, structure)
@@ -400,18 +503,11 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
     return jacobian
 
 
-def _columns(push: Pushed, tracked: Tracked, i: int, lead: int) -> list[list[Any]]:
-    """For each result its derivatives by the elements of input i."""
-    x = tracked.real[i]
-    found: list[list[Any]] = [[] for _ in push.outputs]
-    for j in range(x.shape[lead:].numel()):
-        unit = x.new_zeros((*x.shape[:lead], x.shape[lead:].numel()))
-        unit[..., j] = 1
-        directions = [y.new_zeros(y.shape) for y in tracked.real]
-        directions[i] = unit.reshape(x.shape)
-        for column, d in zip(found, push(directions), strict=True):
-            column.append(d)
-    return found
+def _columns(push: Pushed, i: int, x: Tensor, lead: int) -> list[Any]:
+    """For each result its derivatives by the elements of input i, along dim 0."""
+    for units in _units(x, lead):
+        return push.for_each(i, units)
+    return [out.new_zeros((0, *out.shape)) for out in push.outputs]
 
 
 def hessian(func: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,33 +17,34 @@ from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
 
 
-class Hook(NamedTuple):
-    """A function that a Module calls, and its options."""
+class Options(NamedTuple):
+    """How a Module calls a hook."""
 
-    function: Callable[..., Any]
     with_kwargs: bool = False
     always_call: bool = False
 
 
 class RemovableHandle:
-    """The result of registering a hook; `remove()` removes the hook."""
+    """The result of registering a hook; `remove()` removes the hook.
 
-    count = 0
+    A class with hooks of its own makes a handle of its dict of hooks, an OrderedDict, and enters
+    the hook under `handle.id`. `extra_dict` is a dict, or a list of dicts, of which `remove()`
+    deletes the same key.
+    """
 
-    def __init__(self, hooks: Hooks, hook: Hook, prepend: bool):
-        RemovableHandle.count += 1
-        self.id = RemovableHandle.count
-        self.hooks = weakref.ref(hooks)
-        later = dict(hooks) if prepend else {}
-        for key in later:
-            del hooks[key]
-        hooks[self.id] = hook
-        hooks.update(later)
+    next_id = 0
+
+    def __init__(self, hooks_dict: Any, *, extra_dict: Any = None):
+        self.id = RemovableHandle.next_id
+        RemovableHandle.next_id += 1
+        extra = extra_dict if isinstance(extra_dict, list) else [extra_dict]
+        self.dicts = [weakref.ref(each) for each in (hooks_dict, *extra) if each is not None]
 
     def remove(self) -> None:
-        hooks = self.hooks()
-        if hooks is not None:
-            hooks.pop(self.id, None)
+        for reference in self.dicts:
+            hooks = reference()
+            if hooks is not None:
+                hooks.pop(self.id, None)
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -51,8 +53,30 @@ class RemovableHandle:
         self.remove()
 
 
-class Hooks(dict[int, Hook]):
-    """Hooks by the id of their handle, in the order of their calls."""
+class Hooks(OrderedDict[int, Callable[..., Any]]):
+    """Functions by the id of their handle, in the order of their calls. Programs that look into
+    `_forward_hooks` and its relatives find the functions there, as in PyTorch.
+    """
+
+    def __init__(self, *items: Any) -> None:
+        self.options: dict[int, Options] = {}
+        super().__init__(*items)
+
+    def add(self, hook: Callable[..., Any], prepend: bool = False,
+            options: Options | None = None) -> RemovableHandle:
+        handle = RemovableHandle(self)
+        self[handle.id] = hook
+        if options is not None:
+            self.options[handle.id] = options
+        if prepend:
+            self.move_to_end(handle.id, last=False)
+        return handle
+
+    def with_options(self) -> list[tuple[Callable[..., Any], Options]]:
+        return [(hook, self.options.get(key, Options())) for key, hook in self.items()]
+
+    def __repr__(self) -> str:
+        return repr(OrderedDict(self))
 
 
 class Gate(CustomNode):
@@ -109,8 +133,8 @@ class BackwardHooks:
 
     def __init__(self, module: Any):
         self.module = module
-        self.hooks = [hook.function for hook in module._backward_hooks.values()]
-        self.pre_hooks = [hook.function for hook in module._backward_pre_hooks.values()]
+        self.hooks = list(module._backward_hooks.values())
+        self.pre_hooks = list(module._backward_pre_hooks.values())
         self.grad_output: tuple[Any, ...] | None = None
 
     def enter(self, args: tuple[Any, ...]) -> tuple[Any, ...]:

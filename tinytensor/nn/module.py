@@ -12,7 +12,7 @@ from ..autograd.modes import no_grad
 from ..compat import absent
 from ..tensors.creation import empty_like
 from ..tensors.tensor import DeviceLike, DTypeLike, Tensor
-from .hooks import BackwardHooks, Hook, Hooks, RemovableHandle
+from .hooks import BackwardHooks, Hooks, Options, RemovableHandle
 from .locating import locate
 from .parameter import Buffer, Parameter
 from .state import Stateful, joined
@@ -427,7 +427,7 @@ class Module(Stateful):
 
         With `with_kwargs`: hook(module, args, kwargs), which returns None or (args, kwargs).
         """
-        return RemovableHandle(self._forward_pre_hooks, Hook(hook, with_kwargs), prepend)
+        return self._forward_pre_hooks.add(hook, prepend, Options(with_kwargs))
 
     def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
                               with_kwargs: bool = False,
@@ -437,12 +437,12 @@ class Module(Stateful):
         With `with_kwargs`: hook(module, args, kwargs, output). With `always_call` the hook also
         runs if forward raised, with None as the output.
         """
-        return RemovableHandle(self._forward_hooks, Hook(hook, with_kwargs, always_call), prepend)
+        return self._forward_hooks.add(hook, prepend, Options(with_kwargs, always_call))
 
     def register_full_backward_pre_hook(self, hook: Callable[..., Any],
                                         prepend: bool = False) -> RemovableHandle:
         """Calls hook(module, grad_output) in backward. A result other than None replaces it."""
-        return RemovableHandle(self._backward_pre_hooks, Hook(hook), prepend)
+        return self._backward_pre_hooks.add(hook, prepend)
 
     def register_full_backward_hook(self, hook: Callable[..., Any],
                                     prepend: bool = False) -> RemovableHandle:
@@ -451,28 +451,28 @@ class Module(Stateful):
         Both are tuples, with None for values without a gradient. A result other than None replaces
         grad_input.
         """
-        return RemovableHandle(self._backward_hooks, Hook(hook), prepend)
+        return self._backward_hooks.add(hook, prepend)
 
     @passes_on
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        for hook in list(self._forward_pre_hooks.values()):
-            if hook.with_kwargs:
-                args, kwargs = hook.function(self, args, kwargs) or (args, kwargs)
+        for hook, options in self._forward_pre_hooks.with_options():
+            if options.with_kwargs:
+                args, kwargs = hook(self, args, kwargs) or (args, kwargs)
             else:
-                replaced = hook.function(self, args)
+                replaced = hook(self, args)
                 if replaced is not None:
                     args = replaced if isinstance(replaced, tuple) else (replaced,)
         backward = BackwardHooks(self) if self._backward_hooks or self._backward_pre_hooks else None
-        pending = list(self._forward_hooks.values())
+        pending = self._forward_hooks.with_options()
         try:
             output = self.forward(*(backward.enter(args) if backward else args), **kwargs)
             while pending:
-                replaced = _call_forward_hook(pending.pop(0), self, args, kwargs, output)
+                replaced = _call_forward_hook(*pending.pop(0), self, args, kwargs, output)
                 output = output if replaced is None else replaced
         except Exception:
-            for hook in pending:
-                if hook.always_call:
-                    _call_forward_hook(hook, self, args, kwargs, None)
+            for hook, options in pending:
+                if options.always_call:
+                    _call_forward_hook(hook, options, self, args, kwargs, None)
             raise
         return backward.leave(output) if backward else output
 
@@ -526,7 +526,8 @@ def _convert_parameter(parameter: Parameter, convert: Callable[[Tensor], Tensor]
     parameter.grad = grad
 
 
-def _call_forward_hook(hook: Hook, module: Module, args: Any, kwargs: Any, output: Any) -> Any:
-    if hook.with_kwargs:
-        return hook.function(module, args, kwargs, output)
-    return hook.function(module, args, output)
+def _call_forward_hook(hook: Callable[..., Any], options: Options, module: Module, args: Any,
+                       kwargs: Any, output: Any) -> Any:
+    if options.with_kwargs:
+        return hook(module, args, kwargs, output)
+    return hook(module, args, output)

@@ -11,7 +11,7 @@ from ..autograd.frames import warn
 from ..autograd.modes import no_grad
 from ..tensors.creation import tensor
 from ..tensors.tensor import Tensor
-from .hooks import Hook, Hooks, RemovableHandle
+from .hooks import Hooks, RemovableHandle
 from .parameter import Parameter
 from .registry import Registry
 
@@ -257,10 +257,10 @@ class Stateful:
         return self._add_state_hook("load_state_dict_post", hook)
 
     def _add_state_hook(self, when: str, hook: Callable[..., Any]) -> RemovableHandle:
-        return RemovableHandle(self._state_hooks.setdefault(when, Hooks()), Hook(hook), False)
+        return self._state_hooks.setdefault(when, Hooks()).add(hook)
 
     def _hooks(self, when: str) -> Iterable[Callable[..., Any]]:
-        return [hook.function for hook in self._state_hooks.get(when, {}).values()]
+        return list(self._state_hooks.get(when, {}).values())
 
 
 def joined(path: str, name: str) -> str:

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections import namedtuple
 from typing import Any
 
 import numpy
 
 from ..arrays import Array, devices, dtypes
+from ..arrays.return_types import return_type
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_one_of
@@ -95,7 +95,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return cholesky_factor(A)
 
 
-cholesky_ex_result = namedtuple("cholesky_ex_result", "L info")
+cholesky_ex_result = return_type("linalg_cholesky_ex", "L", "info")
 
 
 @composed(autocast="float32 on cpu",
@@ -422,7 +422,7 @@ def _(xp, g, U, S, Vh):
     return d
 
 
-USV = namedtuple("svd", "U S V")  # type: ignore[name-match]
+USV = return_type("svd", "U", "S", "V")
 _top_level("svd", lambda input, some=True: USV(*(
     transpose(x, -2, -1) if i == 2 else x for i, x in enumerate(svd(input, not some)))),
     "U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`.\n\n"
@@ -522,8 +522,7 @@ def matrix_rank(A: Tensor, *, atol: Tensor | float | None = None,
     return (values > _cutoff(values, A.shape, atol, rtol)).sum(-1)
 
 
-LeastSquares = namedtuple(  # type: ignore[name-match]
-    "lstsq", "solution residuals rank singular_values")
+LeastSquares = return_type("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
 
 
 @composed(autocast="float32 on cpu",

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any
 
 from ..arrays import Array, dtypes
 from ..arrays.numbers import integer
+from ..arrays.return_types import return_type
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .dims import Dim, axes, kept, one_dim, refuse_empty
@@ -118,7 +118,7 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False):
     return MinMax(amin(input, dim, keepdim), amax(input, dim, keepdim))
 
 
-MinMax = namedtuple("MinMax", "min max")
+MinMax = return_type("aminmax", "min", "max")
 
 
 def _arg(xp, name, input, dim, keepdim):
@@ -158,9 +158,6 @@ def argmin(xp, input: Array, dim: int | None = None, keepdim: bool = False):
     return _arg(xp, "argmin", input, dim, keepdim)
 
 
-ValuesAndIndices = namedtuple("ValuesAndIndices", "values indices")
-
-
 def _extremum(name, input, other, keepdim, aliases, whole, pairwise, where):
     """max and min: of all elements, of two Tensors, or along a dim with indices."""
     if isinstance(other, Tensor):
@@ -180,19 +177,24 @@ def _extremum(name, input, other, keepdim, aliases, whole, pairwise, where):
     dim = integer(f"{name}: dim", dim)
     refuse_empty(name, input.shape, dim)
     indices = where(input.int() if input.dtype is dtypes.bool_ else input, dim, True)
-    return chosen(input, indices, dim, keepdim)
+    return chosen(name, input, indices, dim, keepdim)
 
 
-def chosen(input, indices, dim, keepdim):
+def values_and_indices(name, values, indices):
+    """The result of the operation `name`."""
+    return return_type(name, "values", "indices")(values, indices)
+
+
+def chosen(name, input, indices, dim, keepdim):
     """(values, indices): the elements at `indices` along `dim`, without that dim of size 1 unless
-    `keepdim`.
+    `keepdim`. `name` is that of the operation.
     """
     if not input.ndim:
-        return ValuesAndIndices(input.clone(), indices)
+        return values_and_indices(name, input.clone(), indices)
     values = pick(input, indices, dim)
     if not keepdim:
         values, indices = values.squeeze(dim), indices.squeeze(dim)
-    return ValuesAndIndices(values, indices)
+    return values_and_indices(name, values, indices)
 
 
 @composed(samples=[S(t(3, 4, distinct=True)), S(t(3, 4, distinct=True), 1),

@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 from ..arrays import devices
+from ..arrays.return_types import return_type
 from ..autograd.graph import tensor_of
 from ..autograd.table import composed
 from ..tensors.creation import eye
@@ -44,7 +43,7 @@ def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True,
     return matmul(Q, other) if left else matmul(other, Q)
 
 
-geqrf_result = namedtuple("geqrf_result", "a tau")
+geqrf_result = return_type("geqrf", "a", "tau")
 
 
 @composed(

@@ -9,7 +9,7 @@ from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_floating, refuse_bool_dtype
 from .dims import axes
-from .extrema import ValuesAndIndices
+from .extrema import values_and_indices
 from .index import getitem
 from .reduce import sum_
 from .samples import S, ints, t
@@ -194,11 +194,11 @@ EXTREMA = [S(t(3, 4, distinct=True), 1), S(t(5, distinct=True), -1), S(ints(2, 3
            S(t(0, 3), 0)]
 
 
-def _running_extremum(input, dim, where):
+def _running_extremum(name, input, dim, where):
     indices = where(input, dim)
     # Indices may repeat, so this needs a gather whose derivative accumulates.
     values = input.take_along_dim(indices, dim) if input.ndim else input.clone()
-    return ValuesAndIndices(values, indices)
+    return values_and_indices(name, values, indices)
 
 
 @composed(samples=EXTREMA)
@@ -207,7 +207,7 @@ def cummax(input: Tensor, dim: int):
 
     Shapes: (*) -> (*), (*).
     """
-    return _running_extremum(input, dim, where_cummax)
+    return _running_extremum("cummax", input, dim, where_cummax)
 
 
 @composed(samples=EXTREMA)
@@ -216,7 +216,7 @@ def cummin(input: Tensor, dim: int):
 
     Shapes: (*) -> (*), (*).
     """
-    return _running_extremum(input, dim, where_cummin)
+    return _running_extremum("cummin", input, dim, where_cummin)
 
 
 # ---------------------------------------------------------------- differences and areas

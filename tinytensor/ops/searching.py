@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
 from ..arrays import Array, devices, dtypes
 from ..arrays.numbers import integer, is_integer, is_number, python_number
+from ..arrays.return_types import return_type
 from ..autograd.table import composed, op
 from ..tensors.creation import linspace
 from ..tensors.tensor import Tensor
@@ -229,7 +229,7 @@ def bucketize(input: Tensor | float, boundaries: Tensor, *, out_int32: bool = Fa
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-Histogram = namedtuple("Histogram", "hist bin_edges")
+Histogram = return_type("histogram", "hist", "bin_edges")
 
 
 @composed(widens=True, samples=[
@@ -260,7 +260,7 @@ def histogram(input: Tensor, bins: int | Tensor = 100, *, range: tuple[float, fl
     return Histogram(hist, edges[0])
 
 
-HistogramDD = namedtuple("HistogramDD", "hist bin_edges")
+HistogramDD = return_type("histogramdd", "hist", "bin_edges")
 
 
 @composed(widens=True, method=False, samples=[

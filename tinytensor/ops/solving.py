@@ -8,12 +8,12 @@ Giles 2008, "Collected matrix derivative results".
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from collections.abc import Sequence
 
 import numpy
 
 from ..arrays import Array, dtypes
+from ..arrays.return_types import return_type
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .index import where
@@ -55,7 +55,7 @@ def _(xp, g, out):
     return -xp.matmul(xp.matmul(inverse, g), inverse)
 
 
-triangular_solve_result = namedtuple("triangular_solve_result", "solution cloned_coefficient")
+triangular_solve_result = return_type("triangular_solve", "solution", "cloned_coefficient")
 
 
 @composed(autocast="float32 on cpu", widens=True, scalar=LAPACK, samples=[
@@ -80,7 +80,7 @@ def triangular_solve(input: Tensor, A: Tensor, upper: bool = True, transpose: bo
     return triangular_solve_result(solution, expand(A, batch).clone())
 
 
-solve_ex_result = namedtuple("solve_ex_result", "result info")
+solve_ex_result = return_type("linalg_solve_ex", "result", "info")
 
 
 @composed(home="linalg", method=False, scalar=LAPACK, samples=[
@@ -112,7 +112,7 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
         failed.reshape((*failed.shape, *[1] * dims)), math.nan), info)
 
 
-inv_ex_result = namedtuple("inv_ex_result", "inverse info")
+inv_ex_result = return_type("linalg_inv_ex", "inverse", "info")
 
 
 @composed(autocast="float32 on cpu",

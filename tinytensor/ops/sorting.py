@@ -14,7 +14,7 @@ from ..tensors.tensor import Tensor
 from .checks import need_one_of, refuse_bool_dtype
 from .dims import axes, refuse_empty
 from .elementwise import lerp_with_number
-from .extrema import chosen, share_among_equals
+from .extrema import chosen, share_among_equals, values_and_indices
 from .index import where
 from .reduce import sum_
 from .samples import S, ints, t
@@ -60,7 +60,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool
     Shapes: (*) -> (*), (*).
     """
     indices = argsort(input, dim, descending)
-    return chosen(input, indices, dim, True)
+    return chosen("sort", input, indices, dim, True)
 
 
 @composed(samples=[S(t(3, 2, distinct=True)), S(t()), S(ints(4))])
@@ -100,8 +100,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     axis = _ranked("topk", input, k, dim, 0)
     refuse_bool_dtype("topk", input)
     if axis is None:
-        return sort(input)
-    return chosen(input, where_topk(input, k, axis, largest), axis, True)
+        return values_and_indices("topk", *sort(input))
+    return chosen("topk", input, where_topk(input, k, axis, largest), axis, True)
 
 
 def _ranked(name, input, k, dim, first):
@@ -128,11 +128,11 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False):
     refuse_empty("kthvalue", input.shape, dim)
     axis = _ranked("kthvalue", input, k, dim, 1)
     if axis is None:
-        return sort(input)
+        return values_and_indices("kthvalue", *sort(input))
     refuse_bool_dtype("kthvalue", input, NotImplementedError)
     order = where_topk(input, k, axis, False)
     last = order.narrow(axis, k - 1, 1).contiguous()
-    return chosen(input, last, axis, keepdim)
+    return chosen("kthvalue", input, last, axis, keepdim)
 
 
 # ---------------------------------------------------------------- medians and modes
@@ -183,9 +183,9 @@ def _median(name, input, dim, keepdim, skip_nan):
         return median_of_all(input, skip_nan)
     (axis,) = axes(dim, input.ndim) or (None,)
     if axis is None:
-        return sort(input)
+        return values_and_indices(name, *sort(input))
     refuse_empty(name, input.shape, dim)
-    return chosen(input, where_median(input, axis, skip_nan), axis, keepdim)
+    return chosen(name, input, where_median(input, axis, skip_nan), axis, keepdim)
 
 
 MEDIANS = [S(t(3, 4, distinct=True)), S(t(3, 5, distinct=True), 1),
@@ -239,9 +239,9 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False):
     """
     (axis,) = axes(dim, input.ndim) or (None,)
     if axis is None:
-        return sort(input)
+        return values_and_indices("mode", *sort(input))
     refuse_empty("mode", input.shape, dim)
-    return chosen(input, where_mode(input, axis), axis, keepdim)
+    return chosen("mode", input, where_mode(input, axis), axis, keepdim)
 
 
 # ---------------------------------------------------------------- quantiles

@@ -27,7 +27,7 @@ from ..autograd.graph import tensor_of
 from ..autograd.halves import half_of, widened
 from ..autograd.modes import enable_grad
 from ..nn.containers import ParameterList
-from ..nn.hooks import Hook, Hooks, RemovableHandle
+from ..nn.hooks import Hooks, RemovableHandle
 from ..nn.module import clear_grad
 from ..tensors.creation import tensor
 from ..tensors.tensor import Tensor
@@ -329,10 +329,10 @@ class Optimizer:
                   prepend: bool = False) -> RemovableHandle:
         hooks = self.hooks.get(when, Hooks())
         self.hooks = {**self.hooks, when: hooks}
-        return RemovableHandle(hooks, Hook(hook), prepend)
+        return hooks.add(hook, prepend)
 
     def _hooks(self, when: str) -> list[Callable[..., Any]]:
-        return [hook.function for hook in self.hooks.get(when, {}).values()]
+        return list(self.hooks.get(when, {}).values())
 
     def __repr__(self) -> str:
         lines = []

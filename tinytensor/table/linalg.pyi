@@ -6,7 +6,7 @@ Written by `python -m tinytensor stubs`; not to be edited.
 from collections.abc import Sequence
 from ..tensors.tensor import DTypeLike, Tensor
 from .methods import (
-    CholeskyExResult, Eigh, InvExResult, Lstsq, Qr, SolveExResult, Svd,
+    LinalgCholeskyEx, LinalgEigh, LinalgInvEx, LinalgLstsq, LinalgQr, LinalgSolveEx, LinalgSvd,
 )
 
 def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
@@ -22,7 +22,7 @@ def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Te
 def cholesky_ex(
         A: Tensor, *, upper: bool = False, check_errors: bool = False, out: tuple[Tensor, ...] |
         None = None,
-) -> CholeskyExResult:
+) -> LinalgCholeskyEx:
     """(L, info) of `cholesky`, without an error: info is 0, or the order of the first leading
     minor that is not positive; L is NaN there.
 
@@ -56,7 +56,7 @@ def diagonal(
     """A view of a diagonal, by default of matrices in the last dims. Shapes: (*, n, m) -> (*, k).
 
     """
-def eigh(A: Tensor, UPLO: str = 'L', *, out: tuple[Tensor, ...] | None = None) -> Eigh:
+def eigh(A: Tensor, UPLO: str = 'L', *, out: tuple[Tensor, ...] | None = None) -> LinalgEigh:
     """Eigenvalues, ascending, and eigenvectors, as columns, of symmetric matrices.
 
     Only one triangle of A is read, lower or upper; the gradient is symmetric. The sign of a
@@ -94,7 +94,7 @@ def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
 def inv_ex(
         A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, ...] | None = None,
-) -> InvExResult:
+) -> LinalgInvEx:
     """(inverse, info) of `inv`, without an error: info is 0, or the number of the first pivot that
     is 0; the inverse is NaN there.
 
@@ -107,7 +107,7 @@ def inv_ex(
 def lstsq(
         A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None, out:
         tuple[Tensor, ...] | None = None,
-) -> Lstsq:
+) -> LinalgLstsq:
     """(solution, residuals, rank, singular_values): the X of least |A X - B|, then of least |X|.
 
     The solution is that of the pseudoinverse for every driver. As in PyTorch, the driver decides
@@ -177,7 +177,7 @@ def pinv(
     Raises:
         LinAlgError: no convergence.
     """
-def qr(A: Tensor, mode: str = 'reduced', *, out: tuple[Tensor, ...] | None = None) -> Qr:
+def qr(A: Tensor, mode: str = 'reduced', *, out: tuple[Tensor, ...] | None = None) -> LinalgQr:
     """A = Q R, with orthonormal columns in Q and an upper triangular R.
 
     Shapes: (*, n, m) -> (*, n, k), (*, k, m), where k = min(n, m), or n for mode "complete"; for
@@ -199,7 +199,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
 def solve_ex(
         A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False, out: tuple[Tensor,
         ...] | None = None,
-) -> SolveExResult:
+) -> LinalgSolveEx:
     """(result, info) of `solve`, without an error: info is 0, or the number of the first pivot
     that is 0; the result is NaN there.
 
@@ -221,7 +221,9 @@ def solve_triangular(
         LinAlgError: a 0 on the diagonal.
         RuntimeError: shapes or dtypes that do not fit.
     """
-def svd(A: Tensor, full_matrices: bool = True, *, out: tuple[Tensor, ...] | None = None) -> Svd:
+def svd(
+        A: Tensor, full_matrices: bool = True, *, out: tuple[Tensor, ...] | None = None,
+) -> LinalgSvd:
     """A = U diag(S) Vh, with orthonormal columns in U and rows in Vh; S descends.
 
     The signs are arbitrary, and so are the columns of U and rows of Vh beyond S that

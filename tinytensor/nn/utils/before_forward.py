@@ -71,7 +71,7 @@ class ComputedWeight:
         if key is None:
             raise ValueError(f"{cls.__name__}: {name!r} of the {type(module).__name__} has none "
                              "to remove")
-        hook: Any = module._forward_pre_hooks.pop(key).function
+        hook: Any = module._forward_pre_hooks.pop(key)
         with no_grad():
             weight = hook.weight(module, training=False)
         for suffix in ("", *cls.suffixes):
@@ -83,7 +83,7 @@ class ComputedWeight:
 def _hook_key(kind: type[ComputedWeight], module: Module, name: str) -> int | None:
     """The key of the hook of this kind for a weight, or None."""
     return next((key for key, hook in module._forward_pre_hooks.items()
-                 if isinstance(hook.function, kind) and hook.function.name == name), None)
+                 if isinstance(hook, kind) and hook.name == name), None)
 
 
 class WeightNorm(ComputedWeight):

@@ -384,7 +384,7 @@ def remove(module: Module, name: str) -> Module:
 
 def is_pruned(module: Module) -> bool:
     """Whether a parameter of the module, or of a module inside, is pruned."""
-    return any(isinstance(hook.function, BasePruningMethod)
+    return any(isinstance(hook, BasePruningMethod)
                for inner in module.modules() for hook in inner._forward_pre_hooks.values())
 
 
@@ -393,15 +393,15 @@ def is_pruned(module: Module) -> bool:
 
 def _hook_of(module: Module, name: str) -> BasePruningMethod | None:
     for hook in module._forward_pre_hooks.values():
-        if isinstance(hook.function, BasePruningMethod) and hook.function._tensor_name == name:
-            return hook.function
+        if isinstance(hook, BasePruningMethod) and hook._tensor_name == name:
+            return hook
     return None
 
 
 def _drop_hook(module: Module, name: str) -> None:
     method = _hook_of(module, name)
     for key, hook in list(module._forward_pre_hooks.items()):
-        if hook.function is method:
+        if hook is method:
             del module._forward_pre_hooks[key]
 
 

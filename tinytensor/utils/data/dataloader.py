@@ -68,8 +68,8 @@ class DataLoader(Generic[T]):
         timeout: seconds to wait for a worker; 0 waits without limit.
         worker_init_fn: called in each worker with its id before it loads.
         multiprocessing_context: how workers start: "forkserver" (the default where the system has
-            it), "spawn", "fork" (Python's default on Linux before 3.14, and so that of notebooks),
-            a context of multiprocessing, or "thread" for workers that are threads.
+            it), "spawn", "fork", a context of multiprocessing, or "thread" for workers that are
+            threads.
         generator: for orders and seeds, instead of the default one.
         prefetch_factor: batches that each worker loads ahead, by default 2.
         persistent_workers: whether workers and their copies of the dataset stay for the next epoch.
@@ -80,7 +80,9 @@ class DataLoader(Generic[T]):
 
     A worker process gets a copy of the dataset by pickle, in each epoch unless workers are
     persistent. Large arrays are copied once for all workers; batches come through shared memory.
-    Processes import the main script, which needs `if __name__ == "__main__":`. "fork" does not, but
+    Processes import the main script. Where they cannot, and Python forks by default (on Linux
+    before 3.14), they are forks of the program, as in PyTorch: in a notebook, in a script without
+    `if __name__ == "__main__":`, and with a dataset or a function that cannot be pickled. A fork
     may hang if the program has other threads, and must not be used after CUDA has started.
 
     Threads start at once and pickle nothing: they are faster for datasets that spend their time in
@@ -377,8 +379,7 @@ class Pool:
         else:
             from . import processes
 
-            self.workers += processes.start(processes.resolve(method), task, given.base,
-                                            given.states)
+            self.workers += processes.start(method, task, given.base, given.states)
 
     def generators(self) -> Generators:
         return Generators(self.base, self.epoch, [worker.states for worker in self.workers])

@@ -11,6 +11,7 @@ it ends, that thread sees the end of its connection, and the worker ends too.
 
 from __future__ import annotations
 
+import ast
 import atexit
 import contextlib
 import multiprocessing
@@ -56,8 +57,9 @@ def resolve(method: Any) -> context.BaseContext:
     """The context of multiprocessing that starts workers.
 
     By default processes are forked by a server without other threads where the system has that,
-    and else spawned; a program that forks beside busy threads may hang. In a notebook, Python's
-    default is used, as in PyTorch. `set_start_method("spawn")` is followed.
+    and else spawned; a program that forks beside busy threads may hang. Where workers cannot import
+    what the program defines, Python's default is used, as in PyTorch: in a notebook, and in a
+    script without `if __name__ == "__main__":`. `set_start_method("spawn")` is followed.
 
     Raises:
         ValueError: an unknown name.
@@ -65,8 +67,7 @@ def resolve(method: Any) -> context.BaseContext:
     """
     methods = multiprocessing.get_all_start_methods()
     if method is None:
-        given = multiprocessing.get_start_method(allow_none=True)
-        method = given if given in ("spawn", "forkserver") else _default(methods)
+        method = _chosen() or _default(methods)
     if isinstance(method, str):
         if method not in methods:
             raise ValueError("multiprocessing_context option should specify a valid start method "
@@ -78,16 +79,58 @@ def resolve(method: Any) -> context.BaseContext:
     return method
 
 
+def _chosen() -> str | None:
+    """The method that the program has set for all processes, unless it is a fork."""
+    given = multiprocessing.get_start_method(allow_none=True)
+    return given if given in ("spawn", "forkserver") else None
+
+
 def _default(methods: list[str]) -> str:
     """How workers start, unless the program says so."""
-    if hasattr(sys, "ps1") and "cupy" not in sys.modules:
-        return methods[0]  # a notebook or a prompt: only a fork has what its cells define
+    if _forks(methods) and not _main_can_be_imported():
+        return "fork"  # only a fork has what the program defines
     return "forkserver" if "forkserver" in methods else "spawn"
 
 
-def start(method: context.BaseContext, task: Task, base: int,
-          states: list[bytes | None]) -> list[ProcessWorker]:
-    """Starts a worker for each of the states of the generators."""
+def _forks(methods: list[str]) -> bool:
+    """Whether Python itself forks by default; CUDA does not survive that."""
+    return methods[0] == "fork" and "cupy" not in sys.modules
+
+
+def _main_can_be_imported() -> bool:
+    """Whether the program is a script with a guard: an `if` at its top level asks for `__name__`.
+
+    A notebook, a prompt and `python -c` have no script.
+    """
+    path = getattr(sys.modules.get("__main__"), "__file__", None)
+    if hasattr(sys, "ps1") or path is None:
+        return False
+    try:
+        with open(path, "rb") as file:
+            tests = [line.test for line in ast.parse(file.read()).body if isinstance(line, ast.If)]
+    except (OSError, SyntaxError, ValueError):  # such as a program in a zip file
+        return True
+    return any(isinstance(node, ast.Name) and node.id == "__name__"
+               for test in tests for node in ast.walk(test))
+
+
+def start(given: Any, task: Task, base: int, states: list[bytes | None]) -> list[ProcessWorker]:
+    """Starts a worker for each of the states of the generators.
+
+    A Task that cannot be pickled goes to forked workers, unless the program has chosen how workers
+    start.
+    """
+    try:
+        return _start(resolve(given), task, base, states)
+    except pickle.PicklingError:
+        methods = multiprocessing.get_all_start_methods()
+        if given is not None or _chosen() is not None or not _forks(methods):
+            raise
+    return _start(multiprocessing.get_context("fork"), task, base, states)
+
+
+def _start(method: context.BaseContext, task: Task, base: int,
+           states: list[bytes | None]) -> list[ProcessWorker]:
     workers: list[ProcessWorker] = []
     parcel = Parcel(task)
     try:
