@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import sys
 
@@ -13,6 +14,10 @@ for _library in ("OMP", "OPENBLAS", "MKL"):
 # The tests run without kernels, which take time to compile. Tests of the kernels use the fixture
 # `kernels`.
 os.environ.setdefault("TINYTENSOR_KERNELS", "0")
+
+# The processes of pytest-xdist have no script and several threads, so they are not to be forked.
+if "forkserver" in multiprocessing.get_all_start_methods():
+    multiprocessing.set_start_method("forkserver")
 
 import chromium  # noqa: E402
 import pytest  # noqa: E402

@@ -253,8 +253,9 @@ def test_what_cannot_be_pickled(options: dict[str, Any], culprit: str) -> None:
 @forks_by_default
 def test_what_cannot_be_pickled_is_forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in PyTorch, unless the program has chosen how processes start."""
-    assert list(loader([1, 2], 1, collate_fn=lambda batch: batch)) == [[1], [2]]
-    monkeypatch.setattr(multiprocessing, "get_start_method", lambda allow_none: "forkserver")
+    with monkeypatch.context() as undone:
+        undone.setattr(multiprocessing, "get_start_method", lambda allow_none: None)
+        assert list(loader([1, 2], 1, collate_fn=lambda batch: batch)) == [[1], [2]]
     with pytest.raises(pickle.PicklingError, match="collate_fn cannot be sent"):
         next(iter(loader([1, 2], 1, collate_fn=lambda batch: batch)))
 
