@@ -50,10 +50,12 @@ SEQUENCES = [FORTH, FORTH[::-1], FORTH[:1]]
 TWOS = Line(26, 13, [Tap(*tap) for tap in line_taps(26, 13, 2, 2, 0, 1)])
 THREES = Line(31, 16, [Tap(*tap) for tap in line_taps(31, 16, 3, 2, 1, 1)])
 
+ROWS = numpy.random.default_rng(0).integers(0, 40, 301)
+
 # Samples in addition to those of the table: odd sizes, larger than a vector and a thread's piece.
 LARGE: dict[str, list[S]] = {
     **{name: [S(t(7, 1531, low=-9, high=9))]
-       for name in ("relu", "tanh", "sigmoid", "silu", "leaky_relu")},
+       for name in ("relu", "tanh", "sigmoid", "silu", "leaky_relu", "elu", "hardswish")},
     "gelu": [S(t(7, 1531, low=-9, high=9)), S(t(7, 1531, low=-9, high=9), approximate="tanh")],
     "convolution": [S(t(n, c, *f.size), t(o, c // f.groups, *f.kernel), t(o), f)
                     for n, c, o, f in CONVOLUTIONS],
@@ -83,9 +85,11 @@ LARGE: dict[str, list[S]] = {
                     S(t(0, 35), t(51, 35)), S(t(1, 67), t(81, 67), t(81)),
                     S(t(331, 7), t(101, 7), t(101))],
     "matmul": [S(t(67, 35), t(35, 51)), S(t(2, 5, 35), t(35, 51)), S(t(0, 35), t(35, 51))],
-    "window_sum": [S(t(5, 31, 17), 1, THREES)],
-    "window_max": [S(t(5, 31, 17), 1, THREES),
+    "window_sum": [S(t(5, 31, 17), 1, THREES), S(t(6, 31), 1, THREES)],
+    "window_max": [S(t(5, 31, 17), 1, THREES), S(t(6, 31), 1, THREES),
                    S(t(5, 26, 17), 1, TWOS), S(t(7, 26), 1, TWOS)],
+    "put_zeros": [S(t(301, 65), (40, 65), (ROWS,)), S(t(301), (40,), (ROWS - 40,))],
+    "cumsum": [S(t(7, 3, 61), 2), S(t(7, 61, 5), -2), S(t(2, 1531), 1)],
     "softmax": [S(t(7, 3, 61), -1), S(t(2, 1531), 1), S(t(301, 65, low=-40, high=40), 1)],
     "log_softmax": [S(t(7, 3, 61), -1), S(t(2, 1531), 1), S(t(301, 65, low=-40, high=40), 1)],
     "label_cross_entropy": [S(t(301, 65, low=-40, high=40), ints(301, high=65)),

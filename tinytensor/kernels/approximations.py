@@ -86,6 +86,13 @@ def _tanh(x):
 
 
 @inlined
+def _expm1(x):
+    """e**x - 1 for x <= 0: 2 t / (1 - t) with t = tanh(x / 2), where nothing cancels."""
+    t = _tanh(f32(0.5) * x)
+    return (t + t) / (f32(1) - t)
+
+
+@inlined
 def _sigmoid(x):
     """1 / (1 + e**-x), computed from e**-|x|, which cannot overflow."""
     power = _exp(-abs(x))
@@ -171,6 +178,7 @@ def _log(x):
 
 exp = by_dtype(_exp, math.exp)
 tanh = by_dtype(_tanh, math.tanh)
+expm1 = by_dtype(_expm1, math.expm1)  # of float32 for x <= 0
 sigmoid = by_dtype(_sigmoid, _sigmoid_double)
 erf = by_dtype(_erf, math.erf)
 normal_cdf = by_dtype(_normal_cdf, _normal_cdf_double)

@@ -13,5 +13,7 @@ from . import (
     pooling,
     random,
     recurrent,
+    rows,
+    scan,
     softmax,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from ...ops.activation import gelu, leaky_relu, silu
+from ...ops.activation import elu, gelu, hardswish, leaky_relu, silu
 from .. import approximations
 from ..loops import Array, each, loop
 
@@ -115,3 +115,56 @@ def _leaky_relu_back(start, stop, g, x, d, slope):
     g, x, d = g[start:stop], x[start:stop], d[start:stop]
     for i in range(x.size):
         d[i] = g[i] if x[i] > 0 else g[i] * slope
+
+
+@elu.kernel("cpu")
+def _(input: Array, alpha: float) -> Any:
+    return each(_elu, input, numbers=(alpha,))
+
+
+@loop
+def _elu(start, stop, x, out, alpha):
+    x, out = x[start:stop], out[start:stop]
+    for i in range(x.size):
+        out[i] = x[i] if x[i] > 0 else alpha * approximations.expm1(x[i])
+
+
+@elu.kernel("cpu", "input")
+def _(g: Array, input: Array, alpha: float) -> Any:
+    return each(_elu_back, numpy.asarray(g, order="C"), input, numbers=(alpha,))
+
+
+@loop
+def _elu_back(start, stop, g, x, d, alpha):
+    g, x, d = g[start:stop], x[start:stop], d[start:stop]
+    for i in range(g.size):
+        d[i] = g[i] if x[i] > 0 else g[i] * (alpha * approximations.exp(x[i]))
+
+
+@hardswish.kernel("cpu")
+def _(input: Array) -> Any:
+    return each(_hardswish, input)
+
+
+@loop
+def _hardswish(start, stop, x, out):
+    x, out = x[start:stop], out[start:stop]
+    three, six, nothing = x.dtype.type(3), x.dtype.type(6), x.dtype.type(0)
+    for i in range(x.size):
+        raised = x[i] + three
+        raised = nothing if raised < 0 else raised  # NaN stays
+        out[i] = x[i] * ((six if raised > six else raised) / six)
+
+
+@hardswish.kernel("cpu", "input")
+def _(g: Array, input: Array) -> Any:
+    return each(_hardswish_back, numpy.asarray(g, order="C"), input)
+
+
+@loop
+def _hardswish_back(start, stop, g, x, d):
+    g, x, d = g[start:stop], x[start:stop], d[start:stop]
+    three, half = x.dtype.type(3), x.dtype.type(0.5)
+    for i in range(g.size):
+        inner = g[i] if x[i] >= three else g[i] * (x[i] / three + half)
+        d[i] = 0 if x[i] <= -three else inner
