@@ -548,6 +548,8 @@ def test_differences_of_infinite_samples_and_integers():
         made += [engine.gradient(engine.tensor([5, 3, 1, 0], dtype=dtype))[0]
                  for dtype in (engine.int8, engine.int16, engine.int32)]
         made += engine.gradient(engine.tensor([[1.0, 2.0, 4.0]] * 3), spacing=engine.tensor(2.0))
+        made += engine.gradient(engine.tensor([[1.0, 2.0, 4.0]] * 3), spacing=(1, 0.0),
+                                edge_order=2)
         found.append(made)
         for dtype in (engine.uint8, engine.bool):
             with pytest.raises(RuntimeError):

@@ -46,6 +46,24 @@ class Known:
 
 
 KNOWN = [
+    Known("PyTorch has no derivative here, and says so in backward; here the result has no graph.",
+          ("v1 = torch.tensor(0.0, requires_grad=True)", "v2 = torch.nextafter(v1, v1)"),
+          what="requires_grad|error", anywhere="nextafter|zeta|detach_copy"),
+    Known("PyTorch computes Bessel functions to about seven digits near their zeros.",
+          ("v1 = torch.tensor(7.0, dtype=torch.float64)", "v2 = torch.special.bessel_j1(v1)"),
+          what="values", anywhere="bessel_j", ends=False),
+    Known("A constant column of powers needs no gradient in PyTorch.",
+          ("v1 = torch.tensor([0.0], requires_grad=True)", "v2 = torch.vander(v1)"),
+          what="requires_grad", anywhere="vander"),
+    Known("In PyTorch the copy of A belongs to the graph of the solution.",
+          ("v1 = torch.tensor([[0.0]], requires_grad=True)", "v2 = torch.tensor([[1.0]])",
+           "v3, v4 = torch.triangular_solve(v1, v2)"),
+          what="requires_grad", anywhere="triangular_solve"),
+    Known("lobpcg and ormqr are defined for symmetric matrices and for reflections, of finite "
+          "numbers.",
+          ("v1 = torch.tensor([9.75, 1.42, 1.91, -4.03, -0.23, 1.55]).expand(6, 6)",
+           "v2, v3 = torch.lobpcg(v1)"),
+          what="values", anywhere="lobpcg|ormqr"),
     Known("PyTorch computes trigamma, the gradient of digamma, to about ten digits.",
           ("v1 = torch.tensor(2, dtype=torch.float64, requires_grad=True)",
            "v2 = torch.digamma(v1)", "v2.backward()"),

@@ -76,6 +76,9 @@ def _along(input, axis, spacing, edge_order):
         if edge_order == 1:
             low = min(at, at + inward)
             return (samples(low + 1) - samples(low)) / h
+        if even:  # divided at last: the spacing may be 0
+            return (samples(at + inward) * 2 - samples(at) * 1.5
+                    - samples(at + 2 * inward) * 0.5) * inward / h
         return (samples(at) * ((2 * h + k) / (h * (h + k)) * -inward)
                 + samples(at + inward) * ((h + k) / (h * k) * inward)
                 + samples(at + 2 * inward) * (h / (k * (h + k)) * -inward))
