@@ -247,7 +247,8 @@ def set_rng_state(new_state: Tensor) -> None:
 
 
 @contextlib.contextmanager
-def fork_rng(devices: Iterable[Any] | None = None, enabled: bool = True) -> Iterator[None]:
+def fork_rng(devices: Iterable[Any] | None = None, enabled: bool = True,
+             device_type: str = "cuda") -> Iterator[None]:
     """A context after which the default generators have their earlier states.
 
     Those of all devices, or of the CPU and the devices given.

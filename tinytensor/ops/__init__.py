@@ -263,8 +263,8 @@ def _in_shape(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 for _name in ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t"):
-    setattr(Tensor, f"{_name}_", _in_shape(getattr(shape, {"t": "t_"}.get(
-        _name, "transpose" if _name[:4] == "swap" else _name)), f"{_name}_"))
+    setattr(Tensor, f"{_name}_", _in_shape(
+        TABLE["transpose" if _name[:4] == "swap" else _name].function, f"{_name}_"))
 
 
 def names_for(home: str) -> dict[str, Callable[..., Any]]:

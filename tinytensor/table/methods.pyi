@@ -21,15 +21,19 @@ from ..tensors.tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
 Operand: TypeAlias = Tensor | float | NumPyArray | numpy.number[Any] | numpy.bool
 Index: TypeAlias = int | slice | EllipsisType | Tensor | NumPyArray | Sequence[Any] | None
 
-class Aminmax(NamedTuple):
-    min: Tensor
-    max: Tensor
+class CholeskyExResult(NamedTuple):
+    L: Tensor
+    info: Tensor
+
+class Eigh(NamedTuple):
+    eigenvalues: Tensor
+    eigenvectors: Tensor
 
 class Frexp(NamedTuple):
     mantissa: Tensor
     exponent: Tensor
 
-class Geqrf(NamedTuple):
+class GeqrfResult(NamedTuple):
     a: Tensor
     tau: Tensor
 
@@ -37,51 +41,47 @@ class Histogram(NamedTuple):
     hist: Tensor
     bin_edges: Tensor
 
-class Histogramdd(NamedTuple):
+class HistogramDD(NamedTuple):
     hist: Tensor
     bin_edges: Tensor
 
-class LinalgCholeskyEx(NamedTuple):
-    L: Tensor
-    info: Tensor
-
-class LinalgEigh(NamedTuple):
-    eigenvalues: Tensor
-    eigenvectors: Tensor
-
-class LinalgInvEx(NamedTuple):
+class InvExResult(NamedTuple):
     inverse: Tensor
     info: Tensor
 
-class LinalgLstsq(NamedTuple):
+class Lstsq(NamedTuple):
     solution: Tensor
     residuals: Tensor
     rank: Tensor
     singular_values: Tensor
 
-class LinalgQr(NamedTuple):
+class MinMax(NamedTuple):
+    min: Tensor
+    max: Tensor
+
+class Qr(NamedTuple):
     Q: Tensor
     R: Tensor
-
-class LinalgSolveEx(NamedTuple):
-    result: Tensor
-    info: Tensor
-
-class LinalgSvd(NamedTuple):
-    U: Tensor
-    S: Tensor
-    Vh: Tensor
 
 class Slogdet(NamedTuple):
     sign: Tensor
     logabsdet: Tensor
 
+class SolveExResult(NamedTuple):
+    result: Tensor
+    info: Tensor
+
 class Svd(NamedTuple):
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+
+class SvdV(NamedTuple):
     U: Tensor
     S: Tensor
     V: Tensor
 
-class TriangularSolve(NamedTuple):
+class TriangularSolveResult(NamedTuple):
     solution: Tensor
     cloned_coefficient: Tensor
 
@@ -289,7 +289,7 @@ class Methods:
     def aminmax(
             self, *, dim: builtins.int | None = None, axis: builtins.int | None = None, keepdim:
             builtins.bool = False, keepdims: builtins.bool = False,
-    ) -> Aminmax:  # ops/extrema.py
+    ) -> MinMax:  # ops/extrema.py
         """The smallest and the largest element, as (min, max); ties share the gradient evenly.
 
         Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice.
@@ -942,7 +942,7 @@ class Methods:
         """As `ge`, in place: writes into this Tensor and returns it."""
     def geometric_(self, p: builtins.float, *, generator: Generator | None = None) -> Self:
         """Fills with the number of trials until the first success, at probability p each: 1, 2, ..."""
-    def geqrf(self) -> Geqrf:  # ops/householder.py
+    def geqrf(self) -> GeqrfResult:  # ops/householder.py
         """(a, tau) of the QR decomposition by Householder reflections, as LAPACK gives it.
 
         R is the upper triangle of a, and Q is `linalg.householder_product(a, tau)` for m >= n. There
@@ -1558,7 +1558,8 @@ class Methods:
         """As `empty`, with the dtype and device of this Tensor."""
     def new_empty_strided(
             self, size: Any, stride: Any, dtype: DTypeLike | None = None, device: DeviceLike | None
-            = None, requires_grad: builtins.bool = False,
+            = None, requires_grad: builtins.bool = False, layout: str | None = None, pin_memory:
+            builtins.bool = False,
     ) -> Tensor:
         """`empty_strided` with the dtype and device of this Tensor."""
     def new_full(
@@ -1718,7 +1719,7 @@ class Methods:
         """
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = False) -> Self:  # ops/gather.py
         """As `put`, in place: writes into this Tensor and returns it."""
-    def qr(self, some: builtins.bool = True) -> LinalgQr:  # ops/decomposition.py
+    def qr(self, some: builtins.bool = True) -> Qr:  # ops/decomposition.py
         """As `linalg.qr`, complete unless `some`. Shapes: (*, n, m) -> (*, n, k), (*, k, m)."""
     def quantile(
             self, q: Tensor | builtins.float, dim: builtins.int | None = None, keepdim:
@@ -2055,8 +2056,9 @@ class Methods:
         Raises:
             RuntimeError: the size does not broadcast to this shape.
         """
-    def svd(self, some: builtins.bool = True) -> Svd:  # ops/decomposition.py
-        """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`.
+    def svd(self, some: builtins.bool = True, compute_uv: builtins.bool = True) -> SvdV:  # ops/decomposition.py
+        """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`; U and V are zeros without
+        compute_uv.
 
         Shapes: (*, n, m) -> (*, n, k), (*, k), (*, m, k).
         """
@@ -2115,7 +2117,9 @@ class Methods:
         """
     def tile(self, *dims: builtins.int | Sequence[builtins.int]) -> Tensor:  # ops/arrange.py
         """As `repeat`; missing repeats are 1. Shapes: (n, m) -> (n, r m) for (r,)."""
-    def to_dense(self, dtype: DTypeLike | None = None) -> Tensor:
+    def to_dense(
+            self, dtype: DTypeLike | None = None, *, masked_grad: builtins.bool = True,
+    ) -> Tensor:
         """The Tensor itself, in a dtype if one is given: every Tensor is dense."""
     def topk(
             self, k: builtins.int, dim: builtins.int = -1, largest: builtins.bool = True, sorted:
@@ -2141,7 +2145,7 @@ class Methods:
     def triangular_solve(
             self, A: Tensor, upper: builtins.bool = True, transpose: builtins.bool = False,
             unitriangular: builtins.bool = False,
-    ) -> TriangularSolve:  # ops/solving.py
+    ) -> TriangularSolveResult:  # ops/solving.py
         """(X of A X = input, a copy of A) for a triangular A, whose other triangle is ignored; with
         `transpose` of Aᵀ X = input. `linalg.solve_triangular` is its successor.
 

@@ -551,7 +551,8 @@ def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None, layout:
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None = None,
-                 device: DeviceLike | None = None) -> Tensor:
+                 device: DeviceLike | None = None,
+                 layout: Any = None) -> Tensor:
     """The indices on and below a diagonal of a (row, col) matrix: (2, k), int64.
 
     Raises:
@@ -561,7 +562,8 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None = None,
-                 device: DeviceLike | None = None) -> Tensor:
+                 device: DeviceLike | None = None,
+                 layout: Any = None) -> Tensor:
     """The indices on and above a diagonal of a (row, col) matrix: (2, k), int64.
 
     Raises:
