@@ -230,7 +230,8 @@ def test_the_gate_of_a_hook_names_the_line_of_the_program():
 def _takes_one_tensor(entry: Entry) -> bool:
     first, *others = inspect.signature(entry.function).parameters.values()
     return not entry.internal and "Tensor" in str(first.annotation) and not any(
-        p.default is p.empty for p in others) and not re.search("Sequence|float|Iterable", first.annotation)
+        p.default is p.empty for p in others) and not re.search(
+            "Sequence|float|Iterable", first.annotation)
 
 
 UNARY = [key for key, entry in TABLE.items() if _takes_one_tensor(entry)]

@@ -202,6 +202,11 @@ def using(streams: Streams) -> Iterator[None]:
         _thread.streams = before
 
 
+def current_streams() -> Streams:
+    """The default generators from which this thread draws now."""
+    return _thread.streams
+
+
 def generator_of(where: devices.DeviceLike = "cpu") -> Generator:
     """The default generator of a device."""
     name, streams = str(where), _thread.streams
