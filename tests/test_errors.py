@@ -251,3 +251,5 @@ def test_an_argument_that_is_no_tensor_is_refused_by_name(key: str, given: Any) 
 def test_what_is_no_tensor_or_sequence_of_tensors_is_refused(call: Any) -> None:
     with pytest.raises(TypeError, match="Tensor"):
         call()
+    with pytest.raises(TypeError, match="the shape is missing"):
+        tt.ones()

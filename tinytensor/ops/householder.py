@@ -33,6 +33,7 @@ def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True,
     Raises:
         RuntimeError: sizes that do not fit, or Tensors that are not floating point.
     """
+    input = input[..., :tau.shape[-1]]
     m, k = input.shape[-2], input.shape[-1]
     if other.ndim != input.ndim or other.shape[-2 if left else -1] != m:
         raise RuntimeError(f"ormqr: reflections of {m} elements, in an input of shape "

@@ -233,7 +233,8 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
          append: Tensor | None = None) -> Tensor:
     """input_{i+1} - input_i along `dim`, applied `n` times; for bool, whether they differ.
 
-    Shapes: (*, m, *) -> (*, m - n, *), where m includes what is prepended and appended.
+    Shapes: (*, m, *) -> (*, m - n, *), where m includes what is prepended and appended. With n = 0
+    nothing is, as in PyTorch.
 
     Raises:
         RuntimeError: a 0-d Tensor; n < 0.
@@ -243,7 +244,7 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     if n < 0:
         raise RuntimeError(f"diff: n must not be negative, got {n}")
     (axis,) = axes(dim, input.ndim)
-    if prepend is not None or append is not None:
+    if n and (prepend is not None or append is not None):
         input = cat([x for x in (prepend, input, append) if x is not None], axis)
     out = input.clone() if n == 0 else input
     for _ in range(min(n, input.shape[axis])):

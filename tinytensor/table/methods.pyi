@@ -741,7 +741,8 @@ class Methods:
     ) -> Tensor:  # ops/scan.py
         """input_{i+1} - input_i along `dim`, applied `n` times; for bool, whether they differ.
 
-        Shapes: (*, m, *) -> (*, m - n, *), where m includes what is prepended and appended.
+        Shapes: (*, m, *) -> (*, m - n, *), where m includes what is prepended and appended. With n = 0
+        nothing is, as in PyTorch.
 
         Raises:
             RuntimeError: a 0-d Tensor; n < 0.
