@@ -119,7 +119,8 @@ def refuse_others(error: Exception, function: Callable[..., Any], args: tuple[An
         x, wanted = bound.get(parameter.name, None), str(parameter.annotation)
         given = parameter.name in bound and not isinstance(x, graph.Tensor)
         several = wanted == "Sequence[Tensor]" or (
-            parameter.name == "tensors" and parameter.kind is parameter.VAR_POSITIONAL)
+            (wanted == "Tensor" or parameter.name == "tensors")
+            and parameter.kind is parameter.VAR_POSITIONAL)
         one = wanted == "Tensor" or parameter.annotation is parameter.empty \
             and parameter.name == "input"
         if given and one and not several and not devices.is_array(x):

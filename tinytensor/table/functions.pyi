@@ -9,8 +9,8 @@ from typing import Any, Literal, overload
 from ..arrays.dtypes import memory_format
 from ..tensors.tensor import DTypeLike, Size, Tensor
 from .methods import (
-    Operand, Frexp, GeqrfResult, Histogram, HistogramDD, MinMax, Qr, Slogdet, SvdV,
-    TriangularSolveResult, ValuesAndIndices,
+    Operand, Aminmax, Frexp, Geqrf, Histogram, Histogramdd, LinalgQr, Slogdet, Svd, TriangularSolve,
+    ValuesAndIndices,
 )
 
 def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -125,7 +125,7 @@ def amin(
 def aminmax(
         input: Tensor, *, dim: int | None = None, axis: int | None = None, keepdim: bool = False,
         keepdims: bool = False, out: tuple[Tensor, ...] | None = None,
-) -> MinMax:
+) -> Aminmax:
     """The smallest and the largest element, as (min, max); ties share the gradient evenly.
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice.
@@ -787,7 +787,7 @@ def gcd(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """
 def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether input >= other, elementwise. Shapes: (*), (*) -> the broadcast shape, bool."""
-def geqrf(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> GeqrfResult:
+def geqrf(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> Geqrf:
     """(a, tau) of the QR decomposition by Householder reflections, as LAPACK gives it.
 
     R is the upper triangle of a, and Q is `linalg.householder_product(a, tau)` for m >= n. There
@@ -869,7 +869,7 @@ def histogramdd(
         input: Tensor, bins: int | Sequence[int] | Sequence[Tensor], *, range: Sequence[float] |
         None = None, weight: Tensor | None = None, density: bool = False, out: tuple[Tensor, ...] |
         None = None,
-) -> HistogramDD:
+) -> Histogramdd:
     """`histogram` in D dims: the number of points, or the sum of their weights, in each of the
     boxes that the bins of all dims form, and the edges of each dim.
 
@@ -1494,7 +1494,7 @@ def put(
         RuntimeError: another dtype; the source and the index differ in their number of elements.
         IndexError: a position outside of [-n, n - 1] for n elements.
     """
-def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = None) -> Qr:
+def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = None) -> LinalgQr:
     """As `linalg.qr`, complete unless `some`. Shapes: (*, n, m) -> (*, n, k), (*, k, m)."""
 def quantile(
         input: Tensor, q: Tensor | float, dim: int | None = None, keepdim: bool = False, *, axis:
@@ -1824,7 +1824,7 @@ def sum(
 def svd(
         input: Tensor, some: bool = True, compute_uv: bool = True, *, out: tuple[Tensor, ...] | None
         = None,
-) -> SvdV:
+) -> Svd:
     """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`; U and V are zeros without
     compute_uv.
 
@@ -1934,7 +1934,7 @@ def trapz(
 def triangular_solve(
         input: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool =
         False, *, out: tuple[Tensor, ...] | None = None,
-) -> TriangularSolveResult:
+) -> TriangularSolve:
     """(X of A X = input, a copy of A) for a triangular A, whose other triangle is ignored; with
     `transpose` of Aᵀ X = input. `linalg.solve_triangular` is its successor.
 

@@ -21,19 +21,15 @@ from ..tensors.tensor import DeviceLike, DTypeLike, NumPyArray, Tensor
 Operand: TypeAlias = Tensor | float | NumPyArray | numpy.number[Any] | numpy.bool
 Index: TypeAlias = int | slice | EllipsisType | Tensor | NumPyArray | Sequence[Any] | None
 
-class CholeskyExResult(NamedTuple):
-    L: Tensor
-    info: Tensor
-
-class Eigh(NamedTuple):
-    eigenvalues: Tensor
-    eigenvectors: Tensor
+class Aminmax(NamedTuple):
+    min: Tensor
+    max: Tensor
 
 class Frexp(NamedTuple):
     mantissa: Tensor
     exponent: Tensor
 
-class GeqrfResult(NamedTuple):
+class Geqrf(NamedTuple):
     a: Tensor
     tau: Tensor
 
@@ -41,47 +37,51 @@ class Histogram(NamedTuple):
     hist: Tensor
     bin_edges: Tensor
 
-class HistogramDD(NamedTuple):
+class Histogramdd(NamedTuple):
     hist: Tensor
     bin_edges: Tensor
 
-class InvExResult(NamedTuple):
+class LinalgCholeskyEx(NamedTuple):
+    L: Tensor
+    info: Tensor
+
+class LinalgEigh(NamedTuple):
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+class LinalgInvEx(NamedTuple):
     inverse: Tensor
     info: Tensor
 
-class Lstsq(NamedTuple):
+class LinalgLstsq(NamedTuple):
     solution: Tensor
     residuals: Tensor
     rank: Tensor
     singular_values: Tensor
 
-class MinMax(NamedTuple):
-    min: Tensor
-    max: Tensor
-
-class Qr(NamedTuple):
+class LinalgQr(NamedTuple):
     Q: Tensor
     R: Tensor
+
+class LinalgSolveEx(NamedTuple):
+    result: Tensor
+    info: Tensor
+
+class LinalgSvd(NamedTuple):
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
 
 class Slogdet(NamedTuple):
     sign: Tensor
     logabsdet: Tensor
 
-class SolveExResult(NamedTuple):
-    result: Tensor
-    info: Tensor
-
 class Svd(NamedTuple):
-    U: Tensor
-    S: Tensor
-    Vh: Tensor
-
-class SvdV(NamedTuple):
     U: Tensor
     S: Tensor
     V: Tensor
 
-class TriangularSolveResult(NamedTuple):
+class TriangularSolve(NamedTuple):
     solution: Tensor
     cloned_coefficient: Tensor
 
@@ -289,7 +289,7 @@ class Methods:
     def aminmax(
             self, *, dim: builtins.int | None = None, axis: builtins.int | None = None, keepdim:
             builtins.bool = False, keepdims: builtins.bool = False,
-    ) -> MinMax:  # ops/extrema.py
+    ) -> Aminmax:  # ops/extrema.py
         """The smallest and the largest element, as (min, max); ties share the gradient evenly.
 
         Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`; twice.
@@ -943,7 +943,7 @@ class Methods:
         """As `ge`, in place: writes into this Tensor and returns it."""
     def geometric_(self, p: builtins.float, *, generator: Generator | None = None) -> Self:
         """Fills with the number of trials until the first success, at probability p each: 1, 2, ..."""
-    def geqrf(self) -> GeqrfResult:  # ops/householder.py
+    def geqrf(self) -> Geqrf:  # ops/householder.py
         """(a, tau) of the QR decomposition by Householder reflections, as LAPACK gives it.
 
         R is the upper triangle of a, and Q is `linalg.householder_product(a, tau)` for m >= n. There
@@ -1720,7 +1720,7 @@ class Methods:
         """
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = False) -> Self:  # ops/gather.py
         """As `put`, in place: writes into this Tensor and returns it."""
-    def qr(self, some: builtins.bool = True) -> Qr:  # ops/decomposition.py
+    def qr(self, some: builtins.bool = True) -> LinalgQr:  # ops/decomposition.py
         """As `linalg.qr`, complete unless `some`. Shapes: (*, n, m) -> (*, n, k), (*, k, m)."""
     def quantile(
             self, q: Tensor | builtins.float, dim: builtins.int | None = None, keepdim:
@@ -2057,7 +2057,7 @@ class Methods:
         Raises:
             RuntimeError: the size does not broadcast to this shape.
         """
-    def svd(self, some: builtins.bool = True, compute_uv: builtins.bool = True) -> SvdV:  # ops/decomposition.py
+    def svd(self, some: builtins.bool = True, compute_uv: builtins.bool = True) -> Svd:  # ops/decomposition.py
         """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`; U and V are zeros without
         compute_uv.
 
@@ -2146,7 +2146,7 @@ class Methods:
     def triangular_solve(
             self, A: Tensor, upper: builtins.bool = True, transpose: builtins.bool = False,
             unitriangular: builtins.bool = False,
-    ) -> TriangularSolveResult:  # ops/solving.py
+    ) -> TriangularSolve:  # ops/solving.py
         """(X of A X = input, a copy of A) for a triangular A, whose other triangle is ignored; with
         `transpose` of Aᵀ X = input. `linalg.solve_triangular` is its successor.
 
