@@ -420,6 +420,9 @@ UNUSUAL: dict[str, Callable[[Any], Any]] = {
     "scatter_reduce of bools": lambda lib: [lib.zeros(3, dtype=lib.bool).scatter_reduce(
         0, lib.tensor([0, 0, 2]), lib.tensor([True, False, True]), how, include_self=False)
         for how in ("amin", "amax")],
+    "running totals in small integers": lambda lib: [
+        function(lib.tensor([3, 100, 100]), 0, dtype=lib.uint8)
+        for function in (lib.cumsum, lib.cumprod)],
     "reflections of a wide matrix": lambda lib: lib.ormqr(
         numbers(lib, 2, 5), numbers(lib, 2, seed=1), numbers(lib, 2, 3, seed=2)),
     "integers between fractions": lambda lib: [
