@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import inspect
+import re
 import traceback
 import weakref
 from typing import Any
@@ -15,6 +17,7 @@ import tinytensor.nn.functional as F  # noqa: N812
 from tinytensor import nn, optim
 from tinytensor.autograd.frames import MOST, OWN, place_of
 from tinytensor.autograd.function import Function
+from tinytensor.autograd.table import TABLE, Entry
 
 
 class Net(nn.Module):
@@ -219,3 +222,34 @@ def test_the_gate_of_a_hook_names_the_line_of_the_program():
     layer.register_full_backward_hook(lambda module, grad_input, grad_output: None)
     out = layer(tt.ones(1, 2, requires_grad=True))
     assert place_of(out.grad_fn).startswith(__file__)
+
+
+# ---------------------------------------------------------------- arguments that are no Tensors
+
+
+def _takes_one_tensor(entry: Entry) -> bool:
+    first, *others = inspect.signature(entry.function).parameters.values()
+    return not entry.internal and "Tensor" in str(first.annotation) and not any(
+        p.default is p.empty for p in others) and not re.search(
+            "Sequence|float|Iterable", first.annotation)
+
+
+UNARY = [key for key, entry in TABLE.items() if _takes_one_tensor(entry)]
+
+
+@in_turn("key, given", [(key, given) for key in UNARY for given in ("a", [1.0], None)])
+def test_an_argument_that_is_no_tensor_is_refused_by_name(key: str, given: Any) -> None:
+    kind = "float|list" if given == [1.0] else type(given).__name__
+    with pytest.raises(TypeError, match=rf"must be .*Tensors?, got .*({kind})"):
+        TABLE[key].function(given)
+
+
+@pytest.mark.parametrize("call", [
+    lambda: tt.cat(None), lambda: tt.stack([1.0]), lambda: tt.hstack(None),
+    lambda: tt.atleast_1d([1.0]), lambda: tt.softmax("a"), lambda: F.pad("a", (1, 1)),
+    lambda: F.mse_loss(tt.ones(2), [1.0, 1.0])])
+def test_what_is_no_tensor_or_sequence_of_tensors_is_refused(call: Any) -> None:
+    with pytest.raises(TypeError, match="Tensor"):
+        call()
+    with pytest.raises(TypeError, match="the shape is missing"):
+        tt.ones()

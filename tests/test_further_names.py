@@ -409,3 +409,39 @@ def test_names_of_workers_hooks_and_modules():
             layer, library.channels_last) is layer
     assert issubclass(tinytensor.AcceleratorError, RuntimeError)
     assert tinytensor.cuda.default_generators == () or tinytensor.cuda.is_available()
+
+
+UNUSUAL: dict[str, Callable[[Any], Any]] = {
+    "diff of order 0": lambda lib: lib.diff(numbers(lib, 3, 4), 0, 0, numbers(lib, 1, 4)),
+    "gradient without a spacing": lambda lib: lib.gradient(numbers(lib, 4), spacing=None, dim=None),
+    "prod as bool": lambda lib: [lib.prod(lib.tensor([[True, False], [True, True]]), 1,
+                                          dtype=lib.bool),
+                                 lib.tensor([2.0, 0.5]).prod(dtype=lib.bool)],
+    "scatter_reduce of bools": lambda lib: [lib.zeros(3, dtype=lib.bool).scatter_reduce(
+        0, lib.tensor([0, 0, 2]), lib.tensor([True, False, True]), how, include_self=False)
+        for how in ("amin", "amax")],
+    "running totals in small integers": lambda lib: [
+        function(lib.tensor([3, 100, 100]), 0, dtype=lib.uint8)
+        for function in (lib.cumsum, lib.cumprod)],
+    "reflections of a wide matrix": lambda lib: lib.ormqr(
+        numbers(lib, 2, 5), numbers(lib, 2, seed=1), numbers(lib, 2, 3, seed=2)),
+    "integers between fractions": lambda lib: [
+        make(*line, dtype=lib.int64) for make in (lib.linspace, lib.logspace)
+        for line in ((4.3, -3, 8), (0.7, 9.9, 5), (-2.5, 2.5, 6), (5.9, 0.2, 1), (0, 9, 91),
+                     (4.3, 0, 50))],
+    "integers times fractions": lambda lib: [
+        function(lib.arange(6).reshape(2, 3).sum(1) if function is lib.addmv else lib.full(
+            (2, 2), 10), *factors, **options)
+        for function, factors in (
+            (lib.addmv, (lib.arange(6).reshape(2, 3), lib.arange(3))),
+            (lib.addmm, (lib.arange(6).reshape(2, 3), lib.arange(6).reshape(3, 2))),
+            (lib.addbmm, (lib.arange(12).reshape(2, 2, 3), lib.arange(12).reshape(2, 3, 2))))
+        for options in ({}, {"beta": 0.2, "alpha": 0.6}, {"beta": 1.7, "alpha": 2.9},
+                        {"beta": -1.5})],
+}
+
+
+@in_turn("name", list(UNUSUAL))
+def test_unusual_arguments_give_pytorchs_results(name):
+    ours, theirs = (plain(UNUSUAL[name](library)) for library in LIBRARIES)
+    agree(ours, theirs, 1e-12)

@@ -446,3 +446,16 @@ def test_ctc_loss_of_sequences_without_steps():
     x = tinytensor.tensor(log_probs, requires_grad=True)
     F.ctc_loss(x, tinytensor.tensor([[1, 2]] * 3), [0, 0, 4], [0, 0, 2]).backward()
     assert x.grad.isfinite().all() and not x.grad[:, :2].any()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_cross_entropy_of_no_classes(reduction, label_smoothing):
+    found = []
+    for library in (tinytensor, torch):
+        scores = library.zeros(2, 0)
+        for target in (library.tensor([-100, -100]), library.zeros(2, 0)):
+            found.append(library.nn.functional.cross_entropy(
+                scores, target, label_smoothing=label_smoothing, reduction=reduction).numpy())
+    for ours, theirs in zip(found[:2], found[2:], strict=True):
+        numpy.testing.assert_array_equal(ours, theirs)

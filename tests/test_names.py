@@ -309,6 +309,16 @@ BY_KEYWORD = {
     "hsplit": lambda t, x: (*x.hsplit(sections=2), *x.hsplit(indices=(1,)),
                             *t.tensor_split(x, sections=4, dim=1)),
     "vdot": lambda t, x: t.vdot(x[0], other=x[1]),
+    "functions of linalg": lambda t, x: (t.matrix_power(input=x[:, :2], n=2), t.linalg.matrix_power(
+        x[:, :2], n=3)),
+    "normalize into": lambda t, x: t.nn.functional.normalize(x.double(), out=t.zeros(
+        2, 6, dtype=t.float64)),
+    "set_": lambda t, x: (t.zeros(1).set_(x, 2, (2, 2)), t.zeros(1).set_(x, 1, (2,), (3,)),
+                          t.ones(2).set_()),
+    "singular values alone": lambda t, x: (t.svd(x.double(), compute_uv=False).S,
+                                           t.svd(x.double(), True, False).U),
+    "range into": lambda t, x: t.arange(1.0, 4.0, out=t.zeros(3)),
+    "swapaxes_": lambda t, x: x.clone().swapaxes_(axis0=0, axis1=1),
     "copy_": lambda t, x: t.zeros(2, 6).copy_(other=x),
     "promote_types": lambda t, x: x.to(t.promote_types(type1=t.int64, type2=t.float32)),
     "stack": lambda t, x: t.stack((x, x), axis=1),

@@ -510,7 +510,7 @@ def test_state_dict_has_pytorchs_layout_and_crosses_over(name: str, options: Any
         for key in present:
             numpy.testing.assert_allclose(ours["state"][i][key].numpy(), state[key].numpy(), 1e-12)
     for group, other in zip(ours["param_groups"], reference["param_groups"], strict=True):
-        assert group.items() <= other.items()
+        assert group == other and list(group) == list(other)
 
     fresh = [nn.Parameter(p.detach().clone()) for p in mine]
     c = getattr(optim, name)(fresh, lr=7.0)
@@ -526,6 +526,22 @@ def test_state_dict_has_pytorchs_layout_and_crosses_over(name: str, options: Any
     assert_equal(mine, theirs, 1e-12)
     assert_equal(fresh, there, 1e-12)  # both loaded NAdam's mu_product rounded
     assert_equal(fresh, mine, 1e-8)
+
+
+def test_a_state_without_some_options_gets_those_of_the_optimizer() -> None:
+    """As older files, of versions that did not have the options yet."""
+    p = nn.Parameter(tinytensor.ones(2))
+    optimizer = optim.Adam([p], maximize=True, foreach=False)
+    state = optimizer.state_dict()
+    for name in ("maximize", "foreach", "fused", "capturable"):
+        del state["param_groups"][0][name]
+    state["param_groups"][0]["lr"] = 0.5
+    optimizer.load_state_dict(state)
+    group = optimizer.param_groups[0]
+    assert (group["maximize"], group["foreach"], group["lr"]) == (True, False, 0.5)
+    p.grad = tinytensor.ones(2)
+    optimizer.step()
+    assert p.tolist() == pytest.approx([1.5, 1.5])
 
 
 def test_loading_copies_and_converts() -> None:

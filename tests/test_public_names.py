@@ -6,6 +6,7 @@ import fnmatch
 import importlib
 import importlib.util
 import inspect
+import re
 import types
 import warnings
 from collections.abc import Iterator
@@ -147,3 +148,114 @@ def test_an_entry_of_the_list_of_absent_names_is_a_name_of_pytorch_that_is_not_t
         assert len(there) < len(names), "all of them are there"
     else:
         assert not there, f"these are there: {there}"
+
+
+# ---------------------------------------------------------------- signatures
+
+# Parameters of PyTorch that are not taken, or are taken in a way that the signature does not show.
+OTHERWISE = {
+    **dict.fromkeys(("SymInt", "SymFloat", "SymBool"), "no program makes them"),
+    "Event": "the event of a GPU; `device` is that of the current one",
+    **dict.fromkeys(("set_num_threads", "set_num_interop_threads", "from_numpy"),
+                    "PyTorch takes it by position only"),
+    **dict.fromkeys(("det", "slogdet"), "the name is A, as in linalg"),
+    "linalg.vander": "N goes by name only, as PyTorch has it and does not say",
+    "nn.utils.parametrize.ParametrizationList": "register_parametrization makes it",
+    "Tensor.copy_": "the parser says other, as here",
+    **dict.fromkeys(("Tensor.round", "Tensor.round_"), "decimals goes by name"),
+    "Tensor.polygamma": "n stands first in torch.polygamma",
+    "nn.parallel.DistributedDataParallel": "options of sharding and of other implementations",
+    "utils.benchmark.Measurement": "a measurement says itself what it is of",
+    "utils.hooks.RemovableHandle": "register_hook makes it",
+    "onnx.ONNXProgram": "export makes it",
+    "hub.list": "it raises", "jit.isinstance": "Python's own",
+    **dict.fromkeys(("library.impl_abstract", "library.wrap_triton"), "they return the function"),
+    **dict.fromkeys(("cpu.StreamContext", "cpu.stream"), "a context without an effect"),
+    **dict.fromkeys(("distributed.new_group", "distributed.barrier", "distributed.send_object_list",
+                     "distributed.recv_object_list"), "ranks are joined by MPI or NCCL"),
+    "distributions.utils.lazy_property": "a decorator",
+}
+# PyTorch's older flags, which older_forms.py takes.
+OLDER = {"size_average", "reduce", "only_inputs", "grad_variables", "min_value", "max_value"}
+# What PyTorch's docstrings call otherwise than its own parser, or leave out.
+PARSED = {"dtype", "device", "layout", "requires_grad", "pin_memory", "out", "generator",
+          "memory_format"}
+
+
+def parameters_of(function: Any, name: str) -> list[inspect.Parameter] | None:
+    """The parameters of a function of PyTorch; of a compiled one by its docstring and schema."""
+    try:
+        found = list(inspect.signature(function).parameters.values())
+        return None if any(p.kind is p.VAR_POSITIONAL for p in found) else [
+            p for p in found if p.kind is not p.VAR_KEYWORD and p.name[:1] != "_"]
+    except (TypeError, ValueError):
+        return documented_parameters(function, name)
+
+
+def documented_parameters(function: Any, name: str) -> list[inspect.Parameter] | None:
+    schemas = torch._C._jit_get_schemas_for_operator(f"aten::{name}")
+    known = {"input" if a.name == "self" else a.name for s in schemas for a in s.arguments}
+    for line in (inspect.getdoc(function) or "").splitlines()[:3]:
+        text = line.partition("->")[0].strip()
+        call = re.match(rf"(?:[\w.]+\.)?{re.escape(name)}\((.*)\)$", text)
+        if call is None or not schemas:
+            continue
+        plain = re.sub(r"\([^()]*\)|\[[^\]]*\]", "", call[1])  # defaults and types hold commas
+        words = [re.fullmatch(r"(?:[\w.]+ )?(\w+)(?: *=.*)?", part.strip())
+                 for part in plain.split(",") if part.strip() not in ("*", "/", "")]
+        names = [w[1] for w in words if w is not None and w[1] in known | PARSED]
+        cut = plain.split("*", 1)[0] if "*" in plain else plain
+        names = [f"{n}_" if n == "from" else n for n in names]  # a word of Python's
+        return [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD
+                                  if re.search(rf"\b{n}\b", cut)
+                                  else inspect.Parameter.KEYWORD_ONLY)
+                for n in dict.fromkeys(names)]
+    return None
+
+
+def taken_by(function: Any) -> tuple[set[str], list[list[str]], bool, bool]:
+    """The names that a function here takes, its orders, and whether it takes others too."""
+    shown = [list(inspect.signature(function, follow_wrapped=follow).parameters.values())
+             for follow in (True, False)]
+    names = {p.name for parameters in shown for p in parameters}
+    names |= {"out"} if hasattr(function, "op") else set()
+    renamed = False
+    while function is not None:
+        names |= set(getattr(function, "other_names", ()))
+        renamed = renamed or hasattr(function, "other_names")
+        function = getattr(function, "__wrapped__", None)
+    orders = [[p.name for p in parameters if p.kind is not p.KEYWORD_ONLY] for parameters in shown]
+    return names, orders, renamed, any(
+        p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in shown[0])
+
+
+@in_turn("place", [p for p in OWNERS if OWNERS[p][0] is not None])
+def test_parameters_have_pytorchs_names_and_order(place):
+    ours, theirs, names = OWNERS[place]
+    is_class = isinstance(theirs, type)
+    different = []
+    for name in names:
+        mine, other = getattr(ours, name, None), getattr(theirs, name)
+        full = f"{place}.{name}" if place else name
+        if not callable(mine) or not callable(other) or full in OTHERWISE or (
+                isinstance(mine, type) is not isinstance(other, type)):
+            continue
+        wanted = parameters_of(other, name)
+        if wanted is None:
+            continue
+        left = OLDER | {"self"} | ({"input"} if is_class else set()) | (
+            {"return_indices"} if name.endswith("_with_indices") else set())
+        before = next((i for i, p in enumerate(wanted) if p.name in OLDER), len(wanted))
+        first = [p.name for p in wanted[:before]]  # older flags have positions of their own
+        wanted = [p for p in wanted if p.name not in left]
+        taken, orders, renamed, anything = taken_by(mine)
+        lacking = [p.name for p in wanted if p.name not in taken
+                   and p.kind is not p.POSITIONAL_ONLY and not anything]
+        positional = [p.name for p in wanted if p.kind is p.POSITIONAL_OR_KEYWORD
+                      and p.name in taken - PARSED and p.name in first]
+        in_order = any(all(a in order for a in positional) and sorted(
+            positional, key=order.index) == positional for order in orders)
+        if lacking or not (in_order or anything or renamed):
+            different.append(f"{full}: lacks {lacking}, takes {orders[0]} for PyTorch's "
+                             f"{[p.name for p in wanted]}")
+    assert not different, "\n".join(different)

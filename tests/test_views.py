@@ -522,6 +522,19 @@ def test_memory_begins_where_numpys_array_does(library):
             part.view(library.int32)
 
 
+@in_turn("shape, target", [
+    ((1, 3), (2, 3)), ((3, 1), (2, 3, 1)), ((1, 1), (4, 1)), ((), (1,)), ((), (2, 1)),
+    ((3,), (1, 3)), ((3,), (1, 1, 3)), ((2, 1, 3), (1, 2, 5, 3)), ((1,), (1, 1))])
+def test_expanded_dims_of_size_1_have_pytorchs_strides(shape, target):
+    for how in ("broadcast_to", "expand"):
+        ours, theirs = (getattr(library.ones(shape), how)(target) for library in LIBRARIES)
+        assert ours.stride() == theirs.stride()
+        assert ours.shape == theirs.shape
+    x = tinytensor.ones(3, requires_grad=True)
+    (x.expand(1, 3) * tinytensor.arange(3.0)).sum().backward()
+    assert x.grad.tolist() == [0.0, 1.0, 2.0]
+
+
 # ---------------------------------------------------------------- memory and order of all results
 
 # The memory order of these results depends on the implementation.

@@ -202,6 +202,11 @@ def using(streams: Streams) -> Iterator[None]:
         _thread.streams = before
 
 
+def current_streams() -> Streams:
+    """The default generators from which this thread draws now."""
+    return _thread.streams
+
+
 def generator_of(where: devices.DeviceLike = "cpu") -> Generator:
     """The default generator of a device."""
     name, streams = str(where), _thread.streams
@@ -247,7 +252,8 @@ def set_rng_state(new_state: Tensor) -> None:
 
 
 @contextlib.contextmanager
-def fork_rng(devices: Iterable[Any] | None = None, enabled: bool = True) -> Iterator[None]:
+def fork_rng(devices: Iterable[Any] | None = None, enabled: bool = True,
+             device_type: str = "cuda") -> Iterator[None]:
     """A context after which the default generators have their earlier states.
 
     Those of all devices, or of the CPU and the devices given.

@@ -451,10 +451,10 @@ def current_device() -> int:
     return active_gpu() if _defaults.gpu is None else _defaults.gpu
 
 
-def set_device(where: DeviceLike) -> None:
+def set_device(device: DeviceLike) -> None:
     """Makes a GPU the current one, which "cuda" means. A negative number changes nothing."""
-    if not isinstance(where, int) or where >= 0:
-        index = gpu_index(where)
+    if not isinstance(device, int) or device >= 0:
+        index = gpu_index(device)
         cupy().cuda.Device(index).use()
         if _defaults.gpu is not None:
             _defaults.gpu = index
@@ -487,9 +487,9 @@ def is_capturing() -> bool:
     return cuda_is_available() and bool(cupy().cuda.get_current_stream().is_capturing())
 
 
-def get_device_name(where: DeviceLike | None = None) -> str:
+def get_device_name(device: DeviceLike | None = None) -> str:
     """The product name of a GPU, by default of the current one."""
-    index = gpu_index("cuda" if where is None else where)
+    index = gpu_index("cuda" if device is None else device)
     name = cupy().cuda.runtime.getDeviceProperties(index)["name"]
     return name.decode() if isinstance(name, bytes) else str(name)
 

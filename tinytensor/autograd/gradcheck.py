@@ -37,7 +37,9 @@ class GradcheckError(RuntimeError):
 def gradcheck(func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5,
               rtol: float = 1e-3, raise_exception: bool = True, nondet_tol: float = 0.0,
               check_undefined_grad: bool = True, check_grad_dtypes: bool = False,
-              fast_mode: bool = False) -> bool:
+              check_batched_grad: bool = False, check_batched_forward_grad: bool = False,
+              check_forward_ad: bool = False, check_backward_ad: bool = True,
+              fast_mode: bool = False, masked: bool | None = None) -> bool:
     """Whether |backward - finite difference| <= atol + rtol * |finite difference| everywhere.
 
     Args:
@@ -49,6 +51,9 @@ def gradcheck(func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol:
         check_undefined_grad: for several results, also check backward from each one alone.
         check_grad_dtypes: check that gradients have the dtype and device of their inputs.
         fast_mode: check one random direction instead of every element.
+
+    Batches of gradients and forward derivatives come from the same rules, so that the arguments
+    about them have no effect; nor has `masked`.
 
     Raises:
         GradcheckError: names the input, the worst element, both numbers, and a diagnosis.
@@ -77,7 +82,9 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
                   eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
                   gen_non_contig_grad_outputs: bool = False, raise_exception: bool = True,
                   nondet_tol: float = 0.0, check_undefined_grad: bool = True,
-                  check_grad_dtypes: bool = False, fast_mode: bool = False) -> bool:
+                  check_grad_dtypes: bool = False, check_batched_grad: bool = False,
+                  check_fwd_over_rev: bool = False, check_rev_over_rev: bool = True,
+                  fast_mode: bool = False, masked: bool = False) -> bool:
     """Checks the second derivatives of func: `gradcheck` of its gradients.
 
     Args:

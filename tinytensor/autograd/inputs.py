@@ -159,7 +159,11 @@ def take_sequence(op: Any, tensors: Any) -> tuple[Any, ...]:
     """The inputs of an op that takes one sequence of Tensors; as `prepare`."""
     if isinstance(tensors, graph.Tensor):
         raise TypeError(f"{op.name}: takes one sequence of Tensors: {op.name}([a, b])")
-    tensors = tuple(tensors)
+    try:
+        tensors = tuple(tensors)
+    except TypeError:
+        raise TypeError(f"{op.name}: takes a sequence of Tensors, got "
+                        f"{type(tensors).__name__}") from None
     if not tensors:
         raise RuntimeError(f"{op.name}: expected at least one Tensor, got an empty sequence")
     return tuple(prepare(op, *tensors))

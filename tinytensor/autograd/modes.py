@@ -157,11 +157,11 @@ class no_grad(_Switch):  # noqa: N801 - PyTorch's name
     @overload
     def __new__(cls) -> Self: ...
     @overload
-    def __new__(cls, function: Callable[..., Any]) -> Any: ...
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+    def __new__(cls, orig_func: Callable[..., Any]) -> Any: ...
+    def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
         """`@no_grad` without brackets decorates too."""
         switch = super().__new__(cls)
-        return switch if function is None else switch(function)
+        return switch if orig_func is None else switch(orig_func)
 
     def switch(self) -> None:
         set_mode(False)

@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ..arrays import dtypes
+from ..arrays import devices, dtypes
 from . import graph
 from .frames import passes_on, shorten, warn
 from .modes import mode
@@ -76,7 +76,61 @@ def taking_out(function: Callable[..., Any]) -> Callable[..., Any]:
                 return into(out, function, *args, **kwargs)
             return function(*args, **kwargs)
         except Exception as error:
+            refuse_others(error, function, args, kwargs)
             shorten(error)
             raise
 
     return called
+
+
+@functools.cache
+def naming_its_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose error for an argument that is no Tensor says which; itself if it is the
+    function of an `Op`, whose errors do.
+    """
+    if hasattr(function, "op") and not hasattr(function, "__wrapped__"):
+        return function
+
+    @passes_on
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            refuse_others(error, function, args, kwargs)
+            shorten(error)
+            raise
+
+    return called
+
+
+def refuse_others(error: Exception, function: Callable[..., Any], args: tuple[Any, ...],
+                  kwargs: dict[str, Any]) -> None:
+    """Raises TypeError for the first argument that has to be a Tensor and is not, if the error can
+    have come from that.
+    """
+    if not isinstance(error, AttributeError | TypeError):
+        return
+    try:
+        bound = inspect.signature(function).bind_partial(*args, **kwargs).arguments
+    except TypeError:
+        return
+    for parameter in inspect.signature(function).parameters.values():
+        x, wanted = bound.get(parameter.name, None), str(parameter.annotation)
+        given = parameter.name in bound and not isinstance(x, graph.Tensor)
+        several = wanted == "Sequence[Tensor]" or (
+            (wanted == "Tensor" or parameter.name == "tensors")
+            and parameter.kind is parameter.VAR_POSITIONAL)
+        one = wanted == "Tensor" or parameter.annotation is parameter.empty \
+            and parameter.name == "input"
+        if given and one and not several and not devices.is_array(x):
+            hint = "; write tensor(...) around it" if isinstance(x, list | tuple | int | float) \
+                else ""
+            raise TypeError(f"{function.__name__.rstrip('_')}: `{parameter.name}` must be a Tensor,"
+                            f" got {type(x).__name__}{hint}") from None
+        if given and several and not (isinstance(x, list | tuple) and all(
+                isinstance(item, graph.Tensor) for item in x)):
+            kinds = " and ".join(sorted({type(item).__name__ for item in x})) \
+                if isinstance(x, list | tuple) and x else type(x).__name__
+            raise TypeError(f"{function.__name__}: `{parameter.name}` must be several Tensors, "
+                            f"got {kinds}") from None

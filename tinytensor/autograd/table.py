@@ -153,6 +153,8 @@ def composed(keywords: dict[str, str] | None = None, widens: bool = False, autoc
         known = parameter_names(function)
         names = {new: old for new, old in {**ALIASES, **(keywords or {})}.items()
                  if old in known and new not in known}
+        if "A" in known and "input" not in known:
+            names["input"] = "A"  # torch.matrix_power(input, n) beside torch.linalg.matrix_power
         if widens:
             function = in_single(function)
         if autocast:
@@ -179,4 +181,5 @@ def _with_other_names(names: dict[str, str], function: Callable[..., Any]) -> Ca
             shorten(error)
             raise
 
+    called.other_names = names  # type: ignore[attr-defined]
     return called

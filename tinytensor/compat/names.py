@@ -174,7 +174,8 @@ def _make_subclass(cls: type[Tensor], data: Tensor, require_grad: bool = False) 
     return as_subclass(data.detach(), cls).requires_grad_(require_grad)
 
 
-def to_dense(self: Tensor, dtype: DTypeLike | None = None) -> Tensor:
+def to_dense(self: Tensor, dtype: DTypeLike | None = None, *,
+             masked_grad: bool = True) -> Tensor:
     """The Tensor itself, in a dtype if one is given: every Tensor is dense."""
     return self if dtype is None else self.to(dtype)
 
@@ -203,7 +204,9 @@ def is_pinned(self: Tensor, device: DeviceLike | None = None) -> bool:
 
 def compile(model: Any = None, *, fullgraph: bool = False, dynamic: bool | None = None,
             backend: Any = "inductor", mode: str | None = None,
-            options: dict[str, Any] | None = None, disable: bool = False) -> Any:
+            options: dict[str, Any] | None = None, name: str | None = None,
+            disable: bool = False, recompile_limit: int | None = None,
+            isolate_recompiles: bool = False, shapes_spec: Any = None) -> Any:
     """The model or function itself; without one, a decorator that does the same.
 
     PyTorch compiles the model, which changes no result. Here operations run one after the other,
@@ -351,7 +354,8 @@ def conj(input: Tensor) -> Tensor:
 
 
 # No Tensor is a conjugate or negated view either, nor in memory of several processes.
-resolve_conj = resolve_neg = conj_physical = conj
+resolve_conj = resolve_neg = conj
+conj_physical = taking_out(conj)
 is_conj = is_neg = is_complex
 
 
@@ -374,14 +378,16 @@ def map_(self: Tensor, tensor: Tensor, callable: Any) -> Tensor:
 
 
 def new_empty_strided(self: Tensor, size: Any, stride: Any, dtype: DTypeLike | None = None,
-                      device: DeviceLike | None = None, requires_grad: bool = False) -> Tensor:
+                      device: DeviceLike | None = None, requires_grad: bool = False,
+                      layout: Any = None, pin_memory: bool = False) -> Tensor:
     """`empty_strided` with the dtype and device of this Tensor."""
     return empty_strided(size, stride, dtype=dtype or self.dtype, device=device or self.device,
                          requires_grad=requires_grad)
 
 
-def empty_strided(size: Any, stride: Any, *, dtype: DTypeLike | None = None,
-                  device: DeviceLike | None = None, requires_grad: bool = False) -> Tensor:
+def empty_strided(size: Any, stride: Any, *, dtype: DTypeLike | None = None, layout: Any = None,
+                  device: DeviceLike | None = None, requires_grad: bool = False,
+                  pin_memory: bool = False) -> Tensor:
     """An uninitialised Tensor with these distances of elements in memory.
 
     Raises:

@@ -146,7 +146,8 @@ class graph:  # noqa: N801 - PyTorch's name
     """
 
     def __init__(self, cuda_graph: CUDAGraph, pool: Any = None, stream: Any = None,
-                 capture_error_mode: str = "relaxed"):
+                 capture_error_mode: str = "relaxed", enable_annotations: bool = False,
+                 check_input_liveness: bool = False):
         self.graph, self.pool, self.mode = cuda_graph, pool, capture_error_mode
         self.stream = side_stream() if stream is None else getattr(stream, "_stream", stream)
 

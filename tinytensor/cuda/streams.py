@@ -41,7 +41,7 @@ class Event:
     """
 
     def __init__(self, enable_timing: bool = False, blocking: bool = False,
-                 interprocess: bool = False):
+                 interprocess: bool = False, external: bool = False):
         self.timed = enable_timing
         self._event = devices.cupy().cuda.Event(block=blocking, disable_timing=not enable_timing,
                                                 interprocess=interprocess)

@@ -43,8 +43,8 @@ class _Dependent(Constraint):
 class dependent_property(property, _Dependent):  # noqa: N801 - PyTorch's name
     """A property that gives a constraint which depends on parameters."""
 
-    def __init__(self, function: Any = None, *, is_discrete: bool = False, event_dim: int = 0):
-        super().__init__(function)
+    def __init__(self, fn: Any = None, *, is_discrete: bool = False, event_dim: int = 0):
+        super().__init__(fn)
         self.is_discrete, self.event_dim = is_discrete, event_dim
 
     def __call__(self, function: Any) -> dependent_property:

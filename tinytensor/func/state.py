@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..nn.module import Module
 from ..nn.normalization import BatchNorm
+from ..nn.utils import stateless
 from ..ops.shape import stack
 from ..tensors.tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def functional_call(module: Module,
+                    parameter_and_buffer_dicts: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+                    args: Any = None, kwargs: dict[str, Any] | None = None, *,
+                    tie_weights: bool = True, strict: bool = False) -> Any:
+    """module(*args, **kwargs), with some of its parameters and buffers replaced by name: see
+    `nn.utils.stateless.functional_call`.
+
+    Raises:
+        RuntimeError: the module has no parameter or buffer of a name, or with strict a name is
+            missing.
+    """
+    return stateless.functional_call(module, parameter_and_buffer_dicts, args, kwargs,
+                                     tie_weights=tie_weights, strict=strict)
 
 
 def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

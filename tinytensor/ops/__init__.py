@@ -17,7 +17,7 @@ from ..arrays.numbers import integers, is_integer, is_number
 from ..autograd.frames import passes_on, shorten
 from ..autograd.graph import tensors
 from ..autograd.modes import enable_grad, mode
-from ..autograd.out import taking_out
+from ..autograd.out import naming_its_tensors, taking_out
 from ..autograd.table import TABLE, Entry, attach
 from ..compat import older_forms
 from ..tensors import creation
@@ -263,8 +263,8 @@ def _in_shape(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 for _name in ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t"):
-    setattr(Tensor, f"{_name}_", _in_shape(getattr(shape, {"t": "t_"}.get(
-        _name, "transpose" if _name[:4] == "swap" else _name)), f"{_name}_"))
+    setattr(Tensor, f"{_name}_", _in_shape(
+        TABLE["transpose" if _name[:4] == "swap" else _name].function, f"{_name}_"))
 
 
 def names_for(home: str) -> dict[str, Callable[..., Any]]:
@@ -291,6 +291,8 @@ def load() -> None:
         _attach(entry)
         if entry.home in ("", "linalg", "special"):  # functions take `out`, methods do not
             entry.function = taking_out(entry.function)
+        elif entry.home == "nn.functional":
+            entry.function = naming_its_tensors(entry.function)
     attach.append(_attach)  # operations that programs define get their methods too
     for name in ("zeros", "ones", "arange"):
         vars(tensors)[name] = _beside(getattr(creation, name))

@@ -6,6 +6,7 @@ Cross entropy and its binary forms are ops with a rule, because training spends 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -317,7 +318,8 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         return class_loss("cross_entropy", losses, used, weights, target.shape, reduction)
 
     if not classes:
-        return loss(_of_labels(rows, labels))
+        losses = loss(_of_labels(rows, labels))
+        return losses * math.nan if label_smoothing else losses  # smoothing / classes is infinite
     if not label_smoothing:
         return loss(_times(label_cross_entropy(rows, labels), weights))
     logs = log_softmax(rows, 1)
@@ -335,12 +337,13 @@ def _of_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, igno
     dim = 1 if input.ndim > 1 else 0
     classes = input.shape[dim]
     if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / classes
+        target = target * (1 - label_smoothing) + label_smoothing / max(classes, 1)
     check_class_weight("cross_entropy", weight, classes)
     weighted = log_softmax(input, dim) * target
     if weight is not None:
         weighted = weighted * weight.reshape((-1,) + (1,) * (input.ndim - dim - 1))
-    return reduced("cross_entropy", -weighted.sum(dim), reduction)
+    losses = reduced("cross_entropy", -weighted.sum(dim), reduction)
+    return losses * math.nan if reduction == "mean" and not classes else losses  # 0 / 0
 
 
 # ---------------------------------------------------------------- probabilities

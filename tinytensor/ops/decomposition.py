@@ -174,7 +174,8 @@ def _of_triangle(name):
 
 
 @composed(autocast="float32 on cpu",
-          widens=True, scalar=LAPACK, reference=_of_triangle("cholesky_solve"), samples=[
+          keywords={"input2": "L"}, widens=True, scalar=LAPACK,
+          reference=_of_triangle("cholesky_solve"), samples=[
     S(t(3, 2), Regular((3, 3))), S(t(3, 2), Regular((3, 3)), upper=True)])
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """X of A X = B from the Cholesky factor L of A. Shapes: (*, n, k), (*, n, n) -> (*, n, k)."""
@@ -423,10 +424,20 @@ def _(xp, g, U, S, Vh):
 
 
 USV = return_type("svd", "U", "S", "V")
-_top_level("svd", lambda input, some=True: USV(*(
-    transpose(x, -2, -1) if i == 2 else x for i, x in enumerate(svd(input, not some)))),
-    "U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`.\n\n"
-    "Shapes: (*, n, m) -> (*, n, k), (*, k), (*, m, k).",
+
+
+def _usv(input, some=True, compute_uv=True):
+    if compute_uv:
+        return USV(*(transpose(x, -2, -1) if i == 2 else x
+                     for i, x in enumerate(svd(input, not some))))
+    n, m = input.shape[-2:]
+    batch = tuple(input.shape[:-2])
+    return USV(input.new_zeros((*batch, n, n)), svdvals(input), input.new_zeros((*batch, m, m)))
+
+
+_top_level("svd", _usv,
+    "U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`; U and V are zeros without\n"
+    "compute_uv.\n\nShapes: (*, n, m) -> (*, n, k), (*, k), (*, m, k).",
     samples=[S(t(4, 3)), S(t(2, 3, 3))], scalar=LAPACK,
     reference=lambda torch: lambda A, some=True: (
         lambda usv: (usv[0], usv[1], usv[2].mT))(_svd_like_numpy(torch)(A, not some)))
@@ -435,7 +446,7 @@ _top_level("svd", lambda input, some=True: USV(*(
 @composed(autocast="float32 on cpu",
           widens=True, home="linalg", method=False, samples=[S(t(4, 3)), S(t(2, 3, 4)), S(t(0, 3))],
           scalar=LAPACK)
-def svdvals(A: Tensor) -> Tensor:
+def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     """The singular values, descending. Shapes: (*, n, m) -> (*, min(n, m)).
 
     Raises:

@@ -10,6 +10,7 @@ from ..arrays import Array, devices
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .dims import Dim
+from .elementwise import div
 from .index import getitem
 from .norms import vector_norm
 from .samples import S, t
@@ -41,9 +42,11 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 @composed(autocast="float32 on cuda", widens=True, home="nn.functional", method=False, samples=[
     S(t(2, 3)), S(t(2, 3), 1), S(t(2, 3, 2), p=3, dim=-1), S(t(2, 3), 2, (0, 1)),
     S(t(2, 3, distinct=True), math.inf), S(t(2, 3), eps=5.0), S(t(4), dim=0)])
-def normalize(input: Tensor, p: float = 2.0, dim: Dim = 1, eps: float = 1e-12) -> Tensor:
+def normalize(input: Tensor, p: float = 2.0, dim: Dim = 1, eps: float = 1e-12,
+              out: Tensor | None = None) -> Tensor:
     """input / max(|input|_p, eps), with the norm over `dim`. Shapes: (*, n, *) -> (*, n, *)."""
-    return input / vector_norm(input, p, dim, True).clamp(min=eps)
+    size = vector_norm(input, p, dim, True).clamp(min=eps)
+    return input / size if out is None else div(input, size, out=out)
 
 
 # ---------------------------------------------------------------- all pairs

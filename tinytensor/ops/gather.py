@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy
 
-from ..arrays import Array, devices
+from ..arrays import Array, devices, dtypes
 from ..arrays.numbers import is_number, python_number
 from ..autograd import graph
 from ..autograd.modes import mode
@@ -209,6 +209,8 @@ def _neutral(reduce, x):
         return 1 if reduce == "prod" else 0
     if x.dtype.is_floating_point:
         return -math.inf if reduce == "amax" else math.inf
+    if x.dtype is dtypes.bool_:
+        return reduce == "amin"
     limits = numpy.iinfo(x._array.dtype)
     return int(limits.min if reduce == "amax" else limits.max)
 

@@ -19,7 +19,8 @@ from .shape import transpose as swap
 from .solving import solve_triangular
 
 
-@composed(widens=True, autocast="float32 on cpu", scalar=LAPACK, samples=[
+@composed(keywords={"input2": "tau", "input3": "other"}, widens=True,
+          autocast="float32 on cpu", scalar=LAPACK, samples=[
     S(t(4, 3), t(3), t(4, 2)), S(t(4, 4), t(4), t(4, 2), transpose=True),
     S(t(2, 4, 3), t(2, 3), t(2, 2, 4), left=False)])
 def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True,
@@ -32,6 +33,7 @@ def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True,
     Raises:
         RuntimeError: sizes that do not fit, or Tensors that are not floating point.
     """
+    input = input[..., :tau.shape[-1]]
     m, k = input.shape[-2], input.shape[-1]
     if other.ndim != input.ndim or other.shape[-2 if left else -1] != m:
         raise RuntimeError(f"ormqr: reflections of {m} elements, in an input of shape "

@@ -264,6 +264,8 @@ def _scaled_sum(input, product, beta, alpha):
             n not in (1, m) for n, m in zip(input.shape[::-1], product.shape[::-1], strict=False)):
         raise RuntimeError(f"the input of shape {tuple(input.shape)} does not broadcast to the "
                            f"product's {tuple(product.shape)}")
+    if not product.dtype.is_floating_point:  # PyTorch computes with the factors as integers
+        beta, alpha = int(beta), int(alpha)
     product = product if alpha == 1 else product * alpha
     if beta == 0:
         return product

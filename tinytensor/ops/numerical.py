@@ -32,8 +32,10 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: int | Sequence[int] | None
     """Estimates of the derivatives along dims, by central differences, and by differences to one
     side at the edges.
 
-    `spacing` is the distance of samples, one for each dim, or their coordinates, a Tensor for each
-    dim. Shapes: (*) -> (*) for each dim. As `numpy.gradient`. Integers are subtracted as int64.
+    `spacing` is the distance of samples, by default 1, one for each dim, or their coordinates, a
+    Tensor for each dim. As `numpy.gradient`. Integers are subtracted as int64.
+
+    Shapes: (*) -> (*) for each dim.
 
     Raises:
         RuntimeError: uint8 or bool; another edge_order than 1 and 2; fewer than edge_order + 1
@@ -45,6 +47,7 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: int | Sequence[int] | None
     if not input.is_floating_point():
         input = input.long()
     dims = axes(dim, input.ndim)
+    spacing = 1 if spacing is None else spacing
     same = is_number(spacing) or isinstance(spacing, Tensor) and not spacing.ndim
     each = [spacing] * len(dims) if same else list(spacing)
     if edge_order not in (1, 2):

@@ -205,8 +205,10 @@ def prod_as(input: Tensor, dim: int | None = None, keepdim: bool = False, *,
         TypeError: several dims.
     """
     one_dim("prod", dim)
-    return prod(input if dtype is None else input.to(dtypes.resolve(dtype)), dim, keepdim,
-                **aliases)
+    if dtype is None:
+        return prod(input, dim, keepdim, **aliases)
+    wanted = dtypes.resolve(dtype)
+    return prod(input.to(wanted), dim, keepdim, **aliases).to(wanted)
 
 
 @composed(samples=[S(t(2, 3)), S(ints(2, 3, high=2), 1), S(ints(2, 3, high=2), (0, 1)),

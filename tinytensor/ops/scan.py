@@ -92,6 +92,15 @@ def _(xp, g, dim, input_shape):
     return xp.flip(cumsum.run(xp, xp.flip(g, dim), dim), dim)
 
 
+def _in_dtype(scan, input, dim, dtype):
+    """The scan of the input converted to a dtype, and its result in that, also of small integers.
+    """
+    if dtype is None:
+        return scan(input, dim)
+    wanted = dtypes.resolve(dtype)
+    return scan(input.to(wanted), dim).to(wanted)
+
+
 @cumsum.public
 def cumsum_as(input: Tensor, dim: int | None = None, *, dtype: dtypes.dtype | None = None,
               axis: int | None = None) -> Tensor:
@@ -99,8 +108,7 @@ def cumsum_as(input: Tensor, dim: int | None = None, *, dtype: dtypes.dtype | No
 
     Shapes: (*) -> (*).
     """
-    return cumsum(input if dtype is None else input.to(dtypes.resolve(dtype)),
-                  _given("cumsum", dim, axis))
+    return _in_dtype(cumsum, input, _given("cumsum", dim, axis), dtype)
 
 
 @op(autocast="float32 on cuda",
@@ -131,8 +139,7 @@ def cumprod_as(input: Tensor, dim: int | None = None, *, dtype: dtypes.dtype | N
 
     Shapes: (*) -> (*).
     """
-    return cumprod(input if dtype is None else input.to(dtypes.resolve(dtype)),
-                   _given("cumprod", dim, axis))
+    return _in_dtype(cumprod, input, _given("cumprod", dim, axis), dtype)
 
 
 @op(contiguous=True, samples=SCANS, scalar="Value has no logaddexp")
@@ -233,7 +240,8 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
          append: Tensor | None = None) -> Tensor:
     """input_{i+1} - input_i along `dim`, applied `n` times; for bool, whether they differ.
 
-    Shapes: (*, m, *) -> (*, m - n, *), where m includes what is prepended and appended.
+    Shapes: (*, m, *) -> (*, m - n, *), where m includes what is prepended and appended. With n = 0
+    nothing is, as in PyTorch.
 
     Raises:
         RuntimeError: a 0-d Tensor; n < 0.
@@ -243,7 +251,7 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     if n < 0:
         raise RuntimeError(f"diff: n must not be negative, got {n}")
     (axis,) = axes(dim, input.ndim)
-    if prepend is not None or append is not None:
+    if n and (prepend is not None or append is not None):
         input = cat([x for x in (prepend, input, append) if x is not None], axis)
     out = input.clone() if n == 0 else input
     for _ in range(min(n, input.shape[axis])):

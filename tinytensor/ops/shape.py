@@ -312,10 +312,26 @@ def broadcast_to(xp, input: Array, shape: Sequence[int]):
     shape = tuple(shape)
     if shape == input.shape:
         return input[...]  # it can be written, unlike NumPy's
+    writeable = getattr(input.flags, "writeable", False)
+    if 1 in shape and not devices.is_meta(input):
+        return _with_strides_of_ones(xp, input, xp.broadcast_to(input, shape))
     view = xp.broadcast_to(input, shape)
-    if getattr(input.flags, "writeable", False):  # what shows one element twice is refused later
+    if writeable:  # what shows one element twice is refused later
         view.flags.writeable = True
     return view
+
+
+def _with_strides_of_ones(xp, input, view):
+    """The view, whose dims of size 1 have the strides of PyTorch; NumPy sets them to 0."""
+    strides, new = [], view.ndim - input.ndim
+    for i in reversed(range(view.ndim)):
+        if i >= new:
+            same = view.shape[i] == input.shape[i - new]
+            strides.append(input.strides[i - new] if same else 0)
+        else:
+            whole = input.ndim and view.shape[i] == 1
+            strides.append(view.shape[i + 1] * strides[-1] if whole else 0)
+    return xp.lib.stride_tricks.as_strided(input, view.shape, strides[::-1])
 
 
 @broadcast_to.vjp("input")

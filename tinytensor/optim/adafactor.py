@@ -40,8 +40,9 @@ class Adafactor(Optimizer):
             raise ValueError(f"Invalid beta2_decay: {beta2_decay}; it must be at most 0")
         if not d >= 1:
             raise ValueError(f"Invalid clipping threshold d: {d}; it must be at least 1")
-        super().__init__(params, {"lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d,
-                                  "weight_decay": weight_decay, "maximize": maximize})
+        super().__init__(params, {
+            "lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d, "weight_decay": weight_decay,
+            "foreach": foreach, "maximize": maximize})
 
     def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:

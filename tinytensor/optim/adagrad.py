@@ -35,7 +35,8 @@ class Adagrad(Optimizer):
             "initial_accumulator_value value": initial_accumulator_value, "epsilon value": eps})
         super().__init__(params, {
             "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
-            "initial_accumulator_value": initial_accumulator_value, "maximize": maximize})
+            "initial_accumulator_value": initial_accumulator_value, "foreach": foreach,
+            "maximize": maximize, "differentiable": differentiable, "fused": fused})
         for group in self.param_groups:  # PyTorch's state, too, exists before the first step
             for parameter in group["params"]:
                 on(parameter.device, self._start, self.state[parameter], parameter._array)

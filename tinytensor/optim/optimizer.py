@@ -287,7 +287,9 @@ class Optimizer:
         state = {parameters[number]: {name: _loaded(name, value, parameters[number])
                                       for name, value in values.items()}
                  for number, values in state_dict["state"].items()}
-        groups = [{**s, "params": g["params"]}  # one deepcopy: values shared by groups stay shared
+        # An older file may lack options. One deepcopy: values shared by groups stay shared.
+        groups = [{**{name: g[name] for name in self.defaults if name in g}, **s,
+                   "params": g["params"]}
                   for s, g in zip(copy.deepcopy(saved), self.param_groups, strict=True)]
         self.state = defaultdict(dict, state)
         self.param_groups = groups

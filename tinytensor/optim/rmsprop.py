@@ -44,7 +44,8 @@ class RMSprop(Optimizer):
                                "alpha value": alpha})
         super().__init__(params, {
             "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
-            "weight_decay": weight_decay, "maximize": maximize})
+            "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach,
+            "maximize": maximize, "differentiable": differentiable})
 
     def _can_be_captured(self, group: dict[str, Any]) -> bool:
         return True

@@ -40,8 +40,9 @@ class Rprop(Optimizer):
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}; the first must be in "
                              "(0, 1), the second greater than 1")
-        super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes,
-                                  "maximize": maximize})
+        super().__init__(params, {
+            "lr": lr, "etas": etas, "step_sizes": step_sizes, "foreach": foreach,
+            "maximize": maximize, "differentiable": differentiable, "capturable": capturable})
 
     def _prepare(self, array: Array, grad: Array, state: dict[str, Any],
                  group: dict[str, Any]) -> tuple[Any, ...]:

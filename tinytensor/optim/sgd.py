@@ -35,7 +35,8 @@ class SGD(Optimizer):
                              f"momentum={momentum} and dampening={dampening}")
         super().__init__(params, {
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
-            "nesterov": nesterov, "maximize": maximize})
+            "nesterov": nesterov, "maximize": maximize, "foreach": foreach,
+            "differentiable": differentiable, "fused": fused})
 
     def _can_be_captured(self, group: dict[str, Any]) -> bool:
         return True

@@ -889,8 +889,8 @@ def nll_loss(
         IndexError: a label outside of [0, C - 1] that is not `ignore_index`.
     """
 def normalize(
-        input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12, *, axis:
-        int | Sequence[int] = 1,
+        input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12, out: Tensor
+        | None = None, *, axis: int | Sequence[int] = 1,
 ) -> Tensor:
     """input / max(|input|_p, eps), with the norm over `dim`. Shapes: (*, n, *) -> (*, n, *)."""
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

@@ -301,7 +301,7 @@ from ..ops.reduce import std_mean as std_mean
 from ..ops.elementwise import sub as sub
 from ..ops.elementwise import sub as subtract
 from ..ops.reduce import sum_ as sum
-from ..ops.decomposition import svd as svd
+from ..ops.decomposition import _usv as svd
 from ..ops.shape import transpose as swapaxes
 from ..ops.shape import transpose as swapdims
 from ..ops.shape import t_ as t

@@ -612,7 +612,8 @@ def diff(
 ) -> Tensor:
     """input_{i+1} - input_i along `dim`, applied `n` times; for bool, whether they differ.
 
-    Shapes: (*, m, *) -> (*, m - n, *), where m includes what is prepended and appended.
+    Shapes: (*, m, *) -> (*, m - n, *), where m includes what is prepended and appended. With n = 0
+    nothing is, as in PyTorch.
 
     Raises:
         RuntimeError: a 0-d Tensor; n < 0.
@@ -811,8 +812,10 @@ def gradient(
     """Estimates of the derivatives along dims, by central differences, and by differences to one
     side at the edges.
 
-    `spacing` is the distance of samples, one for each dim, or their coordinates, a Tensor for each
-    dim. Shapes: (*) -> (*) for each dim. As `numpy.gradient`. Integers are subtracted as int64.
+    `spacing` is the distance of samples, by default 1, one for each dim, or their coordinates, a
+    Tensor for each dim. As `numpy.gradient`. Integers are subtracted as int64.
+
+    Shapes: (*) -> (*) for each dim.
 
     Raises:
         RuntimeError: uint8 or bool; another edge_order than 1 and 2; fewer than edge_order + 1
@@ -1818,8 +1821,12 @@ def sum(
 
     Shapes: (*) -> () or (*) without `dim`, or with it as 1 if `keepdim`.
     """
-def svd(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = None) -> Svd:
-    """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`.
+def svd(
+        input: Tensor, some: bool = True, compute_uv: bool = True, *, out: tuple[Tensor, ...] | None
+        = None,
+) -> Svd:
+    """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`; U and V are zeros without
+    compute_uv.
 
     Shapes: (*, n, m) -> (*, n, k), (*, k), (*, m, k).
     """

@@ -236,7 +236,7 @@ def svd(
         LinAlgError: no convergence.
         RuntimeError: fewer than 2 dimensions, or not of float32 or float64.
     """
-def svdvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
+def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
     """The singular values, descending. Shapes: (*, n, m) -> (*, min(n, m)).
 
     Raises:

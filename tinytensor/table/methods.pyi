@@ -741,7 +741,8 @@ class Methods:
     ) -> Tensor:  # ops/scan.py
         """input_{i+1} - input_i along `dim`, applied `n` times; for bool, whether they differ.
 
-        Shapes: (*, m, *) -> (*, m - n, *), where m includes what is prepended and appended.
+        Shapes: (*, m, *) -> (*, m - n, *), where m includes what is prepended and appended. With n = 0
+        nothing is, as in PyTorch.
 
         Raises:
             RuntimeError: a 0-d Tensor; n < 0.
@@ -1558,7 +1559,8 @@ class Methods:
         """As `empty`, with the dtype and device of this Tensor."""
     def new_empty_strided(
             self, size: Any, stride: Any, dtype: DTypeLike | None = None, device: DeviceLike | None
-            = None, requires_grad: builtins.bool = False,
+            = None, requires_grad: builtins.bool = False, layout: str | None = None, pin_memory:
+            builtins.bool = False,
     ) -> Tensor:
         """`empty_strided` with the dtype and device of this Tensor."""
     def new_full(
@@ -2055,8 +2057,9 @@ class Methods:
         Raises:
             RuntimeError: the size does not broadcast to this shape.
         """
-    def svd(self, some: builtins.bool = True) -> Svd:  # ops/decomposition.py
-        """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`.
+    def svd(self, some: builtins.bool = True, compute_uv: builtins.bool = True) -> Svd:  # ops/decomposition.py
+        """U, S and V (not Vh) of input = U diag(S) Vᵀ, reduced if `some`; U and V are zeros without
+        compute_uv.
 
         Shapes: (*, n, m) -> (*, n, k), (*, k), (*, m, k).
         """
@@ -2115,7 +2118,9 @@ class Methods:
         """
     def tile(self, *dims: builtins.int | Sequence[builtins.int]) -> Tensor:  # ops/arrange.py
         """As `repeat`; missing repeats are 1. Shapes: (n, m) -> (n, r m) for (r,)."""
-    def to_dense(self, dtype: DTypeLike | None = None) -> Tensor:
+    def to_dense(
+            self, dtype: DTypeLike | None = None, *, masked_grad: builtins.bool = True,
+    ) -> Tensor:
         """The Tensor itself, in a dtype if one is given: every Tensor is dense."""
     def topk(
             self, k: builtins.int, dim: builtins.int = -1, largest: builtins.bool = True, sorted:

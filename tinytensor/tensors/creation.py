@@ -487,6 +487,18 @@ def _line(name: str, start: Tensor | Number, end: Tensor | Number, steps: int,
     return float(number_of(start)), float(number_of(end)), count
 
 
+def _spaced(xp: Any, start: float, end: float, steps: int, kind: numpy.dtype[Any]) -> Any:
+    """Evenly spaced values in float64. For integers the start and the end are rounded towards 0
+    first, and the second half is counted from the end, as in PyTorch.
+    """
+    if kind.kind not in "iu" or steps == 1:
+        return xp.linspace(start, end, steps)
+    first, last = int(start), int(end)
+    step = (last - first) / max(steps - 1, 1)
+    i = xp.arange(steps, dtype="float64")
+    return xp.where(i < steps // 2, first + step * i, last - step * (steps - 1 - i))
+
+
 def _refuse_bool(name: str, dtype: DTypeLike | None) -> None:
     if dtype is not None and wanted_dtype(dtype).kind == "b":
         raise NotImplementedError(f"{name}: bool has no numbers in between; choose another dtype, "
@@ -504,8 +516,8 @@ def linspace(start: Tensor | Number, end: Tensor | Number, steps: int, *,
         NotImplementedError: bool.
     """
     line = _line("linspace", start, end, steps, dtype)
-    array = devices.on(devices.resolve(device),
-                       lambda xp: xp.linspace(*line).astype(wanted_dtype(dtype)))
+    array = devices.on(devices.resolve(device), lambda xp: _spaced(
+        xp, *line, wanted_dtype(dtype)).astype(wanted_dtype(dtype)))
     return finish(array, requires_grad)
 
 
@@ -521,7 +533,7 @@ def logspace(start: Tensor | Number, end: Tensor | Number, steps: int, base: flo
     """
     line = _line("logspace", start, end, steps, dtype)
     array = devices.on(devices.resolve(device), lambda xp: (
-        float(base) ** xp.linspace(*line)).astype(wanted_dtype(dtype)))
+        float(base) ** _spaced(xp, *line, wanted_dtype(dtype))).astype(wanted_dtype(dtype)))
     return finish(array, requires_grad)
 
 
@@ -551,7 +563,8 @@ def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None, layout:
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None = None,
-                 device: DeviceLike | None = None) -> Tensor:
+                 device: DeviceLike | None = None,
+                 layout: Any = None) -> Tensor:
     """The indices on and below a diagonal of a (row, col) matrix: (2, k), int64.
 
     Raises:
@@ -561,7 +574,8 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None = None,
-                 device: DeviceLike | None = None) -> Tensor:
+                 device: DeviceLike | None = None,
+                 layout: Any = None) -> Tensor:
     """The indices on and above a diagonal of a (row, col) matrix: (2, k), int64.
 
     Raises:

@@ -25,6 +25,7 @@ those of its views in the same way. The hook of `retain_grad` moves to the new n
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -370,7 +371,8 @@ class Tensor(Methods):
         """This Tensor on the CPU."""
         return self.to(device="cpu")
 
-    def cuda(self, device: DeviceLike | None = None, non_blocking: bool = False) -> Tensor:
+    def cuda(self, device: DeviceLike | None = None, non_blocking: bool = False,
+             memory_format: dtypes.memory_format | None = None) -> Tensor:
         """This Tensor on a GPU: the current one, or that of a number."""
         return self.to(device="cuda" if device is None else device, non_blocking=non_blocking)
 
@@ -606,9 +608,18 @@ class Tensor(Methods):
         """The present values, at the same place in the graph, safe from later writes."""
         return tensor_of(self._array.copy(), self._node)
 
-    def set_(self, source: Tensor) -> Self:
-        """Shares the memory of `source` from now on."""
-        self.data = source
+    def set_(self, source: Tensor | None = None, storage_offset: int = 0, size: Any = None,
+             stride: Any = None) -> Self:
+        """Shares the memory of `source` from now on: all of it, or `as_strided` elements of a size.
+        Without a source this Tensor becomes empty.
+        """
+        memory: Any = source
+        if source is None:
+            memory = self.detach().new_empty(0)  # type: ignore[attr-defined]
+        elif size is not None:
+            steps = stride or [math.prod(size[i + 1:]) for i in range(len(size))]
+            memory = memory.as_strided(size, steps, storage_offset)
+        self.data = memory
         return self
 
     # ------------------------------------------------------------ crossing over

@@ -6,7 +6,7 @@ import ctypes
 from typing import Any
 
 from ...tensors import creation
-from ...tensors.tensor import Tensor
+from ...tensors.tensor import DeviceLike, Tensor
 
 __all__ = ["from_dlpack", "to_dlpack"]
 
@@ -40,7 +40,8 @@ class _Capsule:
         return kind, number
 
 
-def from_dlpack(ext_tensor: Any) -> Tensor:
+def from_dlpack(ext_tensor: Any, *, device: DeviceLike | None = None,
+                copy: bool | None = None) -> Tensor:
     """As `tinytensor.from_dlpack`; takes capsules of `to_dlpack` too, each once.
 
     NumPy gives the memory of a capsule older than DLPack 1 for reading only.
@@ -50,8 +51,14 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
         ValueError: a capsule that was used already.
     """
     if not isinstance(ext_tensor, CAPSULE):
-        return creation.from_dlpack(ext_tensor)
+        return _on(creation.from_dlpack(ext_tensor), device, copy)
     if '"used_' in repr(ext_tensor):
         raise ValueError("from_dlpack: this capsule was used already; a capsule gives its memory "
                          "to one array")
-    return creation.from_dlpack(_Capsule(ext_tensor))
+    return _on(creation.from_dlpack(_Capsule(ext_tensor)), device, copy)
+
+
+def _on(x: Any, device: DeviceLike | None, copy: bool | None) -> Tensor:
+    """The Tensor on a device, or a copy."""
+    there = x if device is None else x.to(device)
+    return there.clone() if copy and there is x else there  # type: ignore[no-any-return]

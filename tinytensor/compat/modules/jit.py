@@ -52,9 +52,16 @@ def script_if_tracing(fn: T) -> T:
     return fn
 
 
-script_method = export = interface = _overload = _overload_method = script_if_tracing
+script_method = export = _overload = _overload_method = script_if_tracing
 _script_if_tracing = script_if_tracing
 freeze = optimize_for_inference = script
+
+
+def interface(obj: T) -> T:
+    """The class itself."""
+    return obj
+
+
 
 
 def ignore(drop: Any = False, **kwargs: Any) -> Any:

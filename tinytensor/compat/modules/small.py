@@ -9,11 +9,11 @@ from typing import Any
 import numpy
 
 from ... import cuda
-from ...arrays import dtypes
-from ...arrays.devices import device
+from ...arrays import devices, dtypes
 from ...arrays.dispatch import KernelSettings
 from ...arrays.gpu_memory import OutOfMemoryError as OutOfMemoryError
 from ...autograd.frames import warn
+from ...autograd.out import into
 from ...cuda.streams import Event as Event
 from ...cuda.streams import Stream as Stream
 from ...random import thread_safe_generator as thread_safe_generator
@@ -23,14 +23,14 @@ from ..names import Determinism, use_deterministic_algorithms
 from . import cpu
 
 
-def get_device_module(device_: DeviceLike | None = None) -> ModuleType:
+def get_device_module(device: DeviceLike | None = None) -> ModuleType:
     """The module of a kind of devices: `tinytensor.cuda` or `tinytensor.cpu`; by default that of
     the GPU, or of the CPU without one.
 
     Raises:
         RuntimeError: there is none for it.
     """
-    kind = device(device_).type if device_ is not None else \
+    kind = devices.device(device).type if device is not None else \
         "cuda" if cuda.is_available() else "cpu"
     if kind not in ("cuda", "cpu"):
         raise RuntimeError(f"get_device_module: there is no module for {kind!r}")
@@ -58,8 +58,8 @@ def scalar_tensor(s: Any, *, dtype: Any = None, **options: Any) -> Tensor:
     return tensor(s, dtype=dtype or dtypes.get_default_dtype(), device=options.get("device"))
 
 
-def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, device: Any = None,
-          requires_grad: bool = False) -> Tensor:
+def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, layout: Any = None,
+          device: Any = None, requires_grad: bool = False, out: Any = None) -> Tensor:
     """start, start + step, ... up to end, which is included. `arange` excludes it.
 
     Raises:
@@ -71,8 +71,8 @@ def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, device: Any
     whole = all(isinstance(x, int) for x in (start, end, step))
     counted = arange(int((end - start) / step) + 1, dtype=None if whole else dtypes.float64,
                      device=device)
-    values = counted * step + start
-    return values.to(dtype or dtypes.get_default_dtype()).requires_grad_(requires_grad)
+    values = (counted * step + start).to(dtype or dtypes.get_default_dtype())
+    return values.requires_grad_(requires_grad) if out is None else into(out, lambda: values)
 
 
 def get_num_interop_threads() -> int:

@@ -10,7 +10,7 @@ from ..registry import Registry
 
 
 def functional_call(module: Module,
-                    parameters_and_buffers_dict: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+                    parameters_and_buffers: Mapping[str, Any] | Sequence[Mapping[str, Any]],
                     args: Any = None, kwargs: dict[str, Any] | None = None, *,
                     tie_weights: bool = True, strict: bool = False) -> Any:
     """module(*args, **kwargs), with some of its parameters and buffers replaced by name.
@@ -18,7 +18,7 @@ def functional_call(module: Module,
     Gradients flow into the replacements. The module is unchanged afterwards.
 
     Args:
-        parameters_and_buffers_dict: a dict, or several.
+        parameters_and_buffers: a dict, or several.
         args: a tuple of arguments, or a single argument.
         tie_weights: replace a parameter that has several names under all of them.
         strict: require a value for every parameter and buffer.
@@ -27,7 +27,7 @@ def functional_call(module: Module,
         RuntimeError: the module has no parameter or buffer of a name, or with strict a name is
             missing.
     """
-    dicts = parameters_and_buffers_dict
+    dicts = parameters_and_buffers
     given = dict(dicts) if isinstance(dicts, Mapping) \
         else {name: value for part in dicts for name, value in part.items()}
     targets: dict[str, tuple[Registry, str]] = {}

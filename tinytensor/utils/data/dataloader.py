@@ -1,9 +1,14 @@
 """DataLoader: batches of a dataset, in order or shuffled, loaded ahead, resumable.
 
-Each epoch begins by drawing a seed. The seed determines the order of the samples (unless a sampler
-has its own generator). The seed and n determine the random numbers that the dataset draws from
-tinytensor's generators for batch n. So a seed gives the same batches with any number of workers,
-and an epoch can be resumed in the middle.
+Each epoch begins by drawing a seed. The order of the samples is drawn from the default generator
+(unless a sampler has its own), and so it is the same with any number of workers.
+
+Without workers, the dataset draws its random numbers from the program's generators, as in PyTorch,
+so that a program gives PyTorch's numbers. The state of the default generator is part of the state
+of the loader, so that an epoch can be resumed in the middle.
+
+With workers, the seed and n determine the random numbers that the dataset draws from tinytensor's
+generators for batch n. So a seed gives the same batches with any number of workers above 0.
 
 Python's and NumPy's global generators are seeded in each worker process, as in PyTorch, and go on
 from batch to batch. Their states travel with the batches, so that a loader with the same number of
@@ -39,7 +44,6 @@ from .worker import (
     Results,
     Task,
     Worker,
-    batch_streams,
     get_worker_info,
     packed_generators,
     plain_generators,
@@ -182,8 +186,7 @@ class DataLoader(Generic[T]):
         """The position of the loader: after the latest batch of the latest iterator.
 
         Between two epochs the order of the next one is not drawn yet. It depends on the loader's
-        generators, whose states are included, or else on the default generator: save
-        `get_rng_state()` too.
+        generators or else on the default one. The states of both are included.
         """
         position = self._resumed or self._position
         if position is None or position.ended:
@@ -192,14 +195,17 @@ class DataLoader(Generic[T]):
         return {"seed": position.seed, "batches": position.batches,
                 "generators": position.generators, "order": position.order,
                 "loader": self._describe(),
-                "workers": None if position.workers is None else position.workers.plain()}
+                "workers": None if position.workers is None else position.workers.plain(),
+                "default": random.get_rng_state()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Makes the next epoch the rest of the epoch at `state_dict()`, with the same batches.
 
         Earlier samples are not loaded again; an IterableDataset is iterated up to the position.
-        What worker processes draw from Python's and NumPy's global generators is the same only with
-        the same number of workers.
+        The default generator gets its state of then, because orders are drawn from it, and without
+        workers what the dataset draws. What a dataset draws is the same only without workers in
+        both loaders, or with workers in both; from Python's and NumPy's global generators, with
+        as many workers.
 
         Raises:
             ValueError: the state is that of a loader with other samples, batches or generators.
@@ -219,6 +225,8 @@ class DataLoader(Generic[T]):
         if differ:
             raise ValueError(f"load_state_dict: the state is of another loader: "
                              f"{'; '.join(differ)}")
+        if state_dict.get("default") is not None:  # older files do not have it
+            random.set_rng_state(state_dict["default"])
         self._resumed = position
 
     def _describe(self) -> dict[str, Any]:
@@ -245,7 +253,7 @@ class DataLoader(Generic[T]):
             seed = workers.epoch_seed()
         else:
             seed = random_seed(self.generator)
-        return Position(seed, states, order=random.get_rng_state())
+        return Position(seed, states, order=random.get_rng_state() if self.num_workers else None)
 
     def _resume(self, resumed: Position) -> Position:
         for generator, state in zip(self._generators(), resumed.generators, strict=True):
@@ -286,37 +294,44 @@ class DataLoader(Generic[T]):
 
     def _batches(self, position: Position) -> Direct | Results:
         """The batches of an epoch: from the position on, or all of an iterable dataset."""
-        seed = position.seed
-        assert seed is not None
-        streams = random.Streams(seed)
-        jobs: Iterator[Any] = enumerate(_drawing_from(streams, self._jobs))
-        if position.order is not None:
-            jobs = self._in_order(jobs, streams, position)
-        first = 0
-        if not isinstance(self.dataset, IterableDataset):
-            first = position.batches
-            jobs = itertools.islice(jobs, first, None)
+        first = 0 if isinstance(self.dataset, IterableDataset) else position.batches
         if not self.num_workers:
-            initial = random.initial_seed()
+            jobs: Iterator[Any] = itertools.islice(self._drawn_later(position), first, None)
             return Direct(self._task().fetcher(
-                lambda number: batch_streams(seed, number, initial), 0, 1), jobs)
+                lambda number: random.current_streams(), 0, 1), jobs)
+        streams = random.Streams(position.seed)
+        jobs = enumerate(_drawing_from(streams, self._jobs))
+        if position.order is not None:
+            jobs = self._in_order(jobs, streams, position, not position.batches)
+        jobs = itertools.islice(jobs, first, None)
         pool = self._take_pool(position)
         position.workers = pool.generators()
         return Results(pool.workers, jobs, first % self.num_workers,
                        self.num_workers * (self.prefetch_factor or 1), self.timeout, pool.release)
 
-    def _in_order(self, jobs: Iterator[Any], streams: random.Streams, position: Position) \
-            -> Iterator[Any]:
-        """The jobs, the first of which is drawn at once.
+    def _drawn_later(self, position: Position) -> Iterator[Any]:
+        """The jobs, the first of which is drawn when the first batch is asked for, as in PyTorch.
+        """
+        streams = random.Streams(position.seed)
+        begins = position.order is None
+        if begins:
+            position.order = random.get_rng_state()
+        yield from self._in_order(enumerate(_drawing_from(streams, self._jobs)), streams,
+                                  position, begins)
+
+    def _in_order(self, jobs: Iterator[Any], streams: random.Streams, position: Position,
+                  begins: bool) -> Iterator[Any]:
+        """The jobs, the first of which is drawn at once. An epoch that is resumed does not begin.
 
         What the samplers draw from the default generator for it is taken from the program's, as in
         PyTorch. What they draw later is taken from a copy, so that the order does not depend on
         what the program draws.
         """
+        assert position.order is not None
         with random.using(streams):
             random.set_rng_state(position.order)
         first = list(itertools.islice(jobs, 1))
-        if not position.batches:
+        if begins:
             with random.using(streams):
                 after = random.get_rng_state()
             random.set_rng_state(after)
@@ -434,9 +449,8 @@ class Epoch:
     def __next__(self) -> Any:
         position = self.position
         try:
-            while self.skip:
-                next(self.batches)
-                self.skip -= 1
+            if self.skip:
+                self._skip()
             batch = next(self.batches)
         except StopIteration:
             if not position.ended:
@@ -450,6 +464,20 @@ class Epoch:
         if not self.repeats:
             position.workers = self._generators()
         return pinned(batch) if self.loader.pin_memory and cuda_is_available() else batch
+
+    def _skip(self) -> None:
+        """Iterates a dataset that is a stream up to the position. Without workers it draws what it
+        drew then if the program drew nothing between its batches.
+        """
+        order, program = self.position.order, random.get_rng_state()
+        replays = isinstance(self.batches, Direct) and order is not None
+        if replays:
+            random.set_rng_state(order)  # type: ignore[arg-type]
+        while self.skip:
+            next(self.batches)
+            self.skip -= 1
+        if replays:
+            random.set_rng_state(program)
 
     def _generators(self, epochs: int = 0) -> Generators | None:
         before = self.position.workers
