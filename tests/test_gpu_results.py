@@ -300,7 +300,8 @@ def outcome_of(entry, wrong, which, device):
         found = outputs(entry.function(*args, **kwargs))
         tinytensor.cuda.synchronize()
         return [(x.shape, x.dtype) if hasattr(x, "dtype") else type(x) for x in found]
-    except Exception as error:
+    except Exception as raised:
+        error = raised
         try:  # a check of a value on the GPU may have failed before
             tinytensor.cuda.synchronize()
         except Exception as earlier:
