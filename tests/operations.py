@@ -175,7 +175,7 @@ def _assign(library: Any, x: Any, v: Any) -> Any:
 def _to_gpu_and_back(library: Any, x: Any, v: Any) -> Any:
     if library is torch:
         return x * x * v
-    there = x.to("cuda")
+    there = x.to("cuda" if x.is_cpu else "cpu")
     return (there * there).to(v.device) * v
 
 

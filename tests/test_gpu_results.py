@@ -5,6 +5,8 @@ The table takes minutes, and is compared where there is CuPy: `pytest -m cuda`.
 
 from __future__ import annotations
 
+import itertools
+import re
 import warnings
 
 import numpy
@@ -247,3 +249,83 @@ def close(here, there):
     tolerance = {2: 4e-3, 4: 1e-4}.get(here.itemsize, 2e-6) if here.dtype.kind == "f" else 0
     return here.dtype == there.dtype and here.shape == there.shape and numpy.allclose(
         here.astype(float), there.astype(float), tolerance, tolerance, equal_nan=True)
+
+
+# ---------------------------------------------------------------- mistakes
+
+def test_the_first_of_two_mistakes_is_named(gpu):
+    x, labels = tensor([[0.5, 1.0]], device="cuda"), tensor([7], device="cuda")
+    for function, args in ((tinytensor.take_along_dim, (x, labels[None], 1)),
+                           (nn.functional.nll_loss, (x, labels))):  # which takes along a dim, too
+        with pytest.raises(IndexError, match=f"^{function.__name__}: "):
+            function(*args)
+            tinytensor.cuda.synchronize()
+
+
+@pytest.mark.parametrize("name", ["index_add", "index_copy", "take_along_dim"])
+def test_no_kernel_sees_positions_in_an_empty_dim(gpu, name):
+    x, at = tinytensor.ones(0, 2, device="cuda"), tensor([0], device="cuda")
+    with pytest.raises(IndexError, match=f"{name}: position 0 is out of range for dimension 0"):
+        if name == "take_along_dim":
+            x.take_along_dim(at.reshape(1, 1), 0)
+        else:
+            getattr(x, name)(0, at, tinytensor.ones(1, 2, device="cuda"))
+
+
+WRONG = {
+    "shape": lambda a: numpy.ones((7, 5, 3), a.dtype), "number": lambda a: a.ravel()[:1].sum(),
+    "empty": lambda a: a[:0] if a.ndim else a.reshape(1)[:0], "bool": lambda a: a > 0,
+    "int64": lambda a: numpy.ones(a.shape, "int64"), "uint8": lambda a: a.astype("uint8"),
+    "float32": lambda a: a.astype("float32"), "float16": lambda a: a.astype("float16"),
+    "large": lambda a: numpy.full(a.shape, 99).astype(a.dtype),
+    "NaN": lambda a: numpy.full(a.shape, NAN) if a.dtype.kind == "f" else a,
+    "text": lambda a: "a", "None": lambda a: None, "list": lambda a: [[1.0], [1.0, 2.0]]}
+
+
+def outcome_of(entry, wrong, which, device):
+    """The error of a call in which one array is another, or the shapes and dtypes of the results.
+
+    Of several wrong values in an array, either device may name any.
+    """
+    arrays = itertools.count()
+
+    def convert(x):
+        array = WRONG[wrong](x.array) if next(arrays) == which else x.array
+        return tensor(array, device=device) if isinstance(array, numpy.ndarray | numpy.generic) \
+            else array
+
+    tinytensor.manual_seed(0)
+    try:
+        args, kwargs = replace(arguments_of(entry.samples[0], entry.name), is_drawn, convert)
+        found = outputs(entry.function(*args, **kwargs))
+        tinytensor.cuda.synchronize()
+        return [(x.shape, x.dtype) if hasattr(x, "dtype") else type(x) for x in found]
+    except Exception as raised:
+        error = raised
+        try:  # a check of a value on the GPU may have failed before
+            tinytensor.cuda.synchronize()
+        except Exception as earlier:
+            error = earlier
+        said = re.sub(r" \(the call at .*; found when a number was read from the GPU\)", "",
+                      str(error))
+        return type(error), re.sub(r"(position|label|index) -?\d+", r"\1", said)
+
+
+@pytest.mark.cuda
+def test_wrong_arrays_give_the_same_messages():
+    """In place of each array of the first sample, for every operation."""
+    if not tinytensor.cuda.is_available():
+        pytest.skip("no GPU")
+    differ = []
+    for key, entry in TABLE.items():
+        if entry.internal or not entry.samples:
+            continue
+        count: list[object] = []
+        replace(arguments_of(entry.samples[0], entry.name), is_drawn, count.append)
+        for which, wrong in itertools.product(range(len(count)), WRONG):
+            with warnings.catch_warnings(), numpy.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                here, there = (outcome_of(entry, wrong, which, d) for d in ("cpu", "cuda"))
+            if here != there:
+                differ.append(f"{key}, array {which}, {wrong}: {here} | {there}")
+    assert not differ, "\n".join(differ)

@@ -100,6 +100,15 @@ def test_the_graph_of_the_loss_has_the_same_gradients(name):
                       "MLP": {"x"}}.get(name, {"input"})
 
 
+def test_a_loss_makes_its_labels_on_the_cpu(gpu):
+    model, inputs, loss = example("MLP")
+    expected = learn.open(model, *inputs, loss=loss, at="layers.0.weight.grad[0, 1]")
+    with tt.device("cuda"):
+        opened = learn.open(model.to("cuda"), *(x.to("cuda") for x in inputs), loss=loss,
+                            at="layers.0.weight.grad[0, 1]")
+    assert opened.data == pytest.approx(expected.data, rel=1e-12)
+
+
 @in_turn("name", MODELS)
 def test_sizes_are_predicted(name, monkeypatch):
     model, inputs, loss = example(name)

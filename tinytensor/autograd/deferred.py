@@ -41,6 +41,7 @@ class Marks:
     def __init__(self) -> None:
         self.array = devices.gpu_module().zeros((PLACES, 2), dtype="float64")
         self.checks: dict[Check, int] = {}
+        self.made: dict[int, None] = {}  # the marks since the last reading, in order
         self.streams: dict[Any, Any] = {}  # those on which checks were made since the last reading
 
     def place(self, check: Check) -> Any:
@@ -48,18 +49,21 @@ class Marks:
         if check not in self.checks and len(self.checks) == PLACES:
             read()
             self.checks.clear()
-        return self.array[self.checks.setdefault(check, len(self.checks))]
+        index = self.checks.setdefault(check, len(self.checks))
+        self.made.setdefault(index)
+        return self.array[index]
 
     def failed(self) -> tuple[Check, float] | None:
         """The first check that failed and its wrong value. Waits, and forgets all failures."""
         for stream in self.streams.values():
             stream.synchronize()
         self.streams.clear()
+        made, self.made = self.made, {}
         host = self.array.get()
         if not host[:, 0].any():
             return None
         self.array.fill(0)
-        wrong = int(host[:, 0].argmax())
+        wrong = next((i for i in made if host[i, 0]), int(host[:, 0].argmax()))
         return next((c, host[wrong, 1]) for c, i in self.checks.items() if i == wrong)
 
 
@@ -74,6 +78,8 @@ def check_range(array: Any, low: float, high: float, error: Callable[[Any], Exce
     """
     if not array.size or is_meta(array):
         return
+    if low > high and exempt is None:  # nothing is right; kernels would divide by a size of 0
+        raise error(_shown(array.ravel()[0].item()))
     if devices.is_gpu_array(array):
         range_check(array, low, high, error, exempt).run(array)
         return

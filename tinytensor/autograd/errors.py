@@ -8,9 +8,13 @@ from operator import index
 from typing import Any
 
 from ..arrays import devices
+from ..arrays.numbers import is_integer, is_number
 from . import graph
 from .frames import shorten
 from .halves import SINGLE, half_of, narrowed, widened
+
+NUMBERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "float": ("a number", is_number), "int": ("an int", is_integer), "bool": ("a bool", is_number)}
 
 # What computes a call with Tensors of the package `func`, if that is imported.
 batched: list[Callable[..., Any]] = []
@@ -51,17 +55,32 @@ def recover(op: Any, error: Exception, inputs: tuple[Any, ...], parameters: dict
             return op.function(**{n: named[n] for n in op.signature.order})
         return RuntimeError(f"{op.name}: the inputs are on different devices, "
                                f"{' and '.join(map(str, places))}; move them with .to(...)")
+    wrong = _wrong_number(op, parameters)
+    if wrong is not None:
+        return wrong
     shapes = [tuple(t._array.shape) for t in tensors]
     if isinstance(error, ValueError) and "broadcast" in str(error):
         return RuntimeError(f"{op.name}: {broadcast_problem(shapes)}")
-    if isinstance(error, TypeError) and re.search("not supported|Wrong type|boolean subtract",
-                                                  str(error)):
+    if isinstance(error, TypeError) and re.search(
+            "not supported(?! between)|Wrong type|boolean subtract", str(error)):
         kinds = " and ".join(dict.fromkeys(t._array.dtype.name for t in tensors))
         return RuntimeError(f"{op.name}: is not defined for {kinds}; convert with .to(...)")
     if tensors and not re.match(r"[\w.]+: ", str(error)):  # no operation is named yet
         error.add_note(f"in {op.name}, on inputs of shape {', '.join(map(str, shapes))}")
     shorten(error, most=2)
     return error
+
+
+def _wrong_number(op: Any, parameters: dict[str, Any]) -> TypeError | None:
+    """The error of a parameter that is defined as a number, and is none."""
+    for name, value in parameters.items():
+        kind, _, other = str(op.forward.__annotations__.get(name)).partition(" | ")
+        if kind not in NUMBERS or other not in ("", "None") or hasattr(value, "dtype"):
+            continue
+        said, holds = NUMBERS[kind]
+        if not holds(value) and not (value is None and other):
+            return TypeError(f"{op.name}: {name} must be {said}, got {value!r}")
+    return None
 
 
 def _in_single(op: Any, inputs: tuple[Any, ...], parameters: dict[str, Any]) -> Any:

@@ -23,7 +23,7 @@ from scalar import Value
 
 from .. import random
 from ..arrays import dtypes
-from ..arrays.devices import to_numpy
+from ..arrays.devices import CPU, to_numpy
 from ..arrays.dispatch import use_kernels
 from ..autograd import engine, graph
 from ..autograd.frames import OWN, place_of
@@ -203,7 +203,7 @@ class _Run:
     def tensor(self, inputs: Any, options: Any, loss: Any, address: _Address
                ) -> tuple[Any, tuple[int, ...]]:
         """The Tensor at an address, or its gradient, and the index of the element."""
-        with self._converted_state(), self._labelled_results(), watched(self._see):
+        with CPU, self._converted_state(), self._labelled_results(), watched(self._see):
             given = _named_arguments(self.model, inputs, options)
             given = {name: _replaced(x, name, self._leaf) for name, x in given.items()}
             self.named |= {name: x for name, x in given.items()

@@ -181,8 +181,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
                                     S(ints(5), 1, 0)])
 def threshold(xp, input: Array, threshold: float, value: float):
     """x where x > threshold, `value` elsewhere. Shapes: (*) -> (*)."""
-    if input.dtype.kind in "iu":
-        value = int(value)
+    value = int(value) if input.dtype.kind in "iu" else float(value)
     return xp.where(input <= threshold, value, input)
 
 

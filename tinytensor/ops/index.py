@@ -472,7 +472,7 @@ def take_along_dim(xp, input: Array, indices: Array, dim: int | None = None):
 
     Raises:
         IndexError: a position that does not exist.
-        RuntimeError: the ranks differ; indices that are not integers.
+        RuntimeError: shapes that do not broadcast; indices that are not integers.
     """
     need_integers("take_along_dim", indices)
     if dim is None:
@@ -481,6 +481,11 @@ def take_along_dim(xp, input: Array, indices: Array, dim: int | None = None):
         raise RuntimeError(f"take_along_dim: input {tuple(input.shape)} and indices "
                            f"{tuple(indices.shape)} must have equally many dimensions")
     (axis,) = axes(dim, len(input.shape)) or (0,)
+    for i, sizes in enumerate(zip(input.shape, indices.shape, strict=True)):
+        if i != axis and sizes[0] != sizes[1] and 1 not in sizes:
+            raise RuntimeError(f"take_along_dim: input {tuple(input.shape)} and indices "
+                               f"{tuple(indices.shape)} do not broadcast: their sizes at dimension "
+                               f"{i} must be equal, or one of them 1")
     check_positions("take_along_dim", indices, input.shape, axis)
     return input[along(indices, input.shape, dim)]
 

@@ -24,7 +24,7 @@ from ..arrays.numbers import integer, integers
 from ..autograd.deferred import check_range
 from ..autograd.table import op
 from ..tensors import creation
-from .checks import need_floating
+from .checks import need_floating, need_integers
 from .convolution import at_least, line_taps, named, per_dim, with_batch
 from .index import setitem
 from .reduce import root
@@ -576,6 +576,7 @@ def _max_unpool(dims: int) -> Callable[..., Any]:
     def max_unpool(input, indices, kernel_size, stride=None, padding=0, output_size=None):
         input, unbatched = with_batch(name, input, dims)
         indices, _ = with_batch(name, indices, dims)
+        need_integers(name, indices._array)
         if input.shape != indices.shape:
             raise RuntimeError(f"{name}: input and indices must have one shape, got "
                                f"{tuple(input.shape)} and {tuple(indices.shape)}")
@@ -604,7 +605,7 @@ def _max_unpool(dims: int) -> Callable[..., Any]:
     (size - 1) stride - 2 padding + kernel_size.
 
     Raises:
-        RuntimeError: shapes that differ; an index outside of the output.
+        RuntimeError: shapes that differ; an index outside of the output, or no integer.
         ValueError: an output_size that does not fit the pooling.
     """, autocast="float32 on cpu", samples=samples)
 

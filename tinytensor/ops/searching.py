@@ -108,6 +108,7 @@ def bincount(xp, input: Array, weights: Array | None = None, minlength: int = 0)
     if input.ndim != 1 or (input.size and int(input.min()) < 0):
         raise RuntimeError(f"bincount: needs integers >= 0 in 1 dimension, got shape "
                            f"{tuple(input.shape)}" + " with negative ones" * (input.ndim == 1))
+    minlength = integer("bincount: minlength", minlength)
     if minlength < 0:
         raise RuntimeError(f"bincount: minlength must not be negative, got {minlength}")
     if weights is None:

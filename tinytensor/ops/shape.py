@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from ..arrays import Array, devices, dtypes
-from ..arrays.numbers import integers, is_integer
+from ..arrays.numbers import integer, integers, is_integer
 from ..autograd import engine
 from ..autograd.errors import broadcast_problem
 from ..autograd.graph import tensor_of
@@ -439,7 +439,7 @@ def cat(xp, tensors: Sequence[Array], dim: int = 0):
 def _joined_axis(shapes, dim):
     """The axis to concatenate along. Tensors of shape (0,) are ignored, as in PyTorch."""
     whole = next((s for s in shapes if s != (0,)), None)
-    return 0 if whole is None else axes(dim, len(whole))[0]
+    return 0 if whole is None else axes(integer("cat: dim", dim), len(whole))[0]
 
 
 @cat.vjp("tensors")
@@ -465,4 +465,5 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     if len(shapes) > 1:
         raise RuntimeError("stack: the shapes must be equal, got "
                            + ", ".join(map(str, (tuple(x.shape) for x in tensors))))
+    dim = integer("stack: dim", dim)
     return cat([unsqueeze(x, dim) for x in tensors], dim)

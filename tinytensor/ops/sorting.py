@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from ..arrays import Array, devices, dtypes
-from ..arrays.numbers import is_number
+from ..arrays.numbers import integer, is_number
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .checks import need_one_of, refuse_bool_dtype
@@ -108,7 +108,7 @@ def _ranked(name, input, k, dim, first):
     """The axis of `dim`, None for a 0-d Tensor; checks that k is in [first, n]."""
     axis = (axes(dim, input.ndim) or (None,))[0]
     size = 1 if axis is None else input.shape[axis]
-    if not first <= k <= size:
+    if not first <= integer(f"{name}: k", k) <= size:
         raise RuntimeError(f"{name}: k = {k} is out of range for dim {dim} of size {size}: it "
                            f"must be in [{first}, {size}]")
     return axis

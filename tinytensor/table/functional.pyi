@@ -786,7 +786,7 @@ def max_unpool1d(
     (size - 1) stride - 2 padding + kernel_size.
 
     Raises:
-        RuntimeError: shapes that differ; an index outside of the output.
+        RuntimeError: shapes that differ; an index outside of the output, or no integer.
         ValueError: an output_size that does not fit the pooling.
     """
 def max_unpool2d(
@@ -803,7 +803,7 @@ def max_unpool2d(
     (size - 1) stride - 2 padding + kernel_size.
 
     Raises:
-        RuntimeError: shapes that differ; an index outside of the output.
+        RuntimeError: shapes that differ; an index outside of the output, or no integer.
         ValueError: an output_size that does not fit the pooling.
     """
 def max_unpool3d(
@@ -820,7 +820,7 @@ def max_unpool3d(
     (size - 1) stride - 2 padding + kernel_size.
 
     Raises:
-        RuntimeError: shapes that differ; an index outside of the output.
+        RuntimeError: shapes that differ; an index outside of the output, or no integer.
         ValueError: an output_size that does not fit the pooling.
     """
 def mish(input: Tensor, inplace: bool = False) -> Tensor:

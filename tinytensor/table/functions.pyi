@@ -1858,7 +1858,7 @@ def take_along_dim(
 
     Raises:
         IndexError: a position that does not exist.
-        RuntimeError: the ranks differ; indices that are not integers.
+        RuntimeError: shapes that do not broadcast; indices that are not integers.
     """
 def tan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The tangent, elementwise. Shapes: (*) -> (*)."""

@@ -2095,7 +2095,7 @@ class Methods:
 
         Raises:
             IndexError: a position that does not exist.
-            RuntimeError: the ranks differ; indices that are not integers.
+            RuntimeError: shapes that do not broadcast; indices that are not integers.
         """
     def tan(self) -> Tensor:  # ops/elementwise.py
         """The tangent, elementwise. Shapes: (*) -> (*)."""

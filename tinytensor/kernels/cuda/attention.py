@@ -47,7 +47,7 @@ def _described(scores: Array, mask: Array | None, is_causal: bool) -> tuple[Any,
     """The structs that the kernels take, and the array that the mask's address is of."""
     batch, (queries, keys) = scores.shape[:-2], scores.shape[-2:]
     inner = batch[-1] if batch else 1
-    described = numpy.array((scores.size // keys, inner, queries, keys, int(is_causal)), SCORES)
+    described = numpy.array((scores.size // keys, inner, queries, keys, bool(is_causal)), SCORES)
     if mask is None:
         return described, numpy.zeros((), MASK), None
     mask = cupy().broadcast_to(mask, scores.shape)

@@ -98,7 +98,7 @@ class Call:
             a[name]["at"], a[name]["step"] = x.data.ptr, [0] * (3 - len(step)) + strides[:-2]
             a[name]["row"], a[name]["column"] = strides[-2:]
         a["queries"], a["keys"], a["size"] = self.queries, self.keys, self.size
-        a["columns"], a["causal"], a["shared"] = self.columns, self.is_causal, self.shares
+        a["columns"], a["causal"], a["shared"] = self.columns, bool(self.is_causal), self.shares
         a["scale"], a["dropout"]["factor"] = self.scale, 1
         if self.kept is not None:
             draw, dropout = self.kept.draw, a["dropout"]

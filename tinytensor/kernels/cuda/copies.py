@@ -11,7 +11,7 @@ from ...arrays.devices import cupy
 from ...arrays.dispatch import KernelSettings
 from ...ops import embedding as ops
 from ...ops.shape import cat
-from .launch import FLOATS, THREADS, Array, Source, dense, empty_like, fits
+from .launch import FLOATS, THREADS, Array, Source, dense, empty_like, fits, is_dim
 
 SOURCE = Source("copies")
 COPIES, DIMS = 8, 6  # as in copies.cu
@@ -67,7 +67,7 @@ def dense_all(*arrays: Array) -> list[Array]:
 def _(tensors: Sequence[Array], dim: int = 0) -> Any:
     first = tensors[0]
     if not fits(*tensors) or not all(a.size and a.ndim == first.ndim for a in tensors) \
-            or not first.ndim or not -first.ndim <= dim < first.ndim:
+            or not is_dim(dim, first.ndim):
         return None
     dim %= first.ndim
     rest = {(*a.shape[:dim], *a.shape[dim + 1:]) for a in tensors}

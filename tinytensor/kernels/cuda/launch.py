@@ -94,6 +94,11 @@ def fits(*arrays: Array | None) -> bool:
         a is None or a.dtype == first.dtype for a in arrays) and is_here(first)
 
 
+def is_dim(dim: Any, ndim: int) -> bool:
+    """Whether `dim` is a dim of an array; where it is none, the reference raises."""
+    return dim.__class__ is int and -ndim <= dim < ndim
+
+
 def is_here(array: Array) -> bool:
     """Whether the array is on the current GPU, where a launch runs."""
     return _count(cupy()) < 2 or array.data.device_id == active_gpu()

@@ -11,7 +11,17 @@ from ...arrays.devices import cupy
 from ...autograd.deferred import RangeCheck
 from ...ops.activation import log_softmax, softmax
 from ...ops.cross_entropy import label_cross_entropy
-from .launch import MOST_THREADS, THREADS, Array, Source, dense, empty_like, fits, row_threads
+from .launch import (
+    MOST_THREADS,
+    THREADS,
+    Array,
+    Source,
+    dense,
+    empty_like,
+    fits,
+    is_dim,
+    row_threads,
+)
 
 SOURCE = Source("rows")
 WARP = 32
@@ -28,7 +38,7 @@ REDUCED = numpy.dtype([(name, "i8") for name in ("parts", "loss", "divisor", "me
 def _over(name: str, dim: int, *arrays: Array) -> Array | None:
     """Launches a kernel over the rows along a dim; None if the arrays do not fit."""
     shape = arrays[0].shape
-    if not fits(*arrays) or arrays[-1].shape != shape or not -len(shape) <= dim < len(shape):
+    if not fits(*arrays) or arrays[-1].shape != shape or not is_dim(dim, len(shape)):
         return None
     dim %= len(shape)
     size, inner = shape[dim], math.prod(shape[dim + 1:])
