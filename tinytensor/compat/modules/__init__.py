@@ -45,6 +45,7 @@ PLACES: dict[str, str] = {
     "cuda.amp.common": "amp_common",
     "cuda.amp.grad_scaler": "grad_scaler",
     "cuda.nvtx": "nvtx",
+    "distributed.constants": "distributed_constants",
     "distributed.distributed_c10d": "distributed_c10d",
     "distributed.elastic": "elastic",
     "distributed.elastic.multiprocessing": "elastic",
