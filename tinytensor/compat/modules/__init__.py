@@ -68,7 +68,6 @@ PLACES: dict[str, str] = {
     "nn.common_types": "common_types",
     "nn.parallel.data_parallel": "parallel",
     "nn.parallel.distributed": "parallel",
-    "nn.parallel.scatter_gather": "scatter_gather",
     "onnx.symbolic_helper": "onnx_symbolic",
     "ops": "operators",
     "overrides": "overrides",
