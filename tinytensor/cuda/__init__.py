@@ -7,7 +7,7 @@ GPU. What needs one raises a RuntimeError that says what is missing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import random
 from ..arrays import dtypes
@@ -81,6 +81,13 @@ def is_available() -> bool:
 def is_initialized() -> bool:
     """Whether a GPU works: there is nothing else to initialise."""
     return cuda_is_available()
+
+
+if not TYPE_CHECKING:  # checkers report unknown names themselves
+    def __getattr__(name: str) -> Any:
+        if name == "_initialized":  # a variable in PyTorch, which reversible networks read
+            return is_initialized()
+        raise absent.AbsentName("tinytensor.cuda", name, lambda: globals())
 
 
 def init() -> None:
