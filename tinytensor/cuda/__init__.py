@@ -7,7 +7,7 @@ GPU. What needs one raises a RuntimeError that says what is missing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import random
 from ..arrays import dtypes
@@ -81,13 +81,6 @@ def is_available() -> bool:
 def is_initialized() -> bool:
     """Whether a GPU works: there is nothing else to initialise."""
     return cuda_is_available()
-
-
-if not TYPE_CHECKING:  # checkers report unknown names themselves
-    def __getattr__(name: str) -> Any:
-        if name == "_initialized":  # a variable in PyTorch, which reversible networks read
-            return is_initialized()
-        raise absent.AbsentName("tinytensor.cuda", name, lambda: globals())
 
 
 def init() -> None:
@@ -186,4 +179,6 @@ def is_bf16_supported(including_emulation: bool = True) -> bool:
 def __getattr__(name: str) -> Any:
     if name == "default_generators":  # of all GPUs, in this thread
         return tuple(random.generator_of(resolve(f"cuda:{i}")) for i in range(device_count()))
+    if name == "_initialized":  # a variable in PyTorch, which reversible networks read
+        return is_initialized()
     raise absent.AbsentName("tinytensor.cuda", name, lambda: globals())
