@@ -81,7 +81,7 @@ def test_what_a_gpu_is(gpu):
     free, total = cuda.mem_get_info()
     assert 0 < free <= total
     assert not cuda.can_device_access_peer(0, 0)
-    assert cuda.is_initialized() and cuda.init() is None
+    assert cuda.is_initialized() and cuda._initialized and cuda.init() is None
     with pytest.raises(RuntimeError, match="is no GPU"):
         cuda.get_device_properties("cpu")
     with pytest.raises(AttributeError, match=r"get_device_propertys.*get_device_properties"):
@@ -185,6 +185,7 @@ sys.modules["cupy"] = None
 import tinytensor as tt
 cuda = tt.cuda
 assert not cuda.is_available() and cuda.device_count() == 0 and not cuda.is_initialized()
+assert cuda._initialized is False and not hasattr(cuda, '_initialised')
 assert cuda.memory_allocated() == cuda.max_memory_allocated() == cuda.memory_reserved() == 0
 cuda.synchronize(); cuda.empty_cache(); cuda.manual_seed_all(1); cuda.reset_peak_memory_stats()
 cuda.seed(); cuda.seed_all(); cuda.ipc_collect()

@@ -146,10 +146,12 @@ import torch
 import torch.distributed as dist
 import torch.distributed.algorithms.ddp_comm_hooks.default_hooks as default
 from torch.distributed.algorithms.ddp_comm_hooks.debugging_hooks import noop_hook
+from torch.distributed.constants import default_pg_timeout
 from torch.distributed.distributed_c10d import ReduceOp, _get_default_group
 from torch.distributed.elastic.multiprocessing.errors import record
 from torch.distributed.optim import ZeroRedundancyOptimizer
 
+assert default_pg_timeout is dist.default_pg_timeout
 assert ReduceOp is dist.ReduceOp and ZeroRedundancyOptimizer is torch.optim.ZeroRedundancyOptimizer
 assert dist.algorithms.ddp_comm_hooks.default_hooks is default
 assert record(noop_hook) is noop_hook and dist.Backend("GLOO") == dist.Backend.GLOO == "gloo"

@@ -356,6 +356,22 @@ def test_functions_of_numpy_that_are_no_operation_run_on_the_arrays():
     assert np.exp(x).requires_grad
 
 
+def test_numpy_of_a_tensor_that_requires_grad_while_nothing_is_recorded():
+    values = []
+    for engine in (tinytensor, torch):
+        x = engine.tensor([3.0, 4.0], requires_grad=True)
+        for tensor in (x, x * 2):
+            for block in (engine.no_grad, engine.inference_mode):
+                with block():
+                    array = tensor.numpy()
+                    values.append(np.asarray(tensor).tolist())
+                array[0] = 7.0  # memory is shared
+                values.append(tensor.detach().numpy().tolist())
+            with pytest.raises(RuntimeError, match="requires grad"):
+                tensor.numpy()
+    assert values[:8] == values[8:] and len(values) == 16
+
+
 # ---------------------------------------------------------------- subclasses of Tensor
 
 
@@ -625,6 +641,13 @@ def test_what_pytorch_refuses_is_refused_with_the_name_of_the_operation(name):
         call(torch)
     with pytest.raises(kind, match=name.split(",")[0].split()[0]):
         call(tinytensor)
+
+
+def test_an_operation_of_a_reduction_has_the_type_redoptype():
+    for engine in (tinytensor, torch):
+        reduction = engine.distributed.ReduceOp
+        assert isinstance(reduction.MAX, reduction.RedOpType)
+        assert reduction.RedOpType.MAX == reduction.MAX != reduction.SUM
 
 
 def test_questions_and_switches():

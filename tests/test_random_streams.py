@@ -148,6 +148,9 @@ def test_views_are_filled_in_the_order_of_memory(view: Callable[[Any], Any]) -> 
                  lambda m, x: m.randint_like(x, 7)):
         compare(lambda m: like(m, view(m.zeros(4, 5, 6))), 1e-6)
     compare(lambda m: view(m.zeros(4, 5, 6)).bernoulli_(view(m.rand(4, 5, 6)).clone()))
+    for like in (lambda m, x: m.zeros_like(x), lambda m, x: m.empty_like(x, dtype=m.float64),
+                 lambda m, x: m.full_like(x, 2.0, requires_grad=True).detach()):
+        compare(lambda m: like(m, view(m.zeros(4, 5, 6))).uniform_(0, 2))
 
 
 def expanded(library: Any, seed: int) -> Any:
@@ -167,6 +170,21 @@ def test_numbers_like_expanded_tensors_lie_in_the_order_of_pytorchs() -> None:
         compare(lambda m: m.rand_like(expanded(m, seed)))
         compare(lambda m: m.randn_like(expanded(m, seed)), 1e-6)
         compare(lambda m: m.randint_like(expanded(m, seed), 9))
+
+
+def test_tensors_like_another_have_the_strides_of_pytorchs() -> None:
+    def strides(m: Any, x: Any) -> list[Any]:
+        return [like.stride() for like in (
+            m.zeros_like(x), m.ones_like(x, dtype=m.float64), m.empty_like(x), m.rand_like(x),
+            m.full_like(x, 3.0, requires_grad=True), m.randn_like(x), m.randint_like(x, 7),
+            m.zeros_like(x, memory_format=m.contiguous_format))]
+
+    for view in VIEWS.values():
+        assert strides(tinytensor, view(tinytensor.zeros(4, 5, 6))) == \
+            strides(torch, view(torch.zeros(4, 5, 6)))
+    for seed in range(20):
+        assert strides(tinytensor, expanded(tinytensor, seed)) == \
+            strides(torch, expanded(torch, seed))
 
 
 @BY_MKL

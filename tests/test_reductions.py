@@ -196,6 +196,30 @@ def test_ties_where_the_position_is_free(call):
         assert x.grad.tolist() == chosen.tolist()
 
 
+@pytest.mark.parametrize("largest", [False, True])
+def test_topk_takes_the_first_of_equal_elements_in_small_dims_as_pytorch_does(largest):
+    rows = [row for n in (1, 2, 3) for row in itertools.product([0.0, 0.5, math.nan], repeat=n)]
+    for row in rows:
+        for k in range(1, len(row) + 1):
+            agree(named("topk", k, 0, largest), numpy.array(row), what=str(row), grad=False)
+    gates = numpy.array([[0.5, 0.5], [1.0, 2.0], [2.0, 1.0]] * 3)
+    agree(named("topk", 1, -1, largest), gates, grad=False)
+    agree(named("topk", 2, 0, largest), gates[:2], grad=False)
+
+
+@pytest.mark.parametrize("size", [5, 8, 64, 100])
+def test_topk_of_equal_elements_takes_the_first(size):
+    row = numpy.arange(float(size)) % 3
+    first = tinytensor.tensor(row).topk(1)
+    assert first.indices.tolist() == [2]
+    if size >= 64:  # there PyTorch selects with a heap, which keeps the first
+        agree(named("topk", 1), row)
+    if size <= 8:
+        for largest in (False, True):
+            order = numpy.argsort(-row if largest else row, kind="stable").tolist()
+            assert tinytensor.tensor(row).topk(3, largest=largest).indices.tolist() == order[:3]
+
+
 @pytest.mark.parametrize("descending", [False, True])
 def test_sorting_keeps_equal_elements_in_order_and_nan_largest(descending):
     for row in [*ODD, *TIES]:

@@ -290,6 +290,8 @@ def test_batches_are_scattered_and_gathered():
         [[[3.0, 4.0, 5.0]], [[6.0, 8.0, 10.0]], "text"]]
     whole, doubled = tools.gather([(p[0], p[1]) for p in parts], "cpu")
     assert whole.tolist() == x.tolist() and doubled["a"].tolist() == (x * 2).tolist()
+    parallel = tinytensor.nn.parallel
+    assert parallel.scatter is tools.scatter and parallel.gather is tools.gather
     args, named = tools.scatter_kwargs((x,), {"b": x}, ["cpu"])
     assert args[0][0].tolist() == named[0]["b"].tolist() == x.tolist()
 

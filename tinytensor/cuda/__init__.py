@@ -179,4 +179,6 @@ def is_bf16_supported(including_emulation: bool = True) -> bool:
 def __getattr__(name: str) -> Any:
     if name == "default_generators":  # of all GPUs, in this thread
         return tuple(random.generator_of(resolve(f"cuda:{i}")) for i in range(device_count()))
+    if name == "_initialized":  # a variable in PyTorch, which reversible networks read
+        return is_initialized()
     raise absent.AbsentName("tinytensor.cuda", name, lambda: globals())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import ClassVar
 
 
 class ReduceOp(enum.Enum):
@@ -23,5 +24,9 @@ class ReduceOp(enum.Enum):
     def __str__(self) -> str:
         return self._name_  # `name` is a property that runs in Python
 
+    RedOpType: ClassVar[type[ReduceOp]]  # PyTorch's name of the type of ReduceOp.SUM
+
+
+ReduceOp.RedOpType = ReduceOp
 
 BITWISE = frozenset((ReduceOp.BAND, ReduceOp.BOR, ReduceOp.BXOR))

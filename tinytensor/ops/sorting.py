@@ -22,6 +22,7 @@ from .scan import running
 from .shape import flatten, movedim
 
 POSITIONS = "gives positions"
+SORTED_WHOLE = 8  # a dim of this size is sorted as fast as it is partitioned
 
 
 # ---------------------------------------------------------------- sorting
@@ -75,13 +76,13 @@ def msort(input: Tensor) -> Tensor:
 def where_topk(xp, input: Array, k: int, axis: int, largest: bool):
     """The indices of `topk`. Shapes: (*, n, *) -> (*, k, *), int64."""
     n = input.shape[axis]
-    if k in (0, n):
-        part = xp.broadcast_to(xp.reshape(xp.arange(k), tuple(
-            -1 if i == axis else 1 for i in range(input.ndim))), (
-                *input.shape[:axis], k, *input.shape[axis + 1:]))
-    else:
-        half = (slice(None),) * axis + (slice(n - k, None) if largest else slice(None, k),)
-        part = xp.argpartition(input, n - k if largest else k - 1, axis=axis)[half]
+    if k == 1 and largest:
+        return xp.expand_dims(xp.argmax(input, axis=axis), axis)
+    if k in (0, n) or n <= SORTED_WHOLE:
+        order = argsort.run(xp, input, axis, largest)
+        return order[(slice(None),) * axis + (slice(None, k),)]
+    half = (slice(None),) * axis + (slice(n - k, None) if largest else slice(None, k),)
+    part = xp.argpartition(input, n - k if largest else k - 1, axis=axis)[half]
     order = argsort.run(xp, xp.take_along_axis(input, part, axis), axis, largest)
     return xp.take_along_axis(part, order, axis)
 
@@ -92,7 +93,8 @@ def where_topk(xp, input: Array, k: int, axis: int, largest: bool):
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True):
     """(values, indices) of the `k` largest, or smallest, along `dim`, sorted. NaN is largest.
 
-    Sorted also with sorted=False. Shapes: (*, n, *) -> (*, k, *), (*, k, *).
+    Sorted also with sorted=False. Among equal elements the first are taken, if n is at most 8 or
+    k is 1, as by PyTorch for n below 4. Shapes: (*, n, *) -> (*, k, *), (*, k, *).
 
     Raises:
         RuntimeError: k is not in [0, n]; a bool Tensor.

@@ -1898,7 +1898,8 @@ def topk(
 ) -> ValuesAndIndices:
     """(values, indices) of the `k` largest, or smallest, along `dim`, sorted. NaN is largest.
 
-    Sorted also with sorted=False. Shapes: (*, n, *) -> (*, k, *), (*, k, *).
+    Sorted also with sorted=False. Among equal elements the first are taken, if n is at most 8 or
+    k is 1, as by PyTorch for n below 4. Shapes: (*, n, *) -> (*, k, *), (*, k, *).
 
     Raises:
         RuntimeError: k is not in [0, n]; a bool Tensor.

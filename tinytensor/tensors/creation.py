@@ -11,6 +11,7 @@ import numpy
 
 from ..arrays import devices, dtypes
 from ..arrays.numbers import integer, integers, is_integer, python_number
+from ..arrays.streams import memory_dims
 from ..autograd.frames import shorten, warn
 from ..autograd.graph import tensor_of
 from ..autograd.modes import mode
@@ -385,11 +386,18 @@ def like(make: Callable[..., Tensor], name: str) -> Any:
                  layout: str | None = None, device: DeviceLike | None = None,
                  requires_grad: bool = False, pin_memory: bool = False,
                  memory_format: dtypes.memory_format | None = None, **options: Any) -> Tensor:
-        return make(tuple(input.shape), *args, dtype=dtype or input.dtype,
-                    device=device or input.device, requires_grad=requires_grad, **options)
+        options |= {"dtype": dtype or input.dtype, "device": device or input.device}
+        array = input._array
+        if array.flags.c_contiguous or memory_format not in (None, dtypes.preserve_format):
+            return make(tuple(input.shape), *args, requires_grad=requires_grad, **options)
+        dims = memory_dims(array)
+        made = make([array.shape[dim] for dim in dims], *args, **options)
+        laid_out = tensor_of(made._array.transpose(numpy.argsort(dims).tolist()), None)
+        return laid_out.requires_grad_(requires_grad)
 
     function.__name__ = f"{name}_like"
-    function.__doc__ = f"As `{name}`, with the shape, dtype and device of the input."
+    function.__doc__ = (f"As `{name}`, with the shape, dtype and device of the input, and with its "
+                        "order of elements in memory.")
     return function
 
 

@@ -435,20 +435,19 @@ def random_(self: Tensor, from_: int | None = None, to: int | None = NOT_GIVEN, 
 
 
 def _like(make: Callable[..., Tensor], name: str, fill: Callable[..., Tensor]) -> Like:
-    """The variant `<name>_like`. It draws in the order of the input's elements in memory."""
+    """The variant `<name>_like`. It draws in the order of the input's elements in memory, from the
+    stream that PyTorch's `fill` uses for such a layout.
+    """
     ordered = like(make, name)
 
     @functools.wraps(ordered)
     def function(input: Tensor, *args: Any, requires_grad: bool = False,
                  generator: random.Generator | None = None, **options: Any) -> Tensor:
-        array = input._array
-        if array.flags.c_contiguous:
+        if input._array.flags.c_contiguous:
             return ordered(input, *args, requires_grad=requires_grad, generator=generator,
                            **options)
-        dims = memory_dims(array)
-        made = empty_like(tensor_of(array.transpose(dims), None), **options)
-        view = tensor_of(made._array.transpose(numpy.argsort(dims)), None)
-        return fill(view, *args, generator=generator).contiguous().requires_grad_(requires_grad)
+        made = fill(empty_like(input, **options), *args, generator=generator)
+        return made.requires_grad_(requires_grad)
 
     return function
 

@@ -630,11 +630,12 @@ class Tensor(Methods):
         Of bfloat16 it has the dtype of ml_dtypes, where PyTorch raises TypeError.
 
         Raises:
-            TypeError: the Tensor is on a GPU, or it requires grad, and `force` is not set (it
-                detaches, and copies to the CPU).
+            RuntimeError: the Tensor requires grad while gradients are recorded, and `force` is not
+                set (it detaches, and copies to the CPU).
+            TypeError: the Tensor is on a GPU, and `force` is not set.
         """
         if not force:
-            if self._node is not None:
+            if self._node is not None and mode.enabled:
                 raise RuntimeError("numpy: this Tensor requires grad; use .detach().numpy()")
             if self.is_cuda:
                 raise TypeError(f"numpy: this Tensor is on {self.device}; use .cpu().numpy()")
