@@ -1161,7 +1161,7 @@ def test_messages_for_what_is_no_tensor():
         tinytensor.cat(a, a)
     with pytest.raises(TypeError, match="a dim must be an int"):
         a.sum(dim="a")
-    with pytest.raises(TypeError, match="the target must be a Tensor, got list"):
+    with pytest.raises(TypeError, match="`target` must be a Tensor, got list"):
         tinytensor.nn.functional.cross_entropy(tinytensor.ones(2, 3), [0, 1])
     with pytest.raises(RuntimeError, match=r"input has shape \(4,\), the target \(3,\); they must"):
         tinytensor.nn.functional.mse_loss(tinytensor.ones(4), tinytensor.ones(3))

@@ -463,3 +463,11 @@ def test_errors_are_those_of_one_sample() -> None:
         grad(f)(tinytensor.arange(3))
     with pytest.raises(RuntimeError, match="argnums names argument 2, the call has 1"):
         grad(f, argnums=2)(tinytensor.ones(3))
+
+
+def test_autograd_grad_takes_an_iterator_of_inputs() -> None:
+    """`func` looks at each call of autograd.grad, since it may be one within a `vmap`."""
+    model = tinytensor.nn.Linear(2, 1)
+    loss = model(tinytensor.ones(1, 2)).sum()
+    found = tinytensor.autograd.grad(loss, model.parameters())
+    assert [g.tolist() for g in found] == [[[1.0, 1.0]], [1.0]]

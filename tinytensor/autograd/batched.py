@@ -34,6 +34,8 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
     """
     retain = create_graph if retain_graph is None else retain_graph
     try:
+        if isinstance(inputs, Iterable) and not isinstance(inputs, graph.Tensor):
+            inputs = list(inputs)  # an iterator can be read once only
         if not is_grads_batched:
             for call in batched:
                 result = call(outputs, inputs, grad_outputs, create_graph, allow_unused,
@@ -42,8 +44,7 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Iterable[Tensor],
                     return tuple(result)
             return engine.grad(outputs, inputs, grad_outputs, retain, create_graph, allow_unused,
                                materialize_grads)
-        sources = list(inputs) if isinstance(inputs, Iterable) \
-            and not isinstance(inputs, graph.Tensor) else [inputs]
+        sources = inputs if isinstance(inputs, list) else [inputs]
         batches = [grad_outputs] if isinstance(grad_outputs, graph.Tensor) \
             else list(grad_outputs or ())
         sizes = {len(batch) for batch in batches if batch is not None}

@@ -407,10 +407,11 @@ def grad_within_vmap(outputs: Any, inputs: Any, grad_outputs: Any, create_graph:
     grad_outputs. None if it is another call.
     """
     outputs, inputs, weights = (
-        [x] if isinstance(x, Tensor) or x is None else list(x)
+        list(x) if isinstance(x, list | tuple) else [x]
         for x in (outputs, inputs, grad_outputs))
     if not any(w.__class__ is Batched for w in weights) or any(
-            x.__class__ is Batched or not x.requires_grad for x in (*outputs, *inputs)) or [
+            x.__class__ is Batched or not isinstance(x, Tensor) or not x.requires_grad
+            for x in (*outputs, *inputs)) or [
             tuple(o.shape) for o in outputs] != [tuple(getattr(w, "shape", ())) for w in weights]:
         return None
     around = list(levels())
