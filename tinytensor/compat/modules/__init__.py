@@ -128,8 +128,6 @@ FROM: dict[str, str] = {
     **dict.fromkeys(("AcceleratorError", "from_file", "has_lapack", "has_mkl", "has_openmp",
                      "has_spectral", "is_storage", "thread_safe_generator"), "small"),
     "fork": "jit", "wait": "jit",
-    **dict.fromkeys(("nn.parallel.gather", "nn.parallel.parallel_apply", "nn.parallel.scatter"),
-                    "scatter_gather"),
     **dict.fromkeys((f"nn.functional.{name}" for name in (
         "handle_torch_function", "has_torch_function", "has_torch_function_unary",
         "has_torch_function_variadic")), "overrides"),

@@ -2,6 +2,6 @@
 
 from .data_parallel import DataParallel
 from .distributed import DistributedDataParallel
-from .scatter_gather import gather, scatter
+from .scatter_gather import gather, parallel_apply, scatter
 
-__all__ = ["DataParallel", "DistributedDataParallel", "scatter", "gather"]
+__all__ = ["DataParallel", "DistributedDataParallel", "scatter", "gather", "parallel_apply"]
