@@ -106,6 +106,9 @@ def test_switches_of_other_libraries_are_accepted() -> None:
     finally:
         cudnn.benchmark, cudnn.deterministic = False, False
         tinytensor.backends.cuda.matmul.allow_tf32 = False
+    with cudnn.flags(enabled=False, benchmark=True, allow_tf32=False):
+        assert (cudnn.enabled, cudnn.benchmark, cudnn.allow_tf32) == (False, True, False)
+    assert (cudnn.enabled, cudnn.benchmark, cudnn.allow_tf32) == (True, False, True)
     tinytensor.use_deterministic_algorithms(True)
     assert tinytensor.get_float32_matmul_precision() == "highest"
     with pytest.raises(RuntimeError, match="'low' is none of"):

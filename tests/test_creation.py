@@ -205,6 +205,7 @@ def test_the_same_call(call):
     ("ones(3).normal_(0, -1)", RuntimeError), ("ones(3).random_(5, 5)", RuntimeError),
     ("ones(3).exponential_(-1.)", RuntimeError), ("ones(3).geometric_(0.)", RuntimeError),
     ("ones(3).log_normal_(0, -1)", RuntimeError), ("ones(3).cauchy_(0, 0)", RuntimeError),
+    ("zeros_like('a')", TypeError), ("randn_like([1.0])", TypeError),
     ("ones(3, requires_grad=True).uniform_()", RuntimeError), ("manual_seed(2**64)", ValueError)])
 def test_the_same_error(call, kind):
     for library in (torch, tinytensor):

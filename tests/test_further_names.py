@@ -325,6 +325,7 @@ def test_forward_derivatives_need_a_level_and_a_tangent_of_the_same_shape():
     with forward_ad.dual_level():
         with pytest.raises(RuntimeError, match=r"a tangent of shape \(3,\)"):
             forward_ad.make_dual(x, tinytensor.ones(3))
+        assert forward_ad.unpack_dual(forward_ad.make_dual(x, x)).tangent is x
         with pytest.raises(RuntimeError, match="no_grad"), tinytensor.no_grad():
             forward_ad.make_dual(x, x)
         with pytest.raises(RuntimeError, match="nested"):

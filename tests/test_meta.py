@@ -223,6 +223,15 @@ def test_in_place() -> None:
                                         for shape in ((1, 2), (4,), (2, 1)))
 
 
+def test_a_convolution_needs_no_memory() -> None:
+    """Its result would take 80 TB; a value that is assigned takes none either."""
+    x = tinytensor.empty(1024, 3, 65536, 65536, device="meta")
+    assert tinytensor.nn.Conv2d(3, 5, 2, device="meta")(x).shape == (1024, 5, 65535, 65535)
+    x[0] = tinytensor.empty(3, 65536, 65536, device="meta")
+    with pytest.raises(RuntimeError, match="does not fit the selected shape"):
+        x[0] = tinytensor.empty(2, 65536, 65536, device="meta")
+
+
 def test_values_are_refused() -> None:
     x = tinytensor.empty(1, device="meta")
     for read in (x.item, x.tolist, x.numpy, lambda: bool(x), lambda: float(x), lambda: int(x),

@@ -38,6 +38,18 @@ def test_timeit_divides_by_the_number():
     assert result.median == result.mean == pytest.approx(0.5)
 
 
+def test_code_may_be_indented_as_a_whole():
+    timer = benchmark.Timer(stmt="""
+        for _ in range(2):
+            seen.append(x)
+        """, setup="""
+        x = 1
+        y = 2
+        """, globals={"seen": (seen := [])})
+    assert timer.timeit(3).title == "for _ in range(2):\n    seen.append(x)" and set(seen) == {1}
+
+
+
 @pytest.mark.parametrize("seconds, number", [(1.0, 1), (1e-3, 1), (1e-5, 100)])
 def test_blocks_are_long_enough(seconds, number):
     seen = []

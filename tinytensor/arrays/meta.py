@@ -143,7 +143,8 @@ class Meta(numpy.ndarray[Any, Any]):
         """
         keys = key if isinstance(key, tuple) else (key,)
         if numpy.size(value) != 1 and not any(is_meta(k) and k.dtype == bool for k in keys):
-            numpy.broadcast_to(plain(value, numpy.empty), self[key].shape)
+            given = numpy.broadcast_to(numpy.int8(0), numpy.shape(value))  # without memory
+            numpy.broadcast_to(given, self[key].shape)
 
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         return empty(self.shape, dtype)

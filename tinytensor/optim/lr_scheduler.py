@@ -23,7 +23,7 @@ from ..tensors.creation import number_of
 from ..tensors.tensor import Tensor
 from .optimizer import Optimizer
 
-T = TypeVar("T")
+Value = TypeVar("Value")
 
 __all__ = [
     "LRScheduler", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR",
@@ -145,7 +145,7 @@ def set_rate(group: dict[str, Any], lr: float) -> None:
         group["lr"] = lr
 
 
-def for_each_group(name: str, optimizer: Optimizer, value: T | Sequence[T]) -> list[T]:
+def for_each_group(name: str, optimizer: Optimizer, value: Value | Sequence[Value]) -> list[Value]:
     """A list with a value for each group, given such a list or one value for all.
 
     Raises:
@@ -153,7 +153,7 @@ def for_each_group(name: str, optimizer: Optimizer, value: T | Sequence[T]) -> l
     """
     groups = len(optimizer.param_groups)
     if not isinstance(value, list | tuple):
-        return [cast(T, value)] * groups
+        return [cast(Value, value)] * groups
     if len(value) != groups:
         raise ValueError(f"{name} must have one value for each parameter group, got {len(value)} "
                          f"values for {groups} groups")

@@ -380,12 +380,19 @@ class FullLike(Protocol):
                  memory_format: dtypes.memory_format | None = None) -> Tensor: ...
 
 
+def need_tensor(name: str, input: Any) -> None:
+    """Raises TypeError for anything else."""
+    if not isinstance(input, Tensor):
+        raise TypeError(f"{name}: `input` must be a Tensor, got {type(input).__name__}")
+
+
 def like(make: Callable[..., Tensor], name: str) -> Any:
     """The variant `<name>_like` of a function, which takes shape, dtype and device of a Tensor."""
     def function(input: Tensor, *args: Any, dtype: DTypeLike | None = None,
                  layout: str | None = None, device: DeviceLike | None = None,
                  requires_grad: bool = False, pin_memory: bool = False,
                  memory_format: dtypes.memory_format | None = None, **options: Any) -> Tensor:
+        need_tensor(f"{name}_like", input)
         options |= {"dtype": dtype or input.dtype, "device": device or input.device}
         array = input._array
         if array.flags.c_contiguous or memory_format not in (None, dtypes.preserve_format):

@@ -27,6 +27,7 @@ from .creation import (
     empty_like,
     finish,
     like,
+    need_tensor,
     number_of,
     shape_argument,
     size_of,
@@ -443,6 +444,7 @@ def _like(make: Callable[..., Tensor], name: str, fill: Callable[..., Tensor]) -
     @functools.wraps(ordered)
     def function(input: Tensor, *args: Any, requires_grad: bool = False,
                  generator: random.Generator | None = None, **options: Any) -> Tensor:
+        need_tensor(f"{name}_like", input)
         if input._array.flags.c_contiguous:
             return ordered(input, *args, requires_grad=requires_grad, generator=generator,
                            **options)

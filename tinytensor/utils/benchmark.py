@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import statistics
 import sys
+import textwrap
 import timeit
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -119,7 +120,7 @@ class Timer:
     """Times a statement, with one thread unless `num_threads` says otherwise.
 
     Args:
-        stmt, setup: Python code, executed as by `timeit.Timer`.
+        stmt, setup: Python code, executed as by `timeit.Timer`. It may be indented as a whole.
         global_setup: has no effect: it is for C++.
         timer: a function that returns the time; by default it waits for the GPU.
         globals: the variables of the code.
@@ -136,6 +137,7 @@ class Timer:
                  language: Any = "python"):
         if str(getattr(language, "name", language)).lower() not in ("py", "python", "0"):
             raise ValueError(f"Timer: the language must be Python, got {language!r}")
+        stmt, setup = (textwrap.dedent(code.removeprefix("\n")).rstrip() for code in (stmt, setup))
         self._about: dict[str, Any] = {"stmt": stmt, "label": label, "sub_label": sub_label,
                        "description": description, "env": env, "num_threads": num_threads}
         self._threads, self._clock = num_threads, timer

@@ -107,6 +107,10 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     if not _levels or not tensor.requires_grad:
         return UnpackedDualTensor(tensor, None)
     current = _levels[-1]
+    for dual, tangent in zip(current.real, current.tangents, strict=True):
+        if tensor is dual:
+            return UnpackedDualTensor(
+                tensor if _recorded(tensor, current.real) else tensor.detach(), tangent)
     with enable_grad():
         pushed = Pushed(current, [tensor])
         used = [g is not None for g in pushed.pulled]
