@@ -152,11 +152,13 @@ class AbsentName(AttributeError):  # noqa: N818
         if package not in ("torch", "tinytensor"):
             place = "Module" if package.startswith("the ") else package  # "the Linear"
         reason = reason_of(self.absent, place)
-        if reason is not None:
-            return f"{owner} has no {self.absent!r}, on purpose: {reason}"
-        import difflib
+        named = REASONS.get(f"{place}.{self.absent}") or REASONS.get(self.absent)
+        why = "" if reason is None else f", on purpose: {reason}"
+        if named:
+            return f"{owner} has no {self.absent!r}{why}"
+        import difflib  # a pattern such as "xpu.*" is also about misspelt names
 
         known = [k for k in self.known() if k[:1] != "_"]
         close = difflib.get_close_matches(self.absent, known, 3, 0.6)
         hint = f"; close to it: {', '.join(close)}" if close else ""
-        return f"{owner} has no {self.absent!r}{hint}"
+        return f"{owner} has no {self.absent!r}{why}{hint}"
