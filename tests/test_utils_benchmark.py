@@ -103,5 +103,5 @@ def test_parameters_are_those_of_pytorch():
         assert mine == other, name
     with pytest.raises(ValueError, match="the language must be Python"):
         benchmark.Timer(language="c++")
-    with pytest.raises(AttributeError, match="has no 'Timers'.*; close to it: Timer"):
+    with pytest.raises(AttributeError, match=r"has no 'Timers'.*; close to it: Timer"):
         benchmark.Timers  # noqa: B018

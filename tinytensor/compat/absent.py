@@ -127,16 +127,20 @@ GROUPS: dict[str, tuple[str, ...]] = {
 REASONS = {name: reason for reason, names in GROUPS.items() for name in names}
 
 
-def reason_of(name: str, place: str = "") -> str | None:
-    """Why PyTorch's name, of the module `place` below the package, is left out; None if it is not
-    listed.
-    """
+def entry_of(name: str, place: str = "") -> str | None:
+    """The entry of the list that PyTorch's name, of the module `place` below the package, is in."""
     full = f"{place}.{name}"
-    reason = REASONS.get(full) or REASONS.get(name)
-    if reason is None and name[:1] != "_":
-        reason = next((REASONS[p] for p in REASONS if "*" in p
-                       and fnmatch.fnmatchcase(full if "." in p else name, p)), None)
-    return reason
+    exact = next((n for n in (full, name) if n in REASONS), None)
+    if exact is not None or name[:1] == "_":
+        return exact
+    return next((p for p in REASONS if "*" in p
+                 and fnmatch.fnmatchcase(full if "." in p else name, p)), None)
+
+
+def reason_of(name: str, place: str = "") -> str | None:
+    """Why PyTorch's name is left out; None if it is not listed."""
+    entry = entry_of(name, place)
+    return None if entry is None else REASONS[entry]
 
 
 class AbsentName(AttributeError):  # noqa: N818
@@ -151,12 +155,11 @@ class AbsentName(AttributeError):  # noqa: N818
         package, _, place = self.owner.partition(".")
         if package not in ("torch", "tinytensor"):
             place = "Module" if package.startswith("the ") else package  # "the Linear"
-        reason = reason_of(self.absent, place)
-        named = REASONS.get(f"{place}.{self.absent}") or REASONS.get(self.absent)
-        why = "" if reason is None else f", on purpose: {reason}"
-        if named:
+        entry = entry_of(self.absent, place)
+        why = "" if entry is None else f", on purpose: {REASONS[entry]}"
+        if entry is not None and not entry.endswith(".*"):
             return f"{owner} has no {self.absent!r}{why}"
-        import difflib  # a pattern such as "xpu.*" is also about misspelt names
+        import difflib  # the rest of a module may be a misspelt name
 
         known = [k for k in self.known() if k[:1] != "_"]
         close = difflib.get_close_matches(self.absent, known, 3, 0.6)
