@@ -537,3 +537,17 @@ def test_cosine_similarity_is_that_of_the_broadcast_vectors(shapes, dim):
     agree_with_pytorch(lambda library, x, y: library.cosine_similarity(x, y, dim), x, y)
     agree_with_pytorch(lambda library, x, y: library.nn.functional.cosine_similarity(
         x * 1e-3, y * 0.0, dim), x, y)
+
+
+def test_a_mean_is_rounded_once():
+    """An accuracy of 9 / 10 is printed as 0.9, not as the float32 after it."""
+    for n in (6, 10, 1000):
+        for dtype in ("float32", "float64"):
+            hits = [[1.0] * k + [0.0] * (n - k) for k in range(n + 1)]
+            ours, theirs = (lib.tensor(hits, dtype=getattr(lib, dtype), requires_grad=True)
+                            for lib in (tinytensor, torch))
+            means = [x.mean(1) for x in (ours, theirs)]
+            (means[0] * 3).sum().backward()
+            (means[1] * 3).sum().backward()
+            assert means[0].tolist() == means[1].tolist()
+            assert ours.grad[0].tolist() == theirs.grad[0].tolist()

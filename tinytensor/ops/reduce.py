@@ -110,12 +110,12 @@ def mean(xp, input: Array, dim: Dim = None, keepdim: bool = False):
     if input.dtype.kind in "biu":
         need_floating("mean", input)
     n = count(input.shape, dim)
-    return add_up(xp, input, axes(dim, input.ndim), keepdim) * (1 / n if n else math.nan)
+    return add_up(xp, input, axes(dim, input.ndim), keepdim) / (n or math.nan)
 
 
 @mean.vjp("input")
 def _(xp, g, input_shape, dim):
-    return spread(xp, g * (1 / max(count(input_shape, dim), 1)), input_shape, dim)
+    return spread(xp, g / max(count(input_shape, dim), 1), input_shape, dim)
 
 
 @mean.public
