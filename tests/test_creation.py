@@ -25,6 +25,16 @@ def same(mine, theirs, tolerance=0.0):
 # ---------------------------------------------------------------- from data
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_evenly_spaced_numbers_equal_pytorchs_to_the_bit(dtype):
+    draws = numpy.random.default_rng(0)
+    for steps in (*range(1, 9), 15, 64, 101):
+        for low, high in (*draws.uniform(-99, 99, (5, 2)).tolist(), (0.0, 1.0), (-54.0, 24.0)):
+            made = [lib.linspace(low, high, steps, dtype=getattr(lib, dtype)).tolist()
+                    for lib in (tinytensor, torch)]
+            assert made[0] == made[1]
+
+
 @pytest.mark.parametrize("data", [
     1, 1.5, True, [1, 2], [1, 2.5, True], [True, 2], [[1.0], [2]], [], [[], []], range(3), (1, 2),
     [(1, 2), [3, 4]], F64(2), [F64(2)], [F32(2), 1], [numpy.int32(2)], [F32(1), 2.5],

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 import tinytensor
 from tinytensor import random
-from tinytensor.utils import data
-from tinytensor.utils.data import DataLoader
+from tinytensor.utils import data, resume
+from tinytensor.utils.data import DataLoader, TensorDataset
 from tinytensor.utils.data.dataloader import default_collate
 from tinytensor.utils.data.sampler import RandomSampler
 
@@ -835,3 +835,42 @@ def test_distributed_sampler_of_this_program_alone() -> None:
     assert sorted(n for batch in loader for n in batch.tolist()) == list(range(50))
     with pytest.raises(ValueError, match=r"rank 2 must be in \[0, 1\]"):
         tinytensor.utils.data.DistributedSampler(range(5), 2, 2)
+
+
+def test_states_of_older_files_and_of_loaders_that_had_not_begun_resume():
+    numbers = TensorDataset(tinytensor.arange(8))
+
+    def rest(loader, state):
+        loader.load_state_dict(state)
+        return [batch.tolist() for (batch,) in loader]
+
+    tinytensor.manual_seed(0)
+    loader = DataLoader(numbers, batch_size=2, shuffle=True)
+    begun = iter(loader)
+    not_drawn = loader.state_dict()
+    first, *others = [batch.tolist() for (batch,) in begun]
+    with_workers = DataLoader(numbers, batch_size=2, shuffle=True, num_workers=2,
+                              multiprocessing_context="thread")
+    assert rest(with_workers, not_drawn) == [first, *others]
+    tinytensor.manual_seed(0)
+    begun = iter(loader)
+    next(begun)
+    state = loader.state_dict()
+    older = {key: value for key, value in state.items() if key not in ("order", "default")}
+    expected = rest(loader, state)
+    tinytensor.manual_seed(9)
+    assert expected == others
+    assert len(rest(loader, older)) == 3  # in the order that such a file's seed gives
+
+
+def test_the_state_of_two_ranks_between_epochs_is_that_of_a_third(monkeypatch):
+    loader = DataLoader(TensorDataset(tinytensor.arange(8)), batch_size=2)
+    states = []
+    for seed in (1, 2):
+        tinytensor.manual_seed(seed)
+        states.append(loader.state_dict())
+    monkeypatch.setattr("tinytensor.distributed.get_rank", lambda: 2)
+    tinytensor.manual_seed(3)
+    before = tinytensor.get_rng_state()
+    resume._restore_own(loader, states)
+    assert tinytensor.get_rng_state().tolist() == before.tolist()

@@ -373,6 +373,8 @@ def test_one_backward_for_a_whole_jacobian() -> None:
     assert jacrev(Square.apply, chunk_size=2)(x).tolist() == wanted and len(calls) == 3
     assert jacrev(lambda x: x.sin(), chunk_size=1)(x).tolist() == jacrev(
         lambda x: x.sin())(x).tolist() == x.cos().diag().tolist()
+    with pytest.raises(ValueError, match="chunk_size must be positive, got 0"):
+        jacrev(Square.apply, chunk_size=0)
     Square.reads = True
     calls.clear()
     assert jacrev(Square.apply)(x).tolist() == wanted and len(calls) == 4  # one was given up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -446,3 +447,43 @@ UNUSUAL: dict[str, Callable[[Any], Any]] = {
 def test_unusual_arguments_give_pytorchs_results(name):
     ours, theirs = (plain(UNUSUAL[name](library)) for library in LIBRARIES)
     agree(ours, theirs, 1e-12)
+
+
+@pytest.mark.parametrize("layout", [
+    lambda lib: lib.arange(6.0).reshape(2, 3).t(), lambda lib: lib.arange(6.0)[2:],
+    lambda lib: lib.arange(12.0).reshape(3, 4)[:, 1:3]])
+@pytest.mark.parametrize("offset", [(), (2,)])
+def test_as_strided_scatter_counts_elements_of_memory(layout, offset):
+    found = [layout(lib).as_strided_scatter(lib.tensor([10.0, 20.0]), (2,), (1,), *offset)
+             for lib in (tinytensor, torch)]
+    assert found[0].tolist() == found[1].tolist() and found[0].stride() == found[1].stride()
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 2, 1), (3, 2, 2, 1), (2, 2), (2, 2, 3)])
+def test_solve_ex_tells_which_systems_failed(shape):
+    found = []
+    for lib in (tinytensor, torch):
+        systems = lib.tensor([[[1.0, 2], [2, 4]], [[1.0, 0], [0, 1]]])  # the first is singular
+        result, info = lib.linalg.solve_ex(systems, lib.ones(*shape))
+        found.append((result.isfinite().tolist(), info.tolist()))
+    assert found[0] == found[1]
+
+
+def test_zeta_far_away():
+    x = [1e200, math.inf]
+    assert tinytensor.special.zeta(tinytensor.tensor(x, dtype=tinytensor.float64), 1.0).tolist() \
+        == torch.special.zeta(torch.tensor(x, dtype=torch.float64), 1.0).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: tinytensor.histogram(tinytensor.ones(2), 2, range=(0.0, 1.0, 2.0)), "2 bounds"),
+    (lambda: tinytensor.lobpcg(tinytensor.eye(4), 0), "at least 1 eigenvalue"),
+    (lambda: tinytensor.conv_tbc(tinytensor.ones(3, 2), tinytensor.ones(2, 2, 2),
+                                 tinytensor.ones(2)), "conv_tbc: the input and the weight"),
+    (lambda: tinytensor.nn.functional.embedding_bag(
+        tinytensor.tensor([[0, 1]]), tinytensor.ones(3, 2), padding_idx=7), "padding_idx 7"),
+    (lambda: tinytensor.cat([tinytensor.ones(2), 1.0]), "got 1.0 among them"),
+])
+def test_what_does_not_exist_is_refused(call, message):
+    with pytest.raises((RuntimeError, ValueError, TypeError), match=message):
+        call()

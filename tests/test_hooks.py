@@ -243,6 +243,12 @@ def test_the_hooks_of_a_module_are_a_dict_of_functions() -> None:
         layer._forward_hooks.clear()
         handle.remove()  # a second time
         results += [m(lib.ones(1), add=1.0).item() for m in both]
+        module = lib.nn.Identity()
+        module._forward_hooks = OrderedDict()  # drops all hooks
+        module.handle = module.register_forward_hook(late)
+        twin = copy.deepcopy(module)
+        twin.handle.remove()
+        results += [module(lib.ones(1)).item(), twin(lib.ones(1)).item()]
         own, extra = OrderedDict(), OrderedDict()
         handle = lib.utils.hooks.RemovableHandle(own, extra_dict=[extra])
         own[handle.id] = extra[handle.id] = late

@@ -668,3 +668,16 @@ def test_groups_are_apart_in_print() -> None:
     theirs = repr(torch.optim.SGD(groups, lr=0.1)).splitlines()
     mine = repr(optim.SGD([{"params": [tinytensor.ones(n)]} for n in (1, 2)], lr=0.1)).splitlines()
     assert [i for i, line in enumerate(mine) if not line] == [len(mine) // 2] and "" in theirs
+
+
+def test_adafactor_of_bfloat16_has_its_epsilon():
+    grads = [[1e-4, 1e-5], [1e-4, -1e-5]]
+    results = []
+    for lib in (tinytensor, torch):
+        p = lib.nn.Parameter(lib.ones(2, 2, dtype=lib.bfloat16))
+        optimizer = lib.optim.Adafactor([p], lr=0.1)
+        for _ in range(3):
+            p.grad = lib.tensor(grads, dtype=lib.bfloat16)
+            optimizer.step()
+        results.append(p.detach().float().tolist())
+    assert results[0] == results[1]

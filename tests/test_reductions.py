@@ -212,6 +212,7 @@ def test_topk_of_equal_elements_takes_the_first(size):
     row = numpy.arange(float(size)) % 3
     first = tinytensor.tensor(row).topk(1)
     assert first.indices.tolist() == [2]
+    assert tinytensor.tensor(row).topk(1, largest=False).indices.tolist() == [0]
     if size >= 64:  # there PyTorch selects with a heap, which keeps the first
         agree(named("topk", 1), row)
     if size <= 8:

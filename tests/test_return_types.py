@@ -28,7 +28,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "eigh": lambda lib: lib.linalg.eigh(lib.tensor([[2.0, 0.0], [0.0, 3.0]])),
     "svd": lambda lib: lib.svd(lib.tensor([[1.0]])),
     "linalg.svd": lambda lib: lib.linalg.svd(lib.tensor([[1.0]])),
-    "qr": lambda lib: lib.linalg.qr(lib.tensor([[-1.0]])),
+    "qr": lambda lib: lib.qr(lib.tensor([[-1.0]])),
+    "linalg.qr": lambda lib: lib.linalg.qr(lib.tensor([[-1.0]])),
     "lstsq": lambda lib: lib.linalg.lstsq(lib.tensor([[2.0]]), lib.tensor([[4.0]])),
     "cholesky_ex": lambda lib: lib.linalg.cholesky_ex(lib.tensor([[4.0]])),
     "inv_ex": lambda lib: lib.linalg.inv_ex(lib.tensor([[4.0]])),
@@ -39,7 +40,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:torch.triangular_solve is deprecated")
+@pytest.mark.filterwarnings("ignore:torch.(triangular_solve|qr) is deprecated")
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_named_results_are_printed_as_in_pytorch(call: Callable[[Any], Any],
                                                  monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,14 +104,16 @@ def make_tensor(*shape: int | Sequence[int], dtype: dtypes.dtype, device: Device
             memory_format.
         TypeError: a dtype that Tensors cannot have.
     """
-    size = creation.shape_of(shape)
+    size = creation.shape_of(shape or ((),))
     if dtype.is_floating_point:
         limits: Any = dtypes.finfo(dtype)
+        last = limits.max
         least, most = LOW, HIGH["float"]
     elif dtype is dtypes.bool_:
-        limits, least, most = None, 0, 2
+        limits, last, least, most = None, 1, 0, 2
     else:
         limits = dtypes.iinfo(dtype)
+        last = limits.max + (dtype is not dtypes.int64)  # high is excluded
         least, most = (LOW if dtype.is_signed else 0), HIGH["int"]
     if requires_grad and not dtype.is_floating_point:
         raise ValueError(f"make_tensor: a Tensor of {dtype} has no gradient")
@@ -122,10 +124,13 @@ def make_tensor(*shape: int | Sequence[int], dtype: dtypes.dtype, device: Device
     if not bottom < top and not (bottom == top and dtype.is_floating_point):  # also NaN
         raise ValueError(f"make_tensor: low must be less than high, got {bottom} and {top}")
     if limits is not None:
-        bottom, top = (min(max(bound, limits.min), limits.max) for bound in (bottom, top))
+        if top <= limits.min or bottom >= last:
+            raise ValueError(f"make_tensor: {dtype} has no number from {bottom} to {top}")
+        bottom, top = (min(max(bound, limits.min), last) for bound in (bottom, top))
     if dtype.is_floating_point:
         values: Any = creation.empty(size, device=device, dtype=dtype)
-        values.uniform_(bottom, top)
+        wide = top / 2 - bottom / 2 > limits.max / 2  # beyond what uniform_ can scale
+        values.uniform_(bottom / 2, top / 2).mul_(2) if wide else values.uniform_(bottom, top)
     else:
         values = sampling.randint(math.ceil(bottom), math.ceil(top), size, device=device,
                                   dtype=dtype)

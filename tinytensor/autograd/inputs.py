@@ -166,6 +166,10 @@ def take_sequence(op: Any, tensors: Any) -> tuple[Any, ...]:
                         f"{type(tensors).__name__}") from None
     if not tensors:
         raise RuntimeError(f"{op.name}: expected at least one Tensor, got an empty sequence")
+    numbers = [x for x in tensors if x.__class__ in (int, float, bool)]
+    if numbers:
+        raise TypeError(f"{op.name}: `tensors` must be several Tensors, got {numbers[0]!r} among "
+                        "them; write tensor(...) around it")
     return tuple(prepare(op, *tensors))
 
 

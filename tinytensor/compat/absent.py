@@ -131,7 +131,7 @@ def entry_of(name: str, place: str = "") -> str | None:
     """The entry of the list that PyTorch's name, of the module `place` below the package, is in."""
     full = f"{place}.{name}"
     exact = next((n for n in (full, name) if n in REASONS), None)
-    if exact is not None or name[:1] == "_":
+    if exact is not None or name[:1] == "_" or place == "Module":
         return exact
     return next((p for p in REASONS if "*" in p
                  and fnmatch.fnmatchcase(full if "." in p else name, p)), None)

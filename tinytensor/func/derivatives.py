@@ -15,7 +15,7 @@ from ..arrays.numbers import is_integer
 from ..autograd import batched, engine
 from ..autograd.modes import enable_grad, is_grad_enabled
 from ..ops.shape import cat, stack
-from ..tensors.creation import eye
+from ..tensors.creation import arange
 from ..tensors.tensor import Tensor
 from .batched import Batched, Level, spread_over
 from .mapping import levels
@@ -121,8 +121,9 @@ def _units(x: Tensor, lead: int, step: int | None = None) -> Iterator[Any]:
     sizes = x.shape[lead:]
     count = sizes.numel()
     step = count if step is None else step
+    positions = arange(count, device=x.device)
     for start in range(0, count, max(step, 1)):
-        rows = eye(count, dtype=x.dtype, device=x.device)[start:start + step]
+        rows = (positions == positions[start:start + step].unsqueeze(-1)).to(x.dtype)
         yield rows.reshape(-1, *[1] * lead, *sizes).expand(-1, *x.shape)
 
 
@@ -446,7 +447,13 @@ def jacrev(func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = Fa
 
     Shapes: (*) results, (+) arguments -> (*, +), in the structure of the results, and for each
     that of the arguments. `chunk_size` limits how many of them run at once, as a batch.
+
+    Raises:
+        ValueError: a chunk_size below 1.
     """
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueError(f"jacrev: chunk_size must be positive, got {chunk_size}")
+
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         positions, single = _split("jacrev", args, argnums)
@@ -506,7 +513,8 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
 
 def _columns(push: Pushed, i: int, x: Tensor, lead: int) -> list[Any]:
     """For each result its derivatives by the elements of input i, along dim 0."""
-    for units in _units(x, lead):
+    units = next(_units(x, lead), None)
+    if units is not None:
         return push.for_each(i, units)
     return [out.new_zeros((0, *out.shape)) for out in push.outputs]
 

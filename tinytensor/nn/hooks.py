@@ -24,6 +24,9 @@ class Options(NamedTuple):
     always_call: bool = False
 
 
+PLAIN = Options()
+
+
 class RemovableHandle:
     """The result of registering a hook; `remove()` removes the hook.
 
@@ -46,6 +49,13 @@ class RemovableHandle:
             if hooks is not None:
                 hooks.pop(self.id, None)
 
+    def __getstate__(self) -> tuple[int, list[Any]]:  # copies have the copied dicts
+        return self.id, [hooks for each in self.dicts if (hooks := each()) is not None]
+
+    def __setstate__(self, state: tuple[int, list[Any]]) -> None:
+        self.id, self.dicts = state[0], [weakref.ref(hooks) for hooks in state[1]]
+        RemovableHandle.next_id = max(RemovableHandle.next_id, self.id + 1)
+
     def __enter__(self) -> RemovableHandle:
         return self
 
@@ -58,25 +68,35 @@ class Hooks(OrderedDict[int, Callable[..., Any]]):
     `_forward_hooks` and its relatives find the functions there, as in PyTorch.
     """
 
-    def __init__(self, *items: Any) -> None:
-        self.options: dict[int, Options] = {}
-        super().__init__(*items)
+    options: OrderedDict[int, Options] | None = None  # of the hooks that have some
 
     def add(self, hook: Callable[..., Any], prepend: bool = False,
-            options: Options | None = None) -> RemovableHandle:
-        handle = RemovableHandle(self)
+            options: Options = PLAIN) -> RemovableHandle:
+        if options != PLAIN and self.options is None:
+            self.options = OrderedDict()
+        handle = RemovableHandle(self, extra_dict=self.options)
         self[handle.id] = hook
-        if options is not None:
+        if self.options is not None:
             self.options[handle.id] = options
         if prepend:
             self.move_to_end(handle.id, last=False)
         return handle
 
     def with_options(self) -> list[tuple[Callable[..., Any], Options]]:
-        return [(hook, self.options.get(key, Options())) for key, hook in self.items()]
+        if self.options is None:
+            return [(hook, PLAIN) for hook in self.values()]
+        return [(hook, self.options.get(key, PLAIN)) for key, hook in self.items()]
 
     def __repr__(self) -> str:
         return repr(OrderedDict(self))
+
+
+def hooks_of(module: Any, name: str) -> Hooks:
+    """The hooks of a Module. A dict that the program put in their place becomes `Hooks`."""
+    hooks = vars(module)[name]
+    if hooks.__class__ is not Hooks:
+        hooks = vars(module)[name] = Hooks(hooks)
+    return hooks  # type: ignore[no-any-return]
 
 
 class Gate(CustomNode):

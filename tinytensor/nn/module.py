@@ -12,7 +12,7 @@ from ..autograd.modes import no_grad
 from ..compat import absent
 from ..tensors.creation import empty_like
 from ..tensors.tensor import DeviceLike, DTypeLike, Tensor
-from .hooks import BackwardHooks, Hooks, Options, RemovableHandle
+from .hooks import BackwardHooks, Hooks, Options, RemovableHandle, hooks_of
 from .locating import locate
 from .parameter import Buffer, Parameter
 from .state import Stateful, joined
@@ -427,7 +427,7 @@ class Module(Stateful):
 
         With `with_kwargs`: hook(module, args, kwargs), which returns None or (args, kwargs).
         """
-        return self._forward_pre_hooks.add(hook, prepend, Options(with_kwargs))
+        return hooks_of(self, "_forward_pre_hooks").add(hook, prepend, Options(with_kwargs))
 
     def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
                               with_kwargs: bool = False,
@@ -437,12 +437,13 @@ class Module(Stateful):
         With `with_kwargs`: hook(module, args, kwargs, output). With `always_call` the hook also
         runs if forward raised, with None as the output.
         """
-        return self._forward_hooks.add(hook, prepend, Options(with_kwargs, always_call))
+        options = Options(with_kwargs, always_call)
+        return hooks_of(self, "_forward_hooks").add(hook, prepend, options)
 
     def register_full_backward_pre_hook(self, hook: Callable[..., Any],
                                         prepend: bool = False) -> RemovableHandle:
         """Calls hook(module, grad_output) in backward. A result other than None replaces it."""
-        return self._backward_pre_hooks.add(hook, prepend)
+        return hooks_of(self, "_backward_pre_hooks").add(hook, prepend)
 
     def register_full_backward_hook(self, hook: Callable[..., Any],
                                     prepend: bool = False) -> RemovableHandle:
@@ -451,11 +452,11 @@ class Module(Stateful):
         Both are tuples, with None for values without a gradient. A result other than None replaces
         grad_input.
         """
-        return self._backward_hooks.add(hook, prepend)
+        return hooks_of(self, "_backward_hooks").add(hook, prepend)
 
     @passes_on
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        for hook, options in self._forward_pre_hooks.with_options():
+        for hook, options in hooks_of(self, "_forward_pre_hooks").with_options():
             if options.with_kwargs:
                 args, kwargs = hook(self, args, kwargs) or (args, kwargs)
             else:
@@ -463,7 +464,7 @@ class Module(Stateful):
                 if replaced is not None:
                     args = replaced if isinstance(replaced, tuple) else (replaced,)
         backward = BackwardHooks(self) if self._backward_hooks or self._backward_pre_hooks else None
-        pending = self._forward_hooks.with_options()
+        pending = hooks_of(self, "_forward_hooks").with_options()
         try:
             output = self.forward(*(backward.enter(args) if backward else args), **kwargs)
             while pending:

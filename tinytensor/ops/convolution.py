@@ -511,7 +511,13 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
     """`conv1d` of sequences whose dims are time, batch and channels; `pad` is its padding.
 
     Shapes: (T, N, C), (k, C, O), (O) -> (T + 2 pad - k + 1, N, O).
+
+    Raises:
+        RuntimeError: other shapes.
     """
+    if input.ndim != 3 or weight.ndim != 3:
+        raise RuntimeError("conv_tbc: the input and the weight need 3 dims, got shapes "
+                           f"{tuple(input.shape)} and {tuple(weight.shape)}")
     out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
     return out.permute(2, 0, 1).contiguous()
 

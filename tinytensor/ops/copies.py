@@ -141,7 +141,7 @@ def unsqueeze_copy(input: Tensor, dim: int) -> Tensor:
     return copied(unsqueeze(input, dim))
 
 
-@composed(samples=[S(t(2, 6), (3, -1))], method=False)
+@composed(keywords={"dtype": "size"}, samples=[S(t(2, 6), (3, -1))], method=False)
 def view_copy(input: Tensor, size: Sequence[int] | dtypes.dtype) -> Tensor:
     """`view` in new memory, for input of any strides. Shapes: (*) -> size."""
     return copied(view(input, size) if isinstance(size, dtypes.dtype) else reshape(input, size))

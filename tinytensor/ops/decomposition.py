@@ -240,7 +240,8 @@ def _qr_rule(xp, Q, R, gQ, gR):
     return transposed(xp, solve_triangle.run(xp, R, transposed(xp, d), True, False))
 
 
-_top_level("qr", lambda input, some=True: qr(input, "reduced" if some else "complete"),
+QR = return_type("qr", "Q", "R")
+_top_level("qr", lambda input, some=True: QR(*qr(input, "reduced" if some else "complete")),
            "As `linalg.qr`, complete unless `some`. Shapes: (*, n, m) -> (*, n, k), (*, k, m).",
            samples=[S(t(4, 3)), S(t(3, 4), False)], scalar=LAPACK,
            reference=lambda torch: lambda A, some=True: torch.linalg.qr(
@@ -335,6 +336,8 @@ def lobpcg(A: Tensor, k: int | None = None, B: Tensor | None = None, X: Tensor |
         raise RuntimeError("lobpcg: a tracker would see no step: eigh does not iterate")
     if k is None:
         k = 1 if X is None else X.shape[-1]
+    if k < 1:
+        raise ValueError(f"lobpcg: at least 1 eigenvalue must be wanted, got {k}")
     if A.shape[-1] < 3 * k:
         raise ValueError(f"lobpcg: {k} eigenvalues need a matrix of at least {3 * k} rows, got "
                          f"{A.shape[-1]}; use linalg.eigh")

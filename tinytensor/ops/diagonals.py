@@ -99,7 +99,7 @@ def as_strided(xp, input: Array, size: Sequence[int], stride: Sequence[int],
     if len(size) != len(stride) or min((*size, *stride, storage_offset), default=0) < 0:
         raise RuntimeError(f"as_strided: size {size} and stride {stride} must be equally many and, "
                            f"as the offset {storage_offset}, not negative")
-    last = _last(size, stride, storage_offset)
+    last = last_position(size, stride, storage_offset)
     if 0 not in size and last >= input.size:
         raise RuntimeError(f"as_strided: element {last} of a memory of {input.size}: size {size}, "
                            f"stride {stride} and offset {storage_offset} reach beyond its end")
@@ -123,12 +123,13 @@ def as_strided_in_memory(input: Tensor, size: Sequence[int], stride: Sequence[in
     size, stride = integers("as_strided: size", size), integers("as_strided: stride", stride)
     first = input.storage_offset()
     storage_offset = first if storage_offset is None else argument(storage_offset)
-    if not first and input.is_contiguous() and _last(size, stride, storage_offset) < input.numel():
+    last = last_position(size, stride, storage_offset)
+    if not first and input.is_contiguous() and last < input.numel():
         return as_strided(input, size, stride, storage_offset)
     return as_strided(memory(input, input.stride(), first), size, stride, storage_offset)
 
 
-def _last(size, stride, offset):
+def last_position(size, stride, offset):
     """The position of the last element."""
     return offset + sum((n - 1) * step for n, step in zip(size, stride, strict=False))
 

@@ -140,8 +140,11 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None,
     array = input._array.reshape(-1)
     weights = None if per_sample_weights is None else reshape(per_sample_weights, (-1, 1))
     if padding_idx is not None:
-        padding = integer("embedding_bag: padding_idx", padding_idx) % weight.shape[0]
-        kept = devices.to_numpy(array) != padding
+        padding, count = integer("embedding_bag: padding_idx", padding_idx), weight.shape[0]
+        if not -count <= padding < count:
+            raise RuntimeError(f"embedding_bag: padding_idx {padding} is out of range for {count} "
+                               "rows")
+        kept = devices.to_numpy(array) != padding % count
         array, bags = array[kept], bags[kept]
         weights = None if weights is None else getitem(weights, (kept,))
     rows = checked_embedding(tensor_of(array, None), weight, None, max_norm, norm_type,

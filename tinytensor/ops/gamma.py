@@ -247,6 +247,7 @@ def zeta(xp, input: Array, other: Array):
 def _euler_maclaurin(xp, s, x):
     """Σ (x + k)⁻ˢ for s > 1: a sum up to x + k > 12, then the formula of Euler and Maclaurin."""
     steps, near = 12, xp.where(xp.isfinite(x), x, 1.0)
+    s = xp.minimum(s, 1e100)  # its square must not overflow
     if near.size:
         steps += max(0, math.ceil(-float(near.min())))
     total = xp.zeros_like(x)

@@ -64,7 +64,7 @@ def log_ndtr(input: Tensor) -> Tensor:
     return where(below, log(erfcx(-low) * 0.5) - low * low, log1p(erfc(high) * -0.5))
 
 
-@op(promotes="float", home="special", method=False, scalar="computed on float64 arrays", 
+@op(promotes="float", home="special", method=False, scalar="computed on float64 arrays",
     samples=[*unary(0.01, 0.99), S(t(9, low=0.002, high=0.02))])
 def ndtri(xp, input: Array):
     """The x for which ndtr(x) is input; -inf at 0, inf at 1, NaN outside. Shapes: (*) -> (*).

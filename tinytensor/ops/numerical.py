@@ -12,6 +12,7 @@ from ..arrays.numbers import integer, integers, is_number, python_number
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .arrange import narrow
+from .diagonals import last_position
 from .dims import axes
 from .samples import S, ints, t, unary
 from .shape import cat
@@ -315,13 +316,17 @@ def as_strided_scatter(input: Tensor, src: Tensor, size: Sequence[int], stride: 
     Raises:
         RuntimeError: src has another shape than the part; elements that lie beyond the input.
     """
-    copy = input.contiguous().clone()
-    part = copy.as_strided(size, stride, storage_offset)
+    start = input.storage_offset()
+    at = start if storage_offset is None else storage_offset
+    count = 1 + max(last_position(input.shape, input.stride(), start),
+                    last_position(size, stride, at))
+    memory = input.as_strided((count,), (1,), 0).clone() if input.numel() else input.clone()
+    part = memory.as_strided(size, stride, at)
     if part.shape != src.shape:
         raise RuntimeError(f"as_strided_scatter: the part has shape {tuple(part.shape)}, src has "
                            f"{tuple(src.shape)}; they must be equal")
     part.copy_(src)
-    return copy
+    return memory.as_strided(input.shape, input.stride(), start) if input.numel() else memory
 
 
 @composed(samples=[S(t(3, 4), t(3)), S(t(3, 4), t(2), -1), S(t(2, 3, 4), t(2, 3), 1, 1, 2)])

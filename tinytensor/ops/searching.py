@@ -249,13 +249,15 @@ def histogram(input: Tensor, bins: int | Tensor = 100, *, range: tuple[float, fl
     Shapes: (*), bins or (bins + 1), weight (*) -> (bins), (bins + 1).
 
     Raises:
-        RuntimeError: no bins; bounds that are descending or not finite; edges or a weight of
-            another dtype, or of a shape that does not fit.
+        RuntimeError: no bins; bounds that are not two, are descending or not finite; edges or a
+            weight of another dtype, or of a shape that does not fit.
         NotImplementedError: integers.
         TypeError: a range beside edges.
     """
+    if range is not None and len(range) != 2:
+        raise RuntimeError(f"histogram: the range must have 2 bounds, got {range}")
     hist, edges = _counted("histogram", input.reshape(-1, 1), [bins], range, weight,
-                              tuple(input.shape))
+                           tuple(input.shape))
     if density:
         hist = hist / (hist.sum() * (edges[0][1:] - edges[0][:-1]))
     return Histogram(hist, edges[0])

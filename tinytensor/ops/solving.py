@@ -107,7 +107,7 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
     failed = info > 0
     regular = where(failed[..., None, None], A.new_ones((A.shape[-1],)).diag(), A)
     result = solve(regular, B, left=left)
-    dims = result.ndim - failed.ndim
+    dims = min(result.ndim - failed.ndim, 2)  # the batch of B may have more dims
     return solve_ex_result(result.masked_fill(
         failed.reshape((*failed.shape, *[1] * dims)), math.nan), info)
 

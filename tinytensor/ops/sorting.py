@@ -76,7 +76,11 @@ def msort(input: Tensor) -> Tensor:
 def where_topk(xp, input: Array, k: int, axis: int, largest: bool):
     """The indices of `topk`. Shapes: (*, n, *) -> (*, k, *), int64."""
     n = input.shape[axis]
-    if k == 1 and largest:
+    if k == 1:
+        if not largest:  # NaN is the largest
+            known = input if input.dtype.kind in "iu" else xp.where(
+                input != input, math.inf, input)
+            input = input == xp.min(known, axis=axis, keepdims=True)
         return xp.expand_dims(xp.argmax(input, axis=axis), axis)
     if k in (0, n) or n <= SORTED_WHOLE:
         order = argsort.run(xp, input, axis, largest)

@@ -9,6 +9,7 @@ from typing import Any
 from ..arrays import Array
 from ..arrays.devices import array_module
 from ..arrays.dispatch import Dispatch
+from ..arrays.dtypes import finfo
 from ..autograd.graph import tensor_of
 from .optimizer import Optimizer, check_at_least_zero, count_step
 
@@ -52,16 +53,16 @@ class Adafactor(Optimizer):
         for name, shape in shapes.items():
             if name not in state:
                 state[name] = tensor_of(zeros(shape, dtype=array.dtype), None)
-        return array, grad, step, *(state[name]._array for name in shapes)
+        epsilon = finfo(array.dtype).eps if group["eps"][0] is None else group["eps"][0]
+        return array, grad, step, epsilon, *(state[name]._array for name in shapes)
 
     @staticmethod
     def _formulas(xp: Any, prepared: list[tuple[Any, ...]], group: dict[str, Any]) -> None:
-        rate, smallest = float(group["lr"]), group["eps"]
-        for p, g, step, *means in prepared:
+        rate = float(group["lr"])
+        for p, g, step, epsilon, *means in prepared:
             g = -g if group["maximize"] else g
-            epsilon = xp.finfo(p.dtype).eps if smallest[0] is None else smallest[0]
             share = step ** group["beta2_decay"]
-            scale = xp.maximum(_rms(xp, p), smallest[1]) * min(rate, 1 / math.sqrt(step))
+            scale = xp.maximum(_rms(xp, p), group["eps"][1]) * min(rate, 1 / math.sqrt(step))
             if group["weight_decay"]:
                 p *= 1 - rate * group["weight_decay"]
             squares = g * g

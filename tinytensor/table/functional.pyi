@@ -267,6 +267,9 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
     """`conv1d` of sequences whose dims are time, batch and channels; `pad` is its padding.
 
     Shapes: (T, N, C), (k, C, O), (O) -> (T + 2 pad - k + 1, N, O).
+
+    Raises:
+        RuntimeError: other shapes.
     """
 def conv_transpose1d(
         input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int | Sequence[int] = 1,

@@ -9,7 +9,7 @@ from typing import Any, Literal, overload
 from ..arrays.dtypes import memory_format
 from ..tensors.tensor import DTypeLike, Size, Tensor
 from .methods import (
-    Operand, Aminmax, Frexp, Geqrf, Histogram, Histogramdd, LinalgQr, Slogdet, Svd, TriangularSolve,
+    Operand, Aminmax, Frexp, Geqrf, Histogram, Histogramdd, Qr, Slogdet, Svd, TriangularSolve,
     ValuesAndIndices,
 )
 
@@ -860,8 +860,8 @@ def histogram(
     Shapes: (*), bins or (bins + 1), weight (*) -> (bins), (bins + 1).
 
     Raises:
-        RuntimeError: no bins; bounds that are descending or not finite; edges or a weight of
-            another dtype, or of a shape that does not fit.
+        RuntimeError: no bins; bounds that are not two, are descending or not finite; edges or a
+            weight of another dtype, or of a shape that does not fit.
         NotImplementedError: integers.
         TypeError: a range beside edges.
     """
@@ -1494,7 +1494,7 @@ def put(
         RuntimeError: another dtype; the source and the index differ in their number of elements.
         IndexError: a position outside of [-n, n - 1] for n elements.
     """
-def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = None) -> LinalgQr:
+def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = None) -> Qr:
     """As `linalg.qr`, complete unless `some`. Shapes: (*, n, m) -> (*, n, k), (*, k, m)."""
 def quantile(
         input: Tensor, q: Tensor | float, dim: int | None = None, keepdim: bool = False, *, axis:

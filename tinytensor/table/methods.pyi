@@ -72,6 +72,10 @@ class LinalgSvd(NamedTuple):
     S: Tensor
     Vh: Tensor
 
+class Qr(NamedTuple):
+    Q: Tensor
+    R: Tensor
+
 class Slogdet(NamedTuple):
     sign: Tensor
     logabsdet: Tensor
@@ -1008,8 +1012,8 @@ class Methods:
         Shapes: (*), bins or (bins + 1), weight (*) -> (bins), (bins + 1).
 
         Raises:
-            RuntimeError: no bins; bounds that are descending or not finite; edges or a weight of
-                another dtype, or of a shape that does not fit.
+            RuntimeError: no bins; bounds that are not two, are descending or not finite; edges or a
+                weight of another dtype, or of a shape that does not fit.
             NotImplementedError: integers.
             TypeError: a range beside edges.
         """
@@ -1720,7 +1724,7 @@ class Methods:
         """
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = False) -> Self:  # ops/gather.py
         """As `put`, in place: writes into this Tensor and returns it."""
-    def qr(self, some: builtins.bool = True) -> LinalgQr:  # ops/decomposition.py
+    def qr(self, some: builtins.bool = True) -> Qr:  # ops/decomposition.py
         """As `linalg.qr`, complete unless `some`. Shapes: (*, n, m) -> (*, n, k), (*, k, m)."""
     def quantile(
             self, q: Tensor | builtins.float, dim: builtins.int | None = None, keepdim:

@@ -503,15 +503,19 @@ def _line(name: str, start: Tensor | Number, end: Tensor | Number, steps: int,
 
 
 def _spaced(xp: Any, start: float, end: float, steps: int, kind: numpy.dtype[Any]) -> Any:
-    """Evenly spaced values in float64. For integers the start and the end are rounded towards 0
-    first, and the second half is counted from the end, as in PyTorch.
+    """Evenly spaced values, before they are rounded to the dtype `kind`. The second half is counted
+    from the end, with a step of the dtype, as in PyTorch. For integers the start and the end are
+    rounded towards 0 first.
     """
-    if kind.kind not in "iu" or steps == 1:
+    whole = kind.kind in "iu"
+    if steps < 2 or not whole and (xp is not numpy or kind not in (numpy.float32, numpy.float64)):
         return xp.linspace(start, end, steps)
-    first, last = int(start), int(end)
-    step = (last - first) / max(steps - 1, 1)
-    i = xp.arange(steps, dtype="float64")
-    return xp.where(i < steps // 2, first + step * i, last - step * (steps - 1 - i))
+    number = float if whole else kind.type
+    first, last = (number(int(x) if whole else x) for x in (start, end))
+    step = (last - first) / number(steps - 1)
+    i = numpy.arange(steps, dtype="longdouble")  # PyTorch rounds each number once
+    spaced = numpy.where(i < steps // 2, first + step * i, last - step * (steps - 1 - i))
+    return xp.asarray(spaced.astype("float64" if whole else kind))
 
 
 def _refuse_bool(name: str, dtype: DTypeLike | None) -> None:

@@ -163,8 +163,11 @@ def _restore_own(part: Any, states: list[Any]) -> None:
     if rank < len(states):
         _restore(part, states[rank])
         return
+    if isinstance(part, DataLoader):  # the default generator of this rank is another one
+        part.load_state_dict({**states[0], "default": None})
+        return
     _restore(part, states[0])
-    if all(state == states[0] for state in states) or isinstance(part, DataLoader):
+    if all(state == states[0] for state in states):
         return
     seed = zlib.crc32(repr(states[0]).encode()) + rank
     if isinstance(part, RandomState):

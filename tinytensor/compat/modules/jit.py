@@ -62,8 +62,6 @@ def interface(obj: T) -> T:
     return obj
 
 
-
-
 def ignore(drop: Any = False, **kwargs: Any) -> Any:
     """A decorator that returns the function: `@ignore` and `@ignore(drop=True)`."""
     return drop if callable(drop) else script_if_tracing

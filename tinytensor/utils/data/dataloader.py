@@ -268,7 +268,10 @@ class DataLoader(Generic[T]):
         later = self.persistent_workers and workers is not None and workers.epoch
         if self.generator is not None and not later:
             random_seed(self.generator)  # advances the generator as the interrupted epoch did
-        return Position(resumed.seed, resumed.generators, resumed.batches, workers, resumed.order)
+        order = resumed.order
+        if order is None and self.num_workers and not resumed.batches:
+            order = random.get_rng_state()  # a loader without workers had not drawn the order
+        return Position(resumed.seed, resumed.generators, resumed.batches, workers, order)
 
     def _generators(self) -> list[random.Generator]:
         """The generators that were passed to the loader and its samplers."""
@@ -313,11 +316,13 @@ class DataLoader(Generic[T]):
         """The jobs, the first of which is drawn when the first batch is asked for, as in PyTorch.
         """
         streams = random.Streams(position.seed)
-        begins = position.order is None
+        jobs: Iterator[Any] = enumerate(_drawing_from(streams, self._jobs))
+        begins = position.order is None and not position.batches
         if begins:
             position.order = random.get_rng_state()
-        yield from self._in_order(enumerate(_drawing_from(streams, self._jobs)), streams,
-                                  position, begins)
+        if position.order is not None:  # older files do not have it
+            jobs = self._in_order(jobs, streams, position, begins)
+        yield from jobs
 
     def _in_order(self, jobs: Iterator[Any], streams: random.Streams, position: Position,
                   begins: bool) -> Iterator[Any]:

@@ -98,7 +98,8 @@ def _forks(methods: list[str]) -> bool:
 
 
 def _main_can_be_imported() -> bool:
-    """Whether the program is a script with a guard: an `if` at its top level asks for `__name__`.
+    """Whether the program is a script with a guard: an `if` at its top level asks for `__name__`,
+    and defines no class or function, which a worker that imports the script would not have.
 
     A notebook, a prompt and `python -c` have no script.
     """
@@ -107,11 +108,13 @@ def _main_can_be_imported() -> bool:
         return False
     try:
         with open(path, "rb") as file:
-            tests = [line.test for line in ast.parse(file.read()).body if isinstance(line, ast.If)]
+            lines = [line for line in ast.parse(file.read()).body if isinstance(line, ast.If)]
     except (OSError, SyntaxError, ValueError):  # such as a program in a zip file
         return True
-    return any(isinstance(node, ast.Name) and node.id == "__name__"
-               for test in tests for node in ast.walk(test))
+    guarded = [line for line in lines if any(
+        isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(line.test))]
+    return bool(guarded) and not any(isinstance(inner, ast.ClassDef | ast.FunctionDef)
+                                     for line in guarded for inner in line.body)
 
 
 def start(given: Any, task: Task, base: int, states: list[bytes | None]) -> list[ProcessWorker]:
