@@ -31,6 +31,7 @@ NO_FINITE_DIFFERENCES = {
 MEMORY = {
     "as_strided": "it counts elements in memory",
     "as_strided_copy": "it counts elements in memory",
+    "as_strided_scatter": "it counts elements in memory",
     "view": "it raises for strides that a view cannot have",
     "view_as": "it raises for strides that a view cannot have",
 }

@@ -299,10 +299,13 @@ def sliced(name: str, input: Tensor, dim: int, start: int | None, end: int | Non
 
 def _by_copying(torch):
     """The gradient of PyTorch's own function is 0 behind the part."""
-    def reference(input, src, *layout):
-        copy = input.contiguous().clone()
-        copy.as_strided(*layout).copy_(src)
-        return copy
+    def reference(input, src, size, stride, storage_offset=None):
+        first = input.storage_offset()
+        count = input.untyped_storage().nbytes() // input.element_size()
+        memory = input.as_strided((count,), (1,), 0).clone()
+        memory.as_strided(size, stride, first if storage_offset is None else storage_offset
+                          ).copy_(src)
+        return memory.as_strided(input.shape, input.stride(), first)
 
     return reference
 

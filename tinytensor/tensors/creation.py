@@ -508,7 +508,7 @@ def _spaced(xp: Any, start: float, end: float, steps: int, kind: numpy.dtype[Any
     rounded towards 0 first.
     """
     whole = kind.kind in "iu"
-    if steps < 2 or not whole and (xp is not numpy or kind not in (numpy.float32, numpy.float64)):
+    if steps < 2 or not whole and kind not in (numpy.float32, numpy.float64):
         return xp.linspace(start, end, steps)
     number = float if whole else kind.type
     first, last = (number(int(x) if whole else x) for x in (start, end))
