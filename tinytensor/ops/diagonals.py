@@ -82,7 +82,7 @@ def diagonal(xp, input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1):
     return _diagonal_of(xp, input, offset, dim1, dim2)
 
 
-def _positions(size, stride, offset):
+def element_positions(size, stride, offset):
     """The position in its base of each element of a strided view."""
     positions = numpy.full(tuple(size), offset)
     for i, (n, step) in enumerate(zip(size, stride, strict=True)):
@@ -154,11 +154,11 @@ def _(xp, g, input_shape, stride, offset):
 @op(method=False, internal=True, samples=[S(t(5, 4), (12,), (2, 1), 0), S(t(2), (3, 4), (5,), 1)],
     reference=lambda torch: lambda x, shape, stride, offset: torch.zeros(
         math.prod(shape), dtype=x.dtype).index_add(0, torch.as_tensor(
-            _positions(x.shape, stride, offset).reshape(-1)), x.reshape(-1)).reshape(shape))
+            element_positions(x.shape, stride, offset).reshape(-1)), x.reshape(-1)).reshape(shape))
 def put_strided(xp, input: Array, shape: Sequence[int], stride: Sequence[int], offset: int):
     """The adjoint of `as_strided`: zeros of `shape`, with `input` added. Shapes: (*) -> shape."""
     out = xp.zeros(math.prod(shape), dtype=input.dtype)
-    where = xp.asarray(_positions(input.shape, stride, offset))
+    where = xp.asarray(element_positions(input.shape, stride, offset))
     gpu.add_at(xp, out, xp.reshape(where, (-1,)), xp.reshape(input, (-1,)))
     return out.reshape(shape)
 

@@ -18,7 +18,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..arrays import Array, dtypes
+from ..arrays import Array, devices, dtypes
 from ..arrays.numbers import integer, is_integer
 from ..arrays.quadrature import gauss_legendre
 from ..autograd import graph
@@ -248,7 +248,7 @@ def _euler_maclaurin(xp, s, x):
     """Σ (x + k)⁻ˢ for s > 1: a sum up to x + k > 12, then the formula of Euler and Maclaurin."""
     steps, near = 12, xp.where(xp.isfinite(x), x, 1.0)
     s = xp.minimum(s, 1e100)  # its square must not overflow
-    if near.size:
+    if near.size and not devices.is_meta(near):
         steps += max(0, math.ceil(-float(near.min())))
     total = xp.zeros_like(x)
     for k in range(steps):

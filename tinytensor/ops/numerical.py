@@ -6,14 +6,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..arrays import Array, dtypes
+from ..arrays import Array, devices, dtypes
 from ..arrays.devices import as_array
 from ..arrays.numbers import integer, integers, is_number, python_number
+from ..autograd.graph import tensor_of
 from ..autograd.table import composed, op
 from ..tensors.tensor import Tensor
 from .arrange import narrow
-from .diagonals import last_position
+from .diagonals import element_positions, last_position
 from .dims import axes
+from .gather import index_put
 from .samples import S, ints, t, unary
 from .shape import cat
 from .sorting import POSITIONS
@@ -321,15 +323,23 @@ def as_strided_scatter(input: Tensor, src: Tensor, size: Sequence[int], stride: 
     """
     start = input.storage_offset()
     at = start if storage_offset is None else storage_offset
-    count = 1 + max(last_position(input.shape, input.stride(), start),
-                    last_position(size, stride, at))
-    memory = input.as_strided((count,), (1,), 0).clone() if input.numel() else input.clone()
-    part = memory.as_strided(size, stride, at)
-    if part.shape != src.shape:
-        raise RuntimeError(f"as_strided_scatter: the part has shape {tuple(part.shape)}, src has "
+    last = last_position(size, stride, at)
+    if tuple(size) != tuple(src.shape):
+        raise RuntimeError(f"as_strided_scatter: the part has shape {tuple(size)}, src has "
                            f"{tuple(src.shape)}; they must be equal")
-    part.copy_(src)
-    return memory.as_strided(input.shape, input.stride(), start) if input.numel() else memory
+    whole = input.is_contiguous() and not start
+    memory = input.reshape(-1) if whole else input.as_strided(
+        (1 + max(last_position(input.shape, input.stride(), start), last),), (1,), 0)
+    if not src.numel():
+        return input.clone()
+    if last >= memory.numel():
+        raise RuntimeError(f"as_strided_scatter: element {last} of a memory of {memory.numel()}: "
+                           f"size {tuple(size)}, stride {tuple(stride)} and offset {at} reach "
+                           "beyond its end")
+    places = tensor_of(devices.to_device(element_positions(size, stride, at), input.device), None)
+    written = index_put(memory, (places,), src)
+    return written.reshape(input.shape) if whole else written.as_strided(
+        input.shape, input.stride(), start)
 
 
 @composed(samples=[S(t(3, 4), t(3)), S(t(3, 4), t(2), -1), S(t(2, 3, 4), t(2, 3), 1, 1, 2)])
