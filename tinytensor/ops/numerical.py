@@ -337,7 +337,7 @@ def as_strided_scatter(input: Tensor, src: Tensor, size: Sequence[int], stride: 
                            f"size {tuple(size)}, stride {tuple(stride)} and offset {at} reach "
                            "beyond its end")
     places = tensor_of(devices.to_device(element_positions(size, stride, at), input.device), None)
-    written = index_put(memory, (places,), src)
+    written = index_put(memory, (places,), src.to(memory.dtype))
     return written.reshape(input.shape) if whole else written.as_strided(
         input.shape, input.stride(), start)
 
