@@ -66,7 +66,10 @@ class Expected:
         return test == self.test or test.startswith((self.test + "[", self.test + "::"))
 
     def allows(self, cases: int | None) -> bool:
-        """Whether a test that it covers may fail in so many of its cases; of a file, any may."""
+        """Whether `cases` failed cases of a test are what the line says.
+
+        A line for a whole file allows any number. One that other machines may pass allows fewer.
+        """
         return "::" not in self.test or cases == self.cases or (
             not self.always and cases is not None and cases < (self.cases or 0))
 

@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterable
 
 from ..arrays import naming
 
-# The reason, and the names. `cuda.MemPool` is a name of one module, `.package` of the package
-# itself; others are left out wherever PyTorch has them. `to_sparse*` stands for all names that
-# begin so, and `xpu.*` for the rest of a module. tests/test_public_names.py compares the list with
-# PyTorch.
+# Reasons, each with the names that are left out for it:
+#   lu              that name in every module
+#   cuda.MemPool    that name in the module `cuda` only
+#   .package        that name in the package itself only
+#   to_sparse*      all names that begin with to_sparse
+#   xpu.*           all names of the module `xpu` that are not there
+# tests/test_public_names.py compares the list with PyTorch.
 GROUPS: dict[str, tuple[str, ...]] = {
     "complex numbers would put conjugates into most derivative rules": (
         "complex", "view_as_real*", "view_as_complex*", "imag", "angle", "polar", "fft", "stft",

@@ -327,11 +327,11 @@ def as_strided_scatter(input: Tensor, src: Tensor, size: Sequence[int], stride: 
     if tuple(size) != tuple(src.shape):
         raise RuntimeError(f"as_strided_scatter: the part has shape {tuple(size)}, src has "
                            f"{tuple(src.shape)}; they must be equal")
+    if not src.numel():
+        return input.clone()
     whole = input.is_contiguous() and not start
     memory = input.reshape(-1) if whole else input.as_strided(
         (1 + max(last_position(input.shape, input.stride(), start), last),), (1,), 0)
-    if not src.numel():
-        return input.clone()
     if last >= memory.numel():
         raise RuntimeError(f"as_strided_scatter: element {last} of a memory of {memory.numel()}: "
                            f"size {tuple(size)}, stride {tuple(stride)} and offset {at} reach "
