@@ -202,10 +202,10 @@ class DataLoader(Generic[T]):
         """Makes the next epoch the rest of the epoch at `state_dict()`, with the same batches.
 
         Earlier samples are not loaded again; an IterableDataset is iterated up to the position.
-        The default generator gets its state of then, because orders are drawn from it, and without
-        workers what the dataset draws. What a dataset draws is the same only without workers in
-        both loaders, or with workers in both; from Python's and NumPy's global generators, with
-        as many workers.
+        The default generator gets the state that it had then. Orders are drawn from it and, without
+        workers, the random numbers of the dataset. These numbers are the same if both loaders have
+        no workers, or both have some. Those of Python's and NumPy's global generators are the same
+        if both loaders have equally many.
 
         Raises:
             ValueError: the state is that of a loader with other samples, batches or generators.
